@@ -1,0 +1,154 @@
+package apigw
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+)
+
+// HandlerFunc answers a request or returns why it cannot. When it returns an error
+// it has written nothing but headers.
+type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
+
+// JSON returns a handler whose errors are answered as problem+json.
+func JSON(handle HandlerFunc) http.Handler { return handler{handle, writeProblem} }
+
+// Browser returns a handler whose errors are answered with a redirect to the
+// sign-in page, which says what happened and what to do. The page gets the code,
+// the request id and what a *SignInPageError adds.
+func Browser(handle HandlerFunc) http.Handler { return handler{handle, redirectToSignIn} }
+
+type handler struct {
+	handle  HandlerFunc
+	onError func(http.ResponseWriter, *http.Request, error)
+}
+
+func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h.run(w, r); err != nil {
+		NoteFault(r.Context(), fault.From(err))
+		h.onError(w, r, err)
+	}
+}
+
+func (h handler) run(w http.ResponseWriter, r *http.Request) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fault.Newf(fault.Internal, "panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return h.handle(w, r)
+}
+
+// problem is RFC 9457 with our members code, field and requestId.
+type problem struct {
+	Title     string     `json:"title"`
+	Status    int        `json:"status"`
+	Code      fault.Code `json:"code"`
+	Detail    string     `json:"detail,omitempty"`
+	Field     string     `json:"field,omitempty"`
+	RequestID string     `json:"requestId"`
+}
+
+// Status returns the HTTP status of a code in a JSON answer.
+func Status(code fault.Code) int {
+	switch code {
+	case fault.InvalidRequest, fault.DuplicatePhone, fault.PhoneInvalid:
+		return http.StatusBadRequest
+	case fault.Unauthorized:
+		return http.StatusUnauthorized
+	case fault.Forbidden:
+		return http.StatusForbidden
+	case fault.NotFound:
+		return http.StatusNotFound
+	case fault.MethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case fault.AlreadyExists, fault.AutoLoginTaken, fault.PhoneTaken:
+		return http.StatusConflict
+	case fault.VersionMismatch:
+		return http.StatusPreconditionFailed
+	case fault.PayloadTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case fault.UnsupportedMedia:
+		return http.StatusUnsupportedMediaType
+	case fault.WeComBusy, fault.WeComUnavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	failure := fault.From(err)
+	status := Status(failure.Code)
+	detail := failure.Detail
+	if status == http.StatusInternalServerError {
+		detail = "" // whatever it says, it is not for the caller
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	body := problem{http.StatusText(status), status, failure.Code, detail, failure.Field, RequestID(r.Context())}
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+// WriteJSON writes a 200 answer, or another status already chosen by the caller.
+func WriteJSON(w http.ResponseWriter, status int, body any) error {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, err = w.Write(append(encoded, '\n'))
+	return err
+}
+
+// SignInPageError is a failure of a browser leg with what the sign-in page needs
+// to offer the way forward.
+type SignInPageError struct {
+	Authenticator string // name, or empty
+	Redirect      string // checked target path, or empty
+	Err           error
+}
+
+func (e *SignInPageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the failure itself.
+func (e *SignInPageError) Unwrap() error { return e.Err }
+
+// SignInPage returns the address of the sign-in page; empty values are left out.
+func SignInPage(publicURL string, code fault.Code, authenticator, redirect, requestID string) string {
+	query := url.Values{}
+	for name, value := range map[string]string{
+		"error": string(code), "authenticator": authenticator, "redirect": redirect, "request": requestID,
+	} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	address := publicURL + "/signin"
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	return address
+}
+
+func redirectToSignIn(w http.ResponseWriter, r *http.Request, err error) {
+	var authenticator, redirect string
+	if page, ok := errors.AsType[*SignInPageError](err); ok {
+		authenticator, redirect = page.Authenticator, page.Redirect
+	}
+	ctx := r.Context()
+	Redirect(w, SignInPage(PublicURL(ctx), fault.From(err).Code, authenticator, redirect, RequestID(ctx)))
+}
+
+// Redirect answers 302 without a body. Unlike http.Redirect it takes the address
+// as it is: it was built and checked by us, and has no need to be "cleaned".
+func Redirect(w http.ResponseWriter, address string) {
+	w.Header().Set("Location", address)
+	w.WriteHeader(http.StatusFound)
+}

@@ -1,0 +1,58 @@
+package secret
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+)
+
+// Value is a secret. It prints as "[redacted]" wherever it is formatted, logged or
+// encoded; Reveal is the only way to its content.
+type Value struct{ content string }
+
+const redacted = "[redacted]"
+
+// NewValue wraps a secret.
+func NewValue(content string) Value { return Value{content: content} }
+
+// Reveal returns the secret itself.
+func (v Value) Reveal() string { return v.content }
+
+// IsEmpty reports whether there is nothing in it.
+func (v Value) IsEmpty() bool { return v.content == "" }
+
+// String hides the secret from fmt.
+func (Value) String() string { return redacted }
+
+// GoString hides the secret from %#v.
+func (Value) GoString() string { return redacted }
+
+// MarshalText hides the secret from encoders.
+func (Value) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue hides the secret from slog.
+func (Value) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// ErrNotFound: there is no such secret, or no such version of it.
+var ErrNotFound = errors.New("secret not found")
+
+// ErrExists: the name or the version is in use already, with another value.
+var ErrExists = errors.New("secret exists already")
+
+// Current asks Get for the newest version.
+const Current = ""
+
+// Store keeps named secrets in versions.
+type Store interface {
+	// Get returns one version, or the newest for Current. ErrNotFound.
+	Get(ctx context.Context, name, version string) (Value, error)
+	// Create writes a new secret with its first version; versions are 32 to 64
+	// letters, digits or hyphens, chosen by the caller. ErrExists.
+	Create(ctx context.Context, name, version string, value Value) error
+	// Put adds a version and makes it the newest. ErrNotFound; ErrExists when the
+	// version exists with another value. The version before it stays readable.
+	Put(ctx context.Context, name, version string, value Value) error
+	// Delete removes the secret with all versions, at once: the name can be created
+	// again. No such secret is no fault.
+	Delete(ctx context.Context, name string) error
+}

@@ -1,0 +1,24 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"strings"
+	"time"
+)
+
+// sortable is the base32 alphabet whose characters sort as their values do.
+var sortable = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// NewUserID returns an id whose order is that of creation (to the millisecond) and
+// whose last 80 bits are random: 26 lower-case letters and digits.
+func NewUserID(now time.Time) string {
+	var id [16]byte
+	binary.BigEndian.PutUint64(id[:8], uint64(now.UnixMilli())<<16)
+	_, _ = rand.Read(id[6:]) // crypto/rand never fails: it ends the process instead
+	return sortable.EncodeToString(id[:])
+}
+
+// NewID returns 128 random bits as 26 lower-case letters and digits.
+func NewID() string { return strings.ToLower(rand.Text()) }
