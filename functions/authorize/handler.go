@@ -1,0 +1,47 @@
+package authorize
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/session"
+	"github.com/wecom-signin/wecom-signin/shared/signin"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+)
+
+// Departures starts attempts; *signin.Departures does.
+type Departures interface {
+	Leave(ctx context.Context, departure signin.Departure) (signin.Ticket, error)
+}
+
+// Config is what New needs.
+type Config struct {
+	Departures Departures
+	Attempts   *session.Attempts
+}
+
+// New returns the handler.
+func New(cfg Config) http.Handler { return apigw.Browser(cfg.serve) }
+
+func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("authenticator")
+	target := r.URL.Query().Get("redirect")
+	apigw.Note(r.Context(), "authenticator", name)
+	ticket, err := cfg.Departures.Leave(r.Context(), signin.Departure{
+		Authenticator: name,
+		PublicURL:     apigw.PublicURL(r.Context()),
+		Target:        target,
+		InClient:      wecom.IsClient(r.UserAgent()),
+		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
+	})
+	if err != nil {
+		target, _ = signin.CheckRedirect(target)
+		return &apigw.SignInPageError{Authenticator: name, Redirect: target, Err: err}
+	}
+	if err := cfg.Attempts.Save(w, r, ticket.Attempt); err != nil {
+		return err
+	}
+	apigw.Redirect(w, ticket.URL)
+	return nil
+}

@@ -1,0 +1,10 @@
+// Package callback is the function behind GET /callback/{authenticator}: it takes
+// WeCom's code and signs the person in.
+//
+// Duty: gather what the browser brings (code, state, cookies), let the rules of
+// package signin decide, and turn their result into cookies and a redirect.
+//
+// Boundary: it writes no HTML; a failure redirects to the sign-in page.
+//
+// Invariant: the code goes to WeCom and nowhere else.
+package callback

@@ -1,0 +1,255 @@
+package apigw
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+)
+
+// goldenEvent is an event of payload 2.0 as API Gateway sends it.
+const goldenEvent = `{
+  "version": "2.0",
+  "routeKey": "GET /callback/{authenticator}",
+  "rawPath": "/callback/demo",
+  "rawQueryString": "code=secret-code&state=secret-state",
+  "cookies": ["a=1", "b=2"],
+  "headers": {"accept-language": "zh-CN,zh;q=0.9", "user-agent": "wxwork/4.1", "x-twice": "1,2", "host": "attacker.example"},
+  "pathParameters": {"authenticator": "demo"},
+  "requestContext": {
+    "domainName": "signin.example.com", "requestId": "request-1", "routeKey": "GET /callback/{authenticator}", "stage": "$default",
+    "http": {"method": "GET", "path": "/callback/demo", "protocol": "HTTP/1.1", "sourceIp": "203.0.113.9", "userAgent": "wxwork/4.1"}
+  },
+  "isBase64Encoded": false
+}`
+
+func event(t *testing.T, change func(*events.APIGatewayV2HTTPRequest)) events.APIGatewayV2HTTPRequest {
+	t.Helper()
+	var e events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal([]byte(goldenEvent), &e); err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(&e)
+	}
+	return e
+}
+
+func serve(t *testing.T, cfg Config, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, string) {
+	t.Helper()
+	var log bytes.Buffer
+	cfg.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+	response, err := New(cfg)(t.Context(), e)
+	if err != nil {
+		t.Fatalf("the function returned an error, so the gateway would answer in its own words: %v", err)
+	}
+	return response, log.String()
+}
+
+func TestRequestIsCompleted(t *testing.T) {
+	var got *http.Request
+	var body []byte
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got = r
+		body, _ = io.ReadAll(r.Body)
+	})
+	serve(t, Config{Handler: handler}, event(t, func(e *events.APIGatewayV2HTTPRequest) {
+		e.RequestContext.HTTP.Method = "POST"
+		e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte{0xff, 0x00, 'x'}), true
+		e.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{
+			Lambda: map[string]any{"caller": "admin-key"},
+		}
+	}))
+	for _, check := range []struct{ name, got, want string }{
+		{"method", got.Method, "POST"},
+		{"path", got.URL.Path, "/callback/demo"},
+		{"query", got.URL.RawQuery, "code=secret-code&state=secret-state"},
+		{"path value", got.PathValue("authenticator"), "demo"},
+		{"cookies", got.Header.Get("Cookie"), "a=1; b=2"},
+		{"agent", got.UserAgent(), "wxwork/4.1"},
+		{"host is the one the gateway matched", got.Host, "signin.example.com"},
+		{"source address", got.RemoteAddr, "203.0.113.9"},
+		{"request id", RequestID(got.Context()), "request-1"},
+		{"public url", PublicURL(got.Context()), "https://signin.example.com"},
+		{"body", string(body), "\xff\x00x"},
+	} {
+		if check.got != check.want {
+			t.Errorf("%s = %q, want %q", check.name, check.got, check.want)
+		}
+	}
+	if diff := cmp.Diff(map[string]any{"caller": "admin-key"}, AuthorizerContext(got.Context())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPathIsTakenAsItIs(t *testing.T) {
+	// The gateway decodes; whatever looks like syntax in the result is a character.
+	for _, path := range []string{"/50%", "/a?b", "/a#b", "/a b", "//evil.example/x", "/%zz", "/a/../b", "/你好"} {
+		t.Run(path, func(t *testing.T) {
+			var got string
+			handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.URL.Path })
+			serve(t, Config{Handler: handler}, event(t, func(e *events.APIGatewayV2HTTPRequest) { e.RawPath = path }))
+			if got != path {
+				t.Fatalf("path = %q", got)
+			}
+		})
+	}
+}
+
+func TestResponse(t *testing.T) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Add("Set-Cookie", "a=1; Path=/")
+		w.Header().Add("Set-Cookie", "b=2; Path=/")
+		w.Header().Add("Vary", "Origin")
+		w.Header().Add("Vary", "Accept-Language")
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, "made")
+	})
+	got, _ := serve(t, Config{Handler: handler, PublicURL: "https://signin.example.com"}, event(t, nil))
+	want := events.APIGatewayV2HTTPResponse{
+		StatusCode: 201,
+		Headers: map[string]string{
+			"vary": "Origin, Accept-Language", "content-type": "text/plain", "cache-control": "no-store",
+			"x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "x-frame-options": "DENY",
+			"content-security-policy":   "default-src 'none'; frame-ancestors 'none'",
+			"strict-transport-security": "max-age=31536000",
+		},
+		Cookies: []string{"a=1; Path=/", "b=2; Path=/"},
+		Body:    "made",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
+func TestBinaryBodyIsEncodedAndHeadHasNone(t *testing.T) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte{0xff, 0xfe}) })
+	got, _ := serve(t, Config{Handler: handler}, event(t, nil))
+	if !got.IsBase64Encoded || got.Body != "//4=" {
+		t.Fatalf("body = %q, encoded %v", got.Body, got.IsBase64Encoded)
+	}
+	got, _ = serve(t, Config{Handler: handler}, event(t, func(e *events.APIGatewayV2HTTPRequest) { e.RequestContext.HTTP.Method = "HEAD" }))
+	if got.Body != "" {
+		t.Fatalf("HEAD has a body: %q", got.Body)
+	}
+}
+
+func TestFaultsAreAnsweredWithoutTheirCause(t *testing.T) {
+	cause := errors.New("dial tcp 10.0.0.1: connection refused")
+	for _, test := range []struct {
+		name   string
+		err    error
+		status int
+		body   string
+	}{
+		{
+			"a field", &fault.Error{Code: fault.InvalidRequest, Field: "phone", Detail: "Not a telephone number.", Err: cause}, 400,
+			`{"title":"Bad Request","status":400,"code":"invalid_request","detail":"Not a telephone number.","field":"phone","requestId":"request-1"}`,
+		},
+		{
+			"an unknown error", cause, 500,
+			`{"title":"Internal Server Error","status":500,"code":"internal","requestId":"request-1"}`,
+		},
+		{
+			"a detail of our own failure", &fault.Error{Code: fault.Internal, Detail: "table Directory-1 is throttled", Err: cause}, 500,
+			`{"title":"Internal Server Error","status":500,"code":"internal","requestId":"request-1"}`,
+		},
+		{
+			"a conflict", &fault.Error{Code: fault.AutoLoginTaken, Detail: "demo has automatic login."}, 409,
+			`{"title":"Conflict","status":409,"code":"auto_login_taken","detail":"demo has automatic login.","requestId":"request-1"}`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			response, log := serve(t, Config{Handler: JSON(func(http.ResponseWriter, *http.Request) error { return test.err })}, event(t, nil))
+			if response.StatusCode != test.status || strings.TrimSpace(response.Body) != test.body {
+				t.Fatalf("%d %s", response.StatusCode, response.Body)
+			}
+			if response.Headers["content-type"] != "application/problem+json" {
+				t.Fatalf("content type %q", response.Headers["content-type"])
+			}
+			if fault.From(test.err).Err != nil && !strings.Contains(log, "connection refused") {
+				t.Fatalf("the operator does not see the cause: %s", log)
+			}
+		})
+	}
+}
+
+func TestBrowserFaultsGoToTheSignInPage(t *testing.T) {
+	err := &SignInPageError{Authenticator: "demo", Redirect: "/a?b=c", Err: fault.Newf(fault.PhoneInUse, "zhangsan and lisi")}
+	response, _ := serve(t, Config{Handler: Browser(func(http.ResponseWriter, *http.Request) error { return err })}, event(t, nil))
+	want := "https://signin.example.com/signin?authenticator=demo&error=phone_in_use&redirect=%2Fa%3Fb%3Dc&request=request-1"
+	if response.StatusCode != 302 || response.Headers["location"] != want {
+		t.Fatalf("%d %s", response.StatusCode, response.Headers["location"])
+	}
+}
+
+func TestPanicBecomesAnAnswer(t *testing.T) {
+	panicking := func(http.ResponseWriter, *http.Request) error { panic("secret of the house") }
+	response, log := serve(t, Config{Handler: JSON(panicking)}, event(t, nil))
+	if response.StatusCode != 500 || strings.Contains(response.Body, "house") {
+		t.Fatalf("%d %s", response.StatusCode, response.Body)
+	}
+	if !strings.Contains(log, "apigw_test.go") {
+		t.Fatal("the log does not say where it happened")
+	}
+}
+
+func TestOversizedBodyIsRefusedBeforeTheHandler(t *testing.T) {
+	handler := JSON(func(http.ResponseWriter, *http.Request) error { t.Error("handler ran"); return nil })
+	response, _ := serve(t, Config{Handler: handler, MaxBody: 4}, event(t, func(e *events.APIGatewayV2HTTPRequest) { e.Body = "12345" }))
+	if response.StatusCode != 413 || !strings.Contains(response.Body, `"code":"payload_too_large"`) {
+		t.Fatalf("%d %s", response.StatusCode, response.Body)
+	}
+}
+
+func TestLogHoldsNoQueryCookieOrPath(t *testing.T) {
+	handler := JSON(func(_ http.ResponseWriter, r *http.Request) error {
+		Note(r.Context(), "authenticator", "demo")
+		return nil
+	})
+	_, log := serve(t, Config{Handler: handler, Name: "callback"}, event(t, nil))
+	for _, secret := range []string{"secret-code", "secret-state", "a=1", "/callback/demo"} {
+		if strings.Contains(log, secret) {
+			t.Errorf("log shows %q: %s", secret, log)
+		}
+	}
+	for _, fact := range []string{`"function":"callback"`, `"requestId":"request-1"`, `"status":200`, `"authenticator":"demo"`, `"route":"GET /callback/{authenticator}"`} {
+		if !strings.Contains(log, fact) {
+			t.Errorf("log lacks %s: %s", fact, log)
+		}
+	}
+}
+
+func FuzzEvent(f *testing.F) {
+	f.Add([]byte(goldenEvent))
+	f.Add([]byte(`{}`))
+	f.Add([]byte(`{"body":"%%%","isBase64Encoded":true}`))
+	handler := JSON(func(w http.ResponseWriter, r *http.Request) error {
+		_, _ = io.Copy(w, r.Body)
+		_, _ = r.Cookie("a")
+		return nil
+	})
+	logger := slog.New(slog.DiscardHandler)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var e events.APIGatewayV2HTTPRequest
+		if json.Unmarshal(data, &e) != nil {
+			t.Skip()
+		}
+		response, err := New(Config{Handler: handler, Logger: logger})(context.Background(), e)
+		if err != nil || response.StatusCode < 200 || response.StatusCode > 599 {
+			t.Fatalf("%d, %v", response.StatusCode, err)
+		}
+	})
+}

@@ -1,0 +1,150 @@
+package session
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/seal"
+	"github.com/wecom-signin/wecom-signin/shared/signin"
+)
+
+// Cookie is the session cookie of a deployment. The zero value is host-only.
+type Cookie struct {
+	// Domain is the setting SESSION_COOKIE_DOMAIN: a parent domain to share the
+	// session with, or empty for the service's own host.
+	Domain string
+}
+
+func (c Cookie) name() string {
+	if c.Domain != "" {
+		return "__Secure-wecom_session"
+	}
+	return "__Host-wecom_session"
+}
+
+// sessionIDLength is that of seal.Deriver's results.
+const sessionIDLength = 43
+
+// ID returns the session id a request carries, or empty. What cannot be one is
+// not looked up.
+func (c Cookie) ID(r *http.Request) string {
+	cookie, err := r.Cookie(c.name())
+	if err != nil || len(cookie.Value) != sessionIDLength {
+		return ""
+	}
+	return cookie.Value
+}
+
+// Set gives the browser a session until it expires.
+func (c Cookie) Set(w http.ResponseWriter, sessionID string, lifetime time.Duration) {
+	http.SetCookie(w, c.cookie(sessionID, int(lifetime/time.Second)))
+}
+
+// Clear takes the session from the browser.
+func (c Cookie) Clear(w http.ResponseWriter) { http.SetCookie(w, c.cookie("", -1)) }
+
+func (c Cookie) cookie(value string, maxAge int) *http.Cookie {
+	return &http.Cookie{
+		Name: c.name(), Value: value, Path: "/", Domain: c.Domain, MaxAge: maxAge,
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// Attempts keeps attempts in cookies, one for each, so that several tabs can sign
+// in at once.
+type Attempts struct {
+	Box *seal.Box // of purpose seal.StateCookie
+	Now func() time.Time
+}
+
+const (
+	attemptPrefix = "__Host-wecom_attempt_"
+	keptAttempts  = 8
+)
+
+// attemptName hides the state: cookie names reach places that values do not.
+func attemptName(state string) string {
+	sum := sha256.Sum256([]byte(state))
+	return attemptPrefix + hex.EncodeToString(sum[:8])
+}
+
+// Save gives the browser an attempt to keep and takes away all but the newest
+// eight, counting this one.
+func (a *Attempts) Save(w http.ResponseWriter, r *http.Request, attempt signin.Attempt) error {
+	name := attemptName(attempt.State)
+	sealed, err := signin.SealAttempt(a.Box, name, attempt)
+	if err != nil {
+		return fmt.Errorf("seal attempt: %w", err)
+	}
+	http.SetCookie(w, attemptCookie(name, base64.RawURLEncoding.EncodeToString(sealed), int(signin.AttemptLifetime/time.Second)))
+	a.prune(w, r, name)
+	return nil
+}
+
+// prune clears what is not worth keeping: cookies that do not open or have
+// expired, then the oldest.
+func (a *Attempts) prune(w http.ResponseWriter, r *http.Request, saved string) {
+	type kept struct {
+		name     string
+		issuedAt time.Time
+	}
+	var others []kept
+	for _, cookie := range r.Cookies() {
+		if !strings.HasPrefix(cookie.Name, attemptPrefix) || cookie.Name == saved {
+			continue
+		}
+		attempt, err := a.open(cookie)
+		if err != nil {
+			http.SetCookie(w, attemptCookie(cookie.Name, "", -1))
+			continue
+		}
+		others = append(others, kept{cookie.Name, attempt.IssuedAt})
+	}
+	slices.SortStableFunc(others, func(x, y kept) int { return y.issuedAt.Compare(x.issuedAt) })
+	for len(others) > keptAttempts-1 {
+		last := len(others) - 1
+		http.SetCookie(w, attemptCookie(others[last].name, "", -1))
+		others = others[:last]
+	}
+}
+
+// Find returns the attempt this browser made under a state; found is false when it
+// carries no cookie for it. The error is one of signin.OpenAttempt's.
+func (a *Attempts) Find(r *http.Request, state string) (attempt signin.Attempt, found bool, err error) {
+	cookie, err := r.Cookie(attemptName(state))
+	if err != nil {
+		return signin.Attempt{}, false, nil
+	}
+	attempt, err = a.open(cookie)
+	if err == nil && attempt.State != state {
+		// The name is 64 bits of a hash; the sealed state decides.
+		err = signin.ErrAttemptInvalid
+	}
+	return attempt, true, err
+}
+
+// Clear takes an attempt from the browser.
+func (a *Attempts) Clear(w http.ResponseWriter, state string) {
+	http.SetCookie(w, attemptCookie(attemptName(state), "", -1))
+}
+
+func (a *Attempts) open(cookie *http.Cookie) (signin.Attempt, error) {
+	sealed, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	if err != nil {
+		return signin.Attempt{}, signin.ErrAttemptInvalid
+	}
+	return signin.OpenAttempt(a.Box, cookie.Name, sealed, a.Now())
+}
+
+func attemptCookie(name, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{
+		Name: name, Value: value, Path: "/", MaxAge: maxAge,
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}

@@ -1,0 +1,318 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/secret"
+)
+
+// Name is the name of an environment variable.
+type Name string
+
+// The settings of the service. Those without a default are required of every
+// program that names them.
+const (
+	PublicURL                 Name = "PUBLIC_URL"                  // default: the API's own address
+	WeComAPIURL               Name = "WECOM_API_URL"               // default: https://qyapi.weixin.qq.com
+	WeComOAuthURL             Name = "WECOM_OAUTH_URL"             // default: https://open.weixin.qq.com
+	WeComLoginURL             Name = "WECOM_LOGIN_URL"             // default: https://login.work.weixin.qq.com
+	DirectoryTable            Name = "DIRECTORY_TABLE"             // required
+	TransientTable            Name = "TRANSIENT_TABLE"             // required
+	SigningKeysSecret         Name = "SIGNING_KEYS_SECRET"         // required
+	SealingKeysSecret         Name = "SEALING_KEYS_SECRET"         // required
+	AdminKeySecret            Name = "ADMIN_KEY_SECRET"            // required
+	AuthenticatorSecretPrefix Name = "AUTHENTICATOR_SECRET_PREFIX" // required
+	SessionLifetime           Name = "SESSION_LIFETIME"            // default: 8h
+	SessionCookieDomain       Name = "SESSION_COOKIE_DOMAIN"       // default: the service's host alone
+	Port                      Name = "PORT"                        // local run only; default: 3000
+	DataDir                   Name = "DATA_DIR"                    // local run only; default: .local
+	AdminKey                  Name = "ADMIN_KEY"                   // local run only; default: a generated one
+)
+
+// Settings is what FromEnvironment read. A setting that was not named keeps its
+// zero value.
+type Settings struct {
+	// PublicURL is scheme, host and port that browsers see; empty means the API's
+	// own address, which only a request knows.
+	PublicURL string
+	// WeComAPIURL, WeComOAuthURL and WeComLoginURL are WeCom's three hosts, perhaps
+	// with a path in front of WeCom's own paths; never with a slash at the end.
+	WeComAPIURL, WeComOAuthURL, WeComLoginURL string
+	// DirectoryTable and TransientTable are names of DynamoDB tables.
+	DirectoryTable, TransientTable string
+	// SigningKeysSecret, SealingKeysSecret and AdminKeySecret are names or ARNs in
+	// Secrets Manager.
+	SigningKeysSecret, SealingKeysSecret, AdminKeySecret string
+	// AuthenticatorSecretPrefix begins the name of every authenticator's secret. It
+	// ends with a slash.
+	AuthenticatorSecretPrefix string
+	// SessionLifetime is how long a session lasts, 1 minute to 30 days.
+	SessionLifetime time.Duration
+	// SessionCookieDomain is the parent domain that shares the session cookie, or
+	// empty for the service's own host.
+	SessionCookieDomain string
+	// Port is where the local run listens; 0 means any free port.
+	Port int
+	// DataDir is the folder of the local run.
+	DataDir string
+	// AdminKey is the administrator's key of the local run; empty: generate one.
+	AdminKey secret.Value
+}
+
+const (
+	defaultSessionLifetime = 8 * time.Hour
+	minSessionLifetime     = time.Minute
+	maxSessionLifetime     = 30 * 24 * time.Hour
+)
+
+// FromEnvironment reads the named settings through lookup (os.LookupEnv, or a fake)
+// and nothing else. An empty variable counts as absent, because a template cannot
+// leave one out. The error joins all faults, one line each.
+func FromEnvironment(lookup func(string) (string, bool), names ...Name) (Settings, error) {
+	r := reader{lookup: lookup}
+	var s Settings
+	for _, name := range names {
+		r.read(&s, name)
+	}
+	r.checkCookieDomain(s, slices.Contains(names, PublicURL))
+	if err := errors.Join(r.faults...); err != nil {
+		return Settings{}, err
+	}
+	return s, nil
+}
+
+type reader struct {
+	lookup func(string) (string, bool)
+	faults []error
+}
+
+func (r *reader) read(s *Settings, name Name) {
+	switch name {
+	case PublicURL:
+		s.PublicURL = r.address(name, "", false)
+	case WeComAPIURL:
+		s.WeComAPIURL = r.address(name, "https://qyapi.weixin.qq.com", true)
+	case WeComOAuthURL:
+		s.WeComOAuthURL = r.address(name, "https://open.weixin.qq.com", true)
+	case WeComLoginURL:
+		s.WeComLoginURL = r.address(name, "https://login.work.weixin.qq.com", true)
+	case DirectoryTable:
+		s.DirectoryTable = r.required(name)
+	case TransientTable:
+		s.TransientTable = r.required(name)
+	case SigningKeysSecret:
+		s.SigningKeysSecret = r.required(name)
+	case SealingKeysSecret:
+		s.SealingKeysSecret = r.required(name)
+	case AdminKeySecret:
+		s.AdminKeySecret = r.required(name)
+	case AuthenticatorSecretPrefix:
+		s.AuthenticatorSecretPrefix = r.required(name)
+		if p := s.AuthenticatorSecretPrefix; p != "" && (!strings.HasSuffix(p, "/") || p == "/") {
+			// Without the slash the prefix of one stack could match secrets of another.
+			r.fault(name, "must be a path that ends with a slash")
+		}
+	case SessionLifetime:
+		s.SessionLifetime = r.lifetime()
+	case SessionCookieDomain:
+		s.SessionCookieDomain = r.cookieDomain()
+	case Port:
+		s.Port = r.port()
+	case DataDir:
+		s.DataDir = r.text(name, ".local")
+	case AdminKey:
+		s.AdminKey = r.adminKey()
+	default:
+		r.fault(name, "is no setting of this service")
+	}
+}
+
+func (r *reader) fault(name Name, format string, args ...any) {
+	r.faults = append(r.faults, fmt.Errorf("%s %s", name, fmt.Sprintf(format, args...)))
+}
+
+func (r *reader) text(name Name, absent string) string {
+	if value, _ := r.lookup(string(name)); value != "" {
+		return value
+	}
+	return absent
+}
+
+func (r *reader) required(name Name) string {
+	value := r.text(name, "")
+	switch {
+	case value == "":
+		r.fault(name, "is not set")
+	case strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }):
+		r.fault(name, "must not hold spaces, control or non-ASCII characters")
+	}
+	return value
+}
+
+func (r *reader) address(name Name, absent string, allowPath bool) string {
+	value := r.text(name, "")
+	if value == "" {
+		return absent
+	}
+	address, err := ParseAddress(value, allowPath)
+	if err != nil {
+		r.fault(name, "%v", err)
+	}
+	return address
+}
+
+func (r *reader) lifetime() time.Duration {
+	value := r.text(SessionLifetime, "")
+	if value == "" {
+		return defaultSessionLifetime
+	}
+	lifetime, err := time.ParseDuration(value)
+	if err != nil || lifetime < minSessionLifetime || lifetime > maxSessionLifetime {
+		r.fault(SessionLifetime, "must be a duration such as 8h or 90m, from %s to %s", minSessionLifetime, maxSessionLifetime)
+	}
+	return lifetime
+}
+
+func (r *reader) port() int {
+	value := r.text(Port, "3000")
+	port, err := strconv.ParseUint(value, 10, 16)
+	if err != nil {
+		r.fault(Port, "must be a number from 0 to %d", math.MaxUint16)
+	}
+	return int(port)
+}
+
+func (r *reader) adminKey() secret.Value {
+	value := r.text(AdminKey, "")
+	if strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		r.fault(AdminKey, "must be visible ASCII characters without spaces")
+	}
+	return secret.NewValue(value)
+}
+
+func (r *reader) cookieDomain() string {
+	value := strings.ToLower(r.text(SessionCookieDomain, ""))
+	if value == "" {
+		return ""
+	}
+	_, isAddress := netip.ParseAddr(value)
+	switch {
+	case isAddress == nil, !isHostname(value), !strings.Contains(value, "."):
+		r.fault(SessionCookieDomain, "must be a domain of at least two labels, such as example.com")
+	case value == "amazonaws.com", value == "amazonaws.com.cn":
+		r.fault(SessionCookieDomain, "must be a domain of your own: that one is shared with strangers")
+	}
+	return value
+}
+
+// checkCookieDomain fails closed: a cookie for a domain that is not the service's
+// would be refused by browsers at best, and seen by others at worst.
+func (r *reader) checkCookieDomain(s Settings, knowsPublicURL bool) {
+	if s.SessionCookieDomain == "" || len(r.faults) > 0 {
+		return
+	}
+	if !knowsPublicURL || s.PublicURL == "" {
+		r.fault(SessionCookieDomain, "needs %s, which must be inside that domain", PublicURL)
+		return
+	}
+	public, err := url.Parse(s.PublicURL)
+	if err != nil {
+		r.fault(PublicURL, "is not an address")
+		return
+	}
+	if host := public.Hostname(); host != s.SessionCookieDomain && !strings.HasSuffix(host, "."+s.SessionCookieDomain) {
+		r.fault(SessionCookieDomain, "must be the host of %s or a parent domain of it", PublicURL)
+	}
+}
+
+// ParseAddress returns an address in canonical form: scheme, lower-case host, port
+// unless it is the scheme's own, and, where allowed, a path. Plain http is accepted
+// on loopback only. The error says what an address must be and does not repeat it.
+func ParseAddress(value string, allowPath bool) (string, error) {
+	u, err := url.Parse(value)
+	switch {
+	case err != nil:
+		return "", errors.New("must be an address such as https://signin.example.com")
+	case u.Scheme != "https" && u.Scheme != "http", u.Host == "", u.Opaque != "":
+		return "", errors.New("must begin with https://")
+	case u.User != nil:
+		return "", errors.New("must not hold a user name or password")
+	case u.RawQuery != "", u.ForceQuery, strings.Contains(value, "#"):
+		return "", errors.New("must not have a query or fragment")
+	}
+	path := strings.TrimRight(u.EscapedPath(), "/")
+	switch {
+	case path != "" && !allowPath:
+		return "", errors.New("must be scheme, host and port only, without a path")
+	case strings.Contains(path, "//"), strings.Contains(path, "\\"),
+		slices.ContainsFunc(strings.Split(path, "/"), func(s string) bool { return s == "." || s == ".." }):
+		return "", errors.New("must have a plain path")
+	}
+	host := strings.ToLower(u.Hostname())
+	ip, ipErr := netip.ParseAddr(host)
+	if ipErr == nil && ip.Zone() != "" || ipErr != nil && !isHostname(host) {
+		return "", errors.New("must have a host name of letters, digits, hyphens and dots")
+	}
+	if ipErr == nil {
+		host = ip.String()
+	}
+	if u.Scheme == "http" && !isLoopback(host) {
+		return "", errors.New("must be https (http is for loopback only)")
+	}
+	port := u.Port()
+	if port != "" {
+		number, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || number == 0 {
+			return "", errors.New("must have a port from 1 to 65535")
+		}
+		port = strconv.FormatUint(number, 10)
+	}
+	if u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		port = ""
+	}
+	switch {
+	case port != "":
+		host = net.JoinHostPort(host, port)
+	case ipErr == nil && ip.Is6():
+		host = "[" + host + "]"
+	}
+	return u.Scheme + "://" + host + path, nil
+}
+
+func isLoopback(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.IsLoopback()
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// isHostname reports whether host is a lower-case DNS name (RFC 1123); a name in
+// another script must be given in its xn-- form, as browsers send it.
+func isHostname(host string) bool {
+	if len(host) > 253 {
+		return false
+	}
+	labels := strings.Split(host, ".")
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		if strings.ContainsFunc(label, func(c rune) bool {
+			return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-'
+		}) {
+			return false
+		}
+	}
+	// Digits in the last place make browsers read the whole as an IPv4 address.
+	last := labels[len(labels)-1]
+	return strings.ContainsFunc(last, func(c rune) bool { return c < '0' || c > '9' })
+}

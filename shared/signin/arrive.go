@@ -1,0 +1,379 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+)
+
+// arrivalTime bounds a whole arrival, below what the gateway allows a function.
+const arrivalTime = 19 * time.Second
+
+// Store is what Arrivals needs of the store.
+type Store interface {
+	SessionStore
+	UserByIdentity(ctx context.Context, corpID, wecomUserID string) (store.User, error)
+	UserByPhone(ctx context.Context, phone string) (store.User, error)
+	CreateUser(ctx context.Context, u store.User) error
+	UpdateUser(ctx context.Context, from, to store.User) error
+	RecordOutcome(ctx context.Context, o store.Outcome) error
+	StartSession(ctx context.Context, o store.Outcome, earlier string) error
+}
+
+// WeCom is what Arrivals asks of WeCom; *wecom.Client does.
+type WeCom interface {
+	Identify(ctx context.Context, token wecom.AccessToken, code string) (wecom.Visitor, error)
+	Detail(ctx context.Context, token wecom.AccessToken, userTicket string) (wecom.Detail, error)
+	Member(ctx context.Context, token wecom.AccessToken, userID string) (wecom.Member, error)
+}
+
+// Tokens gives access tokens; *accesstoken.Source does.
+type Tokens interface {
+	Token(ctx context.Context, app accesstoken.App) (wecom.AccessToken, error)
+	Reject(ctx context.Context, app accesstoken.App, token wecom.AccessToken) error
+}
+
+// SessionIDs derives session ids from states; *seal.Deriver does.
+type SessionIDs interface {
+	Derive(state string) string
+	Matches(state, sessionID string) bool
+}
+
+// Arrivals takes browsers back from WeCom and signs people in.
+type Arrivals struct {
+	Departures *Departures // for going on, and for starting once more
+	Sessions   *Sessions
+	Store      Store
+	WeCom      WeCom
+	Tokens     Tokens
+	SessionIDs SessionIDs
+	// SecretName returns the name of an authenticator's secret.
+	SecretName func(authenticatorID string) string
+	// SessionLifetime is how long a session lasts, fixed when it begins.
+	SessionLifetime time.Duration
+	Now             func() time.Time
+	// Note hears facts for the operator's log: WeCom's number, userids. It must not
+	// be nil, and is never told a secret or a phone number.
+	Note func(ctx context.Context, key string, value any)
+}
+
+// Arrival is a browser at the callback.
+type Arrival struct {
+	Authenticator string // name in the path
+	PublicURL     string
+	Code          string
+	State         string
+	Target        string // redirect in the callback's address, unchecked
+	Again         bool   // the address is marked as a second round
+	InClient      bool   // the browser is WeCom's own
+	Language      string
+	SessionID     string // of the session cookie, or empty
+	// Attempt is the one this browser made under State. AttemptFound is false when
+	// it carries none; AttemptErr is OpenAttempt's.
+	Attempt      Attempt
+	AttemptFound bool
+	AttemptErr   error
+}
+
+// Result is where an arrival goes: to WeCom once more when Ticket is set, otherwise
+// to Address with the session.
+type Result struct {
+	Ticket    *Ticket
+	Address   string // the application's origin and the target path
+	SessionID string
+	ExpiresAt time.Time // of the session
+	UserID    string
+}
+
+// Arrive signs a person in. Its faults are those of the sign-in page.
+func (s *Arrivals) Arrive(ctx context.Context, arrival Arrival) (Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, arrivalTime)
+	defer cancel()
+	authenticator, err := s.Departures.enabled(ctx, arrival.Authenticator)
+	if err != nil {
+		return Result{}, err
+	}
+	if arrival.State == "" {
+		return Result{}, fault.Newf(fault.StateInvalid, "callback without state")
+	}
+	if result, ok, err := s.alreadyArrived(ctx, authenticator, arrival); ok || err != nil {
+		return result, err
+	}
+	switch {
+	case !arrival.AttemptFound:
+		return s.startOnceMore(authenticator, arrival)
+	case errors.Is(arrival.AttemptErr, ErrAttemptExpired):
+		return Result{}, fault.New(fault.StateExpired, arrival.AttemptErr)
+	case arrival.AttemptErr != nil:
+		return Result{}, fault.New(fault.StateInvalid, arrival.AttemptErr)
+	case !arrival.Attempt.belongsTo(authenticator):
+		return Result{}, fault.Newf(fault.StateInvalid, "attempt of another authenticator")
+	case arrival.Code == "":
+		return Result{}, fault.Newf(fault.AccessDenied, "callback with state and without code")
+	}
+	visit := &visit{
+		Arrivals: s, Arrival: arrival, authenticator: authenticator,
+		sessionID: s.SessionIDs.Derive(arrival.State),
+	}
+	visit.key = SessionKey(visit.sessionID)
+	return visit.conclude(ctx)
+}
+
+// alreadyArrived answers the Back button and a doubled request that comes after
+// the first was answered: the browser holds the live session of this very state.
+func (s *Arrivals) alreadyArrived(ctx context.Context, authenticator store.Authenticator, arrival Arrival) (Result, bool, error) {
+	if arrival.SessionID == "" || !s.SessionIDs.Matches(arrival.State, arrival.SessionID) {
+		return Result{}, false, nil
+	}
+	live, err := s.Sessions.Check(ctx, arrival.SessionID)
+	switch {
+	case fault.Is(err, fault.Unauthorized):
+		return Result{}, false, nil
+	case err != nil:
+		return Result{}, false, err
+	case live.Authenticator.ID != authenticator.ID:
+		return Result{}, false, nil
+	}
+	return Result{
+		Address:   address(authenticator, arrival),
+		SessionID: arrival.SessionID, ExpiresAt: live.Session.ExpiresAt, UserID: live.User.ID,
+	}, true, nil
+}
+
+// startOnceMore is for a browser without a cookie of this state. WeCom's desktop
+// client may open the callback in another browser than the one that left; it may
+// also be somebody else's link. Either way the code stays unspent and this browser
+// makes an attempt of its own, once.
+func (s *Arrivals) startOnceMore(authenticator store.Authenticator, arrival Arrival) (Result, error) {
+	if arrival.Again {
+		return Result{}, fault.Newf(fault.CookiesBlocked, "no cookie of this state, for the second time")
+	}
+	target, _ := CheckRedirect(arrival.Target)
+	ticket := s.Departures.leave(authenticator, departureOf(arrival, arrival.InClient), target, wecom.ScopeBase, true)
+	return Result{Ticket: &ticket}, nil
+}
+
+// address is where a signed-in visitor goes. The target is checked again: it has
+// been through a cookie or a query.
+func address(authenticator store.Authenticator, arrival Arrival) string {
+	for _, target := range []string{arrival.Attempt.Target, arrival.Target, authenticator.WorkbenchRedirectPath} {
+		if clean, ok := CheckRedirect(target); ok {
+			return authenticator.Origin + clean
+		}
+	}
+	return authenticator.Origin + "/"
+}
+
+func departureOf(arrival Arrival, inClient bool) Departure {
+	return Departure{
+		Authenticator: arrival.Authenticator, PublicURL: arrival.PublicURL,
+		InClient: inClient, Language: arrival.Language,
+	}
+}
+
+// visit is one arrival whose attempt is this browser's.
+type visit struct {
+	*Arrivals
+	Arrival
+	authenticator store.Authenticator
+	sessionID     string // that the state leads to
+	key           string // of the attempt's outcome
+	described     *person
+}
+
+// conclude spends the code and brings the attempt to its outcome, or to the one
+// that a doubled request brought it to.
+func (v *visit) conclude(ctx context.Context) (Result, error) {
+	visitor, err := v.identify(ctx)
+	if isWeComError(err, wecom.InvalidCode) {
+		return v.awaitOutcome(ctx, err)
+	}
+	if err != nil {
+		failure := v.wecomFault(ctx, err)
+		if wecom.MayHaveArrived(err) {
+			// The code counts as used: a doubled request will hear 40029 and must
+			// find out why.
+			return v.refuse(ctx, failure)
+		}
+		return Result{}, failure
+	}
+	result, err := v.admit(ctx, visitor)
+	if err == nil {
+		return result, nil
+	}
+	if errors.Is(err, store.ErrExists) {
+		return v.answerOutcome(ctx)
+	}
+	return v.refuse(ctx, err)
+}
+
+// admit turns an identified visitor into a session, a way back to WeCom for the
+// phone, or a fault. store.ErrExists: the attempt has an outcome already.
+func (v *visit) admit(ctx context.Context, visitor wecom.Visitor) (Result, error) {
+	userID, err := memberOf(visitor)
+	if err != nil {
+		return Result{}, err
+	}
+	v.Note(ctx, "wecomUserId", userID)
+	// Whatever the person is found to be may have changed when the session is to
+	// begin: another function creates, binds or disables at the same moment.
+	for range 8 {
+		user, err := v.Store.UserByIdentity(ctx, v.authenticator.CorpID, userID)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			if visitor.UserTicket == "" {
+				return v.askForPhone(ctx)
+			}
+			user, err = v.bindByPhone(ctx, visitor)
+		case err != nil:
+			return Result{}, fmt.Errorf("read user by identity: %w", err)
+		case !user.Enabled:
+			return Result{}, fault.Newf(fault.UserDisabled, "user %s is disabled", user.ID)
+		case user.NamePending:
+			user, err = v.completeName(ctx, user, userID)
+		}
+		if err == nil {
+			var result Result
+			if result, err = v.start(ctx, user, userID); err == nil {
+				return result, nil
+			}
+		}
+		if !isRace(err) {
+			return Result{}, err
+		}
+	}
+	return Result{}, fault.Newf(fault.Internal, "the user changed at every try")
+}
+
+// start begins the session of a user and ends the browser's earlier one.
+func (v *visit) start(ctx context.Context, user store.User, wecomUserID string) (Result, error) {
+	now := v.Now()
+	outcome := store.Outcome{
+		Key: v.key, Kind: store.OutcomeSession,
+		Session: store.Session{
+			UserID: user.ID, UserGeneration: user.SessionGeneration,
+			AuthenticatorName: v.authenticator.Name, AuthenticatorID: v.authenticator.ID,
+			AuthenticatorGeneration: v.authenticator.Generation,
+			CorpID:                  v.authenticator.CorpID, WeComUserID: wecomUserID,
+			SignedInAt: now, ExpiresAt: now.Add(v.SessionLifetime),
+		},
+		KeepUntil: now.Add(max(v.SessionLifetime, AttemptLifetime)),
+	}
+	earlier := ""
+	if v.SessionID != "" && v.SessionID != v.sessionID {
+		earlier = SessionKey(v.SessionID)
+	}
+	if err := v.Store.StartSession(ctx, outcome, earlier); err != nil {
+		return Result{}, fmt.Errorf("start session: %w", err)
+	}
+	return v.arrived(outcome.Session), nil
+}
+
+func (v *visit) arrived(session store.Session) Result {
+	return Result{
+		Address:   address(v.authenticator, v.Arrival),
+		SessionID: v.sessionID, ExpiresAt: session.ExpiresAt, UserID: session.UserID,
+	}
+}
+
+// askForPhone sends an unknown member to WeCom once more, this time with the scope
+// that can bring a phone number; a browser cannot do that at all.
+func (v *visit) askForPhone(ctx context.Context) (Result, error) {
+	switch {
+	case !v.Attempt.InClient:
+		return Result{}, fault.Newf(fault.FirstSignInInWeCom, "unknown identity, left through the browser's door")
+	case v.Attempt.Scope == wecom.ScopePrivateInfo:
+		return Result{}, fault.Newf(fault.PhoneNotShared, "snsapi_privateinfo brought no user_ticket")
+	}
+	err := v.Store.RecordOutcome(ctx, store.Outcome{
+		Key: v.key, Kind: store.OutcomeContinued, KeepUntil: v.Now().Add(AttemptLifetime),
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("record that the attempt goes on: %w", err)
+	}
+	return v.goOn(), nil
+}
+
+// goOn makes the ticket for snsapi_privateinfo, with a state of its own.
+func (v *visit) goOn() Result {
+	target := v.Attempt.Target
+	if target == "" {
+		target, _ = CheckRedirect(v.Target)
+	}
+	ticket := v.Departures.leave(v.authenticator, departureOf(v.Arrival, true), target, wecom.ScopePrivateInfo, false)
+	return Result{Ticket: &ticket}
+}
+
+// refuse makes a failure the attempt's outcome, so that a doubled request answers
+// the same, and returns it. An outcome that is there already wins.
+func (v *visit) refuse(ctx context.Context, err error) (Result, error) {
+	failure := fault.From(err)
+	// The time for the arrival may be what ran out; the note must still be made.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	recorded := v.Store.RecordOutcome(ctx, store.Outcome{
+		Key: v.key, Kind: store.OutcomeRefused, Code: string(failure.Code), KeepUntil: v.Now().Add(AttemptLifetime),
+	})
+	if errors.Is(recorded, store.ErrExists) {
+		return v.answerOutcome(ctx)
+	}
+	return Result{}, failure
+}
+
+// awaitOutcome answers a doubled request: WeCom says that the code is spent, so the
+// first request is at work or done. Without any first one the code is just bad.
+func (v *visit) awaitOutcome(ctx context.Context, cause error) (Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
+	defer cancel()
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 400*time.Millisecond) {
+		result, err := v.answerOutcome(ctx)
+		if !errors.Is(err, store.ErrNotFound) && ctx.Err() == nil {
+			return result, err
+		}
+		select {
+		case <-ctx.Done():
+			return Result{}, fault.New(fault.CodeInvalid, cause)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// answerOutcome answers as the attempt was answered before. store.ErrNotFound: it
+// has no outcome yet.
+func (v *visit) answerOutcome(ctx context.Context) (Result, error) {
+	outcome, err := v.Store.Outcome(ctx, v.key)
+	if err != nil {
+		return Result{}, fmt.Errorf("read outcome: %w", err)
+	}
+	switch outcome.Kind {
+	case store.OutcomeSession:
+		if _, err := v.Sessions.Check(ctx, v.sessionID); err != nil {
+			return Result{}, endedSession(err)
+		}
+		return v.arrived(outcome.Session), nil
+	case store.OutcomeContinued:
+		return v.goOn(), nil
+	case store.OutcomeRefused:
+		return Result{}, fault.Newf(fault.Code(outcome.Code), "a doubled request: the first was refused")
+	default:
+		return Result{}, fault.Newf(fault.CodeInvalid, "the session of this state was ended")
+	}
+}
+
+func endedSession(err error) error {
+	if fault.Is(err, fault.Unauthorized) {
+		return fault.Newf(fault.CodeInvalid, "the session of this state is over")
+	}
+	return err
+}
+
+// isRace reports whether somebody else changed what was just read.
+func isRace(err error) bool {
+	return errors.Is(err, store.ErrChanged) || errors.Is(err, store.ErrPhoneTaken) || errors.Is(err, store.ErrIdentityTaken)
+}
