@@ -125,8 +125,8 @@ func (s Set) all() []Key {
 	return list
 }
 
-// ErrNoSet: the text is not a key set and never was one, as the value a template
-// puts into a new secret. A damaged set is another error: it must not be replaced
+// ErrNoSet says that the text is not a key set and never was one, as the value a
+// template puts into a new secret. A damaged set is another error: it must not be replaced
 // without a person knowing.
 var ErrNoSet = errors.New("not a key set")
 

@@ -97,7 +97,7 @@ func newSigner(key Key) (jose.Signer, error) {
 	return signer, nil
 }
 
-// ErrNoTimeLeft: the session ends within a second; there is nothing to sign.
+// ErrNoTimeLeft says that the session ends within a second; there is nothing to sign.
 var ErrNoTimeLeft = errors.New("the session has ended")
 
 // Mint signs a token that says claims, with IssuedAt, ExpiresAt and ID its own. It

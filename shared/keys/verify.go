@@ -22,8 +22,8 @@ const (
 	clockSkew = 10 * time.Second
 )
 
-// ErrRefused: the token is not one of ours, or no longer. The text that comes with
-// it says which check failed and shows nothing of the token.
+// ErrRefused says that the token is not one of ours, or no longer. The text that
+// comes with it says which check failed and shows nothing of the token.
 var ErrRefused = errors.New("token refused")
 
 // VerifierConfig is what NewVerifier needs.

@@ -3,29 +3,44 @@ package secret
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 )
 
 // Value is a secret. It prints as "[redacted]" wherever it is formatted, logged or
 // encoded; Reveal is the only way to its content.
-type Value struct{ content string }
+//
+// Values are not comparable with ==: that would tell two secrets apart in a time
+// that depends on them.
+type Value struct {
+	_ [0]func()
+	// content is behind a pointer: a printer that cannot call methods, because the
+	// Value is in an unexported field, shows an address.
+	content *string
+}
 
 const redacted = "[redacted]"
 
 // NewValue wraps a secret.
-func NewValue(content string) Value { return Value{content: content} }
+func NewValue(content string) Value { return Value{content: &content} }
 
 // Reveal returns the secret itself.
-func (v Value) Reveal() string { return v.content }
+func (v Value) Reveal() string {
+	if v.content == nil {
+		return ""
+	}
+	return *v.content
+}
 
 // IsEmpty reports whether there is nothing in it.
-func (v Value) IsEmpty() bool { return v.content == "" }
+func (v Value) IsEmpty() bool { return v.Reveal() == "" }
 
-// String hides the secret from fmt.
+// String hides the secret from whoever asks for text.
 func (Value) String() string { return redacted }
 
-// GoString hides the secret from %#v.
-func (Value) GoString() string { return redacted }
+// Format hides the secret from fmt, whatever the verb.
+func (Value) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // MarshalText hides the secret from encoders.
 func (Value) MarshalText() ([]byte, error) { return []byte(redacted), nil }
@@ -33,10 +48,10 @@ func (Value) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // LogValue hides the secret from slog.
 func (Value) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// ErrNotFound: there is no such secret, or no such version of it.
+// ErrNotFound says that there is no such secret, or no such version of it.
 var ErrNotFound = errors.New("secret not found")
 
-// ErrExists: the name or the version is in use already, with another value.
+// ErrExists says that the name or the version is in use already, with another value.
 var ErrExists = errors.New("secret exists already")
 
 // Current asks Get for the newest version.

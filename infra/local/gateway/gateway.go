@@ -83,6 +83,9 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	var routes []*boundRoute
 	for _, route := range cfg.Template.Routes {
+		if route.Authorizer != "" && authorizers[route.Authorizer] == nil {
+			fault("route %s: no authorizer %s", route.Key(), route.Authorizer)
+		}
 		bound := functions[route.Function]
 		if bound == nil {
 			bound = &boundFunction{route.Function, cfg.Template.Functions[route.Function].Timeout, cfg.Functions[route.Function]}
@@ -132,7 +135,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if route.authorizer != nil && !g.authorize(w, r, route, &event) {
 		return
 	}
-	answer, err := run(g, r.Context(), route.function.id, route.function.timeout, func(ctx context.Context) (events.APIGatewayV2HTTPResponse, error) {
+	answer, err := run(r.Context(), g, route.function.id, route.function.timeout, func(ctx context.Context) (events.APIGatewayV2HTTPResponse, error) {
 		return route.function.call(ctx, event)
 	})
 	switch {
@@ -170,7 +173,7 @@ func (g *Gateway) authorize(w http.ResponseWriter, r *http.Request, route *bound
 		}
 		question.IdentitySource = append(question.IdentitySource, value)
 	}
-	verdict, err := run(g, r.Context(), route.authorizer.Function, route.authorizer.timeout, func(ctx context.Context) (events.APIGatewayV2CustomAuthorizerSimpleResponse, error) {
+	verdict, err := run(r.Context(), g, route.authorizer.Function, route.authorizer.timeout, func(ctx context.Context) (events.APIGatewayV2CustomAuthorizerSimpleResponse, error) {
 		return route.authorizer.call(ctx, question)
 	})
 	var said map[string]any
@@ -206,7 +209,7 @@ var (
 
 // run calls a function with its time limit. It goes on when the visitor hangs up,
 // as in Lambda; at the limit run returns while the function may still be ending.
-func run[T any](g *Gateway, parent context.Context, id string, timeout time.Duration, call func(context.Context) (T, error)) (T, error) {
+func run[T any](parent context.Context, g *Gateway, id string, timeout time.Duration, call func(context.Context) (T, error)) (T, error) {
 	var none T
 	if !g.begin() {
 		return none, errStopped
@@ -229,19 +232,18 @@ func run[T any](g *Gateway, parent context.Context, id string, timeout time.Dura
 		done <- result{value, err}
 	}()
 	defer cancel()
-	// The deadline's own timer would race with a function that obeys it.
-	limit := time.NewTimer(timeout)
-	defer limit.Stop()
 	select {
 	case r := <-done:
-		if r.err != nil && !errors.Is(r.err, errPanic) {
-			g.logger.Error("function failed", "function", id, "cause", r.err.Error())
+		if ctx.Err() == nil { // at the limit the answer is lost, whoever was first
+			if r.err != nil && !errors.Is(r.err, errPanic) {
+				g.logger.Error("function failed", "function", id, "cause", r.err.Error())
+			}
+			return r.value, r.err
 		}
-		return r.value, r.err
-	case <-limit.C:
-		g.logger.Error("function reached its time limit", "function", id, "limit", timeout.String())
-		return none, errTimeLimit
+	case <-ctx.Done():
 	}
+	g.logger.Error("function reached its time limit", "function", id, "limit", timeout.String())
+	return none, errTimeLimit
 }
 
 func (g *Gateway) begin() bool {

@@ -212,6 +212,9 @@ func (t *templateReader) function(id string, r resource) {
 		if (e.Method == "") != (e.Path == "") {
 			t.fault("%s: event %s: needs both Method and Path, or neither for $default", id, name)
 		}
+		if e.Auth.Authorizer == "NONE" { // SAM's word for a public route
+			e.Auth.Authorizer = ""
+		}
 		t.out.Routes = append(t.out.Routes, Route{
 			Method: strings.ToUpper(e.Method), Path: e.Path, Function: id, Authorizer: e.Auth.Authorizer,
 		})

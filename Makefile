@@ -1,0 +1,122 @@
+# WeCom Sign-in. `make` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+TOOLS := $(CURDIR)/.tools
+BUILD := $(CURDIR)/.build
+GO_TOOLS := go -C infra/tools build
+DYNOXIDE_VERSION := 3.2.0
+PYTHON ?= /usr/bin/python3
+
+# ARCH is Lambda's name of the processor; `sam build` does not tell make which one
+# the template wants, so give both the same.
+ARCH ?= arm64
+GOARCH_arm64 := arm64
+GOARCH_x86_64 := amd64
+# Without net/rpc (lambda.norpc) the linker can drop what is not called: a third of
+# the size. Without paths and version stamps the same source gives the same bytes.
+GO_BUILD = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_$(ARCH)) \
+	go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags "-s -w"
+
+FUNCTIONS := $(notdir $(patsubst %/lambda/,%,$(wildcard functions/*/lambda/)))
+# Megabytes (10^6 bytes) that the zip of a function may have.
+ZIP_BUDGET := 8.0
+ZIP_BUDGET_authorize := 4.0
+ZIP_BUDGET_callback := 4.0
+
+# Packages with fuzz targets, and how long each target runs.
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+.PHONY: run
+run: ## run everything on this machine: service, a simulated WeCom, a demo application
+	@mkdir -p $(BUILD)
+	@go build -o $(BUILD)/local ./infra/local
+	@exec $(BUILD)/local
+
+.PHONY: build
+build: ## build every function for Lambda into .build/FUNCTION/bootstrap (ARCH=arm64 or x86_64)
+	@mkdir -p $(BUILD)
+	@for name in $(FUNCTIONS); do echo "build $$name ($(ARCH))"; $(GO_BUILD) -o $(BUILD)/$$name/bootstrap ./functions/$$name/lambda; done
+
+.PHONY: size
+size: build ## check the size of what is deployed
+	@mkdir -p $(BUILD)
+	@go run ./infra/local/zipsize $(foreach name,$(FUNCTIONS),$(BUILD)/$(name)/bootstrap=$(or $(ZIP_BUDGET_$(name)),$(ZIP_BUDGET)))
+
+.PHONY: format
+format: $(TOOLS)/bin/gofumpt ## format the Go code
+	@$(TOOLS)/bin/gofumpt -w functions shared infra
+
+.PHONY: lint
+lint: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint ## format check, vet and linters
+	@unformatted=$$($(TOOLS)/bin/gofumpt -l functions shared infra); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (make format):"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	$(TOOLS)/bin/golangci-lint run ./...
+
+# Everything a change must pass. The last line counts; with CI set, a test that
+# could not run is a failure.
+.PHONY: test
+test: tools lint size ## everything a change must pass
+	@go run ./infra/local/testrun -- -race ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@grep -rlE '^func Fuzz' --include=*_test.go functions shared infra | xargs -n1 dirname | sort -u | while read -r folder; do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$folder"/*_test.go | cut -c6- | sort -u); do \
+			echo "$$folder $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$$folder"; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## measure
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: tools
+tools: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/dynoxide $(TOOLS)/ministack/ready ## fetch what the tests need into .tools
+
+$(TOOLS)/bin/gofumpt: infra/tools/go.mod
+	@mkdir -p $(@D)
+	$(GO_TOOLS) -o $@ mvdan.cc/gofumpt
+	@touch $@
+
+$(TOOLS)/bin/golangci-lint: infra/tools/go.mod
+	@mkdir -p $(@D)
+	$(GO_TOOLS) -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+# DynamoDB on this machine. DYNOXIDE names one that is installed already.
+$(TOOLS)/bin/dynoxide:
+	@mkdir -p $(@D)
+	@if [ -n "$${DYNOXIDE:-}" ]; then ln -sf "$$DYNOXIDE" $@; \
+	elif command -v cargo >/dev/null; then \
+		cargo install dynoxide-rs --version $(DYNOXIDE_VERSION) --locked --no-default-features \
+			--features native-sqlite,http-server,cli --root $(TOOLS) --quiet; \
+	elif [ -n "$${CI:-}" ]; then echo "cargo is missing: it builds dynoxide, the DynamoDB of the tests"; exit 1; \
+	else echo "SKIP dynoxide: cargo is missing, tests against DynamoDB will be skipped"; fi
+
+# Secrets Manager on this machine.
+$(TOOLS)/ministack/ready: $(wildcard infra/tools/ministack-requirements.txt)
+	@if [ ! -f infra/tools/ministack-requirements.txt ]; then echo "SKIP ministack: no infra/tools/ministack-requirements.txt"; \
+	elif $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
+		rm -rf $(@D); $(PYTHON) -m venv $(@D); \
+		$(@D)/bin/pip install --quiet --disable-pip-version-check -r infra/tools/ministack-requirements.txt; \
+		touch $@; \
+	elif [ -n "$${CI:-}" ]; then echo "$(PYTHON) has no venv (apt-get install python3-venv)"; exit 1; \
+	else echo "SKIP ministack: $(PYTHON) has no venv, tests against Secrets Manager will be skipped"; fi
+
+.PHONY: clean
+clean: ## remove what was built; .tools and .local stay
+	rm -rf $(BUILD) .aws-sam
+
+# Called by `sam build` with ARTIFACTS_DIR: build-<logical id of the function>.
+SAM_TARGETS := $(addprefix build-,$(shell awk '/^  [A-Za-z]+Function:$$/ {sub(":", ""); print $$1}' template.yaml))
+.PHONY: $(SAM_TARGETS)
+$(SAM_TARGETS): build-%Function:
+	$(GO_BUILD) -o "$(ARTIFACTS_DIR)/bootstrap" "./functions/$(shell echo $* | tr A-Z a-z)/lambda"

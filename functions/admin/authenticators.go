@@ -1,0 +1,325 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// list is a part of a list; NextCursor is null at the end.
+type list struct {
+	Items      any     `json:"items"`
+	NextCursor *string `json:"nextCursor"`
+}
+
+// writeList shows every item; an empty list is [] and never null.
+func writeList[T, V any](w http.ResponseWriter, items []T, next string, view func(T) V) error {
+	views := make([]V, len(items))
+	for i, item := range items {
+		views[i] = view(item)
+	}
+	answer := list{Items: views}
+	if next != "" {
+		answer.NextCursor = &next
+	}
+	return apigw.WriteJSON(w, http.StatusOK, answer)
+}
+
+func (h *handler) listAuthenticators(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	page, err := readPage(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	items, next, err := h.Directory.Authenticators(ctx, page)
+	if err != nil {
+		return listFault(fmt.Errorf("list authenticators: %w", err))
+	}
+	publicURL := apigw.PublicURL(ctx)
+	return writeList(w, items, next, func(a store.Authenticator) authenticatorView {
+		return viewAuthenticator(a, publicURL)
+	})
+}
+
+func (h *handler) getAuthenticator(w http.ResponseWriter, r *http.Request) error {
+	a, err := h.authenticator(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	return writeAuthenticator(w, r, http.StatusOK, a)
+}
+
+func writeAuthenticator(w http.ResponseWriter, r *http.Request, status int, a store.Authenticator) error {
+	w.Header().Set("ETag", etag(a.Version))
+	return apigw.WriteJSON(w, status, viewAuthenticator(a, apigw.PublicURL(r.Context())))
+}
+
+// authenticator reads one by the name in a path.
+func (h *handler) authenticator(ctx context.Context, name string) (store.Authenticator, error) {
+	absent := &fault.Error{Code: fault.NotFound, Detail: "There is no authenticator of this name."}
+	if !authenticatorName.MatchString(name) {
+		return store.Authenticator{}, absent
+	}
+	apigw.Note(ctx, "authenticator", name)
+	a, err := h.Directory.Authenticator(ctx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Authenticator{}, absent
+	}
+	if err != nil {
+		return store.Authenticator{}, fmt.Errorf("read authenticator: %w", err)
+	}
+	return a, nil
+}
+
+func (h *handler) createAuthenticator(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	body, err := readJSON(r)
+	if err != nil {
+		return err
+	}
+	a, value, err := newAuthenticator(body)
+	if err != nil {
+		return err
+	}
+	apigw.Note(ctx, "authenticator", a.Name)
+	now := h.Now().UTC()
+	a.ID, a.Generation, a.SecretVersion = store.NewID(), store.NewID(), newSecretVersion()
+	a.CreatedAt, a.UpdatedAt, a.Version = now, now, 1
+
+	// Only spares a secret that would be removed again; the write below decides.
+	_, err = h.Directory.Authenticator(ctx, a.Name)
+	switch {
+	case err == nil:
+		return nameTaken()
+	case !errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("read authenticator: %w", err)
+	}
+	if err := h.checkAutoLogin(ctx, a); err != nil {
+		return err
+	}
+	// The secret comes first: an authenticator is never seen without one.
+	if err := h.Secrets.Create(ctx, h.SecretName(a.ID), a.SecretVersion, value); err != nil {
+		return fmt.Errorf("create secret: %w", err)
+	}
+	if err := h.writeNew(ctx, a); err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/api/admin/authenticators/"+a.Name)
+	return writeAuthenticator(w, r, http.StatusCreated, a)
+}
+
+// writeNew writes the record of an authenticator whose secret is there already, and
+// takes the secret back when the record is certainly not.
+func (h *handler) writeNew(ctx context.Context, a store.Authenticator) error {
+	err := h.Directory.CreateAuthenticator(ctx, a)
+	if err == nil {
+		return nil
+	}
+	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	refused := authenticatorFault(err)
+	if refused == nil {
+		// The store did not say what happened: the record may be there.
+		written, readErr := h.Directory.Authenticator(cleanup, a.Name)
+		switch {
+		case readErr == nil && written.ID == a.ID:
+			return nil
+		case readErr != nil && !errors.Is(readErr, store.ErrNotFound):
+			// A secret too many is harmless, an authenticator without one is not.
+			return fmt.Errorf("create authenticator, outcome unknown: %w", errors.Join(err, readErr))
+		}
+		refused = fmt.Errorf("create authenticator: %w", err)
+	}
+	if deleteErr := h.Secrets.Delete(cleanup, h.SecretName(a.ID)); deleteErr != nil {
+		apigw.Note(ctx, "secretLeft", a.ID)
+	}
+	return refused
+}
+
+func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	body, err := readJSON(r)
+	if err != nil {
+		return err
+	}
+	if err := body.only(authenticatorWritable(), append(authenticatorReadOnly(), "name")); err != nil {
+		return err
+	}
+	match := ifMatch(r)
+	put := map[string]string{} // version of the new secret by authenticator ID: written once, however often we retry
+	a, err := retryChanged(ctx, func() (store.Authenticator, error) {
+		from, err := h.authenticator(ctx, r.PathValue("name"))
+		if err != nil {
+			return from, err
+		}
+		to, value, err := changeAuthenticator(from, body)
+		if err != nil {
+			return from, err
+		}
+		if err := match.check(from.Version); err != nil {
+			return from, err
+		}
+		if to == from && value.IsEmpty() {
+			return from, nil
+		}
+		if from.Enabled && !to.Enabled || from.CorpID != to.CorpID {
+			to.Generation = store.NewID()
+		}
+		to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
+		if !from.HoldsAutoLogin() {
+			if err := h.checkAutoLogin(ctx, to); err != nil {
+				return from, err
+			}
+		}
+		if !value.IsEmpty() {
+			if to.SecretVersion, err = h.putSecret(ctx, from, value, put); err != nil {
+				return from, err
+			}
+		}
+		if err := h.Directory.UpdateAuthenticator(ctx, from, to); err != nil {
+			if refused := authenticatorFault(err); refused != nil {
+				return from, refused
+			}
+			return from, fmt.Errorf("update authenticator: %w", err)
+		}
+		return to, nil
+	})
+	if err != nil {
+		return err
+	}
+	return writeAuthenticator(w, r, http.StatusOK, a)
+}
+
+// putSecret writes a new version of an authenticator's secret and returns its name.
+// Nothing uses the version until the record refers to it.
+func (h *handler) putSecret(ctx context.Context, a store.Authenticator, value secret.Value, put map[string]string) (string, error) {
+	if version, done := put[a.ID]; done {
+		return version, nil
+	}
+	version := newSecretVersion()
+	err := h.Secrets.Put(ctx, h.SecretName(a.ID), version, value)
+	if errors.Is(err, secret.ErrNotFound) {
+		// Deleted together with its authenticator a moment ago, which reading again
+		// shows; or by hand in the console of the secret store, which this repairs.
+		if _, err := h.authenticator(ctx, a.Name); err != nil {
+			return "", err
+		}
+		err = h.Secrets.Create(ctx, h.SecretName(a.ID), version, value)
+	}
+	if err != nil {
+		return "", fmt.Errorf("put secret: %w", err)
+	}
+	put[a.ID] = version
+	return version, nil
+}
+
+func (h *handler) deleteAuthenticator(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	match := ifMatch(r)
+	a, err := retryChanged(ctx, func() (store.Authenticator, error) {
+		a, err := h.authenticator(ctx, r.PathValue("name"))
+		if err != nil {
+			return a, err
+		}
+		if err := match.check(a.Version); err != nil {
+			return a, err
+		}
+		return a, h.deleteRecord(ctx, a)
+	})
+	if err != nil {
+		return err
+	}
+	// The record went first: it must never point at a secret that is gone. From here
+	// on the authenticator is deleted, whatever becomes of the secret, whose name
+	// nobody will use again.
+	if err := h.deleteSecret(ctx, h.SecretName(a.ID)); err != nil {
+		apigw.Note(ctx, "secretLeft", a.ID)
+		apigw.NoteFault(ctx, fault.New(fault.Internal, fmt.Errorf("delete secret: %w", err)))
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (h *handler) deleteRecord(ctx context.Context, a store.Authenticator) error {
+	err := h.Directory.DeleteAuthenticator(ctx, a)
+	if err == nil || errors.Is(err, store.ErrChanged) {
+		return err
+	}
+	// The store did not say what happened. If the record is gone, its secret must go too.
+	check, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	if _, readErr := h.Directory.Authenticator(check, a.Name); errors.Is(readErr, store.ErrNotFound) {
+		return nil
+	}
+	return fmt.Errorf("delete authenticator: %w", err)
+}
+
+const (
+	cleanupTime     = 5 * time.Second
+	cleanupAttempts = 3
+)
+
+// deleteSecret tries a few times, and goes on when the caller has hung up.
+func (h *handler) deleteSecret(ctx context.Context, name string) error {
+	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	var err error
+	for attempt := range cleanupAttempts {
+		if err = h.Secrets.Delete(cleanup, name); err == nil {
+			return nil
+		}
+		if pause(cleanup, attempt) != nil {
+			break
+		}
+	}
+	return err
+}
+
+// checkAutoLogin answers early, with the holder's name, when a wants an automatic
+// login that another one has. The store decides in the write.
+func (h *handler) checkAutoLogin(ctx context.Context, a store.Authenticator) error {
+	if !a.HoldsAutoLogin() {
+		return nil
+	}
+	holder, err := h.Directory.AutoLoginAuthenticator(ctx)
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && holder.Name == a.Name:
+		return nil
+	case err != nil:
+		return fmt.Errorf("read automatic authenticator: %w", err)
+	}
+	return autoLoginTaken(holder.Name)
+}
+
+// authenticatorFault translates what the store refuses; nil for anything else.
+// store.ErrChanged stays what it is, for retryChanged.
+func authenticatorFault(err error) error {
+	if taken, ok := errors.AsType[*store.AutoLoginTakenError](err); ok {
+		return autoLoginTaken(taken.Holder)
+	}
+	switch {
+	case errors.Is(err, store.ErrExists):
+		return nameTaken()
+	case errors.Is(err, store.ErrChanged):
+		return err
+	}
+	return nil
+}
+
+func nameTaken() error {
+	return &fault.Error{Code: fault.AlreadyExists, Field: "name", Detail: "There is an authenticator of this name already."}
+}
+
+func autoLoginTaken(holder string) error {
+	return &fault.Error{
+		Code: fault.AutoLoginTaken, Field: "autoLogin",
+		Detail: "The authenticator " + holder + " has automatic login, and only one enabled authenticator may.",
+	}
+}

@@ -1,0 +1,79 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+var domainFilename = regexp.MustCompile(`^WW_verify_([A-Za-z0-9]{16})\.txt$`)
+
+type domainFileView struct {
+	Filename  string `json:"filename"`
+	URL       string `json:"url"` // where WeCom will look
+	CreatedAt string `json:"createdAt"`
+}
+
+func (h *handler) listDomainFiles(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	page, err := readPage(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	items, next, err := h.Directory.DomainFiles(ctx, page)
+	if err != nil {
+		return listFault(fmt.Errorf("list domain files: %w", err))
+	}
+	publicURL := apigw.PublicURL(ctx)
+	return writeList(w, items, next, func(f store.DomainFile) domainFileView {
+		return domainFileView{f.Filename, publicURL + "/" + f.Filename, timestamp(f.CreatedAt)}
+	})
+}
+
+// putDomainFile remembers a file. Its name says all there is in it, so the body is
+// only a check that the administrator has not mixed up two files.
+func (h *handler) putDomainFile(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	filename := r.PathValue("filename")
+	name := domainFilename.FindStringSubmatch(filename)
+	if name == nil {
+		return fault.Invalid("filename", "The file's name must be WW_verify_, 16 letters or digits, and .txt.")
+	}
+	body, err := readBody(r, maxJSON)
+	if err != nil {
+		return err
+	}
+	if len(body) > 0 && string(body) != name[1] {
+		return fault.Invalid("body", "The body must be empty or exactly the 16 characters in the file's name.")
+	}
+	apigw.Note(ctx, "domainFile", filename)
+	if err := h.Directory.PutDomainFile(ctx, store.DomainFile{Filename: filename, CreatedAt: h.Now().UTC()}); err != nil {
+		return fmt.Errorf("put domain file: %w", err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (h *handler) deleteDomainFile(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	filename := r.PathValue("filename")
+	absent := &fault.Error{Code: fault.NotFound, Detail: "There is no domain file of this name."}
+	if !domainFilename.MatchString(filename) {
+		return absent
+	}
+	apigw.Note(ctx, "domainFile", filename)
+	err := h.Directory.DeleteDomainFile(ctx, filename)
+	if errors.Is(err, store.ErrNotFound) {
+		return absent
+	}
+	if err != nil {
+		return fmt.Errorf("delete domain file: %w", err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

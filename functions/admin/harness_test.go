@@ -1,0 +1,170 @@
+package admin_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/wecom-signin/wecom-signin/functions/admin"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+)
+
+const publicURL = "https://signin.example.com"
+
+// office is the function as the gateway sees it, with what it works on.
+type office struct {
+	t         testing.TB
+	function  apigw.Function
+	directory *memory
+	vault     *vault
+	tokens    *tokens
+	wecom     *wecomFake
+	log       *logBuffer
+	clock     time.Time
+}
+
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func newOffice(t testing.TB) *office {
+	t.Helper()
+	o := &office{
+		t: t, directory: newMemory(), vault: newVault(), tokens: &tokens{},
+		wecom: &wecomFake{err: &wecom.Error{Code: wecom.InvalidCode}},
+		log:   &logBuffer{}, clock: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC),
+	}
+	o.function = apigw.New(apigw.Config{
+		Name: "admin", PublicURL: publicURL, MaxBody: admin.MaxBody,
+		Logger: slog.New(slog.NewJSONHandler(io.MultiWriter(o.log), nil)),
+		Handler: admin.New(admin.Config{
+			Directory: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom,
+			Now: func() time.Time { return o.clock },
+		}),
+	})
+	return o
+}
+
+// request is what a caller sends. The zero caller is the admin key.
+type request struct {
+	method, path string
+	contentType  string // default: JSON when there is a body
+	body         string
+	header       map[string]string
+	authorizer   map[string]any
+	noAuthorizer bool
+}
+
+type answer struct {
+	status int
+	header map[string]string
+	body   string
+}
+
+func (o *office) send(r request) answer {
+	o.t.Helper()
+	path, query, _ := strings.Cut(r.path, "?")
+	event := events.APIGatewayV2HTTPRequest{
+		RouteKey: "ANY /api/admin/{proxy+}", RawPath: path, RawQueryString: query, Body: r.body,
+		Headers: map[string]string{},
+	}
+	event.RequestContext.HTTP.Method = r.method
+	event.RequestContext.RequestID = "request-1"
+	if r.body != "" {
+		event.Headers["content-type"] = "application/json"
+	}
+	if r.contentType != "" {
+		event.Headers["content-type"] = r.contentType
+	}
+	for name, value := range r.header {
+		event.Headers[strings.ToLower(name)] = value
+	}
+	if !r.noAuthorizer {
+		word := r.authorizer
+		if word == nil {
+			word = map[string]any{"caller": "admin-key"}
+		}
+		event.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: word}
+	}
+	response, err := o.function(o.t.Context(), event)
+	if err != nil {
+		o.t.Errorf("%s %s: the function returned an error: %v", r.method, r.path, err)
+	}
+	return answer{response.StatusCode, response.Headers, response.Body}
+}
+
+// expect sends and compares the status.
+func (o *office) expect(status int, r request) answer {
+	o.t.Helper()
+	got := o.send(r)
+	if got.status != status {
+		o.t.Fatalf("%s %s: status %d, want %d\n%s", r.method, r.path, got.status, status, got.body)
+	}
+	return got
+}
+
+func (a answer) decode(t testing.TB, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.body), into); err != nil {
+		t.Fatalf("decode %q: %v", a.body, err)
+	}
+}
+
+func (a answer) object(t testing.TB) map[string]any {
+	t.Helper()
+	var object map[string]any
+	a.decode(t, &object)
+	return object
+}
+
+// problem returns "code field" of a problem+json answer.
+func (a answer) problem(t testing.TB) string {
+	t.Helper()
+	if got := a.header["content-type"]; got != "application/problem+json" {
+		t.Fatalf("Content-Type %q, want application/problem+json\n%s", got, a.body)
+	}
+	object := a.object(t)
+	if object["requestId"] != "request-1" || object["status"] != float64(a.status) || object["title"] == "" {
+		t.Errorf("incomplete problem: %s", a.body)
+	}
+	field, _ := object["field"].(string)
+	return strings.TrimSpace(fmt.Sprint(object["code"], " ", field))
+}
+
+const theSecret = "S3cretS3cretS3cretS3cretS3cretS3cretS3cret00"
+
+// create makes an authenticator; changes are further members, such as `,"autoLogin":true`.
+func (o *office) create(name, changes string) answer {
+	o.t.Helper()
+	return o.expect(201, request{method: "POST", path: "/api/admin/authenticators", body: fmt.Sprintf(
+		`{"name":%q,"corpId":"ww0123456789","agentId":"1000002","secret":%q,"origin":"https://app.example.com"%s}`, name, theSecret, changes)})
+}
+
+// createUser makes a user and returns its id.
+func (o *office) createUser(phone string) string {
+	o.t.Helper()
+	created := o.expect(201, request{method: "POST", path: "/api/admin/users", body: fmt.Sprintf(`{"phone":%q,"name":"Li"}`, phone)})
+	return created.object(o.t)["id"].(string)
+}

@@ -1,0 +1,322 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/phone"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+const (
+	mostRows = 5000
+	// importWorkers write rows at the same time: 5,000 rows one after the other would
+	// not end within the gateway's 30 s.
+	importWorkers = 16
+	// importTime is when no further row is begun, so that the answer arrives.
+	importTime = 24 * time.Second
+	// importReserve is what is left, before the function's own deadline, for the answer.
+	importReserve = 2 * time.Second
+	// importFaults is after how many faults of the store the rest is not tried.
+	importFaults = importWorkers
+)
+
+// line is a row of the file with a phone.
+type line struct {
+	row   int // line of the file on which it begins; the header is on line 1
+	phone string
+	name  string
+	roles string
+	cells int
+}
+
+// rowResult says what became of one row.
+type rowResult struct {
+	Row    int        `json:"row"`
+	Phone  string     `json:"phone"`
+	Result rowOutcome `json:"result"`
+	ID     string     `json:"id,omitempty"`
+	Code   fault.Code `json:"code,omitempty"`
+	Detail string     `json:"detail,omitempty"`
+}
+
+type rowOutcome string
+
+const (
+	rowCreated   rowOutcome = "created"
+	rowUpdated   rowOutcome = "updated"
+	rowUnchanged rowOutcome = "unchanged"
+	rowFailed    rowOutcome = "failed"
+)
+
+type importResult struct {
+	Rows      []rowResult `json:"rows"`
+	Created   int         `json:"created"`
+	Updated   int         `json:"updated"`
+	Unchanged int         `json:"unchanged"`
+	Failed    int         `json:"failed"`
+}
+
+// importUsers creates and updates users by phone. A file that cannot be read as a
+// whole changes nothing; in one that can, every row stands for itself.
+func (h *handler) importUsers(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	if err := requireType(r, "text/csv"); err != nil {
+		return err
+	}
+	body, err := readBody(r, MaxBody)
+	if err != nil {
+		return err
+	}
+	lines, columns, err := parseImport(body)
+	if err != nil {
+		return err
+	}
+	result := importResult{Rows: h.importLines(ctx, lines, columns)}
+	for _, row := range result.Rows {
+		switch row.Result {
+		case rowCreated:
+			result.Created++
+		case rowUpdated:
+			result.Updated++
+		case rowUnchanged:
+			result.Unchanged++
+		case rowFailed:
+			result.Failed++
+		}
+	}
+	apigw.Note(ctx, "created", result.Created)
+	apigw.Note(ctx, "updated", result.Updated)
+	apigw.Note(ctx, "failed", result.Failed)
+	return apigw.WriteJSON(w, http.StatusOK, result)
+}
+
+// parseImport reads the whole file before anything is written. It returns the rows
+// and how many columns the header has. Rows without any content are left out, as
+// spreadsheets add them.
+func parseImport(file []byte) ([]line, int, error) {
+	if !utf8.Valid(file) {
+		return nil, 0, fault.Invalid("body", "The file is not in UTF-8; spreadsheet programs call it \"CSV UTF-8\".")
+	}
+	reader := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(file, []byte("\uFEFF"))))
+	reader.FieldsPerRecord = -1 // a row of the wrong length fails alone
+	reader.ReuseRecord = true
+	header, err := reader.Read()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, 0, brokenCSV(err)
+	}
+	known := []string{"phone", "name", "roles"}
+	columns := len(header)
+	if columns < 2 || columns > len(known) || !slices.EqualFunc(header, known[:columns], func(a, b string) bool { return strings.TrimSpace(a) == b }) {
+		return nil, 0, fault.Invalid("header", "The first line must be phone,name or phone,name,roles.")
+	}
+	lines := []line{}
+	for {
+		record, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return lines, columns, nil
+		}
+		if err != nil {
+			return nil, 0, brokenCSV(err)
+		}
+		row, _ := reader.FieldPos(0)
+		l := line{row: row, cells: len(record)}
+		for i, into := range []*string{&l.phone, &l.name, &l.roles} {
+			if i < len(record) {
+				*into = strings.Clone(strings.TrimSpace(record[i]))
+			}
+		}
+		if strings.TrimSpace(strings.Join(record, "")) == "" {
+			continue
+		}
+		if len(lines) == mostRows {
+			return nil, 0, &fault.Error{Code: fault.PayloadTooLarge, Detail: "The file must not have more than 5,000 rows."}
+		}
+		lines = append(lines, l)
+	}
+}
+
+func brokenCSV(err error) error {
+	where := ""
+	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
+		where = " on line " + strconv.Itoa(parse.Line)
+	}
+	return fault.Invalid("body", "The file is not correct CSV: look at the quotation marks"+where+".")
+}
+
+// importLines imports every line and returns the results in the order of the file.
+func (h *handler) importLines(ctx context.Context, lines []line, columns int) []rowResult {
+	results := make([]rowResult, len(lines))
+	var todo []int
+	seen := map[string]int{} // row by normalised phone
+	for i := range lines {
+		l := &lines[i]
+		results[i] = rowResult{Row: l.row, Phone: shorten(l.phone), Result: rowFailed}
+		if l.cells != columns {
+			results[i].Code = fault.InvalidRequest
+			results[i].Detail = fmt.Sprintf("The row has %d cells, the header %d.", l.cells, columns)
+			continue
+		}
+		number, valid := phone.Normalize(l.phone)
+		if !valid {
+			results[i].Code, results[i].Detail = fault.PhoneInvalid, phoneWrong
+			continue
+		}
+		l.phone, results[i].Phone = number, number
+		if first, twice := seen[number]; twice {
+			results[i].Code = fault.DuplicatePhone
+			results[i].Detail = fmt.Sprintf("Row %d has this phone already.", first)
+			continue
+		}
+		seen[number] = l.row
+		todo = append(todo, i)
+	}
+
+	// Rows left have different phones, so they concern different users.
+	begun := &importProgress{until: importDeadline(ctx)}
+	queue := make(chan int)
+	var workers sync.WaitGroup
+	for range min(importWorkers, len(todo)) {
+		workers.Go(func() {
+			for i := range queue {
+				h.importLine(ctx, lines[i], &results[i], begun)
+			}
+		})
+	}
+	for _, i := range todo {
+		queue <- i
+	}
+	close(queue)
+	workers.Wait()
+	return results
+}
+
+// importProgress stops an import that has run out of time or of a store.
+type importProgress struct {
+	until time.Time
+
+	mu     sync.Mutex
+	faults int
+	first  error
+}
+
+func (p *importProgress) failed(ctx context.Context, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults++
+	if p.first == nil {
+		p.first = err
+		apigw.NoteFault(ctx, fault.New(fault.Internal, fmt.Errorf("import: %w", err)))
+	}
+}
+
+func (p *importProgress) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.faults >= importFaults || !time.Now().Before(p.until)
+}
+
+// importDeadline is on the machine's clock, as deadlines of contexts are.
+func importDeadline(ctx context.Context) time.Time {
+	until := time.Now().Add(importTime)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Add(-importReserve).Before(until) {
+		return deadline.Add(-importReserve)
+	}
+	return until
+}
+
+func (h *handler) importLine(ctx context.Context, l line, result *rowResult, progress *importProgress) {
+	if progress.over() {
+		result.Code, result.Detail = fault.Internal, "The row was not tried; import the file again."
+		return
+	}
+	u, outcome, err := h.importUser(ctx, l)
+	if err != nil {
+		failure := fault.From(err)
+		result.Code, result.Detail = failure.Code, failure.Detail
+		if failure.Code == fault.Internal {
+			result.Detail = "The row could not be written; import the file again."
+			progress.failed(ctx, err)
+		}
+		return
+	}
+	result.Result, result.ID = outcome, u.ID
+}
+
+// importUser creates the user of a line, or changes the one that has its phone.
+func (h *handler) importUser(ctx context.Context, l line) (store.User, rowOutcome, error) {
+	blank := h.emptyUser()
+	blank.Phone = l.phone
+	if _, err := fill(blank, l); err != nil {
+		return store.User{}, rowFailed, err
+	}
+	outcome := rowFailed
+	u, err := retryChanged(ctx, func() (store.User, error) {
+		from, err := h.Directory.UserByPhone(ctx, l.phone)
+		if errors.Is(err, store.ErrNotFound) {
+			created, err := fill(blank, l)
+			if err != nil {
+				return created, err
+			}
+			outcome = rowCreated
+			err = h.Directory.CreateUser(ctx, created)
+			if errors.Is(err, store.ErrPhoneTaken) {
+				return created, store.ErrChanged // somebody was faster: it is a change now
+			}
+			return created, err
+		}
+		if err != nil {
+			return from, fmt.Errorf("find user by phone: %w", err)
+		}
+		to, err := fill(from, l)
+		if err != nil {
+			return from, err
+		}
+		if outcome = rowUpdated; sameUser(from, to) {
+			outcome = rowUnchanged
+		}
+		written, err := h.writeUser(ctx, from, to)
+		if fault.Is(err, fault.PhoneTaken) {
+			return written, store.ErrChanged
+		}
+		return written, err
+	})
+	return u, outcome, err
+}
+
+// fill sets what the cells of a line say; an empty cell says nothing.
+func fill(u store.User, l line) (store.User, error) {
+	if l.name != "" && !setName(&u, l.name) {
+		return u, fault.Invalid("name", nameWrong)
+	}
+	if l.roles == "" {
+		return u, nil
+	}
+	roles, err := checkRoles(strings.Fields(l.roles))
+	if err != nil {
+		return u, err
+	}
+	if !sameRoles(u.Roles, roles) {
+		u.Roles = roles
+	}
+	return u, nil
+}
+
+// sameRoles compares regardless of order: a file exported and imported again, its
+// roles sorted, changes nobody.
+func sameRoles(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}

@@ -1,0 +1,110 @@
+package admin
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+const (
+	maxJSON      = 256 << 10
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+// readJSON returns the members of the JSON object that a request carries.
+func readJSON(r *http.Request) (*object, error) {
+	if err := requireType(r, "application/json"); err != nil {
+		return nil, err
+	}
+	body, err := readBody(r, maxJSON)
+	if err != nil {
+		return nil, err
+	}
+	return parseObject(body)
+}
+
+// requireType accepts one media type, in UTF-8.
+func requireType(r *http.Request, want string) error {
+	got, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := strings.ToLower(parameters["charset"])
+	if err != nil || got != want || charset != "" && charset != "utf-8" {
+		return &fault.Error{Code: fault.UnsupportedMedia, Field: "Content-Type", Detail: "Content-Type must be " + want + " in UTF-8."}
+	}
+	return nil
+}
+
+func readBody(r *http.Request, most int) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(most)+1))
+	if err != nil {
+		return nil, &fault.Error{Code: fault.InvalidRequest, Detail: "The body could not be read.", Err: err}
+	}
+	if len(body) > most {
+		return nil, &fault.Error{Code: fault.PayloadTooLarge, Detail: "The body must not exceed " + strconv.Itoa(most>>10) + " kB."}
+	}
+	return body, nil
+}
+
+// readPage reads ?cursor=&limit=.
+func readPage(query url.Values) (store.Page, error) {
+	page := store.Page{Cursor: query.Get("cursor"), Limit: defaultLimit}
+	if query.Has("limit") {
+		limit, err := strconv.ParseUint(query.Get("limit"), 10, 16)
+		if err != nil || limit < 1 || limit > maxLimit {
+			return store.Page{}, fault.Invalid("limit", "limit must be a number from 1 to "+strconv.Itoa(maxLimit)+".")
+		}
+		page.Limit = int(limit)
+	}
+	return page, nil
+}
+
+// listFault translates what a list of the store answers.
+func listFault(err error) error {
+	if errors.Is(err, store.ErrBadCursor) {
+		return fault.Invalid("cursor", "cursor must be the nextCursor of an earlier answer.")
+	}
+	return err
+}
+
+// precondition is an If-Match header (RFC 9110 §13.1.1).
+type precondition struct {
+	given bool
+	any   bool
+	tags  []string
+}
+
+func ifMatch(r *http.Request) precondition {
+	values := r.Header.Values("If-Match")
+	p := precondition{given: len(values) > 0}
+	// An ETag of ours holds no comma, so one that does matches nothing anyway.
+	for tag := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		tag = strings.TrimSpace(tag)
+		p.any = p.any || tag == "*"
+		p.tags = append(p.tags, tag)
+	}
+	return p
+}
+
+// check refuses when the header is there and does not name the version. A weak tag
+// never matches, and neither does one that is no tag at all.
+func (p precondition) check(version int64) error {
+	if !p.given || p.any {
+		return nil
+	}
+	present := etag(version)
+	for _, tag := range p.tags {
+		if tag == present {
+			return nil
+		}
+	}
+	return &fault.Error{Code: fault.VersionMismatch, Detail: "It has been changed meanwhile; the present version is " + present + "."}
+}
+
+func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

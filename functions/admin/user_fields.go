@@ -1,0 +1,177 @@
+package admin
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/phone"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// role is what a role may be called. It travels in tokens and, in an import, in a
+// cell where spaces separate roles. Case counts: "Admin" is not "admin".
+var role = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$`)
+
+const (
+	mostRoles     = 50 // a token carries them all, and a header has to take the token
+	longestAvatar = 2048
+	phoneWrong    = "phone must be a telephone number, such as +8613800138000; without a country code it is a Chinese one."
+	nameWrong     = "name must be at most 200 characters, without control characters."
+)
+
+// userView is a user as the API shows it.
+type userView struct {
+	ID         string         `json:"id"`
+	Phone      string         `json:"phone"`
+	Name       string         `json:"name"`
+	Avatar     string         `json:"avatar"`
+	Roles      []string       `json:"roles"`
+	Enabled    bool           `json:"enabled"`
+	Identities []identityView `json:"identities"`
+	CreatedAt  string         `json:"createdAt"`
+	UpdatedAt  string         `json:"updatedAt"`
+	// LastSignInAt is null before the first.
+	LastSignInAt *string `json:"lastSignInAt"`
+	Version      int64   `json:"version"`
+}
+
+type identityView struct {
+	CorpID        string `json:"corpId"`
+	WeComUserID   string `json:"wecomUserId"`
+	Authenticator string `json:"authenticator"`
+	BoundAt       string `json:"boundAt"`
+}
+
+func viewUser(u store.User) userView {
+	view := userView{
+		ID: u.ID, Phone: u.Phone, Name: u.Name, Avatar: u.Avatar, Enabled: u.Enabled,
+		Roles:      append([]string{}, u.Roles...),
+		Identities: make([]identityView, len(u.Identities)),
+		CreatedAt:  timestamp(u.CreatedAt), UpdatedAt: timestamp(u.UpdatedAt), Version: u.Version,
+	}
+	for i, identity := range u.Identities {
+		view.Identities[i] = identityView{identity.CorpID, identity.WeComUserID, identity.Authenticator, timestamp(identity.BoundAt)}
+	}
+	if !u.LastSignInAt.IsZero() {
+		last := timestamp(u.LastSignInAt)
+		view.LastSignInAt = &last
+	}
+	return view
+}
+
+func userWritable() []string { return []string{"phone", "name", "avatar", "roles", "enabled"} }
+
+func userReadOnly() []string {
+	return []string{"id", "identities", "createdAt", "updatedAt", "lastSignInAt", "version"}
+}
+
+// changeUser returns u with what the body sets.
+func changeUser(u store.User, body *object) (store.User, error) {
+	text, there, err := body.text("phone")
+	if err != nil {
+		return u, err
+	}
+	if there {
+		number, valid := phone.Normalize(text)
+		if !valid {
+			return u, fault.Invalid("phone", phoneWrong)
+		}
+		u.Phone = number
+	}
+	text, there, err = body.text("name")
+	if err != nil {
+		return u, err
+	}
+	if there {
+		if !setName(&u, text) {
+			return u, fault.Invalid("name", nameWrong)
+		}
+	}
+	text, there, err = body.text("avatar")
+	if err != nil {
+		return u, err
+	}
+	if there {
+		if !isAvatar(text) {
+			return u, fault.Invalid("avatar", "avatar must be empty or the http(s) address of a picture, of at most 2,048 bytes.")
+		}
+		u.Avatar = text
+	}
+	roles, there, err := body.texts("roles")
+	if err != nil {
+		return u, err
+	}
+	if there {
+		if u.Roles, err = checkRoles(roles); err != nil {
+			return u, err
+		}
+	}
+	enabled, there, err := body.flag("enabled")
+	if err != nil {
+		return u, err
+	}
+	if there {
+		setEnabled(&u, enabled)
+	}
+	return u, nil
+}
+
+// setName sets a name, or reports that it cannot be one. A user without a name is
+// asked for it, of WeCom, at the next sign-in.
+func setName(u *store.User, text string) bool {
+	text = strings.TrimSpace(text)
+	if !isName(text) {
+		return false
+	}
+	if text != u.Name || text == "" {
+		u.Name, u.NamePending = text, text == ""
+	}
+	return true
+}
+
+// setEnabled switches a user; switching off ends the sessions, and switching on
+// again does not bring them back.
+func setEnabled(u *store.User, enabled bool) {
+	if u.Enabled && !enabled {
+		u.SessionGeneration++
+	}
+	u.Enabled = enabled
+}
+
+// checkRoles returns the roles, each once, in the order given.
+func checkRoles(given []string) ([]string, error) {
+	roles := make([]string, 0, min(len(given), mostRoles))
+	for _, name := range given {
+		if !role.MatchString(name) {
+			return nil, fault.Invalid("roles", "A role must be 1 to 64 letters, digits and . _ : / - , beginning with a letter or digit.")
+		}
+		if slices.Contains(roles, name) {
+			continue
+		}
+		if len(roles) == mostRoles {
+			return nil, fault.Invalid("roles", "A user has at most "+strconv.Itoa(mostRoles)+" roles.")
+		}
+		roles = append(roles, name)
+	}
+	return roles, nil
+}
+
+// isAvatar accepts what a browser can load and nothing that it would run.
+func isAvatar(text string) bool {
+	if text == "" {
+		return true
+	}
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && len(text) <= longestAvatar
+}
+
+// sameUser reports whether there is nothing to write.
+func sameUser(a, b store.User) bool {
+	return a.Phone == b.Phone && a.Name == b.Name && a.NamePending == b.NamePending && a.Avatar == b.Avatar &&
+		slices.Equal(a.Roles, b.Roles) && a.Enabled == b.Enabled && slices.Equal(a.Identities, b.Identities) &&
+		a.SessionGeneration == b.SessionGeneration
+}

@@ -1,0 +1,255 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/phone"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// userID is any id that could be one: what it is made of, the store knows.
+var userID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
+
+func (h *handler) listUsers(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	query := r.URL.Query()
+	page, err := readPage(query)
+	if err != nil {
+		return err
+	}
+	if query.Has("phone") {
+		return h.findUser(w, r, page)
+	}
+	items, next, err := h.Directory.Users(ctx, page)
+	if err != nil {
+		return listFault(fmt.Errorf("list users: %w", err))
+	}
+	return writeList(w, items, next, viewUser)
+}
+
+// findUser answers ?phone= with a list of one or none.
+func (h *handler) findUser(w http.ResponseWriter, r *http.Request, page store.Page) error {
+	if page.Cursor != "" {
+		return listFault(store.ErrBadCursor) // this list has one page
+	}
+	number, valid := phone.Normalize(phoneQuery(r.URL.RawQuery))
+	if !valid {
+		return fault.Invalid("phone", phoneWrong)
+	}
+	u, err := h.Directory.UserByPhone(r.Context(), number)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return writeList(w, nil, "", viewUser)
+	case err != nil:
+		return fmt.Errorf("find user by phone: %w", err)
+	}
+	return writeList(w, []store.User{u}, "", viewUser)
+}
+
+// phoneQuery returns the value of phone. In a query "+" is a space, but a person
+// who writes ?phone=+86138… means the plus sign in front of a country code.
+func phoneQuery(rawQuery string) string {
+	for part := range strings.SplitSeq(rawQuery, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		if name != "phone" {
+			continue
+		}
+		if rest, plus := strings.CutPrefix(value, "+"); plus {
+			value = "%2B" + rest
+		}
+		if text, err := url.QueryUnescape(value); err == nil {
+			return text
+		}
+	}
+	return ""
+}
+
+func (h *handler) getUser(w http.ResponseWriter, r *http.Request) error {
+	u, err := h.user(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return writeUser(w, http.StatusOK, u)
+}
+
+func writeUser(w http.ResponseWriter, status int, u store.User) error {
+	w.Header().Set("ETag", etag(u.Version))
+	return apigw.WriteJSON(w, status, viewUser(u))
+}
+
+// user reads one by the id in a path.
+func (h *handler) user(ctx context.Context, id string) (store.User, error) {
+	absent := &fault.Error{Code: fault.NotFound, Detail: "There is no user of this id."}
+	if !userID.MatchString(id) {
+		return store.User{}, absent
+	}
+	apigw.Note(ctx, "user", id)
+	u, err := h.Directory.User(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.User{}, absent
+	}
+	if err != nil {
+		return store.User{}, fmt.Errorf("read user: %w", err)
+	}
+	return u, nil
+}
+
+func (h *handler) createUser(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	body, err := readJSON(r)
+	if err != nil {
+		return err
+	}
+	if err := body.only(userWritable(), userReadOnly()); err != nil {
+		return err
+	}
+	if err := body.require("phone"); err != nil {
+		return err
+	}
+	u, err := changeUser(h.emptyUser(), body)
+	if err != nil {
+		return err
+	}
+	apigw.Note(ctx, "user", u.ID)
+	if err := h.Directory.CreateUser(ctx, u); err != nil {
+		return h.userFault(ctx, u.Phone, fmt.Errorf("create user: %w", err))
+	}
+	w.Header().Set("Location", "/api/admin/users/"+u.ID)
+	return writeUser(w, http.StatusCreated, u)
+}
+
+// emptyUser is a user before anything is known of the person.
+func (h *handler) emptyUser() store.User {
+	now := h.Now().UTC()
+	return store.User{
+		ID: store.NewUserID(now), NamePending: true, Enabled: true,
+		SessionGeneration: 1, CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+}
+
+func (h *handler) patchUser(w http.ResponseWriter, r *http.Request) error {
+	body, err := readJSON(r)
+	if err != nil {
+		return err
+	}
+	if err := body.only(userWritable(), userReadOnly()); err != nil {
+		return err
+	}
+	u, err := h.updateUser(r, func(u store.User) (store.User, error) { return changeUser(u, body) })
+	if err != nil {
+		return err
+	}
+	return writeUser(w, http.StatusOK, u)
+}
+
+// updateUser reads the user of the path, lets change decide and writes the result,
+// again while others are faster.
+func (h *handler) updateUser(r *http.Request, change func(store.User) (store.User, error)) (store.User, error) {
+	ctx := r.Context()
+	match := ifMatch(r)
+	return retryChanged(ctx, func() (store.User, error) {
+		from, err := h.user(ctx, r.PathValue("id"))
+		if err != nil {
+			return from, err
+		}
+		to, err := change(from)
+		if err != nil {
+			return from, err
+		}
+		if err := match.check(from.Version); err != nil {
+			return from, err
+		}
+		return h.writeUser(ctx, from, to)
+	})
+}
+
+// writeUser replaces from by to and returns what is in force now.
+func (h *handler) writeUser(ctx context.Context, from, to store.User) (store.User, error) {
+	if sameUser(from, to) {
+		return from, nil
+	}
+	to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
+	if err := h.Directory.UpdateUser(ctx, from, to); err != nil {
+		return from, h.userFault(ctx, to.Phone, fmt.Errorf("update user: %w", err))
+	}
+	return to, nil
+}
+
+// userFault translates what the store refuses.
+func (h *handler) userFault(ctx context.Context, number string, err error) error {
+	if !errors.Is(err, store.ErrPhoneTaken) {
+		return err
+	}
+	detail := "Another user has this phone."
+	if holder, readErr := h.Directory.UserByPhone(ctx, number); readErr == nil {
+		detail = "The user " + holder.ID + " has this phone."
+	}
+	return &fault.Error{Code: fault.PhoneTaken, Field: "phone", Detail: detail}
+}
+
+func (h *handler) deleteUser(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	match := ifMatch(r)
+	_, err := retryChanged(ctx, func() (store.User, error) {
+		u, err := h.user(ctx, r.PathValue("id"))
+		if err != nil {
+			return u, err
+		}
+		if err := match.check(u.Version); err != nil {
+			return u, err
+		}
+		if err := h.Directory.DeleteUser(ctx, u); err != nil {
+			return u, fmt.Errorf("delete user: %w", err)
+		}
+		return u, nil
+	})
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// endSessions ends all sessions of a user: each carries the generation it began in.
+func (h *handler) endSessions(w http.ResponseWriter, r *http.Request) error {
+	_, err := h.updateUser(r, func(u store.User) (store.User, error) {
+		u.SessionGeneration++
+		return u, nil
+	})
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// unbindIdentity takes a WeCom member off a user. The sessions end too: any of them
+// may have begun as that member, who is nobody's from now on.
+func (h *handler) unbindIdentity(w http.ResponseWriter, r *http.Request) error {
+	corp, member := r.PathValue("corpId"), store.FoldUserID(r.PathValue("wecomUserId"))
+	_, err := h.updateUser(r, func(u store.User) (store.User, error) {
+		i := slices.IndexFunc(u.Identities, func(identity store.Identity) bool {
+			return identity.CorpID == corp && store.FoldUserID(identity.WeComUserID) == member
+		})
+		if i < 0 {
+			return u, &fault.Error{Code: fault.NotFound, Detail: "The user has no such identity."}
+		}
+		u.Identities = slices.Delete(slices.Clone(u.Identities), i, i+1)
+		u.SessionGeneration++
+		return u, nil
+	})
+	if err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

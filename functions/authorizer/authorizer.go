@@ -1,0 +1,225 @@
+package authorizer
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/fresh"
+	"github.com/wecom-signin/wecom-signin/shared/keys"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// Members of the context that a yes carries; see apigw.AuthorizerContext.
+const (
+	ContextCaller = "caller" // CallerAdminKey or CallerUser
+	ContextUserID = "userId" // with CallerUser
+
+	CallerAdminKey = "admin-key"
+	CallerUser     = "user"
+)
+
+// RoleAdmin is the role that may use /api/admin.
+const RoleAdmin = "admin"
+
+// keepAdminKey is how long a read admin key is used; see the package comment.
+const keepAdminKey = time.Second
+
+// Directory is what is read of the store.
+type Directory interface {
+	User(ctx context.Context, id string) (store.User, error)
+	PublicKeys(ctx context.Context) (store.PublicKeys, error)
+}
+
+// Secrets is what is read of the secret store.
+type Secrets interface {
+	Get(ctx context.Context, name, version string) (secret.Value, error)
+}
+
+// Config is what New needs.
+type Config struct {
+	Directory Directory
+	Secrets   Secrets
+	// AdminKeySecret is the name of the secret that holds the admin key.
+	AdminKeySecret string
+	// PublicURL is the setting PUBLIC_URL, or empty for the API's own address.
+	PublicURL string
+	// Logger receives one record per decision. Nil: slog.Default().
+	Logger *slog.Logger
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
+
+// Response is the gateway's simple response.
+type Response = events.APIGatewayV2CustomAuthorizerSimpleResponse
+
+// Authorizer decides. It is safe for concurrent use.
+type Authorizer struct {
+	cfg      Config
+	adminKey *fresh.Value[secret.Value]
+	tokens   *keys.Verifier
+}
+
+// New returns an authorizer; nothing is read yet.
+func New(cfg Config) *Authorizer {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return &Authorizer{
+		cfg: cfg,
+		adminKey: fresh.New(fresh.Config[secret.Value]{
+			Load: func(ctx context.Context) (secret.Value, error) {
+				return cfg.Secrets.Get(ctx, cfg.AdminKeySecret, secret.Current)
+			},
+			Keep: keepAdminKey,
+			Now:  cfg.Now,
+		}),
+		tokens: keys.NewVerifier(keys.VerifierConfig{
+			Document: func(ctx context.Context) ([]byte, error) {
+				published, err := cfg.Directory.PublicKeys(ctx)
+				return published.Document, err
+			},
+			Now: cfg.Now,
+		}),
+	}
+}
+
+// Function is the Lambda function. It takes the event as it comes, so that one it
+// cannot read is a no too. The error is always nil.
+func (a *Authorizer) Function(ctx context.Context, payload json.RawMessage) (Response, error) {
+	var request events.APIGatewayV2CustomAuthorizerV2Request
+	if broken := json.Unmarshal(payload, &request) != nil; broken {
+		// The decoder's error may quote the event, so it is not logged.
+		return a.deny(ctx, request, errors.New("the event is not readable")), nil
+	}
+	return a.Decide(ctx, request)
+}
+
+// Decide answers one request. The error is always nil: it makes Decide a function
+// that a gateway can call.
+func (a *Authorizer) Decide(ctx context.Context, request events.APIGatewayV2CustomAuthorizerV2Request) (response Response, _ error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			response = a.deny(ctx, request, fmt.Errorf("panic: %v", cause))
+		}
+	}()
+	return a.decide(ctx, request), nil
+}
+
+func (a *Authorizer) decide(ctx context.Context, request events.APIGatewayV2CustomAuthorizerV2Request) Response {
+	credential, err := bearer(request.Headers)
+	if err != nil {
+		return a.deny(ctx, request, err)
+	}
+	publicURL := apigw.ResolvePublicURL(a.cfg.PublicURL, request.RequestContext.DomainName)
+	userID, err := a.administrator(ctx, credential, publicURL)
+	if err == nil {
+		return a.allow(ctx, request, map[string]any{ContextCaller: CallerUser, ContextUserID: userID})
+	}
+	if !errors.Is(err, keys.ErrRefused) {
+		return a.deny(ctx, request, err)
+	}
+	// No token of ours: perhaps the admin key.
+	if keyErr := a.checkAdminKey(ctx, credential); keyErr != nil {
+		return a.deny(ctx, request, errors.Join(err, keyErr))
+	}
+	return a.allow(ctx, request, map[string]any{ContextCaller: CallerAdminKey})
+}
+
+// refusal is a no for which the caller is the reason, not the service.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// bearer returns the credential of the one Authorization header (RFC 6750 §2.1).
+func bearer(headers map[string]string) (string, error) {
+	var values []string
+	// The gateway writes names in lower case; emulators leave them as they came.
+	for name, value := range headers {
+		if strings.EqualFold(name, "Authorization") {
+			values = append(values, value)
+		}
+	}
+	if len(values) != 1 {
+		return "", refusal("there is not exactly one Authorization header")
+	}
+	// Two headers in one request arrive joined by a comma; what follows is then no
+	// credential of anybody.
+	scheme, credential, _ := strings.Cut(values[0], " ")
+	credential = strings.Trim(credential, " ")
+	if !strings.EqualFold(scheme, "Bearer") || credential == "" {
+		return "", refusal("the Authorization header is not Bearer and a credential")
+	}
+	return credential, nil
+}
+
+// administrator returns the user of an access token who is an administrator now.
+func (a *Authorizer) administrator(ctx context.Context, credential, publicURL string) (string, error) {
+	claims, err := a.tokens.Verify(ctx, credential, publicURL)
+	if err != nil {
+		return "", err
+	}
+	user, err := a.cfg.Directory.User(ctx, claims.Subject)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return "", refusal("the user of the token is gone")
+	case err != nil:
+		return "", fmt.Errorf("read user: %w", err)
+	case !user.Enabled:
+		return "", refusal("the user of the token is disabled")
+	case !slices.Contains(user.Roles, RoleAdmin):
+		return "", refusal("the user of the token is no administrator")
+	}
+	return user.ID, nil
+}
+
+func (a *Authorizer) checkAdminKey(ctx context.Context, credential string) error {
+	key, err := a.adminKey.Get(ctx)
+	if err != nil {
+		return fmt.Errorf("read admin key: %w", err)
+	}
+	// A key that was put there from a file often ends with a line feed.
+	want := strings.TrimSpace(key.Reveal())
+	if want == "" {
+		return errors.New("read admin key: it is empty")
+	}
+	// Hashes have one length, so that the comparison does not tell the key's.
+	given, wanted := sha256.Sum256([]byte(credential)), sha256.Sum256([]byte(want))
+	if subtle.ConstantTimeCompare(given[:], wanted[:]) != 1 {
+		return refusal("not the admin key")
+	}
+	return nil
+}
+
+func (a *Authorizer) allow(ctx context.Context, request events.APIGatewayV2CustomAuthorizerV2Request, caller map[string]any) Response {
+	a.log(ctx, slog.LevelInfo, request, slog.Bool("authorized", true), slog.Any(ContextCaller, caller[ContextCaller]))
+	return Response{IsAuthorized: true, Context: caller}
+}
+
+func (a *Authorizer) deny(ctx context.Context, request events.APIGatewayV2CustomAuthorizerV2Request, why error) Response {
+	level := slog.LevelError
+	if _, refused := errors.AsType[refusal](why); refused {
+		level = slog.LevelInfo
+	}
+	a.log(ctx, level, request, slog.Bool("authorized", false), slog.String("cause", why.Error()))
+	return Response{IsAuthorized: false}
+}
+
+func (a *Authorizer) log(ctx context.Context, level slog.Level, request events.APIGatewayV2CustomAuthorizerV2Request, attributes ...slog.Attr) {
+	a.cfg.Logger.LogAttrs(ctx, level, "decision", append([]slog.Attr{
+		slog.String("function", "authorizer"),
+		slog.String("requestId", request.RequestContext.RequestID),
+		slog.String("route", request.RouteKey),
+	}, attributes...)...)
+}

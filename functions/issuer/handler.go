@@ -1,0 +1,110 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/fresh"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+const (
+	discoveryPath = "/.well-known/openid-configuration"
+	keysPath      = "/.well-known/jwks.json"
+
+	cacheControl = "public, max-age=300"
+	// keepKeys is how long the document is used without reading the directory again.
+	keepKeys = time.Minute
+	// staleKeys is how much longer while the directory cannot be read: the keys of
+	// yesterday are of more use than none.
+	staleKeys = 12 * time.Hour
+	pauseKeys = 10 * time.Second
+)
+
+// Directory is where the public keys are published.
+type Directory interface {
+	PublicKeys(context.Context) (store.PublicKeys, error)
+}
+
+// Config is what New needs.
+type Config struct {
+	Directory Directory
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
+
+// metadata is what is true of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2.
+type metadata struct {
+	Issuer            string   `json:"issuer"`
+	KeysAddress       string   `json:"jwks_uri"`
+	SubjectTypes      []string `json:"subject_types_supported"`
+	SigningAlgorithms []string `json:"id_token_signing_alg_values_supported"`
+	Claims            []string `json:"claims_supported"`
+}
+
+type handler struct {
+	keys *fresh.Value[[]byte]
+}
+
+// New returns the handler.
+func New(cfg Config) http.Handler {
+	h := handler{fresh.New(fresh.Config[[]byte]{
+		Load: func(ctx context.Context) ([]byte, error) {
+			published, err := cfg.Directory.PublicKeys(ctx)
+			if errors.Is(err, store.ErrNotFound) {
+				return nil, errors.New("read public keys: none were published yet; the first rotation of the signing keys does that")
+			}
+			if err != nil {
+				return nil, fmt.Errorf("read public keys: %w", err)
+			}
+			return published.Document, nil
+		},
+		Keep: keepKeys, Stale: staleKeys, Pause: pauseKeys, Now: cfg.Now,
+	})}
+	return apigw.JSON(h.serve)
+}
+
+func (h handler) serve(w http.ResponseWriter, r *http.Request) error {
+	answer, known := map[string]apigw.HandlerFunc{
+		discoveryPath: discovery,
+		keysPath:      h.publicKeys,
+	}[r.URL.Path]
+	if !known {
+		return fault.New(fault.NotFound, nil)
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		return fault.New(fault.MethodNotAllowed, nil)
+	}
+	return answer(w, r)
+}
+
+func discovery(w http.ResponseWriter, r *http.Request) error {
+	publicURL := apigw.PublicURL(r.Context())
+	w.Header().Set("Cache-Control", cacheControl)
+	return apigw.WriteJSON(w, http.StatusOK, metadata{
+		Issuer:            publicURL,
+		KeysAddress:       publicURL + keysPath,
+		SubjectTypes:      []string{"public"},
+		SigningAlgorithms: []string{"RS256"},
+		Claims: []string{
+			"iss", "aud", "sub", "iat", "exp", "jti", "name", "phone_number", "roles", "corp_id", "wecom_userid",
+		},
+	})
+}
+
+func (h handler) publicKeys(w http.ResponseWriter, r *http.Request) error {
+	document, err := h.keys.Get(r.Context())
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", cacheControl)
+	w.Header().Set("Content-Type", "application/json")
+	_, err = w.Write(document)
+	return err
+}

@@ -1,0 +1,261 @@
+package issuer_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/functions/issuer"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/keys"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// directory is the published document.
+type directory struct {
+	mu        sync.Mutex
+	published store.PublicKeys
+	err       error
+	reads     int
+}
+
+func (d *directory) PublicKeys(context.Context) (store.PublicKeys, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.reads++
+	return d.published, d.err
+}
+
+func (d *directory) publish(t *testing.T, sets ...keys.Set) {
+	t.Helper()
+	document, err := keys.Public(sets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.published, d.err = store.PublicKeys{Document: document}, nil
+}
+
+func (d *directory) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.err = err
+}
+
+func function(d *directory, publicURL string) apigw.Function {
+	return apigw.New(apigw.Config{
+		Handler:   issuer.New(issuer.Config{Directory: d}),
+		PublicURL: publicURL,
+		Name:      "issuer",
+		Logger:    slog.New(slog.DiscardHandler),
+	})
+}
+
+func event(method, path string) events.APIGatewayV2HTTPRequest {
+	return events.APIGatewayV2HTTPRequest{
+		RawPath: path,
+		Headers: map[string]string{"host": "evil.example", "x-forwarded-host": "evil.example"},
+		RequestContext: events.APIGatewayV2HTTPRequestContext{
+			RequestID:  "request-1",
+			DomainName: "abc.execute-api.eu-central-1.amazonaws.com",
+			HTTP:       events.APIGatewayV2HTTPRequestContextHTTPDescription{Method: method, Path: path},
+		},
+	}
+}
+
+func makeSet(t *testing.T) keys.Set {
+	t.Helper()
+	set, err := keys.Generate(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func TestAnswers(t *testing.T) {
+	const discovery = "/.well-known/openid-configuration"
+	const jwks = "/.well-known/jwks.json"
+	metadata := func(publicURL string) string {
+		return `{"issuer":"` + publicURL + `","jwks_uri":"` + publicURL + `/.well-known/jwks.json",` +
+			`"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["RS256"],` +
+			`"claims_supported":["iss","aud","sub","iat","exp","jti","name","phone_number","roles","corp_id","wecom_userid"]}` + "\n"
+	}
+	d := &directory{published: store.PublicKeys{Document: []byte(`{"keys":[]}`)}}
+	unpublished := &directory{err: store.ErrNotFound}
+	down := &directory{err: errors.New("dynamodb: connection refused")}
+	problem := func(title, status, code string) string {
+		return `{"title":"` + title + `","status":` + status + `,"code":"` + code + `","requestId":"request-1"}` + "\n"
+	}
+	tests := []struct {
+		name, method, path, publicURL string
+		directory                     *directory
+		status                        int
+		contentType, cache, allow     string
+		body                          string
+	}{
+		{"discovery", "GET", discovery, "https://signin.example.com", d, 200, "application/json", "public, max-age=300", "", metadata("https://signin.example.com")},
+		{"discovery of the API's own address", "GET", discovery, "", d, 200, "application/json", "public, max-age=300", "", metadata("https://abc.execute-api.eu-central-1.amazonaws.com")},
+		{"discovery does not need the directory", "GET", discovery, "https://signin.example.com", down, 200, "application/json", "public, max-age=300", "", metadata("https://signin.example.com")},
+		{"head", "HEAD", discovery, "https://signin.example.com", d, 200, "application/json", "public, max-age=300", "", ""},
+		{"keys", "GET", jwks, "https://signin.example.com", d, 200, "application/json", "public, max-age=300", "", `{"keys":[]}`},
+		{"keys not published yet", "GET", jwks, "", unpublished, 500, "application/problem+json", "no-store", "", problem("Internal Server Error", "500", "internal")},
+		{"keys not readable", "GET", jwks, "", down, 500, "application/problem+json", "no-store", "", problem("Internal Server Error", "500", "internal")},
+		{"another method", "POST", jwks, "", d, 405, "application/problem+json", "no-store", "GET, HEAD", problem("Method Not Allowed", "405", "method_not_allowed")},
+		{"another path", "GET", "/.well-known/other", "", d, 404, "application/problem+json", "no-store", "", problem("Not Found", "404", "not_found")},
+		{"a path below", "GET", jwks + "/", "", d, 404, "application/problem+json", "no-store", "", problem("Not Found", "404", "not_found")},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := function(test.directory, test.publicURL)(t.Context(), event(test.method, test.path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			type answer struct {
+				Status                          int
+				ContentType, Cache, Allow, Body string
+			}
+			want := answer{test.status, test.contentType, test.cache, test.allow, test.body}
+			seen := answer{got.StatusCode, got.Headers["content-type"], got.Headers["cache-control"], got.Headers["allow"], got.Body}
+			if diff := cmp.Diff(want, seen); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTheDirectoryIsReadOnceAMinuteAndOutagesAreBridged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &directory{published: store.PublicKeys{Document: []byte(`{"keys":[1]}`)}}
+		serve := function(d, "https://signin.example.com")
+		want := func(body string, reads int) {
+			t.Helper()
+			got, _ := serve(t.Context(), event("GET", "/.well-known/jwks.json"))
+			if got.StatusCode != http.StatusOK || got.Body != body || d.reads != reads {
+				t.Errorf("got %d %s after %d reads; want %s after %d", got.StatusCode, got.Body, d.reads, body, reads)
+			}
+		}
+		want(`{"keys":[1]}`, 1)
+		d.published.Document = []byte(`{"keys":[2]}`)
+		time.Sleep(59 * time.Second)
+		want(`{"keys":[1]}`, 1)
+		time.Sleep(2 * time.Second)
+		want(`{"keys":[2]}`, 2)
+		d.fail(errors.New("down"))
+		time.Sleep(time.Hour)
+		want(`{"keys":[2]}`, 3)
+	})
+}
+
+// serve puts the function behind a real listener, as the gateway does.
+func serve(t *testing.T, d *directory) *httptest.Server {
+	t.Helper()
+	var server *httptest.Server
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got, err := function(d, server.URL)(r.Context(), event(r.Method, r.URL.Path))
+		if err != nil {
+			t.Error(err)
+		}
+		for name, value := range got.Headers {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(got.StatusCode)
+		_, _ = io.WriteString(w, got.Body)
+	}))
+	t.Cleanup(server.Close)
+	return server
+}
+
+// An outsider's library must accept our tokens with what the issuer says alone,
+// also from a client that read the keys before a rotation.
+func TestAStandardClientVerifiesOurTokens(t *testing.T) {
+	d := &directory{}
+	server := serve(t, d)
+	set := makeSet(t)
+	d.publish(t, set)
+
+	provider, err := oidc.NewProvider(t.Context(), server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const audience = "https://app.example.com"
+	verifier := provider.VerifierContext(t.Context(), &oidc.Config{ClientID: audience, SupportedSigningAlgs: []string{oidc.RS256}})
+	remote := oidc.NewRemoteKeySet(t.Context(), server.URL+"/.well-known/jwks.json")
+
+	mint := func(set keys.Set, change func(*keys.AccessTokenClaims)) string {
+		minter := keys.NewMinter(keys.MinterConfig{Load: func(context.Context) (string, error) { return set.Encode() }})
+		claims := keys.AccessTokenClaims{
+			Issuer: server.URL, Audience: audience, Subject: "01user", Name: "张三", PhoneNumber: "+8613800000000",
+			Roles: []string{"admin"}, CorpID: "ww1234", WeComUserID: "ZhangSan",
+		}
+		if change != nil {
+			change(&claims)
+		}
+		token, _, err := minter.Mint(t.Context(), claims, time.Now().Add(time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	accepted := func(what, token string) {
+		t.Helper()
+		got, err := verifier.Verify(t.Context(), token)
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		var claims keys.AccessTokenClaims
+		if err := got.Claims(&claims); err != nil || claims.Subject != "01user" || claims.WeComUserID != "ZhangSan" {
+			t.Errorf("%s: claims of %q, %v", what, claims.Subject, err)
+		}
+		if _, err := remote.VerifySignature(t.Context(), token); err != nil {
+			t.Errorf("%s: remote key set: %v", what, err)
+		}
+	}
+	accepted("current key", mint(set, nil))
+
+	fresh, err := keys.NewKey(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated := keys.Rotate(set, fresh)
+	d.publish(t, rotated)
+	accepted("a token from before the rotation", mint(set, nil))
+	accepted("a token from after the rotation", mint(rotated, nil))
+
+	refused := map[string]string{
+		"another audience": mint(rotated, func(c *keys.AccessTokenClaims) { c.Audience = "https://other.example.com" }),
+		"another issuer":   mint(rotated, func(c *keys.AccessTokenClaims) { c.Issuer = "https://evil.example" }),
+		"a key of nobody":  mint(makeSet(t), nil),
+	}
+	for what, token := range refused {
+		if _, err := verifier.Verify(t.Context(), token); err == nil {
+			t.Errorf("%s: accepted", what)
+		}
+	}
+}
+
+func TestMetadataNamesNothingThatIsNotThere(t *testing.T) {
+	got, _ := function(&directory{}, "https://signin.example.com")(t.Context(), event("GET", "/.well-known/openid-configuration"))
+	var members map[string]any
+	if err := json.Unmarshal([]byte(got.Body), &members); err != nil {
+		t.Fatal(err)
+	}
+	for member := range members {
+		if strings.HasSuffix(member, "_endpoint") || strings.HasPrefix(member, "response_") || strings.HasPrefix(member, "grant_") {
+			t.Errorf("%s is promised", member)
+		}
+	}
+}

@@ -1,0 +1,9 @@
+// Command lambda is the function signin in AWS Lambda.
+package main
+
+import (
+	"github.com/wecom-signin/wecom-signin/functions/signin"
+	"github.com/wecom-signin/wecom-signin/shared/wiring/onaws"
+)
+
+func main() { onaws.Serve("signin", 0, signin.Settings(), signin.Assemble) }

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/infra/local/demo"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/settings"
+)
+
+// stopLimit is how long an end may take: requests in progress are finished, what
+// hangs is cut off.
+const stopLimit = 4 * time.Second
+
+// The ports beside the service's. They are fixed, because the demo application's
+// origin is part of its authenticator.
+const (
+	usualPort     = 3000
+	simulatorPort = 3001
+	demoPort      = 3002
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.LookupEnv, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, lookup func(string) (string, bool), out, log io.Writer) (err error) {
+	s, err := settings.FromEnvironment(lookup,
+		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
+		settings.SessionLifetime, settings.SessionCookieDomain,
+		settings.Port, settings.DataDir, settings.AdminKey)
+	if err != nil {
+		return err
+	}
+	logger := slog.New(slog.NewTextHandler(log, nil))
+	var servers servers
+	defer func() { err = errors.Join(err, servers.stop()) }()
+
+	listener, err := listen(s.Port)
+	if err != nil {
+		return err
+	}
+	servers.own(listener)
+	if s.PublicURL == "" {
+		s.PublicURL = localURL(listener)
+	}
+	demoURL, weComURL := "", ""
+	if value, _ := lookup(string(settings.WeComAPIURL)); value == "" {
+		if demoURL, weComURL, err = startDemo(&servers, s.PublicURL, s.Port); err != nil {
+			return err
+		}
+		s.WeComAPIURL, s.WeComOAuthURL, s.WeComLoginURL = weComURL, weComURL, weComURL
+	}
+	service, err := newService(ctx, s, logger)
+	if err != nil {
+		return err
+	}
+	servers.onStop(service.stop)
+	if demoURL != "" {
+		if err := service.seed(ctx, demoURL); err != nil {
+			return err
+		}
+	}
+	servers.serve(listener, service.gateway)
+
+	fmt.Fprintf(out, "WeCom Sign-in runs on this machine.\n\n  service      %s\n  console      %[1]s/console\n", s.PublicURL)
+	if demoURL != "" {
+		fmt.Fprintf(out, "  application  %s  (sign in here)\n  WeCom        %s  (simulated: you choose who you are)\n", demoURL, weComURL)
+	}
+	if service.generatedAdminKey != "" {
+		fmt.Fprintf(out, "  admin key    %s\n", service.generatedAdminKey)
+	}
+	fmt.Fprintln(out, "\nStop it with Ctrl-C.")
+	return servers.wait(ctx)
+}
+
+// startDemo starts the simulated WeCom and the demo application and returns their
+// addresses. Beside a service on another port than the usual one they take any
+// free ports, so that several can run at once.
+func startDemo(servers *servers, serviceURL string, servicePort int) (demoURL, weComURL string, err error) {
+	simulatorListener, err := listenNear(servicePort, simulatorPort)
+	if err != nil {
+		return "", "", err
+	}
+	servers.own(simulatorListener)
+	demoListener, err := listenNear(servicePort, demoPort)
+	if err != nil {
+		return "", "", err
+	}
+	servers.own(demoListener)
+	demoURL = localURL(demoListener)
+	application, err := demo.New(demo.Config{ServiceURL: serviceURL, Origin: demoURL})
+	if err != nil {
+		return "", "", fmt.Errorf("make demo application: %w", err)
+	}
+	servers.serve(demoListener, application)
+	// In the simulated client the app's home page signs in without a question.
+	simulator := wecomsim.New(wecomsim.Demo(hostOf(serviceURL), serviceURL+"/authorize/"+demoName, serviceURL))
+	servers.serve(simulatorListener, simulator)
+	return demoURL, localURL(simulatorListener), nil
+}
+
+// listen takes a loopback port; 0 means any.
+func listen(port int) (net.Listener, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return nil, fmt.Errorf("listen (PORT chooses another port): %w", err)
+	}
+	return listener, nil
+}
+
+func listenNear(servicePort, usual int) (net.Listener, error) {
+	if servicePort == usualPort {
+		if listener, err := listen(usual); err == nil {
+			return listener, nil
+		}
+	}
+	return listen(0)
+}
+
+func localURL(listener net.Listener) string {
+	_, port, _ := net.SplitHostPort(listener.Addr().String()) // it is host:port
+	return "http://localhost:" + port
+}
+
+// servers are the HTTP servers of this process.
+type servers struct {
+	all       []*http.Server
+	listeners []net.Listener
+	stops     []func(context.Context) error
+	failed    chan error
+}
+
+// own closes the listener at the end, also when it never came to serve.
+func (s *servers) own(listener net.Listener) { s.listeners = append(s.listeners, listener) }
+
+func (s *servers) onStop(stop func(context.Context) error) { s.stops = append(s.stops, stop) }
+
+func (s *servers) serve(listener net.Listener, handler http.Handler) {
+	if s.failed == nil {
+		s.failed = make(chan error, 3)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	s.all = append(s.all, server)
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("serve: %w", err)
+		}
+	}()
+}
+
+// wait returns when ctx ends or a server fails.
+func (s *servers) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.failed:
+		return err
+	}
+}
+
+// stop ends everything within stopLimit.
+func (s *servers) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	done := make(chan struct{}, len(s.all))
+	for _, server := range s.all {
+		go func() {
+			if server.Shutdown(ctx) != nil {
+				_ = server.Close()
+			}
+			done <- struct{}{}
+		}()
+	}
+	for range s.all {
+		<-done
+	}
+	for _, listener := range s.listeners {
+		_ = listener.Close() // mostly closed by its server
+	}
+	var faults []error
+	for _, stop := range s.stops {
+		faults = append(faults, stop(ctx))
+	}
+	return errors.Join(faults...)
+}

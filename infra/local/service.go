@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
+	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/secret/sealedfile"
+	"github.com/wecom-signin/wecom-signin/shared/settings"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// What the stack's resources are called here.
+const (
+	directoryTable      = "directory"
+	transientTable      = "transient"
+	adminKeySecret      = "admin-key"
+	sealingKeysSecret   = "sealing-keys"
+	signingKeysSecret   = "signing-keys"
+	authenticatorPrefix = "authenticators/"
+)
+
+// service is WeCom Sign-in in this process.
+type service struct {
+	gateway *gateway.Gateway
+	store   store.Engine
+	secrets secret.Store
+	close   func() error // of the store
+	// generatedAdminKey is empty when ADMIN_KEY was given.
+	generatedAdminKey string
+}
+
+func newService(ctx context.Context, s settings.Settings, logger *slog.Logger) (_ *service, err error) {
+	template, err := readTemplate()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make DATA_DIR: %w", err)
+	}
+	secrets, err := sealedfile.Open(sealedfile.Config{
+		Path:    filepath.Join(s.DataDir, "secrets"),
+		KeyPath: filepath.Join(s.DataDir, "secrets.key"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	service := &service{secrets: secrets}
+	if service.store, service.close, err = openStore(s.DataDir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, service.close())
+		}
+	}()
+	if err := service.makeSecrets(ctx, s.AdminKey); err != nil {
+		return nil, err
+	}
+	if service.gateway, err = assemble(ctx, template, service, environment(s), logger); err != nil {
+		return nil, err
+	}
+	return service, nil
+}
+
+// stop waits for running functions, then closes the store.
+func (s *service) stop(ctx context.Context) error {
+	return errors.Join(s.gateway.Shutdown(ctx), s.close())
+}
+
+// makeSecrets makes what the template's resources generate in AWS. What exists is
+// kept: sessions and tokens outlive a restart.
+func (s *service) makeSecrets(ctx context.Context, adminKey secret.Value) error {
+	if adminKey.IsEmpty() {
+		key, err := s.ensure(ctx, adminKeySecret, rand.Text)
+		if err != nil {
+			return err
+		}
+		s.generatedAdminKey = key.Reveal()
+	} else {
+		// A given key is used and not kept: without the setting there is the generated one.
+		s.secrets = givenAdminKey{s.secrets, adminKey}
+	}
+	if _, err := s.ensure(ctx, sealingKeysSecret, func() string {
+		encoded, _ := json.Marshal(map[string]string{"current": rand.Text() + rand.Text()}) // of strings, it cannot fail
+		return string(encoded)
+	}); err != nil {
+		return err
+	}
+	return rotatekeys.EnsureKeys(ctx, rotatekeys.EnsureConfig{Secrets: s.secrets, Name: signingKeysSecret, Publisher: s.store})
+}
+
+func (s *service) ensure(ctx context.Context, name string, generate func() string) (secret.Value, error) {
+	value, err := s.secrets.Get(ctx, name, secret.Current)
+	if errors.Is(err, secret.ErrNotFound) {
+		value = secret.NewValue(generate())
+		err = s.secrets.Create(ctx, name, newVersion(), value)
+	}
+	if err != nil {
+		return secret.Value{}, fmt.Errorf("make secret %s: %w", name, err)
+	}
+	return value, nil
+}
+
+func newVersion() string { return rand.Text() + rand.Text() }
+
+// givenAdminKey is a secret store with the key of the setting ADMIN_KEY in it.
+type givenAdminKey struct {
+	secret.Store
+	key secret.Value
+}
+
+// Get returns the given key, and everything else from the store.
+func (g givenAdminKey) Get(ctx context.Context, name, version string) (secret.Value, error) {
+	if name == adminKeySecret {
+		return g.key, nil
+	}
+	return g.Store.Get(ctx, name, version)
+}
+
+// environment returns the values of the variables that the template gives to
+// functions.
+func environment(s settings.Settings) func(string) (string, bool) {
+	values := map[settings.Name]string{
+		settings.PublicURL:                 s.PublicURL,
+		settings.WeComAPIURL:               s.WeComAPIURL,
+		settings.WeComOAuthURL:             s.WeComOAuthURL,
+		settings.WeComLoginURL:             s.WeComLoginURL,
+		settings.DirectoryTable:            directoryTable,
+		settings.TransientTable:            transientTable,
+		settings.SigningKeysSecret:         signingKeysSecret,
+		settings.SealingKeysSecret:         sealingKeysSecret,
+		settings.AdminKeySecret:            adminKeySecret,
+		settings.AuthenticatorSecretPrefix: authenticatorPrefix,
+		settings.SessionLifetime:           s.SessionLifetime.String(),
+		settings.SessionCookieDomain:       s.SessionCookieDomain,
+	}
+	return func(name string) (string, bool) {
+		value, ok := values[settings.Name(name)]
+		return value, ok
+	}
+}
+
+// readTemplate finds template.yaml here or in a folder above.
+func readTemplate() (*gateway.Template, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("find template.yaml: %w", err)
+	}
+	for {
+		file, err := os.Open(filepath.Join(folder, "template.yaml")) //nolint:gosec // the name is fixed
+		if err == nil {
+			defer func() { _ = file.Close() }()
+			return gateway.ReadTemplate(file)
+		}
+		above := filepath.Dir(folder)
+		if !errors.Is(err, fs.ErrNotExist) || above == folder {
+			return nil, fmt.Errorf("find template.yaml: %w", err)
+		}
+		folder = above
+	}
+}
+
+// hostOf returns host and port of an address that has been checked.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}

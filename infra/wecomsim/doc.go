@@ -1,0 +1,88 @@
+// Package wecomsim is a strict WeCom (企业微信): its API, the authorization page
+// inside its client and its browser login, in memory and on one listener.
+//
+// It judges the WeCom client of this project, so it imports nothing of the
+// project and repeats no constant of it. Tests create one per case:
+//
+//	sim := wecomsim.New(wecomsim.Config{Corps: []wecomsim.Corp{{
+//		ID: "ww0123456789abcdef",
+//		Apps: []wecomsim.App{{
+//			AgentID: "1000002", Secret: "app-secret", TrustedDomain: "id.example.com",
+//			Fields: []wecomsim.Field{wecomsim.FieldMobile},
+//		}},
+//		Members: []wecomsim.Member{{UserID: "zhangsan", Name: "张三", Mobile: "13800000001"}},
+//	}}})
+//	base := sim.Start(t) // stands for all three of WeCom's hosts
+//	callback, err := sim.Follow(t.Context(), authorizeURL, wecomsim.Visitor{UserID: "zhangsan"})
+//
+// A person with a browser uses the same handler: the pages let them choose the
+// member, tick the consent fields and "scan" the QR code. The client's session
+// is a cookie of the simulator's own host, so with it snsapi_base is as silent
+// as in WeCom. Browsers send cookies to every port of a host: the simulator
+// reads only its own cookie and records the values of none.
+//
+// # Boundary
+//
+// Simulated: gettoken, auth/getuserinfo and its old path, auth/getuserdetail,
+// user/get, agent/get, get_api_domain_ip, getcallbackip; the in-client and the
+// two browser-login pages; frequency limits; trusted IPs; the console's checks
+// of domain file and IP list. Not simulated: callbacks (events pushed by
+// WeCom), messages, third-party apps, the embedded login panel, the lifetime of
+// the QR code (not documented; here it does not end).
+//
+// The fragment #wechat_redirect never reaches a server. A test of the built
+// link must look for it.
+//
+// # Choices
+//
+// Where nobody outside knows what WeCom does, the simulator takes a choice. The
+// zero value of [Choices] is the left side; the field in brackets switches.
+//
+//   - A state outside [A-Za-z0-9]{0,128} is an error page, so that our links
+//     are proven safe [AnyState].
+//   - Unknown appid, agentid, response_type or scope is an error page, and so is
+//     a parameter that is there twice. The order of parameters does not matter
+//     [ParameterOrderMatters].
+//   - snsapi_privateinfo without agentid gives a code of scope base, without a
+//     ticket [PrivateInfoNeedsAgentID].
+//   - Refusing consent sends state without code [RefusalStays] and stands for
+//     30 days like an agreement: the next visit is silent and its ticket opens
+//     nothing [AskAgainAfterRefusal].
+//   - snsapi_privateinfo for a visitor who is no member is the same error page
+//     as for a member outside the visible range.
+//   - A link of a disabled app is an error page.
+//   - Members in personal WeChat are seen by openid [PersonalWeChatGivesUserID].
+//   - Denying browser login sends state without code [WebDenialStays]; the old
+//     page always does, as documented.
+//   - A wrong domain at browser login is −31020 when the app has a callback
+//     domain and −31039 when it has none.
+//   - Somebody outside the corp who scans gets a code that yields an openid.
+//   - gettoken repeats the same token with its remaining life [TokenRepeat], and
+//     works from every IP [GetTokenChecksIP]. A reset secret ends the tokens of
+//     the old one with 40014 [SecretResetKeepsTokens].
+//   - An expired token is 42001 [ExpiredTokenIsInvalid].
+//   - A wrong method is 40063, in both directions [GetInsteadOfPost].
+//   - A bad ticket is 40058 [BadTicket]; a ticket may be used again while it
+//     lives [TicketIsSingleUse].
+//   - getuserdetail of a member who left the visible range is 60011
+//     [DetailOutOfRange]; an avatar that was not agreed to is the default
+//     picture [DefaultAvatarIsAbsent].
+//   - user/get of a member who is unknown, gone or out of range is 60111
+//     [UserNotFound]. Who left (status 5) is no member [LeftMemberIsReadable].
+//   - A code that is refused with 50001 stays unspent.
+//   - Error answers carry hint, IP and empty fields [BareErrors]; good answers
+//     carry errcode 0 [NoErrcodeOnSuccess].
+//   - Codes, tokens and tickets have 43 letters [LongestValues: 512].
+//   - Plain HTTP is answered; the real API redirects to HTTPS [RequireTLS].
+//   - Ten wrong secrets from one IP block it for an hour [Limits.WrongSecrets].
+//   - Any User-Agent without wxwork or MicroMessenger is sent to the client
+//     [AnyBrowserIsClient, for demonstrations].
+//
+// # Faults
+//
+// [Simulator.Inject] breaks API calls (busy, refused, 502, broken, empty,
+// oversized, slow, hanging, by chance; before or after the call had its
+// effect), [Simulator.InjectCallback] bends the redirect to the application,
+// and the methods named Change, Reset, Remove and Revoke alter the company while it
+// is in use. All are safe at run time from any goroutine.
+package wecomsim

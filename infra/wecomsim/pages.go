@@ -1,0 +1,412 @@
+package wecomsim
+
+import (
+	"bytes"
+	"embed"
+	"encoding/xml"
+	"hash/fnv"
+	"html/template"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"rsc.io/qr"
+)
+
+//go:embed pages
+var pageFiles embed.FS
+
+// Page names a page of the simulator. It is written into the page, so that a
+// test can tell pages apart without reading their texts.
+type Page string
+
+// The pages where a visit can stop.
+const (
+	PageStart         Page = "start"
+	PageChooseMember  Page = "choose-member"
+	PageConsent       Page = "consent"
+	PageWebLogin      Page = "web-login"
+	PageOpenInClient  Page = "open-in-client"
+	PageBadRedirect   Page = "bad-redirect-uri"
+	PageBadDomain     Page = "bad-domain"
+	PageBadCallback   Page = "bad-callback-domain"
+	PageBadLink       Page = "bad-link"
+	PageOldLinkFailed Page = "old-link-failed"
+	PageNoPermission  Page = "no-permission"
+	PageAppDisabled   Page = "app-disabled"
+	PageRefused       Page = "refused"
+	PageExpired       Page = "expired"
+	PageScanned       Page = "scanned"
+)
+
+// words are the heading of a page in both languages and a sentence.
+type words struct{ title, english, lead string }
+
+func (p Page) words() words {
+	switch p {
+	case PageStart:
+		return words{"企业微信模拟器", "WeCom simulator", ""}
+	case PageChooseMember:
+		return words{"选择成员", "Who are you in the WeCom client?", "真实的企业微信客户端里总有一位已登录的成员。请选择您要扮演的成员。"}
+	case PageConsent:
+		return words{"授权个人信息", "Share personal details", ""}
+	case PageWebLogin:
+		return words{"企业微信登录", "Sign in with WeCom", ""}
+	case PageOpenInClient:
+		return words{"请在企业微信客户端打开链接", "Open this link in the WeCom client", "此链接只能在企业微信或微信客户端内使用。"}
+	case PageBadRedirect:
+		return words{"redirect_uri参数错误", "The redirect_uri parameter is wrong", "请联系应用的开发者检查回调地址。"}
+	case PageBadDomain:
+		return words{"redirect_uri需使用应用可信域名", "redirect_uri must be on the app's trusted domain", "请管理员在应用详情页核对可信域名（含端口）。"}
+	case PageBadCallback:
+		return words{"redirect_uri 与配置的授权完成回调域名不一致", "redirect_uri is not on the app's callback domain", "请管理员在“企业微信授权登录”中核对授权回调域（含端口）。"}
+	case PageBadLink:
+		return words{"链接参数错误", "A parameter of the link is wrong", "请联系应用的开发者。"}
+	case PageOldLinkFailed:
+		return words{"该链接无法访问", "This link cannot be opened", "请联系应用的开发者检查链接参数与授权回调域。"}
+	case PageNoPermission:
+		return words{"无权限", "No permission", "您不在该应用的可见范围内，请联系管理员。"}
+	case PageAppDisabled:
+		return words{"应用已停用", "The app is disabled", "请联系管理员启用该应用。"}
+	case PageRefused:
+		return words{"已取消授权", "You refused", "您可以关闭此页面。"}
+	case PageExpired:
+		return words{"页面已失效", "This page is no longer valid", "请返回应用重新登录。"}
+	case PageScanned:
+		return words{"已完成", "Done", "请回到电脑上的页面。"}
+	default:
+		return words{string(p), "", ""}
+	}
+}
+
+func label(f Field) (chinese, english string) {
+	switch f {
+	case FieldMobile:
+		return "手机号", "Mobile"
+	case FieldAvatar:
+		return "头像", "Avatar"
+	case FieldGender:
+		return "性别", "Gender"
+	case FieldEmail:
+		return "邮箱", "E-mail"
+	case FieldBizMail:
+		return "企业邮箱", "Business e-mail"
+	case FieldQRCode:
+		return "个人二维码", "Personal QR code"
+	case FieldAddress:
+		return "地址", "Address"
+	default:
+		return string(f), ""
+	}
+}
+
+// view is what every template gets.
+type view struct {
+	Page            Page
+	Code            int
+	Title, English  string
+	Lead, Detail    string
+	AnyBrowser      bool
+	Return          string
+	Groups          []group
+	App, Corp       string
+	Asking          string
+	Fields          []fieldView
+	Key             string
+	QR              template.HTML
+	Phone           bool
+	Who             *personView
+	Apps            []appView
+	ServiceURL      string
+	Calls           []Request
+	ClientUserAgent string
+}
+
+type group struct {
+	Name   string
+	People []personView
+}
+
+type personView struct {
+	Key, Name, Note, Avatar string
+}
+
+type fieldView struct {
+	Name, Label, English, Value string
+}
+
+type appView struct {
+	Name, Avatar, HomeURL, Corp, AgentID, Domain string
+	Disabled                                     bool
+}
+
+func (s *Simulator) pageRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+pathAuthorize, s.authorize)
+	mux.HandleFunc("POST "+pathConsent, s.consent)
+	mux.HandleFunc("GET "+pathDomainErr, s.domainError)
+	mux.HandleFunc("GET "+pathWebLogin, s.webLogin)
+	mux.HandleFunc("GET "+pathWebLoginOld, s.webLoginOld)
+	mux.HandleFunc("POST "+pathWebConfirm, s.webConfirm)
+	mux.HandleFunc("GET "+pathWebScan, s.webScan)
+	mux.HandleFunc("GET "+pathWebStatus, s.webStatus)
+	mux.HandleFunc("GET /wecomsim/{$}", s.start)
+	mux.HandleFunc("POST /wecomsim/client", s.chooseClient)
+	mux.HandleFunc("POST /wecomsim/consents/forget", s.forgetConsents)
+	mux.HandleFunc("GET /wecomsim/avatar", avatar)
+	mux.HandleFunc("GET /wecomsim/assets/{file}", asset)
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.Handle("GET /{$}", http.RedirectHandler("/wecomsim/", http.StatusFound))
+	// Another site must not sign a visitor's client in or answer for a member.
+	protected := http.NewCrossOriginProtection().Handler(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data: https:; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		protected.ServeHTTP(w, r)
+	})
+}
+
+// render writes a page. It is called with s.mu held.
+func (s *Simulator) render(w http.ResponseWriter, file string, v view) {
+	text := v.Page.words()
+	v.Title, v.English, v.AnyBrowser = text.title, text.english, s.choices.AnyBrowserIsClient
+	if v.Lead == "" {
+		v.Lead = text.lead
+	}
+	parsed, err := template.ParseFS(pageFiles, "pages/layout.html", "pages/"+file)
+	var out bytes.Buffer
+	if err == nil {
+		err = parsed.ExecuteTemplate(&out, "layout.html", v)
+	}
+	if err != nil {
+		http.Error(w, "the simulator's page is broken: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(out.Bytes())
+}
+
+// fail ends a visit on one of WeCom's pages. WeCom's own error pages are HTTP
+// 200 too.
+func (s *Simulator) fail(w http.ResponseWriter, p Page, code int, detail string) {
+	s.render(w, "message.html", view{Page: p, Code: code, Detail: detail})
+}
+
+func (s *Simulator) chooseMember(w http.ResponseWriter, r *http.Request) {
+	s.render(w, "choose.html", view{Page: PageChooseMember, Return: r.URL.RequestURI(), Groups: s.everybody(nil, nil)})
+}
+
+func (s *Simulator) showConsent(w http.ResponseWriter, id string) {
+	q := s.asking[id]
+	m := q.app.corp.member(q.identity.userID)
+	v := view{Page: PageConsent, Asking: id, App: q.app.name(), Corp: q.app.corp.name()}
+	v.Who = &personView{Name: m.displayName(), Note: m.UserID, Avatar: m.avatarURL("")}
+	for _, f := range q.app.Fields {
+		chinese, english := label(f)
+		v.Fields = append(v.Fields, fieldView{Name: string(f), Label: chinese, English: english, Value: shownValue(f, m.details()[f])})
+	}
+	s.render(w, "consent.html", v)
+}
+
+// shownValue is what the member sees beside a field.
+func shownValue(f Field, value string) string {
+	switch {
+	case f == FieldGender && value == "1":
+		return "男"
+	case f == FieldGender && value == "2":
+		return "女"
+	case f == FieldGender:
+		return "未设置"
+	case f == FieldAvatar || f == FieldQRCode:
+		return ""
+	case value == "":
+		return "未设置"
+	}
+	return value
+}
+
+func (s *Simulator) showWebLogin(w http.ResponseWriter, r *http.Request, waiting *scanning) {
+	key := s.random()
+	s.scanning[key] = waiting
+	s.renderWebLogin(w, r, key, waiting, false)
+}
+
+func (s *Simulator) renderWebLogin(w http.ResponseWriter, r *http.Request, key string, waiting *scanning, phone bool) {
+	a := waiting.app
+	v := view{Page: PageWebLogin, Key: key, App: a.name(), Corp: a.corp.name(), Phone: phone, Groups: s.everybody(a.corp, a)}
+	if !phone {
+		v.QR = drawQR(baseOf(r) + pathWebScan + "?key=" + url.QueryEscape(key))
+	}
+	s.render(w, "weblogin.html", v)
+}
+
+// start is the simulator's own page: the client, its workbench, and how to use
+// them.
+func (s *Simulator) start(w http.ResponseWriter, r *http.Request) {
+	calls := s.Requests()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := view{Page: PageStart, Groups: s.everybody(nil, nil), ServiceURL: s.serviceURL, ClientUserAgent: UserAgentWeComAndroid}
+	if who, ok := s.client(r); ok {
+		v.Who = s.describe(who)
+	}
+	for _, c := range s.corps {
+		for _, a := range c.apps {
+			v.Apps = append(v.Apps, appView{
+				Name: a.name(), Avatar: "/wecomsim/avatar?name=" + url.QueryEscape(a.name()), HomeURL: a.HomeURL,
+				Corp: c.name(), AgentID: a.AgentID, Domain: a.TrustedDomain, Disabled: a.Disabled,
+			})
+		}
+	}
+	for i := len(calls) - 1; i >= 0 && len(v.Calls) < 12; i-- {
+		if isAPI(calls[i].Path) {
+			v.Calls = append(v.Calls, calls[i])
+		}
+	}
+	s.render(w, "start.html", v)
+}
+
+func (s *Simulator) describe(who person) *personView {
+	for _, g := range s.everybody(nil, nil) {
+		for _, p := range g.People {
+			if p.Key == who.key() {
+				return &p
+			}
+		}
+	}
+	return &personView{Key: who.key(), Name: who.key(), Note: "已删除 · removed", Avatar: "/wecomsim/avatar"}
+}
+
+// everybody lists the people to choose from: of all corps, or of one corp with
+// its neighbours.
+func (s *Simulator) everybody(only *corp, a *app) []group {
+	var groups []group
+	for _, c := range s.corps {
+		if only != nil && only != c {
+			continue
+		}
+		g := group{Name: c.name()}
+		for _, m := range c.members {
+			note := m.UserID
+			switch m.status() {
+			case StatusDisabled:
+				note += " · 已禁用 disabled"
+			case StatusNotActivated:
+				note += " · 未激活 not activated"
+			case StatusLeft:
+				note += " · 已退出 left"
+			}
+			if a != nil && !a.sees(m.UserID) {
+				note += " · 不在可见范围 out of range"
+			}
+			g.People = append(g.People, personView{Key: c.ID + "/" + m.UserID, Name: m.displayName(), Note: note, Avatar: m.avatarURL("")})
+		}
+		groups = append(groups, g)
+		others := group{Name: c.name() + " · 企业外 outside"}
+		for _, i := range c.Interconnected {
+			name := i.Name
+			if name == "" {
+				name = i.UserID
+			}
+			others.People = append(others.People, personView{
+				Key: i.CorpID + "/" + i.UserID, Name: name, Note: "互联企业成员 interconnected corp", Avatar: "/wecomsim/avatar?name=" + url.QueryEscape(name),
+			})
+		}
+		for _, o := range c.Outsiders {
+			name := o.Name
+			if name == "" {
+				name = o.OpenID
+			}
+			others.People = append(others.People, personView{
+				Key: o.OpenID, Name: name, Note: "非企业成员 not a member", Avatar: "/wecomsim/avatar?name=" + url.QueryEscape(name),
+			})
+		}
+		if len(others.People) > 0 {
+			groups = append(groups, others)
+		}
+	}
+	return groups
+}
+
+// drawQR draws text as an inline picture. A text that does not fit gives none.
+func drawQR(text string) template.HTML {
+	code, err := qr.Encode(text, qr.M)
+	if err != nil {
+		return ""
+	}
+	var path strings.Builder
+	for y := range code.Size {
+		for x := range code.Size {
+			if code.Black(x, y) {
+				path.WriteString("M" + strconv.Itoa(x+4) + " " + strconv.Itoa(y+4) + "h1v1h-1z")
+			}
+		}
+	}
+	side := strconv.Itoa(code.Size + 8)
+	// Numbers and fixed letters only: nothing of text is in the markup.
+	return template.HTML(`<svg class="qr" role="img" aria-label="QR" viewBox="0 0 ` + side + ` ` + side + //nolint:gosec // See above.
+		`" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h` + side + `v` + side + `H0z"/><path d="` + path.String() + `"/></svg>`)
+}
+
+// avatar draws a picture with the last letters of a name; without a name it is
+// WeCom's default picture.
+func avatar(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimSpace(r.URL.Query().Get("name"))
+	letters, color := "", "#b9c1cc"
+	if name != "" {
+		palette := []string{"#2f7cf6", "#12a67c", "#e2762b", "#8a5cf0", "#d9487d", "#0f8fae"}
+		hash := fnv.New32a()
+		_, _ = hash.Write([]byte(name))
+		color = palette[hash.Sum32()%6]
+		letters = initials(name)
+	}
+	var text bytes.Buffer
+	if err := xml.EscapeText(&text, []byte(letters)); err != nil {
+		text.Reset()
+	}
+	body := `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 96" width="96" height="96"><rect width="96" height="96" rx="16" fill="` + color + `"/>`
+	if letters == "" {
+		body += `<g fill="#fff"><circle cx="48" cy="38" r="16"/><path d="M16 84c4-20 18-26 32-26s28 6 32 26z"/></g>`
+	} else {
+		body += `<text x="48" y="60" font-family="sans-serif" font-size="34" text-anchor="middle" fill="#fff">` + text.String() + `</text>`
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	w.Header().Set("Cache-Control", "public, max-age=3600")
+	_, _ = io.WriteString(w, body+`</svg>`)
+}
+
+// initials are the last two letters of a Chinese name, or the first one of
+// every other.
+func initials(name string) string {
+	letters := []rune(name)
+	if !utf8.ValidString(name) || len(letters) == 0 {
+		return ""
+	}
+	if unicode.Is(unicode.Han, letters[len(letters)-1]) {
+		return string(letters[max(0, len(letters)-2):])
+	}
+	return string(unicode.ToUpper(letters[0]))
+}
+
+func asset(w http.ResponseWriter, r *http.Request) {
+	file := r.PathValue("file")
+	if file != "style.css" && file != "weblogin.js" {
+		http.NotFound(w, r)
+		return
+	}
+	http.ServeFileFS(w, r, pageFiles, "pages/"+file)
+}
+
+// sentence makes a sentence of an error's text.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}

@@ -1,0 +1,21 @@
+// Package accesstoken keeps WeCom's access tokens, one per app.
+//
+// Duty: give a token that WeCom will still take, from memory, then from the
+// short-lived table, then from WeCom; replace it early, or when WeCom refused it.
+//
+// Boundary: it makes no call but gettoken, and does not decide what a refused
+// secret means to a visitor.
+//
+// Invariants:
+//   - a token belongs to one corp, app, authenticator and version of the secret;
+//     another version never sees it;
+//   - one caller at a time asks WeCom, across all functions: a lease in the table
+//     says who. A holder that dies loses it by time;
+//   - a token is never handed out past its life, and is sealed in the table, bound
+//     to its key;
+//   - no lock is held over a slow call, and nothing runs after the call that
+//     started it has returned: a frozen function runs no background work;
+//   - a secret that WeCom refused is not sent again for a minute: WeCom bans the
+//     address of whoever keeps trying. Another version of the secret is another
+//     secret, and Forget ends the minute.
+package accesstoken

@@ -1,0 +1,252 @@
+package settings_test
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/settings"
+)
+
+// everything names all settings.
+func everything() []settings.Name {
+	return []settings.Name{
+		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
+		settings.DirectoryTable, settings.TransientTable,
+		settings.SigningKeysSecret, settings.SealingKeysSecret, settings.AdminKeySecret, settings.AuthenticatorSecretPrefix,
+		settings.SessionLifetime, settings.SessionCookieDomain,
+		settings.Port, settings.DataDir, settings.AdminKey,
+	}
+}
+
+func lookup(values map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		value, ok := values[name]
+		return value, ok
+	}
+}
+
+// required is the smallest complete environment.
+func required() map[string]string {
+	return map[string]string{
+		"DIRECTORY_TABLE": "directory", "TRANSIENT_TABLE": "transient",
+		"SIGNING_KEYS_SECRET": "signing", "SEALING_KEYS_SECRET": "sealing", "ADMIN_KEY_SECRET": "admin",
+		"AUTHENTICATOR_SECRET_PREFIX": "stack/authenticators/",
+	}
+}
+
+func compareSecrets(a, b secret.Value) bool { return a.Reveal() == b.Reveal() }
+
+func TestDefaults(t *testing.T) {
+	want := settings.Settings{
+		WeComAPIURL:    "https://qyapi.weixin.qq.com",
+		WeComOAuthURL:  "https://open.weixin.qq.com",
+		WeComLoginURL:  "https://login.work.weixin.qq.com",
+		DirectoryTable: "directory", TransientTable: "transient",
+		SigningKeysSecret: "signing", SealingKeysSecret: "sealing", AdminKeySecret: "admin",
+		AuthenticatorSecretPrefix: "stack/authenticators/",
+		SessionLifetime:           8 * time.Hour,
+		Port:                      3000,
+		DataDir:                   ".local",
+	}
+	withEmpty := required()
+	for _, name := range everything() {
+		if _, ok := withEmpty[string(name)]; !ok {
+			withEmpty[string(name)] = "" // as a template's empty parameter arrives
+		}
+	}
+	for _, values := range []map[string]string{required(), withEmpty} {
+		got, err := settings.FromEnvironment(lookup(values), everything()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got, cmp.Comparer(compareSecrets)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestEverySettingIsRead(t *testing.T) {
+	values := map[string]string{
+		"PUBLIC_URL":                  "HTTPS://Signin.Example.com:443/",
+		"WECOM_API_URL":               "https://relay.example.com/qyapi/",
+		"WECOM_OAUTH_URL":             "http://localhost:3001",
+		"WECOM_LOGIN_URL":             "http://127.0.0.1:80",
+		"DIRECTORY_TABLE":             "d",
+		"TRANSIENT_TABLE":             "t",
+		"SIGNING_KEYS_SECRET":         "arn:aws-cn:secretsmanager:cn-north-1:1:secret:a",
+		"SEALING_KEYS_SECRET":         "b",
+		"ADMIN_KEY_SECRET":            "c",
+		"AUTHENTICATOR_SECRET_PREFIX": "p/",
+		"SESSION_LIFETIME":            "90m",
+		"SESSION_COOKIE_DOMAIN":       "Example.COM",
+		"PORT":                        "0",
+		"DATA_DIR":                    "/tmp/x",
+		"ADMIN_KEY":                   "k",
+	}
+	want := settings.Settings{
+		PublicURL:      "https://signin.example.com",
+		WeComAPIURL:    "https://relay.example.com/qyapi",
+		WeComOAuthURL:  "http://localhost:3001",
+		WeComLoginURL:  "http://127.0.0.1",
+		DirectoryTable: "d", TransientTable: "t",
+		SigningKeysSecret: "arn:aws-cn:secretsmanager:cn-north-1:1:secret:a", SealingKeysSecret: "b", AdminKeySecret: "c",
+		AuthenticatorSecretPrefix: "p/",
+		SessionLifetime:           90 * time.Minute,
+		SessionCookieDomain:       "example.com",
+		DataDir:                   "/tmp/x",
+		AdminKey:                  secret.NewValue("k"),
+	}
+	got, err := settings.FromEnvironment(lookup(values), everything()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, cmp.Comparer(compareSecrets)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A program is not stopped by what it does not use, and sees nothing of it.
+func TestOnlyNamedSettingsAreRead(t *testing.T) {
+	var read []string
+	got, err := settings.FromEnvironment(func(name string) (string, bool) {
+		read = append(read, name)
+		return "table", true
+	}, settings.DirectoryTable)
+	if diff := cmp.Diff([]string{"DIRECTORY_TABLE"}, read); diff != "" || err != nil || got.DirectoryTable != "table" {
+		t.Errorf("%s %+v %v", diff, got, err)
+	}
+}
+
+func TestAllFaultsTogether(t *testing.T) {
+	_, err := settings.FromEnvironment(lookup(map[string]string{
+		"PUBLIC_URL": "http://signin.example.com", "SESSION_LIFETIME": "forever", "PORT": "70000",
+		"ADMIN_KEY": "a secret with spaces",
+	}), append(everything(), "NO_SUCH_SETTING")...)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	want := `PUBLIC_URL must be https (http is for loopback only)
+DIRECTORY_TABLE is not set
+TRANSIENT_TABLE is not set
+SIGNING_KEYS_SECRET is not set
+SEALING_KEYS_SECRET is not set
+ADMIN_KEY_SECRET is not set
+AUTHENTICATOR_SECRET_PREFIX is not set
+SESSION_LIFETIME must be a duration such as 8h or 90m, from 1m0s to 720h0m0s
+PORT must be a number from 0 to 65535
+ADMIN_KEY must be visible ASCII characters without spaces
+NO_SUCH_SETTING is no setting of this service`
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	tests := []struct {
+		name   string
+		change map[string]string
+		want   string
+	}{
+		{"table with a space", map[string]string{"DIRECTORY_TABLE": "a b"}, "DIRECTORY_TABLE must not hold spaces"},
+		{"prefix without a slash", map[string]string{"AUTHENTICATOR_SECRET_PREFIX": "prod"}, "AUTHENTICATOR_SECRET_PREFIX must be a path"},
+		{"prefix that is everything", map[string]string{"AUTHENTICATOR_SECRET_PREFIX": "/"}, "AUTHENTICATOR_SECRET_PREFIX must be a path"},
+		{"lifetime of zero", map[string]string{"SESSION_LIFETIME": "0s"}, "SESSION_LIFETIME must"},
+		{"negative lifetime", map[string]string{"SESSION_LIFETIME": "-8h"}, "SESSION_LIFETIME must"},
+		{"lifetime of years", map[string]string{"SESSION_LIFETIME": "99999h"}, "SESSION_LIFETIME must"},
+		{"lifetime without a unit", map[string]string{"SESSION_LIFETIME": "8"}, "SESSION_LIFETIME must"},
+		{"port that is a word", map[string]string{"PORT": "http"}, "PORT must"},
+		{"negative port", map[string]string{"PORT": "-1"}, "PORT must"},
+		{"API over plain http", map[string]string{"WECOM_API_URL": "http://qyapi.weixin.qq.com"}, "WECOM_API_URL must be https"},
+		{"API with a query", map[string]string{"WECOM_API_URL": "https://a.example/?x"}, "WECOM_API_URL must not have a query"},
+		{"public address with a path", map[string]string{"PUBLIC_URL": "https://a.example/signin"}, "PUBLIC_URL must be scheme, host and port"},
+		{"cookie domain without a public address", map[string]string{"SESSION_COOKIE_DOMAIN": "example.com"}, "SESSION_COOKIE_DOMAIN needs PUBLIC_URL"},
+		{"cookie domain of somebody else", map[string]string{"PUBLIC_URL": "https://signin.example.com", "SESSION_COOKIE_DOMAIN": "example.org"}, "SESSION_COOKIE_DOMAIN must be the host"},
+		{"cookie domain that only ends alike", map[string]string{"PUBLIC_URL": "https://signin.badexample.com", "SESSION_COOKIE_DOMAIN": "example.com"}, "SESSION_COOKIE_DOMAIN must be the host"},
+		{"cookie domain below the host", map[string]string{"PUBLIC_URL": "https://example.com", "SESSION_COOKIE_DOMAIN": "signin.example.com"}, "SESSION_COOKIE_DOMAIN must be the host"},
+		{"cookie domain of one label", map[string]string{"PUBLIC_URL": "https://signin.example.com", "SESSION_COOKIE_DOMAIN": "com"}, "SESSION_COOKIE_DOMAIN must be a domain"},
+		{"cookie domain with a leading dot", map[string]string{"PUBLIC_URL": "https://signin.example.com", "SESSION_COOKIE_DOMAIN": ".example.com"}, "SESSION_COOKIE_DOMAIN must be a domain"},
+		{"cookie domain that adds attributes", map[string]string{"PUBLIC_URL": "https://signin.example.com", "SESSION_COOKIE_DOMAIN": "example.com; SameSite=None"}, "SESSION_COOKIE_DOMAIN must be a domain"},
+		{"cookie domain that is an IP address", map[string]string{"PUBLIC_URL": "http://127.0.0.1", "SESSION_COOKIE_DOMAIN": "127.0.0.1"}, "SESSION_COOKIE_DOMAIN must be a domain"},
+		{"cookie domain of all of AWS", map[string]string{"PUBLIC_URL": "https://x.execute-api.eu-central-1.amazonaws.com", "SESSION_COOKIE_DOMAIN": "amazonaws.com"}, "SESSION_COOKIE_DOMAIN must be a domain of your own"},
+	}
+	for _, test := range tests {
+		values := required()
+		maps.Copy(values, test.change)
+		if _, err := settings.FromEnvironment(lookup(values), everything()...); err == nil || !strings.HasPrefix(err.Error(), test.want) {
+			t.Errorf("%s: got %v", test.name, err)
+		}
+	}
+}
+
+// A function that shares cookies but does not know its address must not guess.
+func TestCookieDomainFailsClosedWithoutPublicURL(t *testing.T) {
+	values := map[string]string{"SESSION_COOKIE_DOMAIN": "example.com", "PUBLIC_URL": "https://signin.example.com"}
+	if _, err := settings.FromEnvironment(lookup(values), settings.SessionCookieDomain); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestParseAddress(t *testing.T) {
+	good := []struct {
+		in   string
+		path bool
+		want string
+	}{
+		{"https://a.example", false, "https://a.example"},
+		{"https://a.example/", false, "https://a.example"},
+		{"https://A.Example:443", false, "https://a.example"},
+		{"https://a.example:0443", false, "https://a.example"},
+		{"https://a.example:8443", false, "https://a.example:8443"},
+		{"https://a.example:80", false, "https://a.example:80"},
+		{"https://192.0.2.1", false, "https://192.0.2.1"},
+		{"http://localhost:3000/", false, "http://localhost:3000"},
+		{"http://app.localhost:80", false, "http://app.localhost"},
+		{"http://127.9.9.9", false, "http://127.9.9.9"},
+		{"http://[::1]:3000", false, "http://[::1]:3000"},
+		{"http://[0:0:0:0:0:0:0:1]:80", false, "http://[::1]"},
+		{"https://xn--fiqs8s.example", false, "https://xn--fiqs8s.example"},
+		{"https://a.example/base//", true, "https://a.example/base"},
+		{"https://a.example/Ba%20se", true, "https://a.example/Ba%20se"},
+	}
+	for _, test := range good {
+		got, err := settings.ParseAddress(test.in, test.path)
+		if err != nil || got != test.want {
+			t.Errorf("%s: got %q, %v", test.in, got, err)
+		}
+	}
+	bad := []string{
+		"", "a.example", "//a.example", "ftp://a.example", "https:a.example", "https://", "https:///x",
+		"http://a.example", "http://localhost.a.example", "http://127.0.0.1.a.example", "http://10.0.0.1", "http://0.0.0.0",
+		"https://user@a.example", "https://user:pass@a.example", "https://@a.example",
+		"https://a.example?", "https://a.example?x", "https://a.example#", "https://a.example/#x",
+		"https://a.example:0", "https://a.example:99999", "https://a.example:x",
+		"https://a..example", "https://-a.example", "https://a_b.example", "https://中国.example", "https://a.example.",
+		"https://1.2.3", "https://[fe80::1%25eth0]", "https://a.example\\@b.example", "https://a.example/\n", " https://a.example",
+		"https://a.example//x", "https://a.example/../x", "https://a.example/a/./b",
+	}
+	for _, in := range bad {
+		if got, err := settings.ParseAddress(in, true); err == nil {
+			t.Errorf("%q: accepted as %q", in, got)
+		}
+	}
+}
+
+func FuzzParseAddress(f *testing.F) {
+	for _, seed := range []string{"https://a.example:443/", "http://[::1]:80", "https://a@b", "http://localhost/%2e%2e/"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		once, err := settings.ParseAddress(in, true)
+		if err != nil {
+			return
+		}
+		if twice, err := settings.ParseAddress(once, true); err != nil || twice != once {
+			t.Errorf("%q became %q, then %q (%v)", in, once, twice, err)
+		}
+	})
+}

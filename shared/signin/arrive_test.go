@@ -1,0 +1,536 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+)
+
+const (
+	publicURL = "https://signin.example.com"
+	corpID    = "ww0123456789abcdef"
+)
+
+// house is the rules with a real store and a WeCom that a test scripts.
+type house struct {
+	*Arrivals
+	store *embedded.Engine
+	wecom *scriptedWeCom
+	now   time.Time
+	notes []string
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+	now := func() time.Time { return h.now }
+	engine, err := embedded.Open(embedded.Config{Path: t.TempDir() + "/store.db", Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = engine.Close() })
+	h.store = engine
+	h.wecom = &scriptedWeCom{
+		visitor: wecom.Visitor{UserID: "ZhangSan"},
+		detail:  wecom.Detail{UserID: "zhangsan", Mobile: "13800000001", Avatar: "https://avatar.example/1"},
+		member:  wecom.Member{UserID: "zhangsan", Name: "张三", Status: wecom.MemberActive},
+	}
+	departures := &Departures{Authenticators: engine, Links: plainLinks{}, Now: now}
+	h.Arrivals = &Arrivals{
+		Departures: departures,
+		Sessions:   &Sessions{Store: engine, Authenticators: engine, Now: now},
+		Store:      engine, WeCom: h.wecom, Tokens: h.wecom, SessionIDs: plainIDs{},
+		SecretName:      func(id string) string { return "secret/" + id },
+		SessionLifetime: 8 * time.Hour, Now: now,
+		Note: func(_ context.Context, key string, value any) { h.notes = append(h.notes, fmt.Sprint(key, "=", value)) },
+	}
+	h.authenticator(t, func(*store.Authenticator) {})
+	return h
+}
+
+// authenticator writes the authenticator demo anew.
+func (h *house) authenticator(t *testing.T, change func(*store.Authenticator)) store.Authenticator {
+	t.Helper()
+	if old, err := h.store.Authenticator(t.Context(), "demo"); err == nil {
+		if err := h.store.DeleteAuthenticator(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := store.Authenticator{
+		ID: store.NewID(), Name: "demo", Title: "Demo", Enabled: true, CorpID: corpID, AgentID: "1000002",
+		SecretVersion: "v1", Origin: "https://app.example.com", WorkbenchRedirectPath: "/", AutoSignup: true,
+		Generation: store.NewID(), CreatedAt: h.now, UpdatedAt: h.now, Version: 1,
+	}
+	change(&a)
+	if err := h.store.CreateAuthenticator(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func (h *house) user(t *testing.T, phone string, change func(*store.User)) store.User {
+	t.Helper()
+	u := store.User{ID: store.NewUserID(h.now), Phone: phone, Name: "张三", Enabled: true, CreatedAt: h.now, UpdatedAt: h.now, Version: 1}
+	change(&u)
+	if err := h.store.CreateUser(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// arrival is a browser that left and comes back, through the client's door unless
+// change says otherwise.
+func (h *house) arrival(t *testing.T, change func(*Arrival)) Arrival {
+	t.Helper()
+	ticket, err := h.Departures.Leave(t.Context(), Departure{Authenticator: "demo", PublicURL: publicURL, InClient: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.back(ticket, change)
+}
+
+func (h *house) back(ticket Ticket, change func(*Arrival)) Arrival {
+	a := Arrival{
+		Authenticator: "demo", PublicURL: publicURL, Code: "CODE", State: ticket.Attempt.State, InClient: true,
+		Attempt: ticket.Attempt, AttemptFound: true,
+	}
+	if change != nil {
+		change(&a)
+	}
+	return a
+}
+
+func (h *house) mustArrive(t *testing.T, a Arrival) Result {
+	t.Helper()
+	result, err := h.Arrive(t.Context(), a)
+	if err != nil {
+		t.Fatalf("Arrive: %v", err)
+	}
+	return result
+}
+
+func wantFault(t *testing.T, err error, code fault.Code) {
+	t.Helper()
+	if !fault.Is(err, code) {
+		t.Fatalf("err = %v, want fault %s", err, code)
+	}
+}
+
+// scriptedWeCom answers as told and counts.
+type scriptedWeCom struct {
+	mu                              sync.Mutex
+	visitor                         wecom.Visitor
+	detail                          wecom.Detail
+	member                          wecom.Member
+	identifyErr, detailErr, nameErr error
+	tokenErr                        error
+	ticketWithPrivateInfo           bool
+	spent                           map[string]bool // codes, when set
+	calls                           []string
+	beforeIdentify                  func()
+}
+
+func (w *scriptedWeCom) note(call string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls = append(w.calls, call)
+}
+
+func (w *scriptedWeCom) Token(context.Context, accesstoken.App) (wecom.AccessToken, error) {
+	return wecom.AccessToken{}, w.tokenErr
+}
+
+func (w *scriptedWeCom) Reject(context.Context, accesstoken.App, wecom.AccessToken) error {
+	w.note("reject")
+	return nil
+}
+
+func (w *scriptedWeCom) Identify(_ context.Context, _ wecom.AccessToken, code string) (wecom.Visitor, error) {
+	w.note("getuserinfo")
+	if w.beforeIdentify != nil {
+		w.beforeIdentify()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.spent != nil {
+		if w.spent[code] {
+			return wecom.Visitor{}, &wecom.Error{Op: "getuserinfo", Code: wecom.InvalidCode}
+		}
+		w.spent[code] = true
+	}
+	return w.visitor, w.identifyErr
+}
+
+func (w *scriptedWeCom) Detail(context.Context, wecom.AccessToken, string) (wecom.Detail, error) {
+	w.note("getuserdetail")
+	return w.detail, w.detailErr
+}
+
+func (w *scriptedWeCom) Member(context.Context, wecom.AccessToken, string) (wecom.Member, error) {
+	w.note("user/get")
+	return w.member, w.nameErr
+}
+
+func (w *scriptedWeCom) count() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Join(w.calls, " ")
+}
+
+type plainLinks struct{}
+
+func (plainLinks) ClientLink(p wecom.ClientLinkParams) string {
+	return "client:" + string(p.Scope) + " " + p.RedirectURI
+}
+func (plainLinks) LoginLink(p wecom.LoginLinkParams) string { return "login: " + p.RedirectURI }
+
+type plainIDs struct{}
+
+func (plainIDs) Derive(state string) string         { return "session-of-" + state }
+func (plainIDs) Matches(state, session string) bool { return session == "session-of-"+state }
+
+// withTicket scripts a member who consents.
+func (w *scriptedWeCom) withTicket() { w.visitor.UserTicket = "TICKET" }
+
+func TestReturningMemberCostsOneCall(t *testing.T) {
+	h := newHouse(t)
+	user := h.user(t, "+8613800000001", func(u *store.User) {
+		u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} // WeCom spells it ZhangSan today
+	})
+	result := h.mustArrive(t, h.arrival(t, nil))
+	if result.UserID != user.ID || result.Address != "https://app.example.com/" || h.wecom.count() != "getuserinfo" {
+		t.Fatalf("%+v after %s", result, h.wecom.count())
+	}
+	live, err := h.Sessions.Check(t.Context(), result.SessionID)
+	if err != nil || live.User.ID != user.ID || !live.User.LastSignInAt.Equal(h.now) || !live.Session.ExpiresAt.Equal(h.now.Add(8*time.Hour)) {
+		t.Fatalf("%+v, %v", live, err)
+	}
+}
+
+func TestFirstSignInCostsFourCallsAndMakesAUser(t *testing.T) {
+	h := newHouse(t)
+	first := h.mustArrive(t, h.arrival(t, func(a *Arrival) { a.Attempt.Target = "/m?x=1" }))
+	if first.Ticket == nil || !strings.HasPrefix(first.Ticket.URL, "client:snsapi_privateinfo ") {
+		t.Fatalf("did not go on with snsapi_privateinfo: %+v", first)
+	}
+	h.wecom.withTicket()
+	second := h.mustArrive(t, h.back(*first.Ticket, nil))
+	if got := h.wecom.count(); got != "getuserinfo getuserinfo getuserdetail user/get" {
+		t.Fatalf("calls: %s", got)
+	}
+	if second.Address != "https://app.example.com/m?x=1" {
+		t.Fatalf("the target was lost: %s", second.Address)
+	}
+	user, err := h.store.UserByPhone(t.Context(), "+8613800000001")
+	if err != nil || user.Name != "张三" || user.Avatar != "https://avatar.example/1" || user.NamePending || !user.Enabled {
+		t.Fatalf("%+v, %v", user, err)
+	}
+	identity, ok := user.IdentityIn(corpID)
+	if !ok || identity.WeComUserID != "ZhangSan" || identity.Authenticator != "demo" {
+		t.Fatalf("%+v", identity)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	bound := func(u *store.User) {
+		u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "ZhangSan"}}
+	}
+	wecomError := func(code int) error { return &wecom.Error{Op: "getuserinfo", Code: code} }
+	for _, test := range []struct {
+		name  string
+		set   func(*testing.T, *house)
+		visit func(*Arrival)
+		want  fault.Code
+	}{
+		{"no state", nil, func(a *Arrival) { a.State = "" }, fault.StateInvalid},
+		{"cookie does not open", nil, func(a *Arrival) { a.AttemptErr = ErrAttemptInvalid }, fault.StateInvalid},
+		{"cookie is 15 minutes old", nil, func(a *Arrival) { a.AttemptErr = ErrAttemptExpired }, fault.StateExpired},
+		{"no cookie, second round", nil, func(a *Arrival) { a.AttemptFound, a.Again = false, true }, fault.CookiesBlocked},
+		{"state without code", nil, func(a *Arrival) { a.Code = "" }, fault.AccessDenied},
+		{"unknown authenticator", nil, func(a *Arrival) { a.Authenticator = "other" }, fault.AuthenticatorUnknown},
+		{"another authenticator's attempt", nil, func(a *Arrival) { a.Attempt.AuthenticatorID = "other" }, fault.StateInvalid},
+		{"a re-enabled authenticator's old attempt", nil, func(a *Arrival) { a.Attempt.AuthenticatorGeneration = "old" }, fault.StateInvalid},
+		{"not a member", func(_ *testing.T, h *house) { h.wecom.visitor = wecom.Visitor{OpenID: "oDOGms"} }, nil, fault.NotAMember},
+		{"another corp's member", func(_ *testing.T, h *house) { h.wecom.visitor.UserID = "wwother/lisi" }, nil, fault.OtherCorp},
+		{"unknown in a browser", nil, func(a *Arrival) { a.Attempt.InClient = false }, fault.FirstSignInInWeCom},
+		{"privateinfo without ticket", nil, func(a *Arrival) { a.Attempt.Scope = wecom.ScopePrivateInfo }, fault.PhoneNotShared},
+		{"phone not ticked", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.detail.Mobile = "" }, nil, fault.PhoneNotShared},
+		{"ticket refused", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.detailErr = wecomError(40058) }, nil, fault.PhoneNotShared},
+		{"phone is no number", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.detail.Mobile = "n/a" }, nil, fault.PhoneInvalid},
+		{"detail of somebody else", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.detail.UserID = "lisi" }, nil, fault.WeComUnavailable},
+		{"member disabled in WeCom", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.member.Status = wecom.MemberDisabled }, nil, fault.UserDisabled},
+		{"member has left", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.member.Status = wecom.MemberLeft }, nil, fault.UserDisabled},
+		{"user disabled here", func(t *testing.T, h *house) {
+			h.user(t, "+8613800000001", func(u *store.User) { bound(u); u.Enabled = false })
+		}, nil, fault.UserDisabled},
+		{"phone of a disabled user", func(t *testing.T, h *house) {
+			h.wecom.withTicket()
+			h.user(t, "+8613800000001", func(u *store.User) { u.Enabled = false })
+		}, nil, fault.UserDisabled},
+		{"recycled phone of another member", func(t *testing.T, h *house) {
+			h.wecom.withTicket()
+			h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "lisi"}} })
+		}, nil, fault.PhoneInUse},
+		{"nobody has the phone, sign-up closed", func(t *testing.T, h *house) {
+			h.wecom.withTicket()
+			h.authenticator(t, func(a *store.Authenticator) { a.AutoSignup = false })
+		}, nil, fault.SignupClosed},
+		{"busy to the end", func(_ *testing.T, h *house) { h.wecom.identifyErr = wecomError(-1) }, nil, fault.WeComBusy},
+		{"rate limited", func(_ *testing.T, h *house) { h.wecom.identifyErr = wecomError(45009) }, nil, fault.WeComBusy},
+		{"wrong secret", func(_ *testing.T, h *house) { h.wecom.tokenErr = wecomError(40001) }, nil, fault.WeComConfiguration},
+		{"address not trusted", func(_ *testing.T, h *house) { h.wecom.identifyErr = wecomError(60020) }, nil, fault.WeComConfiguration},
+		{"address not trusted at getuserdetail", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.detailErr = wecomError(60020) }, nil, fault.WeComConfiguration},
+		{"token refused twice", func(_ *testing.T, h *house) { h.wecom.identifyErr = wecomError(42001) }, nil, fault.WeComConfiguration},
+		{"WeCom is down", func(_ *testing.T, h *house) { h.wecom.identifyErr = &wecom.UnavailableError{Op: "getuserinfo"} }, nil, fault.WeComUnavailable},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHouse(t)
+			if test.set != nil {
+				test.set(t, h)
+			}
+			before, _, _ := h.store.Users(t.Context(), store.Page{Limit: 10})
+			_, err := h.Arrive(t.Context(), h.arrival(t, test.visit))
+			wantFault(t, err, test.want)
+			after, _, _ := h.store.Users(t.Context(), store.Page{Limit: 10})
+			if len(after) != len(before) {
+				t.Fatal("a refusal made a user")
+			}
+			for i := range after {
+				if after[i].Version != before[i].Version {
+					t.Fatal("a refusal changed a user")
+				}
+			}
+		})
+	}
+}
+
+func TestUnboundStateNeverSpendsItsCode(t *testing.T) {
+	h := newHouse(t)
+	result := h.mustArrive(t, h.arrival(t, func(a *Arrival) { a.AttemptFound = false; a.Target = "/kept" }))
+	if result.Ticket == nil || result.SessionID != "" {
+		t.Fatalf("%+v", result)
+	}
+	if h.wecom.count() != "" {
+		t.Fatalf("WeCom was asked: %s", h.wecom.count())
+	}
+	_, address, _ := strings.Cut(result.Ticket.URL, " ")
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Query().Get("redirect") != "/kept" || parsed.Query().Get("again") != "1" {
+		t.Fatalf("second round comes back to %s", address)
+	}
+}
+
+func TestStateStartsOneSessionEver(t *testing.T) {
+	h := newHouse(t)
+	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+	arrival := h.arrival(t, nil)
+	first := h.mustArrive(t, arrival)
+	if err := h.Sessions.End(t.Context(), first.SessionID); err != nil {
+		t.Fatal(err)
+	}
+	arrival.Code = "FRESH"
+	_, err := h.Arrive(t.Context(), arrival)
+	wantFault(t, err, fault.CodeInvalid)
+}
+
+func TestDoubledCallbackAnswersTheSame(t *testing.T) {
+	bound := func(t *testing.T, h *house) {
+		h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+	}
+	for name, set := range map[string]func(*testing.T, *house){
+		"a session": bound,
+		"go on":     func(*testing.T, *house) {},
+		"refused":   func(_ *testing.T, h *house) { h.wecom.visitor = wecom.Visitor{OpenID: "oDOGms"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.wecom.spent = map[string]bool{}
+			set(t, h)
+			arrival := h.arrival(t, nil)
+			type answer struct {
+				result Result
+				err    error
+			}
+			answers := make(chan answer)
+			const requests = 8
+			for range requests {
+				go func() {
+					result, err := h.Arrive(context.Background(), arrival)
+					answers <- answer{result, err}
+				}()
+			}
+			states := map[string]bool{}
+			var first *answer
+			for range requests {
+				got := <-answers
+				if first == nil {
+					first = &got
+				}
+				if fault.From(got.err).Code != fault.From(first.err).Code && got.err != nil || (got.err == nil) != (first.err == nil) || got.result.SessionID != first.result.SessionID {
+					t.Errorf("%+v, %v differs from %+v, %v", got.result, got.err, first.result, first.err)
+				}
+				if got.result.Ticket != nil {
+					states[got.result.Ticket.Attempt.State] = true
+				}
+			}
+			if first.result.Ticket != nil && len(states) != requests {
+				t.Errorf("%d states for %d browsers that go on", len(states), requests)
+			}
+		})
+	}
+}
+
+func TestSpentCodeWithoutAnOutcomeIsInvalid(t *testing.T) {
+	h := newHouse(t)
+	h.wecom.spent = map[string]bool{"CODE": true}
+	_, err := h.Arrive(t.Context(), h.arrival(t, nil))
+	wantFault(t, err, fault.CodeInvalid)
+	if h.wecom.count() != "getuserinfo" {
+		t.Fatalf("a used code was tried again: %s", h.wecom.count())
+	}
+}
+
+func TestBackButtonGoesToTheTarget(t *testing.T) {
+	h := newHouse(t)
+	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+	arrival := h.arrival(t, nil)
+	first := h.mustArrive(t, arrival)
+	again := h.mustArrive(t, h.back(Ticket{Attempt: Attempt{State: arrival.State}}, func(a *Arrival) {
+		a.SessionID, a.AttemptFound, a.Attempt, a.Target = first.SessionID, false, Attempt{}, "/kept"
+	}))
+	if again.SessionID != first.SessionID || again.Address != "https://app.example.com/kept" || h.wecom.count() != "getuserinfo" {
+		t.Fatalf("%+v after %s", again, h.wecom.count())
+	}
+}
+
+func TestEarlierPersonsSessionEnds(t *testing.T) {
+	h := newHouse(t)
+	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+	h.user(t, "+8613800000002", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "lisi"}} })
+	first := h.mustArrive(t, h.arrival(t, nil))
+	h.wecom.visitor = wecom.Visitor{UserID: "lisi"}
+	second := h.mustArrive(t, h.arrival(t, func(a *Arrival) { a.SessionID = first.SessionID }))
+	if _, err := h.Sessions.Check(t.Context(), first.SessionID); !fault.Is(err, fault.Unauthorized) {
+		t.Fatalf("the earlier session lives: %v", err)
+	}
+	if _, err := h.Sessions.Check(t.Context(), second.SessionID); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPhoneLinksAndNameDoesNot(t *testing.T) {
+	h := newHouse(t)
+	h.wecom.withTicket()
+	namesake := h.user(t, "+8613999999999", func(u *store.User) { u.Name = "张三" })
+	imported := h.user(t, "+8613800000001", func(u *store.User) { u.Name = "Boss" })
+	result := h.mustArrive(t, h.arrival(t, nil))
+	if result.UserID != imported.ID || result.UserID == namesake.ID {
+		t.Fatalf("signed in as %s", result.UserID)
+	}
+	user, _ := h.store.User(t.Context(), imported.ID)
+	if user.Name != "Boss" {
+		t.Fatalf("the administrator's name was replaced by %q", user.Name)
+	}
+}
+
+func TestSamePersonInTwoCorpsIsOneUser(t *testing.T) {
+	h := newHouse(t)
+	h.wecom.withTicket()
+	user := h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: "wwother", WeComUserID: "zs"}} })
+	if result := h.mustArrive(t, h.arrival(t, nil)); result.UserID != user.ID {
+		t.Fatalf("signed in as %s", result.UserID)
+	}
+	if user, _ = h.store.User(t.Context(), user.ID); len(user.Identities) != 2 {
+		t.Fatalf("%+v", user.Identities)
+	}
+}
+
+func TestNameIsAskedForAgain(t *testing.T) {
+	h := newHouse(t)
+	h.wecom.withTicket()
+	h.wecom.nameErr = &wecom.Error{Op: "user/get", Code: 60111}
+	result := h.mustArrive(t, h.arrival(t, nil))
+	if user, _ := h.store.User(t.Context(), result.UserID); user.Name != "ZhangSan" || !user.NamePending {
+		t.Fatalf("%+v", user)
+	}
+	h.wecom.nameErr = nil
+	h.mustArrive(t, h.arrival(t, nil))
+	if user, _ := h.store.User(t.Context(), result.UserID); user.Name != "张三" || user.NamePending {
+		t.Fatalf("%+v", user)
+	}
+}
+
+func TestManyFirstSignInsMakeOneUser(t *testing.T) {
+	h := newHouse(t)
+	h.wecom.withTicket()
+	arrivals := make([]Arrival, 10)
+	for i := range arrivals {
+		arrivals[i] = h.arrival(t, nil)
+	}
+	h.Note = func(context.Context, string, any) {}
+	var wait sync.WaitGroup
+	results := make([]Result, len(arrivals))
+	errs := make([]error, len(arrivals))
+	for i, arrival := range arrivals {
+		wait.Go(func() { results[i], errs[i] = h.Arrive(context.Background(), arrival) })
+	}
+	wait.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	for _, result := range results {
+		if result.UserID != results[0].UserID {
+			t.Fatalf("%s and %s", result.UserID, results[0].UserID)
+		}
+	}
+	if users, _, _ := h.store.Users(t.Context(), store.Page{Limit: 10}); len(users) != 1 {
+		t.Fatalf("%d users", len(users))
+	}
+}
+
+func TestDisablingEndsSessionsAndEnablingDoesNotBringThemBack(t *testing.T) {
+	h := newHouse(t)
+	user := h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+	result := h.mustArrive(t, h.arrival(t, nil))
+	for _, enabled := range []bool{false, true} {
+		from, err := h.store.User(t.Context(), user.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := from
+		to.Enabled, to.Version = enabled, from.Version+1
+		if !enabled {
+			to.SessionGeneration++
+		}
+		if err := h.store.UpdateUser(t.Context(), from, to); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Sessions.Check(t.Context(), result.SessionID); !fault.Is(err, fault.Unauthorized) {
+			t.Fatalf("enabled %v: the session lives: %v", enabled, err)
+		}
+	}
+}
+
+func TestNamesakeOfADeletedAuthenticatorInheritsNothing(t *testing.T) {
+	h := newHouse(t)
+	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+	pending := h.arrival(t, nil)
+	result := h.mustArrive(t, h.arrival(t, nil))
+	h.authenticator(t, func(*store.Authenticator) {})
+	if _, err := h.Sessions.Check(t.Context(), result.SessionID); !fault.Is(err, fault.Unauthorized) {
+		t.Fatalf("the session lives: %v", err)
+	}
+	_, err := h.Arrive(t.Context(), pending)
+	wantFault(t, err, fault.StateInvalid)
+}

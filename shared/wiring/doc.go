@@ -1,0 +1,9 @@
+// Package wiring is what functions are put together from.
+//
+// Duty: Parts, the same for a function in Lambda (package onaws fills them with
+// DynamoDB and Secrets Manager) and for the local run (with files). Every function
+// package has Settings, the names of what it reads, and Assemble, which makes its
+// handler of Parts; so the laptop and AWS cannot be put together differently.
+//
+// Boundary: no rule, no route.
+package wiring

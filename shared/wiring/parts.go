@@ -1,0 +1,51 @@
+package wiring
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/seal"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/settings"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// Parts is what a function is made of.
+type Parts struct {
+	// Settings holds what the function named, and nothing else.
+	Settings settings.Settings
+	Store    store.Engine
+	// Authenticators is the store's view of them, cached for a moment where reading
+	// costs a remote call.
+	Authenticators AuthenticatorReader
+	Secrets        secret.Store
+	Now            func() time.Time
+}
+
+// AuthenticatorReader reads configuration.
+type AuthenticatorReader interface {
+	Authenticator(ctx context.Context, name string) (store.Authenticator, error)
+	AutoLoginAuthenticator(ctx context.Context) (store.Authenticator, error)
+	Authenticators(ctx context.Context, page store.Page) (items []store.Authenticator, next string, err error)
+}
+
+// Assemble makes the handler of a function.
+type Assemble func(ctx context.Context, parts Parts) (http.Handler, error)
+
+// SealingKeys reads the keys that state cookies, session ids and stored access
+// tokens come from.
+func (p Parts) SealingKeys(ctx context.Context) (*seal.Keys, error) {
+	value, err := p.Secrets.Get(ctx, p.Settings.SealingKeysSecret, secret.Current)
+	if err != nil {
+		return nil, fmt.Errorf("read sealing keys: %w", err)
+	}
+	return seal.ParseKeys(value)
+}
+
+// AuthenticatorSecretName is where the secret of an authenticator lies: under its
+// id, so that a namesake never meets it.
+func (p Parts) AuthenticatorSecretName(authenticatorID string) string {
+	return p.Settings.AuthenticatorSecretPrefix + authenticatorID
+}
