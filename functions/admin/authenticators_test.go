@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -351,12 +352,14 @@ func TestManyWritersAtOnce(t *testing.T) {
 }
 
 func TestRaceThatIsNeverWonEnds(t *testing.T) {
-	o := newOffice(t)
-	o.create("hr", "")
-	o.directory.before = func(string) error { return store.ErrChanged }
-	if got := o.expect(500, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"title":"x"}`}).problem(t); got != "internal" {
-		t.Error(got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.create("hr", "")
+		o.directory.before = func(string) error { return store.ErrChanged }
+		if got := o.expect(500, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"title":"x"}`}).problem(t); got != "internal" {
+			t.Error(got)
+		}
+	})
 }
 
 // The record decides whether there is an authenticator; the secret follows it,

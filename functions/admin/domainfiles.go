@@ -21,7 +21,7 @@ type domainFileView struct {
 
 func (h *handler) listDomainFiles(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	page, err := readPage(r.URL.Query())
+	page, _, err := readPage(r)
 	if err != nil {
 		return err
 	}

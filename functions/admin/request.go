@@ -52,17 +52,22 @@ func readBody(r *http.Request, most int) ([]byte, error) {
 	return body, nil
 }
 
-// readPage reads ?cursor=&limit=.
-func readPage(query url.Values) (store.Page, error) {
+// readPage reads ?cursor=&limit=, and returns the query for what else is in it.
+func readPage(r *http.Request) (store.Page, url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		// Half a query must not become another question, such as "all users".
+		return store.Page{}, nil, fault.Invalid("query", "The query is not correctly encoded.")
+	}
 	page := store.Page{Cursor: query.Get("cursor"), Limit: defaultLimit}
 	if query.Has("limit") {
 		limit, err := strconv.ParseUint(query.Get("limit"), 10, 16)
 		if err != nil || limit < 1 || limit > maxLimit {
-			return store.Page{}, fault.Invalid("limit", "limit must be a number from 1 to "+strconv.Itoa(maxLimit)+".")
+			return store.Page{}, nil, fault.Invalid("limit", "limit must be a number from 1 to "+strconv.Itoa(maxLimit)+".")
 		}
 		page.Limit = int(limit)
 	}
-	return page, nil
+	return page, query, nil
 }
 
 // listFault translates what a list of the store answers.

@@ -21,8 +21,7 @@ var userID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 
 func (h *handler) listUsers(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	query := r.URL.Query()
-	page, err := readPage(query)
+	page, query, err := readPage(r)
 	if err != nil {
 		return err
 	}

@@ -99,9 +99,9 @@ func New(cfg Config) *Authorizer {
 // cannot read is a no too. The error is always nil.
 func (a *Authorizer) Function(ctx context.Context, payload json.RawMessage) (Response, error) {
 	var request events.APIGatewayV2CustomAuthorizerV2Request
-	if broken := json.Unmarshal(payload, &request) != nil; broken {
+	if err := json.Unmarshal(payload, &request); err != nil {
 		// The decoder's error may quote the event, so it is not logged.
-		return a.deny(ctx, request, errors.New("the event is not readable")), nil
+		return a.deny(ctx, request, errors.New("the event is not readable")), nil //nolint:nilerr // a no is an answer
 	}
 	return a.Decide(ctx, request)
 }

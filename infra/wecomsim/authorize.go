@@ -38,18 +38,19 @@ type authorizeLink struct {
 	ordered bool
 }
 
-// parseAuthorize reads the query of an in-client link. It fails when the query
-// cannot be read one way only, or when redirect_uri is no absolute web address;
-// a twice encoded one is not, because nothing in it looks like a scheme.
-func parseAuthorize(rawQuery string) (authorizeLink, error) {
+// parseAuthorize reads the query of an in-client link. It fails, with the page
+// to show, when the query can be read in more than one way, or when redirect_uri
+// is no absolute web address; a twice encoded one is not, because nothing in it
+// looks like a scheme.
+func parseAuthorize(rawQuery string) (authorizeLink, Page, error) {
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return authorizeLink{}, errors.New("the query is not well encoded")
+		return authorizeLink{}, PageBadLink, errors.New("the query is not well encoded")
 	}
 	order := []string{"appid", "redirect_uri", "response_type", "scope", "state", "agentid"}
 	for _, name := range order {
 		if len(query[name]) > 1 {
-			return authorizeLink{}, errors.New("parameter " + name + " is there twice")
+			return authorizeLink{}, PageBadLink, errors.New("parameter " + name + " is there twice")
 		}
 	}
 	link := authorizeLink{
@@ -65,7 +66,7 @@ func parseAuthorize(rawQuery string) (authorizeLink, error) {
 		}
 	}
 	link.host, err = redirectHost(link.redirectURI)
-	return link, err
+	return link, PageBadRedirect, err
 }
 
 // redirectHost returns host[:port] of a redirect_uri as it is written.
@@ -124,9 +125,9 @@ func (s *Simulator) authorize(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, PageOpenInClient, 0, "The User-Agent has neither wxwork nor MicroMessenger.")
 		return
 	}
-	link, err := parseAuthorize(r.URL.RawQuery)
+	link, page, err := parseAuthorize(r.URL.RawQuery)
 	if err != nil {
-		s.fail(w, PageBadRedirect, 0, sentence(err))
+		s.fail(w, page, 0, sentence(err))
 		return
 	}
 	c := s.corp(link.appID)

@@ -119,8 +119,8 @@ func TestInClientLinkParameters(t *testing.T) {
 		want        string
 	}{
 		{rule: "in the documented order", query: ordered, want: "https://id.example.com/?code=CODE&state=A"},
-		{rule: "a parameter twice", query: ordered + "&state=B", page: PageBadRedirect},
-		{rule: "broken encoding", query: ordered + "&x=%zz", page: PageBadRedirect},
+		{rule: "a parameter twice", query: ordered + "&state=B", page: PageBadLink},
+		{rule: "broken encoding", query: ordered + "&x=%zz", page: PageBadLink},
 		{
 			rule: "redirect_uri not encoded loses its parameters", want: "https://id.example.com/?a=1&code=CODE&state=A",
 			query: strings.Replace(ordered, "https%3A%2F%2Fid.example.com%2F", "https://id.example.com/?a=1&b=2", 1),
@@ -128,7 +128,7 @@ func TestInClientLinkParameters(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
-			callback, err := b.Follow(t.Context(), pathAuthorize+"?"+test.query, Visitor{UserID: "zhangsan"})
+			callback, err := b.Follow(t.Context(), pathAuthorize+"?"+test.query+"#wechat_redirect", Visitor{UserID: "zhangsan"})
 			checkVisit(t, callback, err, test.page, 0, test.want)
 		})
 	}
@@ -316,6 +316,15 @@ func TestCallbackFaults(t *testing.T) {
 			t.Fatalf("got %q, %v", both, err)
 		}
 	})
+	t.Run("link without #wechat_redirect", func(t *testing.T) {
+		b := newBench(t, nil)
+		link := strings.TrimSuffix(b.inClient(), "#wechat_redirect")
+		callback, err := b.Follow(t.Context(), link, Visitor{UserID: "zhangsan"})
+		checkVisit(t, callback, err, PageNoFragment, 0, "")
+		b.Change(func(c *Choices) { c.FragmentIsOptional = true })
+		callback, err = b.Follow(t.Context(), link, Visitor{UserID: "zhangsan"})
+		checkVisit(t, callback, err, "", 0, redirect+"&code=CODE&state=Abc123")
+	})
 	t.Run("nobody of that name", func(t *testing.T) {
 		b := newBench(t, nil)
 		if _, err := b.Follow(t.Context(), b.inClient(), Visitor{UserID: "nobody"}); err == nil {
@@ -329,7 +338,7 @@ func FuzzParseAuthorize(f *testing.F) {
 	f.Add("redirect_uri=https%253A%252F%252Fid.example.com")
 	f.Add("redirect_uri=//x&state=%0a;&&=&agentid")
 	f.Fuzz(func(t *testing.T, query string) {
-		link, err := parseAuthorize(query)
+		link, _, err := parseAuthorize(query)
 		if err != nil {
 			return
 		}

@@ -29,6 +29,12 @@ func (s *Simulator) signIn(who person) *http.Cookie {
 	return &http.Cookie{Name: clientCookie, Value: word, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 
+func (s *Simulator) signOut(cookie *http.Cookie) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.clients, cookie.Value)
+}
+
 // client says who is signed in at the client that sent r.
 func (s *Simulator) client(r *http.Request) (person, bool) {
 	cookie, err := r.Cookie(clientCookie)

@@ -92,6 +92,9 @@ type Choices struct {
 	// ParameterOrderMatters refuses in-client links whose parameters are not in
 	// the documented order.
 	ParameterOrderMatters bool
+	// FragmentIsOptional lets Follow, which plays the client, go on with an
+	// in-client link that does not end in #wechat_redirect.
+	FragmentIsOptional bool
 	// PrivateInfoNeedsAgentID answers snsapi_privateinfo without agentid with an
 	// error page instead of silently giving a code of scope base.
 	PrivateInfoNeedsAgentID bool

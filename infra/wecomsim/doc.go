@@ -30,8 +30,8 @@
 // WeCom), messages, third-party apps, the embedded login panel, the lifetime of
 // the QR code (not documented; here it does not end).
 //
-// The fragment #wechat_redirect never reaches a server. A test of the built
-// link must look for it.
+// The fragment #wechat_redirect never reaches a server, so the pages cannot ask
+// for it. [Simulator.Follow] plays the client and does.
 //
 // # Choices
 //
@@ -43,6 +43,8 @@
 //   - Unknown appid, agentid, response_type or scope is an error page, and so is
 //     a parameter that is there twice. The order of parameters does not matter
 //     [ParameterOrderMatters].
+//   - An in-client link without #wechat_redirect stops Follow
+//     [FragmentIsOptional].
 //   - snsapi_privateinfo without agentid gives a code of scope base, without a
 //     ticket [PrivateInfoNeedsAgentID].
 //   - Refusing consent sends state without code [RefusalStays] and stands for

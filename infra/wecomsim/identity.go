@@ -22,7 +22,6 @@ type code struct {
 	ticket bool
 	agreed []Field
 	issued time.Time
-	spent  bool
 }
 
 // ticket opens the member's details to one app.
@@ -44,7 +43,7 @@ func (s *Simulator) getUserInfo(c *call) (fields, int) {
 		return nil, codeBadDomain
 	}
 	given := s.codes[value]
-	if given == nil || given.spent || s.now().Sub(given.issued) >= CodeLifetime {
+	if given == nil || s.now().Sub(given.issued) >= CodeLifetime {
 		return nil, codeInvalidCode
 	}
 	a := c.token.app
@@ -53,7 +52,8 @@ func (s *Simulator) getUserInfo(c *call) (fields, int) {
 		// The code stays unspent: nobody learned anything from it.
 		return nil, codeBadDomain
 	}
-	given.spent = true
+	// A spent code is as unknown as one that never was.
+	delete(s.codes, value)
 	id := given.identity
 	if id.userID == "" {
 		out := fields{"openid": id.openID}

@@ -41,6 +41,9 @@ const (
 	PageRefused       Page = "refused"
 	PageExpired       Page = "expired"
 	PageScanned       Page = "scanned"
+	// PageNoFragment is no page a server can show: the client of Follow stops at
+	// an in-client link without #wechat_redirect.
+	PageNoFragment Page = "no-fragment"
 )
 
 // words are the heading of a page in both languages and a sentence.
@@ -173,6 +176,16 @@ func (s *Simulator) pageRoutes() http.Handler {
 	})
 }
 
+// parsePages parses the embedded templates. They are part of the program: one
+// that does not parse is found by the first test.
+func parsePages() map[string]*template.Template {
+	parsed := map[string]*template.Template{}
+	for _, file := range []string{"message.html", "choose.html", "consent.html", "weblogin.html", "start.html"} {
+		parsed[file] = template.Must(template.ParseFS(pageFiles, "pages/layout.html", "pages/"+file))
+	}
+	return parsed
+}
+
 // render writes a page. It is called with s.mu held.
 func (s *Simulator) render(w http.ResponseWriter, file string, v view) {
 	text := v.Page.words()
@@ -180,12 +193,8 @@ func (s *Simulator) render(w http.ResponseWriter, file string, v view) {
 	if v.Lead == "" {
 		v.Lead = text.lead
 	}
-	parsed, err := template.ParseFS(pageFiles, "pages/layout.html", "pages/"+file)
 	var out bytes.Buffer
-	if err == nil {
-		err = parsed.ExecuteTemplate(&out, "layout.html", v)
-	}
-	if err != nil {
+	if err := s.templates[file].ExecuteTemplate(&out, "layout.html", v); err != nil {
 		http.Error(w, "the simulator's page is broken: "+err.Error(), http.StatusInternalServerError)
 		return
 	}

@@ -152,7 +152,7 @@ func TestDemo(t *testing.T) {
 	must(t, config.Validate())
 	sim := New(config)
 	link := pathAuthorize + "?" + values("appid", DemoCorpID, "redirect_uri", "http://127.0.0.1:3000/callback/demo", "response_type", "code",
-		"scope", scopePrivateInfo, "state", "A", "agentid", DemoAgentID).Encode()
+		"scope", scopePrivateInfo, "state", "A", "agentid", DemoAgentID).Encode() + "#wechat_redirect"
 	callback, err := sim.Follow(t.Context(), link, Visitor{UserID: "zhangsan", UserAgent: UserAgentBrowser})
 	checkVisit(t, callback, err, "", 0, "http://127.0.0.1:3000/callback/demo?code=CODE&state=A")
 }

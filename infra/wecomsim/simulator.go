@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"html/template"
 	"io"
 	"maps"
 	"net/http"
@@ -19,6 +20,7 @@ type Simulator struct {
 	serviceURL string
 	pages      http.Handler
 	apis       map[string]api
+	templates  map[string]*template.Template
 	recorder   recorder
 
 	mu       sync.Mutex
@@ -37,6 +39,7 @@ type Simulator struct {
 	parallel map[string]int
 	faults   []*Fault
 	bends    []*CallbackFault
+	tidied   time.Time
 }
 
 var _ http.Handler = (*Simulator)(nil)
@@ -70,6 +73,7 @@ func New(c Config) *Simulator {
 		s.corps = append(s.corps, newCorp(corp))
 	}
 	s.apis = s.apiTable()
+	s.templates = parsePages()
 	s.pages = s.pageRoutes()
 	return s
 }
@@ -216,12 +220,17 @@ func (s *Simulator) random() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// forget drops what has been dead for long, so that a simulator that runs for
-// weeks stays small.
+// forget drops what is dead, so that a simulator that runs for weeks stays
+// small. It looks once a minute: under load it must not cost more than the calls.
+// Lifetimes are checked where things are used; nothing depends on forgetting.
 func (s *Simulator) forget() {
 	now := s.now()
-	maps.DeleteFunc(s.codes, func(_ string, c *code) bool { return now.Sub(c.issued) > 12*CodeLifetime })
-	maps.DeleteFunc(s.tickets, func(_ string, t *ticket) bool { return now.Sub(t.issued) > 2*TicketLifetime })
+	if now.Sub(s.tidied) < time.Minute {
+		return
+	}
+	s.tidied = now
+	maps.DeleteFunc(s.codes, func(_ string, c *code) bool { return now.Sub(c.issued) >= CodeLifetime })
+	maps.DeleteFunc(s.tickets, func(_ string, t *ticket) bool { return now.Sub(t.issued) >= TicketLifetime })
 	maps.DeleteFunc(s.tokens, func(_ string, t *token) bool { return now.Sub(t.issued) > 12*TokenLifetime })
 	maps.DeleteFunc(s.asking, func(_ string, a *asking) bool { return now.Sub(a.since) > 24*time.Hour })
 	maps.DeleteFunc(s.scanning, func(_ string, a *scanning) bool { return now.Sub(a.since) > 24*time.Hour })

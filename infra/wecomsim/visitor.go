@@ -94,10 +94,17 @@ func (s *Simulator) Follow(ctx context.Context, link string, v Visitor) (string,
 			v.UserAgent = UserAgentBrowser
 		}
 	}
+	s.mu.Lock()
+	fragment := s.choices.FragmentIsOptional || target.Fragment == "wechat_redirect"
+	s.mu.Unlock()
+	if target.Path == pathAuthorize && !fragment {
+		return "", &PageError{Page: PageNoFragment}
+	}
 	cookie, err := s.As(v.UserID)
 	if err != nil {
 		return "", err
 	}
+	defer s.signOut(cookie)
 	visit := &visit{sim: s, visitor: v, cookie: cookie}
 	page, location, err := visit.open(ctx, http.MethodGet, target.RequestURI(), nil)
 	if err != nil || location != "" {

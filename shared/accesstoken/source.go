@@ -293,7 +293,7 @@ func (s *Source) obtain(ctx context.Context, app App, e *entry, before entry) (h
 			return known, nil
 		}
 		if now.Sub(started) >= waitTime {
-			return held{}, &wecom.UnavailableError{Op: "gettoken", Reason: "another function has been fetching for too long"}
+			return held{}, &wecom.UnavailableError{Op: "gettoken", Reason: "another function has been fetching for too long", Unsent: true}
 		}
 		timer := time.NewTimer(jitter(pause))
 		select {

@@ -203,9 +203,10 @@ func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
 		view.Buttons = slices.Insert(view.Buttons, 0, again)
 	}
 	if len(view.Buttons) > 0 {
-		view.Buttons[0].First = true
 		view.lead(page)
 		view.carry(page)
+		// One button stands out: what most visitors want here.
+		view.Buttons[0].First = !view.Carry && view.SignedIn == nil
 	}
 	return p.write(w, http.StatusOK, "signin.html", view)
 }

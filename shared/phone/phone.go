@@ -2,66 +2,63 @@ package phone
 
 import "strings"
 
-// Normalize returns the E.164 form of a number, or false when it is none.
-//
-// Spaces, dashes, dots and parentheses are left out, full-width digits are read as
-// digits. A number with + or 00 in front is international; without, it is a
-// mainland mobile number, with 86 in front or not, because that is how WeCom's
-// directory keeps them. A number of +86 must be a mobile one.
+// Normalize returns a number in E.164, and false when text is no number that can
+// be dialled from anywhere. Blanks, hyphens, dots and brackets are ignored, full
+// width digits and signs are read as plain ones. A number without "+" or "00" must
+// be a mobile one of mainland China, with or without 86, because that is how
+// WeCom's directory keeps them.
 func Normalize(text string) (string, bool) {
-	digits, international, ok := scan(text)
-	if !ok {
+	// Far longer than any spelling of 15 digits; an import file may hold anything.
+	if len(text) > 128 {
 		return "", false
 	}
-	if !international {
-		if rest, found := strings.CutPrefix(digits, "00"); found {
-			digits, international = rest, true
-		}
-	}
-	if !international {
-		if isMainlandMobile(digits) {
-			return "+86" + digits, true
-		}
-		rest, found := strings.CutPrefix(digits, "86")
-		if !found || !isMainlandMobile(rest) {
-			return "", false
-		}
-		return "+" + digits, true
-	}
-	// ITU-T E.164: a country code, which begins with no zero, and 15 digits at most.
-	if len(digits) < 7 || len(digits) > 15 || digits[0] == '0' {
-		return "", false
-	}
-	if rest, mainland := strings.CutPrefix(digits, "86"); mainland && !isMainlandMobile(rest) {
-		return "", false
-	}
-	return "+" + digits, true
-}
-
-// scan returns the digits of text and whether a plus stands in front.
-func scan(text string) (digits string, international, ok bool) {
-	var found strings.Builder
+	digits := make([]byte, 0, 24)
+	international := false
 	for _, c := range text {
-		if '０' <= c && c <= '９' {
-			c += '0' - '０'
-		}
 		switch {
-		case '0' <= c && c <= '9':
-			found.WriteRune(c)
+		case c >= '0' && c <= '9':
+			digits = append(digits, byte(c))
+		case c >= '０' && c <= '９':
+			digits = append(digits, byte(c-'０'+'0'))
 		case c == '+' || c == '＋':
-			if international || found.Len() > 0 {
-				return "", false, false
+			// Only in front: "86+138…" is two numbers, or none.
+			if international || len(digits) > 0 {
+				return "", false
 			}
 			international = true
-		case strings.ContainsRune(" \u00a0\u3000-‐‑–—.()（）", c):
+		case strings.ContainsRune(ignored, c):
 		default:
-			return "", false, false
+			return "", false
 		}
 	}
-	return found.String(), international, true
+	number := string(digits)
+	if !international {
+		number, international = strings.CutPrefix(number, "00")
+	}
+	if !international {
+		if len(number) == 13 {
+			number = strings.TrimPrefix(number, "86")
+		}
+		number = "86" + number
+	}
+	switch national, mainland := strings.CutPrefix(number, "86"); {
+	case mainland && !isMainlandMobile(national):
+		return "", false
+	case len(number) < 7 || len(number) > 15 || number[0] == '0':
+		return "", false
+	}
+	return "+" + number, true
 }
 
-// isMainlandMobile: eleven digits, 13 to 19 in front.
-func isMainlandMobile(digits string) bool {
-	return len(digits) == 11 && digits[0] == '1' && digits[1] >= '3'
+// ignored are the separators people write, in both widths, and the marks that a
+// copied number brings along.
+const ignored = " \t-.()" +
+	"\u00a0\u2009\u202f\u3000" + // no-break, thin, narrow no-break and full width blanks
+	"\u2010\u2011\u2012\u2013\u2014\u2212\uff0d" + // hyphens, dashes, minus
+	"\uff08\uff09\uff0e" + // brackets and dot in full width
+	"\u200e\u200f\u202a\u202c\u202d\u2068\u2069" // direction marks, which telephones copy
+
+// isMainlandMobile reports whether number is 1, 3 to 9, and nine more digits.
+func isMainlandMobile(number string) bool {
+	return len(number) == 11 && number[0] == '1' && number[1] >= '3'
 }

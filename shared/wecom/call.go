@@ -26,8 +26,8 @@ type request struct {
 	repeatable      bool   // a lost answer does no harm
 }
 
-// transport is made for a function that makes few, quick calls to one host.
-func (cfg Config) transport() *http.Transport {
+// newTransport is made for a function that makes few, quick calls to one host.
+func newTransport() *http.Transport {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 15 * time.Second}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -80,15 +80,13 @@ func (c *Client) leavesTime(ctx context.Context, d time.Duration) bool {
 		return false
 	}
 	deadline, bounded := ctx.Deadline()
-	return !bounded || deadline.Sub(c.now()) > d
+	return !bounded || deadline.Sub(c.now()) >= d
 }
-
-var agent = []string{"wecom-signin"}
 
 // once makes one try.
 func (c *Client) once(ctx context.Context, r request) (answer, error) {
 	if c.api == nil {
-		return answer{}, &UnavailableError{Op: r.op, Reason: "its address cannot be read"}
+		return answer{}, &UnavailableError{Op: r.op, Reason: "its address cannot be read", Unsent: true}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -102,7 +100,7 @@ func (c *Client) once(ctx context.Context, r request) (answer, error) {
 	address.RawQuery = r.query
 	call := (&http.Request{
 		Method: http.MethodGet, URL: &address, Host: address.Host,
-		Header: http.Header{"User-Agent": agent},
+		Header: http.Header{"User-Agent": {"wecom-signin"}},
 	}).WithContext(traced)
 	switch {
 	case r.body != nil:
@@ -124,9 +122,9 @@ func (c *Client) once(ctx context.Context, r request) (answer, error) {
 	defer response.Body.Close()
 	switch status := response.StatusCode; {
 	case status >= 300 && status < 400:
-		return answer{}, &UnavailableError{Op: r.op, Reason: "a redirect, which is not followed", Sent: true}
+		return answer{}, &UnavailableError{Op: r.op, Reason: "a redirect, which is not followed"}
 	case status != http.StatusOK:
-		return answer{}, &UnavailableError{Op: r.op, Reason: "HTTP status " + strconv.Itoa(status), Sent: true}
+		return answer{}, &UnavailableError{Op: r.op, Reason: "HTTP status " + strconv.Itoa(status)}
 	}
 	buffer := buffers.Get().(*bytes.Buffer)
 	defer func() {
@@ -142,9 +140,9 @@ func (c *Client) once(ctx context.Context, r request) (answer, error) {
 	case err != nil:
 		return answer{}, lost(ctx, r.op, err, true)
 	case size > c.maxBody:
-		return answer{}, &UnavailableError{Op: r.op, Reason: "the answer is too large", Sent: true}
+		return answer{}, &UnavailableError{Op: r.op, Reason: "the answer is too large"}
 	case size == 0:
-		return answer{}, &UnavailableError{Op: r.op, Reason: "the answer is empty", Sent: true}
+		return answer{}, &UnavailableError{Op: r.op, Reason: "the answer is empty"}
 	}
 	return parse(r.op, buffer.Bytes())
 }
@@ -154,7 +152,7 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // lost describes a failure of the connection without its text, which holds the
 // address and so the secrets in its query.
 func lost(ctx context.Context, op string, err error, sent bool) error {
-	failure := &UnavailableError{Op: op, Reason: "the connection failed", Sent: sent}
+	failure := &UnavailableError{Op: op, Reason: "the connection failed", Unsent: !sent}
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled) || errors.Is(err, context.Canceled):
@@ -181,7 +179,7 @@ func parse(op string, body []byte) (answer, error) {
 	a := answer{op: op}
 	// A map, because a struct's fields would be matched without case.
 	if err := json.Unmarshal(body, &a.fields); err != nil || a.fields == nil {
-		return answer{}, &UnavailableError{Op: op, Reason: "the answer is no JSON object", Sent: true}
+		return answer{}, &UnavailableError{Op: op, Reason: "the answer is no JSON object"}
 	}
 	if _, present := a.fields["errcode"]; !present {
 		return a, nil
@@ -191,7 +189,7 @@ func parse(op string, body []byte) (answer, error) {
 		return answer{}, a.unusable("errcode")
 	}
 	if code != 0 {
-		return answer{}, &Error{Op: op, Code: code, callerIP: callerIP(a.text("errmsg"))}
+		return answer{}, &Error{Op: op, Code: code, CallerIP: callerIP(a.text("errmsg"))}
 	}
 	return a, nil
 }
@@ -201,7 +199,7 @@ func (a *answer) unusable(missing string) error {
 	if a.broken != "" {
 		missing = a.broken
 	}
-	return &UnavailableError{Op: a.op, Reason: "the answer has no usable " + missing, Sent: true}
+	return &UnavailableError{Op: a.op, Reason: "the answer has no usable " + missing}
 }
 
 func (a *answer) text(name string) (value string)    { a.read(name, &value); return value }

@@ -5,88 +5,68 @@ import (
 	"strings"
 )
 
-// Scope is what an in-client authorization asks for (91022).
+// Scope is what WeCom is asked to tell of a member (path 91022).
 type Scope string
 
-// The scopes in use. snsapi_userinfo is obsolete and never asked for.
+// The scopes. snsapi_userinfo is obsolete and not offered.
 const (
-	ScopeBase        Scope = "snsapi_base"        // silent; the userid only
-	ScopePrivateInfo Scope = "snsapi_privateinfo" // the member consents; brings a user_ticket
+	// ScopeBase is silent and gives the userid.
+	ScopeBase Scope = "snsapi_base"
+	// ScopePrivateInfo may ask the member, and gives a user ticket besides.
+	ScopePrivateInfo Scope = "snsapi_privateinfo"
 )
 
-// Links builds the addresses that start a sign-in.
+// Links builds the addresses that send a browser to WeCom. A slash at the end of
+// either address does not matter.
 type Links struct {
-	OAuthURL string // https://open.weixin.qq.com, without a slash at the end
-	LoginURL string // https://login.work.weixin.qq.com
+	OAuthURL string // https://open.weixin.qq.com in the public cloud
+	LoginURL string // https://login.work.weixin.qq.com in the public cloud
 }
 
-// ClientLinkParams is an in-client authorization.
+// ClientLinkParams are the parts of a link for WeCom's own browser.
 type ClientLinkParams struct {
 	CorpID      string
-	AgentID     string // without it WeCom silently turns snsapi_privateinfo into snsapi_base
-	RedirectURI string // not yet encoded
+	AgentID     string
+	RedirectURI string // not encoded
 	Scope       Scope
-	State       string // letters and digits only, at most 128
+	State       string // at most 128 letters and digits, nothing else (path 91022)
 }
 
-// ClientLink is opened inside WeCom's client. The order of parameters is that of
-// WeCom's own examples; the fragment tells the client to attach the identity.
+// ClientLink returns the address of authorization inside the WeCom client
+// (path 91022). The order of the parameters is that of the documentation. The
+// agentid is always there: without it snsapi_privateinfo silently becomes
+// snsapi_base. The fragment is what makes the client attach the identity.
 func (l Links) ClientLink(p ClientLinkParams) string {
-	return l.OAuthURL + "/connect/oauth2/authorize?appid=" + url.QueryEscape(p.CorpID) +
+	return strings.TrimRight(l.OAuthURL, "/") + "/connect/oauth2/authorize" +
+		"?appid=" + url.QueryEscape(p.CorpID) +
 		"&redirect_uri=" + url.QueryEscape(p.RedirectURI) +
-		"&response_type=code&scope=" + string(p.Scope) +
+		"&response_type=code" +
+		"&scope=" + url.QueryEscape(string(p.Scope)) +
 		"&state=" + url.QueryEscape(p.State) +
-		"&agentid=" + url.QueryEscape(p.AgentID) + "#wechat_redirect"
+		"&agentid=" + url.QueryEscape(p.AgentID) +
+		"#wechat_redirect"
 }
 
-// LoginLinkParams is a web login.
+// LoginLinkParams are the parts of a link for any other browser.
 type LoginLinkParams struct {
 	CorpID      string
 	AgentID     string
-	RedirectURI string // not yet encoded
+	RedirectURI string // not encoded
 	State       string
-	Language    string // zh, en or empty: WeCom decides
+	Language    string // BCP 47; WeCom knows Chinese and English, others are left out
 }
 
-// LoginLink is opened in any other browser: a QR code or a click in the desktop
-// client. It knows no scope, and so never brings a phone number (98176).
+// LoginLink returns the address of the web-login page, with its QR code
+// (path 98152). It has no scope: this door never gives a user ticket.
 func (l Links) LoginLink(p LoginLinkParams) string {
-	link := l.LoginURL + "/wwlogin/sso/login?login_type=CorpApp&appid=" + url.QueryEscape(p.CorpID) +
+	link := strings.TrimRight(l.LoginURL, "/") + "/wwlogin/sso/login" +
+		"?login_type=CorpApp" +
+		"&appid=" + url.QueryEscape(p.CorpID) +
 		"&agentid=" + url.QueryEscape(p.AgentID) +
 		"&redirect_uri=" + url.QueryEscape(p.RedirectURI) +
 		"&state=" + url.QueryEscape(p.State)
-	if p.Language != "" {
-		link += "&lang=" + url.QueryEscape(p.Language)
+	if language := pageLanguage(p.Language); language != "" {
+		link += "&lang=" + language
 	}
 	return link
-}
-
-// IsClient reports whether a User-Agent is WeCom's own browser, on a phone or a
-// computer. It is a hint for choosing the door; anybody can send it.
-func IsClient(userAgent string) bool { return containsFold(userAgent, "wxwork") }
-
-// IsPhone reports whether a User-Agent is a phone's or a tablet's.
-func IsPhone(userAgent string) bool {
-	for _, mark := range []string{"android", "iphone", "ipad", "mobile"} {
-		if containsFold(userAgent, mark) {
-			return true
-		}
-	}
-	return false
-}
-
-// PageLanguage returns the language of WeCom's web-login page for an
-// Accept-Language header: zh, en, or empty when the header prefers another one.
-func PageLanguage(acceptLanguage string) string {
-	first, _, _ := strings.Cut(acceptLanguage, ",")
-	first, _, _ = strings.Cut(first, ";")
-	primary, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(first)), "-")
-	if primary == "zh" || primary == "en" {
-		return primary
-	}
-	return ""
-}
-
-func containsFold(text, mark string) bool {
-	return strings.Contains(strings.ToLower(text), mark)
 }

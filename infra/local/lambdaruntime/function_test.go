@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
 	"github.com/wecom-signin/wecom-signin/infra/local/lambdaruntime"
 )
 
@@ -145,5 +148,26 @@ func TestCloseEndsACallInProgress(t *testing.T) {
 	}
 	if _, err := get(t, f, "/"); err == nil || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestBehindTheGateway(t *testing.T) {
+	f := newFunction(t, nil)
+	g, err := gateway.New(gateway.Config{
+		Template: &gateway.Template{
+			Functions: map[string]gateway.FunctionSpec{"Echo": {Timeout: 5 * time.Second}},
+			Routes:    []gateway.Route{{Function: "Echo"}},
+		},
+		Functions: map[string]gateway.Function{"Echo": f.HTTP()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/": 200, "/error": 500, "/panic": 500} {
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader("中")))
+		if w.Code != want || want == 200 && w.Body.String() != "中" {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
 	}
 }

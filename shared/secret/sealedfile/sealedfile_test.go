@@ -3,6 +3,7 @@ package sealedfile_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -199,7 +200,7 @@ func TestMain(m *testing.M) {
 	s, err := sealedfile.Open(in(dir))
 	for i := 0; err == nil; i++ {
 		name := fmt.Sprint("secret-", i)
-		if err = s.Create(nil, name, version, secret.NewValue(name)); err == nil { //nolint:staticcheck // the engine uses no context
+		if err = s.Create(context.Background(), name, version, secret.NewValue(name)); err == nil {
 			fmt.Println(name) // unbuffered: answered
 		}
 	}

@@ -86,7 +86,7 @@ func start(t testing.TB, python string) (address string) {
 	_ = listener.Close()
 	_, port, _ := net.SplitHostPort(address)
 	home := t.TempDir()
-	emulator := exec.CommandContext(t.Context(), python, "-m", "ministack") //nolint:gosec // the tester names the program
+	emulator := exec.CommandContext(t.Context(), python, "-m", "ministack")
 	emulator.Dir = home
 	// Nothing of the tester's own environment: no proxy, no account, no Docker.
 	emulator.Env = []string{

@@ -1,0 +1,48 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+)
+
+// CheckParseObject: what is accepted means the same to another reader of JSON.
+func CheckParseObject(t *testing.T, body []byte) {
+	o, err := parseObject(body)
+	if err != nil {
+		return
+	}
+	var other map[string]json.RawMessage
+	if err := json.Unmarshal(body, &other); err != nil {
+		t.Fatalf("%q was accepted: %v", body, err)
+	}
+	if len(other) != len(o.names) || len(o.values) != len(o.names) {
+		t.Fatalf("%q: %d members, not %d", body, len(o.names), len(other))
+	}
+	for name, value := range other {
+		if !bytes.Equal(bytes.TrimSpace(value), bytes.TrimSpace(o.values[name])) {
+			t.Errorf("%q: %q is %s, not %s", body, name, o.values[name], value)
+		}
+		_, _, _ = o.text(name)
+		_, _, _ = o.texts(name)
+		_, _, _ = o.flag(name)
+	}
+}
+
+// CheckParseImport: every row is where it says it is, and in order.
+func CheckParseImport(t *testing.T, file []byte) {
+	lines, columns, err := parseImport(file)
+	if err != nil {
+		return
+	}
+	if columns < 2 || columns > 3 || len(lines) > mostRows {
+		t.Fatalf("%d columns, %d rows", columns, len(lines))
+	}
+	row, end := 1, bytes.Count(file, []byte("\n"))+1
+	for _, l := range lines {
+		if l.row <= row || l.row > end {
+			t.Errorf("%q: row %d after %d of %d", file, l.row, row, end)
+		}
+		row = l.row
+	}
+}

@@ -1,0 +1,255 @@
+package admin_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+var errSecretDetail = errors.New("table wecom-directory is gone")
+
+func TestCreateUser(t *testing.T) {
+	o := newOffice(t)
+	created := o.expect(201, request{method: "POST", path: "/api/admin/users", body: `{"phone":"138 0013-8000","name":" 李雷 ","avatar":"https://img.example.com/a.png","roles":["admin","editor","admin"],"enabled":false}`})
+	id := created.object(t)["id"].(string)
+	want := fmt.Sprintf(`{"id":%q,"phone":"+8613800138000","name":"李雷","avatar":"https://img.example.com/a.png","roles":["admin","editor"],"enabled":false,`+
+		`"identities":[],"createdAt":"2026-11-21T08:00:00Z","updatedAt":"2026-11-21T08:00:00Z","lastSignInAt":null,"version":1}`+"\n", id)
+	if created.body != want {
+		t.Errorf("body\n%s\nwant\n%s", created.body, want)
+	}
+	if created.header["location"] != "/api/admin/users/"+id || created.header["etag"] != `"1"` {
+		t.Errorf("headers %v", created.header)
+	}
+	if got := o.expect(200, request{method: "GET", path: "/api/admin/users/" + id}); got.body != want || got.header["etag"] != `"1"` {
+		t.Errorf("GET: %s", got.body)
+	}
+	least := o.expect(201, request{method: "POST", path: "/api/admin/users", body: `{"phone":"+14155550100"}`}).object(t)
+	if least["name"] != "" || least["enabled"] != true || fmt.Sprint(least["roles"]) != "[]" {
+		t.Errorf("defaults: %v", least)
+	}
+	if !o.directory.users[least["id"].(string)].NamePending {
+		t.Error("a user without a name is not asked for it")
+	}
+	if strings.Contains(o.log.String(), "13800138000") {
+		t.Error("the log has the phone")
+	}
+}
+
+func TestUserRefusals(t *testing.T) {
+	wrong := map[string][]string{
+		"phone":   {`""`, `"abc"`, `"12"`, "13800138000", "null", `["13800138000"]`},
+		"name":    {"null", "1", `"` + strings.Repeat("李", 201) + `"`, `"a\nb"`},
+		"avatar":  {"null", `"javascript:alert(1)"`, `"data:text/html,x"`, `"//img.example.com/a.png"`, `"/a.png"`, `"https://u:p@img.example.com/"`, `"https://img.example.com/` + strings.Repeat("a", 2048) + `"`},
+		"roles":   {"null", `"admin"`, `{"0":"admin"}`, `[1]`, `[null]`, `[["admin"]]`, `[""]`, `["two words"]`, `["-a"]`, `["` + strings.Repeat("a", 65) + `"]`, `["` + strings.Join(numbered(51), `","`) + `"]`},
+		"enabled": {"null", `"false"`, "0"},
+		"id":      {`"x"`}, "identities": {"[]", `[{"corpId":"c","wecomUserId":"m"}]`}, "createdAt": {`"x"`}, "updatedAt": {`"x"`},
+		"lastSignInAt": {`"x"`, "null"}, "version": {"7"},
+		"sessionGeneration": {"0"}, "namePending": {"false"}, "__proto__": {`{"roles":["admin"]}`}, "constructor": {"{}"}, "Phone": {`"13800138001"`},
+	}
+	o := newOffice(t)
+	id := o.createUser("13900139000")
+	before := o.directory.users[id]
+	for field, values := range wrong {
+		for _, value := range values {
+			post := fmt.Sprintf(`{"phone":"13800138000",%q:%s}`, field, value)
+			if field == "phone" {
+				post = fmt.Sprintf(`{"phone":%s}`, value)
+			}
+			for _, r := range []request{
+				{method: "POST", path: "/api/admin/users", body: post},
+				{method: "PATCH", path: "/api/admin/users/" + id, body: fmt.Sprintf(`{%q:%s}`, field, value)},
+			} {
+				if got := o.expect(400, r).problem(t); got != "invalid_request "+field {
+					t.Errorf("%s %s = %s: %s", r.method, field, value, got)
+				}
+			}
+		}
+	}
+	if got := o.expect(400, request{method: "POST", path: "/api/admin/users", body: `{"name":"x"}`}).problem(t); got != "invalid_request phone" {
+		t.Errorf("without a phone: %s", got)
+	}
+	if len(o.directory.users) != 1 || !slices.Equal(o.directory.users[id].Roles, before.Roles) || o.directory.users[id].Version != 1 {
+		t.Error("something was half done")
+	}
+}
+
+func numbered(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("r%d", i)
+	}
+	return names
+}
+
+func TestFindUserByPhone(t *testing.T) {
+	o := newOffice(t)
+	id := o.createUser("+86 138-0013-8000")
+	o.createUser("+14155550100")
+	for _, query := range []string{
+		"13800138000", "%2B8613800138000", "+8613800138000", "+86+138+0013+8000", "138-0013-8000", "138%200013%208000", "008613800138000", "8613800138000",
+	} {
+		got := o.expect(200, request{method: "GET", path: "/api/admin/users?phone=" + query})
+		if !strings.Contains(got.body, id) || strings.Count(got.body, `"id"`) != 1 {
+			t.Errorf("?phone=%s: %s", query, got.body)
+		}
+	}
+	if got := o.expect(200, request{method: "GET", path: "/api/admin/users?phone=13900000000"}); got.body != `{"items":[],"nextCursor":null}`+"\n" {
+		t.Error(got.body)
+	}
+	for query, field := range map[string]string{"phone=": "phone", "phone=abc": "phone", "phone=%zz": "query", "phone=13800138000&cursor=x": "cursor", "phone=13800138000&limit=0": "limit"} {
+		if got := o.expect(400, request{method: "GET", path: "/api/admin/users?" + query}).problem(t); got != "invalid_request "+field {
+			t.Errorf("?%s: %s", query, got)
+		}
+	}
+}
+
+func TestPatchUser(t *testing.T) {
+	o := newOffice(t)
+	id := o.createUser("13800138000")
+	signedIn := o.directory.users[id]
+	signedIn.LastSignInAt = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	o.directory.users[id] = signedIn
+	patch := func(body string) store.User {
+		t.Helper()
+		got := o.expect(200, request{method: "PATCH", path: "/api/admin/users/" + id, body: body})
+		u := o.directory.users[id]
+		if got.header["etag"] != fmt.Sprintf(`"%d"`, u.Version) || got.object(t)["lastSignInAt"] != "2026-01-02T03:04:05Z" {
+			t.Errorf("%v %s", got.header, got.body)
+		}
+		return u
+	}
+	if u := patch(`{"name":"Han","phone":"+14155550100","roles":["admin"]}`); u.Name != "Han" || u.Phone != "+14155550100" || u.Version != 2 || u.SessionGeneration != 1 {
+		t.Errorf("%+v", u)
+	}
+	if u := patch(`{"name":"Han","roles":["admin"]}`); u.Version != 2 {
+		t.Errorf("nothing to change: %+v", u)
+	}
+	if u := patch(`{"roles":[],"avatar":""}`); len(u.Roles) != 0 || u.Version != 3 {
+		t.Errorf("%+v", u)
+	}
+	// Disabling ends the sessions, enabling does not bring them back.
+	if u := patch(`{"enabled":false}`); u.SessionGeneration != 2 {
+		t.Errorf("%+v", u)
+	}
+	if u := patch(`{"enabled":false}`); u.SessionGeneration != 2 || u.Version != 4 {
+		t.Errorf("%+v", u)
+	}
+	if u := patch(`{"enabled":true}`); u.SessionGeneration != 2 {
+		t.Errorf("%+v", u)
+	}
+	if u := patch(`{"name":""}`); !u.NamePending {
+		t.Errorf("%+v", u)
+	}
+	if u := patch(`{"name":"Mei"}`); u.NamePending {
+		t.Errorf("%+v", u)
+	}
+}
+
+func TestPhoneTaken(t *testing.T) {
+	o := newOffice(t)
+	first, second := o.createUser("13800138000"), o.createUser("13900139000")
+	for _, r := range []request{
+		{method: "POST", path: "/api/admin/users", body: `{"phone":"+8613800138000"}`},
+		{method: "PATCH", path: "/api/admin/users/" + second, body: `{"phone":"138 0013 8000"}`},
+	} {
+		got := o.expect(409, r)
+		if got.problem(t) != "phone_taken phone" || !strings.Contains(got.body, first) {
+			t.Errorf("%s: %s", r.method, got.body)
+		}
+	}
+	o.expect(200, request{method: "PATCH", path: "/api/admin/users/" + first, body: `{"phone":"138 0013 8000"}`})
+	o.expect(204, request{method: "DELETE", path: "/api/admin/users/" + first})
+	o.expect(404, request{method: "GET", path: "/api/admin/users/" + first})
+	o.expect(200, request{method: "PATCH", path: "/api/admin/users/" + second, body: `{"phone":"13800138000"}`})
+}
+
+// Reading that a phone is free and then writing makes two users of one person.
+func TestPhoneIsFreeReadThenWriteRace(t *testing.T) {
+	o := newOffice(t)
+	others := []string{o.createUser("13900139001"), o.createUser("13900139002")}
+	var wait sync.WaitGroup
+	statuses := make(chan int, 12)
+	for i := range 10 {
+		wait.Go(func() {
+			statuses <- o.send(request{method: "POST", path: "/api/admin/users", body: fmt.Sprintf(`{"phone":"+86%s13800138000"}`, strings.Repeat(" ", i))}).status
+		})
+	}
+	for _, id := range others {
+		wait.Go(func() {
+			statuses <- o.send(request{method: "PATCH", path: "/api/admin/users/" + id, body: `{"phone":"13800138000"}`}).status
+		})
+	}
+	wait.Wait()
+	close(statuses)
+	won := 0
+	for status := range statuses {
+		if status == 200 || status == 201 {
+			won++
+		} else if status != 409 {
+			t.Errorf("status %d", status)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d have the phone", won)
+	}
+}
+
+func TestEndSessionsAndUnbind(t *testing.T) {
+	o := newOffice(t)
+	id := o.createUser("13800138000")
+	u := o.directory.users[id]
+	u.Identities = []store.Identity{
+		{CorpID: "wwA", WeComUserID: "LiLei", Authenticator: "hr", BoundAt: o.clock},
+		{CorpID: "wwB", WeComUserID: "li.lei@b", Authenticator: "it", BoundAt: o.clock},
+	}
+	o.directory.users[id] = u
+	o.expect(204, request{method: "DELETE", path: "/api/admin/users/" + id + "/sessions"})
+	if got := o.directory.users[id]; got.SessionGeneration != 2 || got.Version != 2 {
+		t.Errorf("%+v", got)
+	}
+	o.expect(412, request{method: "DELETE", path: "/api/admin/users/" + id + "/sessions", header: map[string]string{"If-Match": `"1"`}})
+	o.expect(404, request{method: "DELETE", path: "/api/admin/users/" + id + "/identities/wwB/LiLei"})
+	o.expect(204, request{method: "DELETE", path: "/api/admin/users/" + id + "/identities/wwA/lilei"})
+	o.expect(404, request{method: "DELETE", path: "/api/admin/users/" + id + "/identities/wwA/lilei"})
+	got := o.expect(200, request{method: "GET", path: "/api/admin/users/" + id}).object(t)["identities"]
+	if fmt.Sprint(got) != "[map[authenticator:it boundAt:2026-11-21T08:00:00Z corpId:wwB wecomUserId:li.lei@b]]" {
+		t.Errorf("%v", got)
+	}
+	if o.directory.users[id].SessionGeneration != 3 {
+		t.Error("the sessions of the unbound member go on")
+	}
+	if len(u.Identities) != 2 {
+		t.Error("what was read was changed in place")
+	}
+}
+
+func TestDomainFiles(t *testing.T) {
+	const name = "WW_verify_AbCdEfGh12345678.txt"
+	o := newOffice(t)
+	path := "/api/admin/domain-files/" + name
+	o.expect(204, request{method: "PUT", path: path})
+	o.expect(204, request{method: "PUT", path: path, body: "AbCdEfGh12345678", contentType: "text/plain"})
+	for _, body := range []string{"abcdefgh12345678", "AbCdEfGh12345678\n", "\uFEFFAbCdEfGh12345678", "{}"} {
+		if got := o.expect(400, request{method: "PUT", path: path, body: body}).problem(t); got != "invalid_request body" {
+			t.Errorf("%q: %s", body, got)
+		}
+	}
+	for _, wrong := range []string{"WW_verify_AbCdEfGh1234567.txt", "WW_verify_AbCdEfGh123456789.txt", "ww_verify_AbCdEfGh12345678.txt", "WW_verify_AbCdEfGh1234567-.txt", "index.html", name + "x"} {
+		if got := o.expect(400, request{method: "PUT", path: "/api/admin/domain-files/" + wrong}).problem(t); got != "invalid_request filename" {
+			t.Errorf("%s: %s", wrong, got)
+		}
+		o.expect(404, request{method: "DELETE", path: "/api/admin/domain-files/" + wrong})
+	}
+	want := `{"items":[{"filename":"` + name + `","url":"https://signin.example.com/` + name + `","createdAt":"2026-11-21T08:00:00Z"}],"nextCursor":null}` + "\n"
+	if got := o.expect(200, request{method: "GET", path: "/api/admin/domain-files"}); got.body != want {
+		t.Error(got.body)
+	}
+	o.expect(204, request{method: "DELETE", path: path})
+	o.expect(404, request{method: "DELETE", path: path})
+}

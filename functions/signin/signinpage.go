@@ -1,0 +1,114 @@
+package signin
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/page"
+	rules "github.com/wecom-signin/wecom-signin/shared/signin"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+)
+
+// signInPage answers GET /signin, always with status 200: also when what it needs
+// cannot be read, because it is where failures are explained.
+func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
+	ctx, public, query := r.Context(), apigw.PublicURL(r.Context()), r.URL.Query()
+	redirect, _ := rules.CheckRedirect(query.Get("redirect"))
+	shown := page.SignIn{
+		Language: language(r),
+		Visitor:  visitor(r.UserAgent()),
+		Self:     selfAddress(public, query, redirect),
+		Console:  public + "/console",
+	}
+	if query.Get("error") != "" {
+		shown.Failure = &page.Failure{
+			Code: query.Get("error"), Authenticator: query.Get("authenticator"), RequestID: query.Get("request"),
+		}
+	}
+	authenticators, err := h.enabled(ctx)
+	if err != nil {
+		apigw.NoteFault(ctx, fault.From(err))
+		shown.Unreadable = true
+	}
+	for _, a := range authenticators {
+		shown.Buttons = append(shown.Buttons, page.Button{Name: a.Name, Title: title(a), URL: authorizeURL(public, a.Name, redirect)})
+	}
+	if shown.Failure == nil {
+		shown.SignedIn = h.signedIn(w, r, redirect)
+	}
+	rememberLanguage(w, query.Get("lang"))
+	forgetBounces(w, r)
+	return h.Pages.SignIn(w, shown)
+}
+
+// signedIn says who has a session already, so that nobody signs in again by mistake.
+func (h handler) signedIn(w http.ResponseWriter, r *http.Request, redirect string) *page.SignedIn {
+	live, err := h.live(w, r)
+	if err != nil {
+		if !fault.Is(err, fault.Unauthorized) {
+			apigw.NoteFault(r.Context(), fault.From(err))
+		}
+		return nil
+	}
+	if redirect == "" {
+		redirect, _ = rules.CheckRedirect(live.Authenticator.WorkbenchRedirectPath)
+	}
+	address, ok := onOrigin(live.Authenticator.Origin, redirect)
+	if !ok {
+		return nil
+	}
+	return &page.SignedIn{Name: live.User.Name, Continue: address, SignOut: apigw.PublicURL(r.Context()) + "/api/signout"}
+}
+
+func visitor(userAgent string) page.Visitor {
+	switch {
+	case wecom.IsClient(userAgent):
+		return page.InWeCom
+	case wecom.IsPhone(userAgent):
+		return page.OnPhone
+	default:
+		return page.OnDesktop
+	}
+}
+
+// selfAddress is the address of the page in hand, with the parameters it knows.
+func selfAddress(public string, query url.Values, redirect string) string {
+	known := url.Values{}
+	if redirect != "" {
+		known.Set("redirect", redirect)
+	}
+	for _, name := range []string{"error", "authenticator", "request"} {
+		if value := query.Get(name); value != "" && len(value) <= 128 {
+			known.Set(name, value)
+		}
+	}
+	if len(known) == 0 {
+		return public + "/signin"
+	}
+	return public + "/signin?" + known.Encode()
+}
+
+// languageCookie keeps the language a visitor chose on the page, for when WeCom
+// sends the browser back.
+const languageCookie = "__Host-wecom_language"
+
+// language is what the visitor picked now or earlier, else what the browser asks for.
+func language(r *http.Request) page.Language {
+	var chosen []string
+	chosen = append(chosen, r.URL.Query().Get("lang"))
+	if cookie, err := r.Cookie(languageCookie); err == nil {
+		chosen = append(chosen, cookie.Value)
+	}
+	return page.Choose(r.Header.Get("Accept-Language"), chosen...)
+}
+
+func rememberLanguage(w http.ResponseWriter, tag string) {
+	if chosen, ok := page.ParseLanguage(tag); ok {
+		http.SetCookie(w, &http.Cookie{
+			Name: languageCookie, Value: string(chosen), Path: "/", MaxAge: 365 * 24 * 60 * 60,
+			Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		})
+	}
+}

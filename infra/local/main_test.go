@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// output is what a run prints, readable while it runs.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+type running struct {
+	out   *output
+	stop  context.CancelFunc
+	ended chan error
+}
+
+func start(t *testing.T, values map[string]string) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &running{out: &output{}, stop: cancel, ended: make(chan error, 1)}
+	if values["PORT"] == "" {
+		values["PORT"] = "0"
+	}
+	lookup := func(name string) (string, bool) {
+		value, ok := values[name]
+		return value, ok
+	}
+	go func() { r.ended <- run(ctx, lookup, r.out, io.Discard) }()
+	for !strings.Contains(r.out.String(), "Ctrl-C") {
+		select {
+		case err := <-r.ended:
+			t.Fatalf("ended: %v\n%s", err, r.out)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	t.Cleanup(cancel)
+	return r
+}
+
+func (r *running) end(t *testing.T) {
+	t.Helper()
+	started := time.Now()
+	r.stop()
+	if err := <-r.ended; err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	if took := time.Since(started); took > 5*time.Second {
+		t.Errorf("stopping took %s", took)
+	}
+}
+
+// line returns what is printed behind a word, or empty.
+func (r *running) line(word string) string {
+	match := regexp.MustCompile(`(?m)^  ` + word + ` +(\S+)`).FindStringSubmatch(r.out.String())
+	if match == nil {
+		return ""
+	}
+	return match[1]
+}
+
+func get(t *testing.T, address, authorization string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if authorization != "" {
+		r.Header.Set("Authorization", authorization)
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(body)
+}
+
+func TestDemo(t *testing.T) {
+	folder := t.TempDir()
+	r := start(t, map[string]string{"DATA_DIR": folder})
+	service, application, weCom, key := r.line("service"), r.line("application"), r.line("WeCom"), r.line("admin key")
+	for _, test := range []struct {
+		address, authorization string
+		status                 int
+		contains               string
+	}{
+		{service + "/signin", "", 200, "/authorize/demo"},
+		{service + "/console", "", 200, "<html"},
+		{service + "/api/session", "", 401, "unauthorized"},
+		{service + "/api/authenticators", "", 200, `"name":"demo"`},
+		{service + "/authorize/demo", "", 302, ""},
+		{service + "/.well-known/openid-configuration", "", 200, `"issuer":"` + service + `"`},
+		{service + "/.well-known/jwks.json", "", 200, `"kid"`},
+		{service + "/api/admin/authenticators", "", 401, `{"message":"Unauthorized"}`},
+		{service + "/api/admin/authenticators", "Bearer wrong", 403, `{"message":"Forbidden"}`},
+		{service + "/api/admin/authenticators/demo", "Bearer " + key, 200, application},
+		{application, "", 200, service},
+		{weCom, "", 200, service},
+	} {
+		status, body := get(t, test.address, test.authorization)
+		if status != test.status || !strings.Contains(body, test.contains) {
+			t.Errorf("%s: %d %s", test.address, status, body)
+		}
+	}
+	r.end(t)
+
+	// Again, on other ports: the same key, and the demo follows its application.
+	r = start(t, map[string]string{"DATA_DIR": folder})
+	if again := r.line("admin key"); again != key {
+		t.Errorf("the admin key was %q and is %q", key, again)
+	}
+	if _, body := get(t, r.line("service")+"/api/admin/authenticators/demo", "Bearer "+key); !strings.Contains(body, r.line("application")) {
+		t.Errorf("the demo is not at %s: %s", r.line("application"), body)
+	}
+	r.end(t)
+
+	// Nothing secret lies there in clear.
+	err := filepath.WalkDir(folder, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, clear := range []string{key, "demo-secret", "PRIVATE"} {
+			if strings.Contains(string(content), clear) {
+				return fmt.Errorf("%s holds %q", path, clear)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// With a WeCom of one's own nothing is simulated and nothing is seeded.
+func TestOwnWeCom(t *testing.T) {
+	r := start(t, map[string]string{"DATA_DIR": t.TempDir(), "WECOM_API_URL": "https://qyapi.weixin.qq.com", "ADMIN_KEY": "my-own-key"})
+	defer r.end(t)
+	if printed := r.out.String(); strings.Contains(printed, "my-own-key") || r.line("application") != "" || r.line("WeCom") != "" {
+		t.Errorf("printed\n%s", printed)
+	}
+	status, body := get(t, r.line("service")+"/api/admin/authenticators", "Bearer my-own-key")
+	var list struct{ Items []any }
+	if err := json.Unmarshal([]byte(body), &list); err != nil || status != 200 || len(list.Items) != 0 {
+		t.Errorf("%d %s %v", status, body, err)
+	}
+}
+
+func TestFaultsStopTheStart(t *testing.T) {
+	lookup := func(name string) (string, bool) {
+		value, ok := map[string]string{"PUBLIC_URL": "http://signin.example.com", "PORT": "x"}[name]
+		return value, ok
+	}
+	err := run(t.Context(), lookup, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "PUBLIC_URL") || !strings.Contains(err.Error(), "PORT") {
+		t.Errorf("got %v", err)
+	}
+}

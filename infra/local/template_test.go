@@ -1,0 +1,94 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/functions/authorizer"
+	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
+	"github.com/wecom-signin/wecom-signin/shared/settings"
+)
+
+// A variable that is declared and not read is clutter at best and a right too many
+// at worst; one that is read and not declared is a fault that only AWS would show.
+func TestTemplateDeclaresWhatFunctionsRead(t *testing.T) {
+	template, err := readTemplate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := map[string][]settings.Name{
+		authorizerID:         authorizer.Settings(),
+		"RotateKeysFunction": rotatekeys.Settings(),
+	}
+	for id, f := range httpFunctions() {
+		read[id] = f.settings
+	}
+	for id, names := range read {
+		var want []string
+		for _, name := range names {
+			want = append(want, string(name))
+		}
+		slices.Sort(want)
+		if diff := cmp.Diff(want, template.Functions[id].Environment); diff != "" {
+			t.Errorf("%s reads (-) what the template declares (+):\n%s", id, diff)
+		}
+	}
+	if len(read) != len(template.Functions) {
+		t.Errorf("%d functions here, %d in the template", len(read), len(template.Functions))
+	}
+}
+
+func TestTemplateFunctions(t *testing.T) {
+	template, err := readTemplate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, f := range template.Functions {
+		// build-<logical id> of the Makefile finds the program by this rule.
+		folder := "functions/" + strings.ToLower(strings.TrimSuffix(id, "Function")) + "/lambda"
+		if f.CodeURI != folder {
+			t.Errorf("%s: CodeUri %s, the Makefile builds %s", id, f.CodeURI, folder)
+		}
+		if _, err := os.Stat(filepath.Join("../..", folder, "main.go")); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	for _, route := range template.Routes {
+		if limit := template.Functions[route.Function].Timeout; limit >= 30*time.Second {
+			t.Errorf("%s: %s, but the gateway waits 30 s", route.Function, limit)
+		}
+		if guarded := strings.HasPrefix(route.Path, "/api/admin/"); guarded != (route.Authorizer == "Administrator") {
+			t.Errorf("%s: authorizer %q", route.Key(), route.Authorizer)
+		}
+	}
+	if limit := template.Functions["CallbackFunction"].Timeout; limit < 22*time.Second {
+		t.Errorf("callback: %s, but an exchange may take 20 s", limit)
+	}
+}
+
+func TestTemplateGrantsNoWildcards(t *testing.T) {
+	content, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number, line := range strings.Split(string(content), "\n") {
+		for pattern, why := range map[string]string{
+			`Action:.*\*`:        "an action with a wildcard",
+			`Resource: *['"]?\*`: "every resource",
+			`arn:aws[:-]`:        "an ARN of one partition",
+			`amazonaws\.com\.cn|[^b]\.amazonaws\.com['"/]`: "a host of one partition",
+			`dynamodb:Scan`: "a scan",
+		} {
+			if regexp.MustCompile(pattern).MatchString(line) {
+				t.Errorf("line %d grants %s: %s", number+1, why, line)
+			}
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/functions/admin"
+	"github.com/wecom-signin/wecom-signin/functions/authorize"
+	"github.com/wecom-signin/wecom-signin/functions/authorizer"
+	"github.com/wecom-signin/wecom-signin/functions/callback"
+	"github.com/wecom-signin/wecom-signin/functions/issuer"
+	"github.com/wecom-signin/wecom-signin/functions/signin"
+	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/settings"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/wiring"
+)
+
+// authorizerID is the logical id of the function authorizer.
+const authorizerID = "AuthorizerFunction"
+
+// httpFunction is a function behind a route.
+type httpFunction struct {
+	name     string
+	settings []settings.Name
+	assemble wiring.Assemble
+	maxBody  int // bytes; 0 means the usual limit
+}
+
+// httpFunctions returns the functions behind routes by logical id.
+func httpFunctions() map[string]httpFunction {
+	return map[string]httpFunction{
+		"AuthorizeFunction": {"authorize", authorize.Settings(), authorize.Assemble, 0},
+		"CallbackFunction":  {"callback", callback.Settings(), callback.Assemble, 0},
+		"SigninFunction":    {"signin", signin.Settings(), signin.Assemble, 0},
+		"AdminFunction":     {"admin", admin.Settings(), admin.Assemble, admin.MaxBody},
+		"IssuerFunction":    {"issuer", issuer.Settings(), issuer.Assemble, 0},
+	}
+}
+
+// assemble puts the functions behind the gateway. Each gets only the variables that
+// its entry in the template declares.
+func assemble(ctx context.Context, template *gateway.Template, s *service, values func(string) (string, bool), logger *slog.Logger) (*gateway.Gateway, error) {
+	parts := func(id string, names []settings.Name) (wiring.Parts, error) {
+		environment := template.Environment(id, values)
+		read, err := settings.FromEnvironment(environment.Lookup, names...)
+		if err := errors.Join(environment.Err(), err); err != nil {
+			return wiring.Parts{}, fmt.Errorf("settings of %s: %w", id, err)
+		}
+		return wiring.Parts{Settings: read, Store: s.store, Authenticators: s.store, Secrets: s.secrets, Now: time.Now}, nil
+	}
+	functions := map[string]gateway.Function{}
+	var faults []error
+	for id, f := range httpFunctions() {
+		p, err := parts(id, f.settings)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		handler, err := f.assemble(ctx, p)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("assemble %s: %w", f.name, err))
+			continue
+		}
+		functions[id] = apigw.New(apigw.Config{
+			Handler: handler, PublicURL: p.Settings.PublicURL, Name: f.name, Logger: logger, MaxBody: f.maxBody,
+		})
+	}
+	p, err := parts(authorizerID, authorizer.Settings())
+	if err := errors.Join(append(faults, err)...); err != nil {
+		return nil, err
+	}
+	return gateway.New(gateway.Config{
+		Template:    template,
+		Functions:   functions,
+		Authorizers: map[string]gateway.Authorizer{authorizerID: authorizer.Assemble(p).Decide},
+		Logger:      logger,
+	})
+}
+
+// openStore opens the store of DATA_DIR.
+func openStore(dataDir string) (store.Engine, func() error, error) {
+	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(dataDir, "store.db")})
+	if err != nil {
+		return nil, nil, fmt.Errorf("open store: %w", err)
+	}
+	return engine, engine.Close, nil
+}

@@ -1,0 +1,136 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// Authenticator implements store.Directory.
+func (e *Engine) Authenticator(_ context.Context, name string) (a store.Authenticator, err error) {
+	err = e.read(func(tx transaction) error { return tx.get(authenticators, name, &a) })
+	return a, err
+}
+
+// Authenticators implements store.Directory.
+func (e *Engine) Authenticators(_ context.Context, page store.Page) ([]store.Authenticator, string, error) {
+	return list[store.Authenticator](e, authenticators, page)
+}
+
+// AutoLoginAuthenticator implements store.Directory.
+func (e *Engine) AutoLoginAuthenticator(context.Context) (a store.Authenticator, err error) {
+	err = e.read(func(tx transaction) error {
+		return tx.get(authenticators, tx.pointer(autoLogin, holder), &a)
+	})
+	return a, err
+}
+
+// CreateAuthenticator implements store.Directory.
+func (e *Engine) CreateAuthenticator(_ context.Context, a store.Authenticator) error {
+	return e.write(func(tx transaction) error {
+		var there store.Authenticator
+		if err := tx.get(authenticators, a.Name, &there); !errors.Is(err, store.ErrNotFound) {
+			return errors.Join(err, store.ErrExists)
+		}
+		return tx.putAuthenticator(a)
+	})
+}
+
+// UpdateAuthenticator implements store.Directory.
+func (e *Engine) UpdateAuthenticator(_ context.Context, from, to store.Authenticator) error {
+	return e.write(func(tx transaction) error {
+		if err := tx.unchangedAuthenticator(from); err != nil {
+			return err
+		}
+		return tx.putAuthenticator(to)
+	})
+}
+
+// DeleteAuthenticator implements store.Directory.
+func (e *Engine) DeleteAuthenticator(_ context.Context, a store.Authenticator) error {
+	return e.write(func(tx transaction) error {
+		if err := tx.unchangedAuthenticator(a); err != nil {
+			return err
+		}
+		if err := tx.releaseAutoLogin(a.Name); err != nil {
+			return err
+		}
+		return tx.delete(authenticators, a.Name)
+	})
+}
+
+func (tx transaction) unchangedAuthenticator(read store.Authenticator) error {
+	var there store.Authenticator
+	err := tx.get(authenticators, read.Name, &there)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (there.ID != read.ID || there.Version != read.Version) {
+		return store.ErrChanged
+	}
+	return err
+}
+
+// putAuthenticator writes a and takes or frees automatic login with it.
+func (tx transaction) putAuthenticator(a store.Authenticator) error {
+	if a.HoldsAutoLogin() {
+		if other := tx.pointer(autoLogin, holder); other != "" && other != a.Name {
+			return &store.AutoLoginTakenError{Holder: other}
+		}
+		if err := tx.point(autoLogin, holder, a.Name); err != nil {
+			return err
+		}
+	} else if err := tx.releaseAutoLogin(a.Name); err != nil {
+		return err
+	}
+	return tx.put(authenticators, a.Name, a)
+}
+
+func (tx transaction) releaseAutoLogin(name string) error {
+	if tx.pointer(autoLogin, holder) != name {
+		return nil
+	}
+	return tx.delete(autoLogin, holder)
+}
+
+// DomainFile implements store.Directory.
+func (e *Engine) DomainFile(_ context.Context, filename string) (f store.DomainFile, err error) {
+	err = e.read(func(tx transaction) error { return tx.get(domainFiles, filename, &f) })
+	return f, err
+}
+
+// DomainFiles implements store.Directory.
+func (e *Engine) DomainFiles(_ context.Context, page store.Page) ([]store.DomainFile, string, error) {
+	return list[store.DomainFile](e, domainFiles, page)
+}
+
+// PutDomainFile implements store.Directory.
+func (e *Engine) PutDomainFile(_ context.Context, f store.DomainFile) error {
+	return e.write(func(tx transaction) error {
+		var there store.DomainFile
+		if err := tx.get(domainFiles, f.Filename, &there); !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		return tx.put(domainFiles, f.Filename, f)
+	})
+}
+
+// DeleteDomainFile implements store.Directory.
+func (e *Engine) DeleteDomainFile(_ context.Context, filename string) error {
+	return e.write(func(tx transaction) error {
+		var there store.DomainFile
+		if err := tx.get(domainFiles, filename, &there); err != nil {
+			return err
+		}
+		return tx.delete(domainFiles, filename)
+	})
+}
+
+// PublicKeys implements store.Directory.
+func (e *Engine) PublicKeys(context.Context) (keys store.PublicKeys, err error) {
+	err = e.read(func(tx transaction) error { return tx.get(signingKeys, public, &keys) })
+	return keys, err
+}
+
+// PutPublicKeys implements store.Directory.
+func (e *Engine) PutPublicKeys(_ context.Context, keys store.PublicKeys) error {
+	return e.write(func(tx transaction) error { return tx.put(signingKeys, public, keys) })
+}

@@ -1,0 +1,183 @@
+package embedded
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// Config is what Open needs.
+type Config struct {
+	// Path is the file. Its folder is made when it is missing.
+	Path string
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
+
+// Engine is a store.Engine in one file. It is safe for concurrent use.
+type Engine struct {
+	db      *bbolt.DB
+	now     func() time.Time
+	writers atomic.Int32 // writes under way
+	writes  atomic.Uint32
+}
+
+var _ store.Engine = (*Engine)(nil)
+
+// table is a bucket of records of one kind.
+type table string
+
+const (
+	authenticators table = "authenticators" // by name
+	autoLogin      table = "auto-login"     // holder -> name
+	users          table = "users"          // by id
+	phones         table = "phones"         // E.164 -> user id
+	identities     table = "identities"     // corp and folded userid -> user id
+	domainFiles    table = "domain-files"   // by file name
+	signingKeys    table = "signing-keys"   // public -> document
+	outcomes       table = "outcomes"       // by key
+	accessTokens   table = "access-tokens"  // by key
+)
+
+func tables() []table {
+	return []table{authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, outcomes, accessTokens}
+}
+
+// holder is the one key of autoLogin, public the one of signingKeys.
+const (
+	holder = "holder"
+	public = "public"
+)
+
+// ErrInUse: another process has the file open.
+var ErrInUse = errors.New("the store file is in use by another process")
+
+// lockTime is how long Open waits for a process that is just ending.
+const lockTime = 3 * time.Second
+
+// Open opens the file, or makes it, readable by its owner alone.
+func Open(cfg Config) (*Engine, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the store's folder: %w", err)
+	}
+	db, err := bbolt.Open(cfg.Path, 0o600, &bbolt.Options{
+		Timeout: lockTime,
+		// The free list is rebuilt at start instead of being written at each commit.
+		NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+	})
+	if errors.Is(err, bbolt.ErrTimeout) {
+		return nil, ErrInUse
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open store file: %w", err)
+	}
+	// Writers that come while another one syncs share the next sync. A lone writer
+	// does not wait for company; see write.
+	db.MaxBatchDelay = time.Millisecond
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range tables() {
+			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("prepare store file: %w", err)
+	}
+	return &Engine{db: db, now: cfg.Now}, nil
+}
+
+// Close waits for what is under way and closes the file.
+func (e *Engine) Close() error { return e.db.Close() }
+
+// transaction is one view of the file.
+type transaction struct{ *bbolt.Tx }
+
+func (e *Engine) read(view func(transaction) error) error {
+	return e.db.View(func(tx *bbolt.Tx) error { return view(transaction{tx}) })
+}
+
+// write runs change in a transaction. It may run more than once, so it must decide
+// everything from what it reads there.
+func (e *Engine) write(change func(transaction) error) error {
+	defer e.writers.Add(-1)
+	if e.writers.Add(1) == 1 {
+		return e.db.Update(func(tx *bbolt.Tx) error { return change(transaction{tx}) })
+	}
+	return e.db.Batch(func(tx *bbolt.Tx) error { return change(transaction{tx}) })
+}
+
+// get decodes a record into value, or returns store.ErrNotFound.
+func (tx transaction) get(from table, key string, value any) error {
+	found := tx.Bucket([]byte(from)).Get([]byte(key))
+	if found == nil {
+		return store.ErrNotFound
+	}
+	if err := json.Unmarshal(found, value); err != nil {
+		return fmt.Errorf("decode record of %s: %w", from, err)
+	}
+	return nil
+}
+
+func (tx transaction) put(into table, key string, value any) error {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode record of %s: %w", into, err)
+	}
+	return tx.Bucket([]byte(into)).Put([]byte(key), encoded)
+}
+
+func (tx transaction) delete(from table, key string) error {
+	return tx.Bucket([]byte(from)).Delete([]byte(key))
+}
+
+// pointer returns the text under a key, or empty.
+func (tx transaction) pointer(from table, key string) string {
+	return string(tx.Bucket([]byte(from)).Get([]byte(key)))
+}
+
+func (tx transaction) point(from table, key, to string) error {
+	return tx.Bucket([]byte(from)).Put([]byte(key), []byte(to))
+}
+
+// list reads a page of a table in the order of its keys.
+func list[T any](e *Engine, from table, page store.Page) (items []T, next string, err error) {
+	after, err := openCursor(from, page.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	err = e.read(func(tx transaction) error {
+		cursor := tx.Bucket([]byte(from)).Cursor()
+		key, value := cursor.Seek([]byte(after))
+		if after != "" && string(key) == after {
+			key, value = cursor.Next()
+		}
+		last := ""
+		for ; key != nil; key, value = cursor.Next() {
+			if len(items) == page.Limit {
+				next = sealCursor(from, last)
+				return nil
+			}
+			var item T
+			if err := json.Unmarshal(value, &item); err != nil {
+				return fmt.Errorf("decode record of %s: %w", from, err)
+			}
+			items, last = append(items, item), string(key)
+		}
+		return nil
+	})
+	return items, next, err
+}

@@ -1,0 +1,172 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// Outcome implements store.Transient.
+func (e *Engine) Outcome(_ context.Context, key string) (o store.Outcome, err error) {
+	err = e.read(func(tx transaction) error { return tx.outcome(key, e.now(), &o) })
+	return o, err
+}
+
+// outcome reads one that need not be forgotten yet.
+func (tx transaction) outcome(key string, now time.Time, o *store.Outcome) error {
+	if err := tx.get(outcomes, key, o); err != nil {
+		return err
+	}
+	if !now.Before(o.KeepUntil) {
+		return store.ErrNotFound
+	}
+	return nil
+}
+
+// RecordOutcome implements store.Transient.
+func (e *Engine) RecordOutcome(_ context.Context, o store.Outcome) error {
+	return e.writeOutcome(func(tx transaction) error { return tx.addOutcome(o, e.now()) })
+}
+
+func (tx transaction) addOutcome(o store.Outcome, now time.Time) error {
+	var there store.Outcome
+	if err := tx.outcome(o.Key, now, &there); !errors.Is(err, store.ErrNotFound) {
+		return errors.Join(err, store.ErrExists)
+	}
+	return tx.put(outcomes, o.Key, o)
+}
+
+// StartSession implements store.Transient.
+func (e *Engine) StartSession(_ context.Context, o store.Outcome, earlier string) error {
+	return e.writeOutcome(func(tx transaction) error {
+		if err := tx.addOutcome(o, e.now()); err != nil {
+			return err
+		}
+		var user store.User
+		err := tx.get(users, o.Session.UserID, &user)
+		if errors.Is(err, store.ErrNotFound) || err == nil && (!user.Enabled || user.SessionGeneration != o.Session.UserGeneration) {
+			return store.ErrChanged
+		}
+		if err != nil {
+			return err
+		}
+		user.LastSignInAt = o.Session.SignedInAt
+		if err := tx.put(users, user.ID, user); err != nil {
+			return err
+		}
+		return tx.endSession(earlier, e.now())
+	})
+}
+
+// EndSession implements store.Transient.
+func (e *Engine) EndSession(_ context.Context, key string) error {
+	return e.write(func(tx transaction) error { return tx.endSession(key, e.now()) })
+}
+
+func (tx transaction) endSession(key string, now time.Time) error {
+	var there store.Outcome
+	err := tx.outcome(key, now, &there)
+	if errors.Is(err, store.ErrNotFound) || err == nil && there.Kind != store.OutcomeSession {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return tx.put(outcomes, key, store.Outcome{Key: key, Kind: store.OutcomeEnded, KeepUntil: there.KeepUntil})
+}
+
+// Cleaning happens beside every so many new outcomes, a few records at a time, so
+// that it needs no goroutine and no operation ever waits for a long one.
+const (
+	cleanEvery  = 64
+	cleanAtMost = 256
+)
+
+func (e *Engine) writeOutcome(change func(transaction) error) error {
+	if err := e.write(change); err != nil {
+		return err
+	}
+	if e.writes.Add(1)%cleanEvery != 0 {
+		return nil
+	}
+	return e.clean()
+}
+
+// clean looks at some records, from a place that moves on, and removes what may be
+// forgotten. Keys are hashes, so that any place is as good as another.
+func (e *Engine) clean() error {
+	return e.write(func(tx transaction) error {
+		now := e.now()
+		cursor := tx.Bucket([]byte(outcomes)).Cursor()
+		key, _ := cursor.Seek(cleanFrom(e.writes.Load()))
+		var gone []string
+		for looked := 0; key != nil && looked < cleanAtMost; looked++ {
+			var o store.Outcome
+			if err := tx.outcome(string(key), now, &o); errors.Is(err, store.ErrNotFound) {
+				gone = append(gone, string(key))
+			}
+			key, _ = cursor.Next()
+		}
+		for _, key := range gone {
+			if err := tx.delete(outcomes, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+const lowerHex = "0123456789abcdef"
+
+// cleanFrom walks through all beginnings of two hexadecimal digits.
+func cleanFrom(writes uint32) []byte {
+	place := writes / cleanEvery
+	return []byte{lowerHex[place>>4&15], lowerHex[place&15]}
+}
+
+// AccessToken implements store.Transient.
+func (e *Engine) AccessToken(_ context.Context, key string) (token store.AccessToken, err error) {
+	err = e.read(func(tx transaction) error { return tx.get(accessTokens, key, &token) })
+	return token, err
+}
+
+// LeaseAccessToken implements store.Transient.
+func (e *Engine) LeaseAccessToken(_ context.Context, key, owner string, until time.Time) (leased bool, err error) {
+	err = e.write(func(tx transaction) error {
+		var token store.AccessToken
+		if err := tx.get(accessTokens, key, &token); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		leased = token.LeaseOwner == "" || token.LeaseOwner == owner || !e.now().Before(token.LeaseUntil)
+		if !leased {
+			return nil
+		}
+		token.LeaseOwner, token.LeaseUntil = owner, until
+		return tx.put(accessTokens, key, token)
+	})
+	return leased && err == nil, err
+}
+
+// SaveAccessToken implements store.Transient.
+func (e *Engine) SaveAccessToken(_ context.Context, key, owner string, token store.AccessToken) error {
+	return e.write(func(tx transaction) error {
+		var there store.AccessToken
+		err := tx.get(accessTokens, key, &there)
+		if errors.Is(err, store.ErrNotFound) || err == nil && there.LeaseOwner != owner {
+			return store.ErrChanged
+		}
+		if err != nil {
+			return err
+		}
+		token := token
+		token.LeaseOwner, token.LeaseUntil = "", time.Time{}
+		return tx.put(accessTokens, key, token)
+	})
+}
+
+// ForgetAccessToken implements store.Transient.
+func (e *Engine) ForgetAccessToken(_ context.Context, key string) error {
+	return e.write(func(tx transaction) error { return tx.delete(accessTokens, key) })
+}

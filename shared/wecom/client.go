@@ -1,0 +1,247 @@
+package wecom
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Names of the calls, as they stand in errors.
+const (
+	opToken     = "gettoken"
+	opIdentify  = "getuserinfo"
+	opDetail    = "getuserdetail"
+	opMember    = "user/get"
+	opDomainIPs = "get_api_domain_ip"
+)
+
+// Config is what New needs.
+type Config struct {
+	APIURL   string // https://qyapi.weixin.qq.com in the public cloud; may have a path
+	OAuthURL string // see Links; may be empty when no links are built
+	LoginURL string // see Links; likewise
+	// HTTP makes the calls. It is copied, and never follows a redirect. Nil: one
+	// with a transport made for this purpose, which uses no proxy of the
+	// environment: WeCom trusts addresses, so the way out must be the known one.
+	HTTP *http.Client
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+	// Sleep waits before another try. Nil: a timer that ends with the context.
+	Sleep func(ctx context.Context, d time.Duration) error
+	// CallTimeout bounds one try of a call. Zero: 5 s.
+	CallTimeout time.Duration
+	// MaxBody is the largest answer read, in bytes. Zero: 64 KiB.
+	MaxBody int64
+}
+
+// Client makes calls to WeCom. It is safe for concurrent use.
+//
+// How often a call is tried: an answer -1 or 45033 is tried again, three times in
+// all, because it says that nothing was done. After a failure of the connection
+// only the calls that change nothing (gettoken, user/get, get_api_domain_ip) are
+// tried once more, when the context leaves time for a whole try. getuserinfo and
+// getuserdetail are not: a code serves once, a ticket perhaps.
+type Client struct {
+	Links
+	api     *url.URL // nil: the address could not be read
+	http    *http.Client
+	now     func() time.Time
+	sleep   func(context.Context, time.Duration) error
+	timeout time.Duration
+	maxBody int64
+}
+
+// New returns a client. An APIURL that is no address makes every call fail; the
+// service's settings are checked before they come here.
+func New(cfg Config) *Client {
+	c := &Client{
+		Links:   Links{OAuthURL: cfg.OAuthURL, LoginURL: cfg.LoginURL},
+		now:     cfg.Now,
+		sleep:   cfg.Sleep,
+		timeout: cfg.CallTimeout,
+		maxBody: cfg.MaxBody,
+	}
+	if api, err := url.Parse(strings.TrimRight(cfg.APIURL, "/")); err == nil && api.Host != "" {
+		c.api = &url.URL{Scheme: api.Scheme, Host: api.Host, Path: api.Path}
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.sleep == nil {
+		c.sleep = sleep
+	}
+	if c.timeout <= 0 {
+		c.timeout = 5 * time.Second
+	}
+	if c.maxBody <= 0 {
+		c.maxBody = 64 << 10
+	}
+	c.http = &http.Client{}
+	if cfg.HTTP != nil {
+		*c.http = *cfg.HTTP
+	} else {
+		c.http.Transport = newTransport()
+	}
+	c.http.Jar = nil
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return c
+}
+
+// FetchToken asks for an app's access token (path 91039). Keep it: WeCom blocks
+// whoever asks often. Errors: *Error, see SecretRefused; *UnavailableError.
+func (c *Client) FetchToken(ctx context.Context, corpID, corpSecret string) (Token, error) {
+	a, err := c.call(ctx, request{
+		op: opToken, path: "/cgi-bin/gettoken", repeatable: true,
+		query: "corpid=" + url.QueryEscape(corpID) + "&corpsecret=" + url.QueryEscape(corpSecret),
+	})
+	if err != nil {
+		return Token{}, err
+	}
+	value, seconds := a.text("access_token"), a.number("expires_in")
+	if a.broken != "" || value == "" || seconds <= 0 {
+		return Token{}, a.unusable("access_token or expires_in")
+	}
+	// Two hours is what the documentation says; more is not believed.
+	return Token{Value: NewAccessToken(value), ExpiresIn: time.Duration(min(seconds, 7200)) * time.Second}, nil
+}
+
+// Visitor is whose code it was (path 91023). It prints without the ticket.
+type Visitor struct {
+	// UserID is the member's, or CorpId/userid of a member of another corp. Compare
+	// it without case.
+	UserID string
+	// OpenID and ExternalUserID are of visitors who are no members. They are no
+	// identity to sign in with.
+	OpenID         string
+	ExternalUserID string
+	// UserTicket leads to Detail, for 30 minutes. It comes only with
+	// ScopePrivateInfo, inside the client, for members the app may see.
+	UserTicket string
+}
+
+// Identify asks whose code it is (auth/getuserinfo, path 91023) and spends it.
+// One of UserID, OpenID and ExternalUserID is set. See MayHaveArrived for errors
+// after which the code counts as spent.
+func (c *Client) Identify(ctx context.Context, token AccessToken, code string) (Visitor, error) {
+	a, err := c.call(ctx, request{
+		op: opIdentify, path: "/cgi-bin/auth/getuserinfo",
+		query: tokenQuery(token) + "&code=" + url.QueryEscape(code),
+	})
+	if err != nil {
+		return Visitor{}, err
+	}
+	visitor := Visitor{
+		UserID: a.text("userid"), OpenID: a.text("openid"),
+		ExternalUserID: a.text("external_userid"), UserTicket: a.text("user_ticket"),
+	}
+	if a.broken != "" || visitor.UserID == "" && visitor.OpenID == "" && visitor.ExternalUserID == "" {
+		return Visitor{}, a.unusable("userid or openid")
+	}
+	return visitor, nil
+}
+
+// Detail is what a member agreed to share (path 95833). It prints without the
+// phone. There is no name in it, ever.
+type Detail struct {
+	// UserID says whose details these are. The caller compares it, without case,
+	// with whom it asked for.
+	UserID string
+	// Mobile is as the corp's directory spells it, and empty when the
+	// administrator did not select it or the member did not share it.
+	Mobile string
+	Avatar string // address of a picture, or empty
+}
+
+// Detail asks for what a member shared (auth/getuserdetail, path 95833).
+func (c *Client) Detail(ctx context.Context, token AccessToken, userTicket string) (Detail, error) {
+	a, err := c.call(ctx, request{
+		op: opDetail, path: "/cgi-bin/auth/getuserdetail",
+		query: tokenQuery(token), body: encodeTicket(userTicket),
+	})
+	if err != nil {
+		return Detail{}, err
+	}
+	detail := Detail{UserID: a.text("userid"), Mobile: a.text("mobile"), Avatar: a.text("avatar")}
+	if a.broken != "" || detail.UserID == "" {
+		return Detail{}, a.unusable("userid")
+	}
+	return detail, nil
+}
+
+// What Member.Status says (path 90196). Other numbers may come, and 0 when WeCom
+// told nothing.
+const (
+	MemberActive       = 1
+	MemberDisabled     = 2
+	MemberNotActivated = 4
+	MemberLeft         = 5
+)
+
+// Member is an entry of the corp's directory (path 90196), without the phone: apps
+// created since June 2022 are not given it here.
+type Member struct {
+	UserID string // compare it, without case, with whom you asked for
+	Name   string
+	Status int
+}
+
+// Member asks for a member by userid (user/get, path 90196). Members outside of
+// what the app may see are UserNotFound or OutOfScope.
+func (c *Client) Member(ctx context.Context, token AccessToken, userID string) (Member, error) {
+	a, err := c.call(ctx, request{
+		op: opMember, path: "/cgi-bin/user/get", repeatable: true,
+		query: tokenQuery(token) + "&userid=" + url.QueryEscape(userID),
+	})
+	if err != nil {
+		return Member{}, err
+	}
+	member := Member{UserID: a.text("userid"), Name: a.text("name"), Status: a.number("status")}
+	if a.broken != "" || member.UserID == "" {
+		return Member{}, a.unusable("userid")
+	}
+	return member, nil
+}
+
+// APIDomainIPs asks for the addresses of WeCom's API (get_api_domain_ip,
+// path 92520). It needs no right beyond the token, and so shows whether the
+// caller's own address is allowed: 60020 usually does not show at gettoken.
+func (c *Client) APIDomainIPs(ctx context.Context, token AccessToken) ([]string, error) {
+	a, err := c.call(ctx, request{
+		op: opDomainIPs, path: "/cgi-bin/get_api_domain_ip", query: tokenQuery(token), repeatable: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	addresses := a.texts("ip_list")
+	if a.broken != "" {
+		return nil, a.unusable("ip_list")
+	}
+	return addresses, nil
+}
+
+func tokenQuery(token AccessToken) string { return "access_token=" + url.QueryEscape(token.Reveal()) }
+
+// String tells the visitor's ids.
+func (v Visitor) String() string {
+	return fmt.Sprintf("visitor userid=%q openid=%q external=%q", v.UserID, v.OpenID, v.ExternalUserID)
+}
+
+// Format hides the ticket from fmt, whatever the verb.
+func (v Visitor) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, v.String()) }
+
+// LogValue hides the ticket from slog.
+func (v Visitor) LogValue() slog.Value { return slog.StringValue(v.String()) }
+
+// String tells whose details these are.
+func (d Detail) String() string { return fmt.Sprintf("detail userid=%q", d.UserID) }
+
+// Format hides the phone from fmt, whatever the verb.
+func (d Detail) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.String()) }
+
+// LogValue hides the phone from slog.
+func (d Detail) LogValue() slog.Value { return slog.StringValue(d.String()) }
