@@ -31,7 +31,7 @@ func TestCreateAuthenticator(t *testing.T) {
 	if got := o.expect(200, request{method: "GET", path: "/api/admin/authenticators"}); got.body != `{"items":[`+strings.TrimSpace(want)+`],"nextCursor":null}`+"\n" {
 		t.Errorf("GET list: %s", got.body)
 	}
-	a := o.directory.authenticators["hr"]
+	a := o.authenticator("hr")
 	if o.vault.secretOf(a) != theSecret || a.ID == "" || a.Generation == "" {
 		t.Errorf("record %+v", a)
 	}
@@ -94,11 +94,11 @@ func TestAuthenticatorRefusals(t *testing.T) {
 			}
 		}
 	}
-	if len(o.directory.authenticators) != 0 || len(o.vault.names()) != 0 {
-		t.Fatalf("something was half done: %v %v", o.directory.authenticators, o.vault.names())
+	if len(o.authenticators()) != 0 || len(o.vault.names()) != 0 {
+		t.Fatalf("something was half done: %v %v", o.authenticators(), o.vault.names())
 	}
 	o.create("hr", "")
-	before := o.directory.authenticators["hr"]
+	before := o.authenticator("hr")
 	wrong["name"] = []string{`"hr"`, `"other"`, "null"}
 	for field, values := range wrong {
 		for _, value := range values {
@@ -112,8 +112,8 @@ func TestAuthenticatorRefusals(t *testing.T) {
 			}
 		}
 	}
-	if o.directory.authenticators["hr"] != before {
-		t.Errorf("changed: %+v", o.directory.authenticators["hr"])
+	if o.authenticator("hr") != before {
+		t.Errorf("changed: %+v", o.authenticator("hr"))
 	}
 }
 
@@ -138,11 +138,11 @@ func TestOriginIsNormalised(t *testing.T) {
 func TestPatchAuthenticator(t *testing.T) {
 	o := newOffice(t)
 	o.create("hr", "")
-	first := o.directory.authenticators["hr"]
+	first := o.authenticator("hr")
 	patch := func(body string) store.Authenticator {
 		t.Helper()
 		got := o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: body})
-		a := o.directory.authenticators["hr"]
+		a := o.authenticator("hr")
 		if want := fmt.Sprintf(`"%d"`, a.Version); got.header["etag"] != want {
 			t.Errorf("ETag %s, want %s", got.header["etag"], want)
 		}
@@ -175,7 +175,7 @@ func TestPatchAuthenticator(t *testing.T) {
 func TestDeleteAuthenticatorAndUseTheNameAgain(t *testing.T) {
 	o := newOffice(t)
 	o.create("hr", `,"autoLogin":true`)
-	first := o.directory.authenticators["hr"]
+	first := o.authenticator("hr")
 	o.expect(204, request{method: "DELETE", path: "/api/admin/authenticators/hr"})
 	o.expect(404, request{method: "GET", path: "/api/admin/authenticators/hr"})
 	o.expect(404, request{method: "DELETE", path: "/api/admin/authenticators/hr"})
@@ -183,7 +183,7 @@ func TestDeleteAuthenticatorAndUseTheNameAgain(t *testing.T) {
 		t.Fatalf("secrets left: %v", names)
 	}
 	o.create("hr", `,"autoLogin":true`)
-	if second := o.directory.authenticators["hr"]; second.ID == first.ID || second.Generation == first.Generation {
+	if second := o.authenticator("hr"); second.ID == first.ID || second.Generation == first.Generation {
 		t.Error("a namesake inherited the identity of the deleted one")
 	}
 }
@@ -224,7 +224,7 @@ func TestAutoLoginTaken(t *testing.T) {
 			if !strings.Contains(got.body, "first") {
 				t.Errorf("the holder is not named: %s", got.body)
 			}
-			if len(o.directory.authenticators) != 3 || len(o.vault.names()) != 3 || o.vault.secretOf(o.directory.authenticators["second"]) != theSecret {
+			if len(o.authenticators()) != 3 || len(o.vault.names()) != 3 || o.vault.secretOf(o.authenticator("second")) != theSecret {
 				t.Error("something was half done")
 			}
 			o.expect(204, request{method: "DELETE", path: "/api/admin/authenticators/first"})
@@ -267,7 +267,7 @@ func TestAutomaticLoginReadThenWriteRace(t *testing.T) {
 		}
 	}
 	holders := 0
-	for _, a := range o.directory.authenticators {
+	for _, a := range o.authenticators() {
 		if a.HoldsAutoLogin() {
 			holders++
 		}
@@ -275,8 +275,8 @@ func TestAutomaticLoginReadThenWriteRace(t *testing.T) {
 	if won != 1 || holders != 1 {
 		t.Errorf("%d won, %d hold it", won, holders)
 	}
-	if len(o.vault.names()) != len(o.directory.authenticators) {
-		t.Errorf("%d secrets for %d authenticators", len(o.vault.names()), len(o.directory.authenticators))
+	if len(o.vault.names()) != len(o.authenticators()) {
+		t.Errorf("%d secrets for %d authenticators", len(o.vault.names()), len(o.authenticators()))
 	}
 }
 
@@ -324,7 +324,7 @@ func TestLostUpdate(t *testing.T) {
 	}
 	race()
 	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"title":"x","secret":"second"}`})
-	a := o.directory.authenticators["hr"]
+	a := o.authenticator("hr")
 	if a.Title != "x" || a.AgentID == "1000002" || a.Version != 3 || o.vault.secretOf(a) != "second" {
 		t.Errorf("lost: %+v", a)
 	}
@@ -333,7 +333,7 @@ func TestLostUpdate(t *testing.T) {
 	}
 	race()
 	o.expect(412, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"title":"y"}`, header: map[string]string{"If-Match": `"3"`}})
-	if a := o.directory.authenticators["hr"]; a.Title != "x" || a.Version != 4 {
+	if a := o.authenticator("hr"); a.Title != "x" || a.Version != 4 {
 		t.Errorf("changed in spite of If-Match: %+v", a)
 	}
 }
@@ -346,7 +346,7 @@ func TestManyWritersAtOnce(t *testing.T) {
 		wait.Go(func() { o.expect(204, request{method: "DELETE", path: "/api/admin/users/" + id + "/sessions"}) })
 	}
 	wait.Wait()
-	if got := o.directory.users[id].SessionGeneration; got != 21 {
+	if got := o.user(id).SessionGeneration; got != 21 {
 		t.Errorf("generation %d, want 21", got)
 	}
 }
@@ -381,7 +381,7 @@ func TestSecretAndRecordStayTogether(t *testing.T) {
 		o := newOffice(t)
 		o.vault.fail = only("Create")
 		o.expect(500, post)
-		if len(o.directory.authenticators) != 0 {
+		if len(o.authenticators()) != 0 {
 			t.Error("an authenticator without a secret")
 		}
 	})
@@ -397,7 +397,7 @@ func TestSecretAndRecordStayTogether(t *testing.T) {
 		o := newOffice(t)
 		o.directory.after = only("CreateAuthenticator")
 		o.expect(201, post)
-		if o.vault.secretOf(o.directory.authenticators["hr"]) != "x" {
+		if o.vault.secretOf(o.authenticator("hr")) != "x" {
 			t.Error("the secret was taken from an authenticator that exists")
 		}
 	})
@@ -406,7 +406,7 @@ func TestSecretAndRecordStayTogether(t *testing.T) {
 		o.create("hr", "")
 		o.vault.fail = only("Put")
 		o.expect(500, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"title":"x","secret":"new"}`})
-		if a := o.directory.authenticators["hr"]; a.Title == "x" || o.vault.secretOf(a) != theSecret {
+		if a := o.authenticator("hr"); a.Title == "x" || o.vault.secretOf(a) != theSecret {
 			t.Error("half done")
 		}
 	})
@@ -415,16 +415,16 @@ func TestSecretAndRecordStayTogether(t *testing.T) {
 		o.create("hr", "")
 		o.directory.before = only("UpdateAuthenticator")
 		o.expect(500, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"secret":"new"}`})
-		if o.vault.secretOf(o.directory.authenticators["hr"]) != theSecret {
+		if o.vault.secretOf(o.authenticator("hr")) != theSecret {
 			t.Error("the new secret is in force although the change failed")
 		}
 	})
 	t.Run("the secret was removed by hand", func(t *testing.T) {
 		o := newOffice(t)
 		o.create("hr", "")
-		_ = o.vault.Delete(context.Background(), secretName(o.directory.authenticators["hr"].ID))
+		_ = o.vault.Delete(context.Background(), secretName(o.authenticator("hr").ID))
 		o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"secret":"new"}`})
-		if o.vault.secretOf(o.directory.authenticators["hr"]) != "new" {
+		if o.vault.secretOf(o.authenticator("hr")) != "new" {
 			t.Error("not repaired")
 		}
 	})

@@ -57,9 +57,6 @@ type checkResult struct {
 // looks at, after the token and the caller's address, and nothing is spent.
 const noCode = "check"
 
-// untrustedIP is the refusal that carries the address WeCom saw.
-const untrustedIP = 60020
-
 // checkAuthenticator tries the credentials against WeCom. That they are wrong is an
 // answer, not a failure of the request.
 func (h *handler) checkAuthenticator(w http.ResponseWriter, r *http.Request) error {
@@ -129,7 +126,7 @@ func judge(ctx context.Context, lang page.Language, step stepName, err error) (c
 		advice = words.other
 		advice.title = fmt.Sprintf(advice.title, answered.Code)
 	}
-	if answered.Code == untrustedIP {
+	if answered.Code == wecom.UntrustedIP {
 		advice.fix = fmt.Sprintf(advice.fix, egress(answered, words))
 	}
 	return checkStep{Step: step, WeComCode: answered.Code, Title: advice.title, Fix: advice.fix}, nil

@@ -1,6 +1,12 @@
 package admin
 
-import "github.com/wecom-signin/wecom-signin/shared/page"
+import (
+	"github.com/wecom-signin/wecom-signin/shared/page"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+)
+
+// corpBlocked is WeCom's number for a corp that was dissolved or banned.
+const corpBlocked = 301007
 
 // advice says what is wrong and what to do about it, to somebody who has WeCom's
 // admin console open.
@@ -36,22 +42,22 @@ func englishCheck() checkWords {
 			stepTrustedIP:   "WeCom accepts calls from this service",
 		},
 		codes: map[int]advice{
-			-1:    busy,
-			45033: busy,
-			40001: secretWrong,
-			40091: secretWrong,
-			41004: secretWrong,
-			40013: corpWrong,
-			41002: corpWrong,
-			40014: tokenRefused,
-			42001: tokenRefused,
-			45009: {"WeCom has blocked this service for calling too often", "A wrong secret tried many times blocks the address for an hour. Repair the secret, wait, and check again."},
-			48002: {"The app may not use this interface", "Use the secret of a self-built app, not that of contact synchronisation or of a third-party app."},
-			50001: {"The secret belongs to another app", "Use the secret and the agent ID of one and the same self-built app, and set its trusted domain."},
-			50003: {"The app is disabled in WeCom", "Enable the app in WeCom's admin console."},
-			60020: {"WeCom does not trust the address that this service calls from", "Add %s to the app's trusted IP addresses (Apps → your app → Trusted IP), wait a minute, and check again."},
-			60031: {"The app may not call WeCom's interfaces", "Enable the app in WeCom's admin console, or create a new self-built app."},
-			301007: {
+			wecom.SystemBusy:           busy,
+			wecom.TooManyParallelCalls: busy,
+			wecom.InvalidCredential:    secretWrong,
+			wecom.SecretOfAnotherCorp:  secretWrong,
+			wecom.SecretMissing:        secretWrong,
+			wecom.InvalidCorpID:        corpWrong,
+			wecom.CorpIDMissing:        corpWrong,
+			wecom.InvalidToken:         tokenRefused,
+			wecom.TokenExpired:         tokenRefused,
+			wecom.RateLimited:          {"WeCom has blocked this service for calling too often", "A wrong secret tried many times blocks the address for an hour. Repair the secret, wait, and check again."},
+			wecom.APIForbidden:         {"The app may not use this interface", "Use the secret of a self-built app, not that of contact synchronisation or of a third-party app."},
+			wecom.RedirectUnauthorized: {"The secret belongs to another app", "Use the secret and the agent ID of one and the same self-built app, and set its trusted domain."},
+			wecom.AppDisabled:          {"The app is disabled in WeCom", "Enable the app in WeCom's admin console."},
+			wecom.UntrustedIP:          {"WeCom does not trust the address that this service calls from", "Add %s to the app's trusted IP addresses (Apps → your app → Trusted IP), wait a minute, and check again."},
+			wecom.AppMayNotCall:        {"The app may not call WeCom's interfaces", "Enable the app in WeCom's admin console, or create a new self-built app."},
+			corpBlocked: {
 				"WeCom has blocked or dissolved the corp", "Ask WeCom's support.",
 			},
 		},
@@ -73,22 +79,22 @@ func chineseCheck() checkWords {
 			stepTrustedIP:   "企业微信接受本服务的调用",
 		},
 		codes: map[int]advice{
-			-1:     busy,
-			45033:  busy,
-			40001:  secretWrong,
-			40091:  secretWrong,
-			41004:  secretWrong,
-			40013:  corpWrong,
-			41002:  corpWrong,
-			40014:  tokenRefused,
-			42001:  tokenRefused,
-			45009:  {"调用过于频繁，企业微信已暂时封禁本服务", "错误的 Secret 多次尝试会使 IP 被封禁一小时。请修正 Secret，等待解封后再次检查。"},
-			48002:  {"应用没有此接口的权限", "请使用自建应用的 Secret，而不是通讯录同步或第三方应用的。"},
-			50001:  {"Secret 属于其他应用", "请使用同一个自建应用的 Secret 与 AgentId，并设置其可信域名。"},
-			50003:  {"应用在企业微信中已停用", "请在企业微信管理后台启用该应用。"},
-			60020:  {"本服务的出口 IP 不在企业可信 IP 中", "请将 %s 添加到应用的企业可信IP（应用管理 → 应用 → 企业可信IP），约一分钟后再次检查。"},
-			60031:  {"应用不能调用企业微信接口", "请在企业微信管理后台启用该应用，或新建一个自建应用。"},
-			301007: {"企业已被企业微信封禁或解散", "请联系企业微信客服。"},
+			wecom.SystemBusy:           busy,
+			wecom.TooManyParallelCalls: busy,
+			wecom.InvalidCredential:    secretWrong,
+			wecom.SecretOfAnotherCorp:  secretWrong,
+			wecom.SecretMissing:        secretWrong,
+			wecom.InvalidCorpID:        corpWrong,
+			wecom.CorpIDMissing:        corpWrong,
+			wecom.InvalidToken:         tokenRefused,
+			wecom.TokenExpired:         tokenRefused,
+			wecom.RateLimited:          {"调用过于频繁，企业微信已暂时封禁本服务", "错误的 Secret 多次尝试会使 IP 被封禁一小时。请修正 Secret，等待解封后再次检查。"},
+			wecom.APIForbidden:         {"应用没有此接口的权限", "请使用自建应用的 Secret，而不是通讯录同步或第三方应用的。"},
+			wecom.RedirectUnauthorized: {"Secret 属于其他应用", "请使用同一个自建应用的 Secret 与 AgentId，并设置其可信域名。"},
+			wecom.AppDisabled:          {"应用在企业微信中已停用", "请在企业微信管理后台启用该应用。"},
+			wecom.UntrustedIP:          {"本服务的出口 IP 不在企业可信 IP 中", "请将 %s 添加到应用的企业可信IP（应用管理 → 应用 → 企业可信IP），约一分钟后再次检查。"},
+			wecom.AppMayNotCall:        {"应用不能调用企业微信接口", "请在企业微信管理后台启用该应用，或新建一个自建应用。"},
+			corpBlocked:                {"企业已被企业微信封禁或解散", "请联系企业微信客服。"},
 		},
 		other:         advice{"企业微信返回错误 %d", "请在 https://open.work.weixin.qq.com/devtool/query 查询该错误码，处理后再次检查。"},
 		unavailable:   advice{"无法连接企业微信", "请确认本服务可以访问企业微信的接口地址，然后重试。"},

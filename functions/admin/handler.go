@@ -86,7 +86,7 @@ func New(cfg Config) http.Handler {
 		"/api/admin/users/{id}/identities/{corpId}/{wecomUserId}": {http.MethodDelete: h.unbindIdentity},
 		"/api/admin/domain-files":                                 {http.MethodGet: h.listDomainFiles},
 		"/api/admin/domain-files/{filename}":                      {http.MethodPut: h.putDomainFile, http.MethodDelete: h.deleteDomainFile},
-		"/api/admin": nil,
+		"/api/admin":                                              nil,
 		"/api/admin/":                                             nil,
 	} {
 		mux.Handle(pattern, apigw.JSON(administratorsOnly(methods.serve)))

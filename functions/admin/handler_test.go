@@ -42,7 +42,7 @@ func TestCallWithoutAuthorizerIsRefused(t *testing.T) {
 			}
 		}
 	}
-	if len(o.directory.authenticators) != 1 || len(o.directory.files) != 0 {
+	if len(o.authenticators()) != 1 || len(o.files()) != 0 {
 		t.Error("something was done")
 	}
 }
@@ -143,7 +143,7 @@ func TestBodies(t *testing.T) {
 				if problem := got.problem(t); problem != test.problem {
 					t.Errorf("%s, want %s", problem, test.problem)
 				}
-				if len(o.directory.users) != 0 {
+				if len(o.users()) != 0 {
 					t.Error("a user was made")
 				}
 			}

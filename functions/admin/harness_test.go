@@ -2,10 +2,13 @@ package admin_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +18,8 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/functions/admin"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -24,7 +29,7 @@ const publicURL = "https://signin.example.com"
 type office struct {
 	t         testing.TB
 	function  apigw.Function
-	directory *memory
+	directory *directory
 	vault     *vault
 	tokens    *tokens
 	wecom     *wecomFake
@@ -51,8 +56,13 @@ func (b *logBuffer) String() string {
 
 func newOffice(t testing.TB) *office {
 	t.Helper()
+	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = engine.Close() })
 	o := &office{
-		t: t, directory: newMemory(), vault: newVault(), tokens: &tokens{},
+		t: t, directory: &directory{Engine: engine}, vault: newVault(), tokens: &tokens{},
 		wecom: &wecomFake{err: &wecom.Error{Code: wecom.InvalidCode}},
 		log:   &logBuffer{}, clock: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC),
 	}
@@ -167,4 +177,57 @@ func (o *office) createUser(phone string) string {
 	o.t.Helper()
 	created := o.expect(201, request{method: "POST", path: "/api/admin/users", body: fmt.Sprintf(`{"phone":%q,"name":"Li"}`, phone)})
 	return created.object(o.t)["id"].(string)
+}
+
+// authenticator returns what the store has; the zero value for nothing.
+func (o *office) authenticator(name string) store.Authenticator {
+	o.t.Helper()
+	a, err := o.directory.Authenticator(o.t.Context(), name)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		o.t.Fatal(err)
+	}
+	return a
+}
+
+func (o *office) authenticators() []store.Authenticator {
+	o.t.Helper()
+	return all(o, o.directory.Authenticators)
+}
+
+func (o *office) users() []store.User {
+	o.t.Helper()
+	return all(o, o.directory.Users)
+}
+
+func (o *office) files() []store.DomainFile {
+	o.t.Helper()
+	return all(o, o.directory.DomainFiles)
+}
+
+func all[T any](o *office, list func(context.Context, store.Page) ([]T, string, error)) []T {
+	o.t.Helper()
+	items, next, err := list(o.t.Context(), store.Page{Limit: 200})
+	if err != nil || next != "" {
+		o.t.Fatalf("list: next %q, %v", next, err)
+	}
+	return items
+}
+
+// user returns what the store has; the zero value for nothing.
+func (o *office) user(id string) store.User {
+	o.t.Helper()
+	u, err := o.directory.User(o.t.Context(), id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		o.t.Fatal(err)
+	}
+	return u
+}
+
+// replaceUser puts a user there as it is.
+func (o *office) replaceUser(u store.User) {
+	o.t.Helper()
+	err := errors.Join(o.directory.DeleteUser(o.t.Context(), o.user(u.ID)), o.directory.CreateUser(o.t.Context(), u))
+	if err != nil {
+		o.t.Fatal(err)
+	}
 }

@@ -67,10 +67,10 @@ func TestImport(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if u := o.directory.users[known]; u.Name != "Lei" || fmt.Sprint(u.Roles) != "[admin editor]" || u.Version != 2 {
+	if u := o.user(known); u.Name != "Lei" || fmt.Sprint(u.Roles) != "[admin editor]" || u.Version != 2 {
 		t.Errorf("updated: %+v", u)
 	}
-	if u := o.directory.users[same]; u.Version != 1 || u.Name != "Li" {
+	if u := o.user(same); u.Version != 1 || u.Name != "Li" {
 		t.Errorf("unchanged: %+v", u)
 	}
 	// The same file again changes nothing more.
@@ -89,7 +89,7 @@ func TestImportWithoutRoles(t *testing.T) {
 	id := o.createUser("13800138000")
 	o.expect(200, request{method: "PATCH", path: "/api/admin/users/" + id, body: `{"roles":["b","a"]}`})
 	o.expect(200, importCSV("phone,name\n13800138000,New\n"))
-	if u := o.directory.users[id]; u.Name != "New" || fmt.Sprint(u.Roles) != "[b a]" {
+	if u := o.user(id); u.Name != "New" || fmt.Sprint(u.Roles) != "[b a]" {
 		t.Errorf("%+v", u)
 	}
 	if got := lines(t, o.expect(200, importCSV("phone,name,roles\n13800138000,New,a  b\n"))); got[0] != "2 +8613800138000 unchanged" {
@@ -137,7 +137,7 @@ func TestImportRefusals(t *testing.T) {
 			if got := o.expect(test.status, request{method: "POST", path: "/api/admin/users/import", contentType: test.contentType, body: test.body}).problem(t); got != test.problem {
 				t.Errorf("%s, want %s", got, test.problem)
 			}
-			if len(o.directory.users) != 0 {
+			if len(o.users()) != 0 {
 				t.Error("rows were imported")
 			}
 		})
@@ -159,8 +159,8 @@ func TestImportMeetsAnotherAdministrator(t *testing.T) {
 	if got := lines(t, o.expect(200, importCSV("phone,name\n13800138000,Lei\n"))); got[0] != "2 +8613800138000 updated" {
 		t.Error(got)
 	}
-	if len(o.directory.users) != 1 {
-		t.Errorf("%d users", len(o.directory.users))
+	if len(o.users()) != 1 {
+		t.Errorf("%d users", len(o.users()))
 	}
 }
 

@@ -33,7 +33,7 @@ func TestCreateUser(t *testing.T) {
 	if least["name"] != "" || least["enabled"] != true || fmt.Sprint(least["roles"]) != "[]" {
 		t.Errorf("defaults: %v", least)
 	}
-	if !o.directory.users[least["id"].(string)].NamePending {
+	if !o.user(least["id"].(string)).NamePending {
 		t.Error("a user without a name is not asked for it")
 	}
 	if strings.Contains(o.log.String(), "13800138000") {
@@ -54,7 +54,7 @@ func TestUserRefusals(t *testing.T) {
 	}
 	o := newOffice(t)
 	id := o.createUser("13900139000")
-	before := o.directory.users[id]
+	before := o.user(id)
 	for field, values := range wrong {
 		for _, value := range values {
 			post := fmt.Sprintf(`{"phone":"13800138000",%q:%s}`, field, value)
@@ -74,7 +74,7 @@ func TestUserRefusals(t *testing.T) {
 	if got := o.expect(400, request{method: "POST", path: "/api/admin/users", body: `{"name":"x"}`}).problem(t); got != "invalid_request phone" {
 		t.Errorf("without a phone: %s", got)
 	}
-	if len(o.directory.users) != 1 || !slices.Equal(o.directory.users[id].Roles, before.Roles) || o.directory.users[id].Version != 1 {
+	if len(o.users()) != 1 || !slices.Equal(o.user(id).Roles, before.Roles) || o.user(id).Version != 1 {
 		t.Error("something was half done")
 	}
 }
@@ -112,13 +112,13 @@ func TestFindUserByPhone(t *testing.T) {
 func TestPatchUser(t *testing.T) {
 	o := newOffice(t)
 	id := o.createUser("13800138000")
-	signedIn := o.directory.users[id]
+	signedIn := o.user(id)
 	signedIn.LastSignInAt = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	o.directory.users[id] = signedIn
+	o.replaceUser(signedIn)
 	patch := func(body string) store.User {
 		t.Helper()
 		got := o.expect(200, request{method: "PATCH", path: "/api/admin/users/" + id, body: body})
-		u := o.directory.users[id]
+		u := o.user(id)
 		if got.header["etag"] != fmt.Sprintf(`"%d"`, u.Version) || got.object(t)["lastSignInAt"] != "2026-01-02T03:04:05Z" {
 			t.Errorf("%v %s", got.header, got.body)
 		}
@@ -203,14 +203,14 @@ func TestPhoneIsFreeReadThenWriteRace(t *testing.T) {
 func TestEndSessionsAndUnbind(t *testing.T) {
 	o := newOffice(t)
 	id := o.createUser("13800138000")
-	u := o.directory.users[id]
+	u := o.user(id)
 	u.Identities = []store.Identity{
 		{CorpID: "wwA", WeComUserID: "LiLei", Authenticator: "hr", BoundAt: o.clock},
 		{CorpID: "wwB", WeComUserID: "li.lei@b", Authenticator: "it", BoundAt: o.clock},
 	}
-	o.directory.users[id] = u
+	o.replaceUser(u)
 	o.expect(204, request{method: "DELETE", path: "/api/admin/users/" + id + "/sessions"})
-	if got := o.directory.users[id]; got.SessionGeneration != 2 || got.Version != 2 {
+	if got := o.user(id); got.SessionGeneration != 2 || got.Version != 2 {
 		t.Errorf("%+v", got)
 	}
 	o.expect(412, request{method: "DELETE", path: "/api/admin/users/" + id + "/sessions", header: map[string]string{"If-Match": `"1"`}})
@@ -221,7 +221,7 @@ func TestEndSessionsAndUnbind(t *testing.T) {
 	if fmt.Sprint(got) != "[map[authenticator:it boundAt:2026-11-21T08:00:00Z corpId:wwB wecomUserId:li.lei@b]]" {
 		t.Errorf("%v", got)
 	}
-	if o.directory.users[id].SessionGeneration != 3 {
+	if o.user(id).SessionGeneration != 3 {
 		t.Error("the sessions of the unbound member go on")
 	}
 	if len(u.Identities) != 2 {

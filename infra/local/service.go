@@ -36,6 +36,7 @@ type service struct {
 	store   store.Engine
 	secrets secret.Store
 	close   func() error // of the store
+	logger  *slog.Logger
 	// generatedAdminKey is empty when ADMIN_KEY was given.
 	generatedAdminKey string
 }
@@ -48,14 +49,8 @@ func newService(ctx context.Context, s settings.Settings, logger *slog.Logger) (
 	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make DATA_DIR: %w", err)
 	}
-	secrets, err := sealedfile.Open(sealedfile.Config{
-		Path:    filepath.Join(s.DataDir, "secrets"),
-		KeyPath: filepath.Join(s.DataDir, "secrets.key"),
-	})
-	if err != nil {
-		return nil, err
-	}
-	service := &service{secrets: secrets}
+	service := &service{logger: logger}
+	// First the store: its lock keeps a second process away from the secrets too.
 	if service.store, service.close, err = openStore(s.DataDir); err != nil {
 		return nil, err
 	}
@@ -64,6 +59,13 @@ func newService(ctx context.Context, s settings.Settings, logger *slog.Logger) (
 			err = errors.Join(err, service.close())
 		}
 	}()
+	service.secrets, err = sealedfile.Open(sealedfile.Config{
+		Path:    filepath.Join(s.DataDir, "secrets"),
+		KeyPath: filepath.Join(s.DataDir, "secrets.key"),
+	})
+	if err != nil {
+		return nil, err
+	}
 	if err := service.makeSecrets(ctx, s.AdminKey); err != nil {
 		return nil, err
 	}
@@ -75,7 +77,11 @@ func newService(ctx context.Context, s settings.Settings, logger *slog.Logger) (
 
 // stop waits for running functions, then closes the store.
 func (s *service) stop(ctx context.Context) error {
-	return errors.Join(s.gateway.Shutdown(ctx), s.close())
+	if err := s.gateway.Shutdown(ctx); err != nil {
+		// What is cut off now is as safe as after a crash: answered requests are kept.
+		s.logger.Warn("requests in progress were cut off", "cause", err.Error())
+	}
+	return s.close()
 }
 
 // makeSecrets makes what the template's resources generate in AWS. What exists is

@@ -259,10 +259,11 @@ func TestFrequencyLimits(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Limits.CorpPerHour = 1 })
 		token := b.token(secretA)
 		b.get(PathGetDomainIP, "access_token", token)
+		b.clock.advance(59 * time.Minute)
 		b.get(PathGetDomainIP, "access_token", token)
 		b.clock.advance(59 * time.Minute)
 		if got := b.get(PathGetDomainIP, "access_token", token); got.errcode != 45009 {
-			t.Errorf("after 59 min: got %s", got.raw)
+			t.Errorf("59 min after the block began: got %s", got.raw)
 		}
 		b.LiftBlocks()
 		if got := b.get(PathGetDomainIP, "access_token", token); got.errcode != 0 {

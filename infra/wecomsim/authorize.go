@@ -190,7 +190,10 @@ func (s *Simulator) decide(w http.ResponseWriter, r *http.Request, c *corp, a *a
 	key := consentKey{c.ID, a.AgentID, strings.ToLower(given.identity.userID)}
 	standing, asked := s.standing[key]
 	stands := asked && s.now().Sub(standing.since) < ConsentLifetime
-	if stands && !(standing.refused && s.choices.AskAgainAfterRefusal) {
+	if standing.refused && s.choices.AskAgainAfterRefusal {
+		stands = false
+	}
+	if stands {
 		given.agreed = standing.agreed
 		s.sendCode(w, given, link.redirectURI, link.state)
 		return

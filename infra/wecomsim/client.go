@@ -10,6 +10,50 @@ import (
 // belongs to the simulator's own host and says nothing to the application.
 const clientCookie = "wecomsim_client"
 
+// insideCookie says that this browser plays the WeCom client, for ActAsClient.
+const insideCookie = "wecomsim_inside"
+
+// newCookie makes a cookie of the simulator's own host; a negative maxAge ends
+// it. It cannot be Secure: the simulator is plain HTTP on loopback.
+func newCookie(name, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode} //nolint:gosec // See above.
+}
+
+// ActAsClient gives requests to next the User-Agent of the WeCom client while
+// the visitor plays it on the start page (Choices.AnyBrowserIsClient). It lets a
+// newcomer with a normal browser see the first sign-in. It works because
+// browsers send cookies to every port of a host, so simulator and service must
+// have the same host name. It is for demonstrations on one machine only.
+func ActAsClient(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := r.Cookie(insideCookie); err == nil && !isWeCom(r.UserAgent()) {
+			r = r.Clone(r.Context())
+			r.Header.Set("User-Agent", UserAgentWeComAndroid)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// inside enters or leaves the played client. Entering through an app's tile
+// goes on to its home page.
+func (s *Simulator) inside(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.PostFormValue("answer") == "leave" || !s.choices.AnyBrowserIsClient {
+		http.SetCookie(w, newCookie(insideCookie, "", -1))
+		http.Redirect(w, r, "/wecomsim/", http.StatusSeeOther)
+		return
+	}
+	http.SetCookie(w, newCookie(insideCookie, "1", 0))
+	next := "/wecomsim/"
+	corpID, agentID, _ := strings.Cut(r.PostFormValue("app"), "/")
+	if a, err := s.findApp(corpID, agentID); err == nil && a.HomeURL != "" {
+		next = a.HomeURL
+	}
+	w.Header().Set("Location", next)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
 // As returns the cookie of a client that id is signed in at: "userid",
 // "CorpId/userid" or an openid. A test's cookie jar gets it for the
 // simulator's URL; the member chooser is then never shown.
@@ -26,7 +70,7 @@ func (s *Simulator) As(id string) (*http.Cookie, error) {
 func (s *Simulator) signIn(who person) *http.Cookie {
 	word := s.random()
 	s.clients[word] = who
-	return &http.Cookie{Name: clientCookie, Value: word, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	return newCookie(clientCookie, word, 0)
 }
 
 func (s *Simulator) signOut(cookie *http.Cookie) {
@@ -53,7 +97,7 @@ func (s *Simulator) chooseClient(w http.ResponseWriter, r *http.Request) {
 		delete(s.clients, old.Value)
 	}
 	if r.PostFormValue("answer") == "leave" {
-		http.SetCookie(w, &http.Cookie{Name: clientCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		http.SetCookie(w, newCookie(clientCookie, "", -1))
 		http.Redirect(w, r, "/wecomsim/", http.StatusSeeOther)
 		return
 	}

@@ -21,6 +21,10 @@
 // as in WeCom. Browsers send cookies to every port of a host: the simulator
 // reads only its own cookie and records the values of none.
 //
+// For a newcomer with a normal browser there is [Demo], a company whose pages
+// take any browser for the client, and [ActAsClient], which makes the service
+// believe the same while the visitor plays the client on the start page.
+//
 // # Boundary
 //
 // Simulated: gettoken, auth/getuserinfo and its old path, auth/getuserdetail,

@@ -140,6 +140,15 @@ func (b *bench) token(secret string) string {
 	return word
 }
 
+// age lets d pass, with the last tidying a moment before the end: what is too
+// old must be refused, not only forgotten.
+func (b *bench) age(d time.Duration) {
+	b.t.Helper()
+	b.clock.advance(d - time.Second)
+	b.token(secretA)
+	b.clock.advance(time.Second)
+}
+
 // code goes through the in-client link and returns the code.
 func (b *bench) code(v Visitor, changes ...string) string {
 	b.t.Helper()

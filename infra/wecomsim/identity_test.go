@@ -30,7 +30,7 @@ func TestGetUserInfo(t *testing.T) {
 		}, want: 40029},
 		{rule: "code of 300 s", run: func(b *bench) answer {
 			code := b.code(Visitor{UserID: "zhangsan"})
-			b.clock.advance(CodeLifetime)
+			b.age(CodeLifetime)
 			return info(b, code)
 		}, want: 40029},
 		{rule: "code of 299 s", run: func(b *bench) answer {
@@ -40,6 +40,9 @@ func TestGetUserInfo(t *testing.T) {
 		}, fields: map[string]string{"userid": "zhangsan"}},
 		{rule: "the token is checked before the code", run: func(b *bench) answer { return b.get(PathGetUserInfo, "access_token", "x") }, want: 40014},
 		{rule: "code of another app", run: func(b *bench) answer {
+			return b.get(PathGetUserInfo, "access_token", b.token(secretB), "code", b.code(Visitor{UserID: "zhangsan"}))
+		}, want: 50001},
+		{rule: "code of another app on the same domain", change: func(c *Config) { c.Corps[0].Apps[1].TrustedDomain = "id.example.com" }, run: func(b *bench) answer {
 			return b.get(PathGetUserInfo, "access_token", b.token(secretB), "code", b.code(Visitor{UserID: "zhangsan"}))
 		}, want: 50001},
 		{rule: "50001 spends no code", run: func(b *bench) answer {
@@ -178,7 +181,7 @@ func TestGetUserDetail(t *testing.T) {
 		}, want: 40058},
 		{rule: "ticket of 1800 s", run: func(b *bench) answer {
 			token, ticket := b.ticket(ConsentAll())
-			b.clock.advance(TicketLifetime)
+			b.age(TicketLifetime)
 			return b.detail(token, ticket)
 		}, want: 40058},
 		{rule: "ticket used twice, switched to single use", change: func(c *Config) { c.Choices.TicketIsSingleUse = true }, run: func(b *bench) answer {
@@ -207,6 +210,11 @@ func TestGetUserDetail(t *testing.T) {
 		}, want: 48002},
 		{rule: "all ticked: what the administrator selected, no more", run: func(b *bench) answer { return b.detail(b.ticket(ConsentAll())) }, fields: map[string]string{"userid": "zhangsan", "mobile": "13800000001", "gender": "1", "avatar": "own"}},
 		{rule: "a field forced into the form is not given", run: func(b *bench) answer { return b.detail(b.ticket(ConsentTo(FieldEmail))) }, fields: map[string]string{"userid": "zhangsan", "gender": "0", "avatar": "default"}},
+		{rule: "administrator selects a field after the consent", run: func(b *bench) answer {
+			token, ticket := b.ticket(ConsentTo(FieldEmail))
+			must(b.t, b.ChangeApp(corpID, appA, func(a *App) { a.Fields = []Field{FieldEmail} }))
+			return b.detail(token, ticket)
+		}, fields: map[string]string{"userid": "zhangsan", "gender": "0", "avatar": "default"}},
 		{rule: "nothing ticked", run: func(b *bench) answer { return b.detail(b.ticket(ConsentNone())) }, fields: map[string]string{"userid": "zhangsan", "gender": "0", "avatar": "default"}},
 		{rule: "nothing ticked, avatar switched to absent", change: func(c *Config) { c.Choices.DefaultAvatarIsAbsent = true }, run: func(b *bench) answer { return b.detail(b.ticket(ConsentNone())) }, fields: map[string]string{"userid": "zhangsan", "gender": "0"}},
 		{rule: "administrator unselected the field since", run: func(b *bench) answer {

@@ -114,6 +114,7 @@ type view struct {
 	Title, English  string
 	Lead, Detail    string
 	AnyBrowser      bool
+	Inside          bool
 	Return          string
 	Groups          []group
 	App, Corp       string
@@ -143,8 +144,8 @@ type fieldView struct {
 }
 
 type appView struct {
-	Name, Avatar, HomeURL, Corp, AgentID, Domain string
-	Disabled                                     bool
+	Key, Name, Avatar, HomeURL, Corp, AgentID, Domain string
+	Disabled                                          bool
 }
 
 func (s *Simulator) pageRoutes() http.Handler {
@@ -159,6 +160,7 @@ func (s *Simulator) pageRoutes() http.Handler {
 	mux.HandleFunc("GET "+pathWebStatus, s.webStatus)
 	mux.HandleFunc("GET /wecomsim/{$}", s.start)
 	mux.HandleFunc("POST /wecomsim/client", s.chooseClient)
+	mux.HandleFunc("POST /wecomsim/inside", s.inside)
 	mux.HandleFunc("POST /wecomsim/consents/forget", s.forgetConsents)
 	mux.HandleFunc("GET /wecomsim/avatar", avatar)
 	mux.HandleFunc("GET /wecomsim/assets/{file}", asset)
@@ -267,10 +269,12 @@ func (s *Simulator) start(w http.ResponseWriter, r *http.Request) {
 	if who, ok := s.client(r); ok {
 		v.Who = s.describe(who)
 	}
+	_, err := r.Cookie(insideCookie)
+	v.Inside = err == nil
 	for _, c := range s.corps {
 		for _, a := range c.apps {
 			v.Apps = append(v.Apps, appView{
-				Name: a.name(), Avatar: "/wecomsim/avatar?name=" + url.QueryEscape(a.name()), HomeURL: a.HomeURL,
+				Key: c.ID + "/" + a.AgentID, Name: a.name(), Avatar: "/wecomsim/avatar?name=" + url.QueryEscape(a.name()), HomeURL: a.HomeURL,
 				Corp: c.name(), AgentID: a.AgentID, Domain: a.TrustedDomain, Disabled: a.Disabled,
 			})
 		}
@@ -295,7 +299,7 @@ func (s *Simulator) describe(who person) *personView {
 }
 
 // everybody lists the people to choose from: of all corps, or of one corp with
-// its neighbours.
+// its neighbors.
 func (s *Simulator) everybody(only *corp, a *app) []group {
 	var groups []group
 	for _, c := range s.corps {
@@ -406,12 +410,14 @@ func initials(name string) string {
 }
 
 func asset(w http.ResponseWriter, r *http.Request) {
-	file := r.PathValue("file")
-	if file != "style.css" && file != "weblogin.js" {
+	switch r.PathValue("file") {
+	case "style.css":
+		http.ServeFileFS(w, r, pageFiles, "pages/style.css")
+	case "weblogin.js":
+		http.ServeFileFS(w, r, pageFiles, "pages/weblogin.js")
+	default:
 		http.NotFound(w, r)
-		return
 	}
-	http.ServeFileFS(w, r, pageFiles, "pages/"+file)
 }
 
 // sentence makes a sentence of an error's text.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -144,6 +145,40 @@ func TestPagesNeedNoForeignHost(t *testing.T) {
 	}
 	if got := b.get("/wecomsim/assets/layout.html"); got.status != http.StatusNotFound {
 		t.Errorf("a template is served: %d", got.status)
+	}
+}
+
+func TestActAsClient(t *testing.T) {
+	sim := New(Demo("127.0.0.1:3000", "http://127.0.0.1:3000/authorize/demo", ""))
+	b := &bench{Simulator: sim, t: t, base: sim.Start(t), client: newBench(t, nil).client}
+	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	entered := b.do(http.MethodPost, "/wecomsim/inside", nil, values("app", DemoCorpID+"/"+DemoAgentID).Encode(), form)
+	if got := entered.header.Get("Location"); got != "http://127.0.0.1:3000/authorize/demo" {
+		t.Errorf("the tile leads to %q", got)
+	}
+	cookie, _, _ := strings.Cut(entered.header.Get("Set-Cookie"), ";")
+	left := b.do(http.MethodPost, "/wecomsim/inside", nil, "answer=leave", form)
+	if !strings.Contains(left.header.Get("Set-Cookie"), "Max-Age=0") {
+		t.Errorf("leaving sets %q", left.header.Get("Set-Cookie"))
+	}
+	service := ActAsClient(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.UserAgent()) }))
+	for _, test := range []struct{ rule, cookie, userAgent, want string }{
+		{"playing the client", cookie, UserAgentBrowser, UserAgentWeComAndroid},
+		{"a client already", cookie, UserAgentWeComMac, UserAgentWeComMac},
+		{"not playing", "other=1", UserAgentBrowser, UserAgentBrowser},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Cookie", test.cookie)
+		r.Header.Set("User-Agent", test.userAgent)
+		w := httptest.NewRecorder()
+		service.ServeHTTP(w, r)
+		if got := w.Body.String(); got != test.want {
+			t.Errorf("%s: User-Agent is %q", test.rule, got)
+		}
+	}
+	strict := newBench(t, nil)
+	if got := strict.do(http.MethodPost, "/wecomsim/inside", nil, "answer=enter", form); !strings.Contains(got.header.Get("Set-Cookie"), "Max-Age=0") {
+		t.Errorf("a strict simulator lets a browser play the client: %q", got.header.Get("Set-Cookie"))
 	}
 }
 

@@ -110,7 +110,8 @@ func (s *Simulator) Follow(ctx context.Context, link string, v Visitor) (string,
 	if err != nil || location != "" {
 		return location, err
 	}
-	form, path := url.Values{}, ""
+	form := url.Values{}
+	var path string
 	switch page.name {
 	case PageConsent:
 		path = pathConsent

@@ -108,17 +108,13 @@ type entry struct {
 	refusal      *wecom.Error
 	refusedUntil time.Time
 	// flight is closed when the caller at work is done; nil when nobody is. failure
-	// is what it came to.
+	// is what the last one came to.
 	flight  chan struct{}
-	failure *failure
+	failure error
 	// replaced counts fetches because of a rejection since replacedSince.
 	replaced      int
 	replacedSince time.Time
 }
-
-// failure is what the callers that waited are told. A new one is made each time,
-// so that no caller is told of an earlier failure.
-type failure struct{ err error }
 
 // held is a token and its times.
 type held struct {
@@ -169,37 +165,43 @@ func (s *Source) Token(ctx context.Context, app App) (wecom.AccessToken, error) 
 	}
 }
 
-// failureOf returns why the flight that just ended brought nothing. A leader whose
-// own time was over says nothing about the others: one of them goes on.
+// failureOf returns why the flight that just ended brought nothing, if it says
+// something to the callers that waited.
 func (s *Source) failureOf(app App, e *entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.entries[app] != e || e.flight != nil || e.failure == nil {
+	if s.entries[app] != e || e.flight != nil {
 		return nil
 	}
-	if err := e.failure.err; !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return nil
+	return e.failure
 }
 
 // lead obtains a token for all callers of this process.
 func (s *Source) lead(ctx context.Context, app App, e *entry) (token wecom.AccessToken, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if err != nil {
-			e.failure = &failure{err}
+		if ctx.Err() == nil {
+			// A leader whose own time was over says nothing about the others: one of
+			// them goes on.
+			e.failure = err
 		}
 		close(e.flight)
 		e.flight = nil
 	}()
-	s.mu.Lock()
-	before := *e
-	s.mu.Unlock()
-	obtained, err := s.obtain(ctx, app, e, before)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	var obtained held
+	for {
+		before := *e
+		func() {
+			s.mu.Unlock()
+			defer s.mu.Lock()
+			obtained, err = s.obtain(ctx, app, e, before)
+		}()
+		// It may have been rejected while it was on its way; obtain looks past it then.
+		if err != nil || !obtained.token.Equal(e.rejected) {
+			break
+		}
+	}
 	now := s.cfg.Now()
 	switch {
 	case err == nil:
@@ -334,9 +336,7 @@ func (s *Source) replace(ctx context.Context, app App, e *entry, before entry, o
 		_ = give(record)
 		return held{}, &wecom.Error{Op: "gettoken", Code: record.RefusedCode}
 	}
-	if before.rejected.IsEmpty() {
-		// Nothing was rejected: an ordinary fetch.
-	} else if !known.usable(now) && !s.mayReplace(e, now) {
+	if !before.rejected.IsEmpty() && !known.usable(now) && !s.mayReplace(e, now) {
 		_ = give(record)
 		return held{}, &wecom.Error{Op: "gettoken", Code: wecom.InvalidToken}
 	}

@@ -500,6 +500,29 @@ func TestRejectionsDoNotBecomeAStreamOfCalls(t *testing.T) {
 	}
 }
 
+// A token can be rejected while this process is just about to take it up again.
+func TestTokenRejectedOnItsWayIsNotGivenOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w world
+		source, elsewhere := w.source(), w.source()
+		old := mustToken(t, source, app)
+		time.Sleep(113 * time.Minute)
+		w.wecom.took = 2 * time.Second
+		var group sync.WaitGroup
+		group.Go(func() { mustToken(t, source, app) }) // refreshes
+		time.Sleep(100 * time.Millisecond)
+		_ = source.Reject(t.Context(), app, old)
+		group.Go(func() {
+			if mustToken(t, source, app).Equal(old) {
+				t.Error("the rejected token was given out")
+			}
+		})
+		group.Go(func() { mustToken(t, elsewhere, app) })
+		group.Wait()
+		w.wecom.fetches(t, 2)
+	})
+}
+
 func TestStoreThatDoesNotAnswerIsASystemFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w world

@@ -1,0 +1,435 @@
+package wecom_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+)
+
+// Nothing of these may be in any error or log.
+const (
+	corpSecret = "SECRET+/&value"
+	tokenText  = "TOKEN+/&value"
+	code       = "CODE+/&value"
+	ticket     = "TICKET\"value"
+)
+
+func token() wecom.AccessToken { return wecom.NewAccessToken(tokenText) }
+
+// fake is WeCom: it answers from a list, the last again and again, and keeps what
+// it was asked.
+type fake struct {
+	mu      sync.Mutex
+	answers []string
+	asked   []string
+}
+
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, strings.TrimSpace(r.Method+" "+r.RequestURI+" "+string(body)))
+	answer := f.answers[0]
+	if len(f.answers) > 1 {
+		f.answers = f.answers[1:]
+	}
+	_, _ = io.WriteString(w, answer)
+}
+
+func (f *fake) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.asked)
+}
+
+func noSleep(context.Context, time.Duration) error { return nil }
+
+func serve(t *testing.T, handler http.Handler) *wecom.Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return wecom.New(wecom.Config{APIURL: server.URL + "/", Sleep: noSleep, CallTimeout: time.Second})
+}
+
+// calls are all calls, for what must hold for each.
+var calls = map[string]func(context.Context, *wecom.Client) error{
+	"gettoken": func(ctx context.Context, c *wecom.Client) error {
+		_, err := c.FetchToken(ctx, "ww1", corpSecret)
+		return err
+	},
+	"getuserinfo": func(ctx context.Context, c *wecom.Client) error {
+		_, err := c.Identify(ctx, token(), code)
+		return err
+	},
+	"getuserdetail": func(ctx context.Context, c *wecom.Client) error {
+		_, err := c.Detail(ctx, token(), ticket)
+		return err
+	},
+	"user/get": func(ctx context.Context, c *wecom.Client) error {
+		_, err := c.Member(ctx, token(), "zhang san/&x=y@corp")
+		return err
+	},
+	"get_api_domain_ip": func(ctx context.Context, c *wecom.Client) error {
+		_, err := c.APIDomainIPs(ctx, token())
+		return err
+	},
+}
+
+// wantClean fails when a text shows what must stay secret.
+func wantClean(t *testing.T, err error) {
+	t.Helper()
+	for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
+		for _, bad := range []string{"SECRET", "TOKEN", "CODE", "TICKET", "http://", "127.0.0.1", "cgi-bin", "corpsecret"} {
+			if strings.Contains(text, bad) {
+				t.Errorf("%q is in %s", bad, text)
+			}
+		}
+	}
+}
+
+func TestCallsAskExactly(t *testing.T) {
+	for name, test := range map[string]struct{ answer, want string }{
+		"gettoken":          {`{"errcode":0,"errmsg":"ok","access_token":"t","expires_in":7200}`, "GET /cgi-bin/gettoken?corpid=ww1&corpsecret=SECRET%2B%2F%26value"},
+		"getuserinfo":       {`{"userid":"a"}`, "GET /cgi-bin/auth/getuserinfo?access_token=TOKEN%2B%2F%26value&code=CODE%2B%2F%26value"},
+		"getuserdetail":     {`{"errcode":0,"userid":"a"}`, `POST /cgi-bin/auth/getuserdetail?access_token=TOKEN%2B%2F%26value {"user_ticket":"TICKET\"value"}`},
+		"user/get":          {`{"userid":"a"}`, "GET /cgi-bin/user/get?access_token=TOKEN%2B%2F%26value&userid=zhang+san%2F%26x%3Dy%40corp"},
+		"get_api_domain_ip": {`{"ip_list":["1.2.3.4"]}`, "GET /cgi-bin/get_api_domain_ip?access_token=TOKEN%2B%2F%26value"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fake{answers: []string{test.answer}}
+			if err := calls[name](t.Context(), serve(t, f)); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(f.asked, []string{test.want}) {
+				t.Errorf("asked %q, want %q", f.asked, test.want)
+			}
+		})
+	}
+}
+
+func TestFetchToken(t *testing.T) {
+	for answer, want := range map[string]time.Duration{
+		`{"access_token":"t","expires_in":7200}`:             7200 * time.Second,
+		`{"errcode":0,"access_token":"t","expires_in":5}`:    5 * time.Second,
+		`{"access_token":"t","expires_in":99999999999}`:      7200 * time.Second,
+		`{"errcode":0,"access_token":"","expires_in":7200}`:  0,
+		`{"errcode":0,"access_token":"t"}`:                   0,
+		`{"errcode":0,"access_token":"t","expires_in":-1}`:   0,
+		`{"errcode":0,"access_token":"t","expires_in":"7"}`:  0,
+		`{"errcode":0,"Access_Token":"t","expires_in":7200}`: 0,
+	} {
+		got, err := serve(t, &fake{answers: []string{answer}}).FetchToken(t.Context(), "ww1", corpSecret)
+		if _, broken := errors.AsType[*wecom.UnavailableError](err); broken != (want == 0) || got.ExpiresIn != want {
+			t.Errorf("%s: got %v, %v", answer, got.ExpiresIn, err)
+		}
+	}
+}
+
+// Traps: UserId against userid, a field present taken for success, openid taken as
+// an identity.
+func TestIdentifyReadsExactly(t *testing.T) {
+	for _, test := range []struct {
+		answer string
+		want   wecom.Visitor
+		code   int  // of an *Error
+		broken bool // *UnavailableError
+	}{
+		{answer: `{"errcode":0,"errmsg":"ok","userid":"ZhangSan","user_ticket":"T"}`, want: wecom.Visitor{UserID: "ZhangSan", UserTicket: "T"}},
+		{answer: `{"userid":"ww2/li"}`, want: wecom.Visitor{UserID: "ww2/li"}},
+		{answer: `{"errcode":0,"openid":"o1","external_userid":"e1"}`, want: wecom.Visitor{OpenID: "o1", ExternalUserID: "e1"}},
+		{answer: `{"errcode":0,"userid":"a","UserId":"b","OPENID":"c"}`, want: wecom.Visitor{UserID: "a"}},
+		{answer: `{"errcode":0,"UserId":"b"}`, broken: true},
+		{answer: `{"errcode":40029,"errmsg":"invalid code","userid":"a"}`, code: 40029},
+		{answer: `{"errcode":41001,"userid":""}`, code: 41001},
+		{answer: `{"ErrCode":40029,"userid":"a"}`, want: wecom.Visitor{UserID: "a"}},
+		{answer: `{"errcode":0}`, broken: true},
+		{answer: `{"errcode":0,"userid":"","openid":""}`, broken: true},
+		{answer: `{"errcode":null,"userid":"a"}`, broken: true},
+		{answer: `{"errcode":"0","userid":"a"}`, broken: true},
+		{answer: `{"errcode":0.5,"userid":"a"}`, broken: true},
+		{answer: `{"errcode":0,"userid":7}`, broken: true},
+		{answer: `{"errcode":0,"userid":"a"} {"errcode":1}`, broken: true},
+		{answer: `null`, broken: true},
+		{answer: `[]`, broken: true},
+		{answer: `"a"`, broken: true},
+		{answer: ``, broken: true},
+		{answer: `<html>CODE`, broken: true},
+		{answer: `{"errcode":0,"userid":"a"`, broken: true},
+		{answer: `{"userid":"` + strings.Repeat("a", 64<<10) + `"}`, broken: true},
+	} {
+		got, err := serve(t, &fake{answers: []string{test.answer}}).Identify(t.Context(), token(), code)
+		wantClean(t, err)
+		answered, _ := errors.AsType[*wecom.Error](err)
+		lost, _ := errors.AsType[*wecom.UnavailableError](err)
+		if got != test.want || (lost != nil) != test.broken || (answered != nil) != (test.code != 0) || answered != nil && answered.Code != test.code {
+			t.Errorf("%.60s: got %v, %v", test.answer, got, err)
+		}
+		if wecom.MayHaveArrived(err) != test.broken {
+			t.Errorf("%.60s: MayHaveArrived is wrong for %v", test.answer, err)
+		}
+	}
+}
+
+func TestDetailAndMember(t *testing.T) {
+	c := serve(t, &fake{answers: []string{`{"errcode":0,"userid":"a","mobile":"138","avatar":"https://p","gender":"0","name":"no"}`}})
+	detail, err := c.Detail(t.Context(), token(), ticket)
+	if err != nil || detail != (wecom.Detail{UserID: "a", Mobile: "138", Avatar: "https://p"}) {
+		t.Errorf("got %v, %v", detail, err)
+	}
+	if shown := fmt.Sprintf("%v %+v %#v", detail, detail, detail); strings.Contains(shown, "138") {
+		t.Errorf("the phone is shown: %s", shown)
+	}
+	c = serve(t, &fake{answers: []string{`{"errcode":0,"userid":"a","name":"张三","status":4,"mobile":"138"}`}})
+	member, err := c.Member(t.Context(), token(), "A")
+	if err != nil || member != (wecom.Member{UserID: "a", Name: "张三", Status: wecom.MemberNotActivated}) {
+		t.Errorf("got %v, %v", member, err)
+	}
+}
+
+// Trap: errmsg's IP shown. It is kept aside for the administrator.
+func TestErrorKeepsErrmsgOut(t *testing.T) {
+	for errmsg, ip := range map[string]string{
+		"not allow to access from your ip, hint: [1731], from ip: 203.0.113.7, more info at https://x": "203.0.113.7",
+		"x, from ip: 2001:db8::1, more": "2001:db8::1",
+		"x, from ip: <script>, more":    "",
+		"x, from ip:":                   "",
+		"invalid":                       "",
+	} {
+		answer := fmt.Sprintf(`{"errcode":60020,"errmsg":%q,"err_msg":"ok"}`, errmsg)
+		_, err := serve(t, &fake{answers: []string{answer}}).Identify(t.Context(), token(), code)
+		answered, ok := errors.AsType[*wecom.Error](err)
+		if !ok || answered.CallerIP != ip || answered.Code != wecom.UntrustedIP || !answered.Misconfigured() {
+			t.Fatalf("%q: got %#v", errmsg, err)
+		}
+		if text := err.Error(); strings.Contains(text, "203.0") || strings.Contains(text, "hint") {
+			t.Errorf("errmsg is in %q", text)
+		}
+	}
+}
+
+// Attack: have the secret sent on to another host.
+func TestRedirectIsNotFollowed(t *testing.T) {
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			elsewhere := &fake{answers: []string{`{"userid":"a","access_token":"t","expires_in":7200}`}}
+			other := httptest.NewServer(elsewhere)
+			defer other.Close()
+			handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, other.URL+r.RequestURI, http.StatusTemporaryRedirect)
+			})
+			err := call(t.Context(), serve(t, handler))
+			if _, ok := errors.AsType[*wecom.UnavailableError](err); !ok || elsewhere.count() != 0 {
+				t.Errorf("got %v, %d calls elsewhere", err, elsewhere.count())
+			}
+			wantClean(t, err)
+			// A client of the caller's own is held to it too.
+			server := httptest.NewServer(handler)
+			defer server.Close()
+			own := wecom.New(wecom.Config{APIURL: server.URL, HTTP: server.Client(), Sleep: noSleep})
+			if err := call(t.Context(), own); err == nil || elsewhere.count() != 0 {
+				t.Errorf("own client: %v", err)
+			}
+		})
+	}
+}
+
+// Attack: read a secret off a *url.Error in a log.
+func TestTransportErrorsShowNothing(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := "http://" + listener.Addr().String()
+	_ = listener.Close()
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	defer slow.Close()
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, `{"userid":"CODE"}`, http.StatusBadGateway)
+	}))
+	defer broken.Close()
+	for name, call := range calls {
+		for _, test := range []struct {
+			what, address string
+			unsent        bool
+		}{
+			{"refused", refused, true},
+			{"slow", slow.URL, false},
+			{"502", broken.URL, false},
+			{"no address", "::CODE", true},
+		} {
+			c := wecom.New(wecom.Config{APIURL: test.address, Sleep: noSleep, CallTimeout: 50 * time.Millisecond})
+			err := call(t.Context(), c)
+			lost, ok := errors.AsType[*wecom.UnavailableError](err)
+			if !ok || lost.Unsent != test.unsent || lost.Op != name {
+				t.Errorf("%s, %s: got %#v", name, test.what, err)
+			}
+			wantClean(t, err)
+			spends := name == "getuserinfo" || name == "getuserdetail"
+			if wecom.MayHaveArrived(err) != (spends && !test.unsent) {
+				t.Errorf("%s, %s: MayHaveArrived is wrong", name, test.what)
+			}
+		}
+	}
+}
+
+// Trap: a used code tried again. -1 and 45033 are answers, the code is unspent.
+func TestTries(t *testing.T) {
+	const good = `{"userid":"a","access_token":"t","expires_in":7200,"ip_list":[]}`
+	busy, parallel, other := `{"errcode":-1}`, `{"errcode":45033}`, `{"errcode":45009}`
+	for name, call := range calls {
+		spends := name == "getuserinfo" || name == "getuserdetail"
+		for _, test := range []struct {
+			answers []string
+			once    bool // asked once, whatever the call
+			lost    bool // repeated only where it does no harm
+			count   int
+			ok      bool
+		}{
+			{answers: []string{busy, parallel, good}, count: 3, ok: true},
+			{answers: []string{busy}, count: 3},
+			{answers: []string{other, good}, count: 1},
+			{answers: []string{"", good}, lost: true, count: 2, ok: true},
+			{answers: []string{"", "", good}, lost: true, count: 2},
+		} {
+			f := &fake{answers: slices.Clone(test.answers)}
+			err := call(t.Context(), serve(t, f))
+			count, ok := test.count, test.ok
+			if test.lost && spends {
+				count, ok = 1, false
+			}
+			if f.count() != count || (err == nil) != ok {
+				t.Errorf("%s %q: asked %d times, %v", name, test.answers, f.count(), err)
+			}
+		}
+	}
+}
+
+// Attack on ourselves: net/http sends a GET again when a reused connection breaks.
+func TestCodeIsNotSentAgainByTheTransport(t *testing.T) {
+	var mu sync.Mutex
+	count := 0
+	c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		count++
+		first := count == 1
+		mu.Unlock()
+		if len(r.TransferEncoding) > 0 || r.Header.Get("Content-Length") != "" {
+			t.Errorf("a GET with a body: %v", r.Header)
+		}
+		if first {
+			_, _ = io.WriteString(w, `{"userid":"a"}`)
+			return
+		}
+		connection, _, err := w.(http.Hijacker).Hijack()
+		if err == nil {
+			_ = connection.Close()
+		}
+	}))
+	if _, err := c.Identify(t.Context(), token(), "first"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Identify(t.Context(), token(), code)
+	if !wecom.MayHaveArrived(err) {
+		t.Errorf("got %v", err)
+	}
+	wantClean(t, err)
+	mu.Lock()
+	defer mu.Unlock()
+	if count != 2 {
+		t.Errorf("the code was sent %d times", count-1)
+	}
+}
+
+// No time left: the failure at hand is told, not the time-out.
+func TestBusyStaysBusyWhenTimeIsShort(t *testing.T) {
+	f := &fake{answers: []string{`{"errcode":-1}`}}
+	server := httptest.NewServer(f)
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Millisecond)
+	defer cancel()
+	_, err := wecom.New(wecom.Config{APIURL: server.URL}).Identify(ctx, token(), code)
+	if answered, ok := errors.AsType[*wecom.Error](err); !ok || answered.Code != wecom.SystemBusy {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAccessTokenIsNeverShown(t *testing.T) {
+	type hiding struct{ inside wecom.AccessToken }
+	visitor := wecom.Visitor{UserID: "a", UserTicket: ticket}
+	shown := fmt.Sprintf("%v %+v %#v %s %q %x %v %+v %v %+v %#v", token(), token(), token(), token(), token(), token(),
+		hiding{token()}, wecom.Token{Value: token()}, visitor, visitor, visitor)
+	if strings.Contains(shown, "TOKEN") || strings.Contains(shown, fmt.Sprintf("%x", tokenText)) || strings.Contains(shown, "TICKET") {
+		t.Error(shown)
+	}
+	if !token().Equal(token()) || token().Equal(wecom.AccessToken{}) || !(wecom.AccessToken{}).IsEmpty() {
+		t.Error("Equal or IsEmpty is wrong")
+	}
+}
+
+func TestLinks(t *testing.T) {
+	links := wecom.Links{OAuthURL: "https://open.weixin.qq.com", LoginURL: "https://login.work.weixin.qq.com/"}
+	const back = "https://s.example/callback/a?redirect=%2Fx%3Fy"
+	got := links.ClientLink(wecom.ClientLinkParams{CorpID: "ww1", AgentID: "1000002", RedirectURI: back, Scope: wecom.ScopePrivateInfo, State: "abc"})
+	want := "https://open.weixin.qq.com/connect/oauth2/authorize?appid=ww1&redirect_uri=https%3A%2F%2Fs.example%2Fcallback%2Fa%3Fredirect%3D%252Fx%253Fy" +
+		"&response_type=code&scope=snsapi_privateinfo&state=abc&agentid=1000002#wechat_redirect"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for language, suffix := range map[string]string{"": "", "zh-CN": "&lang=zh", "en": "&lang=en", "de": ""} {
+		got = links.LoginLink(wecom.LoginLinkParams{CorpID: "ww1", AgentID: "1000002", RedirectURI: "https://s.example/c", State: "abc", Language: language})
+		want = "https://login.work.weixin.qq.com/wwlogin/sso/login?login_type=CorpApp&appid=ww1&agentid=1000002&redirect_uri=https%3A%2F%2Fs.example%2Fc&state=abc" + suffix
+		if got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+func TestBrowsers(t *testing.T) {
+	for _, test := range []struct {
+		userAgent     string
+		client, phone bool
+	}{
+		{"Mozilla/5.0 (iPhone; CPU iPhone OS 15_4 like Mac OS X)  Mobile/15E148 wxwork/4.0.19 MicroMessenger/7.0.1", true, true},
+		{"Mozilla/5.0 (Windows NT 10.0; WOW64) Chrome/107 Safari/537.36 WXWork/5.0.10 (MicroMessenger/6.2) WindowsWechat", true, false},
+		{"Mozilla/5.0 (Linux; Android 7; wv) Chrome/134 Mobile MicroMessenger/8.0", false, true},
+		{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Safari/605.1.15", false, false},
+		{"", false, false},
+	} {
+		if wecom.IsClient(test.userAgent) != test.client || wecom.IsPhone(test.userAgent) != test.phone {
+			t.Errorf("%q: wrong", test.userAgent)
+		}
+	}
+	for header, want := range map[string]string{
+		"": "", "zh-CN,zh;q=0.9,en;q=0.8": "zh", "de, en;q=0.5, zh;q=0.4": "en", "fr": "", "EN-us": "en",
+		"zh;q=0": "", "zh;q=x,en": "en", ",;,": "", "en;q=0.1, zh;q=0.2": "zh", "*": "",
+	} {
+		if got := wecom.PageLanguage(header); got != want {
+			t.Errorf("%q: got %q, want %q", header, got, want)
+		}
+	}
+}
+
+func BenchmarkIdentify(b *testing.B) {
+	server := httptest.NewServer(&fake{answers: []string{`{"errcode":0,"errmsg":"ok","userid":"a"}`}})
+	defer server.Close()
+	c := wecom.New(wecom.Config{APIURL: server.URL})
+	for b.Loop() {
+		if _, err := c.Identify(b.Context(), token(), code); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
