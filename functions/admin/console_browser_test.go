@@ -73,22 +73,25 @@ func browser(t *testing.T, width int64) (context.Context, func() []string) {
 		chromedp.WindowSize(int(width), 900), chromedp.Flag("lang", "en-US"), chromedp.Flag("accept-lang", "en-US,en"),
 	})...)
 	ctx, cancel := chromedp.NewContext(allocator)
-	ctx, release := context.WithTimeout(ctx, time.Minute)
+	ctx, release := context.WithTimeout(ctx, 30*time.Second)
 	t.Cleanup(func() { release(); cancel(); stop() })
 	var mu sync.Mutex
 	var complaints []string
-	chromedp.ListenTarget(ctx, func(event any) {
+	err = chromedp.Listen(ctx, func(event any) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch event := event.(type) {
 		case *runtime.EventExceptionThrown:
-			complaints = append(complaints, event.ExceptionDetails.Error())
+			complaints = append(complaints, event.ExceptionDetails.Text)
 		case *log.EventEntryAdded:
-			if event.Entry.Source != log.SourceNetwork { // refused calls are part of the play
+			if event.Entry.Source != log.EntrySourceNetwork { // refused calls are part of the play
 				complaints = append(complaints, event.Entry.Text)
 			}
 		}
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return ctx, func() []string {
 		mu.Lock()
 		defer mu.Unlock()
@@ -102,46 +105,49 @@ func TestConsoleInABrowser(t *testing.T) {
 	for name, width := range map[string]int64{"phone": 360, "desktop": 1440} {
 		t.Run(name, func(t *testing.T) {
 			o := newOffice(t)
-			o.create("finance", `,"title":"<img src=x onerror=alert(1)>","origin":"https://a-rather-long-host-name.application.example.com"`)
+			o.create("finance", `,"title":"<img src=x onerror=alert(1)>","workbenchRedirectPath":"/a-rather-long-path-without-any-place-to-break-it-in-two/and-more-of-it"`)
 			id := o.createUser("13800138000")
 			server := o.serve(t)
 			ctx, complaints := browser(t, width)
-			run := func(what string, actions ...chromedp.Action) {
+			run := func(what string, actions ...chromedp.Action[chromedp.Void]) {
 				t.Helper()
-				if err := chromedp.Run(ctx, actions...); err != nil {
-					t.Fatalf("%s: %v", what, err)
+				step, done := context.WithTimeout(ctx, 8*time.Second)
+				defer done()
+				if err := chromedp.Do(step, actions...); err != nil {
+					text, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+					t.Fatalf("%s: %v\n%q\n%s", what, err, complaints(), text)
 				}
-				var wide bool
-				if err := chromedp.Run(ctx, chromedp.Evaluate(`document.documentElement.scrollWidth > innerWidth`, &wide)); err != nil || wide {
+				wide, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`))
+				if err != nil || wide {
 					t.Errorf("%s: wider than the window (%v)", what, err)
 				}
 				if folder := os.Getenv("SCREENSHOTS"); folder != "" {
-					var picture []byte
-					_ = chromedp.Run(ctx, chromedp.Sleep(200*time.Millisecond), chromedp.CaptureScreenshot(&picture))
+					picture, _ := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 					_ = os.WriteFile(filepath.Join(folder, "console-"+name+"-"+strings.ReplaceAll(what, " ", "-")+".png"), picture, 0o600)
 				}
 			}
-			button := func(label string) string { return `//button[normalize-space()="` + label + `"]` }
-			run("open", chromedp.EmulateViewport(width, 900), chromedp.Navigate(server.URL+"/console"), chromedp.WaitVisible(`input[name=key]`))
-			run("wrong key", chromedp.SendKeys(`input[name=key]`, "wrong\r"), chromedp.WaitVisible(`.notice.bad`))
-			run("right key", chromedp.SetValue(`input[name=key]`, ""), chromedp.SendKeys(`input[name=key]`, adminKey+"\r"), chromedp.WaitVisible(`.cards .card`))
-			run("new authenticator", chromedp.Click(button("Add"), chromedp.BySearch), chromedp.WaitVisible(`dialog input[name=name]`),
-				chromedp.SendKeys(`dialog input[name=name]`, "hr"), chromedp.SendKeys(`dialog input[name=corpId]`, "ww0123456789"),
-				chromedp.SendKeys(`dialog input[name=agentId]`, "10a"), chromedp.SendKeys(`dialog input[name=secret]`, theSecret),
-				chromedp.SendKeys(`dialog input[name=origin]`, "https://hr.example.com/"), chromedp.Click(`dialog button.main`),
-				chromedp.WaitVisible(`dialog input[name=agentId][aria-invalid=true]`))
-			run("repaired", chromedp.SetValue(`dialog input[name=agentId]`, "1000002"), chromedp.Click(`dialog button.main`),
-				chromedp.WaitNotPresent(`dialog`), chromedp.WaitVisible(`//h3[text()="hr"]`, chromedp.BySearch))
-			run("check", chromedp.Click(button("Check"), chromedp.BySearch), chromedp.WaitVisible(`dialog .steps li`), chromedp.Click(`dialog button.main`), chromedp.WaitNotPresent(`dialog`))
-			run("users", chromedp.Click(`#tabs a[href="#users"]`), chromedp.WaitVisible(`input[name=phone]`),
-				chromedp.SendKeys(`main input[name=phone]`, "138 0013 8000\r"), chromedp.WaitVisible(`//h3[text()="Li"]`, chromedp.BySearch))
-			run("disable user", chromedp.Click(button("Disable"), chromedp.BySearch), chromedp.WaitVisible(button("Enable"), chromedp.BySearch))
-			run("domain files", chromedp.Click(`#tabs a[href="#files"]`), chromedp.WaitVisible(`.empty`))
-			var kept string
-			run("forget the key", chromedp.Click(button("Forget key"), chromedp.BySearch), chromedp.WaitVisible(`input[name=key]`),
-				chromedp.Evaluate(`JSON.stringify([sessionStorage, localStorage, document.cookie])`, &kept))
-			if strings.Contains(kept, adminKey) {
-				t.Errorf("the key is still there: %s", kept)
+			button := func(label string) chromedp.Search {
+				return chromedp.Search(`//button[normalize-space()="` + label + `"]`)
+			}
+			run("open", chromedp.EmulateViewport(width, 900), chromedp.Navigate(server.URL+"/console"), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)))
+			run("wrong key", chromedp.SendKeys(chromedp.CSS(`input[name=key]`), "wrong\r"), chromedp.WaitVisible(chromedp.CSS(`.notice.bad`)))
+			run("right key", chromedp.SetValue(chromedp.CSS(`input[name=key]`), adminKey), chromedp.Click(chromedp.CSS(`button.main`)), chromedp.WaitVisible(chromedp.CSS(`.cards .card`)))
+			run("new authenticator", chromedp.Click(button("Add")), chromedp.WaitVisible(chromedp.CSS(`dialog input[name=name]`)),
+				chromedp.SendKeys(chromedp.CSS(`dialog input[name=name]`), "hr"), chromedp.SendKeys(chromedp.CSS(`dialog input[name=corpId]`), "ww0123456789"),
+				chromedp.SendKeys(chromedp.CSS(`dialog input[name=agentId]`), "10a"), chromedp.SendKeys(chromedp.CSS(`dialog input[name=secret]`), theSecret),
+				chromedp.SendKeys(chromedp.CSS(`dialog input[name=origin]`), "https://hr.example.com/"), chromedp.Click(chromedp.CSS(`dialog button.main`)),
+				chromedp.WaitVisible(chromedp.CSS(`dialog input[name=agentId][aria-invalid=true]`)))
+			run("repaired", chromedp.SetValue(chromedp.CSS(`dialog input[name=agentId]`), "1000002"), chromedp.Click(chromedp.CSS(`dialog button.main`)),
+				chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitVisible(chromedp.Search(`//h3[text()="hr"]`)))
+			run("check", chromedp.Click(button("Check")), chromedp.WaitVisible(chromedp.CSS(`dialog .steps li`)), chromedp.Click(chromedp.CSS(`dialog button.main`)), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+			run("users", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(chromedp.CSS(`input[name=phone]`)),
+				chromedp.SendKeys(chromedp.CSS(`main input[name=phone]`), "138 0013 8000\r"), chromedp.WaitVisible(chromedp.Search(`//h3[text()="Li"]`)))
+			run("disable user", chromedp.Click(button("Disable")), chromedp.WaitVisible(button("Enable")))
+			run("domain files", chromedp.Click(chromedp.CSS(`#tabs a[href="#files"]`)), chromedp.WaitVisible(chromedp.CSS(`.empty`)))
+			run("forget the key", chromedp.Click(button("Forget key")), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)))
+			kept, err := chromedp.Run(ctx, chromedp.Evaluate[string](`JSON.stringify([sessionStorage, localStorage, document.cookie])`))
+			if err != nil || strings.Contains(kept, adminKey) {
+				t.Errorf("the key is still there: %s (%v)", kept, err)
 			}
 			if hr := o.authenticator("hr"); hr.Origin != "https://hr.example.com" || o.vault.secretOf(hr) != theSecret {
 				t.Errorf("created %+v", hr)

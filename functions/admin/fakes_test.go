@@ -120,6 +120,16 @@ func (v *vault) Delete(_ context.Context, name string) error {
 	})
 }
 
+func (v *vault) Get(_ context.Context, name, version string) (secret.Value, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	content, there := v.versions[name][version]
+	if !there {
+		return secret.Value{}, secret.ErrNotFound
+	}
+	return secret.NewValue(content), nil
+}
+
 func (v *vault) names() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()

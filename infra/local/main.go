@@ -79,11 +79,15 @@ func run(ctx context.Context, lookup func(string) (string, bool), out, log io.Wr
 			return err
 		}
 	}
-	servers.serve(listener, service.gateway)
+	var front http.Handler = service.gateway
+	if demoURL != "" {
+		front = wecomsim.ActAsClient(front)
+	}
+	servers.serve(listener, front)
 
 	fmt.Fprintf(out, "WeCom Sign-in runs on this machine.\n\n  service      %s\n  console      %[1]s/console\n", s.PublicURL)
 	if demoURL != "" {
-		fmt.Fprintf(out, "  application  %s  (sign in here)\n  WeCom        %s  (simulated: you choose who you are)\n", demoURL, weComURL)
+		fmt.Fprintf(out, "  application  %s  (sign in here)\n  WeCom        %s/wecomsim/  (simulated: choose who you are, and whether your browser is its client)\n", demoURL, weComURL)
 	}
 	if service.generatedAdminKey != "" {
 		fmt.Fprintf(out, "  admin key    %s\n", service.generatedAdminKey)

@@ -31,7 +31,7 @@ func (s *service) seed(ctx context.Context, origin string) error {
 		authenticator := store.Authenticator{
 			ID:                    store.NewID(),
 			Name:                  demoName,
-			Title:                 "山海示例科技",
+			Title:                 "WeCom 企业微信",
 			Enabled:               true,
 			CorpID:                wecomsim.DemoCorpID,
 			AgentID:               wecomsim.DemoAgentID,

@@ -88,7 +88,8 @@ func redirectHost(redirectURI string) (string, error) {
 	return u.Host, nil
 }
 
-// UserAgent marks (section 10 of the protocol notes): WeCom has both words.
+// isWeCom and isPersonalWeChat read the marks in a User-Agent: WeCom has both
+// words, personal WeChat only its own.
 func isWeCom(userAgent string) bool {
 	return strings.Contains(strings.ToLower(userAgent), "wxwork")
 }

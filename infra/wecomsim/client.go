@@ -10,8 +10,9 @@ import (
 // belongs to the simulator's own host and says nothing to the application.
 const clientCookie = "wecomsim_client"
 
-// insideCookie says that this browser plays the WeCom client, for ActAsClient.
-const insideCookie = "wecomsim_inside"
+// outsideCookie says that this browser does not play the WeCom client, for
+// ActAsClient. Without it, it does: a newcomer's first sign-in needs the client.
+const outsideCookie = "wecomsim_outside"
 
 // newCookie makes a cookie of the simulator's own host; a negative maxAge ends
 // it. It cannot be Secure: the simulator is plain HTTP on loopback.
@@ -19,14 +20,14 @@ func newCookie(name, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode} //nolint:gosec // See above.
 }
 
-// ActAsClient gives requests to next the User-Agent of the WeCom client while
-// the visitor plays it on the start page (Choices.AnyBrowserIsClient). It lets a
-// newcomer with a normal browser see the first sign-in. It works because
+// ActAsClient gives requests to next the User-Agent of the WeCom client unless
+// the visitor chose to be a normal browser on the start page. It lets a newcomer
+// without a client see the first sign-in (Choices.AnyBrowserIsClient). It works because
 // browsers send cookies to every port of a host, so simulator and service must
 // have the same host name. It is for demonstrations on one machine only.
 func ActAsClient(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, err := r.Cookie(insideCookie); err == nil && !isWeCom(r.UserAgent()) {
+		if _, err := r.Cookie(outsideCookie); err != nil && !isWeCom(r.UserAgent()) {
 			r = r.Clone(r.Context())
 			r.Header.Set("User-Agent", UserAgentWeComAndroid)
 		}
@@ -40,11 +41,11 @@ func (s *Simulator) inside(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.PostFormValue("answer") == "leave" || !s.choices.AnyBrowserIsClient {
-		http.SetCookie(w, newCookie(insideCookie, "", -1))
+		http.SetCookie(w, newCookie(outsideCookie, "1", 0))
 		http.Redirect(w, r, "/wecomsim/", http.StatusSeeOther)
 		return
 	}
-	http.SetCookie(w, newCookie(insideCookie, "1", 0))
+	http.SetCookie(w, newCookie(outsideCookie, "", -1))
 	next := "/wecomsim/"
 	corpID, agentID, _ := strings.Cut(r.PostFormValue("app"), "/")
 	if a, err := s.findApp(corpID, agentID); err == nil && a.HomeURL != "" {

@@ -269,8 +269,8 @@ func (s *Simulator) start(w http.ResponseWriter, r *http.Request) {
 	if who, ok := s.client(r); ok {
 		v.Who = s.describe(who)
 	}
-	_, err := r.Cookie(insideCookie)
-	v.Inside = err == nil
+	_, err := r.Cookie(outsideCookie)
+	v.Inside = err != nil
 	for _, c := range s.corps {
 		for _, a := range c.apps {
 			v.Apps = append(v.Apps, appView{

@@ -156,16 +156,16 @@ func TestActAsClient(t *testing.T) {
 	if got := entered.header.Get("Location"); got != "http://127.0.0.1:3000/authorize/demo" {
 		t.Errorf("the tile leads to %q", got)
 	}
-	cookie, _, _ := strings.Cut(entered.header.Get("Set-Cookie"), ";")
-	left := b.do(http.MethodPost, "/wecomsim/inside", nil, "answer=leave", form)
-	if !strings.Contains(left.header.Get("Set-Cookie"), "Max-Age=0") {
-		t.Errorf("leaving sets %q", left.header.Get("Set-Cookie"))
+	if !strings.Contains(entered.header.Get("Set-Cookie"), "Max-Age=0") {
+		t.Errorf("entering sets %q", entered.header.Get("Set-Cookie"))
 	}
+	left := b.do(http.MethodPost, "/wecomsim/inside", nil, "answer=leave", form)
+	cookie, _, _ := strings.Cut(left.header.Get("Set-Cookie"), ";")
 	service := ActAsClient(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.UserAgent()) }))
 	for _, test := range []struct{ rule, cookie, userAgent, want string }{
-		{"playing the client", cookie, UserAgentBrowser, UserAgentWeComAndroid},
+		{"playing the client", "other=1", UserAgentBrowser, UserAgentWeComAndroid},
 		{"a client already", cookie, UserAgentWeComMac, UserAgentWeComMac},
-		{"not playing", "other=1", UserAgentBrowser, UserAgentBrowser},
+		{"not playing", cookie, UserAgentBrowser, UserAgentBrowser},
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Cookie", test.cookie)
@@ -177,7 +177,7 @@ func TestActAsClient(t *testing.T) {
 		}
 	}
 	strict := newBench(t, nil)
-	if got := strict.do(http.MethodPost, "/wecomsim/inside", nil, "answer=enter", form); !strings.Contains(got.header.Get("Set-Cookie"), "Max-Age=0") {
+	if got := strict.do(http.MethodPost, "/wecomsim/inside", nil, "answer=enter", form); strings.Contains(got.header.Get("Set-Cookie"), "Max-Age=0") {
 		t.Errorf("a strict simulator lets a browser play the client: %q", got.header.Get("Set-Cookie"))
 	}
 }

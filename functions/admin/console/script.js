@@ -14,10 +14,10 @@
       else if (name in node && name !== 'list') node[name] = value;
       else if (value !== false && value != null) node.setAttribute(name, value === true ? '' : value);
     }
-    node.append(...children.flat().filter((child) => child != null && child !== false));
+    node.append(...children.flat(Infinity).filter((child) => child != null && child !== false));
     return node;
   }
-  const show = (...nodes) => main.replaceChildren(...nodes.flat().filter(Boolean));
+  const show = (...nodes) => main.replaceChildren(...nodes.flat(Infinity).filter(Boolean));
   const fill = (text, ...values) => values.reduce((out, value) => out.replace('%', () => value), text);
   const time = (text) => text ? new Date(text).toLocaleString(document.documentElement.lang) : T.never;
 
@@ -129,10 +129,11 @@
           await save(changes);
           box.close();
         } catch (error) {
-          const label = T.fields[error.field];
-          notice.textContent = (label ? label + ': ' : '') + words(error);
+          const wrong = Object.hasOwn(inputs, error.field || '') ? inputs[error.field] : null;
+          notice.textContent = words(error);
           notice.hidden = false;
-          const wrong = inputs[error.field];
+          // Beside the field, so that it is in view on a phone.
+          (wrong ? wrong.closest('label') : rows.at(-1)).after(notice);
           if (wrong) { wrong.setAttribute('aria-invalid', 'true'); wrong.focus(); }
         } finally {
           submit.disabled = false;
@@ -373,6 +374,7 @@
       onsubmit: async (event) => {
         event.preventDefault();
         submit.disabled = true;
+        notice.hidden = true;
         useKey(key.value.trim());
         try {
           await permitted();

@@ -1,0 +1,286 @@
+package dynamo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// API is what the engine asks of DynamoDB; *dynamodb.Client does.
+type API interface {
+	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error)
+	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
+	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
+	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
+}
+
+// Config is what New needs.
+type Config struct {
+	Client API
+	// DirectoryTable and TransientTable are names. A function that uses one table
+	// only leaves the other empty; using it is then an error of DynamoDB's.
+	DirectoryTable string
+	TransientTable string
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
+
+// Engine is a store.Engine in DynamoDB. It is safe for concurrent use.
+type Engine struct{ cfg Config }
+
+var _ store.Engine = (*Engine)(nil)
+
+// New returns the engine; nothing is asked yet.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Client == nil || cfg.DirectoryTable == "" && cfg.TransientTable == "" {
+		return nil, errors.New("make DynamoDB store: a client and the name of a table are needed")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Engine{cfg}, nil
+}
+
+type item = map[string]types.AttributeValue
+
+func text(value string) types.AttributeValue { return &types.AttributeValueMemberS{Value: value} }
+func number(value int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(value, 10)}
+}
+func truth(value bool) types.AttributeValue    { return &types.AttributeValueMemberBOOL{Value: value} }
+func octets(value []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: value} }
+
+// moment is a time as a number, in milliseconds; the zero time is 0.
+func moment(t time.Time) types.AttributeValue {
+	if t.IsZero() {
+		return number(0)
+	}
+	return number(t.UnixMilli())
+}
+
+func (e *Engine) now() types.AttributeValue { return moment(e.cfg.Now()) }
+
+func textOf(i item, name string) string {
+	if value, ok := i[name].(*types.AttributeValueMemberS); ok {
+		return value.Value
+	}
+	return ""
+}
+
+func numberOf(i item, name string) int64 {
+	value, ok := i[name].(*types.AttributeValueMemberN)
+	if !ok {
+		return 0
+	}
+	parsed, err := strconv.ParseInt(value.Value, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return parsed
+}
+
+func momentOf(i item, name string) time.Time {
+	value := numberOf(i, name)
+	if value == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(value).UTC()
+}
+
+func octetsOf(i item, name string) []byte {
+	if value, ok := i[name].(*types.AttributeValueMemberB); ok {
+		return value.Value
+	}
+	return nil
+}
+
+// encode puts a record into the attribute data; what conditions look at has an
+// attribute of its own beside it.
+func encode(record any) (types.AttributeValue, error) {
+	encoded, err := json.Marshal(record)
+	if err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	return text(string(encoded)), nil
+}
+
+func decode(i item, record any) error {
+	if err := json.Unmarshal([]byte(textOf(i, "data")), record); err != nil {
+		return fmt.Errorf("decode record: %w", err)
+	}
+	return nil
+}
+
+func directoryKey(pk, sk string) item { return item{"pk": text(pk), "sk": text(sk)} }
+
+// get reads one item of a table, or store.ErrNotFound.
+func (e *Engine) get(ctx context.Context, table string, key item) (item, error) {
+	output, err := e.cfg.Client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: aws.String(table), Key: key, ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("get item: %w", err)
+	}
+	if len(output.Item) == 0 {
+		return nil, store.ErrNotFound
+	}
+	return output.Item, nil
+}
+
+// tries is how often a write is made that loses against a transaction on the same
+// item. Each is quick, and whoever wins is done.
+const tries = 10
+
+// again runs a write until it does not lose against another one.
+func again(ctx context.Context, write func() error) error {
+	for try := 1; ; try++ {
+		err := write()
+		if !conflicts(err) || try == tries {
+			return err
+		}
+		pause := time.Duration(try) * (5 + rand.N[time.Duration](20)) * time.Millisecond
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// conflicts reports whether a write was refused only because another was under way.
+func conflicts(err error) bool {
+	if _, ok := errors.AsType[*types.TransactionConflictException](err); ok {
+		return true
+	}
+	canceled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok {
+		return false
+	}
+	found := false
+	for _, reason := range canceled.CancellationReasons {
+		switch aws.ToString(reason.Code) {
+		case "None":
+		case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
+			found = true
+		default:
+			return false
+		}
+	}
+	return found
+}
+
+// conditionFailed reports whether the condition of a single write did not hold.
+func conditionFailed(err error) bool {
+	_, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
+	return ok
+}
+
+// step is one write of a transaction, and what it means when its condition fails.
+type step struct {
+	write types.TransactWriteItem
+	// failed makes the error; there is the item as it was.
+	failed func(there item) error
+}
+
+func failing(err error) func(item) error { return func(item) error { return err } }
+
+// transact carries out all steps or none. Of several conditions that failed, the
+// first decides. The client sends a request token, so that a repeated request is
+// not carried out twice.
+func (e *Engine) transact(ctx context.Context, steps []step) error {
+	writes := make([]types.TransactWriteItem, len(steps))
+	for i := range steps {
+		writes[i] = steps[i].write
+	}
+	err := again(ctx, func() error {
+		_, err := e.cfg.Client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
+		return err
+	})
+	if canceled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
+		for i, reason := range canceled.CancellationReasons {
+			if i < len(steps) && aws.ToString(reason.Code) == "ConditionalCheckFailed" {
+				return steps[i].failed(reason.Item)
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write transaction: %w", err)
+	}
+	return nil
+}
+
+// put, update and remove build steps on the directory or the transient table.
+
+func put(table string, i item, condition string, values item, failed func(item) error) step {
+	write := &types.Put{TableName: aws.String(table), Item: i, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld}
+	if condition != "" {
+		write.ConditionExpression = aws.String(condition)
+	}
+	if len(values) > 0 {
+		write.ExpressionAttributeValues = values
+	}
+	return step{types.TransactWriteItem{Put: write}, failed}
+}
+
+func update(table string, key item, expression, condition string, names map[string]string, values item, failed func(item) error) step {
+	return step{types.TransactWriteItem{Update: &types.Update{
+		TableName: aws.String(table), Key: key, UpdateExpression: aws.String(expression),
+		ConditionExpression: aws.String(condition), ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}}, failed}
+}
+
+func remove(table string, key item, condition string, values item, failed func(item) error) step {
+	return step{types.TransactWriteItem{Delete: &types.Delete{
+		TableName: aws.String(table), Key: key, ConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
+	}}, failed}
+}
+
+// run carries out steps: one alone is a plain write, which costs half.
+func (e *Engine) run(ctx context.Context, steps []step) error {
+	if len(steps) > 1 {
+		return e.transact(ctx, steps)
+	}
+	err := again(ctx, func() error { return e.single(ctx, steps[0].write) })
+	if conditionFailed(err) {
+		return steps[0].failed(nil)
+	}
+	if err != nil {
+		return fmt.Errorf("write item: %w", err)
+	}
+	return nil
+}
+
+func (e *Engine) single(ctx context.Context, write types.TransactWriteItem) (err error) {
+	switch {
+	case write.Put != nil:
+		_, err = e.cfg.Client.PutItem(ctx, &dynamodb.PutItemInput{
+			TableName: write.Put.TableName, Item: write.Put.Item,
+			ConditionExpression: write.Put.ConditionExpression, ExpressionAttributeValues: write.Put.ExpressionAttributeValues,
+		})
+	case write.Update != nil:
+		_, err = e.cfg.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: write.Update.TableName, Key: write.Update.Key, UpdateExpression: write.Update.UpdateExpression,
+			ConditionExpression: write.Update.ConditionExpression, ExpressionAttributeNames: write.Update.ExpressionAttributeNames,
+			ExpressionAttributeValues: write.Update.ExpressionAttributeValues,
+		})
+	case write.Delete != nil:
+		_, err = e.cfg.Client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName: write.Delete.TableName, Key: write.Delete.Key,
+			ConditionExpression: write.Delete.ConditionExpression, ExpressionAttributeValues: write.Delete.ExpressionAttributeValues,
+		})
+	}
+	return err
+}

@@ -1,0 +1,68 @@
+package dynamo
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// list reads a page of a partition of the directory in the order of sk.
+func (e *Engine) list(ctx context.Context, partition string, page store.Page) (items []item, next string, err error) {
+	after, err := openCursor(partition, page.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	condition, values := "pk = :pk", item{":pk": text(partition)}
+	if after != "" {
+		condition, values[":after"] = "pk = :pk AND sk > :after", text(after)
+	}
+	input := &dynamodb.QueryInput{
+		TableName: aws.String(e.cfg.DirectoryTable), ConsistentRead: aws.Bool(true),
+		KeyConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
+		// One more than asked for tells whether there is a next page.
+		Limit: aws.Int32(int32(min(page.Limit, 1000)) + 1), //nolint:gosec // bounded just here
+	}
+	for {
+		output, err := e.cfg.Client.Query(ctx, input)
+		if err != nil {
+			return nil, "", fmt.Errorf("query list: %w", err)
+		}
+		items = append(items, output.Items...)
+		if len(items) > page.Limit {
+			items = items[:page.Limit]
+			return items, sealCursor(partition, textOf(items[page.Limit-1], "sk")), nil
+		}
+		if len(output.LastEvaluatedKey) == 0 {
+			return items, "", nil
+		}
+		input.ExclusiveStartKey = output.LastEvaluatedKey
+	}
+}
+
+// A cursor names its list and the last entry given out, so that the cursor of
+// another list is recognised.
+
+func sealCursor(list, last string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(list + "\n" + last))
+}
+
+func openCursor(list, cursor string) (last string, err error) {
+	if cursor == "" {
+		return "", nil
+	}
+	decoded, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return "", store.ErrBadCursor
+	}
+	last, ours := strings.CutPrefix(string(decoded), list+"\n")
+	if !ours || last == "" {
+		return "", store.ErrBadCursor
+	}
+	return last, nil
+}
