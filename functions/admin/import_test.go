@@ -144,6 +144,27 @@ func TestImportRefusals(t *testing.T) {
 	}
 }
 
+// The largest file that is allowed, twice.
+func TestImportOfManyRows(t *testing.T) {
+	o := newOffice(t)
+	var file strings.Builder
+	file.WriteString("phone,name,roles\n")
+	for i := range 5000 {
+		fmt.Fprintf(&file, "138%08d,Person %d,staff\n", i, i)
+	}
+	for _, outcome := range []string{"created", "unchanged"} {
+		got := lines(t, o.expect(200, importCSV(file.String())))
+		for i, line := range got {
+			if want := fmt.Sprintf("%d +86138%08d %s", i+2, i, outcome); line != want {
+				t.Fatalf("%s, want %s", line, want)
+			}
+		}
+		if len(got) != 5000 {
+			t.Errorf("%d rows", len(got))
+		}
+	}
+}
+
 // An administrator creates a user while an import is about to: one user, and the
 // import goes on from what it finds.
 func TestImportMeetsAnotherAdministrator(t *testing.T) {

@@ -91,7 +91,6 @@ func (h *handler) user(ctx context.Context, id string) (store.User, error) {
 	if !userID.MatchString(id) {
 		return store.User{}, absent
 	}
-	apigw.Note(ctx, "user", id)
 	u, err := h.Directory.User(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.User{}, absent
@@ -99,6 +98,7 @@ func (h *handler) user(ctx context.Context, id string) (store.User, error) {
 	if err != nil {
 		return store.User{}, fmt.Errorf("read user: %w", err)
 	}
+	apigw.Note(ctx, "user", u.ID) // not what the path says, which may be a phone
 	return u, nil
 }
 

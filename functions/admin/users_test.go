@@ -36,6 +36,7 @@ func TestCreateUser(t *testing.T) {
 	if !o.user(least["id"].(string)).NamePending {
 		t.Error("a user without a name is not asked for it")
 	}
+	o.expect(404, request{method: "GET", path: "/api/admin/users/13800138000"})
 	if strings.Contains(o.log.String(), "13800138000") {
 		t.Error("the log has the phone")
 	}

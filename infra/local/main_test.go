@@ -125,7 +125,7 @@ func TestDemo(t *testing.T) {
 		{service + "/api/admin/authenticators", "Bearer wrong", 403, `{"message":"Forbidden"}`},
 		{service + "/api/admin/authenticators/demo", "Bearer " + key, 200, application},
 		{application, "", 200, service},
-		{weCom + "/wecomsim/", "", 200, service},
+		{weCom, "", 200, service},
 	} {
 		status, body := get(t, test.address, test.authorization)
 		if status != test.status || !strings.Contains(body, test.contains) {

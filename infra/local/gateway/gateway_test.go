@@ -530,8 +530,8 @@ func BenchmarkGateway(b *testing.B) {
 
 func FuzzRequest(f *testing.F) {
 	f.Add("/a%2Fb?x=1", "text/plain", []byte("body"), "a=1; b")
-	f.Add("/%", "application/json", []byte("\xff"), ";;=")
-	f.Add("//%5C..%2f", "", []byte(""), "\x00")
+	f.Add("/%25", "application/json", []byte("\xff"), ";;=")
+	f.Add("/.//%5C..%2f", "", []byte(""), "\x00")
 	g := newGateway(f, gateway.Config{Functions: map[string]gateway.Function{
 		"Public": func(_ context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 			_, err := json.Marshal(event)
@@ -548,7 +548,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		u, err := r.URL.Parse(target)
 		if err != nil || u.Host != "a.example" || !strings.HasPrefix(u.Path, "/") {
-			t.Skip()
+			return // no target that a client could ask this host for
 		}
 		r.URL = u
 		r.Header.Set("Content-Type", contentType)

@@ -12,6 +12,7 @@ func TestReport(t *testing.T) {
 {"Action":"output","Package":"a","Test":"TestTwo","Output":"=== RUN   TestTwo\n"}
 {"Action":"output","Package":"a","Test":"TestTwo","Output":"    a_test.go:1: SKIP dynamo: no dynoxide\n"}
 {"Action":"skip","Package":"a","Test":"TestTwo"}
+{"Action":"skip","Package":"a","Test":"FuzzFour/seed#1"}
 {"Action":"pass","Package":"a","Elapsed":0.5}
 `
 	const failure = `{"Action":"output","Package":"b","Test":"TestThree","Output":"wrong\n"}

@@ -1,0 +1,159 @@
+package dynamotest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// Server is a DynamoDB.
+type Server struct {
+	Endpoint string // empty: AWS's own for the region
+	Client   *dynamodb.Client
+}
+
+// Start returns a DynamoDB for this test and those below it.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	if endpoint := os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" {
+		return &Server{endpoint, client(endpoint)}
+	}
+	program := find(t)
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	_ = listener.Close()
+	// Not the test's context: cleaning up at its end still talks to the server.
+	process := exec.CommandContext(context.Background(), program, "serve", "-p", port, "--log", "quiet") //nolint:gosec // the program this repository fetches
+	if err := process.Start(); err != nil {
+		t.Fatalf("start dynoxide: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = process.Process.Kill()
+		_ = process.Wait()
+	})
+	endpoint := "http://127.0.0.1:" + port
+	server := &Server{endpoint, client(endpoint)}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := server.Client.ListTables(t.Context(), &dynamodb.ListTablesInput{}); err == nil {
+			return server
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("dynoxide does not answer")
+		}
+	}
+}
+
+// find returns the path of dynoxide: DYNOXIDE, or the one `make tools` builds.
+func find(t testing.TB) string {
+	t.Helper()
+	candidate := os.Getenv("DYNOXIDE")
+	if candidate == "" {
+		root, err := moduleRoot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		candidate = filepath.Join(root, ".tools", "bin", "dynoxide")
+	}
+	if _, err := os.Stat(candidate); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("dynoxide is missing: run make tools")
+		}
+		t.Skip("SKIP DynamoDB: dynoxide is missing, run make tools")
+	}
+	return candidate
+}
+
+func moduleRoot() (string, error) {
+	folder, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Stat(filepath.Join(folder, "go.mod")); missing == nil {
+			return folder, nil
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			return "", errors.New("find the module's folder: no go.mod above")
+		}
+		folder = parent
+	}
+	return "", err
+}
+
+func client(endpoint string) *dynamodb.Client {
+	options := dynamodb.Options{
+		Region:      "eu-central-1",
+		Credentials: static("test", "test", ""),
+	}
+	if strings.HasPrefix(endpoint, "http") {
+		options.BaseEndpoint = aws.String(endpoint)
+	}
+	if id := os.Getenv("AWS_ACCESS_KEY_ID"); id != "" && os.Getenv("DYNAMODB_ENDPOINT") != "" {
+		options.Credentials = static(id, os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN"))
+		options.Region = os.Getenv("AWS_REGION")
+	}
+	return dynamodb.New(options)
+}
+
+func static(id, key, session string) aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: id, SecretAccessKey: key, SessionToken: session}, nil
+	})
+}
+
+// Tables names a pair of tables.
+type Tables struct{ Directory, Transient string }
+
+// CreateTables makes an empty pair, like the template's, and drops it at the end of
+// the test. Existing tables named by DIRECTORY_TABLE and TRANSIENT_TABLE are used as
+// they are, and are expected to be empty.
+func (s *Server) CreateTables(t testing.TB) Tables {
+	t.Helper()
+	if directory := os.Getenv("DIRECTORY_TABLE"); directory != "" && os.Getenv("DYNAMODB_ENDPOINT") != "" {
+		return Tables{directory, os.Getenv("TRANSIENT_TABLE")}
+	}
+	suffix := store.NewID()
+	tables := Tables{"directory-" + suffix, "transient-" + suffix}
+	s.create(t, tables.Directory, "pk", "sk")
+	s.create(t, tables.Transient, "pk")
+	return tables
+}
+
+func (s *Server) create(t testing.TB, name string, keys ...string) {
+	t.Helper()
+	input := &dynamodb.CreateTableInput{TableName: aws.String(name), BillingMode: types.BillingModePayPerRequest}
+	for i, key := range keys {
+		kind := types.KeyTypeHash
+		if i > 0 {
+			kind = types.KeyTypeRange
+		}
+		input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(key), AttributeType: types.ScalarAttributeTypeS})
+		input.KeySchema = append(input.KeySchema, types.KeySchemaElement{AttributeName: aws.String(key), KeyType: kind})
+	}
+	if _, err := s.Client.CreateTable(t.Context(), input); err != nil {
+		t.Fatal(fmt.Errorf("create table: %w", err))
+	}
+	waiter := dynamodb.NewTableExistsWaiter(s.Client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = 50 * time.Millisecond })
+	if err := waiter.Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String(name)}, time.Minute); err != nil {
+		t.Fatal(fmt.Errorf("wait for table: %w", err))
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_, _ = s.Client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: aws.String(name)})
+	})
+}

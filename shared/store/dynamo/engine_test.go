@@ -1,0 +1,141 @@
+package dynamo_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
+	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
+	"github.com/wecom-signin/wecom-signin/shared/store/storetest"
+)
+
+func TestConformance(t *testing.T) {
+	server := dynamotest.Start(t)
+	storetest.Run(t, func(t *testing.T, now func() time.Time) store.Engine {
+		tables := server.CreateTables(t)
+		engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return engine
+	})
+}
+
+// countingAPI counts what is asked of DynamoDB.
+type countingAPI struct {
+	dynamo.API
+	mu    sync.Mutex
+	calls []string
+}
+
+func (c *countingAPI) note(call string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls = append(c.calls, call)
+}
+
+func (c *countingAPI) take() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	calls := strings.Join(c.calls, " ")
+	c.calls = nil
+	return calls
+}
+
+func (c *countingAPI) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	if in.ConsistentRead == nil || !*in.ConsistentRead {
+		c.note("EVENTUAL")
+	}
+	c.note("Get")
+	return c.API.GetItem(ctx, in, o...)
+}
+
+func (c *countingAPI) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	c.note("Put")
+	return c.API.PutItem(ctx, in, o...)
+}
+
+func (c *countingAPI) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	c.note("Update")
+	return c.API.UpdateItem(ctx, in, o...)
+}
+
+func (c *countingAPI) DeleteItem(ctx context.Context, in *dynamodb.DeleteItemInput, o ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	c.note("Delete")
+	return c.API.DeleteItem(ctx, in, o...)
+}
+
+func (c *countingAPI) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	c.note("Query")
+	return c.API.Query(ctx, in, o...)
+}
+
+func (c *countingAPI) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	c.note("BatchGet")
+	return c.API.BatchGetItem(ctx, in, o...)
+}
+
+func (c *countingAPI) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	c.note(fmt.Sprint("Transact", len(in.TransactItems)))
+	return c.API.TransactWriteItems(ctx, in, o...)
+}
+
+// TestRemoteCallsPerOperation is the cost of the store, counted.
+func TestRemoteCallsPerOperation(t *testing.T) {
+	server := dynamotest.Start(t)
+	tables := server.CreateTables(t)
+	counting := &countingAPI{API: server.Client}
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	engine, err := dynamo.New(dynamo.Config{Client: counting, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	u := store.User{ID: store.NewUserID(now), Phone: "+8613800000001", Enabled: true, Version: 1, Identities: []store.Identity{{CorpID: "ww0123", WeComUserID: "zhangsan"}}}
+	a := store.Authenticator{ID: store.NewID(), Name: "demo", Enabled: true, Version: 1}
+	session := func(key string) store.Outcome {
+		return store.Outcome{Key: key, Kind: store.OutcomeSession, KeepUntil: now.Add(time.Hour), Session: store.Session{UserID: u.ID, ExpiresAt: now.Add(time.Hour)}}
+	}
+	renamed := u
+	renamed.Name, renamed.Version = "new", 2
+	for _, operation := range []struct {
+		name string
+		run  func() error
+		want string
+	}{
+		{"create a user", func() error { return engine.CreateUser(ctx, u) }, "Transact4"},
+		{"create an authenticator", func() error { return engine.CreateAuthenticator(ctx, a) }, "Put"},
+		{"read an authenticator", func() error { _, err := engine.Authenticator(ctx, "demo"); return err }, "Get"},
+		{"find a user by identity", func() error { _, err := engine.UserByIdentity(ctx, "ww0123", "ZHANGSAN"); return err }, "Get Get"},
+		{"find a user by phone", func() error { _, err := engine.UserByPhone(ctx, u.Phone); return err }, "Get Get"},
+		{"start a session", func() error { return engine.StartSession(ctx, session("one"), "") }, "Transact2"},
+		{"start a session and end the earlier one", func() error { return engine.StartSession(ctx, session("two"), "one") }, "Transact3"},
+		{"start a session when the earlier one is gone", func() error { return engine.StartSession(ctx, session("three"), "never") }, "Transact3 Transact2"},
+		{"read a session", func() error { _, err := engine.Outcome(ctx, "two"); return err }, "Get"},
+		{"end a session", func() error { return engine.EndSession(ctx, "two") }, "Update"},
+		{"rename a user", func() error { return engine.UpdateUser(ctx, u, renamed) }, "Update"},
+		{"list users", func() error { _, _, err := engine.Users(ctx, store.Page{Limit: 50}); return err }, "Query BatchGet"},
+		{"list authenticators", func() error { _, _, err := engine.Authenticators(ctx, store.Page{Limit: 50}); return err }, "Query"},
+		{"read an access token", func() error { _, _ = engine.AccessToken(ctx, "app"); return nil }, "Get"},
+		{"delete a user", func() error { return engine.DeleteUser(ctx, renamed) }, "Transact4"},
+	} {
+		counting.take()
+		if err := operation.run(); err != nil {
+			t.Errorf("%s: %v", operation.name, err)
+		}
+		if got := counting.take(); got != operation.want {
+			t.Errorf("%s costs %q, want %q", operation.name, got, operation.want)
+		}
+	}
+	if slices.Contains(strings.Fields(counting.take()), "EVENTUAL") {
+		t.Error("a read was not consistent")
+	}
+}

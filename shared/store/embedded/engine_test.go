@@ -1,0 +1,139 @@
+package embedded
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/storetest"
+)
+
+func open(t *testing.T, path string, now func() time.Time) *Engine {
+	t.Helper()
+	engine, err := Open(Config{Path: path, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = engine.Close() })
+	return engine
+}
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, now func() time.Time) store.Engine {
+		return open(t, filepath.Join(t.TempDir(), "store.db"), now)
+	})
+}
+
+func TestFileIsPrivate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data", "store.db")
+	open(t, path, nil)
+	for name, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+}
+
+func TestSecondProcessIsToldSo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	open(t, path, nil)
+	if _, err := Open(Config{Path: path}); !errors.Is(err, ErrInUse) {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+// TestAnsweredWritesSurviveKill writes in a child process, kills it in the middle
+// and looks for everything it said it had written.
+func TestAnsweredWritesSurviveKill(t *testing.T) {
+	path := os.Getenv("STORE_TO_WRITE")
+	if path != "" {
+		writeUntilKilled(t, path)
+	}
+	path = filepath.Join(t.TempDir(), "store.db")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAnsweredWritesSurviveKill$")
+	child.Env = append(os.Environ(), "STORE_TO_WRITE="+path)
+	output, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var answered []string
+	for lines := bufio.NewScanner(output); lines.Scan(); {
+		answered = append(answered, lines.Text())
+		if len(answered) == 200 {
+			_ = child.Process.Kill()
+		}
+	}
+	_ = child.Wait()
+	if len(answered) < 200 {
+		t.Fatalf("the child answered only %d writes", len(answered))
+	}
+	engine := open(t, path, nil)
+	for _, phone := range answered {
+		u, err := engine.UserByPhone(t.Context(), phone)
+		if err != nil {
+			t.Fatalf("%s was answered and is lost: %v", phone, err)
+		}
+		if o, err := engine.Outcome(t.Context(), "session of "+phone); err != nil || o.Session.UserID != u.ID {
+			t.Fatalf("the session of %s was answered and is lost: %v", phone, err)
+		}
+	}
+}
+
+func writeUntilKilled(t *testing.T, path string) {
+	engine := open(t, path, nil)
+	for i := range 100_000 {
+		now := time.Now()
+		u := store.User{ID: store.NewUserID(now), Phone: fmt.Sprintf("+86138%08d", i), Enabled: true, Version: 1}
+		if err := engine.CreateUser(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		o := store.Outcome{
+			Key: "session of " + u.Phone, Kind: store.OutcomeSession, KeepUntil: now.Add(time.Hour),
+			Session: store.Session{UserID: u.ID, SignedInAt: now, ExpiresAt: now.Add(time.Hour)},
+		}
+		if err := engine.StartSession(t.Context(), o, ""); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println(u.Phone)
+	}
+}
+
+func TestExpiredOutcomesAreCleanedUp(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	engine := open(t, filepath.Join(t.TempDir(), "store.db"), func() time.Time { return now })
+	record := func(prefix string, count int) {
+		for i := range count {
+			key := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, prefix, i)))
+			if err := engine.RecordOutcome(t.Context(), store.Outcome{Key: key, Kind: store.OutcomeContinued, KeepUntil: now.Add(time.Minute)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	record("old", 50)
+	now = now.Add(time.Hour)
+	record("new", 50)
+	for place := range uint32(256) { // as many as outcomes come in time
+		engine.writes.Store(place * cleanEvery)
+		if err := engine.clean(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := engine.read(func(tx transaction) error {
+		if left := tx.Bucket([]byte(outcomes)).Stats().KeyN; left != 50 {
+			t.Errorf("%d records left, want the 50 that are not expired", left)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,160 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// Open makes an empty engine for one test, with a clock of the test's.
+type Open func(t *testing.T, now func() time.Time) store.Engine
+
+// Run tests an engine.
+func Run(t *testing.T, open Open) {
+	for name, test := range map[string]func(*testing.T, *bench){
+		"Authenticators":          authenticators,
+		"AutoLoginIsHeldByOne":    autoLogin,
+		"Users":                   users,
+		"PhonesAndIdentities":     keys,
+		"Lists":                   lists,
+		"DomainFiles":             domainFiles,
+		"PublicKeys":              publicKeys,
+		"Outcomes":                outcomes,
+		"Sessions":                sessions,
+		"AccessTokens":            accessTokens,
+		"FirstSignInsAtOnce":      firstSignInsAtOnce,
+		"AdministratorsAtOnce":    administratorsAtOnce,
+		"DoubledCallbacksAtOnce":  doubledCallbacksAtOnce,
+		"UpdatesAtOnce":           updatesAtOnce,
+		"LeasesAtOnce":            leasesAtOnce,
+		"SignInsOfOneUserAtOnce":  signInsOfOneUserAtOnce,
+		"DisabledWhileSigningIn":  disabledWhileSigningIn,
+		"StrangeNamesAreNotFound": strangeNames,
+		"AnswersAreCopies":        answersAreCopies,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &bench{T: t, at: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+			b.Engine = open(t, b.now)
+			test(t, b)
+		})
+	}
+}
+
+// bench is an engine under test.
+type bench struct {
+	*testing.T
+	store.Engine
+	mu sync.Mutex
+	at time.Time
+}
+
+func (b *bench) now() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.at
+}
+
+func (b *bench) pass(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.at = b.at.Add(d)
+}
+
+func (b *bench) ok(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) is(err, want error) {
+	b.Helper()
+	if !errors.Is(err, want) {
+		b.Fatalf("err = %v, want %v", err, want)
+	}
+}
+
+func (b *bench) authenticator(name string) store.Authenticator {
+	return store.Authenticator{
+		ID: store.NewID(), Name: name, Title: "标题 " + name, Enabled: true, CorpID: "ww0123", AgentID: "1000002", SecretVersion: "v1",
+		Origin: "https://app.example.com", WorkbenchRedirectPath: "/", AutoSignup: true, Generation: store.NewID(),
+		CreatedAt: b.now(), UpdatedAt: b.now(), Version: 1,
+	}
+}
+
+func (b *bench) user(phone string) store.User {
+	return store.User{
+		ID: store.NewUserID(b.now()), Phone: phone, Name: "张三", Roles: []string{"admin", "staff"}, Enabled: true,
+		CreatedAt: b.now(), UpdatedAt: b.now(), Version: 1,
+	}
+}
+
+func member(id string) store.Identity {
+	return store.Identity{CorpID: "ww0123", WeComUserID: id, Authenticator: "demo", BoundAt: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+}
+
+// session is an outcome that begins a session of a user.
+func (b *bench) session(key string, u store.User) store.Outcome {
+	return store.Outcome{
+		Key: key, Kind: store.OutcomeSession, KeepUntil: b.now().Add(8 * time.Hour),
+		Session: store.Session{
+			UserID: u.ID, UserGeneration: u.SessionGeneration, AuthenticatorName: "demo", AuthenticatorID: "id", AuthenticatorGeneration: "g",
+			CorpID: "ww0123", WeComUserID: "zhangsan", SignedInAt: b.now(), ExpiresAt: b.now().Add(8 * time.Hour),
+		},
+	}
+}
+
+// next is a record one version later, changed.
+func next(u store.User, change func(*store.User)) store.User {
+	change(&u)
+	u.Version++
+	return u
+}
+
+func nextAuthenticator(a store.Authenticator, change func(*store.Authenticator)) store.Authenticator {
+	change(&a)
+	a.Version++
+	return a
+}
+
+// atOnce runs n calls at the same moment and returns their errors.
+func atOnce(n int, call func(i int) error) []error {
+	errs := make([]error, n)
+	begin := make(chan struct{})
+	var wait sync.WaitGroup
+	for i := range n {
+		wait.Go(func() {
+			<-begin
+			errs[i] = call(i)
+		})
+	}
+	close(begin)
+	wait.Wait()
+	return errs
+}
+
+// count returns how many errors are nil, and fails on one that is not allowed.
+func (b *bench) count(errs []error, allowed ...error) (succeeded int) {
+	b.Helper()
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			succeeded++
+		default:
+			known := false
+			for _, a := range allowed {
+				known = known || errors.Is(err, a)
+			}
+			if _, taken := errors.AsType[*store.AutoLoginTakenError](err); !known && !taken {
+				b.Errorf("unexpected: %v", err)
+			}
+		}
+	}
+	return succeeded
+}
+
+func background() context.Context { return context.Background() }

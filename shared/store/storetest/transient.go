@@ -1,0 +1,145 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+func outcomes(t *testing.T, b *bench) {
+	ctx := t.Context()
+	_, err := b.Outcome(ctx, "key")
+	b.is(err, store.ErrNotFound)
+	for _, o := range []store.Outcome{
+		{Key: "continued", Kind: store.OutcomeContinued, KeepUntil: b.now().Add(15 * time.Minute)},
+		{Key: "refused", Kind: store.OutcomeRefused, Code: "phone_in_use", KeepUntil: b.now().Add(15 * time.Minute)},
+	} {
+		b.ok(b.RecordOutcome(ctx, o))
+		b.is(b.RecordOutcome(ctx, store.Outcome{Key: o.Key, Kind: store.OutcomeRefused, Code: "later", KeepUntil: b.now().Add(time.Hour)}), store.ErrExists)
+		got, err := b.Outcome(ctx, o.Key)
+		b.ok(err)
+		if diff := cmp.Diff(o, got); diff != "" {
+			t.Fatal(diff)
+		}
+		u := b.user("+86138000000" + map[string]string{"continued": "01", "refused": "02"}[o.Key])
+		b.ok(b.CreateUser(ctx, u))
+		b.is(b.StartSession(ctx, b.session(o.Key, u), ""), store.ErrExists)
+		b.ok(b.EndSession(ctx, o.Key)) // no session: nothing happens
+		if got, _ := b.Outcome(ctx, o.Key); got.Kind != o.Kind {
+			t.Fatalf("ending turned %s into %s", o.Kind, got.Kind)
+		}
+	}
+	b.pass(15*time.Minute - time.Millisecond)
+	_, err = b.Outcome(ctx, "refused")
+	b.ok(err)
+	b.pass(time.Millisecond)
+	_, err = b.Outcome(ctx, "refused")
+	b.is(err, store.ErrNotFound)
+	// What may be forgotten does not stand in the way, cleaned up or not.
+	b.ok(b.RecordOutcome(ctx, store.Outcome{Key: "refused", Kind: store.OutcomeContinued, KeepUntil: b.now().Add(time.Minute)}))
+}
+
+func sessions(t *testing.T, b *bench) {
+	ctx := t.Context()
+	u := b.user("+8613800000001")
+	b.ok(b.CreateUser(ctx, u))
+	first := b.session("first", u)
+	b.ok(b.StartSession(ctx, first, "never-was"))
+	b.is(b.StartSession(ctx, first, ""), store.ErrExists)
+	got, err := b.Outcome(ctx, "first")
+	b.ok(err)
+	if diff := cmp.Diff(first, got); diff != "" {
+		t.Fatal(diff)
+	}
+	read, err := b.User(ctx, u.ID)
+	b.ok(err)
+	if !read.LastSignInAt.Equal(b.now()) || read.Version != 1 {
+		t.Fatalf("last sign-in %v, version %d", read.LastSignInAt, read.Version)
+	}
+
+	// A second one ends the first, and an administrator's change that was under way
+	// loses no last sign-in.
+	b.pass(time.Minute)
+	b.ok(b.StartSession(ctx, b.session("second", u), "first"))
+	if got, err := b.Outcome(ctx, "first"); err != nil || got.Kind != store.OutcomeEnded || got.Session != (store.Session{}) || !got.KeepUntil.Equal(first.KeepUntil) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	changed := next(u, func(u *store.User) { u.Name = "new" })
+	b.ok(b.UpdateUser(ctx, u, changed))
+	read, err = b.User(ctx, u.ID)
+	b.ok(err)
+	if !read.LastSignInAt.Equal(b.now()) || read.Name != "new" {
+		t.Fatalf("%+v", read)
+	}
+
+	// Ended once, ended for good.
+	b.ok(b.EndSession(ctx, "second"))
+	b.ok(b.EndSession(ctx, "second"))
+	b.ok(b.EndSession(ctx, "never-was"))
+	_, err = b.Outcome(ctx, "never-was")
+	b.is(err, store.ErrNotFound)
+	b.is(b.StartSession(ctx, b.session("second", u), ""), store.ErrExists)
+
+	// The user must be as the rules saw it.
+	stale := b.session("third", u)
+	stale.Session.UserGeneration++
+	b.is(b.StartSession(ctx, stale, ""), store.ErrChanged)
+	gone := b.session("third", b.user("+8613800000009"))
+	b.is(b.StartSession(ctx, gone, ""), store.ErrChanged)
+	b.ok(b.UpdateUser(ctx, changed, next(changed, func(u *store.User) { u.Enabled = false })))
+	b.is(b.StartSession(ctx, b.session("third", u), ""), store.ErrChanged)
+	_, err = b.Outcome(ctx, "third")
+	b.is(err, store.ErrNotFound)
+
+	b.pass(8 * time.Hour)
+	_, err = b.Outcome(ctx, "second")
+	b.is(err, store.ErrNotFound)
+}
+
+func accessTokens(t *testing.T, b *bench) {
+	ctx := t.Context()
+	_, err := b.AccessToken(ctx, "app")
+	b.is(err, store.ErrNotFound)
+	lease := func(owner string, d time.Duration, want bool) {
+		t.Helper()
+		got, err := b.LeaseAccessToken(ctx, "app", owner, b.now().Add(d))
+		b.ok(err)
+		if got != want {
+			t.Fatalf("lease for %s = %v", owner, got)
+		}
+	}
+	lease("one", 10*time.Second, true)
+	lease("two", 10*time.Second, false)
+	lease("one", 10*time.Second, true)
+	token := store.AccessToken{Sealed: []byte{0, 1, 255}, ExpiresAt: b.now().Add(2 * time.Hour)}
+	b.is(b.SaveAccessToken(ctx, "app", "two", token), store.ErrChanged)
+	b.ok(b.SaveAccessToken(ctx, "app", "one", token))
+	got, err := b.AccessToken(ctx, "app")
+	b.ok(err)
+	if diff := cmp.Diff(token, got); diff != "" {
+		t.Fatal(diff)
+	}
+	// Saving gave the lease back; what is known stays while another one fetches.
+	lease("two", 10*time.Second, true)
+	if got, err = b.AccessToken(ctx, "app"); err != nil || len(got.Sealed) != 3 || got.LeaseOwner != "two" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	// A holder that died does not block for ever.
+	b.pass(10 * time.Second)
+	lease("three", 10*time.Second, true)
+	b.is(b.SaveAccessToken(ctx, "app", "two", token), store.ErrChanged)
+	refused := store.AccessToken{RefusedUntil: b.now().Add(time.Minute), RefusedCode: 40001}
+	b.ok(b.SaveAccessToken(ctx, "app", "three", refused))
+	got, err = b.AccessToken(ctx, "app")
+	b.ok(err)
+	if diff := cmp.Diff(refused, got); diff != "" {
+		t.Fatal(diff)
+	}
+	b.ok(b.ForgetAccessToken(ctx, "app"))
+	b.ok(b.ForgetAccessToken(ctx, "app"))
+	_, err = b.AccessToken(ctx, "app")
+	b.is(err, store.ErrNotFound)
+}
