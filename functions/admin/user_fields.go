@@ -32,8 +32,10 @@ type userView struct {
 	Roles      []string       `json:"roles"`
 	Enabled    bool           `json:"enabled"`
 	Identities []identityView `json:"identities"`
-	CreatedAt  string         `json:"createdAt"`
-	UpdatedAt  string         `json:"updatedAt"`
+	// PhoneConflict is the member refused last with phone_in_use, absent otherwise.
+	PhoneConflict *identityView `json:"phoneConflict,omitempty"`
+	CreatedAt     string        `json:"createdAt"`
+	UpdatedAt     string        `json:"updatedAt"`
 	// LastSignInAt is null before the first.
 	LastSignInAt *string `json:"lastSignInAt"`
 	Version      int64   `json:"version"`
@@ -54,7 +56,11 @@ func viewUser(u store.User) userView {
 		CreatedAt:  timestamp(u.CreatedAt), UpdatedAt: timestamp(u.UpdatedAt), Version: u.Version,
 	}
 	for i, identity := range u.Identities {
-		view.Identities[i] = identityView{identity.CorpID, identity.WeComUserID, identity.Authenticator, timestamp(identity.BoundAt)}
+		view.Identities[i] = viewIdentity(identity)
+	}
+	if u.PhoneConflict != nil {
+		conflict := viewIdentity(*u.PhoneConflict)
+		view.PhoneConflict = &conflict
 	}
 	if !u.LastSignInAt.IsZero() {
 		last := timestamp(u.LastSignInAt)
@@ -63,10 +69,14 @@ func viewUser(u store.User) userView {
 	return view
 }
 
+func viewIdentity(i store.Identity) identityView {
+	return identityView{i.CorpID, i.WeComUserID, i.Authenticator, timestamp(i.BoundAt)}
+}
+
 func userWritable() []string { return []string{"phone", "name", "avatar", "roles", "enabled"} }
 
 func userReadOnly() []string {
-	return []string{"id", "identities", "createdAt", "updatedAt", "lastSignInAt", "version"}
+	return []string{"id", "identities", "phoneConflict", "createdAt", "updatedAt", "lastSignInAt", "version"}
 }
 
 // changeUser returns u with what the body sets.
@@ -79,6 +89,9 @@ func changeUser(u store.User, body *object) (store.User, error) {
 		number, valid := phone.Normalize(text)
 		if !valid {
 			return u, fault.Invalid("phone", phoneWrong)
+		}
+		if number != u.Phone {
+			u.PhoneConflict = nil // what was disputed was the old one
 		}
 		u.Phone = number
 	}

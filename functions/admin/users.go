@@ -243,6 +243,7 @@ func (h *handler) unbindIdentity(w http.ResponseWriter, r *http.Request) error {
 			return u, &fault.Error{Code: fault.NotFound, Detail: "The user has no such identity."}
 		}
 		u.Identities = slices.Delete(slices.Clone(u.Identities), i, i+1)
+		u.PhoneConflict = nil // the way is free for the other member
 		u.SessionGeneration++
 		return u, nil
 	})

@@ -69,7 +69,7 @@ func run(ctx context.Context, lookup func(string) (string, bool), out, log io.Wr
 		}
 		s.WeComAPIURL, s.WeComOAuthURL, s.WeComLoginURL = weComURL, weComURL, weComURL
 	}
-	service, err := newService(ctx, s, logger)
+	service, err := newService(ctx, s, time.Now, logger)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
@@ -17,7 +16,7 @@ const demoName = "demo"
 // seed makes the demo authenticator, or brings an earlier one to the demo
 // application's present origin. What an administrator changed otherwise stays.
 func (s *service) seed(ctx context.Context, origin string) error {
-	now := time.Now().UTC()
+	now := s.now().UTC()
 	existing, err := s.store.Authenticator(ctx, demoName)
 	switch {
 	case err == nil:

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
@@ -36,12 +37,13 @@ type service struct {
 	store   store.Engine
 	secrets secret.Store
 	close   func() error // of the store
+	now     func() time.Time
 	logger  *slog.Logger
 	// generatedAdminKey is empty when ADMIN_KEY was given.
 	generatedAdminKey string
 }
 
-func newService(ctx context.Context, s settings.Settings, logger *slog.Logger) (_ *service, err error) {
+func newService(ctx context.Context, s settings.Settings, now func() time.Time, logger *slog.Logger) (_ *service, err error) {
 	template, err := readTemplate()
 	if err != nil {
 		return nil, err
@@ -49,9 +51,9 @@ func newService(ctx context.Context, s settings.Settings, logger *slog.Logger) (
 	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make DATA_DIR: %w", err)
 	}
-	service := &service{logger: logger}
+	service := &service{now: now, logger: logger}
 	// First the store: its lock keeps a second process away from the secrets too.
-	if service.store, service.close, err = openStore(s.DataDir); err != nil {
+	if service.store, service.close, err = openStore(s.DataDir, now); err != nil {
 		return nil, err
 	}
 	defer func() {

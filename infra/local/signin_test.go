@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wecom-signin/wecom-signin/infra/local/demo"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
@@ -120,7 +121,7 @@ func TestSignIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := newService(t.Context(), s, slog.New(slog.DiscardHandler))
+	service, err := newService(t.Context(), s, time.Now, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func assemble(ctx context.Context, template *gateway.Template, s *service, value
 		if err := errors.Join(environment.Err(), err); err != nil {
 			return wiring.Parts{}, fmt.Errorf("settings of %s: %w", id, err)
 		}
-		return wiring.Parts{Settings: read, Store: s.store, Authenticators: s.store, Secrets: s.secrets, Now: time.Now}, nil
+		return wiring.Parts{Settings: read, Store: s.store, Authenticators: s.store, Secrets: s.secrets, Now: s.now}, nil
 	}
 	functions := map[string]gateway.Function{}
 	var faults []error
@@ -85,8 +85,8 @@ func assemble(ctx context.Context, template *gateway.Template, s *service, value
 }
 
 // openStore opens the store of DATA_DIR.
-func openStore(dataDir string) (store.Engine, func() error, error) {
-	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(dataDir, "store.db")})
+func openStore(dataDir string, now func() time.Time) (store.Engine, func() error, error) {
+	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(dataDir, "store.db"), Now: now})
 	if err != nil {
 		return nil, nil, fmt.Errorf("open store: %w", err)
 	}

@@ -413,7 +413,7 @@ func (s *Source) read(ctx context.Context, key string, rejected wecom.AccessToke
 	if err != nil || len(opened) <= 8 {
 		return record, held{}, nil
 	}
-	askedAt := time.UnixMilli(int64(binary.BigEndian.Uint64(opened)))
+	askedAt := time.UnixMilli(int64(binary.BigEndian.Uint64(opened))) //nolint:gosec // written by seal, from a positive int64
 	token := wecom.NewAccessToken(string(opened[8:]))
 	if token.Equal(rejected) {
 		return record, held{}, nil
@@ -450,5 +450,5 @@ func jitter(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
 	}
-	return d*3/4 + mathrand.N(d/2+1)
+	return d*3/4 + mathrand.N(d/2+1) //nolint:gosec // spreads load, keeps no secret
 }

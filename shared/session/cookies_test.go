@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -119,7 +120,7 @@ func TestAttemptExpires(t *testing.T) {
 		t.Fatalf("just before the end: %v", err)
 	}
 	now = noon.Add(15 * time.Minute)
-	if _, found, err := a.Find(b.request(), "S"); !found || err != signin.ErrAttemptExpired {
+	if _, found, err := a.Find(b.request(), "S"); !found || !errors.Is(err, signin.ErrAttemptExpired) {
 		t.Fatalf("found %v, err %v", found, err)
 	}
 }

@@ -55,7 +55,7 @@ type Settings struct {
 	// AuthenticatorSecretPrefix begins the name of every authenticator's secret. It
 	// ends with a slash.
 	AuthenticatorSecretPrefix string
-	// SessionLifetime is how long a session lasts, 1 minute to 30 days.
+	// SessionLifetime is how long a session lasts, 1 second to 30 days.
 	SessionLifetime time.Duration
 	// SessionCookieDomain is the parent domain that shares the session cookie, or
 	// empty for the service's own host.
@@ -70,7 +70,7 @@ type Settings struct {
 
 const (
 	defaultSessionLifetime = 8 * time.Hour
-	minSessionLifetime     = time.Minute
+	minSessionLifetime     = time.Second
 	maxSessionLifetime     = 30 * 24 * time.Hour
 )
 

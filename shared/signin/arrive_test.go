@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -135,7 +137,6 @@ type scriptedWeCom struct {
 	member                          wecom.Member
 	identifyErr, detailErr, nameErr error
 	tokenErr                        error
-	ticketWithPrivateInfo           bool
 	spent                           map[string]bool // codes, when set
 	calls                           []string
 	beforeIdentify                  func()
@@ -259,6 +260,7 @@ func TestRefusals(t *testing.T) {
 		{"no cookie, second round", nil, func(a *Arrival) { a.AttemptFound, a.Again = false, true }, fault.CookiesBlocked},
 		{"state without code", nil, func(a *Arrival) { a.Code = "" }, fault.AccessDenied},
 		{"unknown authenticator", nil, func(a *Arrival) { a.Authenticator = "other" }, fault.AuthenticatorUnknown},
+		{"a name longer than any", nil, func(a *Arrival) { a.Authenticator = strings.Repeat("a", 2000) }, fault.AuthenticatorUnknown},
 		{"another authenticator's attempt", nil, func(a *Arrival) { a.Attempt.AuthenticatorID = "other" }, fault.StateInvalid},
 		{"a re-enabled authenticator's old attempt", nil, func(a *Arrival) { a.Attempt.AuthenticatorGeneration = "old" }, fault.StateInvalid},
 		{"not a member", func(_ *testing.T, h *house) { h.wecom.visitor = wecom.Visitor{OpenID: "oDOGms"} }, nil, fault.NotAMember},
@@ -307,8 +309,9 @@ func TestRefusals(t *testing.T) {
 				t.Fatal("a refusal made a user")
 			}
 			for i := range after {
-				if after[i].Version != before[i].Version {
-					t.Fatal("a refusal changed a user")
+				after[i].PhoneConflict, after[i].Version, after[i].UpdatedAt = before[i].PhoneConflict, before[i].Version, before[i].UpdatedAt
+				if diff := cmp.Diff(before[i], after[i]); diff != "" {
+					t.Fatalf("a refusal changed a user: %s", diff)
 				}
 			}
 		})
@@ -441,6 +444,20 @@ func TestPhoneLinksAndNameDoesNot(t *testing.T) {
 	user, _ := h.store.User(t.Context(), imported.ID)
 	if user.Name != "Boss" {
 		t.Fatalf("the administrator's name was replaced by %q", user.Name)
+	}
+}
+
+func TestAdministratorSeesBothMembersOfARecycledPhone(t *testing.T) {
+	h := newHouse(t)
+	h.wecom.withTicket()
+	user := h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "lisi"}} })
+	for range 2 {
+		_, err := h.Arrive(t.Context(), h.arrival(t, nil))
+		wantFault(t, err, fault.PhoneInUse)
+	}
+	user, _ = h.store.User(t.Context(), user.ID)
+	if user.PhoneConflict == nil || user.PhoneConflict.WeComUserID != "ZhangSan" || user.Identities[0].WeComUserID != "lisi" || user.Version != 2 {
+		t.Fatalf("%+v", user)
 	}
 }
 

@@ -97,7 +97,14 @@ func (d *Departures) leave(authenticator store.Authenticator, departure Departur
 	})}
 }
 
+// longestName is the longest name an authenticator can have. A longer one comes
+// from a visitor and need not be looked up; DynamoDB would call it an error.
+const longestName = 64
+
 func (d *Departures) enabled(ctx context.Context, name string) (store.Authenticator, error) {
+	if len(name) > longestName {
+		return store.Authenticator{}, fault.New(fault.AuthenticatorUnknown, nil)
+	}
 	authenticator, err := d.Authenticators.Authenticator(ctx, name)
 	switch {
 	case errors.Is(err, store.ErrNotFound):

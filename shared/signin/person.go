@@ -119,6 +119,7 @@ func (v *visit) bind(ctx context.Context, user store.User, member person) (store
 			return user, nil // a simultaneous first sign-in of the same person
 		}
 		// A recycled number must not inherit an account: an administrator decides.
+		v.noteConflict(ctx, user, member)
 		return store.User{}, fault.Newf(fault.PhoneInUse, "user %s is %s in this corp, and %s has the same phone", user.ID, other.WeComUserID, member.userID)
 	}
 	bound := user
@@ -130,6 +131,20 @@ func (v *visit) bind(ctx context.Context, user store.User, member person) (store
 		bound.Name, bound.NamePending = member.name, member.namePending
 	}
 	return v.update(ctx, user, bound)
+}
+
+// noteConflict leaves the refused member on the user for the administrator. The
+// refusal stands whether or not this succeeds.
+func (v *visit) noteConflict(ctx context.Context, user store.User, member person) {
+	conflict := v.identity(member)
+	if known := user.PhoneConflict; known != nil && known.CorpID == conflict.CorpID && known.WeComUserID == conflict.WeComUserID {
+		return
+	}
+	noted := user
+	noted.PhoneConflict = &conflict
+	if _, err := v.update(ctx, user, noted); err != nil {
+		v.Note(ctx, "conflictNotNoted", err.Error())
+	}
 }
 
 // create makes a user of the member, when the authenticator signs up.

@@ -17,7 +17,9 @@
 //     on an error the caller must assume nothing, except where a sentinel says so;
 //   - every read is strongly consistent; there is no scan, and no operation
 //     costs more because there are more users;
-//   - what is expired is absent, whether or not it has been cleaned up yet;
+//   - an outcome past its KeepUntil is absent, whether or not it has been cleaned up
+//     yet; the times of a session and of an access token are for the caller to
+//     compare;
 //   - keys of sessions are hashes, access tokens arrive sealed: an engine never
 //     holds a bearer credential that could be used.
 package store

@@ -49,6 +49,10 @@ type User struct {
 	// not tell the name; the next sign-in asks again.
 	NamePending bool
 	Identities  []Identity // at most one per corp
+	// PhoneConflict is the member who was refused last because WeCom gave this
+	// user's phone for somebody else of the same corp. An administrator decides whose
+	// it is; nil when there is nothing to decide.
+	PhoneConflict *Identity `json:",omitempty"`
 	// SessionGeneration is carried by the user's sessions; one more ends them all.
 	SessionGeneration int64
 	CreatedAt         time.Time

@@ -67,7 +67,7 @@ func (c *Client) call(ctx context.Context, r request) (answer, error) {
 		}
 		// 100-200 ms, then 300-600 ms: a browser is waiting.
 		pause := time.Duration(1+2*(try-1)) * 100 * time.Millisecond
-		pause += rand.N(pause)
+		pause += rand.N(pause) //nolint:gosec // spreads load, keeps no secret
 		// The failure at hand says more than "no time left" would.
 		if !c.leavesTime(ctx, pause) || c.sleep(ctx, pause) != nil {
 			return a, err

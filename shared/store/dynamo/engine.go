@@ -60,6 +60,7 @@ func text(value string) types.AttributeValue { return &types.AttributeValueMembe
 func number(value int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(value, 10)}
 }
+
 func truth(value bool) types.AttributeValue    { return &types.AttributeValueMemberBOOL{Value: value} }
 func octets(value []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: value} }
 
@@ -126,8 +127,26 @@ func decode(i item, record any) error {
 
 func directoryKey(pk, sk string) item { return item{"pk": text(pk), "sk": text(sk)} }
 
+// possible reports whether DynamoDB takes a key: not empty, at most 2,048 bytes as
+// pk and 1,024 as sk. Names and ids come from addresses that anybody may type; a key
+// that cannot be there is not found, which is no fault.
+func possible(key item) bool {
+	pk := len(textOf(key, "pk"))
+	if pk == 0 || pk > 2048 {
+		return false
+	}
+	_, has := key["sk"]
+	sk := len(textOf(key, "sk"))
+	return !has || sk > 0 && sk <= maxSortKey
+}
+
+const maxSortKey = 1024
+
 // get reads one item of a table, or store.ErrNotFound.
 func (e *Engine) get(ctx context.Context, table string, key item) (item, error) {
+	if !possible(key) {
+		return nil, store.ErrNotFound
+	}
 	output, err := e.cfg.Client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: aws.String(table), Key: key, ConsistentRead: aws.Bool(true),
 	})

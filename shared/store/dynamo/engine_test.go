@@ -112,7 +112,7 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		want string
 	}{
 		{"create a user", func() error { return engine.CreateUser(ctx, u) }, "Transact4"},
-		{"create an authenticator", func() error { return engine.CreateAuthenticator(ctx, a) }, "Put"},
+		{"create an authenticator", func() error { return engine.CreateAuthenticator(ctx, a) }, "Transact1"},
 		{"read an authenticator", func() error { _, err := engine.Authenticator(ctx, "demo"); return err }, "Get"},
 		{"find a user by identity", func() error { _, err := engine.UserByIdentity(ctx, "ww0123", "ZHANGSAN"); return err }, "Get Get"},
 		{"find a user by phone", func() error { _, err := engine.UserByPhone(ctx, u.Phone); return err }, "Get Get"},

@@ -61,7 +61,7 @@ func openCursor(list, cursor string) (last string, err error) {
 		return "", store.ErrBadCursor
 	}
 	last, ours := strings.CutPrefix(string(decoded), list+"\n")
-	if !ours || last == "" {
+	if !ours || last == "" || len(last) > maxSortKey {
 		return "", store.ErrBadCursor
 	}
 	return last, nil

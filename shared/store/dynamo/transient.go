@@ -15,6 +15,11 @@ func tokenKey(key string) item   { return item{"pk": text("token#" + key)} }
 // in code; the TTL only cleans up, and must never be early.
 const lingering = time.Hour
 
+// tokenLingering is the same for a leased token's record. The lease cannot keep the
+// later of two TTLs, so it is long enough for any token that lies there, which lives
+// two hours; the old TTL could end the record, and the lease with it, at once.
+const tokenLingering = 24 * time.Hour
+
 // Outcome implements store.Transient.
 func (e *Engine) Outcome(ctx context.Context, key string) (o store.Outcome, err error) {
 	found, err := e.get(ctx, e.cfg.TransientTable, outcomeKey(key))
@@ -118,11 +123,11 @@ func (e *Engine) AccessToken(ctx context.Context, key string) (store.AccessToken
 // LeaseAccessToken implements store.Transient.
 func (e *Engine) LeaseAccessToken(ctx context.Context, key, owner string, until time.Time) (bool, error) {
 	err := e.run(ctx, []step{update(e.cfg.TransientTable, tokenKey(key),
-		"SET leaseOwner = :owner, leaseUntil = :until, #ttl = if_not_exists(#ttl, :ttl)",
+		"SET leaseOwner = :owner, leaseUntil = :until, #ttl = :ttl",
 		"attribute_not_exists(leaseOwner) OR leaseOwner = :owner OR leaseUntil <= :now",
 		map[string]string{"#ttl": "ttl"}, item{
 			":owner": text(owner), ":until": moment(until), ":now": e.now(),
-			":ttl": number(until.Add(lingering).Unix()),
+			":ttl": number(until.Add(tokenLingering).Unix()),
 		}, failing(store.ErrChanged))})
 	if errors.Is(err, store.ErrChanged) {
 		return false, nil

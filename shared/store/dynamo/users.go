@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -40,21 +41,38 @@ func decodeUser(i item) (u store.User, err error) {
 
 // UserByPhone implements store.Directory.
 func (e *Engine) UserByPhone(ctx context.Context, phone string) (store.User, error) {
-	return e.userBehind(ctx, phoneKey(phone))
+	return e.userBehind(ctx, phoneKey(phone), func(u store.User) bool { return u.Phone == phone })
 }
 
 // UserByIdentity implements store.Directory.
 func (e *Engine) UserByIdentity(ctx context.Context, corpID, wecomUserID string) (store.User, error) {
-	return e.userBehind(ctx, identityKey(identityName(corpID, wecomUserID)))
+	return e.userBehind(ctx, identityKey(identityName(corpID, wecomUserID)), func(u store.User) bool {
+		identity, bound := u.IdentityIn(corpID)
+		return bound && store.FoldUserID(identity.WeComUserID) == store.FoldUserID(wecomUserID)
+	})
 }
 
-// userBehind follows the item that says whose a phone or an identity is.
-func (e *Engine) userBehind(ctx context.Context, key item) (store.User, error) {
-	found, err := e.get(ctx, e.cfg.DirectoryTable, key)
-	if err != nil {
-		return store.User{}, err
+// lookups is how often two reads that belong together are made when a write came
+// between them.
+const lookups = 3
+
+// userBehind follows the item that says whose a phone or an identity is. Between the
+// two reads it may have been given up: then the user found must not be returned.
+func (e *Engine) userBehind(ctx context.Context, key item, has func(store.User) bool) (store.User, error) {
+	for range lookups {
+		found, err := e.get(ctx, e.cfg.DirectoryTable, key)
+		if err != nil {
+			return store.User{}, err
+		}
+		u, err := e.User(ctx, textOf(found, "userId"))
+		if err == nil && has(u) {
+			return u, nil
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return store.User{}, err
+		}
 	}
-	return e.User(ctx, textOf(found, "userId"))
+	return store.User{}, store.ErrNotFound
 }
 
 // batch is how many items BatchGetItem gives at most.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -76,7 +77,7 @@ func Open(cfg Config) (*Engine, error) {
 		// The free list is rebuilt at start instead of being written at each commit.
 		NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
 	})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bbolterrors.ErrTimeout) {
 		return nil, ErrInUse
 	}
 	if err != nil {

@@ -123,8 +123,7 @@ func TestExpiredOutcomesAreCleanedUp(t *testing.T) {
 	now = now.Add(time.Hour)
 	record("new", 50)
 	for place := range uint32(256) { // as many as outcomes come in time
-		engine.writes.Store(place * cleanEvery)
-		if err := engine.clean(); err != nil {
+		if err := engine.write(func(tx transaction) error { return tx.clean(cleanFrom(place*cleanEvery), now) }); err != nil {
 			t.Fatal(err)
 		}
 	}

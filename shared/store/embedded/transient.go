@@ -56,6 +56,9 @@ func (e *Engine) StartSession(_ context.Context, o store.Outcome, earlier string
 		if err := tx.put(users, user.ID, user); err != nil {
 			return err
 		}
+		if earlier == o.Key { // the attempt's own key is no earlier session
+			return nil
+		}
 		return tx.endSession(earlier, e.now())
 	})
 }
@@ -77,45 +80,42 @@ func (tx transaction) endSession(key string, now time.Time) error {
 	return tx.put(outcomes, key, store.Outcome{Key: key, Kind: store.OutcomeEnded, KeepUntil: there.KeepUntil})
 }
 
-// Cleaning happens beside every so many new outcomes, a few records at a time, so
-// that it needs no goroutine and no operation ever waits for a long one.
+// Cleaning happens within every so many new outcomes, a few records at a time, so
+// that it needs no goroutine and no sync of its own, and no operation waits long.
 const (
 	cleanEvery  = 64
 	cleanAtMost = 256
 )
 
 func (e *Engine) writeOutcome(change func(transaction) error) error {
-	if err := e.write(change); err != nil {
-		return err
-	}
-	if e.writes.Add(1)%cleanEvery != 0 {
-		return nil
-	}
-	return e.clean()
+	count := e.writes.Add(1)
+	return e.write(func(tx transaction) error {
+		if err := change(tx); err != nil || count%cleanEvery != 0 {
+			return err
+		}
+		return tx.clean(cleanFrom(count), e.now())
+	})
 }
 
 // clean looks at some records, from a place that moves on, and removes what may be
 // forgotten. Keys are hashes, so that any place is as good as another.
-func (e *Engine) clean() error {
-	return e.write(func(tx transaction) error {
-		now := e.now()
-		cursor := tx.Bucket([]byte(outcomes)).Cursor()
-		key, _ := cursor.Seek(cleanFrom(e.writes.Load()))
-		var gone []string
-		for looked := 0; key != nil && looked < cleanAtMost; looked++ {
-			var o store.Outcome
-			if err := tx.outcome(string(key), now, &o); errors.Is(err, store.ErrNotFound) {
-				gone = append(gone, string(key))
-			}
-			key, _ = cursor.Next()
+func (tx transaction) clean(from []byte, now time.Time) error {
+	cursor := tx.Bucket([]byte(outcomes)).Cursor()
+	key, _ := cursor.Seek(from)
+	var gone []string
+	for looked := 0; key != nil && looked < cleanAtMost; looked++ {
+		var o store.Outcome
+		if err := tx.outcome(string(key), now, &o); errors.Is(err, store.ErrNotFound) {
+			gone = append(gone, string(key))
 		}
-		for _, key := range gone {
-			if err := tx.delete(outcomes, key); err != nil {
-				return err
-			}
+		key, _ = cursor.Next()
+	}
+	for _, key := range gone {
+		if err := tx.delete(outcomes, key); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 const lowerHex = "0123456789abcdef"

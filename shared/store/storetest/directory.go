@@ -294,13 +294,20 @@ func publicKeys(t *testing.T, b *bench) {
 // strangeNames: what a visitor may put into a path is looked for and not found.
 func strangeNames(t *testing.T, b *bench) {
 	ctx := t.Context()
-	for _, name := range []string{"", "auto-login", "a#b", "../demo", "演示"} {
-		_, err := b.Authenticator(ctx, name)
-		b.is(err, store.ErrNotFound)
-		_, err = b.DomainFile(ctx, name)
-		b.is(err, store.ErrNotFound)
-		_, err = b.User(ctx, name)
-		b.is(err, store.ErrNotFound)
+	for _, name := range []string{"", "auto-login", "a/b", "a#b\n", "../demo", "演示", "\x00\xff", strings.Repeat("x", 5000)} {
+		for record, read := range map[string]func() error{
+			"authenticator": func() error { _, err := b.Authenticator(ctx, name); return err },
+			"user":          func() error { _, err := b.User(ctx, name); return err },
+			"phone":         func() error { _, err := b.UserByPhone(ctx, name); return err },
+			"identity":      func() error { _, err := b.UserByIdentity(ctx, "ww0123", name); return err },
+			"domain file":   func() error { _, err := b.DomainFile(ctx, name); return err },
+			"outcome":       func() error { _, err := b.Outcome(ctx, name); return err },
+			"deleted file":  func() error { return b.DeleteDomainFile(ctx, name) },
+		} {
+			if err := read(); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s %.20q: err = %v", record, name, err)
+			}
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -141,17 +142,13 @@ func atOnce(n int, call func(i int) error) []error {
 func (b *bench) count(errs []error, allowed ...error) (succeeded int) {
 	b.Helper()
 	for _, err := range errs {
-		switch {
-		case err == nil:
+		if err == nil {
 			succeeded++
-		default:
-			known := false
-			for _, a := range allowed {
-				known = known || errors.Is(err, a)
-			}
-			if _, taken := errors.AsType[*store.AutoLoginTakenError](err); !known && !taken {
-				b.Errorf("unexpected: %v", err)
-			}
+			continue
+		}
+		known := slices.ContainsFunc(allowed, func(a error) bool { return errors.Is(err, a) })
+		if _, taken := errors.AsType[*store.AutoLoginTakenError](err); !known && !taken {
+			b.Errorf("unexpected: %v", err)
 		}
 	}
 	return succeeded

@@ -75,6 +75,29 @@ func sessions(t *testing.T, b *bench) {
 		t.Fatalf("%+v", read)
 	}
 
+	// What is no session is not touched, and the new session does not end itself.
+	refused := store.Outcome{Key: "refused", Kind: store.OutcomeRefused, Code: "x", KeepUntil: b.now().Add(time.Hour)}
+	b.ok(b.RecordOutcome(ctx, refused))
+	for _, earlier := range []string{"first", "refused", "self", "absent"} {
+		o := b.session("self", u)
+		if earlier != "self" {
+			o.Key = "after " + earlier
+		}
+		b.ok(b.StartSession(ctx, o, earlier))
+		got, err := b.Outcome(ctx, o.Key)
+		b.ok(err)
+		if diff := cmp.Diff(o, got); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+	got, err = b.Outcome(ctx, "refused")
+	b.ok(err)
+	if diff := cmp.Diff(refused, got); diff != "" {
+		t.Fatal(diff)
+	}
+	_, err = b.Outcome(ctx, "absent")
+	b.is(err, store.ErrNotFound)
+
 	// Ended once, ended for good.
 	b.ok(b.EndSession(ctx, "second"))
 	b.ok(b.EndSession(ctx, "second"))
@@ -103,17 +126,17 @@ func accessTokens(t *testing.T, b *bench) {
 	ctx := t.Context()
 	_, err := b.AccessToken(ctx, "app")
 	b.is(err, store.ErrNotFound)
-	lease := func(owner string, d time.Duration, want bool) {
+	lease := func(owner string, want bool) {
 		t.Helper()
-		got, err := b.LeaseAccessToken(ctx, "app", owner, b.now().Add(d))
+		got, err := b.LeaseAccessToken(ctx, "app", owner, b.now().Add(10*time.Second))
 		b.ok(err)
 		if got != want {
 			t.Fatalf("lease for %s = %v", owner, got)
 		}
 	}
-	lease("one", 10*time.Second, true)
-	lease("two", 10*time.Second, false)
-	lease("one", 10*time.Second, true)
+	lease("one", true)
+	lease("two", false)
+	lease("one", true)
 	token := store.AccessToken{Sealed: []byte{0, 1, 255}, ExpiresAt: b.now().Add(2 * time.Hour)}
 	b.is(b.SaveAccessToken(ctx, "app", "two", token), store.ErrChanged)
 	b.ok(b.SaveAccessToken(ctx, "app", "one", token))
@@ -123,13 +146,13 @@ func accessTokens(t *testing.T, b *bench) {
 		t.Fatal(diff)
 	}
 	// Saving gave the lease back; what is known stays while another one fetches.
-	lease("two", 10*time.Second, true)
+	lease("two", true)
 	if got, err = b.AccessToken(ctx, "app"); err != nil || len(got.Sealed) != 3 || got.LeaseOwner != "two" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	// A holder that died does not block for ever.
 	b.pass(10 * time.Second)
-	lease("three", 10*time.Second, true)
+	lease("three", true)
 	b.is(b.SaveAccessToken(ctx, "app", "two", token), store.ErrChanged)
 	refused := store.AccessToken{RefusedUntil: b.now().Add(time.Minute), RefusedCode: 40001}
 	b.ok(b.SaveAccessToken(ctx, "app", "three", refused))
