@@ -17,6 +17,7 @@ func Assemble(parts wiring.Parts) *Authorizer {
 		Secrets:        parts.Secrets,
 		AdminKeySecret: parts.Settings.AdminKeySecret,
 		PublicURL:      parts.Settings.PublicURL,
+		Logger:         parts.Logger,
 		Now:            parts.Now,
 	})
 }

@@ -4,7 +4,7 @@
 // Duty: the four steps of a rotation (createSecret, setSecret, testSecret,
 // finishSecret); the first set of keys in a secret that has none yet; the
 // publication of the public keys in the directory, where the issuer and the
-// authorizer find them. EnsureKeys does the same once for a local run.
+// authorizer find them.
 //
 // Boundary: what a key set is and how one follows another is package keys'; when
 // to rotate is the schedule's in the template. The time between two rotations must

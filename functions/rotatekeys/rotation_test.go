@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -20,8 +19,6 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
-	"github.com/wecom-signin/wecom-signin/shared/secret"
-	"github.com/wecom-signin/wecom-signin/shared/secret/sealedfile"
 	"github.com/wecom-signin/wecom-signin/shared/secret/secretsmanager/secretsmanagertest"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -422,42 +419,4 @@ type publisher struct{ *world }
 func (p publisher) PutPublicKeys(_ context.Context, published store.PublicKeys) error {
 	p.published = published.Document
 	return nil
-}
-
-func TestEnsureKeys(t *testing.T) {
-	dir := t.TempDir()
-	open := func() *sealedfile.Store {
-		secrets, err := sealedfile.Open(sealedfile.Config{
-			Path: filepath.Join(dir, "secrets"), KeyPath: filepath.Join(dir, "secrets.key"),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return secrets
-	}
-	w := &world{t: t}
-	ensure := func() string {
-		t.Helper()
-		secrets := open() // as after a new start
-		err := rotatekeys.EnsureKeys(t.Context(), rotatekeys.EnsureConfig{Secrets: secrets, Name: secretName, Publisher: publisher{w}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		value, err := secrets.Get(t.Context(), secretName, secret.Current)
-		if err != nil {
-			t.Fatal(err)
-		}
-		set, err := keys.Decode(value.Reveal())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff([]string{set.Current.ID(), set.Next.ID()}, kids(t, w.published)); diff != "" {
-			t.Errorf("published (-want +got):\n%s", diff)
-		}
-		return set.Current.ID()
-	}
-	first := ensure()
-	if again := ensure(); again != first {
-		t.Error("kept keys were replaced")
-	}
 }

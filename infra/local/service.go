@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/secret/sealedfile"
@@ -105,7 +104,7 @@ func (s *service) makeSecrets(ctx context.Context, adminKey secret.Value) error 
 	}); err != nil {
 		return err
 	}
-	return rotatekeys.EnsureKeys(ctx, rotatekeys.EnsureConfig{Secrets: s.secrets, Name: signingKeysSecret, Publisher: s.store})
+	return s.makeSigningKeys(ctx)
 }
 
 func (s *service) ensure(ctx context.Context, name string, generate func() string) (secret.Value, error) {

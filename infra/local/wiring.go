@@ -53,7 +53,7 @@ func assemble(ctx context.Context, template *gateway.Template, s *service, value
 		if err := errors.Join(environment.Err(), err); err != nil {
 			return wiring.Parts{}, fmt.Errorf("settings of %s: %w", id, err)
 		}
-		return wiring.Parts{Settings: read, Store: s.store, Authenticators: s.store, Secrets: s.secrets, Now: s.now}, nil
+		return wiring.Parts{Settings: read, Store: s.store, Authenticators: s.store, Secrets: s.secrets, Now: s.now, Logger: logger}, nil
 	}
 	functions := map[string]gateway.Function{}
 	var faults []error

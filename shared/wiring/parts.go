@@ -3,6 +3,7 @@ package wiring
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -22,6 +23,8 @@ type Parts struct {
 	Authenticators AuthenticatorReader
 	Secrets        secret.Store
 	Now            func() time.Time
+	// Logger is for what is no request of an HTTP API. Nil: slog.Default().
+	Logger *slog.Logger
 }
 
 // AuthenticatorReader reads configuration.

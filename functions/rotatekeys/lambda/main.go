@@ -9,14 +9,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
-	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/wiring"
 	"github.com/wecom-signin/wecom-signin/shared/wiring/onaws"
 )
 
 func main() {
-	names := []settings.Name{settings.DirectoryTable, settings.SigningKeysSecret}
-	onaws.Start(names, func(_ context.Context, parts wiring.Parts, cfg aws.Config) error {
+	onaws.Start(rotatekeys.Settings(), func(_ context.Context, parts wiring.Parts, cfg aws.Config) error {
 		lambda.Start(rotatekeys.New(rotatekeys.Config{
 			SecretsManager: secretsmanager.NewFromConfig(cfg),
 			Publisher:      parts.Store,
