@@ -1,0 +1,178 @@
+package callback_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/wecom-signin/wecom-signin/functions/authorize"
+	"github.com/wecom-signin/wecom-signin/functions/callback"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/secret/sealedfile"
+	"github.com/wecom-signin/wecom-signin/shared/settings"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
+	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
+	"github.com/wecom-signin/wecom-signin/shared/wiring"
+)
+
+// remoteCalls notes every call that leaves the function, in order.
+type remoteCalls struct {
+	dynamo.API
+	mu    sync.Mutex
+	calls []string
+}
+
+func (c *remoteCalls) note(call string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls = append(c.calls, call)
+}
+
+func (c *remoteCalls) take() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	calls := strings.Join(c.calls, " ")
+	c.calls = nil
+	return calls
+}
+
+func (c *remoteCalls) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
+	c.note("Get")
+	return c.API.GetItem(ctx, in, o...)
+}
+
+func (c *remoteCalls) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	c.note("Update")
+	return c.API.UpdateItem(ctx, in, o...)
+}
+
+func (c *remoteCalls) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	c.note("Put")
+	return c.API.PutItem(ctx, in, o...)
+}
+
+func (c *remoteCalls) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	c.note("Transact")
+	return c.API.TransactWriteItems(ctx, in, o...)
+}
+
+// TestRemoteCallsOfASignIn counts what authorize and callback ask of WeCom and of
+// DynamoDB, put together as in Lambda.
+func TestRemoteCallsOfASignIn(t *testing.T) {
+	server := dynamotest.Start(t)
+	tables := server.CreateTables(t)
+	remote := &remoteCalls{API: server.Client}
+	wecom := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		call := strings.TrimPrefix(r.URL.Path, "/cgi-bin/")
+		remote.note(call)
+		answer := map[string]any{"userid": "zhangsan", "mobile": "13800000001", "name": "张三", "status": 1}
+		switch {
+		case call == "gettoken":
+			answer = map[string]any{"access_token": "TOKEN", "expires_in": 7200}
+		case strings.HasPrefix(r.URL.Query().Get("code"), "snsapi_privateinfo"):
+			answer["user_ticket"] = "TICKET"
+		}
+		_ = json.NewEncoder(w).Encode(answer)
+	}))
+	defer wecom.Close()
+
+	engine, err := dynamo.New(dynamo.Config{Client: remote, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets, err := sealedfile.Open(sealedfile.Config{Path: t.TempDir() + "/secrets", KeyPath: t.TempDir() + "/key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := strings.Repeat("v", 32)
+	for name, value := range map[string]string{"sealing": `{"current":"a sealing secret of more than 32 characters"}`, "authenticators/id": "app secret"} {
+		if err := secrets.Create(t.Context(), name, version, secret.NewValue(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := engine.CreateAuthenticator(t.Context(), store.Authenticator{
+		ID: "id", Name: "demo", Enabled: true, CorpID: "ww0123", AgentID: "1000002", SecretVersion: version,
+		Origin: "https://app.example.com", WorkbenchRedirectPath: "/", AutoSignup: true, Generation: "g", Version: 1,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	parts := wiring.Parts{
+		Settings: settings.Settings{
+			WeComAPIURL: wecom.URL, WeComOAuthURL: wecom.URL, WeComLoginURL: wecom.URL, SealingKeysSecret: "sealing",
+			AuthenticatorSecretPrefix: "authenticators/", SessionLifetime: time.Hour,
+		},
+		Store: engine, Authenticators: store.CacheAuthenticators(engine, 10*time.Second, time.Now), Secrets: secrets, Now: time.Now,
+	}
+	function := func(assemble wiring.Assemble) func(path, query string, cookies []string) events.APIGatewayV2HTTPResponse {
+		handler, err := assemble(t.Context(), parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		serve := apigw.New(apigw.Config{Handler: handler, PublicURL: "https://signin.example.com", Logger: slog.New(slog.DiscardHandler)})
+		return func(path, query string, cookies []string) events.APIGatewayV2HTTPResponse {
+			event := events.APIGatewayV2HTTPRequest{
+				RawPath: path, RawQueryString: query, Cookies: cookies, Headers: map[string]string{"user-agent": "wxwork"},
+				PathParameters: map[string]string{"authenticator": "demo"},
+			}
+			event.RequestContext.HTTP.Method = http.MethodGet
+			response, _ := serve(t.Context(), event)
+			return response
+		}
+	}
+	leave, arrive := function(authorize.Assemble), function(callback.Assemble)
+
+	// comeBack does what WeCom does with the browser it was sent.
+	comeBack := func(departure events.APIGatewayV2HTTPResponse) events.APIGatewayV2HTTPResponse {
+		link, err := url.Parse(departure.Headers["location"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		cookie, _, _ := strings.Cut(departure.Cookies[0], ";")
+		code := link.Query().Get("scope") + store.NewID()
+		return arrive("/callback/demo", "code="+code+"&state="+link.Query().Get("state"), []string{cookie})
+	}
+
+	remote.take()
+	departure := leave("/authorize/demo", "", nil)
+	if got := remote.take(); got != "Get" {
+		t.Errorf("authorize, nothing cached: %s", got)
+	}
+	// A first sign-in: the token (read, leased, fetched, saved), then base, once more
+	// with privateinfo, phone, name, and the user with its session.
+	middle := comeBack(departure)
+	if got, want := remote.take(), "Get Update Get gettoken Put auth/getuserinfo Get Put"; got != want {
+		t.Errorf("first arrival costs %q, want %q", got, want)
+	}
+	last := comeBack(middle)
+	if got, want := remote.take(), "auth/getuserinfo Get auth/getuserdetail user/get Get Transact Transact"; got != want {
+		t.Errorf("second arrival costs %q, want %q", got, want)
+	}
+	if got := last.Headers["location"]; got != "https://app.example.com/" {
+		t.Fatalf("led to %s", got)
+	}
+
+	// Returning: nothing but the identity, its user, and the session.
+	departure = leave("/authorize/demo", "", nil)
+	if got := remote.take(); got != "" {
+		t.Errorf("authorize, cached: %s", got)
+	}
+	last = comeBack(departure)
+	if got, want := remote.take(), "auth/getuserinfo Get Get Transact"; got != want {
+		t.Errorf("returning sign-in costs %q, want %q", got, want)
+	}
+	if got := last.Headers["location"]; got != "https://app.example.com/" {
+		t.Fatalf("led to %s", got)
+	}
+}

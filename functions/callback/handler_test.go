@@ -1,0 +1,131 @@
+package callback
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/seal"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/session"
+	"github.com/wecom-signin/wecom-signin/shared/signin"
+)
+
+// arrivalsFunc signs people in as a test says.
+type arrivalsFunc func(signin.Arrival) (signin.Result, error)
+
+func (f arrivalsFunc) Arrive(_ context.Context, a signin.Arrival) (signin.Result, error) { return f(a) }
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+func attempts(t *testing.T) *session.Attempts {
+	t.Helper()
+	keys, err := seal.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := keys.Box(seal.StateCookie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &session.Attempts{Box: box, Now: func() time.Time { return noon }}
+}
+
+// cookieOf returns the cookie of an attempt as the browser sends it.
+func cookieOf(t *testing.T, a *session.Attempts, attempt signin.Attempt) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	if err := a.Save(w, httptest.NewRequest(http.MethodGet, "/", nil), attempt); err != nil {
+		t.Fatal(err)
+	}
+	pair, _, _ := strings.Cut(w.Header().Get("Set-Cookie"), ";")
+	return pair
+}
+
+func serve(t *testing.T, arrivals Arrivals, a *session.Attempts, rawQuery string, cookies ...string) events.APIGatewayV2HTTPResponse {
+	t.Helper()
+	function := apigw.New(apigw.Config{
+		Handler:   New(Config{Arrivals: arrivals, Attempts: a, Now: func() time.Time { return noon }}),
+		PublicURL: "https://signin.example.com", Logger: slog.New(slog.DiscardHandler),
+	})
+	event := events.APIGatewayV2HTTPRequest{
+		RawPath: "/callback/demo", RawQueryString: rawQuery, Cookies: cookies,
+		Headers:        map[string]string{"user-agent": "wxwork/4.1"},
+		PathParameters: map[string]string{"authenticator": "demo"},
+	}
+	event.RequestContext.RequestID = "request-1"
+	event.RequestContext.HTTP.Method = http.MethodGet
+	response, err := function(t.Context(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+func TestSignedInVisitorGoesToTheApplication(t *testing.T) {
+	a := attempts(t)
+	attempt := signin.Attempt{State: "STATE", Target: "/a", InClient: true, Scope: "snsapi_base", IssuedAt: time.UnixMilli(noon.UnixMilli())}
+	earlier := strings.Repeat("e", 43)
+	response := serve(t, arrivalsFunc(func(got signin.Arrival) (signin.Result, error) {
+		want := signin.Arrival{
+			Authenticator: "demo", PublicURL: "https://signin.example.com", Code: "CODE", State: "STATE", Target: "/a", InClient: true,
+			SessionID: earlier, Attempt: attempt, AttemptFound: true,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		return signin.Result{Address: "https://app.example.com/a", SessionID: "SESSION", ExpiresAt: noon.Add(time.Hour), UserID: "u"}, nil
+	}), a, "redirect=%2Fa&code=CODE&state=STATE", cookieOf(t, a, attempt), "__Host-wecom_session="+earlier)
+	if response.StatusCode != http.StatusFound || response.Headers["location"] != "https://app.example.com/a" || response.Headers["cache-control"] != "no-store" {
+		t.Fatalf("%d %v", response.StatusCode, response.Headers)
+	}
+	if len(response.Cookies) != 2 || !strings.HasPrefix(response.Cookies[0], "__Host-wecom_attempt_") || !strings.Contains(response.Cookies[0], "Max-Age=0") ||
+		response.Cookies[1] != "__Host-wecom_session=SESSION; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Lax" {
+		t.Fatalf("cookies %q", response.Cookies)
+	}
+}
+
+func TestVisitorWhoGoesOnKeepsANewAttempt(t *testing.T) {
+	a := attempts(t)
+	response := serve(t, arrivalsFunc(func(got signin.Arrival) (signin.Result, error) {
+		if got.AttemptFound || !got.Again || got.SessionID != "" {
+			t.Errorf("%+v", got)
+		}
+		return signin.Result{Ticket: &signin.Ticket{URL: "https://wecom.example/go", Attempt: signin.Attempt{State: "NEXT", IssuedAt: noon}}}, nil
+	}), a, "again=1&code=CODE&state=STATE", "__Host-wecom_session=short")
+	if response.Headers["location"] != "https://wecom.example/go" || len(response.Cookies) != 1 || strings.Contains(response.Cookies[0], "Max-Age=0") {
+		t.Fatalf("%v %q", response.Headers, response.Cookies)
+	}
+}
+
+func TestFailureGoesToTheSignInPageAndSetsNothing(t *testing.T) {
+	a := attempts(t)
+	response := serve(t, arrivalsFunc(func(signin.Arrival) (signin.Result, error) {
+		return signin.Result{}, fault.Newf(fault.PhoneInUse, "zhangsan and lisi")
+	}), a, "code=CODE&state=STATE", cookieOf(t, a, signin.Attempt{State: "STATE", Target: "/kept", IssuedAt: noon}))
+	want := "https://signin.example.com/signin?authenticator=demo&error=phone_in_use&redirect=%2Fkept&request=request-1"
+	if response.Headers["location"] != want || len(response.Cookies) != 0 {
+		t.Fatalf("%s %q", response.Headers["location"], response.Cookies)
+	}
+}
+
+func TestParameterGivenTwiceIsRefusedUnread(t *testing.T) {
+	for _, query := range []string{"code=A&code=B&state=S", "code=A&state=S&state=T"} {
+		response := serve(t, arrivalsFunc(func(signin.Arrival) (signin.Result, error) {
+			t.Error("the rules were asked")
+			return signin.Result{}, nil
+		}), attempts(t), query)
+		if !strings.Contains(response.Headers["location"], "error=state_invalid") {
+			t.Errorf("%s leads to %s", query, response.Headers["location"])
+		}
+	}
+}
