@@ -32,7 +32,7 @@ FUZZTIME ?= 10s
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 .PHONY: run
 run: ## run everything on this machine: service, a simulated WeCom, a demo application
@@ -52,11 +52,11 @@ size: build ## check the size of what is deployed
 
 .PHONY: format
 format: $(TOOLS)/bin/gofumpt ## format the Go code
-	@$(TOOLS)/bin/gofumpt -w functions shared infra
+	@$(TOOLS)/bin/gofumpt -w functions shared infra docs
 
 .PHONY: lint
 lint: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint ## format check, vet and linters
-	@unformatted=$$($(TOOLS)/bin/gofumpt -l functions shared infra); \
+	@unformatted=$$($(TOOLS)/bin/gofumpt -l functions shared infra docs); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make format):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	$(TOOLS)/bin/golangci-lint run ./...
@@ -79,6 +79,12 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 .PHONY: bench
 bench: ## measure
 	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: screenshots
+screenshots: ## make the pictures of the README (needs Chromium)
+	@mkdir -p $(BUILD)
+	@go build -o $(BUILD)/local ./infra/local
+	@go run ./infra/screenshots -service $(BUILD)/local -to docs/images
 
 .PHONY: tools
 tools: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/dynoxide $(TOOLS)/ministack/ready ## fetch what the tests need into .tools

@@ -149,7 +149,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	if got := remote.take(); got != "Get" {
 		t.Errorf("authorize, nothing cached: %s", got)
 	}
-	// A first sign-in: the token (read, leased, fetched, saved), then base, once more
+	// A first sign-in: the token (read, leased, read again, fetched, saved), then base, once more
 	// with privateinfo, phone, name, and the user with its session.
 	middle := comeBack(departure)
 	if got, want := remote.take(), "Get Update Get gettoken Put auth/getuserinfo Get Put"; got != want {

@@ -15,7 +15,7 @@ import (
 // A phone in CSS pixels. Pictures have twice as many, to be made smaller well.
 const (
 	phoneWidth, phoneHeight     = 390, 720
-	desktopWidth, desktopHeight = 1180, 470
+	desktopWidth, desktopHeight = 860, 470
 )
 
 // stepLimit is how long one page may take to show what it must.
