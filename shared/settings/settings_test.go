@@ -137,7 +137,7 @@ SIGNING_KEYS_SECRET is not set
 SEALING_KEYS_SECRET is not set
 ADMIN_KEY_SECRET is not set
 AUTHENTICATOR_SECRET_PREFIX is not set
-SESSION_LIFETIME must be a duration such as 8h or 90m, from 1m0s to 720h0m0s
+SESSION_LIFETIME must be a duration such as 8h or 90m, from 1s to 720h0m0s
 PORT must be a number from 0 to 65535
 ADMIN_KEY must be visible ASCII characters without spaces
 NO_SUCH_SETTING is no setting of this service`
