@@ -300,13 +300,15 @@ func (v *visit) askForPhone(ctx context.Context) (Result, error) {
 	return v.goOn(), nil
 }
 
-// goOn makes the ticket for snsapi_privateinfo, with a state of its own.
+// goOn makes the ticket for snsapi_privateinfo, with a state of its own. The mark of
+// a second round stays: a browser that loses the cookie here every time must not go
+// round for ever.
 func (v *visit) goOn() Result {
 	target := v.Attempt.Target
 	if target == "" {
 		target, _ = CheckRedirect(v.Target)
 	}
-	ticket := v.Departures.leave(v.authenticator, departureOf(v.Arrival, true), target, wecom.ScopePrivateInfo, false)
+	ticket := v.Departures.leave(v.authenticator, departureOf(v.Arrival, true), target, wecom.ScopePrivateInfo, v.Again)
 	return Result{Ticket: &ticket}
 }
 

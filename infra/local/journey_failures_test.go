@@ -1,0 +1,799 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"html"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+)
+
+// sentences are the texts of the sign-in page by language.
+func sentences(t *testing.T) map[string]map[string]string {
+	t.Helper()
+	texts := map[string]map[string]string{}
+	for _, language := range []string{"zh-CN", "en"} {
+		content, err := os.ReadFile("../../shared/page/texts/" + language + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read map[string]string
+		if err := json.Unmarshal(content, &read); err != nil {
+			t.Fatal(err)
+		}
+		texts[language] = read
+	}
+	return texts
+}
+
+// wantFailure checks everything about a journey that failed: where it ended, what
+// the page says in both languages, what the log has, and that nobody is signed in.
+func (b *browser) wantFailure(end ending, code, redirect string) {
+	b.w.t.Helper()
+	t := b.w.t
+	if end.failure.Get("error") != code {
+		t.Errorf("ended at %s %s, not with %s", end.address, end.stopped, code)
+		return
+	}
+	request := end.last.header.Get("Apigw-Requestid")
+	want := url.Values{"error": {code}, "authenticator": {mainName}, "request": {request}}
+	if redirect != "" {
+		want.Set("redirect", redirect)
+	}
+	if diff := cmp.Diff(want, end.failure); diff != "" {
+		t.Errorf("the page's address (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(b.w.log.String(), `"requestId":"`+request+`"`) || !strings.Contains(b.w.log.String(), `"code":"`+code+`"`) {
+		t.Errorf("the log does not have request %s with %s", request, code)
+	}
+	for language, texts := range sentences(t) {
+		reader := b.copyOf()
+		reader.language = language
+		page := reader.get(end.address)
+		text := html.UnescapeString(page.body)
+		if page.status != http.StatusOK {
+			t.Errorf("%s page: %d", language, page.status)
+		}
+		for _, must := range []string{texts["error."+code+".cause"], texts["error."+code+".todo"], request, `lang="` + language + `"`} {
+			if must == "" || !strings.Contains(text, must) {
+				t.Errorf("the %s page does not say %q", language, must)
+			}
+		}
+		// A way to try again, with the target.
+		again := b.w.url + "/authorize/main"
+		if redirect != "" {
+			again += "?redirect=" + url.QueryEscape(redirect)
+		}
+		if !strings.Contains(text, again) {
+			t.Errorf("the %s page does not offer %s", language, again)
+		}
+		for _, never := range []string{"from ip", "errmsg", "127.0.0.1", "qyapi", "invalid c"} {
+			if strings.Contains(text, never) {
+				t.Errorf("the %s page says %q", language, never)
+			}
+		}
+	}
+	if b.has(sessionCookie) {
+		t.Error("a session after a failure")
+	}
+}
+
+// calls is a shorter name in tables.
+type calls = map[string]int
+
+// What fails at WeCom or in its answers, on a first sign-in with a target.
+func TestFailureAtWeCom(t *testing.T) {
+	t.Parallel()
+	const (
+		token  = wecomsim.PathGetToken
+		info   = wecomsim.PathGetUserInfo
+		detail = wecomsim.PathGetUserDetail
+		member = wecomsim.PathGetUser
+	)
+	for _, test := range []struct {
+		name   string
+		faults []wecomsim.Fault
+		code   string // empty: the sign-in succeeds
+		calls  calls
+	}{
+		{"busy twice then fine", []wecomsim.Fault{wecomsim.Busy(2).On(info)}, "", calls{token: 1, info: 4, detail: 1, member: 1}},
+		{"busy twice at gettoken", []wecomsim.Fault{wecomsim.Busy(2).On(token)}, "", calls{token: 3, info: 2, detail: 1, member: 1}},
+		{"busy to the end", []wecomsim.Fault{wecomsim.Busy(0).On(info)}, "wecom_busy", calls{token: 1, info: 3}},
+		{"busy to the end at gettoken", []wecomsim.Fault{wecomsim.Busy(0).On(token)}, "wecom_busy", calls{token: 3}},
+		{"busy to the end at getuserdetail", []wecomsim.Fault{wecomsim.Busy(0).On(detail)}, "wecom_busy", calls{token: 1, info: 2, detail: 3}},
+		{"too many at once twice", []wecomsim.Fault{wecomsim.Refuse(45033, 2).On(info)}, "", calls{token: 1, info: 4, detail: 1, member: 1}},
+		{"too many at once to the end", []wecomsim.Fault{wecomsim.Refuse(45033, 0).On(info)}, "wecom_busy", calls{token: 1, info: 3}},
+		{"too often", []wecomsim.Fault{wecomsim.Refuse(45009, 0).On(info)}, "wecom_busy", calls{token: 1, info: 1}},
+		{"too often at gettoken", []wecomsim.Fault{wecomsim.Refuse(45009, 0).On(token)}, "wecom_busy", calls{token: 1}},
+		{"bad gateway", []wecomsim.Fault{wecomsim.BadGateway(0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
+		{"bad gateway once at gettoken", []wecomsim.Fault{wecomsim.BadGateway(1).On(token)}, "", calls{token: 2, info: 2, detail: 1, member: 1}},
+		{"bad gateway at gettoken", []wecomsim.Fault{wecomsim.BadGateway(0).On(token)}, "wecom_unavailable", calls{token: 2}},
+		{"broken JSON", []wecomsim.Fault{wecomsim.Broken(wecomsim.BodyBroken, 0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
+		{"broken JSON of the detail", []wecomsim.Fault{wecomsim.Broken(wecomsim.BodyBroken, 0).On(detail)}, "wecom_unavailable", calls{token: 1, info: 2, detail: 1}},
+		{"no body", []wecomsim.Fault{wecomsim.Broken(wecomsim.BodyEmpty, 0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
+		{"8 MB", []wecomsim.Fault{wecomsim.Broken(wecomsim.BodyOversized, 0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
+		{"a page of a middlebox", []wecomsim.Fault{wecomsim.Broken(wecomsim.BodyHTML, 0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
+		{"connection cut", []wecomsim.Fault{wecomsim.CutOff(0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
+		{"answer lost after the code was spent", []wecomsim.Fault{wecomsim.CutOff(1).On(info).Lost()}, "wecom_unavailable", calls{token: 1, info: 1}},
+		{"slow", []wecomsim.Fault{wecomsim.Slow(300 * time.Millisecond)}, "", calls{token: 1, info: 2, detail: 1, member: 1}},
+		{"hanging", []wecomsim.Fault{wecomsim.Hang(0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
+		{"hanging at gettoken", []wecomsim.Fault{wecomsim.Hang(0).On(token)}, "wecom_unavailable", calls{token: 1}},
+		{"hanging at user/get", []wecomsim.Fault{wecomsim.Hang(1).On(member)}, "", calls{token: 1, info: 2, detail: 1, member: 2}},
+		{"address not trusted", []wecomsim.Fault{wecomsim.Refuse(60020, 0).On(info)}, "wecom_configuration", calls{token: 1, info: 1}},
+		{"address not trusted, seen at the detail", []wecomsim.Fault{wecomsim.Refuse(60020, 0).On(detail)}, "wecom_configuration", calls{token: 1, info: 2, detail: 1}},
+		{"secret refused", []wecomsim.Fault{wecomsim.Refuse(40001, 0).On(token)}, "wecom_configuration", calls{token: 1}},
+		{"corp refused", []wecomsim.Fault{wecomsim.Refuse(40013, 0).On(token)}, "wecom_configuration", calls{token: 1}},
+		{"domain not trusted", []wecomsim.Fault{wecomsim.Refuse(50001, 0).On(info)}, "wecom_configuration", calls{token: 1, info: 1}},
+		{"no right", []wecomsim.Fault{wecomsim.Refuse(48002, 0).On(info)}, "wecom_configuration", calls{token: 1, info: 1}},
+		{"app disabled", []wecomsim.Fault{wecomsim.Refuse(50003, 0).On(info)}, "wecom_configuration", calls{token: 1, info: 1}},
+		{"code refused", []wecomsim.Fault{wecomsim.Refuse(40029, 0).On(info)}, "code_invalid", calls{token: 1, info: 1}},
+		{"ticket refused", []wecomsim.Fault{wecomsim.Refuse(40058, 0).On(detail)}, "phone_not_shared", calls{token: 1, info: 2, detail: 1}},
+		{"name refused", []wecomsim.Fault{wecomsim.Refuse(60011, 0).On(member)}, "", calls{token: 1, info: 2, detail: 1, member: 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			for _, fault := range test.faults {
+				w.weCom.Inject(fault)
+			}
+			b := w.inClient("zhangsan")
+			started := time.Now()
+			end := b.open("/authorize/main?redirect=%2Forders%3Fid%3D7")
+			if took := time.Since(started); took > 20*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			if test.code != "" {
+				b.wantFailure(end, test.code, "/orders?id=7")
+			} else if end.address != application+"/orders?id=7" {
+				t.Errorf("ended at %s", end.address)
+			}
+			w.wantCalls(test.calls)
+			if want := map[bool]int{true: 1, false: 0}[test.code == ""]; len(w.users()) != want {
+				t.Errorf("%d users", len(w.users()))
+			}
+			if test.code == "" {
+				return
+			}
+			// When WeCom is well again, so is the visitor, by the page's own button.
+			w.weCom.ClearFaults()
+			w.wait(2 * time.Minute) // a refused secret is remembered for one
+			if end := b.open("/authorize/main?redirect=%2Forders%3Fid%3D7"); end.address != application+"/orders?id=7" {
+				t.Errorf("the second try ended at %s", end.address)
+			}
+		})
+	}
+}
+
+func TestFailureWeComIsDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, weComDown)
+	b := w.inClient("zhangsan")
+	b.wantFailure(b.open("/authorize/main?redirect=/x"), "wecom_unavailable", "/x")
+}
+
+// A secret that WeCom refuses is asked for once a minute: WeCom blocks addresses
+// that keep trying.
+func TestFailureRefusedSecretIsAskedOncePerMinute(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, with("secret", "not-the-secret-of-the-app-0123456789abcdefg"))
+	b := w.inClient("zhangsan")
+	for _, want := range []int{1, 1, 1} {
+		b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
+		if n := w.weCom.Calls(wecomsim.PathGetToken); n != want {
+			t.Errorf("gettoken was called %d times", n)
+		}
+		w.wait(19 * time.Second)
+	}
+	w.restart() // the memory is in the store
+	b.open("/authorize/main")
+	w.wantCalls(calls{wecomsim.PathGetToken: 1})
+	w.wait(5 * time.Second)
+	b.open("/authorize/main")
+	w.wantCalls(calls{wecomsim.PathGetToken: 2})
+	// So does a check, which finds the secret put right at WeCom's side.
+	w.weCom.ResetCalls()
+	const put = "not-the-secret-of-the-app-0123456789abcdefg"
+	w.known.add("app secret", put)
+	if err := w.weCom.ResetSecret(corpID, agentID, put); err != nil {
+		t.Fatal(err)
+	}
+	b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
+	if a := w.mustAdmin(http.StatusOK, http.MethodPost, "/authenticators/main/check", nil); !strings.Contains(a.body, `"ok":true`) {
+		t.Errorf("check: %s", a.body)
+	}
+	if n := w.weCom.Calls(wecomsim.PathGetToken); n != 1 {
+		t.Errorf("gettoken was called %d times", n)
+	}
+	b.signIn("/authorize/main")
+	if err := w.weCom.ResetSecret(corpID, agentID, appSecret); err != nil {
+		t.Fatal(err)
+	}
+	b.post("/api/signout")
+	b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
+	// A changed secret ends the wait too.
+	w.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"secret": appSecret})
+	b.signIn("/authorize/main")
+}
+
+// An access token that ends early is replaced once, and nobody notices; one that is
+// refused again is an administrator's matter.
+func TestFailureTokenEndsEarly(t *testing.T) {
+	t.Parallel()
+	for _, errcode := range []int{42001, 40014} {
+		w := newWorld(t)
+		b := w.inClient("zhangsan")
+		b.signIn("/authorize/main")
+		w.weCom.ResetCalls()
+		if err := w.weCom.RevokeTokens(corpID, agentID, errcode); err != nil {
+			t.Fatal(err)
+		}
+		b.signIn("/authorize/main")
+		w.wantCalls(calls{wecomsim.PathGetToken: 1, wecomsim.PathGetUserInfo: 2})
+
+		w.weCom.ResetCalls()
+		w.weCom.Inject(wecomsim.Refuse(errcode, 0).On(wecomsim.PathGetUserInfo))
+		b.post("/api/signout")
+		b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
+		if n := w.weCom.Calls(wecomsim.PathGetToken); n != 1 {
+			t.Errorf("%d: gettoken was called %d times", errcode, n)
+		}
+	}
+	// Its natural end costs one call, before anybody waits for a refusal.
+	w := newWorld(t)
+	b := w.inClient("zhangsan")
+	b.signIn("/authorize/main")
+	w.weCom.ResetCalls()
+	w.wait(2*time.Hour + time.Minute)
+	b.signIn("/authorize/main")
+	w.wantCalls(calls{wecomsim.PathGetToken: 1, wecomsim.PathGetUserInfo: 1})
+}
+
+// Who the visitor is, and what they share.
+func TestFailureOfVisitor(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		visitor wecomsim.Visitor
+		desktop bool
+		code    string
+		stopped wecomsim.Page // the visit ends at WeCom
+		users   int
+	}{
+		{name: "not yet known, in a browser", visitor: wecomsim.Visitor{UserID: "zhangsan"}, desktop: true, code: "first_sign_in_in_wecom"},
+		{name: "no phone in the directory", visitor: wecomsim.Visitor{UserID: "nophone"}, code: "phone_not_shared"},
+		{name: "phone is no number", visitor: wecomsim.Visitor{UserID: "badphone"}, code: "phone_invalid"},
+		{name: "consent refused", visitor: wecomsim.Visitor{UserID: "zhangsan", Deny: true}, code: "access_denied"},
+		{name: "consent without the phone", visitor: wecomsim.Visitor{UserID: "zhangsan", Consent: wecomsim.ConsentTo(wecomsim.FieldAvatar)}, code: "phone_not_shared"},
+		{name: "consent to nothing", visitor: wecomsim.Visitor{UserID: "zhangsan", Consent: wecomsim.ConsentNone()}, code: "phone_not_shared"},
+		{name: "consent to the phone alone", visitor: wecomsim.Visitor{UserID: "zhangsan", Consent: wecomsim.ConsentTo(wecomsim.FieldMobile)}, users: 1},
+		{name: "refused in a browser", visitor: wecomsim.Visitor{UserID: "zhangsan", Deny: true}, desktop: true, code: "access_denied"},
+		{name: "disabled in WeCom", visitor: wecomsim.Visitor{UserID: "disabled"}, code: "user_disabled"},
+		{name: "not activated", visitor: wecomsim.Visitor{UserID: "inactive"}, users: 1},
+		{name: "no member", visitor: wecomsim.Visitor{UserID: "oVisitor0000000000000001"}, code: "not_a_member"},
+		{name: "no member, in a browser", visitor: wecomsim.Visitor{UserID: "oVisitor0000000000000001"}, desktop: true, code: "not_a_member"},
+		{name: "member of a connected company", visitor: wecomsim.Visitor{UserID: "ww0a1b2c3d4e5f6071/partner"}, code: "other_corp"},
+		{name: "member of an unconnected company", visitor: wecomsim.Visitor{UserID: otherCorpID + "/stranger"}, code: "not_a_member"},
+		{name: "outside of the app's range", visitor: wecomsim.Visitor{UserID: "outside"}, stopped: wecomsim.PageNoPermission},
+		{name: "outside of the app's range, in a browser", visitor: wecomsim.Visitor{UserID: "outside"}, desktop: true, stopped: wecomsim.PageNoPermission},
+		{name: "consent after twenty minutes", visitor: wecomsim.Visitor{UserID: "zhangsan"}, code: "slow"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			b := w.inClient("")
+			if test.desktop {
+				b = w.onDesktop("")
+			}
+			b.visitor = test.visitor
+			if test.code == "slow" {
+				b.visitor.BeforeAnswer = func() { w.wait(20 * time.Minute) }
+				b.keepsExpired = true
+				b.wantFailure(b.open("/authorize/main?redirect=/x"), "state_expired", "/x")
+				return
+			}
+			end := b.open("/authorize/main?redirect=/x")
+			switch {
+			case test.stopped != "":
+				if end.stopped != test.stopped {
+					t.Errorf("ended at %s %s", end.address, end.stopped)
+				}
+			case test.code != "":
+				b.wantFailure(end, test.code, "/x")
+			case end.address != application+"/x":
+				t.Errorf("ended at %s", end.address)
+			}
+			if n := len(w.users()); n != test.users {
+				t.Errorf("%d users", n)
+			}
+		})
+	}
+}
+
+// A member who has left is seen as nobody's member, or with status 5.
+func TestFailureLeftMember(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.inClient("left")
+	b.wantFailure(b.open("/authorize/main"), "not_a_member", "")
+	w.weCom.Change(func(c *wecomsim.Choices) { c.LeftMemberIsReadable = true })
+	b.wantFailure(b.open("/authorize/main"), "user_disabled", "")
+	if n := len(w.users()); n != 0 {
+		t.Errorf("%d users", n)
+	}
+}
+
+// Whoever inherits a telephone number does not inherit the account.
+func TestFailurePhoneInUse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.inClient("zhangsan").signIn("/authorize/main")
+	if err := w.weCom.ChangeMember(corpID, "lisi", func(m *wecomsim.Member) { m.Mobile = "+86 13800000001" }); err != nil {
+		t.Fatal(err)
+	}
+	b := w.inClient("lisi")
+	end := b.open("/authorize/main")
+	b.wantFailure(end, "phone_in_use", "")
+	if strings.Contains(end.page.body, "zhangsan") || strings.Contains(end.page.body, "lisi") {
+		t.Error("the page names somebody")
+	}
+	if log := w.log.String(); !strings.Contains(log, "zhangsan") || !strings.Contains(log, "lisi") {
+		t.Error("the log does not name both")
+	}
+}
+
+func TestFailureSignupClosed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, with("autoSignup", false))
+	b := w.inClient("zhangsan")
+	b.wantFailure(b.open("/authorize/main"), "signup_closed", "")
+	if n := len(w.users()); n != 0 {
+		t.Errorf("%d users", n)
+	}
+}
+
+// A member who loses the app between two rounds is told, one who has an account
+// keeps it.
+func TestFailureMemberOutOfRange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	lisi := w.inClient("lisi")
+	lisi.signIn("/authorize/main")
+	nobody := func() {
+		if err := w.weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.VisibleUserIDs = []string{} }); err != nil {
+			t.Error(err)
+		}
+	}
+	b := w.inClient("zhangsan")
+	b.visitor.BeforeAnswer = nobody // while the consent page is on the screen
+	b.wantFailure(b.open("/authorize/main"), "phone_not_shared", "")
+	lisi.signIn("/authorize/main")
+}
+
+// A name that WeCom would not tell is asked for at the next sign-in.
+func TestFailureNameComesLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.weCom.Inject(wecomsim.Refuse(60111, 1).On(wecomsim.PathGetUser))
+	b := w.inClient("zhangsan")
+	b.signIn("/authorize/main")
+	if got := b.session().User.Name; got != "zhangsan" {
+		t.Errorf("the name is %q", got)
+	}
+	w.weCom.ResetCalls()
+	b.signIn("/authorize/main")
+	w.wantCalls(calls{wecomsim.PathGetUserInfo: 1, wecomsim.PathGetUser: 1})
+	w.weCom.ResetCalls()
+	b.signIn("/authorize/main")
+	w.wantCalls(calls{wecomsim.PathGetUserInfo: 1})
+	if got := b.session().User.Name; got != "张三" {
+		t.Errorf("the name is %q", got)
+	}
+}
+
+// WeCom on a desktop may open the callback in the system's browser, which has no
+// cookie of the attempt: the visitor signs in there, by its own door.
+func TestFailureClientOpensAnotherBrowser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.inClient("zhangsan").signIn("/authorize/main")
+	client := w.inClient("zhangsan")
+	client.userAgent = wecomsim.UserAgentWeComWindows
+	system := w.onDesktop("zhangsan")
+	if end := system.signIn(client.leave("/authorize/main?redirect=/x")); end.address != application+"/x" || end.weCom != 1 || system.signedInAs() != "zhangsan" {
+		t.Errorf("ended at %s after %d visits", end.address, end.weCom)
+	}
+}
+
+// Consent may happen in a webview of its own. Once, the sign-in starts again there;
+// when it loses the cookie every time, that must end.
+func TestFailureCookieLostInTheSecondRound(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		times int
+		code  string
+		weCom int
+	}{
+		{"once", 1, "", 4},
+		{"always", 100, "cookies_blocked", 4},
+	} {
+		w := newWorld(t)
+		b := w.inClient("zhangsan")
+		lost := 0
+		b.losesAttempts = func(link string) bool {
+			if lost == test.times || !strings.Contains(link, "snsapi_privateinfo") {
+				return false
+			}
+			lost++
+			return true
+		}
+		end := b.open("/authorize/main?redirect=/x")
+		switch {
+		case test.code != "":
+			b.wantFailure(end, test.code, "/x")
+		case end.address != application+"/x":
+			t.Errorf("%s: ended at %s", test.name, end.address)
+		}
+		if end.weCom != test.weCom {
+			t.Errorf("%s: %d visits to WeCom", test.name, end.weCom)
+		}
+	}
+}
+
+// The first sign-in in a browser shows what to open in WeCom, as a link and a code.
+func TestFailureFirstSignInOffersWeCom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	end := w.onDesktop("zhangsan").open("/authorize/main?redirect=/x")
+	link := w.url + "/authorize/main?redirect=%2Fx"
+	if !strings.Contains(html.UnescapeString(end.page.body), `value="`+link+`"`) || !strings.Contains(end.page.body, `<svg class="code"`) {
+		t.Errorf("no link or no code: %.900s", end.page.body)
+	}
+	if end := w.inClient("zhangsan").signIn(link); end.address != application+"/x" {
+		t.Errorf("the link ended at %s", end.address)
+	}
+	w.onDesktop("zhangsan").signIn(link)
+}
+
+// What happens to the state and its cookie between going out and coming back.
+func TestFailureOfState(t *testing.T) {
+	t.Parallel()
+	const out = "/authorize/main?redirect=/x"
+	for _, test := range []struct {
+		name   string
+		before func(b *browser)
+		// change makes another callback of the one that WeCom gave.
+		change func(b *browser, callback string) string
+		code   string // empty: signed in
+		weCom  int    // visits after the first callback
+	}{
+		{name: "as it should be"},
+		{name: "state dropped", change: without("state"), code: "state_invalid"},
+		{name: "state empty", change: replaced("state", ""), code: "state_invalid"},
+		{name: "state dropped, code dropped", change: func(b *browser, c string) string { return without("state")(b, without("code")(b, c)) }, code: "state_invalid"},
+		{name: "state given twice", change: func(_ *browser, c string) string { return c + "&state=AAAAAAAAAAAAAAAAAAAAAAAAAA" }, code: "state_invalid"},
+		{name: "code given twice", change: func(_ *browser, c string) string { return c + "&code=x" }, code: "state_invalid"},
+		{name: "code dropped", change: without("code"), code: "access_denied"},
+		{name: "code altered", change: replaced("code", "x"), code: "code_invalid"},
+		// No cookie is for an altered state: the browser starts once more.
+		{name: "state altered", change: replaced("state", "AAAAAAAAAAAAAAAAAAAAAAAAAA"), weCom: 1},
+		{name: "state with signs", change: replaced("state", "-_.=%2B"), weCom: 1},
+		{name: "cookie lost once", change: func(b *browser, c string) string { b.forget(attemptCookie); return c }, weCom: 1},
+		{name: "cookie does not open", change: func(b *browser, c string) string { b.damage(attemptCookie); return c }, code: "state_invalid"},
+		{name: "cookies off", before: func(b *browser) { b.blocksCookies = true }, code: "cookies_blocked", weCom: 1},
+		{
+			name: "twenty minutes, the browser forgets the cookie", weCom: 1,
+			change: func(b *browser, c string) string { b.w.wait(20 * time.Minute); return c },
+		},
+		{
+			name: "twenty minutes, the browser keeps the cookie", code: "state_expired",
+			before: func(b *browser) { b.keepsExpired = true },
+			change: func(b *browser, c string) string { b.w.wait(20 * time.Minute); return c },
+		},
+		{
+			name: "six minutes: the code is over", code: "code_invalid",
+			change: func(b *browser, c string) string { b.w.wait(6 * time.Minute); return c },
+		},
+		{
+			name:   "restart in between",
+			change: func(b *browser, c string) string { b.w.restart(); return c },
+		},
+		{
+			name:   "kill in between",
+			change: func(b *browser, c string) string { b.w.crash(); return c },
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.inClient("zhangsan").signIn("/authorize/main")
+			b := w.onDesktop("zhangsan")
+			if test.before != nil {
+				test.before(b)
+			}
+			callback := b.leave(out)
+			if test.change != nil {
+				callback = test.change(b, callback)
+			}
+			end := b.open(callback)
+			if test.code != "" {
+				b.wantFailure(end, test.code, "/x")
+			} else if end.address != application+"/x" || b.signedInAs() != "zhangsan" {
+				t.Errorf("ended at %s", end.address)
+			}
+			if end.weCom != test.weCom {
+				t.Errorf("%d more visits to WeCom", end.weCom)
+			}
+		})
+	}
+}
+
+func without(name string) func(*browser, string) string {
+	return func(_ *browser, callback string) string {
+		u, err := url.Parse(callback)
+		if err != nil {
+			return callback
+		}
+		query := u.Query()
+		query.Del(name)
+		u.RawQuery = query.Encode()
+		return u.String()
+	}
+}
+
+func replaced(name, value string) func(*browser, string) string {
+	return func(b *browser, callback string) string {
+		return without(name)(b, callback) + "&" + name + "=" + value
+	}
+}
+
+// forget loses cookies, damage alters them.
+func (b *browser) forget(prefix string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name := range b.cookies {
+		if strings.HasPrefix(name, prefix) {
+			delete(b.cookies, name)
+		}
+	}
+}
+
+func (b *browser) damage(prefix string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name, cookie := range b.cookies {
+		if strings.HasPrefix(name, prefix) {
+			first := "A"
+			if cookie.value[0] == 'A' {
+				first = "B"
+			}
+			cookie.value = first + cookie.value[1:]
+			b.cookies[name] = cookie
+		}
+	}
+}
+
+// WeCom's own bends of the way back, in the client and in a browser.
+func TestFailureBentCallback(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		bend wecomsim.CallbackFault
+		code string // empty: signed in after one round more
+	}{
+		{"state dropped", wecomsim.CallbackFault{Times: 1, DropState: true}, "state_invalid"},
+		{"state altered once", wecomsim.CallbackFault{Times: 1, AlterState: true}, ""},
+		{"state altered always", wecomsim.CallbackFault{AlterState: true}, "cookies_blocked"},
+		{"code dropped", wecomsim.CallbackFault{Times: 1, DropCode: true}, "access_denied"},
+		{"both dropped", wecomsim.CallbackFault{Times: 1, DropCode: true, DropState: true}, "state_invalid"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.weCom.InjectCallback(test.bend)
+			b := w.inClient("zhangsan")
+			end := b.open("/authorize/main?redirect=/x")
+			if test.code != "" {
+				b.wantFailure(end, test.code, "/x")
+			} else if end.address != application+"/x" || b.signedInAs() != "zhangsan" {
+				t.Errorf("ended at %s", end.address)
+			}
+		})
+	}
+}
+
+// The webview that asks twice, the visitor who presses Back, the link that is
+// opened again.
+func TestFailureCallbackTwice(t *testing.T) {
+	t.Parallel()
+	// What the first request meets decides what the second is answered.
+	for _, test := range []struct {
+		name  string
+		known bool // a returning member
+		fault wecomsim.Fault
+		code  string // of both, or empty
+	}{
+		{name: "returning", known: true},
+		{name: "first sign-in"},
+		{name: "refused", fault: wecomsim.Refuse(48002, 1).On(wecomsim.PathGetUserDetail), code: "wecom_configuration"},
+		// The code is spent and nobody knows whose it was.
+		{name: "answer lost", known: true, fault: wecomsim.CutOff(1).On(wecomsim.PathGetUserInfo).Lost(), code: "wecom_unavailable"},
+	} {
+		for _, way := range []string{"at once", "ten times at once", "after the answer", "after the client gave up"} {
+			t.Run(test.name+" "+way, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				if test.known {
+					w.inClient("zhangsan").signIn("/authorize/main")
+				}
+				b := w.inClient("zhangsan")
+				callback := b.leave("/authorize/main?redirect=/x")
+				if !test.known {
+					// The round that matters is the second, with the phone.
+					a := b.get(callback)
+					next, err := b.atWeCom(a.location())
+					if err != nil {
+						t.Fatal(err)
+					}
+					callback = next
+				}
+				if test.code != "" {
+					fault := test.fault
+					if way == "after the client gave up" {
+						fault.Delay = 200 * time.Millisecond
+					}
+					w.weCom.Inject(fault)
+				}
+				answers := b.twice(callback, way)
+				for i, a := range answers {
+					end := ending{address: a.location(), last: a}
+					if test.code == "" {
+						if a.location() != application+"/x" {
+							t.Errorf("request %d: %s", i, a.location())
+						}
+						continue
+					}
+					if u, err := url.Parse(a.location()); err == nil {
+						end.failure = u.Query()
+					}
+					b.wantFailure(end, test.code, "/x")
+				}
+				if test.code == "" {
+					if b.signedInAs() != "zhangsan" {
+						t.Errorf("signed in as %q", b.signedInAs())
+					}
+					ids := map[string]bool{}
+					for _, a := range answers {
+						ids[a.cookie(sessionCookie).Value] = true
+					}
+					if len(ids) != 1 {
+						t.Errorf("%d sessions of one state", len(ids))
+					}
+				}
+				if want := map[bool]int{true: 1, false: 0}[test.code == "" || test.known]; len(w.users()) != want {
+					t.Errorf("%d users", len(w.users()))
+				}
+			})
+		}
+	}
+}
+
+// The first round of a first sign-in, asked twice: both go on, each with a state of
+// its own, and whichever the webview follows signs in.
+func TestFailureFirstRoundTwice(t *testing.T) {
+	t.Parallel()
+	for _, way := range []string{"at once", "after the answer", "after the client gave up"} {
+		w := newWorld(t)
+		b := w.inClient("zhangsan")
+		answers := b.twice(b.leave("/authorize/main?redirect=/x"), way)
+		states := map[string]bool{}
+		for _, a := range answers {
+			query := queryOf(a.location())
+			states[query.Get("state")] = true
+			if !strings.HasPrefix(a.location(), w.weURL) || query.Get("scope") != "snsapi_privateinfo" || query.Get("agentid") != agentID {
+				t.Errorf("%s: %d %s", way, a.status, a.location())
+			}
+		}
+		if len(states) != len(answers) {
+			t.Errorf("%s: %d states for %d answers", way, len(states), len(answers))
+		}
+		for _, a := range answers {
+			callback, err := b.atWeCom(a.location())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if end := b.open(callback); end.address != application+"/x" || end.weCom != 0 {
+				t.Errorf("%s: ended at %s", way, end.address)
+			}
+		}
+		if n := len(w.users()); n != 1 || b.signedInAs() != "zhangsan" {
+			t.Errorf("%s: %d users, signed in as %q", way, n, b.signedInAs())
+		}
+	}
+}
+
+// twice sends the callback twice, from the same state of the browser.
+func (b *browser) twice(callback, way string) []answer {
+	b.w.t.Helper()
+	first, second := b.request(http.MethodGet, callback), b.request(http.MethodGet, callback)
+	switch way {
+	case "at once", "ten times at once":
+		requests := []*http.Request{first, second}
+		for way != "at once" && len(requests) < 10 {
+			requests = append(requests, b.request(http.MethodGet, callback))
+		}
+		var group sync.WaitGroup
+		answers := make([]answer, len(requests))
+		for i, r := range requests {
+			group.Go(func() { answers[i], _ = b.w.trySend(r) })
+		}
+		group.Wait()
+		for _, a := range answers {
+			b.keep(a)
+		}
+		return answers
+	case "after the answer":
+		return []answer{b.send(first), b.send(second)}
+	default: // the client gives up while WeCom is asked
+		b.w.weCom.Inject(wecomsim.Slow(200 * time.Millisecond))
+		ctx, cancel := context.WithTimeout(b.w.t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if _, err := b.w.trySend(first.WithContext(ctx)); err == nil {
+			b.w.t.Error("the first request was not given up")
+		}
+		return []answer{b.send(second)}
+	}
+}
+
+// The Back button: signed in already, so straight on; signed out since, never again.
+func TestFailureBackButton(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.inClient("zhangsan")
+	b.signIn("/authorize/main")
+	callback := b.leave("/authorize/main?redirect=/x")
+	b.open(callback)
+	w.weCom.ResetCalls()
+	if end := b.open(callback); end.address != application+"/x" {
+		t.Errorf("Back ended at %s", end.address)
+	}
+	w.wantCalls(calls{})
+	before := b.copyOf()
+	b.post("/api/signout")
+	if end := before.open(callback); end.address == application+"/x" && end.weCom == 0 {
+		t.Error("Back signed in again after sign-out")
+	}
+}
+
+// A link with a code, opened in another browser or a second time: whoever comes
+// without the cookie signs in for themselves.
+func TestFailureLinkOpenedElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.inClient("zhangsan").signIn("/authorize/main")
+	w.inClient("lisi").signIn("/authorize/main")
+	b := w.onDesktop("zhangsan")
+	callback := b.leave("/authorize/main?redirect=/x")
+	other := w.onDesktop("lisi")
+	if end := other.open(callback); end.address != application+"/x" || end.weCom != 1 || other.signedInAs() != "lisi" {
+		t.Errorf("the other browser ended at %s as %q", end.address, other.signedInAs())
+	}
+	// The code was not spent by that.
+	if end := b.open(callback); end.address != application+"/x" || end.weCom != 0 || b.signedInAs() != "zhangsan" {
+		t.Errorf("the own browser ended at %s as %q", end.address, b.signedInAs())
+	}
+	// And the link a second time, in a third one.
+	third := w.onDesktop("lisi")
+	if end := third.open(callback); end.weCom != 1 || third.signedInAs() != "lisi" {
+		t.Errorf("the third browser ended at %s as %q", end.address, third.signedInAs())
+	}
+}
