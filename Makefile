@@ -77,8 +77,8 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 	done
 
 .PHONY: bench
-bench: ## measure
-	go test -run '^$$' -bench . -benchmem ./...
+bench: $(TOOLS)/bin/dynoxide ## measure sizes, starts, remote calls and processor time (docs/benchmarks.md)
+	@go run ./infra/bench
 
 .PHONY: screenshots
 screenshots: ## make the pictures of the README (needs Chromium)

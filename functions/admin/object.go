@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/wecom-signin/wecom-signin/shared/fault"
@@ -131,5 +132,7 @@ func asText(raw json.RawMessage) (string, bool) {
 	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
 		return "", false
 	}
-	return text, true
+	// The decoder puts U+FFFD in place of half a surrogate pair. What was sent must
+	// not become something else, and nobody means U+FFFD.
+	return text, !strings.ContainsRune(text, utf8.RuneError)
 }

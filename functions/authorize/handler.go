@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/session"
 	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -28,6 +29,9 @@ func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("authenticator")
 	target := r.URL.Query().Get("redirect")
 	apigw.Note(r.Context(), "authenticator", name)
+	if loadedByPage(r) {
+		return &apigw.SignInPageError{Err: fault.Newf(fault.AccessDenied, "authorize was loaded as part of a page")}
+	}
 	ticket, err := cfg.Departures.Leave(r.Context(), signin.Departure{
 		Authenticator: name,
 		PublicURL:     apigw.PublicURL(r.Context()),
@@ -44,4 +48,13 @@ func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	apigw.Redirect(w, ticket.URL)
 	return nil
+}
+
+// loadedByPage reports whether a page loads this address as an image, a script or a
+// frame (Fetch Metadata). Nobody signs in that way, and a page of a neighbouring
+// domain could fill the browser with attempts until its headers are too large for
+// the gateway.
+func loadedByPage(r *http.Request) bool {
+	destination := r.Header.Get("Sec-Fetch-Dest")
+	return destination != "" && destination != "document"
 }

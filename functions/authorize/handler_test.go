@@ -103,6 +103,24 @@ func TestFailureGoesToTheSignInPageWithTheWayForward(t *testing.T) {
 	}
 }
 
+func TestPageCannotFillTheBrowserWithAttempts(t *testing.T) {
+	for _, destination := range []string{"image", "script", "iframe", "empty"} {
+		response := serve(t, departuresFunc(func(signin.Departure) (signin.Ticket, error) {
+			t.Error("an attempt was started")
+			return signin.Ticket{}, nil
+		}), "", map[string]string{"sec-fetch-dest": destination})
+		if response.StatusCode != http.StatusFound || len(response.Cookies) != 0 {
+			t.Errorf("%s: %d %q", destination, response.StatusCode, response.Cookies)
+		}
+	}
+	response := serve(t, departuresFunc(func(signin.Departure) (signin.Ticket, error) {
+		return signin.Ticket{URL: "https://wecom.example/go", Attempt: signin.Attempt{State: "STATE", IssuedAt: noon}}, nil
+	}), "", map[string]string{"sec-fetch-dest": "document"})
+	if len(response.Cookies) != 1 {
+		t.Errorf("a navigation keeps %q", response.Cookies)
+	}
+}
+
 func TestOpenRedirectDoesNotReachTheSignInPage(t *testing.T) {
 	response := serve(t, departuresFunc(func(signin.Departure) (signin.Ticket, error) {
 		return signin.Ticket{}, fault.New(fault.AuthenticatorUnknown, nil)

@@ -15,9 +15,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/fresh"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -38,8 +40,13 @@ const keepAdminKey = time.Second
 
 // Directory is what is read of the store.
 type Directory interface {
-	User(ctx context.Context, id string) (store.User, error)
 	PublicKeys(ctx context.Context) (store.PublicKeys, error)
+}
+
+// Sessions says whose session a key is now; *signin.Sessions does. Fault
+// Unauthorized: nobody's.
+type Sessions interface {
+	CheckKey(ctx context.Context, key string) (signin.Live, error)
 }
 
 // Secrets is what is read of the secret store.
@@ -50,6 +57,7 @@ type Secrets interface {
 // Config is what New needs.
 type Config struct {
 	Directory Directory
+	Sessions  Sessions
 	Secrets   Secrets
 	// AdminKeySecret is the name of the secret that holds the admin key.
 	AdminKeySecret string
@@ -164,24 +172,29 @@ func bearer(headers map[string]string) (string, error) {
 	return credential, nil
 }
 
-// administrator returns the user of an access token who is an administrator now.
+// administrator returns the user of an access token who is an administrator now, in
+// a session that is live now: ending it, or disabling the user or the authenticator,
+// ends the token here at once.
 func (a *Authorizer) administrator(ctx context.Context, credential, publicURL string) (string, error) {
 	claims, err := a.tokens.Verify(ctx, credential, publicURL)
 	if err != nil {
 		return "", err
 	}
-	user, err := a.cfg.Directory.User(ctx, claims.Subject)
+	if claims.SessionKey == "" {
+		return "", refusal("the token names no session")
+	}
+	live, err := a.cfg.Sessions.CheckKey(ctx, claims.SessionKey)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return "", refusal("the user of the token is gone")
+	case fault.Is(err, fault.Unauthorized):
+		return "", refusal("the session of the token is over")
 	case err != nil:
-		return "", fmt.Errorf("read user: %w", err)
-	case !user.Enabled:
-		return "", refusal("the user of the token is disabled")
-	case !slices.Contains(user.Roles, RoleAdmin):
+		return "", fmt.Errorf("read session: %w", err)
+	case live.User.ID != claims.Subject:
+		return "", refusal("the session of the token is somebody else's")
+	case !slices.Contains(live.User.Roles, RoleAdmin):
 		return "", refusal("the user of the token is no administrator")
 	}
-	return user.ID, nil
+	return live.User.ID, nil
 }
 
 func (a *Authorizer) checkAdminKey(ctx context.Context, credential string) error {

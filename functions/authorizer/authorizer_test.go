@@ -17,8 +17,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/functions/authorizer"
+	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -59,16 +61,17 @@ func newWorld() *world {
 	}
 }
 
-func (w *world) User(_ context.Context, id string) (store.User, error) {
+// CheckKey knows one session of each user, which is live while the user is enabled.
+func (w *world) CheckKey(_ context.Context, key string) (signin.Live, error) {
 	w.userReads.Add(1)
 	if w.userErr != nil {
-		return store.User{}, w.userErr
+		return signin.Live{}, w.userErr
 	}
-	user, ok := w.users[id]
-	if !ok {
-		return store.User{}, store.ErrNotFound
+	user, ok := w.users[strings.TrimPrefix(key, "session of ")]
+	if !ok || !user.Enabled {
+		return signin.Live{}, fault.New(fault.Unauthorized, nil)
 	}
-	return user, nil
+	return signin.Live{User: user}, nil
 }
 
 func (w *world) PublicKeys(context.Context) (store.PublicKeys, error) {
@@ -89,7 +92,7 @@ func (w *world) Get(_ context.Context, name, version string) (secret.Value, erro
 
 func (w *world) authorizer(log io.Writer) *authorizer.Authorizer {
 	return authorizer.New(authorizer.Config{
-		Directory: w, Secrets: w, AdminKeySecret: "admin-key", PublicURL: publicURL,
+		Directory: w, Sessions: w, Secrets: w, AdminKeySecret: "admin-key", PublicURL: publicURL,
 		Logger: slog.New(slog.NewJSONHandler(log, nil)),
 	})
 }
@@ -100,6 +103,7 @@ func mint(t testing.TB, user string, change func(*keys.AccessTokenClaims)) strin
 	claims := keys.AccessTokenClaims{
 		Issuer: publicURL, Audience: "https://app.example.com", Subject: user,
 		Name: "张三", PhoneNumber: "+8613800000000", Roles: []string{"admin"},
+		SessionKey: "session of " + user,
 	}
 	if change != nil {
 		change(&claims)
@@ -228,7 +232,7 @@ func exchange(t *testing.T, payload, around string) string {
 
 func TestTheAPIsOwnAddressIsTheIssuerByDefault(t *testing.T) {
 	w := newWorld()
-	a := authorizer.New(authorizer.Config{Directory: w, Secrets: w, AdminKeySecret: "admin-key", Logger: slog.New(slog.DiscardHandler)})
+	a := authorizer.New(authorizer.Config{Directory: w, Sessions: w, Secrets: w, AdminKeySecret: "admin-key", Logger: slog.New(slog.DiscardHandler)})
 	own := mint(t, "01admin", func(c *keys.AccessTokenClaims) {
 		c.Issuer = "https://abc.execute-api.eu-central-1.amazonaws.com"
 	})
@@ -292,12 +296,12 @@ func TestAFloodOfGuessesReadsTheKeyOnceASecond(t *testing.T) {
 
 type panicking struct{ *world }
 
-func (panicking) User(context.Context, string) (store.User, error) { panic("out of order") }
+func (panicking) CheckKey(context.Context, string) (signin.Live, error) { panic("out of order") }
 
 func TestAPanicIsANo(t *testing.T) {
 	w := newWorld()
 	a := authorizer.New(authorizer.Config{
-		Directory: panicking{w}, Secrets: w, AdminKeySecret: "admin-key", PublicURL: publicURL, Logger: slog.New(slog.DiscardHandler),
+		Directory: w, Sessions: panicking{w}, Secrets: w, AdminKeySecret: "admin-key", PublicURL: publicURL, Logger: slog.New(slog.DiscardHandler),
 	})
 	if decide(t, a, authorization("Bearer "+mint(t, "01admin", nil))) {
 		t.Error("authorized")
@@ -325,7 +329,7 @@ func FuzzFunction(f *testing.F) {
 	f.Add(`{"headers":{"authorization":"Bearer x"}}`)
 	f.Add(`{"headers":null,"requestContext":{"domainName":1}}`)
 	a := authorizer.New(authorizer.Config{
-		Directory: newWorld(), Secrets: newWorld(), AdminKeySecret: "admin-key", Logger: slog.New(slog.DiscardHandler),
+		Directory: newWorld(), Sessions: newWorld(), Secrets: newWorld(), AdminKeySecret: "admin-key", Logger: slog.New(slog.DiscardHandler),
 	})
 	f.Fuzz(func(t *testing.T, payload string) {
 		got, err := a.Function(t.Context(), json.RawMessage(payload))

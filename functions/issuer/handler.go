@@ -93,7 +93,7 @@ func discovery(w http.ResponseWriter, r *http.Request) error {
 		SubjectTypes:      []string{"public"},
 		SigningAlgorithms: []string{"RS256"},
 		Claims: []string{
-			"iss", "aud", "sub", "iat", "exp", "jti", "name", "phone_number", "roles", "corp_id", "wecom_userid",
+			"iss", "aud", "sub", "iat", "exp", "jti", "name", "phone_number", "roles", "corp_id", "wecom_userid", "sid",
 		},
 	})
 }

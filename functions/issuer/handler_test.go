@@ -92,7 +92,7 @@ func TestAnswers(t *testing.T) {
 	metadata := func(publicURL string) string {
 		return `{"issuer":"` + publicURL + `","jwks_uri":"` + publicURL + `/.well-known/jwks.json",` +
 			`"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["RS256"],` +
-			`"claims_supported":["iss","aud","sub","iat","exp","jti","name","phone_number","roles","corp_id","wecom_userid"]}` + "\n"
+			`"claims_supported":["iss","aud","sub","iat","exp","jti","name","phone_number","roles","corp_id","wecom_userid","sid"]}` + "\n"
 	}
 	d := &directory{published: store.PublicKeys{Document: []byte(`{"keys":[]}`)}}
 	unpublished := &directory{err: store.ErrNotFound}

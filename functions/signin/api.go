@@ -10,6 +10,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
+	rules "github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -173,6 +174,7 @@ func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
 		Roles:       roles(live.User),
 		CorpID:      live.Session.CorpID,
 		WeComUserID: live.Session.WeComUserID,
+		SessionKey:  rules.SessionKey(h.Cookie.ID(r)),
 	}, live.Session.ExpiresAt)
 	if errors.Is(err, keys.ErrNoTimeLeft) {
 		return fault.New(fault.Unauthorized, err)

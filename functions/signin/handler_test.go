@@ -435,7 +435,7 @@ func TestToken(t *testing.T) {
 	}
 	want := []keys.AccessTokenClaims{{
 		Issuer: public, Audience: app, Subject: "u1", Name: "张三", PhoneNumber: "+8613800000001",
-		Roles: []string{"admin"}, CorpID: "wwcorp", WeComUserID: "ZhangSan",
+		Roles: []string{"admin"}, CorpID: "wwcorp", WeComUserID: "ZhangSan", SessionKey: rules.SessionKey(liveID),
 	}}
 	if diff := cmp.Diff(want, f.minted); diff != "" {
 		t.Fatal(diff)

@@ -380,6 +380,41 @@ func TestAttackAdminWithoutRight(t *testing.T) {
 	}
 }
 
+// Who was evicted must not make an administrator with a token from before.
+func TestAttackAdminTokenOutlivesItsSession(t *testing.T) {
+	for name, evict := range map[string]func(w *world, b *browser, user string){
+		"sessions ended": func(w *world, _ *browser, user string) {
+			w.mustAdmin(http.StatusNoContent, http.MethodDelete, user+"/sessions", nil)
+		},
+		"disabled and enabled again": func(w *world, _ *browser, user string) {
+			w.mustAdmin(http.StatusOK, http.MethodPatch, user, map[string]any{"enabled": false})
+			w.mustAdmin(http.StatusOK, http.MethodPatch, user, map[string]any{"enabled": true})
+		},
+		"signed out": func(_ *world, b *browser, _ string) { b.post("/api/signout") },
+		"authenticator disabled": func(w *world, _ *browser, _ string) {
+			w.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/"+mainName, map[string]any{"enabled": false})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, member, _ := signedInWorld(t)
+			user := "/users/" + member.session().User.ID
+			w.mustAdmin(http.StatusOK, http.MethodPatch, user, map[string]any{"roles": []string{"admin"}})
+			var token struct {
+				AccessToken string `json:"access_token"`
+			}
+			member.post("/api/token").decode(t, &token)
+			if a := w.adminAs("Bearer "+token.AccessToken, http.MethodGet, user, nil); a.status != http.StatusOK {
+				t.Fatalf("an administrator: %d %s", a.status, a.body)
+			}
+			evict(w, member, user)
+			if a := w.adminAs("Bearer "+token.AccessToken, http.MethodPost, "/users", map[string]any{"phone": "13711110000", "roles": []string{"admin"}}); a.status != http.StatusForbidden {
+				t.Errorf("the evicted one is answered %d %s", a.status, a.body)
+			}
+		})
+	}
+}
+
 // What a request says about its host is anybody's word.
 func TestAttackForgedHost(t *testing.T) {
 	t.Parallel()

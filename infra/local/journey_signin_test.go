@@ -241,7 +241,7 @@ func TestJourneyTokenIsVerifiedByStandardLibrary(t *testing.T) {
 	for name := range claims {
 		names = append(names, name)
 	}
-	if got, want := strings.Join(sorted(names), " "), "aud corp_id exp iat iss jti name phone_number roles sub wecom_userid"; got != want {
+	if got, want := strings.Join(sorted(names), " "), "aud corp_id exp iat iss jti name phone_number roles sid sub wecom_userid"; got != want {
 		t.Errorf("claims %s", got)
 	}
 	for name, config := range map[string]*oidc.Config{

@@ -43,6 +43,9 @@ type AccessTokenClaims struct {
 	Roles       []string `json:"roles"`
 	CorpID      string   `json:"corp_id"`
 	WeComUserID string   `json:"wecom_userid"`
+	// SessionKey is the key of the session that the token comes from (a hash, which
+	// opens nothing): whoever must know at once that it ended looks there.
+	SessionKey string `json:"sid"`
 }
 
 // LogValue leaves out what is personal.

@@ -28,7 +28,7 @@ func claims() keys.AccessTokenClaims {
 	return keys.AccessTokenClaims{
 		Issuer: issuer, Audience: "https://app.example.com", Subject: "01user",
 		Name: "张三", PhoneNumber: "+8613800000000", Roles: []string{"admin", "staff"},
-		CorpID: "ww1234", WeComUserID: "ZhangSan",
+		CorpID: "ww1234", WeComUserID: "ZhangSan", SessionKey: "key of the session",
 	}
 }
 
@@ -87,7 +87,7 @@ func TestMintSaysExactlyTheContract(t *testing.T) {
 		"iss": issuer, "aud": "https://app.example.com", "sub": "01user",
 		"iat": float64(start.Unix()), "exp": float64(start.Unix() + 900),
 		"name": "张三", "phone_number": "+8613800000000", "roles": []any{"admin", "staff"},
-		"corp_id": "ww1234", "wecom_userid": "ZhangSan",
+		"corp_id": "ww1234", "wecom_userid": "ZhangSan", "sid": "key of the session",
 	}
 	if diff := cmp.Diff(want, payload); diff != "" {
 		t.Error(diff)

@@ -328,19 +328,24 @@ func (v *visit) refuse(ctx context.Context, err error) (Result, error) {
 	return Result{}, failure
 }
 
+// outcomeTime is how long a doubled request waits for the first one: as long as the
+// call to WeCom, in which that one spent the code, may take.
+const outcomeTime = 5 * time.Second
+
 // awaitOutcome answers a doubled request: WeCom says that the code is spent, so the
-// first request is at work or done. Without any first one the code is just bad.
+// first request is at work or done. Without any first one the code is just bad, and
+// that becomes the outcome: one state is waited for once, however often it is used.
 func (v *visit) awaitOutcome(ctx context.Context, cause error) (Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
+	waiting, cancel := context.WithTimeout(ctx, outcomeTime)
 	defer cancel()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 400*time.Millisecond) {
-		result, err := v.answerOutcome(ctx)
-		if !errors.Is(err, store.ErrNotFound) && ctx.Err() == nil {
+		result, err := v.answerOutcome(waiting)
+		if !errors.Is(err, store.ErrNotFound) && waiting.Err() == nil {
 			return result, err
 		}
 		select {
-		case <-ctx.Done():
-			return Result{}, fault.New(fault.CodeInvalid, cause)
+		case <-waiting.Done():
+			return v.refuse(ctx, fault.New(fault.CodeInvalid, cause))
 		case <-time.After(pause):
 		}
 	}

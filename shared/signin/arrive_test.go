@@ -397,8 +397,18 @@ func TestDoubledCallbackAnswersTheSame(t *testing.T) {
 func TestSpentCodeWithoutAnOutcomeIsInvalid(t *testing.T) {
 	h := newHouse(t)
 	h.wecom.spent = map[string]bool{"CODE": true}
-	_, err := h.Arrive(t.Context(), h.arrival(t, nil))
+	arrival := h.arrival(t, nil)
+	_, err := h.Arrive(t.Context(), arrival)
 	wantFault(t, err, fault.CodeInvalid)
+	defer func() {
+		// Garbage under the same state is not waited for again.
+		begun := time.Now()
+		_, err := h.Arrive(t.Context(), arrival)
+		wantFault(t, err, fault.CodeInvalid)
+		if waited := time.Since(begun); waited > outcomeTime/2 {
+			t.Fatalf("waited %v again", waited)
+		}
+	}()
 	if h.wecom.count() != "getuserinfo" {
 		t.Fatalf("a used code was tried again: %s", h.wecom.count())
 	}

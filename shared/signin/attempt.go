@@ -46,7 +46,7 @@ var (
 
 // longestCarriedTarget keeps eight attempts well under the 10,240 bytes that API
 // Gateway allows for all headers. A longer target travels in redirect_uri alone.
-const longestCarriedTarget = 256
+const longestCarriedTarget = 128
 
 const attemptFields = 7
 

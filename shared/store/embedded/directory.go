@@ -1,15 +1,40 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// Authenticator implements store.Directory.
+// decodedAuthenticator is a record as it was read, and what it said.
+type decodedAuthenticator struct {
+	encoded []byte
+	value   store.Authenticator
+}
+
+// Authenticator implements store.Directory. Each step of a sign-in reads one, and
+// they hardly ever change: a record that is still the same, byte for byte, is not
+// decoded again. Only names that exist are kept.
 func (e *Engine) Authenticator(_ context.Context, name string) (a store.Authenticator, err error) {
-	err = e.read(func(tx transaction) error { return tx.get(authenticators, name, &a) })
+	err = e.read(func(tx transaction) error {
+		found := tx.Bucket([]byte(authenticators)).Get([]byte(name))
+		if found == nil {
+			return store.ErrNotFound
+		}
+		if kept, ok := e.recent.Load(name); ok {
+			if kept := kept.(decodedAuthenticator); bytes.Equal(kept.encoded, found) {
+				a = kept.value
+				return nil
+			}
+		}
+		if err := decode(authenticators, found, &a); err != nil {
+			return err
+		}
+		e.recent.Store(name, decodedAuthenticator{bytes.Clone(found), a})
+		return nil
+	})
 	return a, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,8 +28,10 @@ type Config struct {
 type Engine struct {
 	db      *bbolt.DB
 	now     func() time.Time
-	writers atomic.Int32 // writes under way
-	writes  atomic.Uint32
+	writers atomic.Int32  // writes under way
+	writes  atomic.Uint32 // of outcomes
+	// recent keeps decoded authenticators by name, see Authenticator.
+	recent sync.Map // string -> decodedAuthenticator
 }
 
 var _ store.Engine = (*Engine)(nil)
@@ -44,7 +47,7 @@ const (
 	identities     table = "identities"     // corp and folded userid -> user id
 	domainFiles    table = "domain-files"   // by file name
 	signingKeys    table = "signing-keys"   // public -> document
-	outcomes       table = "outcomes"       // by key
+	outcomes       table = "outcomes"       // by key, in the form of putOutcome
 	accessTokens   table = "access-tokens"  // by key
 )
 
@@ -127,7 +130,11 @@ func (tx transaction) get(from table, key string, value any) error {
 	if found == nil {
 		return store.ErrNotFound
 	}
-	if err := json.Unmarshal(found, value); err != nil {
+	return decode(from, found, value)
+}
+
+func decode(from table, encoded []byte, value any) error {
+	if err := json.Unmarshal(encoded, value); err != nil {
 		return fmt.Errorf("decode record of %s: %w", from, err)
 	}
 	return nil
@@ -173,8 +180,8 @@ func list[T any](e *Engine, from table, page store.Page) (items []T, next string
 				return nil
 			}
 			var item T
-			if err := json.Unmarshal(value, &item); err != nil {
-				return fmt.Errorf("decode record of %s: %w", from, err)
+			if err := decode(from, value, &item); err != nil {
+				return err
 			}
 			items, last = append(items, item), string(key)
 		}

@@ -2,7 +2,10 @@ package embedded
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -16,13 +19,30 @@ func (e *Engine) Outcome(_ context.Context, key string) (o store.Outcome, err er
 
 // outcome reads one that need not be forgotten yet.
 func (tx transaction) outcome(key string, now time.Time, o *store.Outcome) error {
-	if err := tx.get(outcomes, key, o); err != nil {
+	found := tx.Bucket([]byte(outcomes)).Get([]byte(key))
+	if len(found) < keepUntilSize {
+		return store.ErrNotFound
+	}
+	if err := decode(outcomes, found[keepUntilSize:], o); err != nil {
 		return err
 	}
 	if !now.Before(o.KeepUntil) {
 		return store.ErrNotFound
 	}
 	return nil
+}
+
+// keepUntilSize is how many bytes stand before the encoded outcome: its KeepUntil in
+// milliseconds, so that cleaning, which looks at many, need not decode them.
+const keepUntilSize = 8
+
+func (tx transaction) putOutcome(o store.Outcome) error {
+	encoded, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("encode record of %s: %w", outcomes, err)
+	}
+	record := binary.BigEndian.AppendUint64(make([]byte, 0, keepUntilSize+len(encoded)), uint64(o.KeepUntil.UnixMilli()))
+	return tx.Bucket([]byte(outcomes)).Put([]byte(o.Key), append(record, encoded...))
 }
 
 // RecordOutcome implements store.Transient.
@@ -35,7 +55,7 @@ func (tx transaction) addOutcome(o store.Outcome, now time.Time) error {
 	if err := tx.outcome(o.Key, now, &there); !errors.Is(err, store.ErrNotFound) {
 		return errors.Join(err, store.ErrExists)
 	}
-	return tx.put(outcomes, o.Key, o)
+	return tx.putOutcome(o)
 }
 
 // StartSession implements store.Transient.
@@ -77,7 +97,7 @@ func (tx transaction) endSession(key string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return tx.put(outcomes, key, store.Outcome{Key: key, Kind: store.OutcomeEnded, KeepUntil: there.KeepUntil})
+	return tx.putOutcome(store.Outcome{Key: key, Kind: store.OutcomeEnded, KeepUntil: there.KeepUntil})
 }
 
 // Cleaning happens within every so many new outcomes, a few records at a time, so
@@ -101,14 +121,13 @@ func (e *Engine) writeOutcome(change func(transaction) error) error {
 // forgotten. Keys are hashes, so that any place is as good as another.
 func (tx transaction) clean(from []byte, now time.Time) error {
 	cursor := tx.Bucket([]byte(outcomes)).Cursor()
-	key, _ := cursor.Seek(from)
+	key, record := cursor.Seek(from)
 	var gone []string
 	for looked := 0; key != nil && looked < cleanAtMost; looked++ {
-		var o store.Outcome
-		if err := tx.outcome(string(key), now, &o); errors.Is(err, store.ErrNotFound) {
+		if len(record) < keepUntilSize || now.UnixMilli() > int64(binary.BigEndian.Uint64(record)) { //nolint:gosec // see putOutcome
 			gone = append(gone, string(key))
 		}
-		key, _ = cursor.Next()
+		key, record = cursor.Next()
 	}
 	for _, key := range gone {
 		if err := tx.delete(outcomes, key); err != nil {
