@@ -88,7 +88,7 @@ func assemble(ctx context.Context, template *gateway.Template, s *service, value
 func openStore(dataDir string, now func() time.Time) (store.Engine, func() error, error) {
 	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(dataDir, "store.db"), Now: now})
 	if err != nil {
-		return nil, nil, fmt.Errorf("open store: %w", err)
+		return nil, nil, fmt.Errorf("open store (DATA_DIR chooses another folder): %w", err)
 	}
 	return engine, engine.Close, nil
 }

@@ -255,6 +255,7 @@
               await call('DELETE', at('users', u.id, 'identities', identity.corpId, identity.wecomUserId));
               await render();
             }), 'small'))]),
+          ...u.phoneConflict ? [[T.phoneConflict, el('code', {}, u.phoneConflict.corpId + ' / ' + u.phoneConflict.wecomUserId)]] : [],
         ]),
         el('div', { className: 'actions' },
           button(T.edit, () => edit(u)),
@@ -290,7 +291,7 @@
       return [
         el('div', { className: 'head' }, el('h2', {}, T.tabs.users), search, upload, button(T.add, () => edit(), 'main')),
         el('p', { className: 'soft' }, T.importHint),
-        await listing('/users' + (phone ? '?phone=' + encodeURIComponent(phone) : ''), phone ? T.noSuchUser : T.noUsers, card),
+        await found(phone, card),
       ];
     },
 
@@ -316,6 +317,17 @@
     },
   };
 
+  // What is no telephone number is nobody's: the search stays, to be tried again.
+  async function found(phone, card) {
+    if (!phone) return listing('/users', T.noUsers, card);
+    try {
+      return await listing('/users?phone=' + encodeURIComponent(phone), T.noSuchUser, card);
+    } catch (error) {
+      if (error.status !== 400) throw error;
+      return el('p', { className: 'notice bad', role: 'alert' }, T.noSuchUser);
+    }
+  }
+
   function filePicker(label, accept, work) {
     const input = el('input', {
       type: 'file', accept,
@@ -340,6 +352,7 @@
     if (!access) return;
     const turn = ++shown;
     const name = where();
+    if (name !== 'users') wanted = '';
     document.getElementById('tabs').replaceChildren(...Object.keys(views).map((view) =>
       el('a', { href: '#' + view, 'aria-current': view === name ? 'page' : null }, T.tabs[view])));
     let nodes;
