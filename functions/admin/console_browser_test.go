@@ -140,6 +140,9 @@ func TestConsoleInABrowser(t *testing.T) {
 			run("repaired", chromedp.SetValue(chromedp.CSS(`dialog input[name=agentId]`), "1000002"), chromedp.Click(chromedp.CSS(`dialog button.main`)),
 				chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitVisible(chromedp.Search(`//h3[text()="hr"]`)))
 			run("check", chromedp.Click(button("Check")), chromedp.WaitVisible(chromedp.CSS(`dialog .steps li`)), chromedp.Click(chromedp.CSS(`dialog button.main`)), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+			run("search for what is no number", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(chromedp.CSS(`main input[name=phone]`)),
+				chromedp.SendKeys(chromedp.CSS(`main input[name=phone]`), "nonsense\r"), chromedp.WaitVisible(chromedp.CSS(`main .notice`)),
+				chromedp.WaitVisible(chromedp.CSS(`main input[name=phone]`)), chromedp.Click(chromedp.CSS(`#tabs a[href="#files"]`)), chromedp.WaitVisible(chromedp.CSS(`.empty`)))
 			run("users", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(chromedp.CSS(`input[name=phone]`)),
 				chromedp.SendKeys(chromedp.CSS(`main input[name=phone]`), "138 0013 8000\r"), chromedp.WaitVisible(chromedp.Search(`//h3[text()="Li"]`)))
 			run("disable user", chromedp.Click(button("Disable")), chromedp.WaitVisible(button("Enable")))
