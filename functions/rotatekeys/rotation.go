@@ -260,9 +260,22 @@ func (r rotation) finish(ctx context.Context) error {
 		input.RemoveFromVersionId = &r.replaces
 	}
 	if _, err := r.SecretsManager.UpdateSecretVersionStage(ctx, input); err != nil {
-		return fmt.Errorf("make the pending version current: %w", err)
+		// A request whose answer was lost is sent again by the client, and then finds
+		// that the label has moved already.
+		if done, checkErr := r.isCurrent(ctx); checkErr != nil || !done {
+			return fmt.Errorf("make the pending version current: %w", errors.Join(err, checkErr))
+		}
 	}
 	return r.publishAlone(ctx)
+}
+
+// isCurrent reports whether the version of this rotation is the current one now.
+func (r rotation) isCurrent(ctx context.Context) (bool, error) {
+	described, err := r.SecretsManager.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.secretID})
+	if err != nil {
+		return false, fmt.Errorf("describe secret: %w", err)
+	}
+	return slices.Contains(described.VersionIdsToStages[r.version], current), nil
 }
 
 func publish(ctx context.Context, to Publisher, now time.Time, sets ...keys.Set) error {

@@ -267,7 +267,8 @@ func TestAnInterruptedRotationIsRepeatedWithoutHarm(t *testing.T) {
 			if w.calls < call {
 				break // a rotation has no more calls than this
 			}
-			if !errors.Is(err, errLost) {
+			// Only the last step may tell by itself that a lost answer was a yes.
+			if done := after && w.current() == w.versions["v1"]; !errors.Is(err, errLost) && (err != nil || !done) {
 				t.Fatalf("call %d lost (after: %v): got %v", call, after, err)
 			}
 			if err := w.rotate("v1"); err != nil {
