@@ -20,18 +20,11 @@ type Parts struct {
 	Store    store.Engine
 	// Authenticators is the store's view of them, cached for a moment where reading
 	// costs a remote call.
-	Authenticators AuthenticatorReader
+	Authenticators store.AuthenticatorReader
 	Secrets        secret.Store
 	Now            func() time.Time
 	// Logger is for what is no request of an HTTP API. Nil: slog.Default().
 	Logger *slog.Logger
-}
-
-// AuthenticatorReader reads configuration.
-type AuthenticatorReader interface {
-	Authenticator(ctx context.Context, name string) (store.Authenticator, error)
-	AutoLoginAuthenticator(ctx context.Context) (store.Authenticator, error)
-	Authenticators(ctx context.Context, page store.Page) (items []store.Authenticator, next string, err error)
 }
 
 // Assemble makes the handler of a function.

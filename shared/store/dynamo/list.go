@@ -2,9 +2,7 @@ package dynamo
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -14,7 +12,10 @@ import (
 
 // list reads a page of a partition of the directory in the order of sk.
 func (e *Engine) list(ctx context.Context, partition string, page store.Page) (items []item, next string, err error) {
-	after, err := openCursor(partition, page.Cursor)
+	after, err := store.OpenCursor(partition, page.Cursor)
+	if err == nil && len(after) > maxSortKey {
+		err = store.ErrBadCursor
+	}
 	if err != nil {
 		return nil, "", err
 	}
@@ -36,33 +37,11 @@ func (e *Engine) list(ctx context.Context, partition string, page store.Page) (i
 		items = append(items, output.Items...)
 		if len(items) > page.Limit {
 			items = items[:page.Limit]
-			return items, sealCursor(partition, textOf(items[page.Limit-1], "sk")), nil
+			return items, store.SealCursor(partition, textOf(items[page.Limit-1], "sk")), nil
 		}
 		if len(output.LastEvaluatedKey) == 0 {
 			return items, "", nil
 		}
 		input.ExclusiveStartKey = output.LastEvaluatedKey
 	}
-}
-
-// A cursor names its list and the last entry given out, so that the cursor of
-// another list is recognised.
-
-func sealCursor(list, last string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(list + "\n" + last))
-}
-
-func openCursor(list, cursor string) (last string, err error) {
-	if cursor == "" {
-		return "", nil
-	}
-	decoded, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil {
-		return "", store.ErrBadCursor
-	}
-	last, ours := strings.CutPrefix(string(decoded), list+"\n")
-	if !ours || last == "" || len(last) > maxSortKey {
-		return "", store.ErrBadCursor
-	}
-	return last, nil
 }

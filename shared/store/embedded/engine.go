@@ -163,7 +163,7 @@ func (tx transaction) point(from table, key, to string) error {
 
 // list reads a page of a table in the order of its keys.
 func list[T any](e *Engine, from table, page store.Page) (items []T, next string, err error) {
-	after, err := openCursor(from, page.Cursor)
+	after, err := store.OpenCursor(string(from), page.Cursor)
 	if err != nil {
 		return nil, "", err
 	}
@@ -176,7 +176,7 @@ func list[T any](e *Engine, from table, page store.Page) (items []T, next string
 		last := ""
 		for ; key != nil; key, value = cursor.Next() {
 			if len(items) == page.Limit {
-				next = sealCursor(from, last)
+				next = store.SealCursor(string(from), last)
 				return nil
 			}
 			var item T
