@@ -75,24 +75,40 @@ func Choose(acceptLanguage string, chosen ...string) Language {
 //go:embed texts
 var textFiles embed.FS
 
-// catalogue is every text of one language.
-type catalogue map[string]string
+// Area is a part of the catalogue: one file for each language.
+type Area string
 
-func readCatalogue(tag Language) (catalogue, error) {
-	file, err := textFiles.ReadFile("texts/" + string(tag) + ".json")
+// The areas of the catalogue.
+const (
+	SignInArea  Area = "signin"  // the sign-in page and what it says of failures
+	ConsoleArea Area = "console" // the administrator's page
+	SetupArea   Area = "setup"   // the guided set-up of a WeCom app in it
+	CheckArea   Area = "check"   // what a check says that was tried against WeCom
+)
+
+// Texts is what an area says in one language, by key.
+type Texts map[string]string
+
+// ReadTexts returns an area of the catalogue in a language, or in DefaultLanguage
+// for a language that is none of ours.
+func ReadTexts(tag Language, area Area) (Texts, error) {
+	if _, ok := ParseLanguage(string(tag)); !ok {
+		tag = DefaultLanguage
+	}
+	file, err := textFiles.ReadFile("texts/" + string(tag) + "/" + string(area) + ".json")
 	if err != nil {
 		return nil, fmt.Errorf("read texts: %w", err)
 	}
-	texts := catalogue{}
+	texts := Texts{}
 	if err := json.Unmarshal(file, &texts); err != nil {
-		return nil, fmt.Errorf("read texts in %s: %w", tag, err)
+		return nil, fmt.Errorf("read texts of %s in %s: %w", area, tag, err)
 	}
 	return texts, nil
 }
 
-// text returns the text of a key. pairs are names and values for its {name} places.
+// Text returns the text of a key. pairs are names and values for its {name} places.
 // A missing text shows its key: the tests find it before a visitor does.
-func (c catalogue) text(key string, pairs ...string) string {
+func (c Texts) Text(key string, pairs ...string) string {
 	found, ok := c[key]
 	if !ok {
 		return key

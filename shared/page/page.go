@@ -25,7 +25,7 @@ func Mark() ([]byte, error) { return assets.ReadFile("assets/mark.svg") }
 // Pages writes pages. It is safe for concurrent use.
 type Pages struct {
 	templates  *template.Template
-	catalogues map[Language]catalogue
+	catalogues map[Language]Texts
 	style      template.HTML
 	script     template.HTML
 	mark       template.HTML
@@ -45,7 +45,7 @@ func New() (*Pages, error) {
 	}
 	style, script, mark := files["style.css"], files["script.js"], files["mark.svg"]
 	p := &Pages{
-		catalogues: map[Language]catalogue{},
+		catalogues: map[Language]Texts{},
 		// The elements are made here, once: the policy names the hash of every byte
 		// between the tags, and a template might change some.
 		style:  template.HTML("<style>" + style + "</style>"),    //nolint:gosec // embedded, not input
@@ -64,7 +64,7 @@ func New() (*Pages, error) {
 		}, "; "),
 	}
 	for _, tag := range Languages() {
-		texts, err := readCatalogue(tag)
+		texts, err := ReadTexts(tag, SignInArea)
 		if err != nil {
 			return nil, err
 		}
@@ -138,11 +138,11 @@ type shell struct {
 	Mark      template.HTML
 	Icon      template.URL
 	Languages []languageLink
-	texts     catalogue
+	texts     Texts
 }
 
 // T returns a text.
-func (s shell) T(key string, pairs ...string) string { return s.texts.text(key, pairs...) }
+func (s shell) T(key string, pairs ...string) string { return s.texts.Text(key, pairs...) }
 
 type languageLink struct {
 	Tag     Language
@@ -300,7 +300,7 @@ func (p *Pages) shell(tag Language, title, self string) shell {
 		tag, texts = DefaultLanguage, p.catalogues[DefaultLanguage]
 	}
 	s := shell{
-		Language: tag, Title: texts.text(title),
+		Language: tag, Title: texts.Text(title),
 		Style: p.style, Script: p.script, Mark: p.mark, Icon: p.icon, texts: texts,
 	}
 	address, err := url.Parse(self)
@@ -313,7 +313,7 @@ func (p *Pages) shell(tag Language, title, self string) shell {
 		link := *address
 		link.RawQuery = query.Encode()
 		s.Languages = append(s.Languages, languageLink{
-			Tag: other, Name: p.catalogues[other].text("language.name"), URL: link.String(), Current: other == tag,
+			Tag: other, Name: p.catalogues[other].Text("language.name"), URL: link.String(), Current: other == tag,
 		})
 	}
 	return s

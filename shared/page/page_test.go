@@ -66,12 +66,12 @@ func TestEveryLanguageHasEveryTextAndNoOther(t *testing.T) {
 		}
 	}
 	places := regexp.MustCompile(`\{[a-z]+\}`)
-	reference, err := readCatalogue(English)
+	reference, err := ReadTexts(English, SignInArea)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, tag := range Languages() {
-		texts, err := readCatalogue(tag)
+		texts, err := ReadTexts(tag, SignInArea)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +93,7 @@ func TestEveryLanguageHasEveryTextAndNoOther(t *testing.T) {
 
 func TestEveryFailureIsExplained(t *testing.T) {
 	for _, tag := range Languages() {
-		texts, err := readCatalogue(tag)
+		texts, err := ReadTexts(tag, SignInArea)
 		if err != nil {
 			t.Fatal(err)
 		}

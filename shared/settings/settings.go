@@ -7,10 +7,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 )
@@ -33,6 +36,9 @@ const (
 	AuthenticatorSecretPrefix Name = "AUTHENTICATOR_SECRET_PREFIX" // required
 	SessionLifetime           Name = "SESSION_LIFETIME"            // default: 8h
 	SessionCookieDomain       Name = "SESSION_COOKIE_DOMAIN"       // default: the service's host alone
+	CompanyName               Name = "COMPANY_NAME"                // default: none
+	CompanyLogo               Name = "COMPANY_LOGO"                // default: the service's own mark
+	EgressAddresses           Name = "EGRESS_ADDRESSES"            // default: what WeCom saw
 	Port                      Name = "PORT"                        // local run only; default: 3000
 	DataDir                   Name = "DATA_DIR"                    // local run only; default: .local
 	AdminKey                  Name = "ADMIN_KEY"                   // local run only; default: a generated one
@@ -60,6 +66,14 @@ type Settings struct {
 	// SessionCookieDomain is the parent domain that shares the session cookie, or
 	// empty for the service's own host.
 	SessionCookieDomain string
+	// CompanyName is shown on the sign-in page, or empty.
+	CompanyName string
+	// CompanyLogo is the address of a picture for the sign-in page: https, or a data
+	// URL of an image. Empty: the service's own mark.
+	CompanyLogo string
+	// EgressAddresses are the fixed IPv4 addresses that the service calls WeCom from,
+	// for the console to show. Empty: they are not known, or not fixed.
+	EgressAddresses []netip.Addr
 	// Port is where the local run listens; 0 means any free port.
 	Port int
 	// DataDir is the folder of the local run.
@@ -125,6 +139,12 @@ func (r *reader) read(s *Settings, name Name) {
 		s.SessionLifetime = r.lifetime()
 	case SessionCookieDomain:
 		s.SessionCookieDomain = r.cookieDomain()
+	case CompanyName:
+		s.CompanyName = r.companyName()
+	case CompanyLogo:
+		s.CompanyLogo = r.companyLogo()
+	case EgressAddresses:
+		s.EgressAddresses = r.egressAddresses()
 	case Port:
 		s.Port = r.port()
 	case DataDir:
@@ -197,6 +217,49 @@ func (r *reader) adminKey() secret.Value {
 		r.fault(AdminKey, "must be visible ASCII characters without spaces")
 	}
 	return secret.NewValue(value)
+}
+
+// longestCompanyName is in characters: a line on a phone.
+const longestCompanyName = 60
+
+func (r *reader) companyName() string {
+	value := strings.TrimSpace(r.text(CompanyName, ""))
+	if utf8.RuneCountInString(value) > longestCompanyName || !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
+		r.fault(CompanyName, "must be one line of at most %d characters", longestCompanyName)
+	}
+	return value
+}
+
+// dataImage is a picture that lies in the setting itself. SVG is left out: it can
+// hold scripts, even though browsers run none in an image.
+var dataImage = regexp.MustCompile(`^data:image/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}$`)
+
+func (r *reader) companyLogo() string {
+	value := r.text(CompanyLogo, "")
+	if value == "" || dataImage.MatchString(value) {
+		return value
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || !isHostname(strings.ToLower(u.Hostname())) ||
+		strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`"'<>\`+"`"+`;,`, c) }) {
+		r.fault(CompanyLogo, "must be the https address of a picture, or a data URL of a PNG, JPEG, WebP or GIF")
+	}
+	return value
+}
+
+// egressAddresses reads public IPv4 addresses: WeCom takes no other in its list of
+// trusted ones.
+func (r *reader) egressAddresses() []netip.Addr {
+	var addresses []netip.Addr
+	for part := range strings.FieldsFuncSeq(r.text(EgressAddresses, ""), func(c rune) bool { return c == ',' || c == ';' || c == ' ' }) {
+		address, err := netip.ParseAddr(part)
+		if err != nil || !address.Is4() || !address.IsGlobalUnicast() || address.IsPrivate() {
+			r.fault(EgressAddresses, "must be public IPv4 addresses with commas in between")
+			return nil
+		}
+		addresses = append(addresses, address)
+	}
+	return addresses
 }
 
 func (r *reader) cookieDomain() string {

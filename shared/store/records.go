@@ -82,6 +82,10 @@ func (u User) IdentityIn(corpID string) (Identity, bool) {
 // ignores their case (path 90196 of its documentation).
 func FoldUserID(userID string) string { return strings.ToLower(userID) }
 
+// FoldName returns the form in which names are searched for: without case and
+// without blanks at the ends.
+func FoldName(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
+
 // Session is a signed-in browser.
 type Session struct {
 	UserID                  string
@@ -105,6 +109,9 @@ type Outcome struct {
 	Session Session
 	// Code is the fault code for OutcomeRefused.
 	Code string
+	// Attempt is what administrators are shown of the attempt; nil leaves it out of
+	// their lists, as for one that goes on under another state.
+	Attempt *AttemptRecord
 	// KeepUntil is when the record may be forgotten: not before the attempt's
 	// state can no longer be used and the session has expired.
 	KeepUntil time.Time
@@ -120,6 +127,29 @@ const (
 	OutcomeRefused   OutcomeKind = "refused"   // refused with Code
 	OutcomeEnded     OutcomeKind = "ended"     // a session began and was ended; the state stays used
 )
+
+// AttemptRetention is how long administrators are shown an attempt.
+const AttemptRetention = 30 * 24 * time.Hour
+
+// AttemptRecord tells administrators who tried to sign in, when, and why it was
+// refused. It holds no secret, no code, no state and no phone number.
+type AttemptRecord struct {
+	At                time.Time
+	AuthenticatorID   string
+	AuthenticatorName string
+	// UserID is empty when no user was found out.
+	UserID string
+	CorpID string
+	// WeComUserID is empty when WeCom named no member.
+	WeComUserID string
+	// InClient tells WeCom's own browser from any other.
+	InClient bool
+	// Code is the fault code of a refusal, empty for a sign-in.
+	Code string
+	// WeComCode is WeCom's number of the failure, 0 when it gave none.
+	WeComCode int
+	RequestID string
+}
 
 // AccessToken is what is known about WeCom's access token of one app.
 type AccessToken struct {
