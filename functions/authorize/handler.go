@@ -27,21 +27,23 @@ func New(cfg Config) http.Handler { return apigw.Browser(cfg.serve) }
 
 func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("authenticator")
-	target := r.URL.Query().Get("redirect")
+	query := r.URL.Query()
+	target, toConsole := query.Get("redirect"), query.Get(signin.ReturnParameter) == signin.ReturnToConsole
 	apigw.Note(r.Context(), "authenticator", name)
 	if loadedByPage(r) {
-		return &apigw.SignInPageError{Err: fault.Newf(fault.AccessDenied, "authorize was loaded as part of a page")}
+		return &apigw.SignInPageError{ToConsole: toConsole, Err: fault.Newf(fault.AccessDenied, "authorize was loaded as part of a page")}
 	}
 	ticket, err := cfg.Departures.Leave(r.Context(), signin.Departure{
 		Authenticator: name,
 		PublicURL:     apigw.PublicURL(r.Context()),
 		Target:        target,
+		ToConsole:     toConsole,
 		InClient:      wecom.IsClient(r.UserAgent()),
 		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
 	})
 	if err != nil {
 		target, _ = signin.CheckRedirect(target)
-		return &apigw.SignInPageError{Authenticator: name, Redirect: target, Err: err}
+		return &apigw.SignInPageError{Authenticator: name, Redirect: target, ToConsole: toConsole, Err: err}
 	}
 	if err := cfg.Attempts.Save(w, r, ticket.Attempt); err != nil {
 		return err

@@ -65,6 +65,16 @@ func TestBrowserIsSentToWeCom(t *testing.T) {
 			map[string]string{"user-agent": "Mozilla/5.0 WxWork/4.1 MicroMessenger/7", "accept-language": "zh-CN"},
 			signin.Departure{Authenticator: "demo", PublicURL: "https://signin.example.com", Target: "/a?b=c", InClient: true, Language: "zh"},
 		},
+		"an administrator on the way to the console": {
+			"return=console",
+			nil,
+			signin.Departure{Authenticator: "demo", PublicURL: "https://signin.example.com", ToConsole: true},
+		},
+		"attack: a return address of the visitor's choice": {
+			"return=https%3A%2F%2Fevil.example",
+			nil,
+			signin.Departure{Authenticator: "demo", PublicURL: "https://signin.example.com"},
+		},
 		"another browser": {
 			"",
 			map[string]string{"user-agent": "Mozilla/5.0 Firefox/145"},
@@ -96,8 +106,8 @@ func TestBrowserIsSentToWeCom(t *testing.T) {
 func TestFailureGoesToTheSignInPageWithTheWayForward(t *testing.T) {
 	response := serve(t, departuresFunc(func(signin.Departure) (signin.Ticket, error) {
 		return signin.Ticket{}, fault.New(fault.AuthenticatorDisabled, nil)
-	}), "redirect=%2Fa", nil)
-	want := "https://signin.example.com/signin?authenticator=demo&error=authenticator_disabled&redirect=%2Fa&request=request-1"
+	}), "redirect=%2Fa&return=console", nil)
+	want := "https://signin.example.com/signin?authenticator=demo&error=authenticator_disabled&redirect=%2Fa&request=request-1&return=console"
 	if response.StatusCode != http.StatusFound || response.Headers["location"] != want || len(response.Cookies) != 0 {
 		t.Fatalf("%d to %s with %q", response.StatusCode, response.Headers["location"], response.Cookies)
 	}

@@ -180,8 +180,12 @@ func (a *Authorizer) administrator(ctx context.Context, credential, publicURL st
 	if err != nil {
 		return "", err
 	}
-	if claims.SessionKey == "" {
+	switch {
+	case claims.SessionKey == "":
 		return "", refusal("the token names no session")
+	case claims.AuthorizedParty != "":
+		// Otherwise a flaw in any application would be a flaw in the console.
+		return "", refusal("the token was made for a page of an application")
 	}
 	live, err := a.cfg.Sessions.CheckKey(ctx, claims.SessionKey)
 	switch {

@@ -188,6 +188,9 @@ func TestDecisions(t *testing.T) {
 		{"attack: token of another issuer", authorization("Bearer " + mint(t, "01admin", func(c *keys.AccessTokenClaims) {
 			c.Issuer = "https://abc.execute-api.eu-central-1.amazonaws.com"
 		})), nil, no, false},
+		{"attack: token that an application's page asked for", authorization("Bearer " + mint(t, "01admin", func(c *keys.AccessTokenClaims) {
+			c.AuthorizedParty = "https://app.example.com"
+		})), nil, no, false},
 		{"attack: token with another payload", authorization("Bearer " + exchange(t, token, mint(t, "01staff", nil))), nil, no, false},
 		{"public keys unreadable", authorization("Bearer " + token), func(w *world) { w.keysErr = down }, no, true},
 		{"user unreadable", authorization("Bearer " + token), func(w *world) { w.userErr = down }, no, true},

@@ -37,7 +37,10 @@ func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 			return cfg.answer(w, r, arrival, result)
 		}
 	}
-	return &apigw.SignInPageError{Authenticator: arrival.Authenticator, Redirect: target(arrival), Err: err}
+	return &apigw.SignInPageError{
+		Authenticator: arrival.Authenticator, Redirect: target(arrival),
+		ToConsole: arrival.ToConsole || arrival.Attempt.ToConsole, Err: err,
+	}
 }
 
 // arrival gathers what the browser brings. A parameter given twice is ambiguous:
@@ -49,9 +52,11 @@ func (cfg Config) arrival(r *http.Request) (signin.Arrival, error) {
 		PublicURL:     apigw.PublicURL(ctx),
 		Target:        query.Get("redirect"),
 		Again:         query.Has("again"),
+		ToConsole:     query.Get(signin.ReturnParameter) == signin.ReturnToConsole,
 		InClient:      wecom.IsClient(r.UserAgent()),
 		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
 		SessionID:     cfg.Cookie.ID(r),
+		RequestID:     apigw.RequestID(ctx),
 	}
 	apigw.Note(ctx, "authenticator", arrival.Authenticator)
 	var once bool

@@ -78,7 +78,7 @@ func TestSignedInVisitorGoesToTheApplication(t *testing.T) {
 	response := serve(t, arrivalsFunc(func(got signin.Arrival) (signin.Result, error) {
 		want := signin.Arrival{
 			Authenticator: "demo", PublicURL: "https://signin.example.com", Code: "CODE", State: "STATE", Target: "/a", InClient: true,
-			SessionID: earlier, Attempt: attempt, AttemptFound: true,
+			SessionID: earlier, RequestID: "request-1", Attempt: attempt, AttemptFound: true,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
@@ -97,11 +97,11 @@ func TestSignedInVisitorGoesToTheApplication(t *testing.T) {
 func TestVisitorWhoGoesOnKeepsANewAttempt(t *testing.T) {
 	a := attempts(t)
 	response := serve(t, arrivalsFunc(func(got signin.Arrival) (signin.Result, error) {
-		if got.AttemptFound || !got.Again || got.SessionID != "" {
+		if got.AttemptFound || !got.Again || !got.ToConsole || got.SessionID != "" {
 			t.Errorf("%+v", got)
 		}
 		return signin.Result{Ticket: &signin.Ticket{URL: "https://wecom.example/go", Attempt: signin.Attempt{State: "NEXT", IssuedAt: noon}}}, nil
-	}), a, "again=1&code=CODE&state=STATE", "__Host-wecom_session=short")
+	}), a, "again=1&return=console&code=CODE&state=STATE", "__Host-wecom_session=short")
 	if response.Headers["location"] != "https://wecom.example/go" || len(response.Cookies) != 1 || strings.Contains(response.Cookies[0], "Max-Age=0") {
 		t.Fatalf("%v %q", response.Headers, response.Cookies)
 	}
@@ -111,8 +111,8 @@ func TestFailureGoesToTheSignInPageAndSetsNothing(t *testing.T) {
 	a := attempts(t)
 	response := serve(t, arrivalsFunc(func(signin.Arrival) (signin.Result, error) {
 		return signin.Result{}, fault.Newf(fault.PhoneInUse, "zhangsan and lisi")
-	}), a, "code=CODE&state=STATE", cookieOf(t, a, signin.Attempt{State: "STATE", Target: "/kept", IssuedAt: noon}))
-	want := "https://signin.example.com/signin?authenticator=demo&error=phone_in_use&redirect=%2Fkept&request=request-1"
+	}), a, "code=CODE&state=STATE", cookieOf(t, a, signin.Attempt{State: "STATE", Target: "/kept", ToConsole: true, IssuedAt: noon}))
+	want := "https://signin.example.com/signin?authenticator=demo&error=phone_in_use&redirect=%2Fkept&request=request-1&return=console"
 	if response.Headers["location"] != want || len(response.Cookies) != 0 {
 		t.Fatalf("%s %q", response.Headers["location"], response.Cookies)
 	}

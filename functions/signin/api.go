@@ -77,7 +77,7 @@ func (h handler) listAuthenticators(w http.ResponseWriter, r *http.Request) erro
 	for _, a := range authenticators {
 		entries = append(entries, authenticatorEntry{
 			Name: a.Name, Title: title(a), Type: "wecom",
-			AuthorizeURL: authorizeURL(apigw.PublicURL(r.Context()), a.Name, ""),
+			AuthorizeURL: authorizeURL(apigw.PublicURL(r.Context()), a.Name, "", false),
 		})
 	}
 	return apigw.WriteJSON(w, http.StatusOK, entries)
@@ -147,7 +147,7 @@ func (h handler) offerAutomaticLogin(w http.ResponseWriter, r *http.Request, ref
 		origin = public
 	}
 	if automatic.HoldsAutoLogin() && automatic.Origin == origin {
-		w.Header().Set(automaticLoginHeader, authorizeURL(public, automatic.Name, ""))
+		w.Header().Set(automaticLoginHeader, authorizeURL(public, automatic.Name, "", false))
 		w.Header().Set("Access-Control-Expose-Headers", automaticLoginHeader)
 	}
 	return refusal
@@ -175,6 +175,8 @@ func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
 		CorpID:      live.Session.CorpID,
 		WeComUserID: live.Session.WeComUserID,
 		SessionKey:  rules.SessionKey(h.Cookie.ID(r)),
+		// The authorizer of /api/admin takes no token that an application's page asked for.
+		AuthorizedParty: applicationOf(r),
 	}, live.Session.ExpiresAt)
 	if errors.Is(err, keys.ErrNoTimeLeft) {
 		return fault.New(fault.Unauthorized, err)
@@ -183,6 +185,15 @@ func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("mint token: %w", err)
 	}
 	return apigw.WriteJSON(w, http.StatusOK, tokenBody{token, "Bearer", int(lifetime / time.Second)})
+}
+
+// applicationOf is the origin of the page that asks, unless that is the service's
+// own. Pages cannot choose it: browsers write it into every POST.
+func applicationOf(r *http.Request) string {
+	if origin := r.Header.Get("Origin"); origin != apigw.PublicURL(r.Context()) {
+		return origin
+	}
+	return ""
 }
 
 // signOut ends the session in the store first: if that fails the browser keeps its
@@ -194,7 +205,7 @@ func (h handler) signOut(w http.ResponseWriter, r *http.Request) error {
 	h.Cookie.Clear(w)
 	forgetBounces(w, r)
 	if strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html") {
-		w.Header().Set("Location", apigw.SignInPage(apigw.PublicURL(r.Context()), "", "", "", ""))
+		w.Header().Set("Location", apigw.SignInPage{}.Address(apigw.PublicURL(r.Context())))
 		w.WriteHeader(http.StatusSeeOther)
 		return nil
 	}

@@ -26,7 +26,10 @@ func Settings() []settings.Name {
 // Assemble puts the function together. The signing keys are read when the first
 // token is asked for: most invocations never need them.
 func Assemble(_ context.Context, parts wiring.Parts) (http.Handler, error) {
-	pages, err := page.New()
+	pages, err := page.New(page.Config{
+		CompanyName: parts.Settings.CompanyName,
+		CompanyLogo: parts.Settings.CompanyLogo,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read pages: %w", err)
 	}

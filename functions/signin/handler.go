@@ -122,7 +122,7 @@ func nothingHere(http.ResponseWriter, *http.Request) error { return fault.New(fa
 // notFound is nothingHere for people.
 func (h handler) notFound(w http.ResponseWriter, r *http.Request) error {
 	return h.Pages.NotFound(w, page.NotFound{
-		Language: language(r), SignIn: apigw.SignInPage(apigw.PublicURL(r.Context()), "", "", "", ""),
+		Language: page.LanguageOf(r), SignIn: apigw.SignInPage{}.Address(apigw.PublicURL(r.Context())),
 	})
 }
 

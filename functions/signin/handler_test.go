@@ -152,7 +152,7 @@ type answer struct {
 
 func (f *world) ask(t *testing.T, a ask) answer {
 	t.Helper()
-	pages, err := page.New()
+	pages, err := page.New(page.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,6 +321,9 @@ func TestSignInPage(t *testing.T) {
 			nil,
 		},
 		{"signed in, with a target", ask{session: liveID, query: "redirect=/x"}, nil, []string{`href="` + app + `/x"`}, nil},
+		{"signed in, on the way to the console", ask{session: liveID, query: "return=console"}, nil, []string{`href="` + public + `/console"`}, nil},
+		{"on the way to the console", ask{query: "return=console&lang=en"}, nil, []string{public + "/authorize/demo?return=console"}, nil},
+		{"attack: another way back", ask{query: "return=//evil.example"}, nil, nil, []string{"evil", "return="}},
 		{"signed in, but sent back with a failure", ask{session: liveID, query: "error=redirect_loop"}, nil, []string{"keeps sending you back"}, []string{"signed in as"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -436,9 +439,18 @@ func TestToken(t *testing.T) {
 	want := []keys.AccessTokenClaims{{
 		Issuer: public, Audience: app, Subject: "u1", Name: "张三", PhoneNumber: "+8613800000001",
 		Roles: []string{"admin"}, CorpID: "wwcorp", WeComUserID: "ZhangSan", SessionKey: rules.SessionKey(liveID),
+		AuthorizedParty: app,
 	}}
 	if diff := cmp.Diff(want, f.minted); diff != "" {
 		t.Fatal(diff)
+	}
+	// The console's own page, and a program with the cookie: nobody's but the user's.
+	for _, headers := range []map[string]string{{"Origin": public}, nil} {
+		f.minted = nil
+		f.ask(t, ask{method: "POST", path: "/api/token", session: liveID, headers: headers})
+		if len(f.minted) != 1 || f.minted[0].AuthorizedParty != "" {
+			t.Errorf("asked with %v: %+v", headers, f.minted)
+		}
 	}
 	f.session.ExpiresAt = f.now.Add(time.Minute)
 	if got := f.ask(t, post); !strings.Contains(got.body, `"expires_in":60`) {

@@ -45,7 +45,7 @@ func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return &apigw.SignInPageError{Redirect: redirect, Err: fmt.Errorf("read automatic authenticator: %w", err)}
 	}
-	return h.send(w, r, automatic, authorizeURL(apigw.PublicURL(r.Context()), automatic.Name, redirect), redirect)
+	return h.send(w, r, automatic, authorizeURL(apigw.PublicURL(r.Context()), automatic.Name, redirect, false), redirect)
 }
 
 // send redirects a visitor to the application of an authenticator, or to the
@@ -78,7 +78,7 @@ func (h handler) toSignInPage(w http.ResponseWriter, r *http.Request, redirect s
 			return h.notFound(w, r)
 		}
 	}
-	apigw.Redirect(w, apigw.SignInPage(public, "", "", redirect, ""))
+	apigw.Redirect(w, apigw.SignInPage{Redirect: redirect}.Address(public))
 	return nil
 }
 
@@ -116,10 +116,17 @@ func onOrigin(origin, target string) (string, bool) {
 
 // authorizeURL is where signing in with an authenticator begins. An empty redirect
 // means its default page.
-func authorizeURL(public, name, redirect string) string {
-	address := public + "/authorize/" + url.PathEscape(name)
+func authorizeURL(public, name, redirect string, toConsole bool) string {
+	query := url.Values{}
 	if redirect != "" {
-		address += "?" + url.Values{"redirect": {redirect}}.Encode()
+		query.Set("redirect", redirect)
+	}
+	if toConsole {
+		query.Set(rules.ReturnParameter, rules.ReturnToConsole)
+	}
+	address := public + "/authorize/" + url.PathEscape(name)
+	if len(query) > 0 {
+		address += "?" + query.Encode()
 	}
 	return address
 }

@@ -16,10 +16,11 @@ import (
 func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, public, query := r.Context(), apigw.PublicURL(r.Context()), r.URL.Query()
 	redirect, _ := rules.CheckRedirect(query.Get("redirect"))
+	toConsole := query.Get(rules.ReturnParameter) == rules.ReturnToConsole
 	shown := page.SignIn{
-		Language: language(r),
+		Language: page.LanguageOf(r),
 		Visitor:  visitor(r.UserAgent()),
-		Self:     selfAddress(public, query, redirect),
+		Self:     selfAddress(public, query, redirect, toConsole),
 		Console:  public + "/console",
 	}
 	if query.Get("error") != "" {
@@ -33,18 +34,18 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 		shown.Unreadable = true
 	}
 	for _, a := range authenticators {
-		shown.Buttons = append(shown.Buttons, page.Button{Name: a.Name, Title: title(a), URL: authorizeURL(public, a.Name, redirect)})
+		shown.Buttons = append(shown.Buttons, page.Button{Name: a.Name, Title: title(a), URL: authorizeURL(public, a.Name, redirect, toConsole)})
 	}
 	if shown.Failure == nil {
-		shown.SignedIn = h.signedIn(w, r, redirect)
+		shown.SignedIn = h.signedIn(w, r, redirect, toConsole)
 	}
-	rememberLanguage(w, query.Get("lang"))
+	page.RememberLanguage(w, query.Get("lang"))
 	forgetBounces(w, r)
 	return h.Pages.SignIn(w, shown)
 }
 
 // signedIn says who has a session already, so that nobody signs in again by mistake.
-func (h handler) signedIn(w http.ResponseWriter, r *http.Request, redirect string) *page.SignedIn {
+func (h handler) signedIn(w http.ResponseWriter, r *http.Request, redirect string, toConsole bool) *page.SignedIn {
 	live, err := h.live(w, r)
 	if err != nil {
 		if !fault.Is(err, fault.Unauthorized) {
@@ -58,6 +59,9 @@ func (h handler) signedIn(w http.ResponseWriter, r *http.Request, redirect strin
 	address, ok := onOrigin(live.Authenticator.Origin, redirect)
 	if !ok {
 		return nil
+	}
+	if toConsole {
+		address = apigw.PublicURL(r.Context()) + "/console"
 	}
 	return &page.SignedIn{Name: live.User.Name, Continue: address, SignOut: apigw.PublicURL(r.Context()) + "/api/signout"}
 }
@@ -74,10 +78,13 @@ func visitor(userAgent string) page.Visitor {
 }
 
 // selfAddress is the address of the page in hand, with the parameters it knows.
-func selfAddress(public string, query url.Values, redirect string) string {
+func selfAddress(public string, query url.Values, redirect string, toConsole bool) string {
 	known := url.Values{}
 	if redirect != "" {
 		known.Set("redirect", redirect)
+	}
+	if toConsole {
+		known.Set(rules.ReturnParameter, rules.ReturnToConsole)
 	}
 	for _, name := range []string{"error", "authenticator", "request"} {
 		if value := query.Get(name); value != "" && len(value) <= 128 {
@@ -88,27 +95,4 @@ func selfAddress(public string, query url.Values, redirect string) string {
 		return public + "/signin"
 	}
 	return public + "/signin?" + known.Encode()
-}
-
-// languageCookie keeps the language a visitor chose on the page, for when WeCom
-// sends the browser back.
-const languageCookie = "__Host-wecom_language"
-
-// language is what the visitor picked now or earlier, else what the browser asks for.
-func language(r *http.Request) page.Language {
-	var chosen []string
-	chosen = append(chosen, r.URL.Query().Get("lang"))
-	if cookie, err := r.Cookie(languageCookie); err == nil {
-		chosen = append(chosen, cookie.Value)
-	}
-	return page.Choose(r.Header.Get("Accept-Language"), chosen...)
-}
-
-func rememberLanguage(w http.ResponseWriter, tag string) {
-	if chosen, ok := page.ParseLanguage(tag); ok {
-		http.SetCookie(w, &http.Cookie{
-			Name: languageCookie, Value: string(chosen), Path: "/", MaxAge: 365 * 24 * 60 * 60,
-			Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		})
-	}
 }

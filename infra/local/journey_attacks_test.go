@@ -415,6 +415,27 @@ func TestAttackAdminTokenOutlivesItsSession(t *testing.T) {
 	}
 }
 
+// A flaw in an application must not be a flaw in the console: the token that its page
+// can ask for in an administrator's browser opens nothing here.
+func TestAttackAdminTokenOfAnApplicationPage(t *testing.T) {
+	w, member, _ := signedInWorld(t)
+	user := "/users/" + member.session().User.ID
+	w.mustAdmin(http.StatusOK, http.MethodPatch, user, map[string]any{"roles": []string{"admin"}})
+	for origin, want := range map[string]int{application: http.StatusForbidden, w.url: http.StatusOK, "": http.StatusOK} {
+		r := member.request(http.MethodPost, w.url+"/api/token")
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		var token struct {
+			AccessToken string `json:"access_token"`
+		}
+		w.send(r).decode(t, &token)
+		if a := w.adminAs("Bearer "+token.AccessToken, http.MethodGet, user, nil); a.status != want {
+			t.Errorf("asked for by %q: %d, want %d", origin, a.status, want)
+		}
+	}
+}
+
 // What a request says about its host is anybody's word.
 func TestAttackForgedHost(t *testing.T) {
 	t.Parallel()

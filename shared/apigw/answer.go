@@ -112,6 +112,7 @@ func WriteJSON(w http.ResponseWriter, status int, body any) error {
 type SignInPageError struct {
 	Authenticator string // name, or empty
 	Redirect      string // checked target path, or empty
+	ToConsole     bool   // the visitor signs in for the console
 	Err           error
 }
 
@@ -120,15 +121,28 @@ func (e *SignInPageError) Error() string { return e.Err.Error() }
 // Unwrap returns the failure itself.
 func (e *SignInPageError) Unwrap() error { return e.Err }
 
-// SignInPage returns the address of the sign-in page; empty values are left out.
-func SignInPage(publicURL string, code fault.Code, authenticator, redirect, requestID string) string {
+// SignInPage is what the sign-in page is told in its address; empty values are left
+// out.
+type SignInPage struct {
+	Error         fault.Code
+	Authenticator string // name of the one that failed
+	Redirect      string // checked target path
+	ToConsole     bool   // return=console
+	RequestID     string // of the request that failed
+}
+
+// Address returns the address of the sign-in page.
+func (p SignInPage) Address(publicURL string) string {
 	query := url.Values{}
 	for name, value := range map[string]string{
-		"error": string(code), "authenticator": authenticator, "redirect": redirect, "request": requestID,
+		"error": string(p.Error), "authenticator": p.Authenticator, "redirect": p.Redirect, "request": p.RequestID,
 	} {
 		if value != "" {
 			query.Set(name, value)
 		}
+	}
+	if p.ToConsole {
+		query.Set("return", "console")
 	}
 	address := publicURL + "/signin"
 	if len(query) > 0 {
@@ -138,12 +152,12 @@ func SignInPage(publicURL string, code fault.Code, authenticator, redirect, requ
 }
 
 func redirectToSignIn(w http.ResponseWriter, r *http.Request, err error) {
-	var authenticator, redirect string
-	if page, ok := errors.AsType[*SignInPageError](err); ok {
-		authenticator, redirect = page.Authenticator, page.Redirect
-	}
 	ctx := r.Context()
-	Redirect(w, SignInPage(PublicURL(ctx), fault.From(err).Code, authenticator, redirect, RequestID(ctx)))
+	page := SignInPage{Error: fault.From(err).Code, RequestID: RequestID(ctx)}
+	if wanted, ok := errors.AsType[*SignInPageError](err); ok {
+		page.Authenticator, page.Redirect, page.ToConsole = wanted.Authenticator, wanted.Redirect, wanted.ToConsole
+	}
+	Redirect(w, page.Address(PublicURL(ctx)))
 }
 
 // Redirect answers 302 without a body. Unlike http.Redirect it takes the address

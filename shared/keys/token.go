@@ -46,6 +46,9 @@ type AccessTokenClaims struct {
 	// SessionKey is the key of the session that the token comes from (a hash, which
 	// opens nothing): whoever must know at once that it ended looks there.
 	SessionKey string `json:"sid"`
+	// AuthorizedParty is the origin of the application's page that asked for the token
+	// (azp, OpenID Connect Core §2); empty when the service's own page did, or no page.
+	AuthorizedParty string `json:"azp,omitempty"`
 }
 
 // LogValue leaves out what is personal.

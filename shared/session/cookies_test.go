@@ -81,7 +81,7 @@ func TestSessionCookieAttributes(t *testing.T) {
 func TestAttemptIsFoundUnderItsStateOnly(t *testing.T) {
 	now := noon
 	a, b := attempts(t, &now), browser{}
-	want := signin.Attempt{State: "STATE1", AuthenticatorID: "id", AuthenticatorGeneration: "g", Target: "/a?b=c", InClient: true, Scope: "snsapi_base", IssuedAt: now}
+	want := signin.Attempt{State: "STATE1", AuthenticatorID: "id", AuthenticatorGeneration: "g", Target: "/a?b=c", ToConsole: true, InClient: true, Scope: "snsapi_base", IssuedAt: now}
 	w := save(t, a, b, want)
 	header := w.Header().Get("Set-Cookie")
 	for _, attribute := range []string{"__Host-", "; Path=/", "; Max-Age=900", "; HttpOnly", "; Secure", "; SameSite=Lax"} {

@@ -22,6 +22,7 @@ type Store interface {
 	UserByPhone(ctx context.Context, phone string) (store.User, error)
 	CreateUser(ctx context.Context, u store.User) error
 	UpdateUser(ctx context.Context, from, to store.User) error
+	RecordAttempt(ctx context.Context, key string, a store.AttemptRecord) error
 	RecordOutcome(ctx context.Context, o store.Outcome) error
 	StartSession(ctx context.Context, o store.Outcome, earlier string) error
 }
@@ -71,9 +72,11 @@ type Arrival struct {
 	State         string
 	Target        string // redirect in the callback's address, unchecked
 	Again         bool   // the address is marked as a second round
+	ToConsole     bool   // the address says that the console is where to go
 	InClient      bool   // the browser is WeCom's own
 	Language      string
 	SessionID     string // of the session cookie, or empty
+	RequestID     string // the gateway's, for administrators to find it in the log
 	// Attempt is the one this browser made under State. AttemptFound is false when
 	// it carries none; AttemptErr is OpenAttempt's.
 	Attempt      Attempt
@@ -105,23 +108,29 @@ func (s *Arrivals) Arrive(ctx context.Context, arrival Arrival) (Result, error) 
 	if result, ok, err := s.alreadyArrived(ctx, authenticator, arrival); ok || err != nil {
 		return result, err
 	}
+	expired := errors.Is(arrival.AttemptErr, ErrAttemptExpired)
 	switch {
 	case !arrival.AttemptFound:
 		return s.startOnceMore(authenticator, arrival)
-	case errors.Is(arrival.AttemptErr, ErrAttemptExpired):
-		return Result{}, fault.New(fault.StateExpired, arrival.AttemptErr)
-	case arrival.AttemptErr != nil:
+	case arrival.AttemptErr != nil && !expired:
 		return Result{}, fault.New(fault.StateInvalid, arrival.AttemptErr)
 	case !arrival.Attempt.belongsTo(authenticator):
 		return Result{}, fault.Newf(fault.StateInvalid, "attempt of another authenticator")
-	case arrival.Code == "":
-		return Result{}, fault.Newf(fault.AccessDenied, "callback with state and without code")
 	}
+	// From here on the attempt is one that this service made for this browser, so
+	// that administrators are told what became of it. Before, anybody could fill
+	// their lists.
 	visit := &visit{
 		Arrivals: s, Arrival: arrival, authenticator: authenticator,
 		sessionID: s.SessionIDs.Derive(arrival.State),
 	}
 	visit.key = SessionKey(visit.sessionID)
+	switch {
+	case expired:
+		return visit.fail(ctx, fault.New(fault.StateExpired, arrival.AttemptErr))
+	case arrival.Code == "":
+		return visit.fail(ctx, fault.Newf(fault.AccessDenied, "callback with state and without code"))
+	}
 	return visit.conclude(ctx)
 }
 
@@ -162,6 +171,9 @@ func (s *Arrivals) startOnceMore(authenticator store.Authenticator, arrival Arri
 // address is where a signed-in visitor goes. The target is checked again: it has
 // been through a cookie or a query.
 func address(authenticator store.Authenticator, arrival Arrival) string {
+	if arrival.toConsole() {
+		return arrival.PublicURL + "/console"
+	}
 	for _, target := range []string{arrival.Attempt.Target, arrival.Target, authenticator.WorkbenchRedirectPath} {
 		if clean, ok := CheckRedirect(target); ok {
 			return authenticator.Origin + clean
@@ -170,10 +182,14 @@ func address(authenticator store.Authenticator, arrival Arrival) string {
 	return authenticator.Origin + "/"
 }
 
+// toConsole reports whether this browser signs in for the console. The address says
+// it too, for when the cookie is lost.
+func (arrival Arrival) toConsole() bool { return arrival.Attempt.ToConsole || arrival.ToConsole }
+
 func departureOf(arrival Arrival, inClient bool) Departure {
 	return Departure{
 		Authenticator: arrival.Authenticator, PublicURL: arrival.PublicURL,
-		InClient: inClient, Language: arrival.Language,
+		ToConsole: arrival.toConsole(), InClient: inClient, Language: arrival.Language,
 	}
 }
 
@@ -185,6 +201,8 @@ type visit struct {
 	sessionID     string // that the state leads to
 	key           string // of the attempt's outcome
 	described     *person
+	// userID and wecomUserID are who was found out to be here, for the record.
+	userID, wecomUserID string
 }
 
 // conclude spends the code and brings the attempt to its outcome, or to the one
@@ -201,7 +219,7 @@ func (v *visit) conclude(ctx context.Context) (Result, error) {
 			// find out why.
 			return v.refuse(ctx, failure)
 		}
-		return Result{}, failure
+		return v.fail(ctx, failure)
 	}
 	result, err := v.admit(ctx, visitor)
 	if err == nil {
@@ -221,10 +239,12 @@ func (v *visit) admit(ctx context.Context, visitor wecom.Visitor) (Result, error
 		return Result{}, err
 	}
 	v.Note(ctx, "wecomUserId", userID)
+	v.wecomUserID = userID
 	// Whatever the person is found to be may have changed when the session is to
 	// begin: another function creates, binds or disables at the same moment.
 	for range 8 {
 		user, err := v.Store.UserByIdentity(ctx, v.authenticator.CorpID, userID)
+		v.userID = user.ID
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			if visitor.UserTicket == "" {
@@ -265,6 +285,8 @@ func (v *visit) start(ctx context.Context, user store.User, wecomUserID string) 
 		},
 		KeepUntil: now.Add(max(v.SessionLifetime, AttemptLifetime)),
 	}
+	v.userID = user.ID
+	outcome.Attempt = v.record(nil)
 	earlier := ""
 	if v.SessionID != "" && v.SessionID != v.sessionID {
 		earlier = SessionKey(v.SessionID)
@@ -321,11 +343,42 @@ func (v *visit) refuse(ctx context.Context, err error) (Result, error) {
 	defer cancel()
 	recorded := v.Store.RecordOutcome(ctx, store.Outcome{
 		Key: v.key, Kind: store.OutcomeRefused, Code: string(failure.Code), KeepUntil: v.Now().Add(AttemptLifetime),
+		Attempt: v.record(failure),
 	})
 	if errors.Is(recorded, store.ErrExists) {
 		return v.answerOutcome(ctx)
 	}
 	return Result{}, failure
+}
+
+// fail answers a failure that is not the attempt's outcome, because it may still
+// have another, and records it for administrators. That the record cannot be written
+// changes nothing for the visitor.
+func (v *visit) fail(ctx context.Context, err error) (Result, error) {
+	failure := fault.From(err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := v.Store.RecordAttempt(ctx, v.key, *v.record(failure)); err != nil {
+		v.Note(ctx, "attemptNotRecorded", err.Error())
+	}
+	return Result{}, err
+}
+
+// record is what administrators are shown of this visit. A nil failure is a sign-in.
+func (v *visit) record(failure *fault.Error) *store.AttemptRecord {
+	record := &store.AttemptRecord{
+		At:              v.Now(),
+		AuthenticatorID: v.authenticator.ID, AuthenticatorName: v.authenticator.Name,
+		UserID: v.userID, CorpID: v.authenticator.CorpID, WeComUserID: v.wecomUserID,
+		InClient: v.Attempt.InClient, RequestID: v.RequestID,
+	}
+	if failure != nil {
+		record.Code = string(failure.Code)
+		if answered, ok := errors.AsType[*wecom.Error](failure.Err); ok {
+			record.WeComCode = answered.Code
+		}
+	}
+	return record
 }
 
 // outcomeTime is how long a doubled request waits for the first one: as long as the

@@ -30,6 +30,9 @@ type Attempt struct {
 	// Target is the path to go to afterwards; empty means the one in the callback's
 	// address, or the authenticator's default.
 	Target string
+	// ToConsole means that the service's own console is where to go afterwards, and
+	// not the application.
+	ToConsole bool
 	// InClient tells whether the browser left through the client's door, where a
 	// phone number can be had.
 	InClient bool
@@ -48,7 +51,7 @@ var (
 // Gateway allows for all headers. A longer target travels in redirect_uri alone.
 const longestCarriedTarget = 128
 
-const attemptFields = 7
+const attemptFields = 8
 
 // SealAttempt returns the attempt for a cookie of the given name.
 func SealAttempt(box *seal.Box, cookieName string, a Attempt) ([]byte, error) {
@@ -60,6 +63,7 @@ func SealAttempt(box *seal.Box, cookieName string, a Attempt) ([]byte, error) {
 	content := strings.Join([]string{
 		a.State, a.AuthenticatorID, a.AuthenticatorGeneration, target,
 		strconv.FormatBool(a.InClient), string(a.Scope), strconv.FormatInt(a.IssuedAt.UnixMilli(), 10),
+		strconv.FormatBool(a.ToConsole),
 	}, "\n")
 	return box.Seal([]byte(content), []byte(cookieName))
 }
@@ -82,6 +86,7 @@ func OpenAttempt(box *seal.Box, cookieName string, sealed []byte, now time.Time)
 	a := Attempt{
 		State: fields[0], AuthenticatorID: fields[1], AuthenticatorGeneration: fields[2], Target: fields[3],
 		InClient: fields[4] == "true", Scope: wecom.Scope(fields[5]), IssuedAt: time.UnixMilli(issuedAt),
+		ToConsole: fields[7] == "true",
 	}
 	if age := now.Sub(a.IssuedAt); age >= AttemptLifetime || age < -time.Minute {
 		return a, ErrAttemptExpired

@@ -38,6 +38,7 @@ type Departure struct {
 	Authenticator string // name
 	PublicURL     string // of the service, without a slash at the end
 	Target        string // as the visitor gave it, unchecked
+	ToConsole     bool   // back to the service's console instead of the application
 	InClient      bool   // the browser is WeCom's own
 	Language      string // BCP 47, for WeCom's web-login page; may be empty
 }
@@ -70,6 +71,7 @@ func (d *Departures) leave(authenticator store.Authenticator, departure Departur
 		AuthenticatorID:         authenticator.ID,
 		AuthenticatorGeneration: authenticator.Generation,
 		Target:                  target,
+		ToConsole:               departure.ToConsole,
 		InClient:                departure.InClient,
 		Scope:                   scope,
 		IssuedAt:                d.Now(),
@@ -78,6 +80,9 @@ func (d *Departures) leave(authenticator store.Authenticator, departure Departur
 	query := url.Values{}
 	if target != "" {
 		query.Set("redirect", target)
+	}
+	if departure.ToConsole {
+		query.Set(ReturnParameter, ReturnToConsole)
 	}
 	if again {
 		query.Set("again", "1")

@@ -111,6 +111,7 @@ func (v *visit) name(ctx context.Context, userID string) (string, error) {
 
 // bind makes the member the user's identity in this corp.
 func (v *visit) bind(ctx context.Context, user store.User, member person) (store.User, error) {
+	v.userID = user.ID // a refusal belongs into this user's list, too
 	if !user.Enabled {
 		return store.User{}, fault.Newf(fault.UserDisabled, "user %s is disabled", user.ID)
 	}

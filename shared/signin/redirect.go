@@ -5,6 +5,14 @@ import (
 	"strings"
 )
 
+// An administrator who signs in for the console comes back to it: the parameter of
+// that name, with that value, says so in the sign-in page's, authorize's and the
+// callback's address. It can name nothing else, so it opens no redirect.
+const (
+	ReturnParameter = "return"
+	ReturnToConsole = "console"
+)
+
 // longestRedirect is the longest target path accepted, in bytes.
 const longestRedirect = 2048
 
