@@ -49,10 +49,10 @@ func Assemble(ctx context.Context, parts wiring.Parts) (http.Handler, error) {
 				Links:          wecom.Links{OAuthURL: parts.Settings.WeComOAuthURL, LoginURL: parts.Settings.WeComLoginURL},
 				Now:            parts.Now,
 			},
-			Sessions:   &signin.Sessions{Store: pending{parts.Store}, Authenticators: parts.Authenticators, Now: parts.Now},
-			Store:      pending{parts.Store},
+			Sessions:   &signin.Sessions{Store: parts.Store, Authenticators: parts.Authenticators, Now: parts.Now},
+			Store:      parts.Store,
 			WeCom:      client,
-			Tokens:     accesstoken.New(accesstoken.Config{Store: pending{parts.Store}, Secrets: parts.Secrets, Fetcher: client, Sealer: tokens, Now: parts.Now}),
+			Tokens:     accesstoken.New(accesstoken.Config{Store: parts.Store, Secrets: parts.Secrets, Fetcher: client, Sealer: tokens, Now: parts.Now}),
 			SessionIDs: sessionIDs,
 			SecretName: parts.AuthenticatorSecretName,
 

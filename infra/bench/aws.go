@@ -25,6 +25,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
+	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 )
 
 const (
@@ -121,6 +122,9 @@ func createTables(ctx context.Context, client *dynamodb.Client) error {
 			}
 			input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(key), AttributeType: types.ScalarAttributeTypeS})
 			input.KeySchema = append(input.KeySchema, types.KeySchemaElement{AttributeName: aws.String(key), KeyType: kind})
+		}
+		if name == transientTable {
+			dynamotest.DescribeAttempts(input)
 		}
 		var err error
 		for range 100 { // until dynoxide listens

@@ -68,6 +68,10 @@ type Directory interface {
 	UserByIdentity(ctx context.Context, corpID, wecomUserID string) (User, error)
 	// Users returns a page in order of id; next is empty at the end.
 	Users(ctx context.Context, page Page) (items []User, next string, err error)
+	// UsersByName returns a page of the users whose FoldName begins with that of prefix,
+	// in order of folded name, then id. Users without a name are not among them. The
+	// cursor goes with the prefix (ErrBadCursor).
+	UsersByName(ctx context.Context, prefix string, page Page) (items []User, next string, err error)
 	// CreateUser writes a new user with its phone and identities, or nothing:
 	// ErrExists (the id), ErrPhoneTaken, ErrIdentityTaken.
 	CreateUser(ctx context.Context, u User) error
@@ -112,6 +116,16 @@ type Transient interface {
 	// EndSession turns the session of this key into OutcomeEnded, keeping KeepUntil.
 	// No session there is no fault, and nothing is written then.
 	EndSession(ctx context.Context, key string) error
+
+	// RecordAttempt notes an attempt that has no outcome, for administrators; another
+	// note under the same key, the attempt's, replaces it. An outcome is not touched.
+	RecordAttempt(ctx context.Context, key string, a AttemptRecord) error
+	// AttemptsOfAuthenticator returns what RecordAttempt and the outcomes noted of an
+	// authenticator, newest first, at most limit (up to MostAttempts) and none older
+	// than AttemptRetention. It may lag a moment behind.
+	AttemptsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]AttemptRecord, error)
+	// AttemptsOfUser is the same for a user.
+	AttemptsOfUser(ctx context.Context, userID string, limit int) ([]AttemptRecord, error)
 
 	// AccessToken returns the record of an app's token, or ErrNotFound. The key is
 	// the caller's choice: corp, app and secret version.

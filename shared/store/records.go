@@ -110,7 +110,9 @@ type Outcome struct {
 	// Code is the fault code for OutcomeRefused.
 	Code string
 	// Attempt is what administrators are shown of the attempt; nil leaves it out of
-	// their lists, as for one that goes on under another state.
+	// their lists, as for one that goes on under another state. It is written with the
+	// outcome and read back by Transient.AttemptsOfAuthenticator and AttemptsOfUser
+	// alone: Transient.Outcome leaves it nil.
 	Attempt *AttemptRecord
 	// KeepUntil is when the record may be forgotten: not before the attempt's
 	// state can no longer be used and the session has expired.
@@ -130,6 +132,9 @@ const (
 
 // AttemptRetention is how long administrators are shown an attempt.
 const AttemptRetention = 30 * 24 * time.Hour
+
+// MostAttempts is how many attempts of an authenticator or a user are shown at most.
+const MostAttempts = 100
 
 // AttemptRecord tells administrators who tried to sign in, when, and why it was
 // refused. It holds no secret, no code, no state and no phone number.

@@ -106,6 +106,8 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 	}
 	renamed := u
 	renamed.Name, renamed.Version = "new", 2
+	changed := renamed
+	changed.Roles, changed.Version = []string{"admin"}, 3
 	for _, operation := range []struct {
 		name string
 		run  func() error
@@ -121,11 +123,17 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		{"start a session when the earlier one is gone", func() error { return engine.StartSession(ctx, session("three"), "never") }, "Transact3 Transact2"},
 		{"read a session", func() error { _, err := engine.Outcome(ctx, "two"); return err }, "Get"},
 		{"end a session", func() error { return engine.EndSession(ctx, "two") }, "Update"},
-		{"rename a user", func() error { return engine.UpdateUser(ctx, u, renamed) }, "Update"},
+		{"rename a user", func() error { return engine.UpdateUser(ctx, u, renamed) }, "Transact2"},
+		{"change a user otherwise", func() error { return engine.UpdateUser(ctx, renamed, changed) }, "Update"},
+		{"search users by name", func() error { _, _, err := engine.UsersByName(ctx, "n", store.Page{Limit: 50}); return err }, "Query BatchGet"},
+		{"note a failed attempt", func() error {
+			return engine.RecordAttempt(ctx, "one", store.AttemptRecord{At: now, AuthenticatorID: "a"})
+		}, "Put"},
+		{"list attempts", func() error { _, err := engine.AttemptsOfAuthenticator(ctx, "a", 50); return err }, "Query"},
 		{"list users", func() error { _, _, err := engine.Users(ctx, store.Page{Limit: 50}); return err }, "Query BatchGet"},
 		{"list authenticators", func() error { _, _, err := engine.Authenticators(ctx, store.Page{Limit: 50}); return err }, "Query"},
 		{"read an access token", func() error { _, _ = engine.AccessToken(ctx, "app"); return nil }, "Get"},
-		{"delete a user", func() error { return engine.DeleteUser(ctx, renamed) }, "Transact4"},
+		{"delete a user", func() error { return engine.DeleteUser(ctx, changed) }, "Transact5"},
 	} {
 		counting.take()
 		if err := operation.run(); err != nil {

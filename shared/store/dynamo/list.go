@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -12,15 +13,30 @@ import (
 
 // list reads a page of a partition of the directory in the order of sk.
 func (e *Engine) list(ctx context.Context, partition string, page store.Page) (items []item, next string, err error) {
+	return e.listFrom(ctx, partition, "", page)
+}
+
+// lastRune is what no sort key goes on with beyond: a key that begins with a prefix
+// lies between the prefix and the prefix with this added.
+const lastRune = "\U0010ffff"
+
+// listFrom is list for the keys that begin with a prefix.
+func (e *Engine) listFrom(ctx context.Context, partition, prefix string, page store.Page) (items []item, next string, err error) {
 	after, err := store.OpenCursor(partition, page.Cursor)
-	if err == nil && len(after) > maxSortKey {
+	if err == nil && (len(after) > maxSortKey || after != "" && !strings.HasPrefix(after, prefix)) {
 		err = store.ErrBadCursor
 	}
 	if err != nil {
 		return nil, "", err
 	}
 	condition, values := "pk = :pk", item{":pk": text(partition)}
-	if after != "" {
+	switch {
+	case prefix != "" && after != "":
+		// A NUL makes the next possible key, because the range includes its ends.
+		condition, values[":from"], values[":to"] = "pk = :pk AND sk BETWEEN :from AND :to", text(after+"\x00"), text(prefix+lastRune)
+	case prefix != "":
+		condition, values[":from"], values[":to"] = "pk = :pk AND sk BETWEEN :from AND :to", text(prefix), text(prefix+lastRune)
+	case after != "":
 		condition, values[":after"] = "pk = :pk AND sk > :after", text(after)
 	}
 	input := &dynamodb.QueryInput{

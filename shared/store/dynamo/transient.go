@@ -46,6 +46,11 @@ func (e *Engine) putOutcome(o store.Outcome) (step, error) {
 	i := outcomeKey(o.Key)
 	i["kind"], i["keepUntil"] = text(string(o.Kind)), moment(o.KeepUntil)
 	i["ttl"] = number(o.KeepUntil.Add(lingering).Unix())
+	if o.Attempt != nil {
+		if err := describeAttempt(i, *o.Attempt, o.KeepUntil); err != nil {
+			return step{}, err
+		}
+	}
 	if o.Code != "" {
 		i["code"] = text(o.Code)
 	}

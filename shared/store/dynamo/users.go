@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -84,25 +85,39 @@ func (e *Engine) Users(ctx context.Context, page store.Page) ([]store.User, stri
 	if err != nil {
 		return nil, "", err
 	}
-	byID := make(map[string]store.User, len(entries))
-	for begin := 0; begin < len(entries); begin += batch {
-		if err := e.readUsers(ctx, entries[begin:min(begin+batch, len(entries))], byID); err != nil {
-			return nil, "", err
-		}
+	ids := make([]string, len(entries))
+	for i, entry := range entries {
+		ids[i] = textOf(entry, "sk")
 	}
-	users := make([]store.User, 0, len(entries))
-	for _, entry := range entries {
-		if u, found := byID[textOf(entry, "sk")]; found { // not deleted between the two reads
-			users = append(users, u)
-		}
+	users, err := e.readUsers(ctx, ids)
+	if err != nil {
+		return nil, "", err
 	}
 	return users, next, nil
 }
 
-func (e *Engine) readUsers(ctx context.Context, entries []item, byID map[string]store.User) error {
-	keys := make([]map[string]types.AttributeValue, len(entries))
-	for i := range entries {
-		keys[i] = userKey(textOf(entries[i], "sk"))
+// readUsers reads the users of a list, in its order; who was deleted since the list
+// was read is left out.
+func (e *Engine) readUsers(ctx context.Context, ids []string) ([]store.User, error) {
+	byID := make(map[string]store.User, len(ids))
+	for some := range slices.Chunk(ids, batch) {
+		if err := e.readBatch(ctx, some, byID); err != nil {
+			return nil, err
+		}
+	}
+	users := make([]store.User, 0, len(ids))
+	for _, id := range ids {
+		if u, found := byID[id]; found {
+			users = append(users, u)
+		}
+	}
+	return users, nil
+}
+
+func (e *Engine) readBatch(ctx context.Context, ids []string, byID map[string]store.User) error {
+	keys := make([]map[string]types.AttributeValue, len(ids))
+	for i, id := range ids {
+		keys[i] = userKey(id)
 	}
 	wanted := map[string]types.KeysAndAttributes{e.cfg.DirectoryTable: {Keys: keys, ConsistentRead: aws.Bool(true)}}
 	for try := 1; len(wanted) > 0; try++ {
@@ -172,7 +187,7 @@ func (e *Engine) DeleteUser(ctx context.Context, u store.User) error {
 }
 
 // moveKeys frees the phone and the identities that only from has, and takes those
-// that only to has.
+// that only to has; the name moves with them.
 func (e *Engine) moveKeys(from, to store.User) []step {
 	var steps []step
 	move := func(had, has map[string]item, taken error) {
@@ -193,7 +208,7 @@ func (e *Engine) moveKeys(from, to store.User) []step {
 	}
 	move(phoneKeys(from), phoneKeys(to), store.ErrPhoneTaken)
 	move(identityKeys(from), identityKeys(to), store.ErrIdentityTaken)
-	return steps
+	return append(steps, e.moveName(from, to)...)
 }
 
 func phoneKeys(u store.User) map[string]item {

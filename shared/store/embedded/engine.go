@@ -49,10 +49,12 @@ const (
 	signingKeys    table = "signing-keys"   // public -> document
 	outcomes       table = "outcomes"       // by key, in the form of putOutcome
 	accessTokens   table = "access-tokens"  // by key
+	attempts       table = "attempts"       // by owner, newest first, see attempts.go
+	userNames      table = "user-names"     // folded name and user id -> user id
 )
 
 func tables() []table {
-	return []table{authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, outcomes, accessTokens}
+	return []table{authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, outcomes, accessTokens, attempts, userNames}
 }
 
 // holder is the one key of autoLogin, public the one of signingKeys.
@@ -90,12 +92,16 @@ func Open(cfg Config) (*Engine, error) {
 	// does not wait for company; see write.
 	db.MaxBatchDelay = time.Millisecond
 	err = db.Update(func(tx *bbolt.Tx) error {
+		named := tx.Bucket([]byte(userNames)) != nil
 		for _, name := range tables() {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
 		}
-		return nil
+		if named {
+			return nil
+		}
+		return transaction{tx}.nameUsers() // a file from before names could be searched
 	})
 	if err != nil {
 		_ = db.Close()

@@ -37,6 +37,7 @@ func (tx transaction) outcome(key string, now time.Time, o *store.Outcome) error
 const keepUntilSize = 8
 
 func (tx transaction) putOutcome(o store.Outcome) error {
+	o.Attempt = nil // has a table of its own
 	encoded, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("encode record of %s: %w", outcomes, err)
@@ -54,6 +55,11 @@ func (tx transaction) addOutcome(o store.Outcome, now time.Time) error {
 	var there store.Outcome
 	if err := tx.outcome(o.Key, now, &there); !errors.Is(err, store.ErrNotFound) {
 		return errors.Join(err, store.ErrExists)
+	}
+	if o.Attempt != nil {
+		if err := tx.addAttempt(o.Key, *o.Attempt); err != nil {
+			return err
+		}
 	}
 	return tx.putOutcome(o)
 }

@@ -71,6 +71,9 @@ func (e *Engine) DeleteUser(_ context.Context, u store.User) error {
 		if err := tx.free(there, store.User{}); err != nil {
 			return err
 		}
+		if err := tx.moveName(there, store.User{}); err != nil {
+			return err
+		}
 		return tx.delete(users, u.ID)
 	})
 }
@@ -102,6 +105,9 @@ func (tx transaction) replaceUser(old, replacement store.User) error {
 		if err := tx.point(identities, key, replacement.ID); err != nil {
 			return err
 		}
+	}
+	if err := tx.moveName(old, replacement); err != nil {
+		return err
 	}
 	return tx.put(users, replacement.ID, replacement)
 }

@@ -144,6 +144,9 @@ func (s *Server) create(t testing.TB, name string, keys ...string) {
 		input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(key), AttributeType: types.ScalarAttributeTypeS})
 		input.KeySchema = append(input.KeySchema, types.KeySchemaElement{AttributeName: aws.String(key), KeyType: kind})
 	}
+	if len(keys) == 1 { // the transient table
+		DescribeAttempts(input)
+	}
 	if _, err := s.Client.CreateTable(t.Context(), input); err != nil {
 		t.Fatal(fmt.Errorf("create table: %w", err))
 	}
@@ -156,4 +159,24 @@ func (s *Server) create(t testing.TB, name string, keys ...string) {
 		defer cancel()
 		_, _ = s.Client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: aws.String(name)})
 	})
+}
+
+// DescribeAttempts adds to the description of the transient table the two indexes
+// that list attempts, as the template has them.
+func DescribeAttempts(input *dynamodb.CreateTableInput) {
+	attribute := func(name string, kind types.ScalarAttributeType) {
+		input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: kind})
+	}
+	attribute("at", types.ScalarAttributeTypeN)
+	for index, owner := range map[string]string{"attempts-of-authenticator": "authenticatorId", "attempts-of-user": "userId"} {
+		attribute(owner, types.ScalarAttributeTypeS)
+		input.GlobalSecondaryIndexes = append(input.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
+			IndexName: aws.String(index),
+			KeySchema: []types.KeySchemaElement{
+				{AttributeName: aws.String(owner), KeyType: types.KeyTypeHash},
+				{AttributeName: aws.String("at"), KeyType: types.KeyTypeRange},
+			},
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: []string{"attempt"}},
+		})
+	}
 }

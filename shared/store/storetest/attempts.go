@@ -1,0 +1,200 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// attempt is one of a user, as the rules would note it now.
+func (b *bench) attempt(authenticatorID, userID, code string) store.AttemptRecord {
+	return store.AttemptRecord{
+		At: b.now(), AuthenticatorID: authenticatorID, AuthenticatorName: "demo", UserID: userID,
+		CorpID: "ww0123", WeComUserID: "ZhangSan", InClient: true, Code: code, WeComCode: 60020, RequestID: "request-1",
+	}
+}
+
+func (b *bench) listed(read func() ([]store.AttemptRecord, error), want ...store.AttemptRecord) {
+	b.Helper()
+	got, err := read()
+	b.ok(err)
+	if len(want) == 0 && len(got) == 0 {
+		return
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		b.Fatalf("listed (-want, +got):\n%s", diff)
+	}
+}
+
+func attempts(t *testing.T, b *bench) {
+	ctx := t.Context()
+	u := b.user("+8613800000001")
+	b.ok(b.CreateUser(ctx, u))
+	of := func(authenticatorID string) func() ([]store.AttemptRecord, error) {
+		return func() ([]store.AttemptRecord, error) { return b.AttemptsOfAuthenticator(ctx, authenticatorID, 10) }
+	}
+	ofUser := func() ([]store.AttemptRecord, error) { return b.AttemptsOfUser(ctx, u.ID, 10) }
+	b.listed(of("a"))
+	b.listed(ofUser)
+
+	// A refusal, a sign-in, one that goes on, one under another authenticator.
+	refused := b.attempt("a", "", "first_sign_in_in_wecom")
+	b.ok(b.RecordOutcome(ctx, store.Outcome{Key: "refused", Kind: store.OutcomeRefused, Code: refused.Code, KeepUntil: b.now().Add(time.Minute), Attempt: &refused}))
+	b.pass(time.Millisecond)
+	began := b.attempt("a", u.ID, "")
+	session := b.session("session", u)
+	session.Attempt = &began
+	b.ok(b.StartSession(ctx, session, ""))
+	b.pass(time.Millisecond)
+	b.ok(b.RecordOutcome(ctx, store.Outcome{Key: "continued", Kind: store.OutcomeContinued, KeepUntil: b.now().Add(time.Minute)}))
+	elsewhere := b.attempt("b", u.ID, "user_disabled")
+	b.ok(b.RecordOutcome(ctx, store.Outcome{Key: "elsewhere", Kind: store.OutcomeRefused, Code: "user_disabled", KeepUntil: b.now().Add(time.Minute), Attempt: &elsewhere}))
+	b.listed(of("a"), began, refused)
+	b.listed(of("b"), elsewhere)
+	b.listed(ofUser, elsewhere, began)
+	b.listed(of("absent"))
+	b.listed(of(""))
+	b.listed(func() ([]store.AttemptRecord, error) { return b.AttemptsOfUser(ctx, u.ID, 1) }, elsewhere)
+
+	// What is not the outcome leaves nothing.
+	late := b.attempt("a", u.ID, "internal")
+	b.is(b.RecordOutcome(ctx, store.Outcome{Key: "session", Kind: store.OutcomeRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &late}), store.ErrExists)
+	again := b.session("session", u)
+	again.Attempt = &late
+	b.is(b.StartSession(ctx, again, ""), store.ErrExists)
+	stale := b.session("stale", u)
+	stale.Session.UserGeneration++
+	stale.Attempt = &late
+	b.is(b.StartSession(ctx, stale, ""), store.ErrChanged)
+	b.listed(of("a"), began, refused)
+
+	// The outcome is read as before, and ending the session keeps what is known of it.
+	if got, err := b.Outcome(ctx, "session"); err != nil || got.Attempt != nil || got.Kind != store.OutcomeSession {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	b.ok(b.EndSession(ctx, "session"))
+	b.listed(of("a"), began, refused)
+
+	// A note without an outcome is replaced by the next under its key, also when that
+	// comes later, and never touches the outcome.
+	b.pass(time.Second)
+	busy := b.attempt("a", "", "wecom_busy")
+	b.ok(b.RecordAttempt(ctx, "session", busy))
+	b.listed(of("a"), busy, began, refused)
+	b.pass(time.Second)
+	down := b.attempt("a", "", "wecom_unavailable")
+	b.ok(b.RecordAttempt(ctx, "session", down))
+	b.listed(of("a"), down, began, refused)
+	if got, err := b.Outcome(ctx, "session"); err != nil || got.Kind != store.OutcomeEnded {
+		t.Fatalf("%+v, %v", got, err)
+	}
+
+	// Whoever is deleted is still in the authenticator's list.
+	read, err := b.User(ctx, u.ID)
+	b.ok(err)
+	b.ok(b.DeleteUser(ctx, read))
+	b.listed(of("a"), down, began, refused)
+
+	b.pass(store.AttemptRetention - 2*time.Second - time.Millisecond)
+	b.listed(of("a"), down, began) // exactly as old as is kept
+	b.pass(time.Hour)
+	b.listed(of("a"))
+}
+
+func manyAttempts(t *testing.T, b *bench) {
+	ctx := t.Context()
+	// Several in one millisecond are told apart by their keys.
+	for _, err := range atOnce(5, func(i int) error {
+		return b.RecordAttempt(ctx, fmt.Sprint("same", i), b.attempt("a", "u", "wecom_busy"))
+	}) {
+		b.ok(err)
+	}
+	got, err := b.AttemptsOfUser(ctx, "u", 50)
+	b.ok(err)
+	if len(got) != 5 {
+		t.Fatalf("%d of 5 in one millisecond", len(got))
+	}
+	for i := range store.MostAttempts + 20 {
+		b.pass(time.Second)
+		b.ok(b.RecordAttempt(ctx, fmt.Sprint("key", i), b.attempt("a", "", "wecom_busy")))
+	}
+	got, err = b.AttemptsOfAuthenticator(ctx, "a", 1000)
+	b.ok(err)
+	if len(got) != store.MostAttempts || !got[0].At.Equal(b.now()) {
+		t.Fatalf("%d, the newest of %v", len(got), got[0].At)
+	}
+}
+
+func usersByName(t *testing.T, b *bench) {
+	ctx := t.Context()
+	add := func(name, phone string) store.User {
+		b.pass(time.Millisecond)
+		u := b.user(phone)
+		u.Name = name
+		b.ok(b.CreateUser(ctx, u))
+		return u
+	}
+	zhang3 := add("张三", "+8613800000001")
+	zhang := add("张", "+8613800000002")
+	anna := add("Anna Bell", "+8613800000003")
+	anna2 := add("  ANNA bell", "+8613800000004")
+	add("", "+8613800000005")
+	find := func(prefix string, want ...store.User) {
+		t.Helper()
+		found, next, err := b.UsersByName(ctx, prefix, store.Page{Limit: 10})
+		b.ok(err)
+		if next != "" {
+			t.Errorf("%q goes on at %q", prefix, next)
+		}
+		if len(want) == 0 && len(found) == 0 {
+			return
+		}
+		if diff := cmp.Diff(want, found); diff != "" {
+			t.Errorf("%q finds (-want, +got):\n%s", prefix, diff)
+		}
+	}
+	find("张", zhang, zhang3) // who has the name itself comes first
+	find("张三", zhang3)
+	find("三")
+	find(" aNNa ", anna, anna2)
+	find("anna bell", anna, anna2)
+	find("anna bell x")
+	find("\x00")
+
+	renamed := next(zhang3, func(u *store.User) { u.Name = "Zhang San" })
+	b.ok(b.UpdateUser(ctx, zhang3, renamed))
+	find("张", zhang)
+	find("zhang", renamed)
+	nameless := next(renamed, func(u *store.User) { u.Name = "" })
+	b.ok(b.UpdateUser(ctx, renamed, nameless))
+	find("zhang")
+	b.is(b.UpdateUser(ctx, zhang, next(next(zhang, func(u *store.User) { u.Phone = anna.Phone }), func(u *store.User) { u.Name = "lost"; u.Version-- })), store.ErrPhoneTaken)
+	find("lost")
+	find("张", zhang)
+	b.ok(b.DeleteUser(ctx, anna))
+	find("anna", anna2)
+
+	// Page by page, with somebody leaving in between, and a cursor of another prefix.
+	var many []store.User
+	for i := range 7 {
+		many = append(many, add(fmt.Sprintf("王%d", i), fmt.Sprintf("+861390000000%d", i)))
+	}
+	first, cursor, err := b.UsersByName(ctx, "王", store.Page{Limit: 3})
+	b.ok(err)
+	b.ok(b.DeleteUser(ctx, many[2]))
+	rest, end, err := b.UsersByName(ctx, "王", store.Page{Limit: 10, Cursor: cursor})
+	b.ok(err)
+	if diff := cmp.Diff(many, append(first, rest...)); diff != "" || end != "" {
+		t.Errorf("%s, goes on at %q", diff, end)
+	}
+	for _, wrong := range []string{"x", store.SealCursor("other", "王0")} {
+		_, _, err = b.UsersByName(ctx, "王", store.Page{Limit: 3, Cursor: wrong})
+		b.is(err, store.ErrBadCursor)
+	}
+	_, _, err = b.UsersByName(ctx, "张", store.Page{Limit: 3, Cursor: cursor})
+	b.is(err, store.ErrBadCursor)
+}
