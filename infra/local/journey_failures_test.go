@@ -22,7 +22,7 @@ func sentences(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	texts := map[string]map[string]string{}
 	for _, language := range []string{"zh-CN", "en"} {
-		content, err := os.ReadFile("../../shared/page/texts/" + language + ".json")
+		content, err := os.ReadFile("../../shared/page/texts/" + language + "/signin.json")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 func FuzzFailure(f *testing.F) {
 	f.Add("state_invalid", "demo", "JKJaXmPLvHcESHA=", "en")
 	f.Add("</style><script>", `" onload="`, "<!--", "xx;q=,")
-	pages, err := New()
+	pages, err := New(Config{})
 	if err != nil {
 		f.Fatal(err)
 	}

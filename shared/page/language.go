@@ -1,25 +1,27 @@
 package page
 
 import (
-	"embed"
-	"encoding/json"
-	"fmt"
-	"strings"
+	"net/http"
 
 	"golang.org/x/text/language"
-
-	"github.com/wecom-signin/wecom-signin/shared/fault"
 )
+
+// The languages of the service's pages: which there are, and which a visitor gets.
 
 // Language is a BCP 47 tag of a language we have texts in. The zero value stands
 // for DefaultLanguage.
 type Language string
 
-// The languages there are texts in. A new one is a file in texts, a line here and
-// a line in Languages.
+// The languages there are texts in. A new one is a folder in texts, a line here, one
+// in Languages and one in Name.
 const (
-	Chinese Language = "zh-CN"
-	English Language = "en"
+	Chinese    Language = "zh-CN"
+	English    Language = "en"
+	Ukrainian  Language = "uk"
+	Portuguese Language = "pt"
+	Swedish    Language = "sv"
+	French     Language = "fr"
+	Spanish    Language = "es"
 
 	// DefaultLanguage is for whoever asks for none.
 	DefaultLanguage = Chinese
@@ -28,7 +30,32 @@ const (
 )
 
 // Languages returns all, in the order they are offered.
-func Languages() []Language { return []Language{Chinese, English} }
+func Languages() []Language {
+	return []Language{Chinese, English, Ukrainian, Portuguese, Swedish, French, Spanish}
+}
+
+// Name returns what the language is called in itself. It is no text of the
+// catalogue: whoever offers all languages need not read them all.
+func (l Language) Name() string {
+	switch l {
+	case Chinese:
+		return "简体中文"
+	case English:
+		return "English"
+	case Ukrainian:
+		return "Українська"
+	case Portuguese:
+		return "Português"
+	case Swedish:
+		return "Svenska"
+	case French:
+		return "Français"
+	case Spanish:
+		return "Español"
+	default:
+		return string(l)
+	}
+}
 
 // ParseLanguage returns the language of a tag that the page itself gave out.
 func ParseLanguage(tag string) (Language, bool) {
@@ -58,6 +85,9 @@ func Choose(acceptLanguage string, chosen ...string) Language {
 	if err != nil || len(wanted) == 0 {
 		return DefaultLanguage
 	}
+	for i, tag := range wanted {
+		wanted[i] = readsChinese(tag)
+	}
 	var supported []language.Tag
 	for _, known := range Languages() {
 		supported = append(supported, language.MustParse(string(known)))
@@ -72,68 +102,45 @@ func Choose(acceptLanguage string, chosen ...string) Language {
 	return Languages()[index]
 }
 
-//go:embed texts
-var textFiles embed.FS
-
-// Area is a part of the catalogue: one file for each language.
-type Area string
-
-// The areas of the catalogue.
-const (
-	SignInArea  Area = "signin"  // the sign-in page and what it says of failures
-	ConsoleArea Area = "console" // the administrator's page
-	SetupArea   Area = "setup"   // the guided set-up of a WeCom app in it
-	CheckArea   Area = "check"   // what a check says that was tried against WeCom
-)
-
-// Texts is what an area says in one language, by key.
-type Texts map[string]string
-
-// ReadTexts returns an area of the catalogue in a language, or in DefaultLanguage
-// for a language that is none of ours.
-func ReadTexts(tag Language, area Area) (Texts, error) {
-	if _, ok := ParseLanguage(string(tag)); !ok {
-		tag = DefaultLanguage
+// readsChinese replaces every written Chinese by the one we have. The matcher takes
+// traditional characters for so different that it would rather give the visitor the
+// next language, which is mostly English.
+func readsChinese(tag language.Tag) language.Tag {
+	base, _ := tag.Base()
+	switch base.String() {
+	case "zh", "yue":
+		return language.MustParse(string(Chinese))
+	default:
+		return tag
 	}
-	file, err := textFiles.ReadFile("texts/" + string(tag) + "/" + string(area) + ".json")
-	if err != nil {
-		return nil, fmt.Errorf("read texts: %w", err)
-	}
-	texts := Texts{}
-	if err := json.Unmarshal(file, &texts); err != nil {
-		return nil, fmt.Errorf("read texts of %s in %s: %w", area, tag, err)
-	}
-	return texts, nil
 }
 
-// Text returns the text of a key. pairs are names and values for its {name} places.
-// A missing text shows its key: the tests find it before a visitor does.
-func (c Texts) Text(key string, pairs ...string) string {
-	found, ok := c[key]
+// languageCookie keeps the language that a visitor chose, for the next visit and for
+// when WeCom sends the browser back. Sign-in page and console share it.
+const languageCookie = "__Host-wecom_language"
+
+// languageKept is how long a choice is remembered, in seconds.
+const languageKept = 365 * 24 * 60 * 60
+
+// LanguageOf returns the language to answer a request in: what the visitor picks
+// now (?lang=), else picked before, else what the browser asks for.
+func LanguageOf(r *http.Request) Language {
+	chosen := []string{r.URL.Query().Get("lang")}
+	if cookie, err := r.Cookie(languageCookie); err == nil {
+		chosen = append(chosen, cookie.Value)
+	}
+	return Choose(r.Header.Get("Accept-Language"), chosen...)
+}
+
+// RememberLanguage keeps a visitor's choice for a year. A tag that is none of ours,
+// the empty one included, is not kept and changes nothing.
+func RememberLanguage(w http.ResponseWriter, tag string) {
+	chosen, ok := ParseLanguage(tag)
 	if !ok {
-		return key
+		return
 	}
-	places := make([]string, len(pairs))
-	for i, part := range pairs {
-		places[i] = part
-		if i%2 == 0 {
-			places[i] = "{" + part + "}"
-		}
-	}
-	if len(places)%2 != 0 {
-		return found
-	}
-	return strings.NewReplacer(places...).Replace(found)
-}
-
-// explained returns the codes the page has sentences for: those of the sign-in
-// page in package fault.
-func explained() []fault.Code {
-	return []fault.Code{
-		fault.StateInvalid, fault.StateExpired, fault.CookiesBlocked, fault.AccessDenied, fault.CodeInvalid,
-		fault.NotAMember, fault.OtherCorp, fault.FirstSignInInWeCom, fault.PhoneNotShared, fault.PhoneInvalid,
-		fault.PhoneInUse, fault.SignupClosed, fault.UserDisabled, fault.AuthenticatorUnknown,
-		fault.AuthenticatorDisabled, fault.RedirectLoop, fault.WeComBusy, fault.WeComUnavailable,
-		fault.WeComConfiguration, fault.Internal,
-	}
+	http.SetCookie(w, &http.Cookie{
+		Name: languageCookie, Value: string(chosen), Path: "/", MaxAge: languageKept,
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
 }

@@ -9,12 +9,10 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
-	"regexp"
-	"slices"
 	"strings"
-
-	"github.com/wecom-signin/wecom-signin/shared/fault"
 )
+
+// What all pages share: the embedded files, the policy, the frame around the content.
 
 //go:embed assets
 var assets embed.FS
@@ -24,17 +22,20 @@ func Mark() ([]byte, error) { return assets.ReadFile("assets/mark.svg") }
 
 // Pages writes pages. It is safe for concurrent use.
 type Pages struct {
-	templates  *template.Template
-	catalogues map[Language]Texts
-	style      template.HTML
-	script     template.HTML
-	mark       template.HTML
-	icon       template.URL
-	policy     string
+	templates *template.Template
+	texts     shelf
+	company   string
+	logo      *logo
+	style     template.HTML
+	script    template.HTML
+	mark      template.HTML
+	icon      template.URL
+	policy    string
 }
 
-// New reads the embedded files.
-func New() (*Pages, error) {
+// New reads the embedded files. Texts are read when a visitor needs them. It fails
+// for a logo that is none.
+func New(cfg Config) (*Pages, error) {
 	files := map[string]string{}
 	for _, name := range []string{"style.css", "script.js", "mark.svg"} {
 		content, err := assets.ReadFile("assets/" + name)
@@ -43,9 +44,24 @@ func New() (*Pages, error) {
 		}
 		files[name] = string(content)
 	}
+	logo, err := readLogo(cfg.CompanyLogo)
+	if err != nil {
+		return nil, err
+	}
+	pictures := "img-src data:"
+	if logo != nil && logo.Source != "" {
+		pictures += " " + logo.Source
+	}
+	templates, err := template.ParseFS(assets, "assets/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse templates: %w", err)
+	}
 	style, script, mark := files["style.css"], files["script.js"], files["mark.svg"]
-	p := &Pages{
-		catalogues: map[Language]Texts{},
+	return &Pages{
+		templates: templates,
+		texts:     shelf{area: SignInArea},
+		company:   cfg.CompanyName,
+		logo:      logo,
 		// The elements are made here, once: the policy names the hash of every byte
 		// between the tags, and a template might change some.
 		style:  template.HTML("<style>" + style + "</style>"),    //nolint:gosec // embedded, not input
@@ -57,25 +73,12 @@ func New() (*Pages, error) {
 			"default-src 'none'",
 			"style-src " + hashSource(style),
 			"script-src " + hashSource(script),
-			"img-src data:",
+			pictures,
 			"form-action 'self'",
 			"base-uri 'none'",
 			"frame-ancestors 'none'",
 		}, "; "),
-	}
-	for _, tag := range Languages() {
-		texts, err := ReadTexts(tag, SignInArea)
-		if err != nil {
-			return nil, err
-		}
-		p.catalogues[tag] = texts
-	}
-	templates, err := template.ParseFS(assets, "assets/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("parse templates: %w", err)
-	}
-	p.templates = templates
-	return p, nil
+	}, nil
 }
 
 func hashSource(content string) string {
@@ -83,56 +86,14 @@ func hashSource(content string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// Button is a way to sign in: one authenticator.
-type Button struct {
-	Name  string // of the authenticator
-	Title string // as its administrator called it
-	URL   string // absolute address of its authorize route, with the target
-}
-
-// SignIn is what the sign-in page shows.
-type SignIn struct {
-	Language Language
-	Visitor  Visitor
-	// Self is the page's own address, absolute and with its query: the languages
-	// link to it.
-	Self string
-	// Console is the address of the administrator's page.
-	Console string
-	// Buttons are the enabled authenticators.
-	Buttons []Button
-	// Unreadable says that Buttons could not be found out, which is not the same as
-	// there being none.
-	Unreadable bool
-	// Failure is what happened, or nil.
-	Failure *Failure
-	// SignedIn is who is signed in already, or nil.
-	SignedIn *SignedIn
-}
-
-// Failure is why a sign-in did not succeed, as the page's query says it. Anybody
-// can write a query: nothing here is shown before it was looked at.
-type Failure struct {
-	Code          string
-	Authenticator string
-	RequestID     string
-}
-
-// SignedIn is somebody with a live session.
-type SignedIn struct {
-	Name     string
-	Continue string // where the application is
-	SignOut  string // the address to post to
-}
-
-// likelyRequestID is how ids of the gateway look. Anything else in its place is
-// somebody's text, and not shown.
-var likelyRequestID = regexp.MustCompile(`^[A-Za-z0-9_=-]{1,64}$`)
-
 // shell is what every page has.
 type shell struct {
 	Language  Language
-	Title     string
+	Heading   string
+	Title     string // of the document
+	Wide      bool   // there is much to show side by side
+	Company   string
+	Logo      *logo
 	Style     template.HTML
 	Script    template.HTML
 	Mark      template.HTML
@@ -144,6 +105,15 @@ type shell struct {
 // T returns a text.
 func (s shell) T(key string, pairs ...string) string { return s.texts.Text(key, pairs...) }
 
+// call names the page, in its heading and in its title.
+func (s *shell) call(key string) {
+	s.Heading = s.T(key)
+	s.Title = s.Heading
+	if s.Company != "" {
+		s.Title += " · " + s.Company
+	}
+}
+
 type languageLink struct {
 	Tag     Language
 	Name    string // in that language
@@ -151,172 +121,32 @@ type languageLink struct {
 	Current bool
 }
 
-type signInView struct {
-	shell
-	Visitor    Visitor
-	Lead       string
-	Buttons    []buttonView
-	Failure    *failureView
-	Unreadable bool
-	Console    string
-	Self       string
-	SignedIn   *SignedIn
-	// Link is an address to open in WeCom, with or without a code to scan.
-	Link   string
-	Code   *qrCode
-	Carry  bool // Link is worth carrying over to WeCom
-	ByHand string
-}
-
-type buttonView struct {
-	Button
-	Label string
-	First bool
-}
-
-type failureView struct {
-	Code      fault.Code
-	Cause     string
-	Todo      string
-	RequestID string
-}
-
-// SignIn writes the sign-in page with status 200.
-func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
-	view := signInView{
-		shell:   p.shell(page.Language, "signin.title", page.Self),
-		Visitor: page.Visitor, Unreadable: page.Unreadable, Console: page.Console, Self: page.Self, SignedIn: page.SignedIn,
-	}
-	// The authenticator that failed is the one to try again, and comes first.
-	failed := -1
-	if page.Failure != nil {
-		failed = slices.IndexFunc(page.Buttons, func(b Button) bool { return b.Name == page.Failure.Authenticator })
-		view.Failure = view.failure(*page.Failure)
-	}
-	for i, button := range page.Buttons {
-		if i != failed {
-			view.Buttons = append(view.Buttons, buttonView{Button: button, Label: view.T("signin.button", "title", button.Title)})
-		}
-	}
-	if failed >= 0 {
-		again := buttonView{Button: page.Buttons[failed], Label: view.T("signin.again", "title", page.Buttons[failed].Title)}
-		view.Buttons = slices.Insert(view.Buttons, 0, again)
-	}
-	if len(view.Buttons) > 0 {
-		view.lead(page)
-		view.carry(page)
-		// One button stands out: what most visitors want here.
-		view.Buttons[0].First = !view.Carry && view.SignedIn == nil
-	}
-	return p.write(w, http.StatusOK, "signin.html", view)
-}
-
-// lead is what to expect from the buttons in this browser.
-func (v *signInView) lead(page SignIn) {
-	switch {
-	case page.Failure != nil || page.SignedIn != nil:
-	case v.Visitor == InWeCom:
-		v.Lead = v.T("signin.lead.wecom")
-	case v.Visitor == OnPhone:
-		v.Lead = v.T("signin.lead.phone")
-	default:
-		v.Lead = v.T("signin.lead.desktop")
-	}
-}
-
-// carry decides what is to be taken over to WeCom's own browser: on a phone always,
-// on a computer when the first sign-in has to happen there.
-func (v *signInView) carry(page SignIn) {
-	first := v.Failure != nil && v.Failure.Code == fault.FirstSignInInWeCom
-	if v.Visitor == InWeCom || !first && v.Visitor != OnPhone {
-		return
-	}
-	// With one way in, the link goes all the way; else this page asks again there.
-	v.Link = withoutFailure(v.Self)
-	if first && v.Buttons[0].Name == page.Failure.Authenticator || len(v.Buttons) == 1 {
-		v.Link = v.Buttons[0].URL
-	}
-	v.Carry = true
-	if v.Visitor == OnPhone {
-		v.ByHand = v.T("carry.phone")
-		return
-	}
-	v.ByHand = v.T("carry.desktop")
-	if code, err := newQRCode(v.Link); err == nil {
-		v.Code = &code
-	}
-}
-
-// withoutFailure is the page's address with its target alone.
-func withoutFailure(self string) string {
-	address, err := url.Parse(self)
-	if err != nil {
-		return self
-	}
-	query := address.Query()
-	for name := range query {
-		if name != "redirect" {
-			query.Del(name)
-		}
-	}
-	address.RawQuery = query.Encode()
-	return address.String()
-}
-
-func (v *signInView) failure(failure Failure) *failureView {
-	code := fault.Code(failure.Code)
-	if !slices.Contains(explained(), code) {
-		code = fault.Internal
-	}
-	shown := &failureView{
-		Code:  code,
-		Cause: v.T("error." + string(code) + ".cause"),
-		Todo:  v.T("error." + string(code) + ".todo"),
-	}
-	if likelyRequestID.MatchString(failure.RequestID) {
-		shown.RequestID = failure.RequestID
-	}
-	return shown
-}
-
-// NotFound is what the page for an address of ours without content shows.
-type NotFound struct {
-	Language Language
-	SignIn   string // address of the sign-in page
-}
-
-// NotFound writes the page with status 404.
-func (p *Pages) NotFound(w http.ResponseWriter, page NotFound) error {
-	return p.write(w, http.StatusNotFound, "notfound.html", struct {
-		shell
-		SignIn string
-	}{p.shell(page.Language, "notfound.title", ""), page.SignIn})
-}
-
 // shell completes what every page has; without an own address no languages are offered.
-func (p *Pages) shell(tag Language, title, self string) shell {
-	texts, ok := p.catalogues[tag]
+func (p *Pages) shell(tag Language, self string) (shell, error) {
+	tag, ok := ParseLanguage(string(tag))
 	if !ok {
-		tag, texts = DefaultLanguage, p.catalogues[DefaultLanguage]
+		tag = DefaultLanguage
+	}
+	texts, err := p.texts.in(tag)
+	if err != nil {
+		return shell{}, err
 	}
 	s := shell{
-		Language: tag, Title: texts.Text(title),
+		Language: tag, Company: p.company, Logo: p.logo,
 		Style: p.style, Script: p.script, Mark: p.mark, Icon: p.icon, texts: texts,
 	}
 	address, err := url.Parse(self)
 	if self == "" || err != nil {
-		return s
+		return s, nil //nolint:nilerr // a page without the choice is better than none
 	}
 	for _, other := range Languages() {
 		query := address.Query()
 		query.Set("lang", string(other))
 		link := *address
 		link.RawQuery = query.Encode()
-		s.Languages = append(s.Languages, languageLink{
-			Tag: other, Name: p.catalogues[other].Text("language.name"), URL: link.String(), Current: other == tag,
-		})
+		s.Languages = append(s.Languages, languageLink{Tag: other, Name: other.Name(), URL: link.String(), Current: other == tag})
 	}
-	return s
+	return s, nil
 }
 
 // write renders first and answers then: a page is whole or not there.
@@ -334,4 +164,23 @@ func (p *Pages) write(w http.ResponseWriter, status int, name string, view any) 
 	w.WriteHeader(status)
 	_, err := w.Write(body.Bytes())
 	return err
+}
+
+// NotFound is what the page for an address of ours without content shows.
+type NotFound struct {
+	Language Language
+	SignIn   string // address of the sign-in page
+}
+
+// NotFound writes the page with status 404.
+func (p *Pages) NotFound(w http.ResponseWriter, page NotFound) error {
+	shared, err := p.shell(page.Language, "")
+	if err != nil {
+		return err
+	}
+	shared.call("notfound.title")
+	return p.write(w, http.StatusNotFound, "notfound.html", struct {
+		shell
+		SignIn string
+	}{shared, page.SignIn})
 }
