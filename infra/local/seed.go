@@ -30,7 +30,7 @@ func (s *service) seed(ctx context.Context, origin string) error {
 		authenticator := store.Authenticator{
 			ID:                    store.NewID(),
 			Name:                  demoName,
-			Title:                 "WeCom 企业微信",
+			Title:                 "示例应用 Demo app",
 			Enabled:               true,
 			CorpID:                wecomsim.DemoCorpID,
 			AgentID:               wecomsim.DemoAgentID,

@@ -450,27 +450,39 @@ func (s *Simulator) getAgent(c *call) (fields, int) {
 	if agentID == "" {
 		return nil, codeNoAgentID
 	}
-	number, err := strconv.ParseInt(agentID, 10, 64)
-	if err != nil {
+	number, err := strconv.ParseUint(agentID, 10, 63)
+	if err != nil || number == 0 {
 		return nil, codeBadAgentID
 	}
 	if c.token.app == nil || c.token.app.AgentID != agentID {
 		return nil, codeOtherAgent
 	}
 	a := c.token.app
-	users := []fields{}
+	// A range that is the whole company is its root department, not a list of
+	// everybody in it.
+	users, parties := []fields{}, []int{}
+	if a.VisibleUserIDs == nil {
+		parties = append(parties, rootDepartment)
+	}
 	for _, m := range c.token.corp.members {
-		if a.sees(m.UserID) {
+		if a.VisibleUserIDs != nil && a.sees(m.UserID) {
 			users = append(users, fields{"userid": m.UserID})
 		}
 	}
+	closed := 0
+	if a.Disabled {
+		closed = 1
+	}
 	return fields{
-		"agentid": number, "name": a.name(), "square_logo_url": c.base + "/wecomsim/avatar?name=" + url.QueryEscape(a.name()),
-		"description": "", "allow_userinfos": fields{"user": users}, "allow_partys": fields{"partyid": []int{}},
-		"allow_tags": fields{"tagid": []int{}}, "close": 0, "redirect_domain": a.TrustedDomain,
+		"agentid": number, "name": a.name(), "square_logo_url": c.base + avatarOf(a.name()),
+		"description": "", "allow_userinfos": fields{"user": users}, "allow_partys": fields{"partyid": parties},
+		"allow_tags": fields{"tagid": []int{}}, "close": closed, "redirect_domain": a.TrustedDomain,
 		"report_location_flag": 0, "isreportenter": 0, "home_url": a.HomeURL,
 	}, 0
 }
+
+// rootDepartment is the department that the whole company is in.
+const rootDepartment = 1
 
 // getIPs is D/92520 and D/92521, with addresses of the documentation range.
 func (s *Simulator) getIPs(*call) (fields, int) {

@@ -3,8 +3,10 @@ package wecomsim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -90,6 +92,84 @@ func TestTokenBelongsToOneApp(t *testing.T) {
 	}
 	if got := b.get(PathGetAgent, "access_token", b.token(secretA), "agentid", appB); got.errcode != 301002 {
 		t.Fatalf("got %s", got.raw)
+	}
+}
+
+func TestGetAgent(t *testing.T) {
+	const shape = `{"agentid":1000002,"allow_partys":{"partyid":[%s]},"allow_tags":{"tagid":[]},"allow_userinfos":{"user":[%s]},"close":0,` +
+		`"description":"","errcode":0,"errmsg":"ok","home_url":%q,"isreportenter":0,"name":%q,"redirect_domain":%q,"report_location_flag":0,` +
+		`"square_logo_url":"%s/wecomsim/avatar?name=%s"}`
+	tests := []struct {
+		rule    string
+		change  func(*App)
+		agentID string
+		// want are the values of a good answer; else there is a code.
+		want []any
+		code int
+	}{
+		{
+			rule: "three members", agentID: appA,
+			want: []any{"", `{"userid":"zhangsan"},{"userid":"LiSi"},{"userid":"qianqi"}`, "", appA, "id.example.com", appA},
+		},
+		{
+			rule: "the whole company is its root department", agentID: appA, change: func(a *App) { a.VisibleUserIDs = nil },
+			want: []any{"1", "", "", appA, "id.example.com", appA},
+		},
+		{
+			rule: "nothing set", agentID: appA, change: func(a *App) { a.VisibleUserIDs, a.TrustedDomain = []string{}, "" },
+			want: []any{"", "", "", appA, "", appA},
+		},
+		{
+			rule: "name and homepage", agentID: appA, change: func(a *App) {
+				a.Name, a.VisibleUserIDs, a.HomeURL, a.DesktopHomeURL = "Expenses", []string{"hidden"}, "https://a.example/m", "https://a.example/"
+			},
+			want: []any{"", `{"userid":"hidden"}`, "https://a.example/m", "Expenses", "id.example.com", "Expenses"},
+		},
+		{rule: "another app", agentID: appB, code: 301002},
+		{rule: "no app", agentID: "999", code: 301002},
+		{rule: "no number", agentID: "app", code: 40056},
+		{rule: "a negative number", agentID: "-1000002", code: 40056},
+		{rule: "zero", agentID: "0", code: 40056},
+		{rule: "missing", agentID: "", code: 41011},
+		{rule: "IP not trusted", agentID: appA, change: func(a *App) { a.TrustedIPs = []string{} }, code: 60020},
+		{rule: "IP not trusted, which is seen first", agentID: "", change: func(a *App) { a.TrustedIPs = []string{} }, code: 60020},
+		{rule: "disabled", agentID: appA, change: func(a *App) { a.Disabled = true }, code: 50003},
+	}
+	for _, test := range tests {
+		t.Run(test.rule, func(t *testing.T) {
+			b := newBench(t, nil)
+			token := b.token(secretA)
+			if test.change != nil {
+				must(t, b.ChangeApp(corpID, appA, test.change))
+			}
+			got := b.get(PathGetAgent, "access_token", token, "agentid", test.agentID)
+			if test.code != 0 {
+				if message, _ := got.fields["errmsg"].(string); got.errcode != test.code || !strings.Contains(message, ", from ip: 127.0.0.1, ") {
+					t.Fatalf("got %s, want %d", got.raw, test.code)
+				}
+				return
+			}
+			values := slices.Insert(slices.Clone(test.want), 5, any(b.base))
+			if want := fmt.Sprintf(shape, values...); string(got.raw) != want {
+				t.Fatalf("got\n%s\nwant\n%s", got.raw, want)
+			}
+		})
+	}
+}
+
+// A caller learns its own address from any error, also before it has a secret.
+func TestErrorsNameTheCaller(t *testing.T) {
+	b := newBench(t, nil)
+	b.SetCallerIP("203.0.113.9")
+	for _, test := range []struct {
+		path string
+		code int
+	}{{PathGetToken, 41004}, {PathGetUserInfo, 41001}, {PathGetUser, 41001}, {PathGetAgent, 41001}, {PathGetDomainIP, 41001}, {PathGetCallbackIP, 41001}} {
+		got := b.get(test.path)
+		message, _ := got.fields["errmsg"].(string)
+		if got.errcode != test.code || !strings.Contains(message, ", from ip: 203.0.113.9, more info at ") {
+			t.Errorf("%s: %s", test.path, got.raw)
+		}
 	}
 }
 

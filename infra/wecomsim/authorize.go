@@ -164,12 +164,12 @@ func (s *Simulator) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if a != nil && a.Disabled {
-		s.fail(w, PageAppDisabled, 0, "The administrator has disabled this app.")
+		s.failApp(w, PageAppDisabled, 0, "The administrator has disabled this app.", a, "state")
 		return
 	}
 	who, signedIn := s.client(r)
 	if !signedIn {
-		s.chooseMember(w, r)
+		s.chooseMember(w, r, a)
 		return
 	}
 	s.decide(w, r, c, a, link, who)
@@ -184,7 +184,8 @@ func (s *Simulator) decide(w http.ResponseWriter, r *http.Request, c *corp, a *a
 		return
 	}
 	if !given.identity.member || !a.sees(given.identity.userID) {
-		s.fail(w, PageNoPermission, 0, "snsapi_privateinfo: the visitor is not in the app's visible range.")
+		s.noPermission(w, "snsapi_privateinfo: the visitor is not in the app's visible range.", a,
+			retry{Action: pathClient, Fields: map[string]string{"return": r.URL.RequestURI()}})
 		return
 	}
 	given.ticket = true

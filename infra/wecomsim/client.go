@@ -1,10 +1,14 @@
 package wecomsim
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
 )
+
+// pathClient is the form of the member chooser.
+const pathClient = "/wecomsim/client"
 
 // clientCookie holds the session of a WeCom client: who is signed in there. It
 // belongs to the simulator's own host and says nothing to the application.
@@ -48,8 +52,8 @@ func (s *Simulator) inside(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, newCookie(outsideCookie, "", -1))
 	next := "/wecomsim/"
 	corpID, agentID, _ := strings.Cut(r.PostFormValue("app"), "/")
-	if a, err := s.findApp(corpID, agentID); err == nil && a.HomeURL != "" {
-		next = a.HomeURL
+	if a, err := s.findApp(corpID, agentID); err == nil {
+		next = cmp.Or(a.homeURL(isPhone(r.UserAgent())), next)
 	}
 	w.Header().Set("Location", next)
 	w.WriteHeader(http.StatusSeeOther)

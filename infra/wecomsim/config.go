@@ -45,6 +45,9 @@ type Config struct {
 	// ServiceURL is where the service under trial lives. The start page links
 	// to it. It may be empty.
 	ServiceURL string
+	// Console offers the pages of the admin console at /wecomsim/console. They
+	// ask nobody who they are: whoever reaches the simulator may use them.
+	Console bool
 }
 
 // Validate reports every fault of the configuration at once.
@@ -134,6 +137,14 @@ type Choices struct {
 	// LeftMemberIsReadable keeps a member of status 5 a member who can sign in
 	// and is answered by user/get with that status.
 	LeftMemberIsReadable bool
+
+	// LoopbackTrustedIPs lets the console take loopback addresses as trusted
+	// IPs. It is for demonstrations on one machine, whose calls have no public
+	// address, and is written on the page.
+	LoopbackTrustedIPs bool
+	// TrustedIPsAtOnce lets trusted IPs that the console saved work at once, not
+	// after TrustedIPDelay.
+	TrustedIPsAtOnce bool
 
 	// BareErrors leaves hint, IP and empty fields out of error answers.
 	BareErrors bool

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -63,6 +64,9 @@ func TestTrustedDomainOfTheConsole(t *testing.T) {
 		{"a scheme", "http://localhost:" + port, false},
 		{"another host", "example.com", false},
 		{"an underscore", "a_b.example.com", false},
+		{"letters of another alphabet", "例子.example.com", false},
+		{"a wildcard", "*.example.com", false},
+		{"a port that is none", "localhost:http", false},
 		{"nothing", "", false},
 	}
 	for _, test := range tests {
@@ -84,6 +88,7 @@ func TestTrustedIPConsole(t *testing.T) {
 	tests := []struct {
 		rule   string
 		change func(*App)
+		choose func(*Choices)
 		list   string
 		ok     bool
 	}{
@@ -98,6 +103,8 @@ func TestTrustedIPConsole(t *testing.T) {
 		{rule: "IPv6", list: "2001:db8::1"},
 		{rule: "private", list: "10.0.0.1"},
 		{rule: "loopback", list: "127.0.0.1"},
+		{rule: "loopback, switched", choose: func(c *Choices) { c.LoopbackTrustedIPs = true }, list: "127.0.0.1; ::1", ok: true},
+		{rule: "private, with loopback switched", choose: func(c *Choices) { c.LoopbackTrustedIPs = true }, list: "10.0.0.1"},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
@@ -105,11 +112,49 @@ func TestTrustedIPConsole(t *testing.T) {
 				if test.change != nil {
 					test.change(&c.Corps[0].Apps[0])
 				}
+				if test.choose != nil {
+					test.choose(&c.Choices)
+				}
 			})
 			if err := b.SetTrustedIPs(corpID, appA, test.list); test.ok != (err == nil) {
 				t.Fatalf("got %v", err)
 			}
 		})
+	}
+}
+
+func TestTrustedIPsWorkAtOnce(t *testing.T) {
+	b := newBench(t, func(c *Config) {
+		c.Choices.TrustedIPsAtOnce = true
+		c.Corps[0].Apps[0].TrustedIPs = []string{}
+	})
+	must(t, b.SetTrustedIPs(corpID, appA, "203.0.113.5"))
+	b.SetCallerIP("203.0.113.5")
+	if got := b.get(PathGetDomainIP, "access_token", b.token(secretA)); got.errcode != 0 {
+		t.Errorf("got %s", got.raw)
+	}
+}
+
+func TestNewAppHasNothingSet(t *testing.T) {
+	b := newBench(t, nil)
+	made, err := b.CreateApp("wwsecond", "报销", []string{"STRANGER"})
+	must(t, err)
+	again, err := b.CreateApp("wwsecond", "报销", nil)
+	must(t, err)
+	if len(made.Secret) != 43 || made.Secret == again.Secret {
+		t.Errorf("the secrets are %q and %q", made.Secret, again.Secret)
+	}
+	made.Secret, again.Secret = "", ""
+	want := App{AgentID: "1000003", Name: "报销", VisibleUserIDs: []string{"stranger"}, TrustedIPs: []string{}}
+	if !reflect.DeepEqual(made, want) {
+		t.Errorf("got %+v, want %+v", made, want)
+	}
+	want.AgentID, want.VisibleUserIDs = "1000004", nil
+	if !reflect.DeepEqual(again, want) {
+		t.Errorf("got %+v, want %+v", again, want)
+	}
+	if _, err := b.CreateApp("wwnone", "报销", nil); err == nil {
+		t.Error("an app of no corp was made")
 	}
 }
 

@@ -36,6 +36,9 @@ type Corp struct {
 	ID string
 	// Name is shown on the pages; empty means ID.
 	Name string
+	// LatinName is Name for those who read no Chinese. The pages show it beside
+	// Name; no API gives it. So it is wherever it stands below.
+	LatinName string
 	// Apps are the self-built apps.
 	Apps []App
 	// Members are the people of the company.
@@ -56,7 +59,8 @@ type App struct {
 	AgentID string
 	Secret  string
 	// Name is shown on the pages; empty means AgentID.
-	Name string
+	Name      string
+	LatinName string
 	// TrustedDomain is 可信域名: host, or host:port when the port is not the
 	// scheme's own. It is compared exactly; there are no wildcards.
 	TrustedDomain string
@@ -65,8 +69,11 @@ type App struct {
 	// MessageURL is 接收消息服务器URL. It is used only as the other condition
 	// under which the console accepts trusted IPs.
 	MessageURL string
-	// HomeURL is 应用主页, opened from the workbench of the start page.
+	// HomeURL is 工作台应用主页, opened from the workbench on a phone.
 	HomeURL string
+	// DesktopHomeURL is opened from the workbench on a desktop; empty means
+	// HomeURL.
+	DesktopHomeURL string
 	// VisibleUserIDs is 可见范围; nil means every member, empty means nobody.
 	VisibleUserIDs []string
 	// Fields are the personal details that the administrator selected for the
@@ -95,8 +102,9 @@ const (
 // Member is a person of a corp.
 type Member struct {
 	// UserID is compared without case and given back in this spelling.
-	UserID string
-	Name   string
+	UserID    string
+	Name      string
+	LatinName string
 	// Mobile is given back exactly as written here.
 	Mobile string
 	// Avatar is a URL; empty means a picture drawn by the simulator.
@@ -130,16 +138,18 @@ func (m *Member) displayName() string {
 // InterconnectedMember is a member of a connected (互联) or upstream company.
 type InterconnectedMember struct {
 	// CorpID is the other company.
-	CorpID string
-	UserID string
-	Name   string
+	CorpID    string
+	UserID    string
+	Name      string
+	LatinName string
 }
 
 // Outsider is a visitor who is no member: a customer, or anybody with WeChat.
 type Outsider struct {
 	// OpenID has at most 64 bytes and is unique within the corp.
-	OpenID string
-	Name   string
+	OpenID    string
+	Name      string
+	LatinName string
 	// ExternalUserID is set when the outsider is a customer whose follower is
 	// in the app's visible range; getuserinfo then returns it too.
 	ExternalUserID string
@@ -209,6 +219,9 @@ type app struct {
 	App
 
 	corp *corp
+	// file is the 16 characters of the domain file that the console offers;
+	// empty until somebody looks.
+	file string
 	// nextIPs replaces TrustedIPs at the end of the console's delay.
 	nextIPs *ipChange
 }
@@ -258,6 +271,14 @@ func (a *app) name() string {
 		return a.AgentID
 	}
 	return a.Name
+}
+
+// homeURL is where the workbench leads to on a phone or a desktop.
+func (a *app) homeURL(phone bool) string {
+	if !phone && a.DesktopHomeURL != "" {
+		return a.DesktopHomeURL
+	}
+	return a.HomeURL
 }
 
 func (a *app) sees(userID string) bool {

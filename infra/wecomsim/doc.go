@@ -21,18 +21,40 @@
 // as in WeCom. Browsers send cookies to every port of a host: the simulator
 // reads only its own cookie and records the values of none.
 //
-// For a newcomer with a normal browser there is [Demo], a company whose pages
+// For a newcomer with a normal browser there is [Demo], two companies whose pages
 // take any browser for the client, and [ActAsClient], which makes the service
-// believe the same while the visitor plays the client on the start page.
+// believe the same while the visitor plays the client on the start page. One of
+// the companies is used by the demo application, the other is to be set up.
+//
+// # Admin console
+//
+// [Config.Console] offers pages like those of WeCom's admin console (管理后台) at
+// /wecomsim/console. With them the whole set-up of an app can be done by hand:
+//
+//   - 我的企业: the Company ID; 应用管理: the apps, and 创建应用.
+//   - AgentId, Secret (查看, 重置), 启用 and 停用, 可见范围.
+//   - 企业微信授权登录 → Web 网页 → 授权回调域.
+//   - 网页授权及 JS-SDK → 可信域名: a file WW_verify_….txt to download, and 申请校验,
+//     which fetches it back.
+//   - 企业可信 IP, once there is a trusted domain.
+//   - 个人敏感信息: the details that the app may ask its members for.
+//   - 工作台应用主页, for phones and for desktops.
+//
+// A new app has nothing set: no details, and a list of trusted IPs with nobody in
+// it, so that every call but gettoken is 60020. The same can be done by methods:
+// [Simulator.CreateApp], [Simulator.SetTrustedDomain], [Simulator.SetTrustedIPs]
+// and their like, whose errors are a [*Refusal] for people. Only the simulator's
+// own pages may post. All of it is in memory, and open to whoever can reach it.
 //
 // # Boundary
 //
 // Simulated: gettoken, auth/getuserinfo and its old path, auth/getuserdetail,
 // user/get, agent/get, get_api_domain_ip, getcallbackip; the in-client and the
-// two browser-login pages; frequency limits; trusted IPs; the console's checks
-// of domain file and IP list. Not simulated: callbacks (events pushed by
-// WeCom), messages, third-party apps, the embedded login panel, the lifetime of
-// the QR code (not documented; here it does not end).
+// two browser-login pages; frequency limits; trusted IPs; the admin console as
+// far as it is listed above. Not simulated: callbacks (events pushed by WeCom),
+// messages, third-party apps, the embedded login panel, the lifetime of the QR
+// code (not documented; here it does not end), departments and tags, the
+// sign-in to the console, and its check of who owns a domain (ICP filing).
 //
 // The fragment #wechat_redirect never reaches a server, so the pages cannot ask
 // for it. [Simulator.Follow] plays the client and does.
@@ -81,6 +103,14 @@
 //   - Codes, tokens and tickets have 43 letters [LongestValues: 512].
 //   - Plain HTTP is answered; the real API redirects to HTTPS [RequireTLS].
 //   - Ten wrong secrets from one IP block it for an hour [Limits.WrongSecrets].
+//   - agent/get gives a visible range that is the whole company as its root
+//     department, not as a list of everybody. agentid 0 is no number.
+//   - The console takes an app whose visible range is nobody, and spells the
+//     callback domain by the rules of the trusted domain, without a file. It asks
+//     localhost for the domain file over http and every other domain over https.
+//   - Only public IPv4 addresses can be trusted [LoopbackTrustedIPs, for
+//     demonstrations], and work after a minute [TrustedIPsAtOnce].
+//   - An app without a homepage for desktops opens the one for phones there.
 //   - Any User-Agent without wxwork or MicroMessenger is sent to the client
 //     [AnyBrowserIsClient, for demonstrations].
 //

@@ -2,7 +2,6 @@ package wecomsim
 
 import (
 	"encoding/json"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -151,9 +150,9 @@ func (s *Simulator) getUser(c *call) (fields, int) {
 		return nil, orCode(s.choices.UserNotFound, codeNoUser)
 	}
 	out := fields{
-		"userid": m.UserID, "name": m.Name, "department": []int{1}, "order": []int{0}, "position": m.Position,
+		"userid": m.UserID, "name": m.Name, "department": []int{rootDepartment}, "order": []int{0}, "position": m.Position,
 		"is_leader_in_dept": []int{0}, "direct_leader": []string{}, "telephone": "", "alias": m.Alias,
-		"main_department": 1, "extattr": fields{"attrs": []string{}}, "status": m.status(),
+		"main_department": rootDepartment, "extattr": fields{"attrs": []string{}}, "status": m.status(),
 		"external_position": "", "external_profile": fields{"external_attr": []string{}},
 	}
 	if a.CreatedBefore20220620 {
@@ -181,7 +180,7 @@ func (m *Member) avatarURL(base string) string {
 	if m.Avatar != "" {
 		return m.Avatar
 	}
-	return base + "/wecomsim/avatar?name=" + url.QueryEscape(m.displayName())
+	return base + avatarOf(m.displayName())
 }
 
 // sameDomain compares host and port exactly, but for the case of letters. An

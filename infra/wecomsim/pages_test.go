@@ -1,11 +1,15 @@
 package wecomsim
 
 import (
+	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -106,8 +110,11 @@ func TestScanWithAPhone(t *testing.T) {
 }
 
 func TestPagesOfAnotherSiteMayNotPost(t *testing.T) {
-	b := newBench(t, nil)
-	for _, path := range []string{"/wecomsim/client", pathConsent, pathWebConfirm, "/wecomsim/consents/forget"} {
+	b := newBench(t, func(c *Config) { c.Console = true })
+	for _, path := range []string{
+		"/wecomsim/client", pathConsent, pathWebConfirm, "/wecomsim/consents/forget",
+		consolePath + "/" + corpID + "/apps", consolePath + "/" + corpID + "/apps/" + appA + "/secret",
+	} {
 		got := b.do(http.MethodPost, path, nil, "person=zhangsan", http.Header{
 			"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"cross-site"},
 		})
@@ -129,8 +136,8 @@ func TestChooserLeadsNowhereElse(t *testing.T) {
 }
 
 func TestPagesNeedNoForeignHost(t *testing.T) {
-	b := newBench(t, nil)
-	for _, target := range []string{"/wecomsim/", "/wecomsim/avatar?name=%3Cscript%3E", "/wecomsim/avatar", "/wecomsim/assets/style.css", "/wecomsim/assets/weblogin.js"} {
+	b := newBench(t, func(c *Config) { c.Console = true })
+	for _, target := range []string{"/wecomsim/", consolePath, consolePath + "/" + corpID + "/company", consolePath + "/" + corpID + "/new-app", "/wecomsim/avatar?name=%3Cscript%3E", "/wecomsim/avatar", "/wecomsim/assets/style.css", "/wecomsim/assets/weblogin.js"} {
 		path, query, _ := strings.Cut(target, "?")
 		parsed, err := url.ParseQuery(query)
 		must(t, err)
@@ -191,6 +198,178 @@ func TestDemo(t *testing.T) {
 	callback, err := sim.Follow(t.Context(), link, Visitor{UserID: "zhangsan", UserAgent: UserAgentBrowser})
 	checkVisit(t, callback, err, "", 0, "http://127.0.0.1:3000/callback/demo?code=CODE&state=A")
 }
+
+// One person in two companies has one phone; the second company's app has
+// nothing set.
+func TestSecondDemoCompany(t *testing.T) {
+	config := Demo("127.0.0.1:3000", "http://127.0.0.1:3000/", "http://127.0.0.1:3000/")
+	first, second := config.Corps[0], config.Corps[1]
+	if second.ID != SecondDemoCorpID || second.Members[0].Mobile != first.Members[0].Mobile || second.Members[0].Mobile == "" {
+		t.Errorf("the companies share no phone: %+v, %+v", first.Members[0], second.Members[0])
+	}
+	bare := second.Apps[0]
+	bare.AgentID, bare.Secret, bare.Name, bare.LatinName = "", "", "", ""
+	if want := (App{VisibleUserIDs: []string{}, TrustedIPs: []string{}}); !reflect.DeepEqual(bare, want) {
+		t.Errorf("something is set: %+v", bare)
+	}
+	for _, c := range config.Corps {
+		for _, m := range c.Members {
+			if m.LatinName == "" {
+				t.Errorf("%s has no name for those who read no Chinese", m.Name)
+			}
+		}
+	}
+}
+
+var personMark = regexp.MustCompile(`(?s)name="person" value="([^"]+)">.*?<span class="who">(.*?)</span></button>`)
+
+// people are the texts beside the people on a page, by their keys.
+func people(page string) map[string]string {
+	found := map[string]string{}
+	for _, m := range personMark.FindAllStringSubmatch(page, -1) {
+		words := strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(m[2], " "))
+		found[m[1]] = html.UnescapeString(strings.Join(words, " "))
+	}
+	return found
+}
+
+func TestChooserSaysWhoIsSpecial(t *testing.T) {
+	b := demoBench(t, Demo("127.0.0.1:3000", "http://127.0.0.1:3000/", ""))
+	const one, two = DemoCorpID + "/", SecondDemoCorpID + "/"
+	inClient := b.inClient("appid", DemoCorpID, "agentid", DemoAgentID, "redirect_uri", "http://127.0.0.1:3000/callback/demo")
+	web := b.webLink("appid", DemoCorpID, "agentid", DemoAgentID, "redirect_uri", "http://127.0.0.1:3000/callback/demo")
+	ofOne := map[string]string{
+		one + "zhangsan": "张三 Zhang San zhangsan · 13800000001",
+		one + "lisi":     "李四 Li Si lisi · 13800000002",
+		one + "WangWu":   "王五 Wang Wu WangWu · +44 7700 900123",
+		one + "zhaoliu":  "赵六 Zhao Liu zhaoliu 无手机号 no phone",
+		one + "sunqi":    "孙七 Sun Qi sunqi · 13800000005 已禁用 disabled",
+		one + "zhouba":   "周八 Zhou Ba zhouba · 13800000006 未激活 not activated",
+		one + "wujiu":    "吴九 Wu Jiu wujiu · 13800000007 不在可见范围 outside the visible range",
+
+		"ww0a1b2c3d4e5f6071/partner":   "上游伙伴 Partner 互联企业成员 interconnected company",
+		"oDemo0customer00000000000001": "客户小周 Customer Zhou 非企业成员 not a member",
+		"oDemo0visitor000000000000002": "访客 Visitor 非企业成员 not a member",
+	}
+	ofTwo := func(mark string) map[string]string {
+		everybody := maps.Clone(ofOne)
+		everybody[two+"zhang.san"] = "张三 Zhang San zhang.san · 13800000001 " + mark
+		everybody[two+"chenshi"] = "陈十 Chen Shi chenshi · 13800000010 " + mark
+		return everybody
+	}
+	start := ofTwo("不在任何应用的可见范围 outside every app's visible range")
+	start[one+"wujiu"] = "吴九 Wu Jiu wujiu · 13800000007 不在任何应用的可见范围 outside every app's visible range"
+	for _, test := range []struct {
+		page, target string
+		want         map[string]string
+	}{
+		{"the start page", "/wecomsim/", start},
+		{"the chooser", strings.TrimPrefix(inClient, b.base), ofTwo("其他企业的成员 of another company")},
+		{"the browser login", strings.TrimPrefix(web, b.base), ofOne},
+	} {
+		t.Run(test.page, func(t *testing.T) {
+			target, _, _ := strings.Cut(test.target, "#")
+			if got := people(b.page(target)); !maps.Equal(got, test.want) {
+				t.Errorf("got  %v\nwant %v", got, test.want)
+			}
+		})
+	}
+}
+
+// A page that ends a visit leads back to the start page, and says what would
+// help.
+func TestEveryEndHasAWayBack(t *testing.T) {
+	b := newBench(t, func(c *Config) {
+		c.Console = true
+		c.Choices.RefusalStays, c.Choices.WebDenialStays = true, true
+	})
+	texts := map[Page]bool{}
+	check := func(page Page, body string) {
+		t.Helper()
+		texts[page] = true
+		if !strings.Contains(body, `data-page="`+string(page)+`"`) {
+			t.Errorf("%s: another page came", page)
+		}
+		if !strings.Contains(body, `<a class="button" href="/wecomsim/">`) {
+			t.Errorf("%s: there is no way back", page)
+		}
+		if page != PageScanned && page != PageConsoleUnknown && !strings.Contains(body, `<p class="advice">`) {
+			t.Errorf("%s: there is no advice", page)
+		}
+	}
+	open := func(link string, userAgent string) string {
+		t.Helper()
+		target, _, _ := strings.Cut(strings.TrimPrefix(link, b.base), "#")
+		path, query, _ := strings.Cut(target, "?")
+		parsed, err := url.ParseQuery(query)
+		must(t, err)
+		got := b.do(http.MethodGet, path, parsed, "", http.Header{"User-Agent": {userAgent}})
+		if location := got.header.Get("Location"); location != "" {
+			return b.page(location)
+		}
+		return string(got.raw)
+	}
+	check(PageOpenInClient, open(b.inClient(), UserAgentBrowser))
+	check(PageBadRedirect, open(b.inClient("redirect_uri", "-"), UserAgentWeComAndroid))
+	check(PageBadLink, open(b.inClient("appid", "wwnone"), UserAgentWeComAndroid))
+	check(PageBadDomain, open(b.inClient("redirect_uri", "https://evil.example/"), UserAgentWeComAndroid))
+	check(PageBadCallback, open(b.webLink("redirect_uri", "https://evil.example/"), UserAgentBrowser))
+	check(PageOldLinkFailed, open(b.base+pathWebLoginOld, UserAgentBrowser))
+	check(PageExpired, string(b.post(pathWebConfirm, values("key", "none")).raw))
+	check(PageConsoleUnknown, string(b.get(consolePath+"/none/apps").raw))
+
+	key := func() string {
+		page := shown{body: open(b.webLink(), UserAgentBrowser)}
+		return page.value(keyMark)
+	}
+	check(PageScanned, string(b.post(pathWebConfirm, values("key", key(), "phone", "1", "person", corpID+"/zhangsan")).raw))
+	check(PageRefused, string(b.post(pathWebConfirm, values("key", key(), "answer", "deny")).raw))
+
+	// Whom the app does not see is offered whom it sees, and the same link again.
+	waiting := key()
+	outside := string(b.post(pathWebConfirm, values("key", waiting, "person", corpID+"/hidden")).raw)
+	check(PageNoPermission, outside)
+	// LiSi is disabled and qianqi has left.
+	want := map[string]string{corpID + "/zhangsan": "张三 zhangsan · 13800000001"}
+	if got := people(outside); !maps.Equal(got, want) {
+		t.Errorf("offered are %v", got)
+	}
+	if !strings.Contains(outside, `href="`+consolePath+"/"+corpID+"/apps/"+appA+`#range"`) {
+		t.Error("the page does not lead to the visible range")
+	}
+	if got := b.post(pathWebConfirm, values("key", waiting, "phone", "", "person", corpID+"/zhangsan")); !strings.HasPrefix(got.header.Get("Location"), redirect+"&code=") {
+		t.Errorf("the same code as somebody else leads to %q", got.header.Get("Location"))
+	}
+	cookie, err := b.As("hidden")
+	must(t, err)
+	link, err := url.Parse(b.inClient("scope", scopePrivateInfo))
+	must(t, err)
+	visit := &visit{sim: b.Simulator, visitor: Visitor{UserAgent: UserAgentWeComAndroid}, cookie: cookie}
+	page, _, err := visit.open(t.Context(), http.MethodGet, link.RequestURI(), nil)
+	must(t, err)
+	check(PageNoPermission, page.body)
+	if got := people(page.body); !maps.Equal(got, want) || page.value(returnMark) != link.RequestURI() {
+		t.Errorf("offered are %v, and then %q", got, page.value(returnMark))
+	}
+
+	must(t, b.ChangeApp(corpID, appA, func(a *App) { a.VisibleUserIDs = []string{} }))
+	page, _, err = visit.open(t.Context(), http.MethodGet, link.RequestURI(), nil)
+	must(t, err)
+	if len(people(page.body)) != 0 || !strings.Contains(page.body, "Nobody fits at present") {
+		t.Error("with an empty range somebody is offered")
+	}
+	must(t, b.SetEnabled(corpID, appA, false))
+	disabled := open(b.inClient(), UserAgentWeComAndroid)
+	check(PageAppDisabled, disabled)
+	if !strings.Contains(disabled, `href="`+consolePath+"/"+corpID+"/apps/"+appA+`#state"`) {
+		t.Error("the page does not lead to the app's state")
+	}
+	if len(texts) != 12 {
+		t.Errorf("%d pages were seen", len(texts))
+	}
+}
+
+var returnMark = regexp.MustCompile(`name="return" value="([^"]+)"`)
 
 func TestFaultyConfiguration(t *testing.T) {
 	err := Config{Corps: []Corp{

@@ -18,6 +18,7 @@ type Simulator struct {
 	now        func() time.Time
 	rand       io.Reader
 	serviceURL string
+	console    bool
 	pages      http.Handler
 	apis       map[string]api
 	templates  map[string]*template.Template
@@ -51,6 +52,7 @@ func New(c Config) *Simulator {
 		now:        c.Now,
 		rand:       c.Rand,
 		serviceURL: c.ServiceURL,
+		console:    c.Console,
 		choices:    c.Choices,
 		limits:     c.Limits.withDefaults(),
 		clients:    map[string]person{},

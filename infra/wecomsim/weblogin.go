@@ -136,9 +136,14 @@ func (s *Simulator) webConfirm(w http.ResponseWriter, r *http.Request) {
 	}
 	c := waiting.app.corp
 	id := s.identify(c, who, false)
-	if id.member && !waiting.app.sees(id.userID) || waiting.app.Disabled {
+	if waiting.app.Disabled {
+		s.failApp(w, PageNoPermission, 0, "The app is disabled, for every member.", waiting.app, "state")
+		return
+	}
+	if id.member && !waiting.app.sees(id.userID) {
 		// The page stays usable: somebody else may scan it.
-		s.fail(w, PageNoPermission, 0, "The member is not in the app's visible range, or the app is disabled.")
+		again := retry{Action: pathWebConfirm, Fields: map[string]string{"key": r.PostFormValue("key"), "phone": r.PostFormValue("phone")}}
+		s.noPermission(w, "The member is not in the app's visible range.", waiting.app, again)
 		return
 	}
 	waiting.done = true
