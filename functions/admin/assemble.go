@@ -31,11 +31,13 @@ func Assemble(ctx context.Context, parts wiring.Parts) (http.Handler, error) {
 	}
 	client := wecom.New(wecom.Config{APIURL: parts.Settings.WeComAPIURL})
 	return New(Config{
-		Directory:  parts.Store,
-		Secrets:    parts.Secrets,
-		SecretName: parts.AuthenticatorSecretName,
-		Tokens:     accesstoken.New(accesstoken.Config{Store: parts.Store, Secrets: parts.Secrets, Fetcher: client, Sealer: tokens, Now: parts.Now}),
-		WeCom:      client,
-		Now:        parts.Now,
+		Directory:       parts.Store,
+		Attempts:        parts.Store,
+		Secrets:         parts.Secrets,
+		SecretName:      parts.AuthenticatorSecretName,
+		Tokens:          accesstoken.New(accesstoken.Config{Store: parts.Store, Secrets: parts.Secrets, Fetcher: client, Sealer: tokens, Now: parts.Now}),
+		WeCom:           client,
+		EgressAddresses: parts.Settings.EgressAddresses,
+		Now:             parts.Now,
 	}), nil
 }

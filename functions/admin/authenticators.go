@@ -34,7 +34,7 @@ func writeList[T, V any](w http.ResponseWriter, items []T, next string, view fun
 
 func (h *handler) listAuthenticators(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	page, _, err := readPage(r)
+	page, _, err := readPage(r, maxLimit)
 	if err != nil {
 		return err
 	}

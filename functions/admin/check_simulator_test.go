@@ -2,8 +2,6 @@ package admin_test
 
 import (
 	"fmt"
-	"io"
-	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +9,6 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/admin"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
-	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -30,12 +27,9 @@ func TestCheckAgainstSimulator(t *testing.T) {
 	address := simulator.Start(t)
 	o := newOffice(t)
 	client := wecom.New(wecom.Config{APIURL: address})
-	o.function = apigw.New(apigw.Config{
-		Name: "admin", PublicURL: publicURL, MaxBody: admin.MaxBody, Logger: slog.New(slog.NewJSONHandler(io.MultiWriter(o.log), nil)),
-		Handler: admin.New(admin.Config{
-			Directory: o.directory, Secrets: o.vault, SecretName: secretName, WeCom: client,
-			Tokens: accesstoken.New(accesstoken.Config{Store: o.directory, Sealer: plain{}, Fetcher: client, Secrets: o.vault}),
-		}),
+	o.assemble(publicURL, func(cfg *admin.Config) {
+		cfg.WeCom = client
+		cfg.Tokens = accesstoken.New(accesstoken.Config{Store: o.directory, Sealer: plain{}, Fetcher: client, Secrets: o.vault})
 	})
 	check := func() string {
 		t.Helper()
@@ -72,7 +66,7 @@ func TestCheckAgainstSimulator(t *testing.T) {
 		t.Error(got)
 	}
 	simulator.SetCallerIP("203.0.113.7")
-	if got := check(); got != "true credentials:0 trusted-ip:0" {
+	if got := check(); got != "true credentials:0 trusted-ip:0 agent:0 trusted-domain:0 visible-range:0" {
 		t.Error(got)
 	}
 	patch(`{"secret":"wrong"}`)
@@ -81,13 +75,33 @@ func TestCheckAgainstSimulator(t *testing.T) {
 	}
 	// The refusal is remembered for sign-ins, and not for the one who repairs it.
 	patch(`{"secret":"` + theSecret + `"}`)
-	if got := check(); got != "true credentials:0 trusted-ip:0" {
+	if got := check(); got != "true credentials:0 trusted-ip:0 agent:0 trusted-domain:0 visible-range:0" {
 		t.Error(got)
 	}
 	patch(`{"corpId":"ww9999999999"}`)
 	if got := check(); got != "false credentials:40013" {
 		t.Error(got)
 	}
+	// Each thing that WeCom knows otherwise is told, and costs one call of each kind.
+	patch(`{"corpId":"` + corp + `","agentId":"1000003"}`)
+	counted := []string{"/cgi-bin/gettoken", "/cgi-bin/auth/getuserinfo", wecomsim.PathGetAgent}
+	var calls []int
+	for _, path := range counted {
+		calls = append(calls, simulator.Calls(path))
+	}
+	if got := check(); got != "false credentials:0 trusted-ip:0 agent:301002" {
+		t.Error(got)
+	}
+	for i, path := range counted {
+		if made := simulator.Calls(path) - calls[i]; made != 1 {
+			t.Errorf("%d calls of %s", made, path)
+		}
+	}
+	patch(`{"agentId":"0"}`)
+	if got := check(); got != "false credentials:0 trusted-ip:0 agent:40056" {
+		t.Error(got)
+	}
+	patch(`{"corpId":"ww9999999999"}`)
 	before := simulator.Calls("/cgi-bin/gettoken")
 	if got := check(); got != "false credentials:40013" || simulator.Calls("/cgi-bin/gettoken") != before+1 {
 		t.Errorf("a repeated check does not ask WeCom: %s", got)

@@ -1,90 +1,250 @@
 package admin
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"html"
+	"io/fs"
+	"maps"
 	"net/http"
+	"path"
+	"strconv"
 	"strings"
+	"sync"
 
-	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/page"
 )
 
 //go:embed console
 var consoleFiles embed.FS
 
-// console is the administrator's page: one document per language, made once, with
-// its style and script inside. It holds no data and is the same for everybody; what
-// it shows, its script reads from the API with the credentials of the administrator.
-type console struct {
-	pages  map[page.Language][]byte
-	policy string // Content-Security-Policy
+// consolePolicy lets only the console's own files run, wherever a name or a title
+// may end up. The texts inside the document are data: nothing runs them.
+const consolePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// foreverCache is for an address that never answers anything else.
+const foreverCache = "public, max-age=31536000, immutable"
+
+// content is what a browser may be sent, as it is and compressed.
+type content struct {
+	mediaType    string
+	plain        []byte
+	small        []byte // gzip
+	cacheControl string // empty: what package apigw says
 }
 
-// newConsole assembles the pages of the embedded files.
+// console is the administrator's page: one document per language and the files that
+// all of them use. It holds no data and is the same for everybody; what it shows, it
+// reads from the API with the credentials of the administrator.
+type console struct {
+	documents map[page.Language]content
+	// version is the hash of all files; it is a part of their addresses.
+	version string
+	files   map[string]content
+}
+
+// consoleHandler makes the console when somebody first opens it: most starts of the
+// function are for the API.
+type consoleHandler struct {
+	load func() (*console, error)
+}
+
+func newConsoleHandler() consoleHandler { return consoleHandler{sync.OnceValues(newConsole)} }
+
+// newConsole assembles the embedded files.
 func newConsole() (*console, error) {
-	files := map[string]string{}
-	for _, name := range []string{"page.html", "style.css", "script.js", string(page.Chinese) + ".json", string(page.English) + ".json"} {
-		content, err := consoleFiles.ReadFile("console/" + name)
+	c := &console{documents: map[page.Language]content{}, files: map[string]content{}}
+	entries, err := fs.ReadDir(consoleFiles, "console") // in the order of their names
+	if err != nil {
+		return nil, fmt.Errorf("read embedded files: %w", err)
+	}
+	sum := sha256.New()
+	styles, modules := []string{"style.css"}, []string(nil) // others add to this style
+	for _, entry := range entries {
+		name := entry.Name()
+		file, err := consoleFiles.ReadFile("console/" + name)
 		if err != nil {
 			return nil, fmt.Errorf("read embedded file: %w", err)
 		}
-		files[name] = string(content)
-	}
-	style, script := files["style.css"], files["script.js"]
-	c := &console{pages: map[page.Language][]byte{}, policy: strings.Join([]string{
-		"default-src 'none'",
-		// Only what was embedded here runs, wherever a name or a title may end up.
-		"script-src " + hashSource(script),
-		"style-src " + hashSource(style),
-		"connect-src 'self'",
-		"img-src data:", // the empty icon
-		"base-uri 'none'",
-		"form-action 'none'",
-		"frame-ancestors 'none'",
-	}, "; ")}
-	for _, lang := range page.Languages() {
-		texts := files[string(lang)+".json"]
-		var words struct{ Title, Noscript string }
-		if err := json.Unmarshal([]byte(texts), &words); err != nil {
-			return nil, fmt.Errorf("read texts in %s: %w", lang, err)
+		mediaType := ""
+		switch path.Ext(name) {
+		case ".js":
+			mediaType, modules = "text/javascript; charset=utf-8", append(modules, name)
+		case ".css":
+			mediaType = "text/css; charset=utf-8"
+			if name != styles[0] {
+				styles = append(styles, name)
+			}
+		default:
+			continue // the document's own text
 		}
-		c.pages[lang] = []byte(strings.NewReplacer(
-			"@lang@", string(lang),
-			"@title@", html.EscapeString(words.Title),
-			"@noscript@", html.EscapeString(words.Noscript),
-			"@style@", style,
-			"@script@", script,
-			"@texts@", strings.ReplaceAll(texts, "<", `\u003c`), // so that no text can end the element
-		).Replace(files["page.html"]))
+		if c.files[name], err = newContent(mediaType, file, foreverCache); err != nil {
+			return nil, err
+		}
+		_, _ = fmt.Fprintf(sum, "%s %d\n", name, len(file))
+		_, _ = sum.Write(file)
+	}
+	c.version = hex.EncodeToString(sum.Sum(nil)[:8])
+	for _, tag := range page.Languages() {
+		document, err := c.document(tag, styles, modules)
+		if err != nil {
+			return nil, err
+		}
+		if c.documents[tag], err = newContent("text/html; charset=utf-8", []byte(document), ""); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }
 
-// serveConsole answers GET /console.
-func serveConsole() apigw.HandlerFunc {
-	c, err := newConsole()
+// document fills the page's text for one language.
+func (c *console) document(tag page.Language, styles, modules []string) (string, error) {
+	file, err := consoleFiles.ReadFile("console/page.html")
 	if err != nil {
-		return func(http.ResponseWriter, *http.Request) error { return err }
+		return "", fmt.Errorf("read embedded file: %w", err)
 	}
-	return c.serve
+	texts, err := consoleTexts(tag)
+	if err != nil {
+		return "", err
+	}
+	encoded, err := json.Marshal(texts) // writes "<" so that no text can end the element
+	if err != nil {
+		return "", fmt.Errorf("encode texts: %w", err)
+	}
+	mark, err := page.Mark()
+	if err != nil {
+		return "", fmt.Errorf("read mark: %w", err)
+	}
+	links := func(element string, names []string) string {
+		var all strings.Builder
+		for _, name := range names {
+			fmt.Fprintf(&all, element+"\n", "/assets/console/"+c.version+"/"+name)
+		}
+		return strings.TrimSpace(all.String())
+	}
+	return strings.NewReplacer(
+		"@lang@", string(tag),
+		"@title@", html.EscapeString(texts["title"]),
+		"@noscript@", html.EscapeString(texts["noscript"]),
+		"@skip@", html.EscapeString(texts["skip"]),
+		"@loading@", html.EscapeString(texts["loading"]),
+		"@language@", html.EscapeString(texts["language"]),
+		"@sections@", html.EscapeString(texts["sections"]),
+		"@languages@", languageOptions(tag),
+		"@mark@", string(mark),
+		"@icon@", "data:image/svg+xml;base64,"+base64.StdEncoding.EncodeToString(mark),
+		"@styles@", links(`<link rel="stylesheet" href="%s">`, styles),
+		"@modules@", links(`<link rel="modulepreload" href="%s">`, modules),
+		"@script@", "/assets/console/"+c.version+"/app.js",
+		"@texts@", string(encoded),
+	).Replace(string(file)), nil
 }
 
-func hashSource(content string) string {
-	sum := sha256.Sum256([]byte(content))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+// consoleTexts returns what the console's files may say.
+func consoleTexts(tag page.Language) (page.Texts, error) {
+	texts, err := page.ReadTexts(tag, page.ConsoleArea)
+	if err != nil {
+		return nil, fmt.Errorf("read texts of the console: %w", err)
+	}
+	setup, err := page.ReadTexts(tag, page.SetupArea)
+	if err != nil {
+		return nil, fmt.Errorf("read texts of the set-up: %w", err)
+	}
+	maps.Copy(texts, setup)
+	return texts, nil
 }
 
-func (c *console) serve(w http.ResponseWriter, r *http.Request) error {
+// languageOptions offers every language under its own name.
+func languageOptions(chosen page.Language) string {
+	var options strings.Builder
+	for _, tag := range page.Languages() {
+		selected := ""
+		if tag == chosen {
+			selected = " selected"
+		}
+		fmt.Fprintf(&options, `<option value="%s" lang="%s"%s>%s</option>`, tag, tag, selected, html.EscapeString(tag.Name()))
+	}
+	return options.String()
+}
+
+func newContent(mediaType string, plain []byte, cacheControl string) (content, error) {
+	var small bytes.Buffer
+	w, err := gzip.NewWriterLevel(&small, gzip.BestCompression)
+	if err != nil {
+		return content{}, fmt.Errorf("compress: %w", err)
+	}
+	if _, err := w.Write(plain); err != nil {
+		return content{}, fmt.Errorf("compress: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return content{}, fmt.Errorf("compress: %w", err)
+	}
+	return content{mediaType, plain, small.Bytes(), cacheControl}, nil
+}
+
+// document answers GET /console.
+func (h consoleHandler) document(w http.ResponseWriter, r *http.Request) error {
+	c, err := h.load()
+	if err != nil {
+		return err
+	}
 	header := w.Header()
-	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", c.policy)
+	header.Set("Content-Security-Policy", consolePolicy)
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
-	header.Set("Vary", "Accept-Language")
-	_, err := w.Write(c.pages[page.Choose(r.Header.Get("Accept-Language"))])
+	header.Add("Vary", "Accept-Language, Cookie")
+	page.RememberLanguage(w, r.URL.Query().Get("lang"))
+	return c.documents[page.LanguageOf(r)].serve(w, r)
+}
+
+// asset answers GET /assets/console/{version}/{file}. There is only the version of
+// this deployment: another would be another content under an address kept for ever.
+func (h consoleHandler) asset(w http.ResponseWriter, r *http.Request) error {
+	c, err := h.load()
+	if err != nil {
+		return err
+	}
+	file, known := c.files[r.PathValue("file")]
+	if !known || r.PathValue("version") != c.version {
+		return notFound()
+	}
+	return file.serve(w, r)
+}
+
+// serve writes the content, compressed for whoever takes that: the gateway in front
+// of the function does not compress.
+func (c content) serve(w http.ResponseWriter, r *http.Request) error {
+	header := w.Header()
+	header.Set("Content-Type", c.mediaType)
+	header.Add("Vary", "Accept-Encoding")
+	if c.cacheControl != "" {
+		header.Set("Cache-Control", c.cacheControl)
+	}
+	body := c.plain
+	if takesGzip(r.Header.Get("Accept-Encoding")) {
+		header.Set("Content-Encoding", "gzip")
+		body = c.small
+	}
+	_, err := w.Write(body)
 	return err
+}
+
+// takesGzip reads Accept-Encoding (RFC 9110 §12.5.3) as far as browsers write it.
+func takesGzip(acceptEncoding string) bool {
+	for part := range strings.SplitSeq(acceptEncoding, ",") {
+		name, parameters, _ := strings.Cut(part, ";")
+		if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			continue
+		}
+		quality, given := strings.CutPrefix(strings.ReplaceAll(strings.ToLower(parameters), " ", ""), "q=")
+		weight, err := strconv.ParseFloat(quality, 64)
+		return !given || err == nil && weight > 0
+	}
+	return false
 }

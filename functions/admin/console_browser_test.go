@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,11 +23,32 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-const adminKey = "the-admin-key"
+const (
+	adminKey   = "the-admin-key"
+	adminToken = "the-token-of-a-session"
+)
 
-// serve makes the office reachable by a browser, with an authorizer that knows one key.
-func (o *office) serve(t *testing.T) *httptest.Server {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// front makes an office reachable by a browser. Its authorizer knows one key and one
+// token, and can be told to refuse them.
+type front struct {
+	*httptest.Server
+	closed  atomic.Bool // no access for anybody
+	session atomic.Value
+	slow    atomic.Int64 // milliseconds that an import takes
+}
+
+// What the browser's session may be.
+const (
+	noSession     = ""
+	memberSession = "member"
+	adminSession  = "admin"
+)
+
+func (o *office) serve(t *testing.T) *front {
+	f := &front{}
+	f.session.Store(noSession)
+	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session, _ := f.session.Load().(string)
 		body, _ := io.ReadAll(r.Body)
 		event := events.APIGatewayV2HTTPRequest{
 			RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery, Headers: map[string]string{},
@@ -37,25 +60,51 @@ func (o *office) serve(t *testing.T) *httptest.Server {
 		event.RequestContext.HTTP.Method = r.Method
 		event.RequestContext.RequestID = "request-1"
 		switch {
-		case r.URL.Path == "/api/token":
+		case r.URL.Path == "/api/token" && session != noSession:
+			_, _ = io.WriteString(w, `{"access_token":"`+adminToken+`","token_type":"Bearer","expires_in":900}`)
+			return
+		case r.URL.Path == "/api/session" && session != noSession:
+			_, _ = io.WriteString(w, `{"user":{"id":"1","name":"张三","phone":"+8613800138000","roles":[]}}`)
+			return
+		case r.URL.Path == "/api/token", r.URL.Path == "/api/session":
 			http.Error(w, "{}", http.StatusUnauthorized)
 			return
 		case strings.HasPrefix(r.URL.Path, "/api/admin/"):
-			if r.Header.Get("Authorization") != "Bearer "+adminKey {
+			word := map[string]any{"caller": "admin-key"}
+			allowed := r.Header.Get("Authorization") == "Bearer "+adminKey
+			if r.Header.Get("Authorization") == "Bearer "+adminToken {
+				allowed, word = session == adminSession, map[string]any{"caller": "user", "userId": "1"}
+			}
+			if f.closed.Load() || !allowed {
 				http.Error(w, `{"message":"Forbidden"}`, http.StatusForbidden)
 				return
 			}
-			event.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: map[string]any{"caller": "admin-key"}}
+			if strings.HasSuffix(r.URL.Path, "/import") {
+				time.Sleep(time.Duration(f.slow.Load()) * time.Millisecond)
+			}
+			event.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: word}
 		}
 		response, _ := o.function(r.Context(), event)
 		for name, value := range response.Headers {
 			w.Header().Set(name, value)
 		}
 		w.WriteHeader(response.StatusCode)
-		_, _ = io.WriteString(w, response.Body)
+		answer := []byte(response.Body)
+		if response.IsBase64Encoded {
+			answer, _ = base64.StdEncoding.DecodeString(response.Body)
+		}
+		_, _ = w.Write(answer)
 	}))
-	t.Cleanup(server.Close)
-	return server
+	t.Cleanup(f.Close)
+	return f
+}
+
+// window is a browser on the console.
+type window struct {
+	t          *testing.T
+	ctx        context.Context //nolint:containedctx // the browser itself
+	name       string
+	complaints func() []string
 }
 
 // browser opens a window, or skips the test. It returns what the page complained of.
@@ -73,7 +122,7 @@ func browser(t *testing.T, width int64) (context.Context, func() []string) {
 		chromedp.WindowSize(int(width), 900), chromedp.Flag("lang", "en-US"), chromedp.Flag("accept-lang", "en-US,en"),
 	})...)
 	ctx, cancel := chromedp.NewContext(allocator)
-	ctx, release := context.WithTimeout(ctx, 30*time.Second)
+	ctx, release := context.WithTimeout(ctx, 60*time.Second)
 	t.Cleanup(func() { release(); cancel(); stop() })
 	var mu sync.Mutex
 	var complaints []string
@@ -99,68 +148,319 @@ func browser(t *testing.T, width int64) (context.Context, func() []string) {
 	}
 }
 
-// An administrator signs in with the key, adds an authenticator, changes it, looks
-// for a user, and nothing on the way breaks the page's own policy or its width.
-func TestConsoleInABrowser(t *testing.T) {
+// open starts a browser for a test that must not make the page complain.
+func open(t *testing.T, name string, width int64) *window {
+	t.Helper()
+	ctx, complaints := browser(t, width)
+	w := &window{t: t, ctx: ctx, name: name, complaints: complaints}
+	t.Cleanup(func() {
+		if found := complaints(); len(found) > 0 {
+			t.Errorf("the page complains: %q", found)
+		}
+	})
+	w.do("size", chromedp.EmulateViewport(width, 900))
+	return w
+}
+
+// do acts, and then looks whether the page fits into the window.
+func (w *window) do(what string, actions ...chromedp.Action[chromedp.Void]) {
+	w.t.Helper()
+	step, done := context.WithTimeout(w.ctx, 15*time.Second)
+	defer done()
+	if err := chromedp.Do(step, actions...); err != nil {
+		text, _ := chromedp.Run(w.ctx, chromedp.Evaluate[string](`document.body.innerText`))
+		w.t.Fatalf("%s: %v\n%q\n%s", what, err, w.complaints(), text)
+	}
+	wide, err := chromedp.Run(step, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`))
+	if err != nil || wide {
+		w.t.Errorf("%s: wider than the window (%v)", what, err)
+	}
+	if folder := os.Getenv("SCREENSHOTS"); folder != "" {
+		picture, _ := chromedp.Run(step, chromedp.FullScreenshot(100))
+		_ = os.WriteFile(filepath.Join(folder, "console-"+w.name+"-"+strings.ReplaceAll(what, " ", "-")+".png"), picture, 0o600)
+	}
+}
+
+// ask evaluates an expression.
+func (w *window) ask(expression string) string {
+	w.t.Helper()
+	step, done := context.WithTimeout(w.ctx, 10*time.Second)
+	defer done()
+	found, err := chromedp.Run(step, chromedp.Evaluate[string]("String("+expression+")"))
+	if err != nil {
+		w.t.Fatalf("%s: %v", expression, err)
+	}
+	return found
+}
+
+// enter opens the console and comes in with the key.
+func (w *window) enter(f *front, hash string) {
+	w.t.Helper()
+	w.do("enter", chromedp.Navigate(f.URL+"/console"+hash), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)),
+		chromedp.SendKeys(chromedp.CSS(`input[name=key]`), adminKey+"\r"), chromedp.WaitVisible(chromedp.CSS(`#tabs a`)), chromedp.WaitNotPresent(chromedp.CSS(`input[name=key]`)))
+}
+
+func button(label string) chromedp.Search {
+	return chromedp.Search(`//main//button[normalize-space()="` + label + `"]`)
+}
+
+func dialogButton(label string) chromedp.Search {
+	return chromedp.Search(`//dialog//button[normalize-space()="` + label + `"]`)
+}
+
+func said(text string) chromedp.Search {
+	// The texts of the page lie in a script, where everything is said already.
+	return chromedp.Search(`//body//*[not(self::script)][contains(normalize-space(text()),"` + text + `")]`)
+}
+
+// retype replaces what is in a field, as a person does.
+func retype(css, text string) []chromedp.Action[chromedp.Void] {
+	return []chromedp.Action[chromedp.Void]{
+		chromedp.Focus(chromedp.CSS(css)), chromedp.Evaluate[chromedp.Void]("document.activeElement.select()"), chromedp.KeyEvent(text),
+	}
+}
+
+func atBothSizes(t *testing.T, test func(t *testing.T, name string, width int64)) {
 	for name, width := range map[string]int64{"phone": 360, "desktop": 1440} {
-		t.Run(name, func(t *testing.T) {
-			o := newOffice(t)
-			o.create("finance", `,"title":"<img src=x onerror=alert(1)>","workbenchRedirectPath":"/a-rather-long-path-without-any-place-to-break-it-in-two/and-more-of-it"`)
-			id := o.createUser("13800138000")
-			server := o.serve(t)
-			ctx, complaints := browser(t, width)
-			run := func(what string, actions ...chromedp.Action[chromedp.Void]) {
-				t.Helper()
-				step, done := context.WithTimeout(ctx, 8*time.Second)
-				defer done()
-				if err := chromedp.Do(step, actions...); err != nil {
-					text, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
-					t.Fatalf("%s: %v\n%q\n%s", what, err, complaints(), text)
-				}
-				wide, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`))
-				if err != nil || wide {
-					t.Errorf("%s: wider than the window (%v)", what, err)
-				}
-				if folder := os.Getenv("SCREENSHOTS"); folder != "" {
-					picture, _ := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-					_ = os.WriteFile(filepath.Join(folder, "console-"+name+"-"+strings.ReplaceAll(what, " ", "-")+".png"), picture, 0o600)
-				}
+		t.Run(name, func(t *testing.T) { test(t, name, width) })
+	}
+}
+
+// An administrator comes in with the key, changes and checks an authenticator, finds
+// a user and takes the access away, and nothing on the way breaks the page's policy
+// or its width.
+func TestConsoleInABrowser(t *testing.T) {
+	atBothSizes(t, func(t *testing.T, name string, width int64) {
+		o := newOffice(t)
+		o.create("finance", `,"title":"<img src=x onerror=alert(1)>","workbenchRedirectPath":"/a-rather-long-path-without-any-place-to-break-it-in-two/and-more-of-it"`)
+		id := o.createUser("13800138000")
+		f := o.serve(t)
+		w := open(t, name, width)
+		w.do("open", chromedp.Navigate(f.URL+"/console"), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)))
+		w.do("wrong key", chromedp.SendKeys(chromedp.CSS(`input[name=key]`), "wrong\r"), chromedp.WaitVisible(chromedp.CSS(`input[name=key][aria-invalid=true]`)))
+		w.do("right key", slices.Concat(retype(`input[name=key]`, adminKey+"\r"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(chromedp.CSS(`.items .card`))})...)
+		w.do("search", chromedp.SendKeys(chromedp.CSS(`main input[type=search]`), "nothing like it"), chromedp.WaitVisible(said("Nothing matches")))
+		w.do("authenticator", slices.Concat(retype(`main input[type=search]`, "FINANCE"), []chromedp.Action[chromedp.Void]{
+			chromedp.Click(chromedp.CSS(`.item h2 a`)), chromedp.WaitVisible(chromedp.CSS(`input[name=agentId]`)),
+		})...)
+		w.do("wrong option", slices.Concat(retype(`input[name=agentId]`, "10a"), []chromedp.Action[chromedp.Void]{
+			chromedp.Click(button("Save")), chromedp.WaitVisible(chromedp.CSS(`input[name=agentId][aria-invalid=true]`)), chromedp.WaitVisible(said("1 to 16 digits")),
+		})...)
+		w.do("repaired", slices.Concat(retype(`input[name=agentId]`, "1000009"), retype(`input[name=origin]`, "https://new.example.com/"), []chromedp.Action[chromedp.Void]{
+			chromedp.Click(button("Save")), chromedp.WaitVisible(said("Saved.")),
+		})...)
+		w.do("check", chromedp.Click(button("Check")), chromedp.WaitVisible(chromedp.CSS(`dialog .steps li`)), chromedp.Click(dialogButton("Close")), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+		w.do("links", slices.Concat(retype(`input[name=phone]`, "/m?a=1&b"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(said("/authorize/finance?redirect=%2Fm%3Fa%3D1%26b"))})...)
+		w.do("users", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(chromedp.CSS(`tbody a`)))
+		w.do("part of a number", chromedp.SendKeys(chromedp.CSS(`main input[type=search]`), "1380"), chromedp.WaitVisible(said("not a whole phone number")))
+		w.do("found", slices.Concat(retype(`main input[type=search]`, "+86 138-0013-8000"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(chromedp.CSS(`tbody a`))})...)
+		w.do("user", chromedp.Click(chromedp.CSS(`tbody a`)), chromedp.WaitVisible(chromedp.CSS(`input[name=roles]`)))
+		w.do("make administrator", chromedp.Click(button("Make administrator")), chromedp.Click(dialogButton("Make administrator")), chromedp.WaitVisible(button("No longer administrator")))
+		w.do("disable user", chromedp.Click(button("Disable")), chromedp.Click(dialogButton("Disable")), chromedp.WaitVisible(button("Enable")))
+		w.do("domain files", chromedp.Click(chromedp.CSS(`#tabs a[href="#files"]`)), chromedp.WaitVisible(said("No domain files yet")))
+		file := filepath.Join(t.TempDir(), "WW_verify_0123456789abcdef (1).txt")
+		if err := os.WriteFile(file, []byte("0123456789abcdef"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.do("domain file", chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{file}), chromedp.WaitVisible(said("WW_verify_0123456789abcdef.txt")))
+		w.do("forget the key", chromedp.Click(chromedp.CSS(`#account button`)), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)))
+		if kept := w.ask(`JSON.stringify([sessionStorage, localStorage, document.cookie])`); strings.Contains(kept, adminKey) {
+			t.Errorf("the key is still there: %s", kept)
+		}
+		if a := o.authenticator("finance"); a.Origin != "https://new.example.com" || a.AgentID != "1000009" || o.vault.secretOf(a) != theSecret {
+			t.Errorf("changed to %+v", a)
+		}
+		if u := o.user(id); u.Enabled || !slices.Equal(u.Roles, []string{"admin"}) {
+			t.Errorf("the user is %+v", u)
+		}
+	})
+}
+
+// Two administrators change one authenticator: nothing typed is lost, and each sees
+// what the other one did.
+func TestConsoleConflict(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", `,"title":"Human resources"`)
+	f := o.serve(t)
+	w := open(t, "conflict", 360)
+	w.enter(f, "#authenticators/hr")
+	w.do("type", slices.Concat(retype(`input[name=title]`, "People"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(button("Save"))})...)
+	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"title":"Staff","origin":"https://staff.example.com"}`})
+	w.do("save", chromedp.Click(button("Save")), chromedp.WaitVisible(said("Title: now “Staff”, before “Human resources”.")), chromedp.WaitVisible(button("Use theirs")))
+	if got := w.ask(`document.querySelector('input[name=title]').value + ' ' + document.querySelector('input[name=origin]').value`); got != "People https://staff.example.com" {
+		t.Errorf("the fields have %q", got)
+	}
+	w.do("save again", chromedp.Click(button("Save")), chromedp.WaitVisible(said("Saved.")))
+	if a := o.authenticator("hr"); a.Title != "People" || a.Origin != "https://staff.example.com" {
+		t.Errorf("stored %+v", a)
+	}
+}
+
+// A second automatic login is refused with the title of the first and a way to it.
+func TestConsoleAutomaticLogin(t *testing.T) {
+	o := newOffice(t)
+	o.create("first", `,"title":"The first","autoLogin":true`)
+	o.create("second", "")
+	f := o.serve(t)
+	w := open(t, "autologin", 360)
+	w.enter(f, "#authenticators/second")
+	w.do("refused", chromedp.Click(chromedp.CSS(`input[name=autoLogin]`)), chromedp.Click(button("Save")), chromedp.WaitVisible(said("“The first” has automatic login already")))
+	w.do("leave", chromedp.Click(chromedp.CSS(`.notice a[href="#authenticators/first"]`)), chromedp.Click(dialogButton("Leave")),
+		chromedp.WaitVisible(chromedp.Search(`//h1[text()="The first"]`)))
+}
+
+// Leaving asks when something was typed, and the end of access loses nothing.
+func TestConsoleKeepsWhatIsTyped(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	f := o.serve(t)
+	w := open(t, "typed", 1440)
+	w.enter(f, "#authenticators/hr")
+	typed := func(when string) {
+		t.Helper()
+		if got := w.ask(`location.hash + ' ' + document.querySelector('input[name=title]').value`); got != "#authenticators/hr People" {
+			t.Errorf("%s: %q", when, got)
+		}
+	}
+	w.do("type", append(retype(`input[name=title]`, "People"), chromedp.WaitVisible(button("Save")))...)
+	w.do("leave", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(dialogButton("Leave")))
+	w.do("stay", chromedp.Click(dialogButton("Cancel")), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+	typed("after staying")
+	f.closed.Store(true)
+	w.do("access ends", chromedp.Click(button("Save")), chromedp.WaitVisible(chromedp.CSS(`dialog input[name=key]`)))
+	typed("after the end of access")
+	f.closed.Store(false)
+	w.do("again", chromedp.SendKeys(chromedp.CSS(`dialog input[name=key]`), adminKey+"\r"), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitVisible(said("Saved.")))
+	typed("after signing in again")
+	if got := o.authenticator("hr").Title; got != "People" {
+		t.Errorf("stored %q", got)
+	}
+	w.do("leave saved", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(said("No users yet")))
+}
+
+// A session comes in by itself with the role, and is told what to do without it.
+func TestConsoleWithASession(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	f := o.serve(t)
+	f.session.Store(memberSession)
+	w := open(t, "session", 360)
+	w.do("member", chromedp.Navigate(f.URL+"/console"), chromedp.WaitVisible(said("You are signed in as 张三, who is not an administrator.")),
+		chromedp.WaitVisible(chromedp.CSS(`a[href="/signin?return=console"]`)))
+	f.session.Store(adminSession)
+	w.do("administrator", chromedp.Click(button("Use the current sign-in")), chromedp.WaitVisible(chromedp.CSS(`.items .card`)))
+	w.do("by itself", chromedp.Navigate(f.URL+"/console#users"), chromedp.WaitVisible(said("No users yet")))
+}
+
+// A long file goes in parts; the answer has the lines of the whole file.
+func TestConsoleImport(t *testing.T) {
+	atBothSizes(t, func(t *testing.T, name string, width int64) {
+		o := newOffice(t)
+		f := o.serve(t)
+		w := open(t, "import-"+name, width)
+		w.enter(f, "#import")
+		var file strings.Builder
+		file.WriteString("\uFEFFName;Phone;Team\r\n")
+		for i := range 1100 {
+			fmt.Fprintf(&file, "Person %d;1390000%04d;\"a;b\r\nc\"\r\n", i, i)
+		}
+		file.WriteString("\r\nBroken;12;\r\nTwice;+86 139-0000-0000;\r\n")
+		path := filepath.Join(t.TempDir(), "people.csv")
+		if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.do("choose", chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{path}), chromedp.WaitVisible(said("people.csv, rows: 1,102")), chromedp.WaitVisible(said("These columns are not imported: Team")))
+		if got := len(o.directoryUsers()); got != 0 {
+			t.Errorf("%d users before it was confirmed", got)
+		}
+		f.slow.Store(700)
+		w.do("begin", chromedp.Click(button("Import rows: 1,102")), chromedp.WaitVisible(chromedp.CSS(`progress`)), chromedp.Click(button("Stop")), chromedp.WaitVisible(said("The import was stopped")))
+		w.do("go on", chromedp.Click(button("Go on with the rest: 101")), chromedp.WaitVisible(said("Some rows could not be imported")))
+		rows := w.ask(`[...document.querySelectorAll('tbody tr')].map((row) => row.querySelector('th').innerText + ' ' + row.querySelector('.part').innerText).join('|')`)
+		if !strings.HasPrefix(rows, "2,203 This is no telephone number.|2,204 An earlier row") {
+			t.Errorf("failed rows %q", rows)
+		}
+		if got := len(o.directoryUsers()); got != 1100 {
+			t.Errorf("%d users", got)
+		}
+	})
+}
+
+// directoryUsers reads all users, page by page.
+func (o *office) directoryUsers() []string {
+	o.t.Helper()
+	var ids []string
+	cursor := ""
+	for {
+		var answer struct {
+			Items      []struct{ ID string }
+			NextCursor *string
+		}
+		o.expect(200, request{method: "GET", path: "/api/admin/users?limit=200&cursor=" + cursor}).decode(o.t, &answer)
+		for _, item := range answer.Items {
+			ids = append(ids, item.ID)
+		}
+		if answer.NextCursor == nil {
+			return ids
+		}
+		cursor = *answer.NextCursor
+	}
+}
+
+// Everything can be reached and done without a mouse, and the focus is never lost.
+func TestConsoleByKeyboard(t *testing.T) {
+	o := newOffice(t)
+	id := o.createUser("13800138000")
+	f := o.serve(t)
+	w := open(t, "keyboard", 1440)
+	focus := func(when, want string) {
+		t.Helper()
+		if got := w.ask(`document.activeElement.innerText || document.activeElement.name || document.activeElement.tagName`); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: the focus is on %q, not on %q", when, got, want)
+		}
+	}
+	tabTo := func(label string) {
+		t.Helper()
+		for range 60 {
+			w.do("tab", chromedp.KeyEvent("\t"))
+			if strings.HasPrefix(w.ask(`document.activeElement.innerText || document.activeElement.name || ''`), label) {
+				return
 			}
-			button := func(label string) chromedp.Search {
-				return chromedp.Search(`//button[normalize-space()="` + label + `"]`)
-			}
-			run("open", chromedp.EmulateViewport(width, 900), chromedp.Navigate(server.URL+"/console"), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)))
-			run("wrong key", chromedp.SendKeys(chromedp.CSS(`input[name=key]`), "wrong\r"), chromedp.WaitVisible(chromedp.CSS(`.notice.bad`)))
-			run("right key", chromedp.SetValue(chromedp.CSS(`input[name=key]`), adminKey), chromedp.Click(chromedp.CSS(`button.main`)), chromedp.WaitVisible(chromedp.CSS(`.cards .card`)))
-			run("new authenticator", chromedp.Click(button("Add")), chromedp.WaitVisible(chromedp.CSS(`dialog input[name=name]`)),
-				chromedp.SendKeys(chromedp.CSS(`dialog input[name=name]`), "hr"), chromedp.SendKeys(chromedp.CSS(`dialog input[name=corpId]`), "ww0123456789"),
-				chromedp.SendKeys(chromedp.CSS(`dialog input[name=agentId]`), "10a"), chromedp.SendKeys(chromedp.CSS(`dialog input[name=secret]`), theSecret),
-				chromedp.SendKeys(chromedp.CSS(`dialog input[name=origin]`), "https://hr.example.com/"), chromedp.Click(chromedp.CSS(`dialog button.main`)),
-				chromedp.WaitVisible(chromedp.CSS(`dialog input[name=agentId][aria-invalid=true]`)))
-			run("repaired", chromedp.SetValue(chromedp.CSS(`dialog input[name=agentId]`), "1000002"), chromedp.Click(chromedp.CSS(`dialog button.main`)),
-				chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitVisible(chromedp.Search(`//h3[text()="hr"]`)))
-			run("check", chromedp.Click(button("Check")), chromedp.WaitVisible(chromedp.CSS(`dialog .steps li`)), chromedp.Click(chromedp.CSS(`dialog button.main`)), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
-			run("search for what is no number", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(chromedp.CSS(`main input[name=phone]`)),
-				chromedp.SendKeys(chromedp.CSS(`main input[name=phone]`), "nonsense\r"), chromedp.WaitVisible(chromedp.CSS(`main .notice`)),
-				chromedp.WaitVisible(chromedp.CSS(`main input[name=phone]`)), chromedp.Click(chromedp.CSS(`#tabs a[href="#files"]`)), chromedp.WaitVisible(chromedp.CSS(`.empty`)))
-			run("users", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(chromedp.CSS(`input[name=phone]`)),
-				chromedp.SendKeys(chromedp.CSS(`main input[name=phone]`), "138 0013 8000\r"), chromedp.WaitVisible(chromedp.Search(`//h3[text()="Li"]`)))
-			run("disable user", chromedp.Click(button("Disable")), chromedp.WaitVisible(button("Enable")))
-			run("domain files", chromedp.Click(chromedp.CSS(`#tabs a[href="#files"]`)), chromedp.WaitVisible(chromedp.CSS(`.empty`)))
-			run("forget the key", chromedp.Click(button("Forget key")), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)))
-			kept, err := chromedp.Run(ctx, chromedp.Evaluate[string](`JSON.stringify([sessionStorage, localStorage, document.cookie])`))
-			if err != nil || strings.Contains(kept, adminKey) {
-				t.Errorf("the key is still there: %s (%v)", kept, err)
-			}
-			if hr := o.authenticator("hr"); hr.Origin != "https://hr.example.com" || o.vault.secretOf(hr) != theSecret {
-				t.Errorf("created %+v", hr)
-			}
-			if o.user(id).Enabled {
-				t.Error("the user is not disabled")
-			}
-			if found := complaints(); len(found) > 0 {
-				t.Errorf("the page complains: %q", found)
-			}
-		})
+		}
+		t.Fatalf("no way to %q by the Tab key", label)
+	}
+	w.do("open", chromedp.Navigate(f.URL+"/console"), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)))
+	focus("at first", "Administrator sign-in")
+	tabTo("key")
+	w.do("enter", chromedp.KeyEvent(adminKey+"\r"), chromedp.WaitVisible(said("Three steps")))
+	focus("inside", "Welcome")
+	tabTo("Users")
+	w.do("users", chromedp.KeyEvent("\r"), chromedp.WaitVisible(chromedp.CSS(`tbody a`)))
+	focus("users", "Users")
+	tabTo("Li")
+	w.do("user", chromedp.KeyEvent("\r"), chromedp.WaitVisible(chromedp.CSS(`input[name=roles]`)))
+	focus("user", "Li")
+	tabTo("End sessions")
+	w.do("ask", chromedp.KeyEvent("\r"), chromedp.WaitVisible(chromedp.CSS(`dialog`)))
+	focus("in the dialog", "End all sessions of Li?")
+	w.do("escape", chromedp.KeyEvent("\x1b"), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+	focus("after the dialog", "End sessions")
+	w.do("ask again", chromedp.KeyEvent("\r"), chromedp.WaitVisible(chromedp.CSS(`dialog`)))
+	tabTo("End sessions")
+	w.do("done", chromedp.KeyEvent("\r"), chromedp.WaitVisible(said("All sessions have ended.")), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+	focus("after it was done", "End sessions")
+	if got := o.user(id).SessionGeneration; got != 2 {
+		t.Errorf("generation %d", got)
+	}
+}
+
+func TestConsoleLanguageSwitch(t *testing.T) {
+	o := newOffice(t)
+	f := o.serve(t)
+	w := open(t, "language", 360)
+	w.enter(f, "#users")
+	w.do("switch", chromedp.Focus(chromedp.CSS(`#languages`)), chromedp.KeyEvent("简"), chromedp.WaitVisible(said("还没有用户")))
+	if got := w.ask(`document.documentElement.lang + location.hash`); got != "zh-CN#users" {
+		t.Errorf("the page is %q", got)
 	}
 }

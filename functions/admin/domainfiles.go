@@ -21,7 +21,7 @@ type domainFileView struct {
 
 func (h *handler) listDomainFiles(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	page, _, err := readPage(r)
+	page, _, err := readPage(r, maxLimit)
 	if err != nil {
 		return err
 	}

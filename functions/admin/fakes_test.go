@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -169,9 +170,34 @@ func (f *tokens) Token(_ context.Context, app accesstoken.App) (wecom.AccessToke
 	return wecom.AccessToken{}, f.err
 }
 
-// wecomFake answers every code with err.
-type wecomFake struct{ err error }
+// wecomFake answers every code with err, and calls like a WeCom without agent/get
+// unless agent or agentErr is set.
+type wecomFake struct {
+	err      error
+	agent    wecom.Agent
+	agentErr error
+	caller   string // the address it sees; empty: it does not answer
+	calls    []string
+}
 
 func (f *wecomFake) Identify(context.Context, wecom.AccessToken, string) (wecom.Visitor, error) {
+	f.calls = append(f.calls, "getuserinfo")
 	return wecom.Visitor{}, f.err
+}
+
+func (f *wecomFake) Agent(_ context.Context, _ wecom.AccessToken, agentID string) (wecom.Agent, error) {
+	f.calls = append(f.calls, "agent/get "+agentID)
+	if f.agentErr == nil && f.agent == (wecom.Agent{}) {
+		return wecom.Agent{}, &wecom.UnavailableError{Op: "agent/get", Reason: "HTTP status 404"}
+	}
+	return f.agent, f.agentErr
+}
+
+func (f *wecomFake) CallerAddress(context.Context) (netip.Addr, error) {
+	f.calls = append(f.calls, "gettoken")
+	address, err := netip.ParseAddr(f.caller)
+	if err != nil {
+		return netip.Addr{}, &wecom.UnavailableError{Op: "gettoken", Reason: "time-out"}
+	}
+	return address, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -36,6 +37,8 @@ type Directory interface {
 	UpdateUser(ctx context.Context, from, to store.User) error
 	DeleteUser(ctx context.Context, u store.User) error
 
+	UsersByName(ctx context.Context, prefix string, page store.Page) ([]store.User, string, error)
+	DomainFile(ctx context.Context, filename string) (store.DomainFile, error)
 	DomainFiles(ctx context.Context, page store.Page) ([]store.DomainFile, string, error)
 	PutDomainFile(ctx context.Context, f store.DomainFile) error
 	DeleteDomainFile(ctx context.Context, filename string) error
@@ -56,15 +59,24 @@ type Config struct {
 	// SecretName returns where the secret of an authenticator lies. It depends on the
 	// ID and not on the name, so that a namesake inherits nothing.
 	SecretName func(authenticatorID string) string
+	// Attempts is usually the Directory's other half.
+	Attempts Attempts
 	// Tokens and WeCom try an authenticator's credentials.
 	Tokens Tokens
 	WeCom  WeCom
+	// EgressAddresses are those that the operator knows WeCom is called from. None:
+	// WeCom is asked what it sees.
+	EgressAddresses []netip.Addr
+	// HTTP fetches a domain file back from the service's public address. It is copied,
+	// and never follows a redirect. Nil: one that uses no proxy of the environment.
+	HTTP *http.Client
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
 
 type handler struct {
 	Config
+	fetcher *http.Client
 }
 
 // New returns the handler of /api/admin/ and /console. It expects to run in
@@ -73,25 +85,31 @@ func New(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	h := &handler{cfg}
+	h := &handler{cfg, newFetcher(cfg.HTTP)}
 	mux := http.NewServeMux()
 	for pattern, methods := range map[string]resource{
 		"/api/admin/authenticators":                               {http.MethodGet: h.listAuthenticators, http.MethodPost: h.createAuthenticator},
 		"/api/admin/authenticators/{name}":                        {http.MethodGet: h.getAuthenticator, http.MethodPatch: h.patchAuthenticator, http.MethodDelete: h.deleteAuthenticator},
 		"/api/admin/authenticators/{name}/check":                  {http.MethodPost: h.checkAuthenticator},
+		"/api/admin/authenticators/{name}/attempts":               {http.MethodGet: h.attemptsOfAuthenticator},
+		"/api/admin/egress":                                       {http.MethodGet: h.egress},
 		"/api/admin/users":                                        {http.MethodGet: h.listUsers, http.MethodPost: h.createUser},
 		"/api/admin/users/import":                                 {http.MethodPost: h.importUsers},
 		"/api/admin/users/{id}":                                   {http.MethodGet: h.getUser, http.MethodPatch: h.patchUser, http.MethodDelete: h.deleteUser},
+		"/api/admin/users/{id}/attempts":                          {http.MethodGet: h.attemptsOfUser},
 		"/api/admin/users/{id}/sessions":                          {http.MethodDelete: h.endSessions},
 		"/api/admin/users/{id}/identities/{corpId}/{wecomUserId}": {http.MethodDelete: h.unbindIdentity},
 		"/api/admin/domain-files":                                 {http.MethodGet: h.listDomainFiles},
 		"/api/admin/domain-files/{filename}":                      {http.MethodPut: h.putDomainFile, http.MethodDelete: h.deleteDomainFile},
-		"/api/admin":                                              nil,
-		"/api/admin/":                                             nil,
+		"/api/admin/domain-files/{filename}/check":                {http.MethodPost: h.checkDomainFile},
+		"/api/admin":  nil,
+		"/api/admin/": nil,
 	} {
 		mux.Handle(pattern, apigw.JSON(administratorsOnly(methods.serve)))
 	}
-	mux.Handle("/console", apigw.JSON(resource{http.MethodGet: serveConsole()}.serve))
+	pages := newConsoleHandler()
+	mux.Handle("/console", apigw.JSON(resource{http.MethodGet: pages.document}.serve))
+	mux.Handle("/assets/console/{version}/{file}", apigw.JSON(resource{http.MethodGet: pages.asset}.serve))
 	mux.Handle("/", apigw.JSON(resource(nil).serve))
 	return literalPaths(mux)
 }

@@ -29,6 +29,10 @@ func TestCallWithoutAuthorizerIsRefused(t *testing.T) {
 		{method: "POST", path: "/api/admin/users/import", body: "phone,name\n", contentType: "text/csv"},
 		{method: "DELETE", path: "/api/admin/users/u/sessions"},
 		{method: "PUT", path: "/api/admin/domain-files/WW_verify_aaaaaaaaaaaaaaaa.txt"},
+		{method: "POST", path: "/api/admin/domain-files/WW_verify_aaaaaaaaaaaaaaaa.txt/check"},
+		{method: "GET", path: "/api/admin/egress"},
+		{method: "GET", path: "/api/admin/users/u/attempts"},
+		{method: "GET", path: "/api/admin/authenticators/hr/attempts"},
 		{method: "GET", path: "/api/admin/nothing"},
 		{method: "TRACE", path: "/api/admin/users"},
 	}

@@ -56,7 +56,8 @@ func (b *logBuffer) String() string {
 
 func newOffice(t testing.TB) *office {
 	t.Helper()
-	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store")})
+	clock := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
+	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store"), Now: func() time.Time { return clock }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,17 +65,24 @@ func newOffice(t testing.TB) *office {
 	o := &office{
 		t: t, directory: &directory{Engine: engine}, vault: newVault(), tokens: &tokens{},
 		wecom: &wecomFake{err: &wecom.Error{Code: wecom.InvalidCode}},
-		log:   &logBuffer{}, clock: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC),
+		log:   &logBuffer{}, clock: clock,
 	}
+	o.assemble(publicURL, func(*admin.Config) {})
+	return o
+}
+
+// assemble puts the function together again, with what change changes.
+func (o *office) assemble(publicURL string, change func(*admin.Config)) {
+	cfg := admin.Config{
+		Directory: o.directory, Attempts: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom,
+		Now: func() time.Time { return o.clock },
+	}
+	change(&cfg)
 	o.function = apigw.New(apigw.Config{
 		Name: "admin", PublicURL: publicURL, MaxBody: admin.MaxBody,
-		Logger: slog.New(slog.NewJSONHandler(io.MultiWriter(o.log), nil)),
-		Handler: admin.New(admin.Config{
-			Directory: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom,
-			Now: func() time.Time { return o.clock },
-		}),
+		Logger:  slog.New(slog.NewJSONHandler(io.MultiWriter(o.log), nil)),
+		Handler: admin.New(cfg),
 	})
-	return o
 }
 
 // request is what a caller sends. The zero caller is the admin key.

@@ -50,7 +50,9 @@ type rowResult struct {
 	Result rowOutcome `json:"result"`
 	ID     string     `json:"id,omitempty"`
 	Code   fault.Code `json:"code,omitempty"`
-	Detail string     `json:"detail,omitempty"`
+	// Field is the column at fault, or cells; empty when it is none.
+	Field  string `json:"field,omitempty"`
+	Detail string `json:"detail,omitempty"`
 }
 
 type rowOutcome string
@@ -109,7 +111,7 @@ func (h *handler) importUsers(w http.ResponseWriter, r *http.Request) error {
 // spreadsheets add them.
 func parseImport(file []byte) ([]line, int, error) {
 	if !utf8.Valid(file) {
-		return nil, 0, fault.Invalid("body", "The file is not in UTF-8; spreadsheet programs call it \"CSV UTF-8\".")
+		return nil, 0, fault.Invalid("encoding", "The file is not in UTF-8; spreadsheet programs call it \"CSV UTF-8\".")
 	}
 	reader := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(file, []byte("\uFEFF"))))
 	reader.FieldsPerRecord = -1 // a row of the wrong length fails alone
@@ -143,18 +145,20 @@ func parseImport(file []byte) ([]line, int, error) {
 			continue
 		}
 		if len(lines) == mostRows {
-			return nil, 0, &fault.Error{Code: fault.PayloadTooLarge, Detail: "The file must not have more than 5,000 rows."}
+			return nil, 0, &fault.Error{Code: fault.PayloadTooLarge, Field: "rows", Detail: "The file must not have more than 5,000 rows."}
 		}
 		lines = append(lines, l)
 	}
 }
 
+// brokenCSV names the line as the field: the console translates by code and field, and
+// a line among thousands must not get lost in that.
 func brokenCSV(err error) error {
-	where := ""
+	where := "line 1"
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		where = " on line " + strconv.Itoa(parse.Line)
+		where = "line " + strconv.Itoa(parse.Line)
 	}
-	return fault.Invalid("body", "The file is not correct CSV: look at the quotation marks"+where+".")
+	return fault.Invalid(where, "The file is not correct CSV: look at the quotation marks on "+where+".")
 }
 
 // importLines imports every line and returns the results in the order of the file.
@@ -166,18 +170,18 @@ func (h *handler) importLines(ctx context.Context, lines []line, columns int) []
 		l := &lines[i]
 		results[i] = rowResult{Row: l.row, Phone: shorten(l.phone), Result: rowFailed}
 		if l.cells != columns {
-			results[i].Code = fault.InvalidRequest
+			results[i].Code, results[i].Field = fault.InvalidRequest, "cells"
 			results[i].Detail = fmt.Sprintf("The row has %d cells, the header %d.", l.cells, columns)
 			continue
 		}
 		number, valid := phone.Normalize(l.phone)
 		if !valid {
-			results[i].Code, results[i].Detail = fault.PhoneInvalid, phoneWrong
+			results[i].Code, results[i].Field, results[i].Detail = fault.PhoneInvalid, "phone", phoneWrong
 			continue
 		}
 		l.phone, results[i].Phone = number, number
 		if first, twice := seen[number]; twice {
-			results[i].Code = fault.DuplicatePhone
+			results[i].Code, results[i].Field = fault.DuplicatePhone, "phone"
 			results[i].Detail = fmt.Sprintf("Row %d has this phone already.", first)
 			continue
 		}
@@ -246,7 +250,7 @@ func (h *handler) importLine(ctx context.Context, l line, result *rowResult, pro
 	u, outcome, err := h.importUser(ctx, l)
 	if err != nil {
 		failure := fault.From(err)
-		result.Code, result.Detail = failure.Code, failure.Detail
+		result.Code, result.Field, result.Detail = failure.Code, failure.Field, failure.Detail
 		if failure.Code == fault.Internal {
 			result.Detail = "The row could not be written; import the file again."
 			progress.failed(ctx, err)

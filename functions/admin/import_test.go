@@ -12,13 +12,13 @@ func importCSV(body string) request {
 	return request{method: "POST", path: "/api/admin/users/import", contentType: "text/csv; charset=utf-8", body: body}
 }
 
-// lines returns the results as "row phone result code".
+// lines returns the results as "row phone result code field".
 func lines(t *testing.T, got answer) []string {
 	t.Helper()
 	var result struct {
 		Rows []struct {
-			Row                             int
-			Phone, Result, ID, Code, Detail string
+			Row                                    int
+			Phone, Result, ID, Code, Field, Detail string
 		}
 		Created, Updated, Unchanged, Failed int
 	}
@@ -27,7 +27,7 @@ func lines(t *testing.T, got answer) []string {
 	found := []string{}
 	for _, row := range result.Rows {
 		counts[row.Result]++
-		found = append(found, strings.TrimSpace(fmt.Sprintf("%d %s %s %s", row.Row, row.Phone, row.Result, row.Code)))
+		found = append(found, strings.TrimSpace(fmt.Sprintf("%d %s %s %s %s", row.Row, row.Phone, row.Result, row.Code, row.Field)))
 		if (row.Result == "failed") != (row.Code != "" && row.Detail != "") || (row.Result == "failed") == (row.ID != "") {
 			t.Errorf("row %+v", row)
 		}
@@ -58,9 +58,9 @@ func TestImport(t *testing.T) {
 		"+86-13800138000,Again,\r\n" + // 15
 		"13800138007,,\n" // 16: created without a name
 	want := []string{
-		"2 +8613800138000 updated", "3 +8613800138001 unchanged", "4 +8613800138002 failed invalid_request", "6 +8613800138003 created",
-		"7 not a phone failed phone_invalid", "8 +8613800138003 failed duplicate_phone", "11 +8613800138004 failed invalid_request",
-		"12 13800138005 failed invalid_request", "13 13800138006 failed invalid_request", "14  failed phone_invalid", "15 +8613800138000 failed duplicate_phone",
+		"2 +8613800138000 updated", "3 +8613800138001 unchanged", "4 +8613800138002 failed invalid_request name", "6 +8613800138003 created",
+		"7 not a phone failed phone_invalid phone", "8 +8613800138003 failed duplicate_phone phone", "11 +8613800138004 failed invalid_request roles",
+		"12 13800138005 failed invalid_request cells", "13 13800138006 failed invalid_request cells", "14  failed phone_invalid phone", "15 +8613800138000 failed duplicate_phone phone",
 		"16 +8613800138007 created",
 	}
 	got := lines(t, o.expect(200, importCSV(file)))
@@ -125,10 +125,10 @@ func TestImportRefusals(t *testing.T) {
 		{"unknown column", "text/csv", "phone,name,enabled\n13800138000,X,false\n", 400, "invalid_request header"},
 		{"fourth column", "text/csv", "phone,name,roles,id\n", 400, "invalid_request header"},
 		{"semicolons", "text/csv", "phone;name\n13800138000;X\n", 400, "invalid_request header"},
-		{"not UTF-8", "text/csv", "phone,name\n13800138000,\xc0\xee\n", 400, "invalid_request body"},
-		{"quote inside", "text/csv", "phone,name\n13800138000,X\n13800138001,a\"b\n", 400, "invalid_request body"},
-		{"quote not closed", "text/csv", "phone,name\n13800138000,X\n13800138001,\"b\n", 400, "invalid_request body"},
-		{"too many rows", "text/csv", many(5001), 413, "payload_too_large"},
+		{"not UTF-8", "text/csv", "phone,name\n13800138000,\xc0\xee\n", 400, "invalid_request encoding"},
+		{"quote inside", "text/csv", "phone,name\n13800138000,X\n13800138001,a\"b\n", 400, "invalid_request line 3"},
+		{"quote not closed", "text/csv", "phone,name\n13800138000,X\n13800138001,\"b\n", 400, "invalid_request line 3"},
+		{"too many rows", "text/csv", many(5001), 413, "payload_too_large rows"},
 		{"too large", "text/csv", "phone,name\n" + strings.Repeat("x", 1<<20), 413, "payload_too_large"},
 	}
 	for _, test := range tests {

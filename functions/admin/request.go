@@ -52,8 +52,9 @@ func readBody(r *http.Request, most int) ([]byte, error) {
 	return body, nil
 }
 
-// readPage reads ?cursor=&limit=, and returns the query for what else is in it.
-func readPage(r *http.Request) (store.Page, url.Values, error) {
+// readPage reads ?cursor=&limit=, of which limit is at most most, and returns the
+// query for what else is in it.
+func readPage(r *http.Request, most uint64) (store.Page, url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		// Half a query must not become another question, such as "all users".
@@ -62,8 +63,8 @@ func readPage(r *http.Request) (store.Page, url.Values, error) {
 	page := store.Page{Cursor: query.Get("cursor"), Limit: defaultLimit}
 	if query.Has("limit") {
 		limit, err := strconv.ParseUint(query.Get("limit"), 10, 16)
-		if err != nil || limit < 1 || limit > maxLimit {
-			return store.Page{}, nil, fault.Invalid("limit", "limit must be a number from 1 to "+strconv.Itoa(maxLimit)+".")
+		if err != nil || limit < 1 || limit > most {
+			return store.Page{}, nil, fault.Invalid("limit", "limit must be a number from 1 to "+strconv.FormatUint(most, 10)+".")
 		}
 		page.Limit = int(limit)
 	}

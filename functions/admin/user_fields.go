@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/page"
 	"github.com/wecom-signin/wecom-signin/shared/phone"
+	"github.com/wecom-signin/wecom-signin/shared/phone/display"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -25,8 +27,10 @@ const (
 
 // userView is a user as the API shows it.
 type userView struct {
-	ID         string         `json:"id"`
-	Phone      string         `json:"phone"`
+	ID    string `json:"id"`
+	Phone string `json:"phone"`
+	// PhoneText is the number as people of the request's language write it.
+	PhoneText  string         `json:"phoneText"`
 	Name       string         `json:"name"`
 	Avatar     string         `json:"avatar"`
 	Roles      []string       `json:"roles"`
@@ -48,9 +52,9 @@ type identityView struct {
 	BoundAt       string `json:"boundAt"`
 }
 
-func viewUser(u store.User) userView {
+func viewUser(u store.User, language page.Language) userView {
 	view := userView{
-		ID: u.ID, Phone: u.Phone, Name: u.Name, Avatar: u.Avatar, Enabled: u.Enabled,
+		ID: u.ID, Phone: u.Phone, PhoneText: display.Number(u.Phone, string(language)), Name: u.Name, Avatar: u.Avatar, Enabled: u.Enabled,
 		Roles:      append([]string{}, u.Roles...),
 		Identities: make([]identityView, len(u.Identities)),
 		CreatedAt:  timestamp(u.CreatedAt), UpdatedAt: timestamp(u.UpdatedAt), Version: u.Version,
@@ -76,7 +80,7 @@ func viewIdentity(i store.Identity) identityView {
 func userWritable() []string { return []string{"phone", "name", "avatar", "roles", "enabled"} }
 
 func userReadOnly() []string {
-	return []string{"id", "identities", "phoneConflict", "createdAt", "updatedAt", "lastSignInAt", "version"}
+	return []string{"id", "phoneText", "identities", "phoneConflict", "createdAt", "updatedAt", "lastSignInAt", "version"}
 }
 
 // changeUser returns u with what the body sets.
@@ -157,16 +161,17 @@ func setEnabled(u *store.User, enabled bool) {
 
 // checkRoles returns the roles, each once, in the order given.
 func checkRoles(given []string) ([]string, error) {
+	wrong := fault.Invalid("roles", "roles must be at most "+strconv.Itoa(mostRoles)+", each of 1 to 64 letters, digits and . _ : / - , beginning with a letter or digit.")
 	roles := make([]string, 0, min(len(given), mostRoles))
 	for _, name := range given {
 		if !role.MatchString(name) {
-			return nil, fault.Invalid("roles", "A role must be 1 to 64 letters, digits and . _ : / - , beginning with a letter or digit.")
+			return nil, wrong
 		}
 		if slices.Contains(roles, name) {
 			continue
 		}
 		if len(roles) == mostRoles {
-			return nil, fault.Invalid("roles", "A user has at most "+strconv.Itoa(mostRoles)+" roles.")
+			return nil, wrong
 		}
 		roles = append(roles, name)
 	}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/fault"
@@ -21,18 +22,36 @@ var userID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 
 func (h *handler) listUsers(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	page, query, err := readPage(r)
+	page, query, err := readPage(r, maxLimit)
 	if err != nil {
 		return err
 	}
-	if query.Has("phone") {
+	list := h.Directory.Users
+	if query.Has("name") {
+		prefix := query.Get("name")
+		switch {
+		case query.Has("phone"):
+			return fault.Invalid("name", "Search by name or by phone, not by both.")
+		case store.FoldName(prefix) == "" || !isName(prefix) || !utf8.ValidString(prefix):
+			return fault.Invalid("name", nameWrong+" It must not be empty.")
+		}
+		list = func(ctx context.Context, page store.Page) ([]store.User, string, error) {
+			return h.Directory.UsersByName(ctx, prefix, page)
+		}
+	} else if query.Has("phone") {
 		return h.findUser(w, r, page)
 	}
-	items, next, err := h.Directory.Users(ctx, page)
+	items, next, err := list(ctx, page)
 	if err != nil {
 		return listFault(fmt.Errorf("list users: %w", err))
 	}
-	return writeList(w, items, next, viewUser)
+	return writeUsers(w, r, items, next)
+}
+
+func writeUsers(w http.ResponseWriter, r *http.Request, users []store.User, next string) error {
+	language := requestLanguage(r)
+	w.Header().Set("Vary", "Accept-Language")
+	return writeList(w, users, next, func(u store.User) userView { return viewUser(u, language) })
 }
 
 // findUser answers ?phone= with a list of one or none.
@@ -47,11 +66,11 @@ func (h *handler) findUser(w http.ResponseWriter, r *http.Request, page store.Pa
 	u, err := h.Directory.UserByPhone(r.Context(), number)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return writeList(w, nil, "", viewUser)
+		return writeUsers(w, r, nil, "")
 	case err != nil:
 		return fmt.Errorf("find user by phone: %w", err)
 	}
-	return writeList(w, []store.User{u}, "", viewUser)
+	return writeUsers(w, r, []store.User{u}, "")
 }
 
 // phoneQuery returns the value of phone. In a query "+" is a space, but a person
@@ -77,12 +96,13 @@ func (h *handler) getUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeUser(w, http.StatusOK, u)
+	return writeUser(w, r, http.StatusOK, u)
 }
 
-func writeUser(w http.ResponseWriter, status int, u store.User) error {
+func writeUser(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
 	w.Header().Set("ETag", etag(u.Version))
-	return apigw.WriteJSON(w, status, viewUser(u))
+	w.Header().Set("Vary", "Accept-Language")
+	return apigw.WriteJSON(w, status, viewUser(u, requestLanguage(r)))
 }
 
 // user reads one by the id in a path.
@@ -123,7 +143,7 @@ func (h *handler) createUser(w http.ResponseWriter, r *http.Request) error {
 		return h.userFault(ctx, u.Phone, fmt.Errorf("create user: %w", err))
 	}
 	w.Header().Set("Location", "/api/admin/users/"+u.ID)
-	return writeUser(w, http.StatusCreated, u)
+	return writeUser(w, r, http.StatusCreated, u)
 }
 
 // emptyUser is a user before anything is known of the person.
@@ -147,7 +167,7 @@ func (h *handler) patchUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeUser(w, http.StatusOK, u)
+	return writeUser(w, r, http.StatusOK, u)
 }
 
 // updateUser reads the user of the path, lets change decide and writes the result,

@@ -18,7 +18,7 @@ func TestCreateUser(t *testing.T) {
 	o := newOffice(t)
 	created := o.expect(201, request{method: "POST", path: "/api/admin/users", body: `{"phone":"138 0013-8000","name":" 李雷 ","avatar":"https://img.example.com/a.png","roles":["admin","editor","admin"],"enabled":false}`})
 	id := created.object(t)["id"].(string)
-	want := fmt.Sprintf(`{"id":%q,"phone":"+8613800138000","name":"李雷","avatar":"https://img.example.com/a.png","roles":["admin","editor"],"enabled":false,`+
+	want := fmt.Sprintf(`{"id":%q,"phone":"+8613800138000","phoneText":"138 0013 8000","name":"李雷","avatar":"https://img.example.com/a.png","roles":["admin","editor"],"enabled":false,`+
 		`"identities":[],"createdAt":"2026-11-21T08:00:00Z","updatedAt":"2026-11-21T08:00:00Z","lastSignInAt":null,"version":1}`+"\n", id)
 	if created.body != want {
 		t.Errorf("body\n%s\nwant\n%s", created.body, want)
@@ -50,7 +50,7 @@ func TestUserRefusals(t *testing.T) {
 		"roles":   {"null", `"admin"`, `{"0":"admin"}`, `[1]`, `[null]`, `[["admin"]]`, `[""]`, `["two words"]`, `["-a"]`, `["` + strings.Repeat("a", 65) + `"]`, `["` + strings.Join(numbered(51), `","`) + `"]`},
 		"enabled": {"null", `"false"`, "0"},
 		"id":      {`"x"`}, "identities": {"[]", `[{"corpId":"c","wecomUserId":"m"}]`}, "createdAt": {`"x"`}, "updatedAt": {`"x"`},
-		"lastSignInAt": {`"x"`, "null"}, "version": {"7"},
+		"lastSignInAt": {`"x"`, "null"}, "version": {"7"}, "phoneText": {`"138 0013 8000"`}, "phoneConflict": {"null"},
 		"sessionGeneration": {"0"}, "namePending": {"false"}, "__proto__": {`{"roles":["admin"]}`}, "constructor": {"{}"}, "Phone": {`"13800138001"`},
 	}
 	o := newOffice(t)
@@ -104,6 +104,64 @@ func TestFindUserByPhone(t *testing.T) {
 		t.Error(got.body)
 	}
 	for query, field := range map[string]string{"phone=": "phone", "phone=abc": "phone", "phone=%zz": "query", "phone=13800138000&cursor=x": "cursor", "phone=13800138000&limit=0": "limit"} {
+		if got := o.expect(400, request{method: "GET", path: "/api/admin/users?" + query}).problem(t); got != "invalid_request "+field {
+			t.Errorf("?%s: %s", query, got)
+		}
+	}
+}
+
+// The number is written as readers of the request's language write it.
+func TestPhoneText(t *testing.T) {
+	o := newOffice(t)
+	id := o.createUser("13800138000")
+	for language, want := range map[string]string{"": "138 0013 8000", "zh-CN": "138 0013 8000", "zh-Hans,en;q=0.5": "138 0013 8000", "en": "+86 138 0013 8000", "sv-SE": "+86 138 0013 8000"} {
+		header := map[string]string{"Accept-Language": language}
+		for _, path := range []string{"/" + id, "", "?phone=13800138000", "?name=li"} {
+			got := o.expect(200, request{method: "GET", path: "/api/admin/users" + path, header: header})
+			if !strings.Contains(got.body, `"phone":"+8613800138000","phoneText":"`+want+`",`) || got.header["vary"] != "Accept-Language" {
+				t.Errorf("%s in %q: %v %s", path, language, got.header, got.body)
+			}
+		}
+	}
+}
+
+func TestFindUsersByName(t *testing.T) {
+	o := newOffice(t)
+	for i, name := range []string{"Li Lei", "li ming", "LILY", "Han Meimei", "李雷", "李明", ""} {
+		o.expect(201, request{method: "POST", path: "/api/admin/users", body: fmt.Sprintf(`{"phone":"1380013800%d","name":%q}`, i, name)})
+	}
+	names := func(query string) (found []string, next string) {
+		t.Helper()
+		var page struct {
+			Items      []struct{ Name string }
+			NextCursor *string
+		}
+		o.expect(200, request{method: "GET", path: "/api/admin/users?" + query}).decode(t, &page)
+		for _, item := range page.Items {
+			found = append(found, item.Name)
+		}
+		if page.NextCursor != nil {
+			next = *page.NextCursor
+		}
+		return found, next
+	}
+	for query, want := range map[string]string{
+		"name=li": "[Li Lei li ming LILY]", "name=LI%20": "[Li Lei li ming LILY]", "name=Li+L": "[Li Lei]", "name=%E6%9D%8E": "[李明 李雷]", "name=nobody": "[]",
+		"name=%25": "[]", "name=han+meimei": "[Han Meimei]",
+	} {
+		if found, next := names(query); fmt.Sprint(found) != want || next != "" {
+			t.Errorf("?%s: %v %q, want %s", query, found, next, want)
+		}
+	}
+	first, next := names("name=li&limit=2")
+	second, end := names("name=li&limit=2&cursor=" + next)
+	if fmt.Sprint(first, second) != "[Li Lei li ming] [LILY]" || end != "" {
+		t.Errorf("%v %v %q", first, second, end)
+	}
+	for query, field := range map[string]string{
+		"name=": "name", "name=%20": "name", "name=a%0Ab": "name", "name=" + strings.Repeat("a", 201): "name", "name=li&phone=13800138000": "name", "phone=&name=li": "name",
+		"name=li&cursor=x": "cursor", "name=li&limit=201": "limit", "name=%zz": "query", "name=%ff": "name",
+	} {
 		if got := o.expect(400, request{method: "GET", path: "/api/admin/users?" + query}).problem(t); got != "invalid_request "+field {
 			t.Errorf("?%s: %s", query, got)
 		}

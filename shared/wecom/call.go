@@ -213,6 +213,12 @@ func (a *answer) read(name string, value any) {
 	}
 }
 
+// tells reports whether the answer has a field, which may be empty.
+func (a *answer) tells(name string) bool {
+	raw, present := a.fields[name]
+	return present && string(raw) != "null"
+}
+
 func encodeTicket(userTicket string) []byte {
 	body, err := json.Marshal(map[string]string{"user_ticket": userTicket})
 	if err != nil {

@@ -2,10 +2,13 @@ package wecom
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -18,6 +21,8 @@ const (
 	opDetail    = "getuserdetail"
 	opMember    = "user/get"
 	opDomainIPs = "get_api_domain_ip"
+	opAgent     = "agent/get"
+	opCaller    = "gettoken without credentials"
 )
 
 // Config is what New needs.
@@ -45,7 +50,8 @@ type Config struct {
 // all, because it says that nothing was done. After a failure of the connection
 // only the calls that change nothing (gettoken, user/get, get_api_domain_ip) are
 // tried once more, when the context leaves time for a whole try. getuserinfo and
-// getuserdetail are not: a code serves once, a ticket perhaps.
+// getuserdetail are not: a code serves once, a ticket perhaps. Neither is agent/get,
+// whose caller does without it sooner than wait. CallerAddress is one try, always.
 type Client struct {
 	Links
 	api     *url.URL // nil: the address could not be read
@@ -222,6 +228,95 @@ func (c *Client) APIDomainIPs(ctx context.Context, token AccessToken) ([]string,
 		return nil, a.unusable("ip_list")
 	}
 	return addresses, nil
+}
+
+// Agent is what WeCom keeps of an app (agent/get, path 90227).
+type Agent struct {
+	AgentID string // in decimal digits
+	Name    string
+	// Closed says that an administrator of the corp switched the app off.
+	Closed bool
+	// TrustedDomain is the domain of web authorization: host, perhaps with a port.
+	// Empty means that none is set, if TrustedDomainTold.
+	TrustedDomain     string
+	TrustedDomainTold bool
+	// HomeURL is what a phone's workbench opens, or empty.
+	HomeURL string
+	Visible VisibleRange
+}
+
+// VisibleRange counts who may use an app: members, departments and tags that an
+// administrator listed one by one.
+type VisibleRange struct {
+	Members, Departments, Tags int
+	// Told is false when the answer left members or departments out, so that the
+	// numbers say nothing.
+	Told bool
+}
+
+// Empty reports whether the app is surely nobody's.
+func (r VisibleRange) Empty() bool { return r.Told && r.Members+r.Departments+r.Tags == 0 }
+
+// Agent asks for the app of an AgentID. Errors: *Error, with WrongAgent or
+// InvalidAgentID when it is not the token's app; *UnavailableError.
+func (c *Client) Agent(ctx context.Context, token AccessToken, agentID string) (Agent, error) {
+	a, err := c.call(ctx, request{
+		op: opAgent, path: "/cgi-bin/agent/get",
+		query: tokenQuery(token) + "&agentid=" + url.QueryEscape(agentID),
+	})
+	if err != nil {
+		return Agent{}, err
+	}
+	agent := Agent{
+		Name: a.text("name"), Closed: a.number("close") != 0,
+		TrustedDomain: a.text("redirect_domain"), HomeURL: a.text("home_url"),
+	}
+	agent.TrustedDomainTold = a.tells("redirect_domain")
+	var id json.Number
+	a.read("agentid", &id)
+	agent.AgentID = id.String()
+	var members struct {
+		User []json.RawMessage `json:"user"`
+	}
+	var departments struct {
+		PartyID []json.RawMessage `json:"partyid"`
+	}
+	var tags struct {
+		TagID []json.RawMessage `json:"tagid"`
+	}
+	a.read("allow_userinfos", &members)
+	a.read("allow_partys", &departments)
+	a.read("allow_tags", &tags)
+	agent.Visible = VisibleRange{
+		Members: len(members.User), Departments: len(departments.PartyID), Tags: len(tags.TagID),
+		Told: a.tells("allow_userinfos") && a.tells("allow_partys"),
+	}
+	if a.broken != "" || agent.AgentID == "" {
+		return Agent{}, a.unusable("agentid")
+	}
+	return agent, nil
+}
+
+// CallerAddress asks which address WeCom sees this service call from: a gettoken
+// without credentials is refused (41004, path 91039), and the refusal names it. The
+// address is a public IPv4 one, as WeCom takes no other in an app's list, or a
+// loopback one, on a laptop. It was so just now; nothing promises that it stays.
+// Errors: *UnavailableError, also when WeCom named no such address.
+func (c *Client) CallerAddress(ctx context.Context) (netip.Addr, error) {
+	_, err := c.once(ctx, request{op: opCaller, path: "/cgi-bin/gettoken"})
+	answered, ok := errors.AsType[*Error](err)
+	if err != nil && !ok {
+		return netip.Addr{}, err
+	}
+	if ok {
+		address, err := netip.ParseAddr(answered.CallerIP)
+		address = address.Unmap()
+		public := address.Is4() && address.IsGlobalUnicast() && !address.IsPrivate()
+		if err == nil && (public || address.IsLoopback()) {
+			return address, nil
+		}
+	}
+	return netip.Addr{}, &UnavailableError{Op: opCaller, Reason: "the answer names no usable address"}
 }
 
 func tokenQuery(token AccessToken) string { return "access_token=" + url.QueryEscape(token.Reveal()) }

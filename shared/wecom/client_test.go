@@ -84,6 +84,10 @@ var calls = map[string]func(context.Context, *wecom.Client) error{
 		_, err := c.APIDomainIPs(ctx, token())
 		return err
 	},
+	"agent/get": func(ctx context.Context, c *wecom.Client) error {
+		_, err := c.Agent(ctx, token(), "1000002")
+		return err
+	},
 }
 
 // wantClean fails when a text shows what must stay secret.
@@ -105,6 +109,7 @@ func TestCallsAskExactly(t *testing.T) {
 		"getuserdetail":     {`{"errcode":0,"userid":"a"}`, `POST /cgi-bin/auth/getuserdetail?access_token=TOKEN%2B%2F%26value {"user_ticket":"TICKET\"value"}`},
 		"user/get":          {`{"userid":"a"}`, "GET /cgi-bin/user/get?access_token=TOKEN%2B%2F%26value&userid=zhang+san%2F%26x%3Dy%40corp"},
 		"get_api_domain_ip": {`{"ip_list":["1.2.3.4"]}`, "GET /cgi-bin/get_api_domain_ip?access_token=TOKEN%2B%2F%26value"},
+		"agent/get":         {`{"agentid":1000002}`, "GET /cgi-bin/agent/get?access_token=TOKEN%2B%2F%26value&agentid=1000002"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{answers: []string{test.answer}}
@@ -194,6 +199,63 @@ func TestDetailAndMember(t *testing.T) {
 	member, err := c.Member(t.Context(), token(), "A")
 	if err != nil || member != (wecom.Member{UserID: "a", Name: "张三", Status: wecom.MemberNotActivated}) {
 		t.Errorf("got %v, %v", member, err)
+	}
+}
+
+func TestAgent(t *testing.T) {
+	whole := wecom.VisibleRange{Departments: 1, Told: true}
+	for answer, want := range map[string]wecom.Agent{
+		`{"errcode":0,"agentid":1000002,"name":"人事","allow_userinfos":{"user":[{"userid":"a"},{"userid":"b"}]},"allow_partys":{"partyid":[1]},"allow_tags":{"tagid":[7]},` +
+			`"close":0,"redirect_domain":"signin.example.com:8443","home_url":"https://signin.example.com/"}`: {
+			AgentID: "1000002", Name: "人事", TrustedDomain: "signin.example.com:8443", TrustedDomainTold: true, HomeURL: "https://signin.example.com/",
+			Visible: wecom.VisibleRange{Members: 2, Departments: 1, Tags: 1, Told: true},
+		},
+		`{"agentid":"1000002","close":1,"redirect_domain":"","allow_userinfos":{"user":[]},"allow_partys":{"partyid":[1]}}`: {AgentID: "1000002", Closed: true, TrustedDomainTold: true, Visible: whole},
+		// What is left out says nothing.
+		`{"agentid":1}`: {AgentID: "1"},
+		`{"agentid":1,"allow_userinfos":{"user":[]},"redirect_domain":null,"allow_partys":null}`: {AgentID: "1"},
+		`{"agentid":1,"allow_userinfos":{},"allow_partys":{}}`:                                   {AgentID: "1", Visible: wecom.VisibleRange{Told: true}},
+		// What cannot be read is no answer.
+		`{}`: {}, `{"agentid":null}`: {}, `{"agentid":"x"}`: {}, `{"agentid":1,"close":"no"}`: {},
+		`{"agentid":1,"redirect_domain":["a"]}`: {}, `{"agentid":1,"allow_userinfos":[]}`: {}, `{"agentid":1,"allow_partys":{"partyid":1}}`: {},
+	} {
+		got, err := serve(t, &fake{answers: []string{answer}}).Agent(t.Context(), token(), "1000002")
+		if _, broken := errors.AsType[*wecom.UnavailableError](err); broken != (want.AgentID == "") || got != want {
+			t.Errorf("%s: got %+v, %v", answer, got, err)
+		}
+	}
+	for r, empty := range map[wecom.VisibleRange]bool{{Told: true}: true, {}: false, {Told: true, Tags: 1}: false, whole: false} {
+		if r.Empty() != empty {
+			t.Errorf("%+v: got %v", r, r.Empty())
+		}
+	}
+}
+
+// Attack: have an address of the network inside shown, or a text that is none.
+func TestCallerAddress(t *testing.T) {
+	for ip, want := range map[string]string{
+		"203.0.113.7": "203.0.113.7", "::ffff:203.0.113.7": "203.0.113.7", "127.0.0.1": "127.0.0.1", "::1": "::1",
+		"10.0.0.7": "", "172.16.3.4": "", "192.168.1.1": "", "169.254.169.254": "", "0.0.0.0": "", "224.0.0.1": "", "255.255.255.255": "",
+		"2001:db8::1": "", "fe80::1%eth0": "", "<b>203.0.113.7</b>": "", "": "",
+	} {
+		f := &fake{answers: []string{fmt.Sprintf(`{"errcode":41004,"errmsg":"corpsecret missing, hint: [1], from ip: %s, more info at https://x"}`, ip)}}
+		got, err := serve(t, f).CallerAddress(t.Context())
+		text := ""
+		if err == nil {
+			text = got.String()
+		}
+		if text != want || !slices.Equal(f.asked, []string{"GET /cgi-bin/gettoken"}) {
+			t.Errorf("%q: got %q, %v; asked %q", ip, text, err, f.asked)
+		}
+		wantClean(t, err)
+	}
+	// One try, whatever comes: it is only a hint for a page.
+	for _, answer := range []string{`{"errcode":-1,"errmsg":"system busy"}`, ``, `{"errcode":0,"access_token":"t","expires_in":7200}`, `<html>`, `{"errcode":41004}`} {
+		f := &fake{answers: []string{answer}}
+		_, err := serve(t, f).CallerAddress(t.Context())
+		if _, unusable := errors.AsType[*wecom.UnavailableError](err); !unusable || f.count() != 1 || wecom.MayHaveArrived(err) {
+			t.Errorf("%q: asked %d times, %v", answer, f.count(), err)
+		}
 	}
 }
 
@@ -288,10 +350,10 @@ func TestTransportErrorsShowNothing(t *testing.T) {
 
 // Trap: a used code tried again. -1 and 45033 are answers, the code is unspent.
 func TestTries(t *testing.T) {
-	const good = `{"userid":"a","access_token":"t","expires_in":7200,"ip_list":[]}`
+	const good = `{"userid":"a","access_token":"t","expires_in":7200,"ip_list":[],"agentid":1}`
 	busy, parallel, other := `{"errcode":-1}`, `{"errcode":45033}`, `{"errcode":45009}`
 	for name, call := range calls {
-		spends := name == "getuserinfo" || name == "getuserdetail"
+		notAgain := name == "getuserinfo" || name == "getuserdetail" || name == "agent/get"
 		for _, test := range []struct {
 			answers []string
 			once    bool // asked once, whatever the call
@@ -308,7 +370,7 @@ func TestTries(t *testing.T) {
 			f := &fake{answers: slices.Clone(test.answers)}
 			err := call(t.Context(), serve(t, f))
 			count, ok := test.count, test.ok
-			if test.lost && spends {
+			if test.lost && notAgain {
 				count, ok = 1, false
 			}
 			if f.count() != count || (err == nil) != ok {

@@ -1,0 +1,203 @@
+// Calls of the admin API: what authorises them, how access is renewed, and what a
+// refusal means in a sentence.
+
+import { t, has, language } from './texts.js';
+
+const keyName = 'wecom-signin-admin-key';
+// A gateway gives up after 30 s; a little more, so that its own answer is seen.
+const patience = 35_000;
+// A token is renewed when less than this is left of it, in milliseconds.
+const margin = 60_000;
+
+// Problem is a refused or failed call. Code "offline" and "timeout" are ours: no
+// answer came, with status 0.
+export class Problem extends Error {
+  constructor(status, { code = '', field = '', detail = '', requestId = '' } = {}, about = '') {
+    super(code || String(status));
+    Object.assign(this, { status, code, field, detail, requestId, about });
+  }
+}
+
+// problemText says in the page's language what went wrong. The detail of an answer
+// is English, so it is never shown.
+export function problemText(error) {
+  if (!(error instanceof Problem)) {
+    console.error(error);
+    return t('problem.internal');
+  }
+  const known = [`problem.${error.code}.${error.field}.${error.about}`, `problem.${error.code}.${error.field}`, `problem.${error.code}`].find(has);
+  // The gateway's own answers have no code.
+  const plain = { 401: 'problem.access_ended', 403: 'problem.forbidden', 413: 'problem.payload_too_large', 429: 'problem.busy', 503: 'problem.busy', 504: 'problem.timeout' };
+  const text = t(known || plain[error.status] || (error.status >= 500 ? 'problem.internal' : 'problem.other'));
+  return error.status >= 500 && error.requestId ? text + ' ' + t('problem.request', { id: error.requestId }) : text;
+}
+
+// access is what authorises calls: {kind: 'key', value} or {kind: 'session', value,
+// until}; null before signing in.
+let access = null;
+let ended = () => Promise.resolve(false);
+
+// accessKind returns 'key', 'session' or ''.
+export const accessKind = () => (access ? access.kind : '');
+
+// onAccessEnded sets what asks the administrator to sign in again. It resolves to
+// whether access is there again.
+export function onAccessEnded(ask) {
+  ended = ask;
+}
+
+async function request(address, options) {
+  try {
+    return await fetch(address, { cache: 'no-store', redirect: 'error', ...options });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error; // somebody here did not want it any more
+    throw new Problem(0, { code: error.name === 'TimeoutError' ? 'timeout' : 'offline' });
+  }
+}
+
+const readJSON = (response) => response.json().catch(() => ({}));
+
+const authorised = (candidate, headers = {}) => ({ Authorization: 'Bearer ' + candidate.value, 'Accept-Language': language, ...headers });
+
+// permitted tries what might authorise calls, and keeps it when it does.
+async function permitted(candidate) {
+  const response = await request('/api/admin/authenticators?limit=1', {
+    headers: authorised(candidate), credentials: 'omit', signal: AbortSignal.timeout(patience),
+  });
+  if (response.status === 401 || response.status === 403) return false;
+  if (!response.ok) throw new Problem(response.status, await readJSON(response));
+  access = candidate;
+  return true;
+}
+
+// enterWithKey reports whether the administrator's key is right, and then keeps it
+// for this tab. Without a value it tries the one kept.
+export async function enterWithKey(value = sessionStorage.getItem(keyName)) {
+  if (!value) return false;
+  // What cannot stand in a header is no key.
+  if (!/^[\x21-\x7e]+$/.test(value) || !await permitted({ kind: 'key', value })) {
+    sessionStorage.removeItem(keyName);
+    return false;
+  }
+  sessionStorage.setItem(keyName, value);
+  return true;
+}
+
+let renewal = null;
+
+// renew fetches a token of the session; null when there is no session.
+function renew() {
+  renewal ??= (async () => {
+    const response = await request('/api/token', { method: 'POST', signal: AbortSignal.timeout(patience) });
+    const answer = await readJSON(response);
+    if (response.status === 401 || response.status === 403) return null;
+    if (!response.ok || !answer.access_token) throw new Problem(response.status, answer);
+    return { kind: 'session', value: answer.access_token, until: Date.now() + answer.expires_in * 1000 };
+  })().finally(() => { renewal = null; });
+  return renewal;
+}
+
+// enterWithSession answers 'entered', 'none' without a live session, and 'refused'
+// for a session of somebody who is no administrator.
+export async function enterWithSession() {
+  const token = await renew();
+  if (!token) return 'none';
+  return await permitted(token) ? 'entered' : 'refused';
+}
+
+// person is who the live session belongs to, or null.
+export async function person() {
+  const response = await request('/api/session', { signal: AbortSignal.timeout(patience) });
+  return response.ok ? (await readJSON(response)).user || null : null;
+}
+
+// leave forgets the key, or ends the session.
+export async function leave() {
+  if (accessKind() === 'session') {
+    const response = await request('/api/signout', { method: 'POST', signal: AbortSignal.timeout(patience) });
+    if (!response.ok && response.status !== 401) throw new Problem(response.status, await readJSON(response));
+  }
+  sessionStorage.removeItem(keyName);
+  access = null;
+}
+
+let asking = null;
+
+// again resolves to whether access is there again; many calls ask once.
+function again() {
+  asking ??= ended().finally(() => { asking = null; });
+  return asking;
+}
+
+async function renewed(force) {
+  if (access?.kind !== 'session' || !force && Date.now() < access.until - margin) return;
+  const token = await renew();
+  if (token) access = token;
+}
+
+// call sends a request to a path below /api/admin and returns the answer, or null
+// for none. json and body are alternatives; type is the media type of body; version
+// is what the change is based on; signal aborts. When access ended it asks for it,
+// and goes on.
+export async function call(method, path, { json, body, type, version, signal } = {}) {
+  const headers = {};
+  if (json !== undefined) {
+    body = JSON.stringify(json);
+    type = 'application/json';
+  }
+  if (type) headers['Content-Type'] = type;
+  if (version !== undefined) headers['If-Match'] = `"${version}"`;
+  let fresh = false; // the token is as new as can be
+  for (;;) {
+    await renewed(false);
+    const used = access;
+    let response = null;
+    if (used) {
+      const signals = [AbortSignal.timeout(patience), ...signal ? [signal] : []];
+      response = await request('/api/admin' + path, {
+        method, body, headers: authorised(used, headers), credentials: 'omit', signal: AbortSignal.any(signals),
+      });
+      if (response.status === 204) return null;
+      if (response.status !== 401 && response.status !== 403) {
+        const answer = await readJSON(response);
+        if (!response.ok) throw new Problem(response.status, answer, path.split(/[/?]/)[1]);
+        return answer;
+      }
+    }
+    if (used?.kind === 'session' && !fresh) {
+      fresh = true;
+      await renewed(true);
+      continue;
+    }
+    if (access === used && !await again()) throw new Problem(response?.status ?? 401, { code: 'access_ended' });
+    fresh = false;
+  }
+}
+
+// at joins names to a path.
+export const at = (...names) => '/' + names.map(encodeURIComponent).join('/');
+
+// everything reads a list to its end. It is for lists that are short by nature.
+export async function everything(path) {
+  const items = [];
+  let cursor = '';
+  do {
+    const page = await call('GET', `${path}?limit=200${cursor && '&cursor=' + encodeURIComponent(cursor)}`);
+    items.push(...page.items);
+    cursor = page.nextCursor;
+  } while (cursor);
+  return items;
+}
+
+let issuer = null;
+
+// publicUrl is the address the service is known by.
+export function publicUrl() {
+  issuer ??= (async () => {
+    const response = await request('/.well-known/openid-configuration', { cache: 'default', signal: AbortSignal.timeout(patience) });
+    const answer = await readJSON(response);
+    if (!response.ok || !answer.issuer) throw new Problem(response.status, answer);
+    return answer.issuer;
+  })().catch((error) => { issuer = null; throw error; });
+  return issuer;
+}

@@ -1,0 +1,195 @@
+// The frame of the console: who is in, which view is shown, and the way in.
+
+import { t } from './texts.js';
+import * as api from './api.js';
+import { el, button, form, field, notice, dialog, topDialog, closeDialogs, mayLeave, releaseGuards, unsaved, waiting } from './ui.js';
+import { authenticatorsView, authenticatorView } from './authenticators.js';
+import { usersView, userView } from './users.js';
+import { importView } from './import.js';
+import { filesView } from './files.js';
+import { setupView } from './setup.js';
+
+const main = document.getElementById('main');
+const tabs = document.getElementById('tabs');
+const account = document.getElementById('account');
+const languages = document.getElementById('languages');
+
+// The views by the first part of the address behind "#", the tab each belongs to,
+// and what shows it. The second part names one thing.
+const views = {
+  authenticators: { tab: 'authenticators', show: (name) => (name ? authenticatorView(name) : authenticatorsView()) },
+  users: { tab: 'users', show: (id) => (id ? userView(id) : usersView()) },
+  import: { tab: 'users', show: () => importView() },
+  files: { tab: 'files', show: () => filesView() },
+  setup: { tab: 'authenticators', show: (name) => setupView(name) },
+};
+
+function route() {
+  const [first, ...rest] = location.hash.slice(1).split('/');
+  const name = Object.hasOwn(views, first) ? first : 'authenticators';
+  let argument;
+  try {
+    argument = rest.length && name === first ? decodeURIComponent(rest.join('/')) || undefined : undefined;
+  } catch {
+    // Not an address of ours: the list.
+  }
+  return { name, argument };
+}
+
+let turn = 0;
+let shownHash = null;
+
+// render shows the view of the address. With focus, its title takes the focus, as
+// the title of a new page would.
+async function render({ focus = true } = {}) {
+  if (!api.accessKind()) return;
+  const mine = ++turn;
+  releaseGuards(); // those of the view before
+  const { name, argument } = route();
+  const view = views[name];
+  if (shownHash !== null && shownHash !== location.hash) window.scrollTo(0, 0);
+  shownHash = location.hash;
+  tabs.replaceChildren(...['authenticators', 'users', 'files'].map((tab) =>
+    el('a', { href: '#' + tab, 'aria-current': view.tab === tab ? 'page' : null }, t('tab.' + tab))));
+  // What is there stays until the new view is; only a slow one says that it waits.
+  const slow = setTimeout(() => { if (mine === turn) main.replaceChildren(waiting()); }, 300);
+  let nodes;
+  try {
+    nodes = await view.show(argument);
+  } catch (error) {
+    nodes = [el('h1', { tabIndex: -1 }, t('view.failed')), notice('bad', el('p', {}, api.problemText(error))),
+      el('div', { className: 'actions' }, button(t('retry'), () => render(), 'main'), argument && el('a', { className: 'button', href: '#' + view.tab }, t('tab.' + view.tab)))];
+  } finally {
+    clearTimeout(slow);
+  }
+  if (mine !== turn) return; // a slower, earlier view must not replace a later one
+  main.replaceChildren(...[nodes].flat(Infinity).filter(Boolean));
+  const title = main.querySelector('h1');
+  document.title = title ? `${title.textContent} · ${t('title')}` : t('title');
+  if (!focus || topDialog()) return;
+  if (title) title.tabIndex = -1;
+  (title || main).focus({ preventScroll: true });
+}
+
+// Going elsewhere asks first when something typed would be lost.
+async function moved() {
+  if (location.hash === shownHash) return;
+  const wanted = location.hash;
+  if (shownHash !== null) history.replaceState(null, '', shownHash || location.pathname + location.search);
+  if (!await mayLeave()) return;
+  history.replaceState(null, '', wanted || location.pathname + location.search);
+  closeDialogs();
+  await render();
+}
+
+// entrance is the way in: by WeCom or by the key. In place of a view it fills the
+// page; over a view, from which nothing may be lost, WeCom opens beside it.
+function entrance({ over, message, entered }) {
+  const said = el('div', { 'aria-live': 'polite' }, message);
+  const say = (...content) => said.replaceChildren(notice('bad', content));
+  const key = field({ name: 'key', label: t('enter.key'), hint: t('enter.key.hint'), type: 'password', required: true });
+  const useSession = async () => {
+    const result = await api.enterWithSession();
+    if (result === 'entered') return entered();
+    if (result === 'none') return say(el('p', {}, t('enter.none')));
+    return say(await noRole());
+  };
+  return el('div', { className: 'entrance' }, said,
+    el('p', { className: 'soft' }, t(over ? 'enter.again.text' : 'enter.text')),
+    el('a', { className: 'button main wide', href: '/signin?return=console', target: over ? '_blank' : null, rel: over ? 'opener' : null }, t('enter.wecom')),
+    over && el('p', { className: 'hint' }, t('enter.wecom.beside')),
+    button(t('enter.session'), useSession, 'wide'),
+    el('p', { className: 'or' }, t('enter.or')),
+    form({ className: 'stack' }, async () => {
+      const value = key.input.value.trim();
+      if (!value) {
+        key.invalid(t('enter.key.missing'));
+        return key.input.focus();
+      }
+      if (await api.enterWithKey(value)) return entered();
+      key.invalid(t('enter.key.wrong'));
+      return key.input.focus();
+    }, key.node, el('button', { className: 'wide' }, t('enter.with.key'))));
+}
+
+// noRole says with whom somebody without the role is signed in, and what to do.
+async function noRole() {
+  const who = await api.person();
+  return [el('p', {}, el('strong', {}, t('enter.norole', { name: who?.name || who?.phone || '' }))), el('p', {}, t('enter.norole.todo'))];
+}
+
+// askAgain lets the administrator in again over the view, which stays as it is.
+function askAgain() {
+  return new Promise((resolve) => {
+    let back = false;
+    const box = dialog(t('enter.again'), entrance({ over: true, entered: () => { back = true; box.close(); frame(); } }));
+    // Signed in by WeCom in another tab and come back: nothing more to press.
+    const returned = async () => {
+      if (document.visibilityState !== 'visible' || back) return;
+      if (await api.enterWithSession().catch(() => '') === 'entered' && box.open) { back = true; box.close(); frame(); }
+    };
+    document.addEventListener('visibilitychange', returned);
+    box.addEventListener('close', () => {
+      document.removeEventListener('visibilitychange', returned);
+      resolve(back);
+    });
+  });
+}
+
+// frame shows the tabs and who is in.
+async function frame() {
+  tabs.hidden = account.hidden = false;
+  const key = api.accessKind() === 'key';
+  const name = key ? t('enter.key') : (await api.person().catch(() => null))?.name || t('account.session');
+  account.replaceChildren(
+    el('span', { className: 'who', title: name }, name),
+    button(t(key ? 'account.forget' : 'account.signout'), async () => {
+      if (!await mayLeave()) return;
+      await api.leave();
+      closeDialogs();
+      showEntrance();
+    }, 'small'));
+}
+
+function showEntrance(message) {
+  turn++;
+  shownHash = null;
+  tabs.hidden = account.hidden = true;
+  document.title = t('title');
+  main.replaceChildren(el('div', { className: 'card narrow' }, el('h1', { tabIndex: -1 }, t('enter.title')),
+    entrance({ message, entered: enter })));
+  main.querySelector('h1').focus();
+}
+
+async function enter() {
+  frame();
+  await render();
+}
+
+async function start() {
+  api.onAccessEnded(askAgain);
+  window.addEventListener('hashchange', moved);
+  document.addEventListener('outdated', () => { if (!topDialog() && !unsaved()) render({ focus: false }); });
+  document.getElementById('skip').addEventListener('click', (event) => {
+    event.preventDefault();
+    (main.querySelector('h1') || main).focus();
+  });
+  languages.addEventListener('change', async () => {
+    const wanted = languages.value;
+    languages.value = document.documentElement.lang; // until it is so
+    if (!await mayLeave()) return;
+    const address = new URL(location.href);
+    address.searchParams.set('lang', wanted);
+    location.assign(address);
+  });
+  try {
+    if (await api.enterWithKey()) return await enter();
+    const result = await api.enterWithSession();
+    if (result === 'entered') return await enter();
+    return showEntrance(result === 'refused' ? notice('warn', await noRole()) : null);
+  } catch (error) {
+    return showEntrance(notice('bad', el('p', {}, api.problemText(error))));
+  }
+}
+
+start();

@@ -1,0 +1,75 @@
+// Reading and writing CSV as spreadsheet programs have it.
+
+// decode reads a file's bytes. Spreadsheet programs in Chinese write GB 18030 unless
+// told otherwise; what is not correct UTF-8 is read as that.
+export function decode(bytes) {
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), encoding: 'utf-8' };
+  } catch {
+    return { text: new TextDecoder('gb18030').decode(bytes), encoding: 'gb18030' };
+  }
+}
+
+// separatorOf returns what separates cells: in some countries it is not the comma.
+function separatorOf(text) {
+  const first = text.slice(0, 1000).split('\n', 1)[0];
+  const times = (separator) => first.split(separator).length;
+  return [',', ';', '\t'].reduce((best, separator) => (times(separator) > times(best) ? separator : best));
+}
+
+// parse returns the rows of a text: {line, cells}, line being where in the file the
+// row begins. Rows without any content are left out, as spreadsheet programs add them.
+// A quotation mark that is never closed gives {broken: line}.
+export function parse(text) {
+  const separator = separatorOf(text);
+  const rows = [];
+  let cells = [];
+  let cell = '';
+  let quoted = false;
+  let line = 1;
+  let begun = 1; // line of the row
+  let opened = 0; // line of the last quotation mark that opened a cell
+  const endRow = () => {
+    cells.push(cell.trim());
+    if (cells.some(Boolean)) rows.push({ line: begun, cells });
+    cells = [];
+    cell = '';
+  };
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === '\n') line++;
+    if (quoted) {
+      if (c !== '"') cell += c;
+      else if (text[i + 1] === '"') { cell += '"'; i++; } else quoted = false;
+    } else if (c === '"' && !cell.trim()) {
+      cell = '';
+      quoted = true;
+      opened = line;
+    } else if (c === separator) {
+      cells.push(cell.trim());
+      cell = '';
+    } else if (c === '\n' || c === '\r') {
+      if (c === '\r' && text[i + 1] === '\n') continue;
+      endRow();
+      begun = line;
+    } else cell += c;
+  }
+  if (quoted) return { broken: opened };
+  endRow();
+  return { rows };
+}
+
+const cellText = (cell) => (/[",\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+
+// rowText writes one row, without the end of its line.
+export const rowText = (cells) => cells.map((cell) => cellText(String(cell))).join(',');
+
+// download hands rows over as a file. The mark in front tells spreadsheet programs
+// that it is UTF-8.
+export function download(name, rows) {
+  const address = URL.createObjectURL(new Blob(['\uFEFF', rows.map(rowText).join('\r\n'), '\r\n'], { type: 'text/csv;charset=utf-8' }));
+  const link = document.createElement('a');
+  Object.assign(link, { href: address, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}

@@ -1,0 +1,105 @@
+// The form of a record that others may change at the same time. What was typed is
+// never lost: not by a refusal, not by somebody else's change, not by leaving.
+
+import { t } from './texts.js';
+import { problemText } from './api.js';
+import { el, button, form, field, notice, toast, guardUnsaved } from './ui.js';
+
+// recordForm edits a record. specs are its fields: those of field() and
+//   from(record)  what the field shows of it; without it the member of its name
+//   to(shown)     what is sent for what is shown
+// read() reads the record anew; send(changes, version) changes it and returns it;
+// saved(record) is told of it; explain(problem) may return content to show with a
+// problem. The result has the node, and rebase(record) for a record that was changed
+// beside the form.
+export function recordForm({ specs, record, read, send, saved, explain }) {
+  let base = record;
+  const said = el('div', { className: 'said' });
+  const entries = specs.map((spec) => ({ spec, ...field({ ...spec, value: shown(spec, base) }) }));
+
+  const typed = ({ spec, input }) => (spec.type === 'checkbox' ? input.checked : spec.type === 'password' ? input.value : input.value.trim());
+  const put = ({ spec, input }, value) => { if (spec.type === 'checkbox') input.checked = value; else input.value = value; };
+  const touched = () => entries.filter((entry) => typed(entry) !== shown(entry.spec, base));
+  const isDirty = () => node.isConnected && touched().length > 0;
+
+  // adopt takes another state of the record as what changes are compared with. Fields
+  // that were not touched show it.
+  function adopt(fresh) {
+    for (const entry of entries) {
+      if (typed(entry) === shown(entry.spec, base)) put(entry, shown(entry.spec, fresh));
+    }
+    base = fresh;
+  }
+
+  async function submit() {
+    said.replaceChildren();
+    for (const entry of entries) entry.invalid('');
+    const changed = touched();
+    if (!changed.length) return toast(t('form.unchanged'), 'info');
+    const changes = Object.fromEntries(changed.map((entry) => {
+      const value = typed(entry);
+      return [entry.spec.name, entry.spec.to ? entry.spec.to(value) : value];
+    }));
+    let updated;
+    try {
+      updated = await send(changes, base.version);
+    } catch (error) {
+      return refused(error);
+    }
+    base = updated;
+    for (const entry of entries) put(entry, shown(entry.spec, updated));
+    toast(t('saved'));
+    return saved(updated);
+  }
+
+  async function refused(error) {
+    if (error.code === 'version_mismatch') return conflict();
+    const entry = entries.find(({ spec }) => spec.name === error.field);
+    const more = await explain?.(error);
+    if (entry && !more) {
+      entry.invalid(problemText(error));
+      return entry.input.focus();
+    }
+    entry?.input.setAttribute('aria-invalid', 'true');
+    said.replaceChildren(notice('bad', more || el('p', {}, problemText(error))));
+    return said.scrollIntoView({ block: 'nearest' });
+  }
+
+  // conflict shows what somebody else has changed, and goes on from there.
+  async function conflict() {
+    const before = base;
+    const fresh = await read();
+    const theirs = specs.filter((spec) => shown(spec, fresh) !== shown(spec, before));
+    const mine = new Set(touched().map(({ spec }) => spec.name));
+    adopt(fresh);
+    const title = el('p', { tabIndex: -1 }, el('strong', {}, t('conflict.title')));
+    said.replaceChildren(notice('warn', title,
+      el('p', {}, t(theirs.length ? 'conflict.text' : 'conflict.elsewhere')),
+      theirs.length > 0 && el('ul', { className: 'plainlist' }, theirs.map((spec) => {
+        const entry = entries.find((candidate) => candidate.spec === spec);
+        return el('li', {}, t('conflict.field', { field: spec.label, now: readable(shown(spec, fresh)), before: readable(shown(spec, before)) }),
+          mine.has(spec.name) && [' ', button(t('conflict.take'), (event) => {
+            put(entry, shown(spec, fresh));
+            event.currentTarget?.remove();
+            entry.input.focus();
+          }, 'small')]);
+      }))));
+    title.focus();
+  }
+
+  const node = form({ className: 'recordform' }, submit, entries.map((entry) => entry.node), said,
+    el('div', { className: 'savebar' }, el('button', { className: 'main' }, t('save')),
+      button(t('discard'), () => {
+        for (const entry of entries) { put(entry, shown(entry.spec, base)); entry.invalid(''); }
+        said.replaceChildren();
+      })));
+  guardUnsaved(isDirty);
+  return { node, rebase: adopt };
+}
+
+function shown(spec, record) {
+  if (spec.from) return spec.from(record);
+  return record[spec.name] ?? (spec.type === 'checkbox' ? false : '');
+}
+
+const readable = (value) => (value === true ? t('yes') : value === false ? t('no') : value || t('conflict.empty'));
