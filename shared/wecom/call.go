@@ -202,9 +202,8 @@ func (a *answer) unusable(missing string) error {
 	return &UnavailableError{Op: a.op, Reason: "the answer has no usable " + missing}
 }
 
-func (a *answer) text(name string) (value string)    { a.read(name, &value); return value }
-func (a *answer) texts(name string) (value []string) { a.read(name, &value); return value }
-func (a *answer) number(name string) (value int)     { a.read(name, &value); return value }
+func (a *answer) text(name string) (value string) { a.read(name, &value); return value }
+func (a *answer) number(name string) (value int)  { a.read(name, &value); return value }
 
 func (a *answer) read(name string, value any) {
 	raw, present := a.fields[name]

@@ -16,13 +16,12 @@ import (
 
 // Names of the calls, as they stand in errors.
 const (
-	opToken     = "gettoken"
-	opIdentify  = "getuserinfo"
-	opDetail    = "getuserdetail"
-	opMember    = "user/get"
-	opDomainIPs = "get_api_domain_ip"
-	opAgent     = "agent/get"
-	opCaller    = "gettoken without credentials"
+	opToken    = "gettoken"
+	opIdentify = "getuserinfo"
+	opDetail   = "getuserdetail"
+	opMember   = "user/get"
+	opAgent    = "agent/get"
+	opCaller   = "gettoken without credentials"
 )
 
 // Config is what New needs.
@@ -48,7 +47,7 @@ type Config struct {
 //
 // How often a call is tried: an answer -1 or 45033 is tried again, three times in
 // all, because it says that nothing was done. After a failure of the connection
-// only the calls that change nothing (gettoken, user/get, get_api_domain_ip) are
+// only the calls that change nothing (gettoken, user/get) are
 // tried once more, when the context leaves time for a whole try. getuserinfo and
 // getuserdetail are not: a code serves once, a ticket perhaps. Neither is agent/get,
 // whose caller does without it sooner than wait. CallerAddress is one try, always.
@@ -211,23 +210,6 @@ func (c *Client) Member(ctx context.Context, token AccessToken, userID string) (
 		return Member{}, a.unusable("userid")
 	}
 	return member, nil
-}
-
-// APIDomainIPs asks for the addresses of WeCom's API (get_api_domain_ip,
-// path 92520). It needs no right beyond the token, and so shows whether the
-// caller's own address is allowed: 60020 usually does not show at gettoken.
-func (c *Client) APIDomainIPs(ctx context.Context, token AccessToken) ([]string, error) {
-	a, err := c.call(ctx, request{
-		op: opDomainIPs, path: "/cgi-bin/get_api_domain_ip", query: tokenQuery(token), repeatable: true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	addresses := a.texts("ip_list")
-	if a.broken != "" {
-		return nil, a.unusable("ip_list")
-	}
-	return addresses, nil
 }
 
 // Agent is what WeCom keeps of an app (agent/get, path 90227).

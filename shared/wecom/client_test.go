@@ -80,10 +80,6 @@ var calls = map[string]func(context.Context, *wecom.Client) error{
 		_, err := c.Member(ctx, token(), "zhang san/&x=y@corp")
 		return err
 	},
-	"get_api_domain_ip": func(ctx context.Context, c *wecom.Client) error {
-		_, err := c.APIDomainIPs(ctx, token())
-		return err
-	},
 	"agent/get": func(ctx context.Context, c *wecom.Client) error {
 		_, err := c.Agent(ctx, token(), "1000002")
 		return err
@@ -104,12 +100,11 @@ func wantClean(t *testing.T, err error) {
 
 func TestCallsAskExactly(t *testing.T) {
 	for name, test := range map[string]struct{ answer, want string }{
-		"gettoken":          {`{"errcode":0,"errmsg":"ok","access_token":"t","expires_in":7200}`, "GET /cgi-bin/gettoken?corpid=ww1&corpsecret=SECRET%2B%2F%26value"},
-		"getuserinfo":       {`{"userid":"a"}`, "GET /cgi-bin/auth/getuserinfo?access_token=TOKEN%2B%2F%26value&code=CODE%2B%2F%26value"},
-		"getuserdetail":     {`{"errcode":0,"userid":"a"}`, `POST /cgi-bin/auth/getuserdetail?access_token=TOKEN%2B%2F%26value {"user_ticket":"TICKET\"value"}`},
-		"user/get":          {`{"userid":"a"}`, "GET /cgi-bin/user/get?access_token=TOKEN%2B%2F%26value&userid=zhang+san%2F%26x%3Dy%40corp"},
-		"get_api_domain_ip": {`{"ip_list":["1.2.3.4"]}`, "GET /cgi-bin/get_api_domain_ip?access_token=TOKEN%2B%2F%26value"},
-		"agent/get":         {`{"agentid":1000002}`, "GET /cgi-bin/agent/get?access_token=TOKEN%2B%2F%26value&agentid=1000002"},
+		"gettoken":      {`{"errcode":0,"errmsg":"ok","access_token":"t","expires_in":7200}`, "GET /cgi-bin/gettoken?corpid=ww1&corpsecret=SECRET%2B%2F%26value"},
+		"getuserinfo":   {`{"userid":"a"}`, "GET /cgi-bin/auth/getuserinfo?access_token=TOKEN%2B%2F%26value&code=CODE%2B%2F%26value"},
+		"getuserdetail": {`{"errcode":0,"userid":"a"}`, `POST /cgi-bin/auth/getuserdetail?access_token=TOKEN%2B%2F%26value {"user_ticket":"TICKET\"value"}`},
+		"user/get":      {`{"userid":"a"}`, "GET /cgi-bin/user/get?access_token=TOKEN%2B%2F%26value&userid=zhang+san%2F%26x%3Dy%40corp"},
+		"agent/get":     {`{"agentid":1000002}`, "GET /cgi-bin/agent/get?access_token=TOKEN%2B%2F%26value&agentid=1000002"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{answers: []string{test.answer}}
@@ -350,7 +345,7 @@ func TestTransportErrorsShowNothing(t *testing.T) {
 
 // Trap: a used code tried again. -1 and 45033 are answers, the code is unspent.
 func TestTries(t *testing.T) {
-	const good = `{"userid":"a","access_token":"t","expires_in":7200,"ip_list":[],"agentid":1}`
+	const good = `{"userid":"a","access_token":"t","expires_in":7200,"agentid":1}`
 	busy, parallel, other := `{"errcode":-1}`, `{"errcode":45033}`, `{"errcode":45009}`
 	for name, call := range calls {
 		notAgain := name == "getuserinfo" || name == "getuserdetail" || name == "agent/get"

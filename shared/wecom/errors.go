@@ -185,7 +185,7 @@ func MayHaveArrived(err error) bool {
 		return false
 	}
 	switch failure.Op {
-	case opToken, opMember, opDomainIPs, opAgent, opCaller:
+	case opToken, opMember, opAgent, opCaller:
 		return false
 	}
 	return true

@@ -22,7 +22,6 @@ func FuzzParse(f *testing.F) {
 			}
 			a.text("userid")
 			a.number("status")
-			a.texts("ip_list")
 			return
 		}
 		answered, isAnswer := errors.AsType[*Error](err)
