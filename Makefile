@@ -81,13 +81,13 @@ bench: $(TOOLS)/bin/dynoxide ## measure sizes, starts, remote calls and processo
 	@go run ./infra/bench
 
 .PHONY: screenshots
-screenshots: ## make the pictures of the README (needs Chromium)
+screenshots: ## make the pictures of README and guide (needs Chromium)
 	@mkdir -p $(BUILD)
 	@go build -o $(BUILD)/local ./infra/local
 	@go run ./infra/screenshots -service $(BUILD)/local -to docs/images
 
 .PHONY: tools
-tools: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/dynoxide $(TOOLS)/ministack/ready ## fetch what the tests need into .tools
+tools: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/dynoxide $(TOOLS)/ministack/ready $(TOOLS)/axe/axe.min.js ## fetch what the tests need into .tools
 
 $(TOOLS)/bin/gofumpt: infra/tools/go.mod
 	@mkdir -p $(@D)
@@ -118,6 +118,17 @@ $(TOOLS)/ministack/ready: $(wildcard infra/tools/ministack-requirements.txt)
 		touch $@; \
 	elif [ -n "$${CI:-}" ]; then echo "$(PYTHON) has no venv (apt-get install python3-venv)"; exit 1; \
 	else echo "SKIP ministack: $(PYTHON) has no venv, tests against Secrets Manager will be skipped"; fi
+
+# The judge of the pages' accessibility, fetched with ministack's Python.
+$(TOOLS)/axe/axe.min.js: infra/tools/axe-requirements.txt $(TOOLS)/ministack/ready
+	@if [ -x $(TOOLS)/ministack/bin/pip ]; then \
+		rm -rf $(@D); mkdir -p $(@D); \
+		$(TOOLS)/ministack/bin/pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+			-r infra/tools/axe-requirements.txt -d $(@D); \
+		unpacked=$$($(TOOLS)/ministack/bin/python -c 'import glob, zipfile; [wheel] = glob.glob("$(@D)/*.whl"); print(zipfile.ZipFile(wheel).extract("axe_playwright_python/axe.min.js", "$(@D)"))'); \
+		mv "$$unpacked" $@; touch $@; \
+	elif [ -n "$${CI:-}" ]; then echo "pip is missing: it fetches axe-core (apt-get install python3-venv)"; exit 1; \
+	else echo "SKIP axe-core: no Python with venv, pages will not be judged for accessibility"; fi
 
 .PHONY: clean
 clean: ## remove what was built; .tools and .local stay

@@ -21,6 +21,8 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
 const (
@@ -369,6 +371,7 @@ func TestConsoleImport(t *testing.T) {
 		if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		w.do("example", chromedp.Click(button("Download an example")))
 		w.do("choose", chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{path}), chromedp.WaitVisible(said("people.csv, rows: 1,102")), chromedp.WaitVisible(said("These columns are not imported: Team")))
 		if got := len(o.directoryUsers()); got != 0 {
 			t.Errorf("%d users before it was confirmed", got)
@@ -384,6 +387,90 @@ func TestConsoleImport(t *testing.T) {
 			t.Errorf("%d users", got)
 		}
 	})
+}
+
+// A long list comes page by page, is found in by the beginning of a name, and is as it
+// was when one comes back to it. A refusal says why.
+func TestConsoleUsersAndAttempts(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	var file strings.Builder
+	file.WriteString("phone,name\n")
+	for i := range 60 {
+		fmt.Fprintf(&file, "1390000%04d,Person %02d\n", i, i)
+	}
+	o.expect(200, request{method: "POST", path: "/api/admin/users/import", contentType: "text/csv", body: file.String()})
+	err := o.directory.RecordAttempt(t.Context(), "attempt", store.AttemptRecord{
+		At: o.clock.Add(-time.Minute), AuthenticatorID: o.authenticator("hr").ID, AuthenticatorName: "hr", CorpID: "ww0123456789",
+		WeComUserID: "zhangsan", InClient: true, Code: "wecom_configuration", WeComCode: 60020, RequestID: "request-7",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := o.serve(t)
+	w := open(t, "users", 360)
+	w.enter(f, "#users")
+	rows := func(want string) {
+		t.Helper()
+		if got := w.ask(`document.querySelectorAll('tbody tr').length`); got != want {
+			t.Errorf("%s rows, want %s", got, want)
+		}
+	}
+	w.do("first page", chromedp.WaitVisible(button("Show more")))
+	rows("50")
+	w.do("more", chromedp.Click(button("Show more")), chromedp.WaitNotPresent(button("Show more")))
+	rows("60")
+	w.do("name", chromedp.SendKeys(chromedp.CSS(`main input[type=search]`), "person 4"), chromedp.WaitNotPresent(said("Person 39")))
+	rows("10")
+	w.do("one", chromedp.Click(chromedp.Search(`//a[text()="Person 43"]`)), chromedp.WaitVisible(chromedp.CSS(`input[name=roles]`)))
+	w.do("back", chromedp.Click(chromedp.CSS(`a.back`)), chromedp.WaitVisible(chromedp.Search(`//a[text()="Person 43"]`)))
+	rows("10")
+	w.do("attempts", chromedp.Navigate(f.URL+"/console#authenticators/hr"), chromedp.WaitVisible(said("WeCom refused this service.")),
+		chromedp.WaitVisible(said("wecom_configuration · WeCom 60020 · Request request-7")))
+}
+
+// The holder of the key becomes the first administrator, and a new user whose phone
+// is taken is not lost.
+func TestConsoleFirstAdministrator(t *testing.T) {
+	o := newOffice(t)
+	id := o.createUser("13800138000")
+	f := o.serve(t)
+	w := open(t, "first", 360)
+	w.enter(f, "")
+	w.do("become", chromedp.WaitVisible(said("Connect your WeCom app")), chromedp.Click(button("Make me an administrator")),
+		chromedp.SendKeys(chromedp.CSS(`dialog input[name=phone]`), "12\r"), chromedp.WaitVisible(said("This is no telephone number.")))
+	w.do("done", slices.Concat(retype(`dialog input[name=phone]`, "138 0013 8000\r"), []chromedp.Action[chromedp.Void]{
+		chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitNotPresent(button("Make me an administrator")),
+	})...)
+	if got := o.user(id).Roles; !slices.Equal(got, []string{"admin"}) {
+		t.Errorf("roles %q", got)
+	}
+	w.do("add", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.Click(button("Add user")),
+		chromedp.SendKeys(chromedp.CSS(`dialog input[name=phone]`), "13800138000\r"), chromedp.WaitVisible(said("Another user has this phone number.")))
+	w.do("escape", chromedp.KeyEvent("\x1b"), chromedp.WaitVisible(dialogButton("Leave")),
+		chromedp.Click(chromedp.Search(`//dialog[last()]//button[normalize-space()="Cancel"]`)), chromedp.WaitNotPresent(dialogButton("Leave")))
+	w.do("added", slices.Concat(retype(`dialog input[name=phone]`, "+44 20 7946 0958"), []chromedp.Action[chromedp.Void]{
+		chromedp.SendKeys(chromedp.CSS(`dialog input[name=name]`), "Jane\r"), chromedp.WaitVisible(chromedp.Search(`//h1[text()="Jane"]`)),
+	})...)
+}
+
+// A disputed phone shows both members and the two ways out.
+func TestConsolePhoneConflict(t *testing.T) {
+	o := newOffice(t)
+	id := o.createUser("13800138000")
+	u := o.user(id)
+	u.Identities = []store.Identity{{CorpID: "ww0123456789", WeComUserID: "old", Authenticator: "hr", BoundAt: o.clock}}
+	u.PhoneConflict = &store.Identity{CorpID: "ww0123456789", WeComUserID: "new", Authenticator: "hr", BoundAt: o.clock}
+	o.replaceUser(u)
+	f := o.serve(t)
+	w := open(t, "phoneconflict", 360)
+	w.enter(f, "#users/"+id)
+	w.do("conflict", chromedp.WaitVisible(said("The member new of the company ww0123456789 has this phone number in WeCom, but this user is bound to the member old.")))
+	w.do("unbind", chromedp.Click(chromedp.CSS(`.notice.warn button`)), chromedp.Click(dialogButton("Unbind")),
+		chromedp.WaitVisible(said("Not bound yet.")), chromedp.WaitNotPresent(chromedp.CSS(`.notice.warn`)))
+	if got := o.user(id); len(got.Identities) != 0 || got.PhoneConflict != nil {
+		t.Errorf("stored %+v", got)
+	}
 }
 
 // directoryUsers reads all users, page by page.
@@ -432,7 +519,7 @@ func TestConsoleByKeyboard(t *testing.T) {
 	w.do("open", chromedp.Navigate(f.URL+"/console"), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)))
 	focus("at first", "Administrator sign-in")
 	tabTo("key")
-	w.do("enter", chromedp.KeyEvent(adminKey+"\r"), chromedp.WaitVisible(said("Three steps")))
+	w.do("enter", chromedp.KeyEvent(adminKey+"\r"), chromedp.WaitVisible(said("Connect your WeCom app")))
 	focus("inside", "Welcome")
 	tabTo("Users")
 	w.do("users", chromedp.KeyEvent("\r"), chromedp.WaitVisible(chromedp.CSS(`tbody a`)))

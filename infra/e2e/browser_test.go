@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,23 +19,22 @@ import (
 
 const phoneBrowser = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36"
 
+// devices are what a newcomer holds. More kinds are in the tests of single pages.
 func devices() []device {
 	return []device{
-		{"phone in Chinese", 360, 740, true, "zh-CN,zh", phoneBrowser},
-		{"phone in English", 360, 740, true, "en-US,en", phoneBrowser},
-		{"desktop in Chinese", 1280, 900, false, "zh-CN,zh", wecomsim.UserAgentBrowser},
-		{"desktop in English", 1280, 900, false, "en-US,en", wecomsim.UserAgentBrowser},
+		{"phone in Chinese", 360, 800, true, "zh-CN,zh", phoneBrowser},
+		{"desktop in English", 1440, 900, false, "en-US,en", wecomsim.UserAgentBrowser},
 	}
 }
 
 // words are what pages say to the person with a device.
-type words struct{ language, hello, stranger, edit string }
+type words struct{ language, hello, stranger string }
 
 func (d device) words() words {
 	if strings.HasPrefix(d.language, "zh") {
-		return words{"zh-CN", "你好，", "你还没有登录", "编辑"}
+		return words{"zh-CN", "你好，", "你还没有登录"}
 	}
-	return words{"en", "Hello, ", "You are not signed in", "Edit"}
+	return words{"en", "Hello, ", "You are not signed in"}
 }
 
 // notThere is a path of the service that is no page.
@@ -49,9 +47,10 @@ func person(id string) string { return `button[value$="` + id + `"]` }
 // What `make run` starts, used by somebody who sees it for the first time.
 func TestNewcomer(t *testing.T) {
 	t.Parallel()
-	browser := startChromium(t, nil)
+	browser := sharedBrowser(t)
 	for _, d := range devices() {
 		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
 			local := startLocal(t)
 			w := open(t, browser, d, chromedp.WithNewBrowserContext())
 			say := d.words()
@@ -111,7 +110,7 @@ func TestNewcomer(t *testing.T) {
 			if err != nil || !strings.HasPrefix(link, local.service+"/authorize/demo") {
 				t.Errorf("the link to carry over is %q (%v)", link, err)
 			}
-			w.do("copy the link", click(`[data-copy]`), sees(`[data-copy]`))
+			w.do("copy the link", click(`.carry [data-copy]`), sees(`.carry [data-copy]`))
 			w.do("deny", visit(local.service+"/authorize/demo"), click(`button[value=deny]`), seesFailure("access_denied"))
 
 			w.do("enter the client", visit(local.weCom), click(`button[value=enter]`), sees(`form[action="/wecomsim/inside"] button[value=leave]`))
@@ -136,11 +135,10 @@ func TestNewcomer(t *testing.T) {
 			if language := w.language(); language != say.language {
 				t.Errorf("the console is in %s", language)
 			}
-			w.do("enter the key", chromedp.SendKeys(chromedp.CSS(`input[name=key]`), local.adminKey+"\r"), sees(`.cards .card`), seesText("h3", "WeCom 企业微信"))
-			w.do("switch automatic login on", chromedp.Click(chromedp.Search(`//button[normalize-space()="`+say.edit+`"]`)), sees(`dialog`),
-				click(`dialog input[name=autoLogin]`), click(`dialog button.main`), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), sees(`.cards .card`))
-			w.do("see the users", click(`#tabs a[href="#users"]`), seesText("h3", "李四"))
-			w.do("see the domain files", click(`#tabs a[href="#files"]`), sees(`.empty`))
+			w.do("enter the key", chromedp.SendKeys(chromedp.CSS(`input[name=key]`), local.adminKey+"\r"), click(`.item h2 a`), sees(`input[name=autoLogin]`))
+			w.do("switch automatic login on", click(`input[name=autoLogin]`), click(`.savebar button.main`), sees(`.toast.good`))
+			w.do("see the users", click(`#tabs a[href="#users"]`), seesText("a", "李四"))
+			w.do("see the domain files", click(`#tabs a[href="#files"]`), sees(`.drop`))
 			w.do("sign out once more", visit(local.service+"/signin"), click(`.person form button`), chromedp.WaitNotPresent(chromedp.CSS(`.person`)), sees(authorizeLink))
 			be("/lisi", "李四")
 			w.do("follow a link of the application", visit(local.service+"/reports"), greets("李四"))
@@ -160,9 +158,9 @@ func TestNewcomer(t *testing.T) {
 // another. It signs nobody in as it is: the other browser starts over.
 func TestLinkOpenedInAnotherBrowser(t *testing.T) {
 	t.Parallel()
-	browser := startChromium(t, nil)
+	browser := sharedBrowser(t)
 	local := startLocal(t)
-	d := devices()[3]
+	d := devices()[1]
 	first := open(t, browser, d, chromedp.WithNewBrowserContext())
 	first.do("start", visit(local.service+"/authorize/demo?redirect=%2Forders"), seesWeCom("choose-member"))
 	link := first.location()
@@ -178,18 +176,16 @@ func TestLinkOpenedInAnotherBrowser(t *testing.T) {
 	first.do("go on", visit(link), click(person("/zhangsan")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "Hello, 张三"))
 }
 
-// A browser that keeps no cookie of the service is told so, after one more try.
+// A browser that keeps no cookie of the service is told so, after one more try,
+// whichever way it came.
 func TestCookiesOff(t *testing.T) {
 	t.Parallel()
-	local := startLocal(t)
-	address, err := url.Parse(local.service)
-	if err != nil {
-		t.Fatal(err)
-	}
+	place := sharedWorkplace(t)
+	place.hire(t, wecomsim.Member{UserID: "yang.qi", Name: "杨七", Mobile: "13800001601"})
 	browser := startChromium(t, func(profile string) {
 		// What its settings write when a site's cookies are blocked.
 		preferences, err := json.Marshal(map[string]any{"profile": map[string]any{"content_settings": map[string]any{"exceptions": map[string]any{
-			"cookies": map[string]any{"http://" + address.Host + ",*": map[string]any{"setting": 2}},
+			"cookies": map[string]any{place.service + ",*": map[string]any{"setting": 2}},
 		}}}})
 		if err != nil {
 			t.Fatal(err)
@@ -202,9 +198,10 @@ func TestCookiesOff(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	w := open(t, browser, devices()[3]) // in the profile itself, whose settings count
-	w.do("go to WeCom", visit(local.service+"/authorize/demo"), seesWeCom("choose-member"))
-	w.do("be told", click(person("/lisi")), seesFailure("cookies_blocked"), sees(authorizeLink))
+	again := sees(`a[href*="/authorize/` + portal + `"]`)
+	w := open(t, browser, browsers()[0]) // in the profile itself, whose settings count
+	w.do("open a link of the application", visit(place.service+"/orders"), seesWeCom("choose-member"), click(person("/yang.qi")), seesFailure("cookies_blocked"), again)
+	w.do("open a page of the application", visit(place.application+"/automatic/orders"), seesFailure("cookies_blocked"), again)
 }
 
 // The program ends in time though WeCom has a request in hand.

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -43,14 +44,6 @@ var localProgram = sync.OnceValues(func() (string, error) {
 	return program, nil
 })
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if folder, err := programFolder(); err == nil {
-		_ = os.RemoveAll(folder)
-	}
-	os.Exit(code)
-}
-
 // localRun is what `make run` starts.
 type localRun struct {
 	process *exec.Cmd
@@ -63,22 +56,31 @@ type localRun struct {
 // until it is ready. Settings are added to those.
 func startLocal(t *testing.T, settings ...string) *localRun {
 	t.Helper()
-	program, err := localProgram()
+	r, err := launch(t.TempDir(), settings...)
 	if err != nil {
-		t.Fatal(err)
-	}
-	r := &localRun{process: exec.CommandContext(context.Background(), program), log: &lockedBuffer{}}
-	r.process.Dir = moduleRoot
-	r.process.Env = append([]string{"PORT=0", "DATA_DIR=" + t.TempDir()}, settings...)
-	r.process.Stderr = r.log
-	output, err := r.process.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.process.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.stop(t) })
+	return r
+}
+
+// launch starts the program with its data in a folder.
+func launch(folder string, settings ...string) (*localRun, error) {
+	program, err := localProgram()
+	if err != nil {
+		return nil, err
+	}
+	r := &localRun{process: exec.CommandContext(context.Background(), program), log: &lockedBuffer{}}
+	r.process.Dir = moduleRoot
+	r.process.Env = append([]string{"PORT=0", "DATA_DIR=" + folder}, settings...)
+	r.process.Stderr = r.log
+	output, err := r.process.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.process.Start(); err != nil {
+		return nil, err
+	}
 	places := map[string]*string{
 		"service": &r.service, "application": &r.application, "WeCom": &r.weCom, "console": &r.console, "admin key": &r.adminKey,
 	}
@@ -89,43 +91,63 @@ func startLocal(t *testing.T, settings ...string) *localRun {
 		}
 		if strings.HasPrefix(line, "Stop it") {
 			go func() { _, _ = io.Copy(io.Discard, output) }()
-			return r
+			return r, nil
 		}
 	}
-	t.Fatalf("the program ended before it was ready\n%s", r.log)
-	return nil
+	return nil, fmt.Errorf("the program ended before it was ready: %w\n%s", r.process.Wait(), r.log)
 }
 
 // stop ends the program as a terminal or a supervisor does. It may be called twice.
 func (r *localRun) stop(t *testing.T) {
 	t.Helper()
+	if err := r.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+func (r *localRun) end() error {
 	if r.process.ProcessState != nil {
-		return
+		return nil
 	}
 	started := time.Now()
 	if err := r.process.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Errorf("stop: %v", err)
+		return fmt.Errorf("stop: %w", err)
 	}
 	late := time.AfterFunc(10*time.Second, func() { _ = r.process.Process.Kill() })
 	defer late.Stop()
 	if err := r.process.Wait(); err != nil {
-		t.Errorf("the program ended with %v\n%s", err, r.log)
+		return fmt.Errorf("the program ended with %w\n%s", err, r.log)
 	}
 	if took := time.Since(started); took > 5*time.Second {
-		t.Errorf("stopping took %s", took)
+		return fmt.Errorf("stopping took %s", took)
 	}
+	return nil
 }
 
 // startChromium starts a browser with a profile of its own, which prepare may fill.
 func startChromium(t *testing.T, prepare func(profile string)) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		missing(t, "pages in a browser", "no chromium")
-	}
 	profile := t.TempDir()
 	if prepare != nil {
 		prepare(profile)
+	}
+	browser, end, err := launchChromium(profile)
+	if errors.Is(err, exec.ErrNotFound) {
+		missing(t, "pages in a browser", "no chromium")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(end)
+	return browser
+}
+
+// launchChromium starts a browser and returns what ends it. Without a browser on
+// this machine the error is exec.ErrNotFound.
+func launchChromium(profile string) (context.Context, func(), error) {
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		return nil, nil, err
 	}
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
@@ -134,15 +156,16 @@ func startChromium(t *testing.T, prepare func(profile string)) context.Context {
 		chromedp.Flag("allow-pre-commit-input", true),
 	})...)
 	browser, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
+	end := func() {
 		_ = chromedp.Cancel(browser) // ends the browser and waits for it
 		cancel()
 		stop()
-	})
-	if err := chromedp.Do(browser, chromedp.Navigate("about:blank")); err != nil {
-		t.Fatalf("start chromium: %v", err)
 	}
-	return browser
+	if err := chromedp.Do(browser, chromedp.Navigate("about:blank")); err != nil {
+		end()
+		return nil, nil, fmt.Errorf("start chromium: %w", err)
+	}
+	return browser, end, nil
 }
 
 // device is what a person holds.
@@ -219,11 +242,11 @@ func (w *window) hear(event any) {
 	}
 }
 
-// expected are refusals that pages ask for, by path: is anybody signed in, and are
-// they an administrator?
+// expected are refusals that pages ask for, by path: is anybody signed in, are they
+// an administrator, and may a second authenticator have automatic login?
 func expected() map[string]string {
 	return map[string]string{
-		"/api/session": "401", "/api/token": "401", "/api/admin/authenticators": "403", notThere: "404",
+		"/api/session": "401", "/api/token": "401", "/api/admin/authenticators": "403", "/api/admin/authenticators/second": "409", notThere: "404",
 	}
 }
 

@@ -176,8 +176,9 @@ func TestRetryAfterAFailureIsRecordedBeside(t *testing.T) {
 func TestUnwritableRecordChangesNothingForTheVisitor(t *testing.T) {
 	h := newHouse(t)
 	arrival := h.arrival(t, func(a *Arrival) { a.Code = "" })
-	h.Arrivals.Store = noRecords{h.store}
-	_, err := h.Arrive(t.Context(), arrival)
+	rules := *h.Arrivals
+	rules.Store = noRecords{h.store}
+	_, err := rules.Arrive(t.Context(), arrival)
 	wantFault(t, err, fault.AccessDenied)
 	if !strings.Contains(strings.Join(h.notes, " "), "attemptNotRecorded=") {
 		t.Fatalf("the operator is not told: %q", h.notes)

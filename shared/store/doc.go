@@ -15,8 +15,8 @@
 //     authenticator has AutoLogin, whatever runs at the same moment;
 //   - a write happened when its method returned nil, and survives the process;
 //     on an error the caller must assume nothing, except where a sentinel says so;
-//   - every read but that of attempts is strongly consistent; there is no scan, and no operation
-//     costs more because there are more users;
+//   - every read but that of recent attempts is strongly consistent; there is no
+//     scan, and no operation costs more because there are more users;
 //   - an outcome past its KeepUntil is absent, whether or not it has been cleaned up
 //     yet; the times of a session and of an access token are for the caller to
 //     compare;

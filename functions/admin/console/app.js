@@ -96,7 +96,7 @@ function entrance({ over, message, entered }) {
   };
   return el('div', { className: 'entrance' }, said,
     el('p', { className: 'soft' }, t(over ? 'enter.again.text' : 'enter.text')),
-    el('a', { className: 'button main wide', href: '/signin?return=console', target: over ? '_blank' : null, rel: over ? 'opener' : null }, t('enter.wecom')),
+    el('a', { className: 'button main wide', href: '/signin?return=console', target: over ? '_blank' : null, rel: over ? 'noopener' : null }, t('enter.wecom')),
     over && el('p', { className: 'hint' }, t('enter.wecom.beside')),
     button(t('enter.session'), useSession, 'wide'),
     el('p', { className: 'or' }, t('enter.or')),

@@ -29,7 +29,7 @@ export function attemptsSection(path, of) {
       [t('attempts.where'), t(attempt.client === 'wecom' ? 'attempts.inwecom' : 'attempts.inbrowser')],
       [t('attempts.result'), badge(t(refused ? 'attempts.refused' : 'attempts.signedin'), refused ? 'bad' : 'good'),
         refused && el('p', { className: 'part' }, refusalText(attempt.code)),
-        (refused || attempt.wecomCode) && el('p', { className: 'part hint' }, [
+        Boolean(refused || attempt.wecomCode) && el('p', { className: 'part hint' }, [
           refused && attempt.code, attempt.wecomCode && t('attempts.wecomcode', { code: attempt.wecomCode }), t('attempts.request', { id: attempt.requestId }),
         ].filter(Boolean).join(' · '))],
     ]);

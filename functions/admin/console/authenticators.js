@@ -3,7 +3,7 @@
 import { t } from './texts.js';
 import { call, at, everything, accessKind } from './api.js';
 import { el, icon, button, form, field, dialog, confirmThen, copyable, notice, badge, section, searchField, waiting, toast, go, newId } from './ui.js';
-import { recordForm } from './form.js';
+import { recordForm, showProblem } from './form.js';
 import { attemptsSection } from './attempts.js';
 
 const badges = (a) => [
@@ -73,15 +73,15 @@ function become() {
   const phone = field({ name: 'phone', label: t('user.phone'), hint: t('user.phone.hint'), type: 'tel', required: true, autocomplete: 'tel' });
   const name = field({ name: 'name', label: t('user.name'), hint: t('user.name.hint'), autocomplete: 'name' });
   const box = dialog(t('first.admin.title'), form({ className: 'stack' }, async () => {
-    if (!phone.input.value.trim()) {
-      phone.invalid(t('problem.invalid_request.phone'));
-      return phone.input.focus();
+    try {
+      await makeAdministrator(phone.input.value.trim(), name.input.value.trim());
+    } catch (error) {
+      return showProblem([phone, name], error);
     }
-    await makeAdministrator(phone.input.value.trim(), name.input.value.trim());
     box.isDirty = null;
     box.close();
     toast(t('first.admin.done'));
-    document.dispatchEvent(new CustomEvent('outdated'));
+    return document.dispatchEvent(new CustomEvent('outdated'));
   }, el('p', { className: 'soft' }, t('first.admin.how')), phone.node, name.node,
   el('div', { className: 'actions end' }, button(t('cancel'), () => box.dismiss()), el('button', { className: 'main' }, t('first.admin.action')))));
   box.isDirty = () => Boolean(phone.input.value || name.input.value);
@@ -186,9 +186,9 @@ export async function authenticatorView(name) {
       }
     });
     control.dataset.focus = 'toggle';
-    return el('div', { className: 'stack' }, el('p', { className: 'hint' }, t(a.enabled ? 'authenticator.disable.text' : 'authenticator.enable.text')), control);
+    return el('div', { className: 'choice' }, el('p', { className: 'hint' }, t(a.enabled ? 'authenticator.disable.text' : 'authenticator.enable.text')), control);
   };
-  const remove = () => el('div', { className: 'stack' }, el('p', { className: 'hint' }, t('authenticator.delete.hint')),
+  const remove = () => el('div', { className: 'choice' }, el('p', { className: 'hint' }, t('authenticator.delete.hint')),
     button(t('delete'), () => confirmThen({
       title: t('authenticator.delete.title', { title: a.title }), text: [t('authenticator.delete.text'), t('authenticator.delete.instead')], action: t('delete'), danger: true,
     }, async () => {

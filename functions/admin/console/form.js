@@ -97,6 +97,15 @@ export function recordForm({ specs, record, read, send, saved, explain }) {
   return { node, rebase: adopt };
 }
 
+// showProblem says a problem at the one of some fields that it is about. A problem of
+// no field is thrown on.
+export function showProblem(entries, error) {
+  const wrong = entries.find(({ input }) => input.name === error.field);
+  if (!wrong) throw error;
+  wrong.invalid(problemText(error));
+  wrong.input.focus();
+}
+
 function shown(spec, record) {
   if (spec.from) return spec.from(record);
   return record[spec.name] ?? (spec.type === 'checkbox' ? false : '');

@@ -66,7 +66,7 @@ export async function importView() {
   function preview(name, file) {
     const heads = [t('import.line'), ...file.columns.map((column) => t('user.' + column))];
     const first = table(t('import.preview'), heads, file.rows.slice(0, 5).map(({ line, values }) =>
-      tableRow([[heads[0], count(line)], ...file.columns.map((column, i) => [heads[i + 1], values[column] || '–'])])));
+      tableRow([[heads[0], count(line)], ...file.columns.map((column, i) => [heads[i + 1], values[column] || null])], { className: 'lined' })));
     show(stage(t('import.preview'),
       el('p', {}, t('import.preview.text', { file: name, rows: count(file.rows.length) })),
       file.encoding === 'gb18030' && notice('warn', el('p', {}, t('import.gb18030'))),
@@ -194,9 +194,9 @@ function rowList(results, failed) {
   const none = el('p', { className: 'soft', role: 'status' });
   const more = el('div', { className: 'more' });
   const row = (one) => tableRow([
-    [heads[0], count(one.line)], [heads[1], one.phone], [heads[2], one.values.name || '–'],
+    [heads[0], count(one.line)], [heads[1], one.phone], [heads[2], one.values.name || null],
     [heads[3], badge(outcomes[one.result], kinds[one.result]), one.result === 'failed' && el('p', { className: 'part' }, reason(one))],
-  ]);
+  ], { className: 'lined' });
   function show() {
     const wanted = search.input.value.trim().toLowerCase();
     const found = results.filter((one) => (select.value === 'all' || one.result === select.value) &&

@@ -162,13 +162,13 @@ const scenes = {
     ...press(margin + 106, 348, 110, 'save'), ...mark(3, margin + 100, 342, 122, 40),
   ]],
 
-  domain: ({ domain, file }) => [500, 'setup.3.picture', [
+  domain: ({ domain, address, file }) => [500, 'setup.3.picture', [
     ...frame(500, 'apps'), ...interfaces(84, 'web'), ...panel(256, 228),
     ...named('trusted', margin + 14, 284, { room: 84 }), ...entry(margin + 106, 270, inner - 124, domain), ...mark(2, margin + 100, 264, inner - 112, 42),
     ...named('verify', margin + 112, 330, { size: 12.5, room: 130, kind: 'link' }), ...mark(3, margin + 100, 314, 134, 40),
     shape('path', { d: `M${margin + 24} 372h22l8 8v30h-30zM${margin + 46} 372v8h8`, class: 'sheet' }),
     words(margin + 66, 388, file, { size: 12, room: 240, kind: 'value' }),
-    words(margin + 66, 404, `https://${domain}/`, { size: 11, room: 240, kind: 'soft' }),
+    words(margin + 66, 404, address + '/', { size: 11, room: 240, kind: 'soft' }),
     ...mark(4, margin + 14, 366, inner - 26, 50),
     ...press(margin + 106, 438, 110, 'confirm'), ...mark(5, margin + 100, 432, 122, 40),
   ]],
@@ -235,7 +235,7 @@ const scenes = {
   ]],
 };
 
-// picture draws a scene with the values to paste: domain, addresses, file, title,
+// picture draws a scene with the values to paste: domain, address, addresses, file, title,
 // corpId, agentId, phone and desktop, as far as the scene shows them.
 export function picture(scene, values = {}) {
   const [height, key, content] = scenes[scene](values);

@@ -52,10 +52,14 @@ const isPrivate = (address) => /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\
 
 // originOf returns an origin as browsers write it, or '' for what is none.
 function originOf(text) {
-  if (!URL.canParse(text) || /[@?#\\\s]/.test(text)) return '';
-  const { protocol, host, pathname, origin } = new URL(text);
-  const secure = protocol === 'https:' || protocol === 'http:' && isLoopback(host);
-  return secure && pathname === '/' ? origin : '';
+  if (/[@?#\\\s]/.test(text)) return '';
+  try {
+    const { protocol, host, pathname, origin } = new URL(text);
+    const secure = protocol === 'https:' || protocol === 'http:' && isLoopback(host);
+    return secure && pathname === '/' ? origin : '';
+  } catch {
+    return '';
+  }
 }
 
 const isPath = (text) => /^\/(?!\/)/.test(text) && !/[\u0000-\u001f\u007f]/.test(text) && !text.split('?')[0].includes('\\') &&
@@ -80,7 +84,7 @@ function wrong(name, value, guide) {
 
 // tidy repairs what can be meant in one way only.
 function tidy(name, value) {
-  const text = name === 'secret' ? value : value.trim();
+  const text = value.trim();
   if (name !== 'origin') return text;
   const whole = /^[\w-]+(\.[\w-]+)+(:\d+)?\/?$/.test(text) ? 'https://' + text : text;
   return originOf(whole) || whole;
@@ -112,10 +116,10 @@ export async function setupView(name) {
     done: new Set(draft.done || (saved ? [credentials] : [])),
     step: draft.step || 1, paths: draft.paths || {}, results: null, fileResults: {}, egress: null, files: null,
   };
-  guide.dirty = () => guide.secret !== '' || kept.some((key) => guide.values[key] !== guide.start[key]);
+  guide.dirty = () => guide.secret !== '' || Object.keys(changedValues(guide)).length > 0;
   guide.keep = () => writeDraft(name, {
     step: guide.step, done: [...guide.done], paths: guide.paths,
-    values: Object.fromEntries(kept.filter((key) => guide.values[key] !== guide.start[key]).map((key) => [key, guide.values[key]])),
+    values: changedValues(guide),
   });
   guide.mark = (step, isDone = true) => {
     if (isDone) guide.done.add(step);
@@ -196,7 +200,7 @@ function frame(guide, step, { lead, path, picture: drawing, know, foot }, first,
       el('div', { className: 'setup-words' }, el('p', {}, rich(lead)), path && el('p', { className: 'setup-path' }, rich(path)), first),
       el('div', { className: 'setup-drawing' }, drawing),
       el('div', { className: 'setup-words' }, rest, know && knowing(guide, know))),
-    foot || onward(guide, step),
+    foot ?? onward(guide, step),
   ];
 }
 
@@ -242,7 +246,7 @@ function trustedDomain(guide) {
   const draw = () => {
     none.hidden = guide.files.length > 0;
     list.replaceChildren(...guide.files.map((name) => fileRow(guide, name)));
-    drawn.replaceChildren(picture('domain', { domain: guide.domain, file: guide.files[0] || 'WW_verify_….txt' }));
+    drawn.replaceChildren(picture('domain', { domain: guide.domain, address: guide.address, file: guide.files[0] || 'WW_verify_….txt' }));
   };
   const load = async () => {
     list.replaceChildren(el('li', {}, waiting()));
@@ -283,7 +287,7 @@ function trustedDomain(guide) {
     await serve(characters);
     typed.input.value = '';
   }, typed.node, el('button', {}, t('setup.3.serve')));
-  drawn.append(picture('domain', { domain: guide.domain, file: guide.files?.[0] || 'WW_verify_….txt' }));
+  drawn.append(picture('domain', { domain: guide.domain, address: guide.address, file: guide.files?.[0] || 'WW_verify_….txt' }));
   if (guide.files) draw();
   else load();
   return frame(guide, 3, { lead: 'setup.3.lead', path: 'setup.3.path', know: 'setup.3.know', picture: drawn },
@@ -351,12 +355,14 @@ function trustedAddress(guide) {
     about, notice('warn', rich('setup.4.without')));
 }
 
+// holder is the other authenticator that has automatic login, if one has.
+const holder = (guide) => guide.others.find((other) => other.autoLogin && other.enabled);
+
 // values is the step that saves.
 function values(guide) {
   const isNew = !guide.saved;
-  const holder = () => guide.others.find((other) => other.autoLogin && other.enabled);
   const address = el('code', {});
-  const taken = holder();
+  const taken = holder(guide);
   const hintOfAutomatic = [t('setup.5.autologin.hint'), taken && [' ', rich('setup.5.autologin.taken', {
     other: el('a', { href: '#authenticators/' + encodeURIComponent(taken.name) }, `${taken.title} (${taken.name})`),
   })]];
@@ -389,7 +395,7 @@ function values(guide) {
   for (const key of texts) {
     const { input } = fields[key];
     const take = () => {
-      if (key === 'secret') guide.secret = input.value;
+      if (key === 'secret') guide.secret = tidy(key, input.value);
       else guide.values[key] = tidy(key, input.value);
       changed();
     };
@@ -422,9 +428,8 @@ function values(guide) {
   knowing(guide, 'setup.5.know'),
   el('div', { className: 'setup-foot' }, button(t('setup.back'), () => guide.show(credentials - 1)),
     button(t('setup.later'), () => guide.show(credentials + 1)), submit));
-  const foot = el('div', { hidden: true });
   return frame(guide, credentials, {
-    lead: 'setup.5.lead', foot,
+    lead: 'setup.5.lead', foot: false, // the form has its own
     picture: picture('credentials', { corpId: guide.values.corpId || 'ww…', agentId: guide.values.agentId || '1000002' }),
   }, todo(paragraph('setup.5.find.corpid'), paragraph('setup.5.find.agentid'), paragraph('setup.5.find.secret')), place);
 }
@@ -460,19 +465,25 @@ async function save(guide, fields) {
   return location.replace('#setup/' + answer.name);
 }
 
-function changes(guide) {
-  const changed = Object.fromEntries(kept.filter((key) => guide.values[key] !== guide.start[key]).map((key) => [key, guide.values[key]]));
-  return guide.secret ? { ...changed, secret: guide.secret } : changed;
-}
+const changedValues = (guide) => Object.fromEntries(kept.filter((key) => guide.values[key] !== guide.start[key]).map((key) => [key, guide.values[key]]));
+
+const changes = (guide) => (guide.secret ? { ...changedValues(guide), secret: guide.secret } : changedValues(guide));
 
 // refused says beside the field what the service refused. Anything else is said by
 // the button.
 async function refused(guide, fields, error) {
   if (!(error instanceof Problem)) throw error;
   if (error.code === 'version_mismatch') {
-    // What was typed stays; what it is compared with is read again.
+    // What was typed stays; everything else becomes what it is now.
     guide.saved = await call('GET', at('authenticators', guide.saved.name));
+    const typed = changedValues(guide);
     guide.start = valuesOf(guide.saved);
+    guide.values = { ...guide.start, ...typed };
+    for (const key of kept.filter((name) => fields[name])) {
+      if (typeof guide.values[key] === 'boolean') fields[key].input.checked = guide.values[key];
+      else fields[key].input.value = guide.values[key];
+    }
+    guide.keep();
     return toast(t('setup.wrong.changed'), 'bad');
   }
   const about = {
@@ -484,7 +495,7 @@ async function refused(guide, fields, error) {
   let other = '';
   if (error.code === 'auto_login_taken') {
     guide.others = (await everything('/authenticators')).filter((one) => one.name !== guide.saved?.name);
-    other = guide.others.find((one) => one.autoLogin && one.enabled)?.title || '?';
+    other = holder(guide)?.title || '?';
   }
   place.invalid(t(about[1], { other }));
   return place.input.focus();
@@ -499,8 +510,12 @@ function phoneNumber(guide) {
 // notYet stands in for what needs the authenticator.
 const notYet = (guide) => [notice('warn', t('setup.notyet')), button(t('setup.7.repair', { n: credentials, title: t(titles[credentials - 1]) }), () => guide.show(credentials), 'main')];
 
-// The step of this page that repairs what a step of the check found.
-const repairs = { 'credentials': 5, 'trusted-ip': 4, 'agent': 5, 'app-enabled': 1, 'trusted-domain': 3, 'visible-range': 1, 'domain-file': 3 };
+// The step of this page that repairs what a step of the check found, by WeCom's number
+// where that says more: a disabled app is repaired where apps are, and an error that
+// passes (busy, unreachable) or that only WeCom ends is repaired nowhere here.
+const repairs = { 'credentials': 5, 'agent': 5, 'trusted-domain': 3, 'visible-range': 1, 'domain-file': 3 };
+const repairsOfCode = { 60020: 4, 50003: 1, 60031: 1, 48002: 5, 40001: 5, 50001: 5, '-1': 0, 45033: 0, 301007: 0 };
+const repairOf = (step) => repairsOfCode[step.wecomCode] ?? repairs[step.step] ?? 0;
 
 function checks(guide) {
   const details = { lead: 'setup.7.lead', know: 'setup.7.know', picture: picture('check', { passed: guide.done.has(checking), domain: guide.domain, addresses: guide.egress?.addresses.join(';') || 'IP' }), foot: onward(guide, checking, { marks: false, main: guide.done.has(checking) }) };
@@ -545,9 +560,9 @@ function resultsOf(guide, steps) {
   return [
     notice(good ? 'good' : 'bad', t(good ? 'setup.7.good' : 'setup.7.bad')),
     el('ul', { className: 'setup-results' }, steps.map((step) => {
-      const repair = repairs[step.step] || credentials;
+      const repair = repairOf(step);
       return el('li', { className: step.ok ? '' : 'bad' }, el('p', {}, el('b', {}, step.title)), !step.ok && step.fix && el('p', {}, step.fix),
-        !step.ok && button(t('setup.7.repair', { n: repair, title: t(titles[repair - 1]) }), () => guide.show(repair), 'small'));
+        !step.ok && repair > 0 && button(t('setup.7.repair', { n: repair, title: t(titles[repair - 1]) }), () => guide.show(repair), 'small'));
     }), !guide.files.length && el('li', { className: 'none' }, el('p', {}, t('setup.7.nofile')))),
   ];
 }
@@ -597,6 +612,10 @@ function homepage(guide) {
 function finished(guide) {
   const missing = titles.map((_, i) => i + 1).filter((step) => !guide.done.has(step));
   const signIn = guide.address + '/signin';
+  const begin = () => { // who comes back begins with the first step
+    guide.step = 1;
+    guide.keep();
+  };
   return [
     el('h2', { id: 'setup-title', tabIndex: -1 }, t(missing.length ? 'setup.end.nearly' : 'setup.end.title')),
     missing.length
@@ -608,6 +627,6 @@ function finished(guide) {
       el('li', {}, rich('setup.end.people', { add: el('a', { href: '#users' }, t('setup.end.people.add')), bring: el('a', { href: '#import' }, t('setup.end.people.import')) })),
       el('li', {}, rich('setup.end.admin', { users: el('a', { href: '#users' }, t('setup.end.admin.users')) })),
       guide.saved && el('li', {}, rich('setup.end.look', { link: el('a', { href: '#authenticators/' + guide.saved.name }, guide.saved.title) }))),
-    el('div', { className: 'setup-foot' }, button(t('setup.back'), () => guide.show(last)), el('a', { className: 'button main', href: '#authenticators' }, t('setup.end.close'))),
+    el('div', { className: 'setup-foot' }, button(t('setup.back'), () => guide.show(last)), el('a', { className: 'button main', href: '#authenticators', onclick: begin }, t('setup.end.close'))),
   ];
 }

@@ -94,8 +94,9 @@ export function form(props, submit, ...content) {
 
 const openDialogs = [];
 
-// topDialog is the open dialog that nothing covers, or undefined.
-export const topDialog = () => openDialogs.at(-1);
+// topDialog is the open dialog that nothing covers, or undefined. One that was closed
+// a moment ago has not said so yet.
+export const topDialog = () => openDialogs.filter((box) => box.open).at(-1);
 
 // dialog opens a window over the page. Escape and its cross close it; when its
 // property isDirty says so, they ask before, and so does dismiss(). The focus comes
@@ -344,10 +345,11 @@ export function table(caption, heads, rows) {
   return { node, body };
 }
 
-// tableRow makes a row of [head, content] pairs; the first cell is its heading.
+// tableRow makes a row of [head, content] pairs; the first cell is its heading. A cell
+// without content takes no place on a narrow screen.
 export const tableRow = (cells, props) => el('tr', { role: 'row', ...props }, cells.map(([head, ...content], i) => (i === 0
-  ? el('th', { scope: 'row', role: 'rowheader' }, content)
-  : el('td', { role: 'cell', dataset: { head } }, el('div', {}, content)))));
+  ? el('th', { scope: 'row', role: 'rowheader', dataset: { head } }, content)
+  : el('td', { role: 'cell', dataset: { head }, className: content[0] === null ? 'none' : '' }, el('div', {}, content[0] === null ? '–' : content)))));
 
 // waiting is shown while something is on its way.
 export const waiting = (text = t('loading')) => el('p', { className: 'waiting', role: 'status' }, text);

@@ -3,7 +3,7 @@
 import { t } from './texts.js';
 import { call, at, problemText } from './api.js';
 import { el, icon, button, form, field, dialog, confirmThen, notice, badge, pairs, section, searchField, table, tableRow, time, toast, go } from './ui.js';
-import { recordForm } from './form.js';
+import { recordForm, showProblem } from './form.js';
 import { attemptsSection } from './attempts.js';
 
 const administrator = 'admin';
@@ -32,7 +32,7 @@ const badges = (user) => [
 const userRow = (user) => tableRow([
   [t('user.name'), el('a', { href: address(user) }, user.name || t('user.noname'))],
   [t('user.phone'), el('span', { title: user.phone }, written(user))],
-  [t('user.roles'), user.roles.length ? el('div', { className: 'badges' }, user.roles.map((role) => badge(role, role === administrator ? 'info' : ''))) : '–'],
+  [t('user.roles'), user.roles.length ? el('div', { className: 'badges' }, user.roles.map((role) => badge(role, role === administrator ? 'info' : ''))) : null],
   [t('user.status'), el('div', { className: 'badges' }, user.enabled ? badge(t('enabled'), 'good') : badge(t('disabled'), 'bad'), user.phoneConflict && badge(t('user.conflict'), 'warn'))],
   [t('user.lastSignIn'), user.lastSignInAt ? time(user.lastSignInAt) : el('span', { className: 'soft' }, t('never'))],
 ], { className: user.enabled ? '' : 'quiet' });
@@ -137,10 +137,7 @@ function add() {
         phone: phone.input.value.trim(), ...name.input.value.trim() && { name: name.input.value.trim() }, roles: readRoles(roles.input.value),
       } });
     } catch (error) {
-      const wrong = entries.find((entry) => entry.input.name === error.field);
-      if (!wrong) throw error;
-      wrong.invalid(problemText(error));
-      return wrong.input.focus();
+      return showProblem(entries, error);
     }
     box.isDirty = null;
     box.close();
@@ -229,7 +226,7 @@ export async function userView(id) {
   const action = (hint, label, work, kind = '') => {
     const control = button(label, work, kind);
     control.dataset.focus = 'user ' + hint;
-    return el('div', { className: 'stack' }, el('p', { className: 'hint' }, hint), control);
+    return el('div', { className: 'choice' }, el('p', { className: 'hint' }, hint), control);
   };
   const asked = (key, label, work, danger) => confirmThen({ title: t(key + '.title', { name: called(user) }), text: t(key + '.text'), action: label, danger }, work);
   const isAdministrator = () => user.roles.includes(administrator);
@@ -260,8 +257,8 @@ export async function userView(id) {
     el('a', { className: 'back', href: '#users' }, icon('back'), t('tab.users')),
     head, conflict,
     el('div', { className: 'columns' },
-      el('div', {}, section(t('user.details'), facts), section(t('user.change'), details.node), section(t('user.identities'), identities)),
-      el('div', {}, section(t('user.access'), switches))),
+      el('div', {}, section(t('user.details'), facts), section(t('user.change'), details.node)),
+      el('div', {}, section(t('user.identities'), identities), section(t('user.access'), switches))),
     attemptsSection(path, 'user'),
   ];
 }

@@ -60,7 +60,7 @@ func (e *Engine) AttemptsOfUser(ctx context.Context, userID string, limit int) (
 }
 
 func (e *Engine) attempts(ctx context.Context, index, attribute, owner string, limit int) ([]store.AttemptRecord, error) {
-	if owner == "" || len(owner) > 2048 {
+	if owner == "" || len(owner) > 2048 || limit < 1 {
 		return nil, nil
 	}
 	output, err := e.cfg.Client.Query(ctx, &dynamodb.QueryInput{
@@ -72,7 +72,7 @@ func (e *Engine) attempts(ctx context.Context, index, attribute, owner string, l
 		},
 		ScanIndexForward: aws.Bool(false),
 		// A page of at most a hundred small records is far below 1 MB: one query.
-		Limit: aws.Int32(int32(min(limit, store.MostAttempts))), //nolint:gosec // bounded just here
+		Limit: aws.Int32(int32(min(limit, store.MostAttempts))),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("query attempts: %w", err)

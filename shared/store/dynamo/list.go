@@ -23,7 +23,7 @@ const lastRune = "\U0010ffff"
 // listFrom is list for the keys that begin with a prefix.
 func (e *Engine) listFrom(ctx context.Context, partition, prefix string, page store.Page) (items []item, next string, err error) {
 	after, err := store.OpenCursor(partition, page.Cursor)
-	if err == nil && (len(after) > maxSortKey || after != "" && !strings.HasPrefix(after, prefix)) {
+	if err == nil && after != "" && (len(after) >= maxSortKey || !strings.HasPrefix(after, prefix) || prefix != "" && after >= prefix+lastRune) {
 		err = store.ErrBadCursor
 	}
 	if err != nil {

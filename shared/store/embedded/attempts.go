@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -13,74 +13,103 @@ import (
 
 // A record of an attempt lies once under its authenticator and once under its user,
 // if there is one. The key is the owner, the time counted backwards, so that the
-// newest comes first, and the attempt's own key.
+// newest comes first, and the attempt's own key. Under that key alone it lies once
+// more, to be found when it is replaced or has become too old.
 const (
 	ofAuthenticator = "authenticator\n"
 	ofUser          = "user\n"
-	attemptTime     = 8 // bytes
+	// withoutOutcome tells notes of RecordAttempt from those of an outcome, which stay.
+	withoutOutcome = "note\n"
 )
 
-func attemptKey(owner string, at time.Time, key string) []byte {
-	place := binary.BigEndian.AppendUint64([]byte(owner), math.MaxUint64-uint64(at.UnixMilli())) //nolint:gosec // after 1970
-	return append(place, key...)
-}
-
-func owners(a store.AttemptRecord) []string {
-	owners := []string{ofAuthenticator + a.AuthenticatorID + "\n"}
+func places(a store.AttemptRecord, key string) []string {
+	place := func(owner string) string {
+		at := binary.BigEndian.AppendUint64([]byte(owner+"\n"), math.MaxUint64-uint64(a.At.UnixMilli()))
+		return string(append(at, key...))
+	}
+	places := []string{place(ofAuthenticator + a.AuthenticatorID)}
 	if a.UserID != "" {
-		owners = append(owners, ofUser+a.UserID+"\n")
+		places = append(places, place(ofUser+a.UserID))
 	}
-	return owners
+	return places
 }
 
-// addAttempt writes a record and forgets the oldest beyond store.MostAttempts.
+// addAttempt writes a record in place of the one under its key, and forgets the
+// oldest of each owner beyond store.MostAttempts.
 func (tx transaction) addAttempt(key string, a store.AttemptRecord) error {
-	for _, owner := range owners(a) {
-		if err := tx.put(attempts, string(attemptKey(owner, a.At, key)), a); err != nil {
+	var earlier store.AttemptRecord
+	err := tx.get(attemptKeys, key, &earlier)
+	if err == nil {
+		err = tx.removeAttempt(key, earlier)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	for _, place := range places(a, key) {
+		if err := tx.put(attempts, place, a); err != nil {
 			return err
 		}
-		err := tx.removeAttempts(owner, func(place int, _ string) bool { return place >= store.MostAttempts })
-		if err != nil {
+		if err := tx.trimAttempts(place[:len(place)-len(key)-8]); err != nil {
 			return err
 		}
 	}
-	return nil
+	return tx.put(attemptKeys, key, a)
 }
 
-// removeAttempts removes those of an owner's records that are named by their place,
-// 0 for the newest, or by the attempt's key.
-func (tx transaction) removeAttempts(owner string, gone func(place int, key string) bool) error {
-	var remove [][]byte
-	place := 0
+func (tx transaction) removeAttempt(key string, a store.AttemptRecord) error {
+	for _, place := range places(a, key) {
+		if err := tx.delete(attempts, place); err != nil {
+			return err
+		}
+	}
+	return tx.delete(attemptKeys, key)
+}
+
+func (tx transaction) trimAttempts(owner string) error {
+	var gone [][]byte
+	count := 0
 	cursor := tx.Bucket([]byte(attempts)).Cursor()
-	for found, _ := cursor.Seek([]byte(owner)); bytes.HasPrefix(found, []byte(owner)); found, _ = cursor.Next() {
-		if gone(place, string(found[len(owner)+attemptTime:])) {
-			remove = append(remove, bytes.Clone(found))
+	for place, _ := cursor.Seek([]byte(owner)); bytes.HasPrefix(place, []byte(owner)); place, _ = cursor.Next() {
+		if count++; count > store.MostAttempts {
+			gone = append(gone, bytes.Clone(place))
 		}
-		place++
 	}
-	for _, found := range remove {
-		if err := tx.delete(attempts, string(found)); err != nil {
+	for _, place := range gone {
+		if err := tx.delete(attempts, string(place)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// withoutOutcome tells notes of RecordAttempt from those of an outcome, which stay.
-const withoutOutcome = "note\n"
+// cleanAttempts looks at some records, from a place that moves on, and removes what
+// is no longer shown. Keys are hashes, so that any place is as good as another.
+func (tx transaction) cleanAttempts(from []byte, now time.Time) error {
+	oldest := now.Add(-store.AttemptRetention)
+	cursor := tx.Bucket([]byte(attemptKeys)).Cursor()
+	gone := map[string]store.AttemptRecord{}
+	key, record := cursor.Seek(from)
+	for looked := 0; key != nil && looked < cleanAtMost; looked++ {
+		var a store.AttemptRecord
+		if err := decode(attemptKeys, record, &a); err != nil {
+			return err
+		}
+		if a.At.Before(oldest) {
+			gone[string(key)] = a
+		}
+		key, record = cursor.Next()
+	}
+	for key, a := range gone {
+		if err := tx.removeAttempt(key, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // RecordAttempt implements store.Transient.
 func (e *Engine) RecordAttempt(_ context.Context, key string, a store.AttemptRecord) error {
-	key = withoutOutcome + key
-	return e.write(func(tx transaction) error {
-		for _, owner := range owners(a) {
-			if err := tx.removeAttempts(owner, func(_ int, there string) bool { return there == key }); err != nil {
-				return err
-			}
-		}
-		return tx.addAttempt(key, a)
-	})
+	return e.write(func(tx transaction) error { return tx.addAttempt(withoutOutcome+key, a) })
 }
 
 // AttemptsOfAuthenticator implements store.Transient.
@@ -97,9 +126,9 @@ func (e *Engine) attemptsOf(owner string, limit int) (items []store.AttemptRecor
 	oldest := e.now().Add(-store.AttemptRetention)
 	err = e.read(func(tx transaction) error {
 		cursor := tx.Bucket([]byte(attempts)).Cursor()
-		for key, value := cursor.Seek([]byte(owner)); strings.HasPrefix(string(key), owner) && len(items) < limit; key, value = cursor.Next() {
+		for place, record := cursor.Seek([]byte(owner)); bytes.HasPrefix(place, []byte(owner)) && len(items) < limit; place, record = cursor.Next() {
 			var a store.AttemptRecord
-			if err := decode(attempts, value, &a); err != nil {
+			if err := decode(attempts, record, &a); err != nil {
 				return err
 			}
 			if a.At.Before(oldest) {

@@ -53,3 +53,42 @@ func BenchmarkStartSession(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkUsers measures the first page of the users, and of those of a name, with
+// few users and with many: it must not grow with them.
+func BenchmarkUsers(b *testing.B) {
+	for _, count := range []int{100, 100_000} {
+		engine, err := Open(Config{Path: filepath.Join(b.TempDir(), "store.db")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = engine.Close() })
+		err = engine.write(func(tx transaction) error {
+			for i := range count {
+				u := store.User{ID: fmt.Sprintf("u%06d", i), Phone: fmt.Sprintf("+86139%08d", i), Name: fmt.Sprintf("王%06d", i), Enabled: true, Version: 1}
+				if err := tx.replaceUser(store.User{}, u); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		first := store.Page{Limit: 50}
+		b.Run(fmt.Sprintf("users=%d/list", count), func(b *testing.B) {
+			for b.Loop() {
+				if page, _, err := engine.Users(b.Context(), first); err != nil || len(page) != 50 {
+					b.Fatal(len(page), err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("users=%d/name", count), func(b *testing.B) {
+			for b.Loop() {
+				if page, _, err := engine.UsersByName(b.Context(), "王0000", first); err != nil || len(page) != 50 {
+					b.Fatal(len(page), err)
+				}
+			}
+		})
+	}
+}

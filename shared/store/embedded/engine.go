@@ -50,11 +50,12 @@ const (
 	outcomes       table = "outcomes"       // by key, in the form of putOutcome
 	accessTokens   table = "access-tokens"  // by key
 	attempts       table = "attempts"       // by owner, newest first, see attempts.go
+	attemptKeys    table = "attempt-keys"   // by the attempt's key -> its latest record
 	userNames      table = "user-names"     // folded name and user id -> user id
 )
 
 func tables() []table {
-	return []table{authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, outcomes, accessTokens, attempts, userNames}
+	return []table{authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, outcomes, accessTokens, attempts, attemptKeys, userNames}
 }
 
 // holder is the one key of autoLogin, public the one of signingKeys.

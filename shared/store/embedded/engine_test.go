@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/storetest"
 )
@@ -135,4 +137,58 @@ func TestExpiredOutcomesAreCleanedUp(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A file from before names could be searched gets its names when it is opened.
+func TestOlderFileGetsNames(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	engine := open(t, path, nil)
+	u := store.User{ID: "u", Phone: "+8613800000001", Name: "张三", Version: 1}
+	if err := engine.CreateUser(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	err := engine.db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte(userNames)) })
+	if err := errors.Join(err, engine.Close()); err != nil {
+		t.Fatal(err)
+	}
+	found, _, err := open(t, path, nil).UsersByName(t.Context(), "张", store.Page{Limit: 10})
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+}
+
+// What is no longer shown leaves the file, also of those who never sign in again.
+func TestOldAttemptsLeaveTheFile(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	engine := open(t, filepath.Join(t.TempDir(), "store.db"), func() time.Time { return now })
+	outcome := func(i int, a *store.AttemptRecord) store.Outcome {
+		key := fmt.Sprintf("%016x", uint64(i+1)*0x9e3779b97f4a7c15)
+		return store.Outcome{Key: key, Kind: store.OutcomeRefused, KeepUntil: now.Add(time.Minute), Attempt: a}
+	}
+	for i := range 50 {
+		a := store.AttemptRecord{At: now, AuthenticatorID: "a", UserID: fmt.Sprint("user", i)}
+		err := errors.Join(
+			engine.RecordOutcome(t.Context(), outcome(i, &a)),
+			engine.RecordAttempt(t.Context(), outcome(i+100, nil).Key, a),
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = now.Add(store.AttemptRetention + time.Hour)
+	engine.writes.Store(0)
+	for i := range 256 { // all places
+		engine.writes.Add(cleanEvery - 1) // every write cleans
+		if err := engine.RecordOutcome(t.Context(), outcome(i+1000, nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = engine.read(func(tx transaction) error {
+		for _, name := range []table{attempts, attemptKeys} {
+			if left := tx.Bucket([]byte(name)).Stats().KeyN; left != 0 {
+				t.Errorf("%d records left in %s", left, name)
+			}
+		}
+		return nil
+	})
 }

@@ -119,7 +119,13 @@ func (e *Engine) writeOutcome(change func(transaction) error) error {
 		if err := change(tx); err != nil || count%cleanEvery != 0 {
 			return err
 		}
-		return tx.clean(cleanFrom(count), e.now())
+		if err := tx.clean(cleanFrom(count), e.now()); err != nil {
+			return err
+		}
+		if err := tx.cleanAttempts(cleanFrom(count), e.now()); err != nil {
+			return err
+		}
+		return tx.cleanAttempts(append([]byte(withoutOutcome), cleanFrom(count)...), e.now())
 	})
 }
 

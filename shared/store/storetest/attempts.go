@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,14 +94,31 @@ func attempts(t *testing.T, b *bench) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 
+	// Also when it is of another user by now.
+	b.pass(time.Second)
+	named := b.attempt("a", "another", "user_disabled")
+	b.ok(b.RecordAttempt(ctx, "session", named))
+	b.listed(of("a"), named, began, refused)
+	b.listed(func() ([]store.AttemptRecord, error) { return b.AttemptsOfUser(ctx, "another", 10) }, named)
+	b.ok(b.RecordAttempt(ctx, "session", down))
+	b.listed(func() ([]store.AttemptRecord, error) { return b.AttemptsOfUser(ctx, "another", 10) })
+	b.listed(of("a"), down, began, refused)
+	b.listed(func() ([]store.AttemptRecord, error) { return b.AttemptsOfAuthenticator(ctx, "a", 0) })
+
+	// An outcome in place of one that may be forgotten takes its record along.
+	b.pass(time.Minute)
+	anew := b.attempt("a", "", "signup_closed")
+	b.ok(b.RecordOutcome(ctx, store.Outcome{Key: "refused", Kind: store.OutcomeRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &anew}))
+	b.listed(of("a"), anew, down, began)
+
 	// Whoever is deleted is still in the authenticator's list.
 	read, err := b.User(ctx, u.ID)
 	b.ok(err)
 	b.ok(b.DeleteUser(ctx, read))
-	b.listed(of("a"), down, began, refused)
+	b.listed(of("a"), anew, down, began)
 
-	b.pass(store.AttemptRetention - 2*time.Second - time.Millisecond)
-	b.listed(of("a"), down, began) // exactly as old as is kept
+	b.pass(store.AttemptRetention - b.now().Sub(down.At))
+	b.listed(of("a"), anew, down) // exactly as old as is kept
 	b.pass(time.Hour)
 	b.listed(of("a"))
 }
@@ -190,6 +208,13 @@ func usersByName(t *testing.T, b *bench) {
 	b.ok(err)
 	if diff := cmp.Diff(many, append(first, rest...)); diff != "" || end != "" {
 		t.Errorf("%s, goes on at %q", diff, end)
+	}
+	// Forged ones that look right find nobody, or are found out.
+	for _, forged := range []string{"王\U0010ffffz", "王" + strings.Repeat("x", 1021), "王\x00"} {
+		_, _, err = b.UsersByName(ctx, "王", store.Page{Limit: 3, Cursor: store.SealCursor("user-names", forged)})
+		if err != nil {
+			b.is(err, store.ErrBadCursor)
+		}
 	}
 	for _, wrong := range []string{"x", store.SealCursor("other", "王0")} {
 		_, _, err = b.UsersByName(ctx, "王", store.Page{Limit: 3, Cursor: wrong})
