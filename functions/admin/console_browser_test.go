@@ -352,6 +352,10 @@ func TestConsoleWithASession(t *testing.T) {
 	f.session.Store(adminSession)
 	w.do("administrator", chromedp.Click(button("Use the current sign-in")), chromedp.WaitVisible(chromedp.CSS(`.items .card`)))
 	w.do("by itself", chromedp.Navigate(f.URL+"/console#users"), chromedp.WaitVisible(said("No users yet")))
+	f.session.Store(noSession)
+	w.do("ended", chromedp.Click(chromedp.CSS(`#tabs a[href="#authenticators"]`)), chromedp.WaitVisible(chromedp.CSS(`dialog a[href="/signin?return=console"][target=_blank]`)))
+	f.session.Store(adminSession)
+	w.do("begun again", chromedp.Click(dialogButton("Use the current sign-in")), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitVisible(chromedp.CSS(`.items .card`)))
 }
 
 // A long file goes in parts; the answer has the lines of the whole file.

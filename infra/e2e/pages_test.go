@@ -97,6 +97,8 @@ func TestErrorPages(t *testing.T) {
 			t.Parallel()
 			place := sharedWorkplace(t)
 			w := open(t, sharedBrowser(t), d, chromedp.WithNewBrowserContext())
+			w.do("nothing failed", visit(place.service+"/signin"), sees(`ul.ways a`))
+			w.accessible("nothing failed")
 			texts := d.texts(t)
 			codes := failures(texts)
 			if len(codes) != 20 {

@@ -83,6 +83,8 @@ func TestGuidedSetup(t *testing.T) {
 			onward := click(`.setup-foot button:last-child`)
 			shown := ours.text
 
+			ours.do("find no way to sign in", visit(place.service+"/signin"), sees(`main a[href$="/console"]`))
+			ours.accessible("no way to sign in")
 			ours.enter(place)
 			ours.accessible("first steps")
 			ours.do("begin", click(`main a.main[href="#setup"]`), sees(`.setup`))

@@ -45,7 +45,7 @@ func main() {
 func run(ctx context.Context, lookup func(string) (string, bool), out, log io.Writer) (err error) {
 	s, err := settings.FromEnvironment(lookup,
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
-		settings.SessionLifetime, settings.SessionCookieDomain,
+		settings.SessionLifetime, settings.SessionCookieDomain, settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses,
 		settings.Port, settings.DataDir, settings.AdminKey)
 	if err != nil {
 		return err

@@ -165,9 +165,13 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// With a WeCom of one's own nothing is simulated and nothing is seeded.
+// With a WeCom of one's own nothing is simulated and nothing is seeded. The settings of
+// pages reach the functions.
 func TestOwnWeCom(t *testing.T) {
-	r := start(t, map[string]string{"DATA_DIR": t.TempDir(), "WECOM_API_URL": "https://qyapi.weixin.qq.com", "ADMIN_KEY": "my-own-key"})
+	r := start(t, map[string]string{
+		"DATA_DIR": t.TempDir(), "WECOM_API_URL": "https://qyapi.weixin.qq.com", "ADMIN_KEY": "my-own-key",
+		"COMPANY_NAME": "Example Company", "EGRESS_ADDRESSES": "8.8.4.4, 8.8.8.8",
+	})
 	defer r.end(t)
 	if printed := r.out.String(); strings.Contains(printed, "my-own-key") || r.line("application") != "" || r.line("WeCom") != "" {
 		t.Errorf("printed\n%s", printed)
@@ -176,6 +180,12 @@ func TestOwnWeCom(t *testing.T) {
 	var list struct{ Items []any }
 	if err := json.Unmarshal([]byte(body), &list); err != nil || status != 200 || len(list.Items) != 0 {
 		t.Errorf("%d %s %v", status, body, err)
+	}
+	if _, body := get(t, r.line("service")+"/signin", ""); !strings.Contains(body, "Example Company") {
+		t.Errorf("the sign-in page does not name the company: %s", body)
+	}
+	if _, body := get(t, r.line("service")+"/api/admin/egress", "Bearer my-own-key"); !strings.Contains(body, `["8.8.4.4","8.8.8.8"]`) {
+		t.Errorf("the addresses are %s", body)
 	}
 }
 

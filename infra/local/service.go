@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
@@ -138,6 +139,10 @@ func (g givenAdminKey) Get(ctx context.Context, name, version string) (secret.Va
 // environment returns the values of the variables that the template gives to
 // functions.
 func environment(s settings.Settings) func(string) (string, bool) {
+	var addresses []string
+	for _, address := range s.EgressAddresses {
+		addresses = append(addresses, address.String())
+	}
 	values := map[settings.Name]string{
 		settings.PublicURL:                 s.PublicURL,
 		settings.WeComAPIURL:               s.WeComAPIURL,
@@ -151,6 +156,9 @@ func environment(s settings.Settings) func(string) (string, bool) {
 		settings.AuthenticatorSecretPrefix: authenticatorPrefix,
 		settings.SessionLifetime:           s.SessionLifetime.String(),
 		settings.SessionCookieDomain:       s.SessionCookieDomain,
+		settings.CompanyName:               s.CompanyName,
+		settings.CompanyLogo:               s.CompanyLogo,
+		settings.EgressAddresses:           strings.Join(addresses, ","),
 	}
 	return func(name string) (string, bool) {
 		value, ok := values[settings.Name(name)]

@@ -91,10 +91,13 @@ func TestPageInABrowser(t *testing.T) {
 			}
 		}
 	}
+	evaluate := func(expression string) (string, error) {
+		return chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	}
 	// say returns what a script's expression is, as text.
 	say := func(expression string) string {
 		t.Helper()
-		value, err := chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
+		value, err := evaluate(expression)
 		if err != nil {
 			t.Fatalf("%s: %v", expression, err)
 		}
@@ -102,16 +105,16 @@ func TestPageInABrowser(t *testing.T) {
 	}
 	want := func(what, expression, want string) {
 		t.Helper()
-		// The page may need a moment for an answer.
-		got := say(expression)
-		for range 50 {
-			if got == want {
+		// The page may need a moment for an answer, and between two pages there is none.
+		var got string
+		var err error
+		for range 100 {
+			if got, err = evaluate(expression); err == nil && got == want {
 				return
 			}
 			time.Sleep(20 * time.Millisecond)
-			got = say(expression)
 		}
-		t.Errorf("%s: %s is %q, want %q", what, expression, got, want)
+		t.Errorf("%s: %s is %q (%v), want %q", what, expression, got, err, want)
 	}
 
 	do("be a phone", chromedp.EmulateViewport(360, 800))
