@@ -50,11 +50,13 @@ func TestFirstAndReturningSignIn(t *testing.T) {
 	}{
 		{
 			wecomsim.Member{UserID: "chen.yi", Name: "陈一", Mobile: "13800001001"},
-			device{"WeCom on a phone", 360, 800, true, "zh-CN,zh", wecomsim.UserAgentWeComIPhone}, browsers()[4],
+			device{"WeCom on a phone", 360, 800, true, "zh-CN,zh", wecomsim.UserAgentWeComIPhone},
+			browsers()[4],
 		},
 		{
 			wecomsim.Member{UserID: "chu.er", Name: "褚二", Mobile: "+44 7700 900124"},
-			device{"WeCom on a computer", 1440, 900, false, "en-US,en", wecomsim.UserAgentWeComWindows}, browsers()[5],
+			device{"WeCom on a computer", 1440, 900, false, "en-US,en", wecomsim.UserAgentWeComWindows},
+			browsers()[5],
 		},
 	}
 	for _, c := range clients {
