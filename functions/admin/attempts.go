@@ -8,9 +8,6 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// mostAttempts is the longest list of attempts, which has one page.
-const mostAttempts = 100
-
 // Attempts is what the store keeps of attempts to sign in: newest first, none older
 // than store.AttemptRetention. A list may lag a moment behind.
 type Attempts interface {
@@ -70,7 +67,7 @@ func (h *handler) attemptsOfUser(w http.ResponseWriter, r *http.Request) error {
 }
 
 func writeAttempts(w http.ResponseWriter, r *http.Request, list func(ctx context.Context, limit int) ([]store.AttemptRecord, error)) error {
-	page, _, err := readPage(r, mostAttempts)
+	page, _, err := readPage(r, store.MostAttempts)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,9 @@ type WeCom interface {
 type checkStep struct {
 	Step stepName `json:"step"`
 	OK   bool     `json:"ok"`
-	// WeComCode is WeCom's number of the failure, 0 when it gave none.
+	// WeComCode is WeCom's number for the failure, 0 when it has none. What is found in
+	// the settings that WeCom tells, or before WeCom is asked, has the number that a
+	// sign-in would meet: a number and a step name the cause for good.
 	WeComCode int    `json:"wecomCode"`
 	Title     string `json:"title"`
 	// Fix says what to do; empty when there is nothing to do.
@@ -68,9 +70,6 @@ type checkResult struct {
 // noCode is a code that no visitor was given: WeCom refuses it as the last thing it
 // looks at, after the token and the caller's address, and nothing is spent.
 const noCode = "check"
-
-// corpBlocked is WeCom's number for a corp that was dissolved or banned.
-const corpBlocked = 301007
 
 // checkAuthenticator tries the credentials against WeCom. That they are wrong is an
 // answer, not a failure of the request.
@@ -168,7 +167,7 @@ func (h *handler) check(ctx context.Context, words checkWords) ([]checkStep, err
 // configuration is passed on.
 func (c checkWords) judge(ctx context.Context, step stepName, err error) (checkStep, error) {
 	if errors.Is(err, secret.ErrNotFound) {
-		return c.bad(step, 0, "check.secret-missing"), nil
+		return c.bad(step, wecom.SecretMissing, "check.secret-missing"), nil
 	}
 	answered, ok := errors.AsType[*wecom.Error](err)
 	if ok {
@@ -213,7 +212,7 @@ func codeKey(answered *wecom.Error) string {
 		return "check.code.60031"
 	case wecom.WrongAgent:
 		return "check.code.301002"
-	case corpBlocked:
+	case wecom.CorpBlocked:
 		return "check.code.301007"
 	}
 	return "check.code.other"
@@ -257,9 +256,9 @@ func (c checkWords) compare(agent wecom.Agent) []checkStep {
 	switch {
 	case !sameNumber(agent.AgentID, c.a.AgentID):
 		// It is another app: nothing else that is told concerns this authenticator.
-		return []checkStep{c.bad(stepAgent, 0, "check.code.301002")}
+		return []checkStep{c.bad(stepAgent, wecom.WrongAgent, "check.code.301002")}
 	case agent.Closed:
-		steps = append(steps, c.bad(stepAgent, 0, "check.code.50003"))
+		steps = append(steps, c.bad(stepAgent, wecom.AppDisabled, "check.code.50003"))
 	default:
 		steps = append(steps, c.good(stepAgent, "check.agent.ok", "name", name))
 	}

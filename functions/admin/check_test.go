@@ -55,7 +55,7 @@ func TestCheck(t *testing.T) {
 		},
 		{
 			"secret gone", fmt.Errorf("read: %w", secret.ErrNotFound), nil, "",
-			`{"ok":false,"steps":[{"step":"credentials","ok":false,"wecomCode":0,"title":"找不到该应用的 Secret","fix":"请在此认证器中重新填写 Secret。Secret 可在企业微信管理后台“应用管理 → 该应用”中查看。"}]}`,
+			`{"ok":false,"steps":[{"step":"credentials","ok":false,"wecomCode":41004,"title":"找不到该应用的 Secret","fix":"请在此认证器中重新填写 Secret。Secret 可在企业微信管理后台“应用管理 → 该应用”中查看。"}]}`,
 		},
 	}
 	for _, test := range tests {
@@ -110,11 +110,11 @@ func TestCheckOfAgent(t *testing.T) {
 		}},
 		{"no name", wecom.Agent{AgentID: "1000002"}, nil, []string{"agent true 0 The app “1000002” (AgentId 1000002) belongs to the Secret and is enabled"}},
 		{"zeros in front", wecom.Agent{AgentID: "001000002", Name: "x"}, nil, []string{"agent true 0 The app “x” (AgentId 1000002) belongs to the Secret and is enabled"}},
-		{"another app answers", with(func(a *wecom.Agent) { a.AgentID = "1000003" }), nil, []string{"agent false 0 The AgentId 1000002 and the Secret belong to different apps"}},
+		{"another app answers", with(func(a *wecom.Agent) { a.AgentID = "1000003" }), nil, []string{"agent false 301002 The AgentId 1000002 and the Secret belong to different apps"}},
 		{"all wrong", with(func(a *wecom.Agent) {
 			a.Closed, a.TrustedDomain, a.Visible = true, "www.example.com", wecom.VisibleRange{Told: true}
 		}), nil, []string{
-			"agent false 0 The app is disabled in WeCom",
+			"agent false 50003 The app is disabled in WeCom",
 			"trusted-domain false 0 The app's trusted domain is www.example.com, but must be signin.example.com",
 			"visible-range false 0 The app is visible to nobody",
 		}},

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -235,6 +236,9 @@ func TestConsoleInABrowser(t *testing.T) {
 	atBothSizes(t, func(t *testing.T, name string, width int64) {
 		o := newOffice(t)
 		o.create("finance", `,"title":"<img src=x onerror=alert(1)>","workbenchRedirectPath":"/a-rather-long-path-without-any-place-to-break-it-in-two/and-more-of-it"`)
+		for i := range 5 { // so many that there is a search
+			o.create("more-"+strconv.Itoa(i), "")
+		}
 		id := o.createUser("13800138000")
 		f := o.serve(t)
 		w := open(t, name, width)
@@ -384,7 +388,7 @@ func TestConsoleImport(t *testing.T) {
 		w.do("begin", chromedp.Click(button("Import rows: 1,102")), chromedp.WaitVisible(chromedp.CSS(`progress`)), chromedp.Click(button("Stop")), chromedp.WaitVisible(said("The import was stopped")))
 		w.do("go on", chromedp.Click(button("Go on with the rest: 101")), chromedp.WaitVisible(said("Some rows could not be imported")))
 		rows := w.ask(`[...document.querySelectorAll('tbody tr')].map((row) => row.querySelector('th').innerText + ' ' + row.querySelector('.part').innerText).join('|')`)
-		if !strings.HasPrefix(rows, "2,203 This is no telephone number.|2,204 An earlier row") {
+		if !strings.HasPrefix(rows, "2,203 This is not a valid phone number.|2,204 An earlier row") {
 			t.Errorf("failed rows %q", rows)
 		}
 		if got := len(o.directoryUsers()); got != 1100 {
@@ -442,7 +446,7 @@ func TestConsoleFirstAdministrator(t *testing.T) {
 	w := open(t, "first", 360)
 	w.enter(f, "")
 	w.do("become", chromedp.WaitVisible(said("Connect your WeCom app")), chromedp.Click(button("Make me an administrator")),
-		chromedp.SendKeys(chromedp.CSS(`dialog input[name=phone]`), "12\r"), chromedp.WaitVisible(said("This is no telephone number.")))
+		chromedp.SendKeys(chromedp.CSS(`dialog input[name=phone]`), "12\r"), chromedp.WaitVisible(said("This is not a valid phone number.")))
 	w.do("done", slices.Concat(retype(`dialog input[name=phone]`, "138 0013 8000\r"), []chromedp.Action[chromedp.Void]{
 		chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitNotPresent(button("Make me an administrator")),
 	})...)

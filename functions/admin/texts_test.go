@@ -13,8 +13,7 @@ import (
 )
 
 // The sentences of checks: every key that the code names is there, in both parts
-// where it is a failure; every key that is there is named; and translations fill in
-// the same.
+// where it is a failure, and every key that is there is named.
 func TestCheckTexts(t *testing.T) {
 	english, err := page.ReadTexts(page.English, page.CheckArea)
 	if err != nil {
@@ -44,25 +43,6 @@ func TestCheckTexts(t *testing.T) {
 	}
 	if missing, unused := without(used, english), without(english, used); len(missing)+len(unused) > 0 || len(used) < 50 {
 		t.Errorf("missing: %q, unused: %q", missing, unused)
-	}
-	places := regexp.MustCompile(`\{[A-Za-z]+\}`)
-	for _, language := range page.Languages() {
-		translated, err := page.ReadTexts(language, page.CheckArea)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if missing, unused := without(english, translated), without(translated, english); len(missing)+len(unused) > 0 {
-			t.Errorf("%s, missing: %q, unused: %q", language, missing, unused)
-		}
-		for key, text := range translated {
-			got, want := places.FindAllString(text, -1), places.FindAllString(english[key], -1)
-			if slices.Sort(got); !slices.Equal(slices.Compact(got), slices.Compact(slices.Sorted(slices.Values(want)))) {
-				t.Errorf("%s, %s: has %v, must have %v", language, key, got, want)
-			}
-			if strings.TrimSpace(text) != text || text == "" {
-				t.Errorf("%s, %s: %q", language, key, text)
-			}
-		}
 	}
 }
 

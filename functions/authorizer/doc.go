@@ -2,14 +2,14 @@
 // about every request before the function admin runs.
 //
 // Duty: say yes to the admin key, and to an access token (POST /api/token) whose
-// session is live and whose user has the role admin at this moment; say no to
-// everything else. The answer tells the function admin who calls: {"caller":"admin-key"} or
+// session is live and whose user has the role admin at this moment, unless a page of
+// an application asked for it (azp); say no to everything else. The answer tells the function admin who calls: {"caller":"admin-key"} or
 // {"caller":"user","userId":ID}.
 //
 // Boundary: payload format 2.0 with simple responses ("Working with AWS Lambda
 // authorizers for HTTP APIs"). What a caller may do is the function admin's to say.
 // The audience of a token is the application's and is not looked at: the question
-// is whether the user is an administrator, not where the user signed in.
+// is whether the user is an administrator, not through which application.
 //
 // Invariants: whatever goes wrong is a no, never an error; nothing of a key or a
 // token is logged. The gateway keeps no answer and this package keeps nearly

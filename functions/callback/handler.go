@@ -39,7 +39,7 @@ func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	return &apigw.SignInPageError{
 		Authenticator: arrival.Authenticator, Redirect: target(arrival),
-		ToConsole: arrival.ToConsole || arrival.Attempt.ToConsole, Err: err,
+		ToConsole: arrival.ForConsole(), Err: err,
 	}
 }
 

@@ -129,13 +129,6 @@ func (noDeadline) Done() <-chan struct{}       { return nil }
 func (noDeadline) Err() error                  { return nil }
 func (noDeadline) Value(any) any               { return nil }
 
-func localSettings() []settings.Name {
-	return []settings.Name{
-		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
-		settings.SessionLifetime, settings.SessionCookieDomain, settings.DataDir, settings.AdminKey,
-	}
-}
-
 func readFolder(folder string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strconv"
@@ -43,10 +44,7 @@ func main() {
 
 // run serves until ctx ends.
 func run(ctx context.Context, lookup func(string) (string, bool), out, log io.Writer) (err error) {
-	s, err := settings.FromEnvironment(lookup,
-		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
-		settings.SessionLifetime, settings.SessionCookieDomain, settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses,
-		settings.Port, settings.DataDir, settings.AdminKey)
+	s, err := settings.FromEnvironment(lookup, localSettings()...)
 	if err != nil {
 		return err
 	}
@@ -96,6 +94,16 @@ func run(ctx context.Context, lookup func(string) (string, bool), out, log io.Wr
 	return servers.wait(ctx)
 }
 
+// localSettings are the names of what the local run reads.
+func localSettings() []settings.Name {
+	return []settings.Name{
+		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
+		settings.SessionLifetime, settings.SessionCookieDomain,
+		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses,
+		settings.Port, settings.DataDir, settings.AdminKey,
+	}
+}
+
 // startDemo starts the simulated WeCom and the demo application and returns their
 // addresses. Beside a service on another port than the usual one they take any
 // free ports, so that several can run at once.
@@ -118,8 +126,25 @@ func startDemo(servers *servers, serviceURL string, servicePort int) (demoURL, w
 	servers.serve(demoListener, application)
 	// In the simulated client the app's home page signs in without a question.
 	simulator := wecomsim.New(wecomsim.Demo(hostOf(serviceURL), serviceURL+"/authorize/"+demoName, serviceURL))
-	servers.serve(simulatorListener, simulator)
+	servers.serve(simulatorListener, onlyLoopback(simulator))
 	return demoURL, localURL(simulatorListener), nil
+}
+
+// onlyLoopback answers requests for this machine's own names alone. The simulator's
+// pages ask nobody who they are, so a page of another site must not reach them by
+// giving its own name this machine's address (DNS rebinding).
+func onlyLoopback(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+			http.Error(w, "This address is for browsers on this machine.", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // listen takes a loopback port; 0 means any.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -197,5 +198,23 @@ func TestFaultsStopTheStart(t *testing.T) {
 	err := run(t.Context(), lookup, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "PUBLIC_URL") || !strings.Contains(err.Error(), "PORT") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A page of another site must not read the simulator's secrets by giving its own name
+// this machine's address.
+func TestAttackDNSRebinding(t *testing.T) {
+	simulator := onlyLoopback(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "secret") }))
+	for host, want := range map[string]int{
+		"localhost:3001": 200, "localhost": 200, "127.0.0.1:3001": 200, "[::1]:3001": 200,
+		"evil.example:3001": 421, "evil.example": 421, "localhost.evil.example": 421, "192.168.0.7:3001": 421, "": 421,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/wecomsim/console", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		simulator.ServeHTTP(w, r)
+		if w.Code != want || want != 200 && strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%q: %d %s", host, w.Code, w.Body)
+		}
 	}
 }

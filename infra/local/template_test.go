@@ -9,11 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/functions/authorizer"
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
+	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 )
 
 // A variable that is declared and not read is clutter at best and a right too many
@@ -90,5 +92,32 @@ func TestTemplateGrantsNoWildcards(t *testing.T) {
 				t.Errorf("line %d grants %s: %s", number+1, why, line)
 			}
 		}
+	}
+}
+
+// The indexes of the template, of the code that asks them, and of the tables that the
+// tests make are one and the same.
+func TestTemplateHasTheIndexes(t *testing.T) {
+	content, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var input dynamodb.CreateTableInput
+	dynamotest.DescribeAttempts(&input)
+	for _, index := range input.GlobalSecondaryIndexes {
+		owner := *index.KeySchema[0].AttributeName
+		for _, wanted := range []string{
+			"- IndexName: " + *index.IndexName + "\n          KeySchema: [{AttributeName: " + owner + ", KeyType: HASH}, {AttributeName: at, KeyType: RANGE}]\n" +
+				"          Projection: {ProjectionType: INCLUDE, NonKeyAttributes: [" + strings.Join(index.Projection.NonKeyAttributes, ", ") + "]}",
+			"- {AttributeName: " + owner + ", AttributeType: S}",
+			"${TransientTable.Arn}/index/" + *index.IndexName,
+		} {
+			if !strings.Contains(string(content), wanted) {
+				t.Errorf("the template lacks\n%s", wanted)
+			}
+		}
+	}
+	if len(input.GlobalSecondaryIndexes) != 2 {
+		t.Errorf("%d indexes", len(input.GlobalSecondaryIndexes))
 	}
 }

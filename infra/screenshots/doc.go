@@ -2,7 +2,7 @@
 //
 // Duty: start the program of `make run` with an empty folder beside a simulated WeCom,
 // set it up and use it with Chromium as an administrator and a newcomer would, and
-// write what is seen to docs/images, once for every language. The pictures show the
+// write what is seen to docs/images, once for each language of the READMEs. The pictures show the
 // addresses of documentation (signin.example.com) and one day, whenever they are made.
 //
 // Boundary: it knows the pages by what a visitor sees or what their markup says they

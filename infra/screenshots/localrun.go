@@ -15,8 +15,6 @@ import (
 // localRun is the program of `make run`.
 type localRun struct {
 	command *exec.Cmd
-	// printed is what it printed, by the words in front: service, console.
-	printed map[string]string
 }
 
 // startRun starts the program with settings, and nothing of the developer's own,
@@ -34,25 +32,20 @@ func startRun(ctx context.Context, program string, settings []string) (*localRun
 	if err != nil {
 		return nil, fmt.Errorf("start local run: %w", err)
 	}
-	if run.printed, err = readPrinted(output); err != nil {
+	if err := waitUntilReady(output); err != nil {
 		return nil, errors.Join(fmt.Errorf("start local run: %w", err), run.stop())
 	}
 	return run, nil
 }
 
-// readPrinted reads "name  address" lines until the program is ready.
-func readPrinted(output io.Reader) (map[string]string, error) {
-	printed := map[string]string{}
+// waitUntilReady reads what the program prints until it says how to stop it.
+func waitUntilReady(output io.Reader) error {
 	for lines := bufio.NewScanner(output); lines.Scan(); {
-		line := strings.TrimSpace(lines.Text())
-		if strings.HasPrefix(line, "Stop it") {
-			return printed, nil
-		}
-		if name, rest, ok := strings.Cut(line, "  "); ok {
-			printed[name], _, _ = strings.Cut(strings.TrimSpace(rest), " ")
+		if strings.HasPrefix(strings.TrimSpace(lines.Text()), "Stop it") {
+			return nil
 		}
 	}
-	return nil, errors.New("it ended before it was ready")
+	return errors.New("it ended before it was ready")
 }
 
 // stop ends the program.

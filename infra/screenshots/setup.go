@@ -88,6 +88,7 @@ func (w *window) answerFileChecks() {
 			answer, err := w.checkFile(w.ctx, path.Base(path.Dir(paused.Request.URL)))
 			status := int64(http.StatusOK)
 			if err != nil {
+				fmt.Fprintln(os.Stderr, err) // the page goes on, and its step is never seen
 				answer, status = []byte(`{"code":"internal"}`), http.StatusInternalServerError
 			}
 			// A window that was closed meanwhile needs no answer.
@@ -117,8 +118,11 @@ func (w *window) checkFile(ctx context.Context, name string) ([]byte, error) {
 	}
 	defer func() { _ = answer.Body.Close() }()
 	content, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(name, string(content)) || len(content) != 16 {
-		return nil, fmt.Errorf("fetch domain file: %s (%w)", answer.Status, err)
+	if err != nil {
+		return nil, fmt.Errorf("fetch domain file: %w", err)
+	}
+	if answer.StatusCode != http.StatusOK || !strings.Contains(name, string(content)) || len(content) != 16 {
+		return nil, fmt.Errorf("fetch domain file: %s with %d bytes", answer.Status, len(content))
 	}
 	texts, err := page.ReadTexts(page.Language(w.language.tag), page.CheckArea)
 	if err != nil {

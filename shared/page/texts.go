@@ -3,9 +3,7 @@ package page
 import (
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"sync"
 )
@@ -31,17 +29,11 @@ type Texts map[string]string
 
 // ReadTexts returns an area of the catalogue in a language, or in DefaultLanguage
 // for a language that is none of ours. It reads the one file, each time.
-//
-// An area that is not translated yet is in English. That is for the time of
-// writing alone: in the end the tests require every area of every language.
 func ReadTexts(tag Language, area Area) (Texts, error) {
 	if _, ok := ParseLanguage(string(tag)); !ok {
 		tag = DefaultLanguage
 	}
 	file, err := textFiles.ReadFile(textFile(tag, area))
-	if errors.Is(err, fs.ErrNotExist) {
-		file, err = textFiles.ReadFile(textFile(English, area))
-	}
 	if err != nil {
 		return nil, fmt.Errorf("read texts: %w", err)
 	}

@@ -240,7 +240,10 @@ func (r *reader) companyLogo() string {
 		return value
 	}
 	u, err := url.Parse(value)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || !isHostname(strings.ToLower(u.Hostname())) ||
+	if err == nil {
+		_, err = ParseAddress("https://"+u.Host, false)
+	}
+	if err != nil || u.Scheme != "https" || u.User != nil || !isHostname(strings.ToLower(u.Hostname())) ||
 		strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`"'<>\`+"`"+`;,`, c) }) {
 		r.fault(CompanyLogo, "must be the https address of a picture, or a data URL of a PNG, JPEG, WebP or GIF")
 	}

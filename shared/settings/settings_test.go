@@ -2,6 +2,7 @@ package settings_test
 
 import (
 	"maps"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ func everything() []settings.Name {
 		settings.DirectoryTable, settings.TransientTable,
 		settings.SigningKeysSecret, settings.SealingKeysSecret, settings.AdminKeySecret, settings.AuthenticatorSecretPrefix,
 		settings.SessionLifetime, settings.SessionCookieDomain,
+		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses,
 		settings.Port, settings.DataDir, settings.AdminKey,
 	}
 }
@@ -40,6 +42,8 @@ func required() map[string]string {
 }
 
 func compareSecrets(a, b secret.Value) bool { return a.Reveal() == b.Reveal() }
+
+func sameAddress(a, b netip.Addr) bool { return a == b }
 
 func TestDefaults(t *testing.T) {
 	want := settings.Settings{
@@ -64,7 +68,7 @@ func TestDefaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got, cmp.Comparer(compareSecrets)); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.Comparer(compareSecrets), cmp.Comparer(sameAddress)); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -84,6 +88,9 @@ func TestEverySettingIsRead(t *testing.T) {
 		"AUTHENTICATOR_SECRET_PREFIX": "p/",
 		"SESSION_LIFETIME":            "90m",
 		"SESSION_COOKIE_DOMAIN":       "Example.COM",
+		"COMPANY_NAME":                " 山海示例科技 ",
+		"COMPANY_LOGO":                "https://cdn.example.com:8443/logo.png?v=2",
+		"EGRESS_ADDRESSES":            "8.8.4.4, 8.8.8.8",
 		"PORT":                        "0",
 		"DATA_DIR":                    "/tmp/x",
 		"ADMIN_KEY":                   "k",
@@ -98,6 +105,9 @@ func TestEverySettingIsRead(t *testing.T) {
 		AuthenticatorSecretPrefix: "p/",
 		SessionLifetime:           90 * time.Minute,
 		SessionCookieDomain:       "example.com",
+		CompanyName:               "山海示例科技",
+		CompanyLogo:               "https://cdn.example.com:8443/logo.png?v=2",
+		EgressAddresses:           []netip.Addr{netip.MustParseAddr("8.8.4.4"), netip.MustParseAddr("8.8.8.8")},
 		DataDir:                   "/tmp/x",
 		AdminKey:                  secret.NewValue("k"),
 	}
@@ -105,7 +115,7 @@ func TestEverySettingIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, got, cmp.Comparer(compareSecrets)); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(compareSecrets), cmp.Comparer(sameAddress)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -249,4 +259,37 @@ func FuzzParseAddress(f *testing.F) {
 			t.Errorf("%q became %q, then %q (%v)", in, once, twice, err)
 		}
 	})
+}
+
+func TestSettingsOfPages(t *testing.T) {
+	const pixel = "data:image/png;base64,iVBORw0KGgo="
+	for _, test := range []struct{ name, value, fault string }{
+		{"COMPANY_NAME", strings.Repeat("企", 60), ""},
+		{"COMPANY_NAME", strings.Repeat("企", 61), "at most 60 characters"},
+		{"COMPANY_NAME", "two\nlines", "one line"},
+		{"COMPANY_NAME", "\xff", "one line"},
+		{"COMPANY_LOGO", pixel, ""},
+		{"COMPANY_LOGO", "https://cdn.example.com/logo.svg", ""},
+		{"COMPANY_LOGO", "http://cdn.example.com/logo.png", "https address"},
+		{"COMPANY_LOGO", "data:image/svg+xml;base64,PHN2Zz4=", "https address"},
+		{"COMPANY_LOGO", "javascript:alert(1)", "https address"},
+		{"COMPANY_LOGO", "https://user@example.com/logo.png", "https address"},
+		{"COMPANY_LOGO", "https://a.example:/logo.png; script-src *", "https address"},
+		{"COMPANY_LOGO", "https://a.example:999999/logo.png", "https address"},
+		{"COMPANY_LOGO", "https:///logo.png", "https address"},
+		{"COMPANY_LOGO", "https://*/logo.png", "https address"},
+		{"EGRESS_ADDRESSES", "8.8.8.8;8.8.4.4", ""},
+		{"EGRESS_ADDRESSES", "10.0.0.1", "public IPv4"},
+		{"EGRESS_ADDRESSES", "127.0.0.1", "public IPv4"},
+		{"EGRESS_ADDRESSES", "8.8.8.0/24", "public IPv4"},
+		{"EGRESS_ADDRESSES", "2001:db8::1", "public IPv4"},
+	} {
+		_, err := settings.FromEnvironment(lookup(map[string]string{test.name: test.value}), settings.Name(test.name))
+		switch {
+		case test.fault == "" && err != nil:
+			t.Errorf("%s=%q: %v", test.name, test.value, err)
+		case test.fault != "" && (err == nil || !strings.Contains(err.Error(), test.fault)):
+			t.Errorf("%s=%q: %v, want %q", test.name, test.value, err, test.fault)
+		}
+	}
 }

@@ -117,9 +117,6 @@ func (s *Arrivals) Arrive(ctx context.Context, arrival Arrival) (Result, error) 
 	case !arrival.Attempt.belongsTo(authenticator):
 		return Result{}, fault.Newf(fault.StateInvalid, "attempt of another authenticator")
 	}
-	// From here on the attempt is one that this service made for this browser, so
-	// that administrators are told what became of it. Before, anybody could fill
-	// their lists.
 	visit := &visit{
 		Arrivals: s, Arrival: arrival, authenticator: authenticator,
 		sessionID: s.SessionIDs.Derive(arrival.State),
@@ -171,7 +168,7 @@ func (s *Arrivals) startOnceMore(authenticator store.Authenticator, arrival Arri
 // address is where a signed-in visitor goes. The target is checked again: it has
 // been through a cookie or a query.
 func address(authenticator store.Authenticator, arrival Arrival) string {
-	if arrival.toConsole() {
+	if arrival.ForConsole() {
 		return arrival.PublicURL + "/console"
 	}
 	for _, target := range []string{arrival.Attempt.Target, arrival.Target, authenticator.WorkbenchRedirectPath} {
@@ -182,14 +179,14 @@ func address(authenticator store.Authenticator, arrival Arrival) string {
 	return authenticator.Origin + "/"
 }
 
-// toConsole reports whether this browser signs in for the console. The address says
+// ForConsole reports whether this browser signs in for the console. The address says
 // it too, for when the cookie is lost.
-func (arrival Arrival) toConsole() bool { return arrival.Attempt.ToConsole || arrival.ToConsole }
+func (arrival Arrival) ForConsole() bool { return arrival.Attempt.ToConsole || arrival.ToConsole }
 
 func departureOf(arrival Arrival, inClient bool) Departure {
 	return Departure{
 		Authenticator: arrival.Authenticator, PublicURL: arrival.PublicURL,
-		ToConsole: arrival.toConsole(), InClient: inClient, Language: arrival.Language,
+		ToConsole: arrival.ForConsole(), InClient: inClient, Language: arrival.Language,
 	}
 }
 
@@ -352,20 +349,27 @@ func (v *visit) refuse(ctx context.Context, err error) (Result, error) {
 }
 
 // fail answers a failure that is not the attempt's outcome, because it may still
-// have another, and records it for administrators. That the record cannot be written
+// have another, and notes it for administrators. That the note cannot be written
 // changes nothing for the visitor.
 func (v *visit) fail(ctx context.Context, err error) (Result, error) {
-	failure := fault.From(err)
+	record := v.record(fault.From(err))
+	if record == nil {
+		return Result{}, err
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err := v.Store.RecordAttempt(ctx, v.key, *v.record(failure)); err != nil {
+	if err := v.Store.RecordAttempt(ctx, v.key, *record); err != nil {
 		v.Note(ctx, "attemptNotRecorded", err.Error())
 	}
 	return Result{}, err
 }
 
-// record is what administrators are shown of this visit. A nil failure is a sign-in.
+// record is what administrators are shown of this visit; nil when it tells them
+// nothing. A nil failure is a sign-in.
 func (v *visit) record(failure *fault.Error) *store.AttemptRecord {
+	if failure != nil && v.isAnybody(failure) {
+		return nil
+	}
 	record := &store.AttemptRecord{
 		At:              v.Now(),
 		AuthenticatorID: v.authenticator.ID, AuthenticatorName: v.authenticator.Name,
@@ -379,6 +383,21 @@ func (v *visit) record(failure *fault.Error) *store.AttemptRecord {
 		}
 	}
 	return record
+}
+
+// isAnybody reports whether this visit may be a program's that walks to authorize and
+// straight back: it costs nothing, and would push the real attempts out of the lists.
+// Who was asked for the phone number was a member before.
+func (v *visit) isAnybody(failure *fault.Error) bool {
+	if v.wecomUserID != "" || v.Attempt.Scope == wecom.ScopePrivateInfo {
+		return false
+	}
+	switch failure.Code {
+	case fault.StateExpired, fault.AccessDenied, fault.CodeInvalid:
+		return true
+	default:
+		return false
+	}
 }
 
 // outcomeTime is how long a doubled request waits for the first one: as long as the

@@ -79,13 +79,13 @@ func TestAttemptsAreRecorded(t *testing.T) {
 			&store.AttemptRecord{InClient: true, Code: "not_a_member"},
 		},
 		{
-			"not confirmed", nil,
-			func(a *Arrival) { a.Code = "" },
+			"phone number not shared", nil,
+			func(a *Arrival) { a.Code, a.Attempt.Scope = "", wecom.ScopePrivateInfo },
 			&store.AttemptRecord{InClient: true, Code: "access_denied"},
 		},
 		{
-			"took too long", nil,
-			func(a *Arrival) { a.AttemptErr = ErrAttemptExpired },
+			"took too long to share it", nil,
+			func(a *Arrival) { a.AttemptErr, a.Attempt.Scope = ErrAttemptExpired, wecom.ScopePrivateInfo },
 			&store.AttemptRecord{InClient: true, Code: "state_expired"},
 		},
 		{
@@ -99,6 +99,11 @@ func TestAttemptsAreRecorded(t *testing.T) {
 			&store.AttemptRecord{InClient: true, Code: "wecom_unavailable"},
 		},
 		{"goes on for the phone number", nil, nil, nil},
+		{"attack: fill the list by leaving and coming back", nil, func(a *Arrival) { a.Code = "" }, nil},
+		{"attack: fill the list by coming back late", nil, func(a *Arrival) { a.AttemptErr = ErrAttemptExpired }, nil},
+		{"attack: fill the list with made-up codes", func(_ *testing.T, h *house) {
+			h.wecom.identifyErr = &wecom.Error{Op: "getuserinfo", Code: wecom.CodeExpired}
+		}, nil, nil},
 		{"attack: fill the list without a cookie", nil, func(a *Arrival) { a.AttemptFound = false }, nil},
 		{"attack: fill the list with a forged cookie", nil, func(a *Arrival) { a.AttemptErr = ErrAttemptInvalid }, nil},
 		{"attack: fill the list of another authenticator", nil, func(a *Arrival) { a.Attempt.AuthenticatorID = "other" }, nil},
@@ -175,7 +180,7 @@ func TestRetryAfterAFailureIsRecordedBeside(t *testing.T) {
 
 func TestUnwritableRecordChangesNothingForTheVisitor(t *testing.T) {
 	h := newHouse(t)
-	arrival := h.arrival(t, func(a *Arrival) { a.Code = "" })
+	arrival := h.arrival(t, func(a *Arrival) { a.Code, a.Attempt.Scope = "", wecom.ScopePrivateInfo })
 	rules := *h.Arrivals
 	rules.Store = noRecords{h.store}
 	_, err := rules.Arrive(t.Context(), arrival)

@@ -222,9 +222,7 @@ type Agent struct {
 	// Empty means that none is set, if TrustedDomainTold.
 	TrustedDomain     string
 	TrustedDomainTold bool
-	// HomeURL is what a phone's workbench opens, or empty.
-	HomeURL string
-	Visible VisibleRange
+	Visible           VisibleRange
 }
 
 // VisibleRange counts who may use an app: members, departments and tags that an
@@ -251,7 +249,7 @@ func (c *Client) Agent(ctx context.Context, token AccessToken, agentID string) (
 	}
 	agent := Agent{
 		Name: a.text("name"), Closed: a.number("close") != 0,
-		TrustedDomain: a.text("redirect_domain"), HomeURL: a.text("home_url"),
+		TrustedDomain: a.text("redirect_domain"),
 	}
 	agent.TrustedDomainTold = a.tells("redirect_domain")
 	var id json.Number

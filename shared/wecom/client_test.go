@@ -202,7 +202,7 @@ func TestAgent(t *testing.T) {
 	for answer, want := range map[string]wecom.Agent{
 		`{"errcode":0,"agentid":1000002,"name":"人事","allow_userinfos":{"user":[{"userid":"a"},{"userid":"b"}]},"allow_partys":{"partyid":[1]},"allow_tags":{"tagid":[7]},` +
 			`"close":0,"redirect_domain":"signin.example.com:8443","home_url":"https://signin.example.com/"}`: {
-			AgentID: "1000002", Name: "人事", TrustedDomain: "signin.example.com:8443", TrustedDomainTold: true, HomeURL: "https://signin.example.com/",
+			AgentID: "1000002", Name: "人事", TrustedDomain: "signin.example.com:8443", TrustedDomainTold: true,
 			Visible: wecom.VisibleRange{Members: 2, Departments: 1, Tags: 1, Told: true},
 		},
 		`{"agentid":"1000002","close":1,"redirect_domain":"","allow_userinfos":{"user":[]},"allow_partys":{"partyid":[1]}}`: {AgentID: "1000002", Closed: true, TrustedDomainTold: true, Visible: whole},

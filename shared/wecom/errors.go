@@ -34,6 +34,7 @@ const (
 	AppMayNotCall        = 60031  // the app may make no calls at all
 	UserNotFound         = 60111  // no such member, or outside of what the app may see
 	WrongAgent           = 301002 // the token belongs to another app
+	CorpBlocked          = 301007 // the corp was dissolved or banned
 )
 
 // meaning is the service's own words: errmsg changes at will, holds the caller's
@@ -100,7 +101,7 @@ func meaning(code int) string {
 		return "member not found or outside of the visible range"
 	case WrongAgent:
 		return "access token of another app"
-	case 301007:
+	case CorpBlocked:
 		return "corp dissolved or banned"
 	}
 	return "no name known"
@@ -148,7 +149,7 @@ func (e *Error) Misconfigured() bool {
 	switch e.Code {
 	case InvalidToken, TokenMissing, TokenExpired, InvalidAgentID,
 		APIForbidden, 48004, 48005, 48006, 48009,
-		RedirectUnauthorized, AppDisabled, UntrustedIP, AppMayNotCall, WrongAgent, 301007, 2000002:
+		RedirectUnauthorized, AppDisabled, UntrustedIP, AppMayNotCall, WrongAgent, CorpBlocked, 2000002:
 		return true
 	}
 	return e.SecretRefused()

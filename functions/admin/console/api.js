@@ -46,12 +46,20 @@ export function onAccessEnded(ask) {
   ended = ask;
 }
 
-async function request(address, options) {
+// request waits for an answer as long as patience has it, the reading of it included.
+// WeCom's window on a computer is an older browser, without AbortSignal.timeout and
+// AbortSignal.any.
+async function request(address, { signal, ...options } = {}) {
+  const control = new AbortController();
+  let late = false;
+  setTimeout(() => { late = true; control.abort(); }, patience);
+  if (signal?.aborted) control.abort();
+  signal?.addEventListener('abort', () => control.abort());
   try {
-    return await fetch(address, { cache: 'no-store', redirect: 'error', ...options });
+    return await fetch(address, { cache: 'no-store', redirect: 'error', ...options, signal: control.signal });
   } catch (error) {
-    if (error.name === 'AbortError') throw error; // somebody here did not want it any more
-    throw new Problem(0, { code: error.name === 'TimeoutError' ? 'timeout' : 'offline' });
+    if (signal?.aborted) throw error; // somebody here did not want it any more
+    throw new Problem(0, { code: late ? 'timeout' : 'offline' });
   }
 }
 
@@ -62,7 +70,7 @@ const authorised = (candidate, headers = {}) => ({ Authorization: 'Bearer ' + ca
 // permitted tries what might authorise calls, and keeps it when it does.
 async function permitted(candidate) {
   const response = await request('/api/admin/authenticators?limit=1', {
-    headers: authorised(candidate), credentials: 'omit', signal: AbortSignal.timeout(patience),
+    headers: authorised(candidate), credentials: 'omit',
   });
   if (response.status === 401 || response.status === 403) return false;
   if (!response.ok) throw new Problem(response.status, await readJSON(response));
@@ -88,7 +96,7 @@ let renewal = null;
 // renew fetches a token of the session; null when there is no session.
 function renew() {
   renewal ??= (async () => {
-    const response = await request('/api/token', { method: 'POST', signal: AbortSignal.timeout(patience) });
+    const response = await request('/api/token', { method: 'POST' });
     const answer = await readJSON(response);
     if (response.status === 401 || response.status === 403) return null;
     if (!response.ok || !answer.access_token) throw new Problem(response.status, answer);
@@ -107,14 +115,14 @@ export async function enterWithSession() {
 
 // person is who the live session belongs to, or null.
 export async function person() {
-  const response = await request('/api/session', { signal: AbortSignal.timeout(patience) });
+  const response = await request('/api/session');
   return response.ok ? (await readJSON(response)).user || null : null;
 }
 
 // leave forgets the key, or ends the session.
 export async function leave() {
   if (accessKind() === 'session') {
-    const response = await request('/api/signout', { method: 'POST', signal: AbortSignal.timeout(patience) });
+    const response = await request('/api/signout', { method: 'POST' });
     if (!response.ok && response.status !== 401) throw new Problem(response.status, await readJSON(response));
   }
   sessionStorage.removeItem(keyName);
@@ -153,9 +161,8 @@ export async function call(method, path, { json, body, type, version, signal } =
     const used = access;
     let response = null;
     if (used) {
-      const signals = [AbortSignal.timeout(patience), ...signal ? [signal] : []];
       response = await request('/api/admin' + path, {
-        method, body, headers: authorised(used, headers), credentials: 'omit', signal: AbortSignal.any(signals),
+        method, body, headers: authorised(used, headers), credentials: 'omit', signal,
       });
       if (response.status === 204) return null;
       if (response.status !== 401 && response.status !== 403) {
@@ -194,7 +201,7 @@ let issuer = null;
 // publicUrl is the address the service is known by.
 export function publicUrl() {
   issuer ??= (async () => {
-    const response = await request('/.well-known/openid-configuration', { cache: 'default', signal: AbortSignal.timeout(patience) });
+    const response = await request('/.well-known/openid-configuration', { cache: 'default' });
     const answer = await readJSON(response);
     if (!response.ok || !answer.issuer) throw new Problem(response.status, answer);
     return answer.issuer;

@@ -63,6 +63,7 @@ async function render({ focus = true } = {}) {
     clearTimeout(slow);
   }
   if (mine !== turn) return; // a slower, earlier view must not replace a later one
+  document.body.dataset.view = name;
   main.replaceChildren(...[nodes].flat(Infinity).filter(Boolean));
   const title = main.querySelector('h1');
   document.title = title ? `${title.textContent} · ${t('title')}` : t('title');
@@ -155,6 +156,7 @@ function showEntrance(message) {
   turn++;
   shownHash = null;
   tabs.hidden = account.hidden = true;
+  delete document.body.dataset.view;
   document.title = t('title');
   main.replaceChildren(el('div', { className: 'card narrow' }, el('h1', { tabIndex: -1 }, t('enter.title')),
     entrance({ message, entered: enter })));

@@ -2,7 +2,7 @@
 
 import { t, has } from './texts.js';
 import { call, problemText } from './api.js';
-import { el, button, badge, notice, section, searchField, table, tableRow, time, waiting } from './ui.js';
+import { el, button, badge, notice, section, searchField, worthSearching, table, tableRow, time, waiting } from './ui.js';
 
 // The service keeps attempts for 30 days and tells at most this many.
 const most = 100;
@@ -51,7 +51,7 @@ export function attemptsSection(path, of) {
     };
     const search = searchField({ label: t('attempts.search'), oninput: () => filter(search.input.value.trim().toLowerCase()) });
     filter('');
-    place.replaceChildren(el('div', { className: 'stack' }, search.node, none, list.node));
+    place.replaceChildren(el('div', { className: 'stack' }, attempts.length >= worthSearching && search.node, none, list.node));
   }
 
   async function load() {

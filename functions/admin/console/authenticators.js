@@ -2,7 +2,7 @@
 
 import { t } from './texts.js';
 import { call, at, everything, accessKind } from './api.js';
-import { el, icon, button, form, field, dialog, confirmThen, copyable, notice, badge, section, searchField, waiting, toast, go, newId } from './ui.js';
+import { el, icon, button, form, field, dialog, confirmThen, copyable, notice, badge, section, searchField, worthSearching, waiting, toast, go, newId } from './ui.js';
 import { recordForm, showProblem } from './form.js';
 import { attemptsSection } from './attempts.js';
 
@@ -42,7 +42,7 @@ export async function authenticatorsView() {
     el('div', { className: 'head' }, el('h1', {}, t('tab.authenticators')), el('a', { className: 'button main', href: '#setup' }, icon('plus'), t('authenticators.add'))),
     el('p', { className: 'lead' }, t('authenticators.lead')),
     alone && notice('info', el('p', {}, el('strong', {}, t('first.admin.title'))), el('p', {}, t('first.admin.text')), becomeButton()),
-    el('div', { className: 'tools' }, search.node), none, list,
+    all.length >= worthSearching && el('div', { className: 'tools' }, search.node), none, list,
   ];
 }
 
@@ -133,7 +133,7 @@ export const checkResult = (result) => [
 
 export async function authenticatorView(name) {
   let a = await call('GET', path(name));
-  const head = el('div', { className: 'head' });
+  const head = el('div', { className: 'head named' });
   const actions = el('div', { className: 'actions' });
   const linksPlace = el('div', {});
 
@@ -230,9 +230,9 @@ function links(a) {
     const place = el('div', {});
     const id = newId(name);
     const show = () => place.replaceChildren(copyable(homepage(input.value), title));
-    const input = el('input', { id, name, value: a.workbenchRedirectPath, autocomplete: 'off', spellcheck: false, oninput: show });
+    const input = el('input', { id, name, value: a.workbenchRedirectPath, autocomplete: 'off', spellcheck: false, oninput: show, 'aria-labelledby': `${id}-title ${id}-label` });
     show();
-    return el('div', { className: 'field' }, el('h3', {}, title), el('label', { htmlFor: id, className: 'hint' }, t('links.page')), input, el('div', { className: 'part' }, place));
+    return el('div', { className: 'field' }, el('h3', { id: id + '-title' }, title), el('label', { id: id + '-label', htmlFor: id, className: 'hint' }, t('links.page')), input, el('div', { className: 'part' }, place));
   };
   return el('div', { className: 'links' },
     el('p', { className: 'hint' }, t(a.autoLogin ? 'links.homepage.auto' : 'links.homepage.hint')),

@@ -2,7 +2,7 @@
 
 import { t } from './texts.js';
 import { call, at, everything, problemText } from './api.js';
-import { el, button, fileDrop, confirmThen, copyable, notice, searchField, section, time, toast, waiting } from './ui.js';
+import { el, button, fileDrop, confirmThen, copyable, notice, searchField, worthSearching, section, time, toast, waiting } from './ui.js';
 import { checkResult } from './authenticators.js';
 
 export async function filesView() {
@@ -17,7 +17,7 @@ export async function filesView() {
     const wanted = search.input.value.trim().toLowerCase();
     const found = files.filter((file) => file.filename.toLowerCase().includes(wanted));
     list.replaceChildren(...found.map(item));
-    tools.hidden = !files.length;
+    tools.hidden = files.length < worthSearching && !wanted;
     said.replaceChildren(...(found.length ? [] : [files.length ? el('p', { className: 'soft' }, t('search.none'))
       : el('div', { className: 'card empty stack' }, el('h2', {}, t('files.none.title')), el('p', {}, t('files.none')))]));
   }

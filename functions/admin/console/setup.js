@@ -511,10 +511,13 @@ function phoneNumber(guide) {
 const notYet = (guide) => [notice('warn', t('setup.notyet')), button(t('setup.7.repair', { n: credentials, title: t(titles[credentials - 1]) }), () => guide.show(credentials), 'main')];
 
 // The step of this page that repairs what a step of the check found, by WeCom's number
-// where that says more: a disabled app is repaired where apps are, and an error that
-// passes (busy, unreachable) or that only WeCom ends is repaired nowhere here.
-const repairs = { 'credentials': 5, 'agent': 5, 'trusted-domain': 3, 'visible-range': 1, 'domain-file': 3 };
-const repairsOfCode = { 60020: 4, 50003: 1, 60031: 1, 48002: 5, 40001: 5, 50001: 5, '-1': 0, 45033: 0, 301007: 0 };
+// or else by what was looked at. What passes by itself (WeCom busy or unreachable) and
+// what only WeCom can end is repaired nowhere here.
+const repairsOfCode = {
+  40001: 5, 40013: 5, 40014: 5, 40056: 5, 40091: 5, 41002: 5, 41004: 5, 42001: 5, 45009: 5, 48002: 5, 50001: 5, 301002: 5,
+  50003: 1, 60031: 1, 60020: 4,
+};
+const repairs = { 'trusted-domain': 3, 'visible-range': 1, 'domain-file': 3 };
 const repairOf = (step) => repairsOfCode[step.wecomCode] ?? repairs[step.step] ?? 0;
 
 function checks(guide) {
@@ -561,7 +564,7 @@ function resultsOf(guide, steps) {
     notice(good ? 'good' : 'bad', t(good ? 'setup.7.good' : 'setup.7.bad')),
     el('ul', { className: 'setup-results' }, steps.map((step) => {
       const repair = repairOf(step);
-      return el('li', { className: step.ok ? '' : 'bad' }, el('p', {}, el('b', {}, step.title)), !step.ok && step.fix && el('p', {}, step.fix),
+      return el('li', { className: step.ok ? '' : 'bad' }, el('p', {}, el('span', { className: 'away' }, t(step.ok ? 'check.step.good' : 'check.step.bad') + ' '), el('b', {}, step.title)), !step.ok && step.fix && el('p', {}, step.fix),
         !step.ok && repair > 0 && button(t('setup.7.repair', { n: repair, title: t(titles[repair - 1]) }), () => guide.show(repair), 'small'));
     }), !guide.files.length && el('li', { className: 'none' }, el('p', {}, t('setup.7.nofile')))),
   ];

@@ -205,7 +205,9 @@ export function go(hash) {
 }
 
 window.addEventListener('beforeunload', (event) => {
-  if (unsaved()) event.preventDefault();
+  if (!unsaved()) return;
+  event.preventDefault();
+  event.returnValue = true; // what older browsers ask for
 });
 
 let passing = 0;
@@ -222,6 +224,13 @@ export function toast(text, kind = 'good') {
     el('button', { type: 'button', className: 'plain', 'aria-label': t('dismiss'), onclick: () => message.remove() }, icon('close')));
   toastPlace().append(message);
   if (kind !== 'bad') passing = setTimeout(() => message.remove(), 5000);
+}
+
+// announce tells a screen reader what everybody else sees where it happened.
+function announce(text) {
+  const words = el('span', { className: 'away' }, text);
+  toastPlace().append(words);
+  setTimeout(() => words.remove(), 2000);
 }
 
 // notice is a message in its place. kind: good, bad, warn or info.
@@ -263,6 +272,9 @@ export function field({ name, label, hint, type = 'text', value, required, place
   return { node, input, invalid };
 }
 
+// Fewer things than these are seen at a glance: there is nothing to search for.
+export const worthSearching = 6;
+
 // searchField is a field to search in, with its picture.
 export function searchField({ label, value = '', oninput }) {
   const input = el('input', { type: 'search', name: 'search', value, placeholder: label, 'aria-label': label, autocomplete: 'off', spellcheck: false, oninput });
@@ -275,8 +287,9 @@ export function copyable(text, label) {
   const words = el('span', {}, t('copy'));
   let timer = 0;
   const control = button([icon('copy'), words], async () => {
-    await copy(text, control);
+    if (!await copy(text, control)) return;
     words.textContent = said;
+    announce(said);
     clearTimeout(timer);
     timer = setTimeout(() => { words.textContent = t('copy'); }, 2000);
   }, 'small');
@@ -284,6 +297,7 @@ export function copyable(text, label) {
   return el('div', { className: 'copyable' }, el('code', {}, text), control);
 }
 
+// copy reports whether it was done.
 async function copy(text, control) {
   try {
     await navigator.clipboard.writeText(text);
@@ -295,9 +309,10 @@ async function copy(text, control) {
     const done = document.execCommand('copy');
     area.remove();
     control.focus();
-    if (!done) return toast(t('copy.failed'), 'bad');
+    if (!done) toast(t('copy.failed'), 'bad');
+    return done;
   }
-  toast(t('copied'));
+  return true;
 }
 
 // fileDrop takes a file that is dropped or chosen.

@@ -31,7 +31,7 @@ const badges = (user) => [
 
 const userRow = (user) => tableRow([
   [t('user.name'), el('a', { href: address(user) }, user.name || t('user.noname'))],
-  [t('user.phone'), el('span', { title: user.phone }, written(user))],
+  [t('user.phone'), el('span', { className: 'number', title: user.phone }, written(user))],
   [t('user.roles'), user.roles.length ? el('div', { className: 'badges' }, user.roles.map((role) => badge(role, role === administrator ? 'info' : ''))) : null],
   [t('user.status'), el('div', { className: 'badges' }, user.enabled ? badge(t('enabled'), 'good') : badge(t('disabled'), 'bad'), user.phoneConflict && badge(t('user.conflict'), 'warn'))],
   [t('user.lastSignIn'), user.lastSignInAt ? time(user.lastSignInAt) : el('span', { className: 'soft' }, t('never'))],
@@ -115,7 +115,7 @@ export async function usersView() {
   list.body.addEventListener('click', (event) => { if (event.target.closest('a')) kept.scroll = window.scrollY; });
   kept.scroll = 0;
   return [
-    el('div', { className: 'head' }, el('h1', {}, t('tab.users')),
+    el('div', { className: 'head pair' }, el('h1', {}, t('tab.users')),
       el('a', { className: 'button', href: '#import' }, t('import.title')), button([icon('plus'), t('users.add')], add, 'main')),
     el('div', { className: 'tools' }, box.node), el('p', { className: 'hint' }, t('users.search.hint')),
     said, card, more,
@@ -151,7 +151,7 @@ function add() {
 export async function userView(id) {
   const path = at('users', id);
   let user = await call('GET', path);
-  const head = el('div', { className: 'head' });
+  const head = el('div', { className: 'head named' });
   const conflict = el('div', {});
   const facts = el('div', {});
   const identities = el('div', {});

@@ -12,7 +12,8 @@ import (
 )
 
 // namesPartition holds one item for each user with a name. Its sort key is the folded
-// name, a NUL and the id, so that a prefix is a range of keys.
+// name, a NUL and the id, so that a prefix is a range of keys. It was there before the
+// first table that anybody keeps, so that no table has to be completed.
 const namesPartition = "user-names"
 
 // longestNameKey leaves room for the id in a sort key. The API allows names of 200
