@@ -268,7 +268,7 @@ func TestConsoleInABrowser(t *testing.T) {
 		if err := os.WriteFile(file, []byte("0123456789abcdef"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w.do("domain file", chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{file}), chromedp.WaitVisible(said("WW_verify_0123456789abcdef.txt")))
+		w.do("domain file", chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{file}), chromedp.WaitVisible(said("WW_verify_0123456789abcdef.txt")), chromedp.Click(chromedp.CSS(`.toast button`)))
 		w.do("forget the key", chromedp.Click(chromedp.CSS(`#account button`)), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)))
 		if kept := w.ask(`JSON.stringify([sessionStorage, localStorage, document.cookie])`); strings.Contains(kept, adminKey) {
 			t.Errorf("the key is still there: %s", kept)

@@ -94,7 +94,14 @@ func TestConsole(t *testing.T) {
 				t.Errorf("the refusal says %q", said)
 			}
 			w.accessible("automatic login is taken")
-			w.do("give it up", press(say("discard")), click(`a.back`), sees(`.item:nth-child(2)`))
+			for i := range 4 { // a list so long that it has a search
+				if err := place.connect(map[string]any{
+					"name": fmt.Sprintf("more-%d", i), "title": fmt.Sprintf("More %d", i), "corpId": corpID, "agentId": "1000009", "secret": appSecret, "origin": "https://more.example.com",
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.do("give it up", press(say("discard")), click(`a.back`), sees(`.item:nth-child(6)`))
 			w.do("search for one", fill(`input[name=search]`, "second"), chromedp.WaitNotPresent(chromedp.CSS(`.item:nth-child(2)`)))
 			w.do("search for none", fill(`input[name=search]`, "nothing"), chromedp.WaitNotPresent(chromedp.CSS(`.item`)))
 

@@ -141,9 +141,9 @@ function askAgain() {
 async function frame() {
   tabs.hidden = account.hidden = false;
   const key = api.accessKind() === 'key';
-  const name = key ? t('enter.key') : (await api.person().catch(() => null))?.name || t('account.session');
+  const name = key ? '' : (await api.person().catch(() => null))?.name || t('account.session');
   account.replaceChildren(
-    el('span', { className: 'who', title: name }, name),
+    key ? '' : el('span', { className: 'who', title: name }, name), // with the key, the button says it
     button(t(key ? 'account.forget' : 'account.signout'), async () => {
       if (!await mayLeave()) return;
       await api.leave();

@@ -26,7 +26,7 @@ export function attemptsSection(path, of) {
     return tableRow([
       [t('attempts.when'), time(attempt.at)],
       place,
-      [t('attempts.where'), t(attempt.client === 'wecom' ? 'attempts.inwecom' : 'attempts.inbrowser')],
+      [t('attempts.where'), el('span', { className: 'unbroken' }, t(attempt.client === 'wecom' ? 'attempts.inwecom' : 'attempts.inbrowser'))],
       [t('attempts.result'), badge(t(refused ? 'attempts.refused' : 'attempts.signedin'), refused ? 'bad' : 'good'),
         refused && el('p', { className: 'part' }, refusalText(attempt.code)),
         Boolean(refused || attempt.wecomCode) && el('p', { className: 'part hint' }, [

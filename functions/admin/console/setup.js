@@ -115,10 +115,14 @@ export async function setupView(name) {
     values: { ...start, ...typed }, secret: '',
     done: new Set(draft.done || (saved ? [credentials] : [])),
     step: draft.step || 1, paths: draft.paths || {}, results: null, fileResults: {}, egress: null, files: null,
+    // file is the domain file that was handed in here: others are of other apps.
+    file: draft.file || '',
+    // repairing means that the check sent the administrator to a step.
+    repairing: false,
   };
   guide.dirty = () => guide.secret !== '' || Object.keys(changedValues(guide)).length > 0;
   guide.keep = () => writeDraft(name, {
-    step: guide.step, done: [...guide.done], paths: guide.paths,
+    step: guide.step, done: [...guide.done], paths: guide.paths, file: guide.file,
     values: changedValues(guide),
   });
   guide.mark = (step, isDone = true) => {
@@ -265,6 +269,8 @@ function trustedDomain(guide) {
     const name = fileName(characters);
     await call('PUT', at('domain-files', name));
     guide.files = [name, ...(guide.files || []).filter((other) => other !== name)];
+    guide.file = name;
+    guide.keep();
     delete guide.fileResults[name];
     draw();
     await fetchBack(guide, name, list.firstChild);
@@ -441,7 +447,7 @@ const wrongField = {
 
 // save creates the authenticator or changes it, and goes on.
 async function save(guide, fields) {
-  if (guide.saved && !guide.dirty()) return guide.show(credentials + 1);
+  if (guide.saved && !guide.dirty()) return guide.show(nextOf(guide, credentials));
   const isNew = !guide.saved;
   let answer;
   try {
@@ -459,9 +465,9 @@ async function save(guide, fields) {
   guide.values = { ...guide.start };
   guide.saved = answer;
   toast(t(isNew ? 'setup.5.created' : 'setup.5.saved'));
-  if (!isNew) return guide.show(credentials + 1);
+  if (!isNew) return guide.show(nextOf(guide, credentials));
   forgetDraft();
-  writeDraft(answer.name, { step: credentials + 1, done: [...guide.done], paths: guide.paths, values: {} });
+  writeDraft(answer.name, { step: credentials + 1, done: [...guide.done], paths: guide.paths, file: guide.file, values: {} });
   return location.replace('#setup/' + answer.name);
 }
 
@@ -504,7 +510,7 @@ async function refused(guide, fields, error) {
 function phoneNumber(guide) {
   return frame(guide, 6, { lead: 'setup.6.lead', path: 'setup.6.path', know: 'setup.6.know', picture: picture('phone') },
     todo(paragraph('setup.6.open'), paragraph('setup.6.tick'), paragraph('setup.6.save')),
-    el('p', { className: 'soft' }, t('setup.6.wording')), notice('warn', rich('setup.6.without')));
+    el('p', { className: 'soft' }, t('setup.6.wording')), el('p', { className: 'soft' }, t('setup.6.again')), notice('warn', rich('setup.6.without')));
 }
 
 // notYet stands in for what needs the authenticator.
@@ -518,6 +524,8 @@ const repairsOfCode = {
   50003: 1, 60031: 1, 60020: 4,
 };
 const repairs = { 'trusted-domain': 3, 'visible-range': 1, 'domain-file': 3 };
+// The step of this page that is done for certain when a step of the check is good.
+const proves = { 'credentials': 5, 'trusted-ip': 4, 'trusted-domain': 3, 'visible-range': 1 };
 const repairOf = (step) => repairsOfCode[step.wecomCode] ?? repairs[step.step] ?? 0;
 
 function checks(guide) {
@@ -529,7 +537,9 @@ function checks(guide) {
     place.replaceChildren(waiting(t('setup.7.asking')));
     try {
       const steps = await tried(guide);
+      for (const step of steps) if (step.ok && proves[step.step]) guide.mark(proves[step.step]);
       guide.mark(checking, steps.every((step) => step.ok));
+      guide.repairing = false;
       guide.results = resultsOf(guide, steps);
     } catch (error) {
       guide.results = [notice('bad', problemText(error))];
@@ -552,9 +562,8 @@ const toStep = (guide, step) => button(t('setup.step.name', { n: step, title: t(
 // tried has the service try the configuration, and fetch the domain file back.
 async function tried(guide) {
   const { steps } = await call('POST', at('authenticators', guide.saved.name, 'check'));
-  guide.files ??= (await everything('/domain-files')).sort((a, b) => b.createdAt.localeCompare(a.createdAt)).map((file) => file.filename);
-  if (!guide.files.length) return steps;
-  const file = await call('POST', at('domain-files', guide.files[0], 'check'));
+  if (!guide.file) return steps;
+  const file = await call('POST', at('domain-files', guide.file, 'check'));
   return [...steps, ...file.steps];
 }
 
@@ -565,8 +574,11 @@ function resultsOf(guide, steps) {
     el('ul', { className: 'setup-results' }, steps.map((step) => {
       const repair = repairOf(step);
       return el('li', { className: step.ok ? '' : 'bad' }, el('p', {}, el('span', { className: 'away' }, t(step.ok ? 'check.step.good' : 'check.step.bad') + ' '), el('b', {}, step.title)), !step.ok && step.fix && el('p', {}, step.fix),
-        !step.ok && repair > 0 && button(t('setup.7.repair', { n: repair, title: t(titles[repair - 1]) }), () => guide.show(repair), 'small'));
-    }), !guide.files.length && el('li', { className: 'none' }, el('p', {}, t('setup.7.nofile')))),
+        !step.ok && repair > 0 && button(t('setup.7.repair', { n: repair, title: t(titles[repair - 1]) }), () => {
+          guide.repairing = true;
+          guide.show(repair);
+        }, 'small'));
+    }), !guide.file && el('li', { className: 'none' }, el('p', {}, t('setup.7.nofile')))),
   ];
 }
 

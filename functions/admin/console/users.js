@@ -31,7 +31,7 @@ const badges = (user) => [
 
 const userRow = (user) => tableRow([
   [t('user.name'), el('a', { href: address(user) }, user.name || t('user.noname'))],
-  [t('user.phone'), el('span', { className: 'number', title: user.phone }, written(user))],
+  [t('user.phone'), el('span', { className: 'unbroken', title: user.phone }, written(user))],
   [t('user.roles'), user.roles.length ? el('div', { className: 'badges' }, user.roles.map((role) => badge(role, role === administrator ? 'info' : ''))) : null],
   [t('user.status'), el('div', { className: 'badges' }, user.enabled ? badge(t('enabled'), 'good') : badge(t('disabled'), 'bad'), user.phoneConflict && badge(t('user.conflict'), 'warn'))],
   [t('user.lastSignIn'), user.lastSignInAt ? time(user.lastSignInAt) : el('span', { className: 'soft' }, t('never'))],
@@ -97,6 +97,7 @@ export async function usersView() {
     kept.read = 0;
     append(page, wanted, mine);
     card.hidden = Boolean(empty);
+    tools.hidden = !wanted && Boolean(empty); // nobody to search for
     said.replaceChildren(...(empty ? [empty] : []));
   }
 
@@ -109,6 +110,8 @@ export async function usersView() {
   const box = searchField({ label: t('users.search'), value: kept.wanted, oninput: () => { clearTimeout(timer); timer = setTimeout(attempt, 300); } });
   box.input.addEventListener('keydown', (event) => { if (event.key === 'Enter') attempt(); });
 
+  const tools = el('div', { className: 'stack' }, el('div', { className: 'tools' }, box.node), el('p', { className: 'hint' }, t('users.search.hint')));
+
   const scroll = kept.scroll;
   await search(kept.wanted, Math.min(Math.max(kept.read, pageSize), largestPage));
   if (scroll) requestAnimationFrame(() => window.scrollTo(0, scroll));
@@ -117,8 +120,7 @@ export async function usersView() {
   return [
     el('div', { className: 'head pair' }, el('h1', {}, t('tab.users')),
       el('a', { className: 'button', href: '#import' }, t('import.title')), button([icon('plus'), t('users.add')], add, 'main')),
-    el('div', { className: 'tools' }, box.node), el('p', { className: 'hint' }, t('users.search.hint')),
-    said, card, more,
+    tools, said, card, more,
   ];
 }
 
