@@ -33,7 +33,7 @@ export function problemText(error) {
 }
 
 // access is what authorises calls: {kind: 'key', value} or {kind: 'session', value,
-// until}; null before signing in.
+// until, person}; null before signing in.
 let access = null;
 let ended = () => Promise.resolve(false);
 
@@ -91,6 +91,16 @@ export async function enterWithKey(value = sessionStorage.getItem(keyName)) {
   return true;
 }
 
+// personOf is whose token it is. The service checks the token; here it only tells one
+// person from another.
+function personOf(token) {
+  try {
+    return JSON.parse(atob(token.split('.')[1].replace(/-/g, '+').replace(/_/g, '/'))).sub;
+  } catch {
+    return '';
+  }
+}
+
 let renewal = null;
 
 // renew fetches a token of the session; null when there is no session.
@@ -100,16 +110,18 @@ function renew() {
     const answer = await readJSON(response);
     if (response.status === 401 || response.status === 403) return null;
     if (!response.ok || !answer.access_token) throw new Problem(response.status, answer);
-    return { kind: 'session', value: answer.access_token, until: Date.now() + answer.expires_in * 1000 };
+    return { kind: 'session', value: answer.access_token, until: Date.now() + answer.expires_in * 1000, person: personOf(answer.access_token) };
   })().finally(() => { renewal = null; });
   return renewal;
 }
 
 // enterWithSession answers 'entered', 'none' without a live session, and 'refused'
-// for a session of somebody who is no administrator.
-export async function enterWithSession() {
+// for a session of somebody who is no administrator. With samePerson it answers
+// 'other' for somebody else than who was in: what one has typed is not the next one's.
+export async function enterWithSession({ samePerson = false } = {}) {
   const token = await renew();
   if (!token) return 'none';
+  if (samePerson && access?.kind === 'session' && access.person !== token.person) return 'other';
   return await permitted(token) ? 'entered' : 'refused';
 }
 
@@ -125,7 +137,8 @@ export async function leave() {
     const response = await request('/api/signout', { method: 'POST' });
     if (!response.ok && response.status !== 401) throw new Problem(response.status, await readJSON(response));
   }
-  sessionStorage.removeItem(keyName);
+  // The key, and what was typed in the set-up.
+  for (const name of Object.keys(sessionStorage)) if (name.startsWith('wecom-signin-')) sessionStorage.removeItem(name);
   access = null;
 }
 
@@ -140,7 +153,8 @@ function again() {
 async function renewed(force) {
   if (access?.kind !== 'session' || !force && Date.now() < access.until - margin) return;
   const token = await renew();
-  if (token) access = token;
+  // Somebody else who signed in meanwhile, in another tab, must not go on here unseen.
+  if (token && token.person === access.person) access = token;
 }
 
 // call sends a request to a path below /api/admin and returns the answer, or null

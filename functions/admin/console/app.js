@@ -127,7 +127,7 @@ function askAgain() {
     // Signed in by WeCom in another tab and come back: nothing more to press.
     const returned = async () => {
       if (document.visibilityState !== 'visible' || back) return;
-      if (await api.enterWithSession().catch(() => '') === 'entered' && box.open) { back = true; box.close(); frame(); }
+      if (await api.enterWithSession({ samePerson: true }).catch(() => '') === 'entered' && box.open) { back = true; box.close(); frame(); }
     };
     document.addEventListener('visibilitychange', returned);
     box.addEventListener('close', () => {

@@ -212,6 +212,9 @@ function frame(guide, step, { lead, path, picture: drawing, know, foot }, first,
 const knowing = (guide, key) => el('div', { className: 'setup-know' }, el('b', {}, t('setup.know')), el('p', {}, rich(key, { domain: el('code', {}, guide.domain) })));
 
 // onward are the buttons below a step. Only what is pressed as done counts as done.
+// nextOf is where to go when a step is done: back to the check, when that sent here.
+const nextOf = (guide, step) => (guide.repairing ? checking : step + 1);
+
 function onward(guide, step, { marks = true, main = true } = {}) {
   const marking = marks && !guide.done.has(step);
   return el('div', { className: 'setup-foot' },
@@ -219,7 +222,7 @@ function onward(guide, step, { marks = true, main = true } = {}) {
     marking && button(t('setup.later'), () => guide.show(step + 1)),
     button(t(step === last ? 'setup.finish' : marking ? 'setup.next' : 'setup.onward'), () => {
       if (marking) guide.mark(step);
-      guide.show(step + 1);
+      guide.show(nextOf(guide, step));
     }, main ? 'main' : ''));
 }
 

@@ -185,7 +185,14 @@ export function guardUnsaved(isDirty) {
 // unsaved reports whether something typed would be lost.
 export const unsaved = () => [...guards].some((isDirty) => isDirty()) || openDialogs.some((box) => box.isDirty?.());
 
-const askToLeave = () => confirmThen({ title: t('leave.title'), text: t('leave.text'), action: t('leave.action'), danger: true });
+let leaving = null;
+
+// askToLeave asks once, however often somebody tries to leave meanwhile.
+function askToLeave() {
+  leaving ??= confirmThen({ title: t('leave.title'), text: t('leave.text'), action: t('leave.action'), danger: true })
+    .finally(() => { leaving = null; });
+  return leaving;
+}
 
 // mayLeave resolves to whether the view may be left, and asks when something typed
 // would be lost. The guards of a view that is left are released.
@@ -315,6 +322,8 @@ async function copy(text, control) {
   return true;
 }
 
+const takers = new WeakMap();
+
 // fileDrop takes a file that is dropped or chosen.
 export function fileDrop({ label, hint, accept }, onFile) {
   const id = newId('file');
@@ -325,6 +334,7 @@ export function fileDrop({ label, hint, accept }, onFile) {
   const box = el('div', { className: 'drop' }, icon('file'),
     el('label', { htmlFor: id }, label), hint && el('p', { className: 'hint', id: id + '-hint' }, hint), input);
   const take = (file) => { if (file) busy(box, () => onFile(file)); };
+  takers.set(box, take);
   for (const event of ['dragenter', 'dragover']) {
     box.addEventListener(event, (moved) => { moved.preventDefault(); box.classList.add('over'); });
   }
@@ -337,8 +347,14 @@ export function fileDrop({ label, hint, accept }, onFile) {
   return box;
 }
 
-// A file dropped beside the place for it must not replace the page.
-for (const event of ['dragover', 'drop']) window.addEventListener(event, (dropped) => dropped.preventDefault());
+// A file dropped beside the place for it must not replace the page. Where there is one
+// place only, that is what was meant.
+window.addEventListener('dragover', (over) => over.preventDefault());
+window.addEventListener('drop', (dropped) => {
+  dropped.preventDefault();
+  const [box, ...others] = document.querySelectorAll('.drop');
+  if (box && !others.length && !box.contains(dropped.target)) takers.get(box)?.(dropped.dataTransfer.files[0]);
+});
 
 // pairs shows what something has: [name, content] each; empty ones are left out.
 export const pairs = (entries) => el('dl', { className: 'pairs' },

@@ -21,6 +21,8 @@ const called = (user) => user.name || written(user);
 const readRoles = (text) => text.split(/[\s,，、]+/).filter(Boolean);
 
 // A search of nothing but digits and what people write between them is for a phone.
+// plain is a search in narrow letters and digits: input methods write wide ones.
+const plain = (text) => text.normalize('NFKC').trim();
 const isPhone = (text) => /^[+＋\d\s().\-/]*\d[+\d\s().\-/]*$/.test(text);
 
 const badges = (user) => [
@@ -45,7 +47,7 @@ export async function usersView() {
   let turn = 0;
   let reading = null; // the search under way; a newer one ends it
 
-  const query = (wanted) => (!wanted ? '' : isPhone(wanted) ? '&phone=' + encodeURIComponent(wanted.replace('＋', '+')) : '&name=' + encodeURIComponent(wanted));
+  const query = (wanted) => (!wanted ? '' : isPhone(wanted) ? '&phone=' + encodeURIComponent(wanted) : '&name=' + encodeURIComponent(wanted));
 
   const read = (wanted, cursor, limit, signal) => call('GET', `/users?limit=${limit}${query(wanted)}${cursor ? '&cursor=' + encodeURIComponent(cursor) : ''}`, { signal });
 
@@ -104,7 +106,7 @@ export async function usersView() {
   let timer = 0;
   const attempt = () => {
     clearTimeout(timer);
-    const wanted = box.input.value.trim();
+    const wanted = plain(box.input.value);
     if (wanted !== kept.wanted) search(wanted).catch((error) => toast(problemText(error), 'bad'));
   };
   const box = searchField({ label: t('users.search'), value: kept.wanted, oninput: () => { clearTimeout(timer); timer = setTimeout(attempt, 300); } });
