@@ -27,8 +27,10 @@ import (
 )
 
 const (
-	adminKey   = "the-admin-key"
-	adminToken = "the-token-of-a-session"
+	adminKey = "the-admin-key"
+	// Tokens of two administrators' sessions: {"sub":"1"} and {"sub":"2"}.
+	adminToken = "e30.eyJzdWIiOiIxIn0.x"
+	otherToken = "e30.eyJzdWIiOiIyIn0.x"
 )
 
 // front makes an office reachable by a browser. Its authorizer knows one key and one
@@ -45,6 +47,7 @@ const (
 	noSession     = ""
 	memberSession = "member"
 	adminSession  = "admin"
+	otherSession  = "another administrator"
 )
 
 func (o *office) serve(t *testing.T) *front {
@@ -64,7 +67,11 @@ func (o *office) serve(t *testing.T) *front {
 		event.RequestContext.RequestID = "request-1"
 		switch {
 		case r.URL.Path == "/api/token" && session != noSession:
-			_, _ = io.WriteString(w, `{"access_token":"`+adminToken+`","token_type":"Bearer","expires_in":900}`)
+			token := adminToken
+			if session == otherSession {
+				token = otherToken
+			}
+			_, _ = io.WriteString(w, `{"access_token":"`+token+`","token_type":"Bearer","expires_in":900}`)
 			return
 		case r.URL.Path == "/api/session" && session != noSession:
 			_, _ = io.WriteString(w, `{"user":{"id":"1","name":"张三","phone":"+8613800138000","roles":[]}}`)
@@ -75,8 +82,11 @@ func (o *office) serve(t *testing.T) *front {
 		case strings.HasPrefix(r.URL.Path, "/api/admin/"):
 			word := map[string]any{"caller": "admin-key"}
 			allowed := r.Header.Get("Authorization") == "Bearer "+adminKey
-			if r.Header.Get("Authorization") == "Bearer "+adminToken {
+			switch r.Header.Get("Authorization") {
+			case "Bearer " + adminToken:
 				allowed, word = session == adminSession, map[string]any{"caller": "user", "userId": "1"}
+			case "Bearer " + otherToken:
+				allowed, word = session == otherSession, map[string]any{"caller": "user", "userId": "2"}
 			}
 			if f.closed.Load() || !allowed {
 				http.Error(w, `{"message":"Forbidden"}`, http.StatusForbidden)
@@ -360,6 +370,20 @@ func TestConsoleWithASession(t *testing.T) {
 	w.do("ended", chromedp.Click(chromedp.CSS(`#tabs a[href="#authenticators"]`)), chromedp.WaitVisible(chromedp.CSS(`dialog a[href="/signin?return=console"][target=_blank]`)))
 	f.session.Store(adminSession)
 	w.do("begun again", chromedp.Click(dialogButton("Use the current sign-in")), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitVisible(chromedp.CSS(`.items .card`)))
+}
+
+// Another administrator signs in, in the next tab: what is open here does not go on in
+// that one's name until somebody says so.
+func TestAttackConsoleGoesOnAsSomebodyElse(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	f := o.serve(t)
+	f.session.Store(adminSession)
+	w := open(t, "somebody else", 1440)
+	w.do("in", chromedp.Navigate(f.URL+"/console"), chromedp.WaitVisible(chromedp.CSS(`.items .card`)))
+	f.session.Store(otherSession)
+	w.do("asked again", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(chromedp.CSS(`dialog a[href="/signin?return=console"]`)))
+	w.do("said so", chromedp.Click(dialogButton("Use the current sign-in")), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitVisible(said("No users yet")))
 }
 
 // A long file goes in parts; the answer has the lines of the whole file.

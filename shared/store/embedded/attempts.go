@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -34,8 +37,9 @@ func places(a store.AttemptRecord, key string) []string {
 	return places
 }
 
-// addAttempt writes a record in place of the one under its key, and forgets the
-// oldest of each owner beyond store.MostAttempts.
+// addAttempt writes a record in place of the one under its key. About every sixteenth
+// forgets the oldest of its owners beyond store.MostAttempts, so that a sign-in need
+// not look at a hundred of them.
 func (tx transaction) addAttempt(key string, a store.AttemptRecord) error {
 	var earlier store.AttemptRecord
 	err := tx.get(attemptKeys, key, &earlier)
@@ -45,15 +49,22 @@ func (tx transaction) addAttempt(key string, a store.AttemptRecord) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
+	encoded, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("encode record of %s: %w", attempts, err)
+	}
 	for _, place := range places(a, key) {
-		if err := tx.put(attempts, place, a); err != nil {
+		if err := tx.Bucket([]byte(attempts)).Put([]byte(place), encoded); err != nil {
 			return err
+		}
+		if !strings.HasSuffix(key, "0") { // keys are hexadecimal hashes
+			continue
 		}
 		if err := tx.trimAttempts(place[:len(place)-len(key)-8]); err != nil {
 			return err
 		}
 	}
-	return tx.put(attemptKeys, key, a)
+	return tx.Bucket([]byte(attemptKeys)).Put([]byte(key), encoded)
 }
 
 func (tx transaction) removeAttempt(key string, a store.AttemptRecord) error {
@@ -124,6 +135,7 @@ func (e *Engine) AttemptsOfUser(_ context.Context, userID string, limit int) ([]
 
 func (e *Engine) attemptsOf(owner string, limit int) (items []store.AttemptRecord, err error) {
 	oldest := e.now().Add(-store.AttemptRetention)
+	limit = min(limit, store.MostAttempts)
 	err = e.read(func(tx transaction) error {
 		cursor := tx.Bucket([]byte(attempts)).Cursor()
 		for place, record := cursor.Seek([]byte(owner)); bytes.HasPrefix(place, []byte(owner)) && len(items) < limit; place, record = cursor.Next() {
