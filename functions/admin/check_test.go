@@ -15,7 +15,7 @@ func TestCheck(t *testing.T) {
 	const (
 		credentials = `{"step":"credentials","ok":true,"wecomCode":0,"title":"The Company ID ww0123456789 and the Secret are correct","fix":""}`
 		trustedIP   = `{"step":"trusted-ip","ok":true,"wecomCode":0,"title":"WeCom accepts calls from this service","fix":""}`
-		unavailable = `"ok":false,"wecomCode":0,"title":"WeCom could not be reached","fix":"Wait a moment and check again. If it stays so, the operator must let this service reach WeCom's API over the internet."}`
+		unavailable = `"ok":false,"wecomCode":0,"title":"WeCom could not be reached","fix":"Wait a moment and check again. If it keeps happening, the operator must let this service reach WeCom's API over the internet."}`
 	)
 	tests := []struct {
 		name            string

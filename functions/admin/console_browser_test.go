@@ -271,7 +271,7 @@ func TestConsoleInABrowser(t *testing.T) {
 		w.do("part of a number", chromedp.SendKeys(chromedp.CSS(`main input[type=search]`), "1380"), chromedp.WaitVisible(said("not a whole phone number")))
 		w.do("found", slices.Concat(retype(`main input[type=search]`, "+86 138-0013-8000"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(chromedp.CSS(`tbody a`))})...)
 		w.do("user", chromedp.Click(chromedp.CSS(`tbody a`)), chromedp.WaitVisible(chromedp.CSS(`input[name=roles]`)))
-		w.do("make administrator", chromedp.Click(button("Make administrator")), chromedp.Click(dialogButton("Make administrator")), chromedp.WaitVisible(button("No longer administrator")))
+		w.do("make administrator", chromedp.Click(button("Make administrator")), chromedp.Click(dialogButton("Make administrator")), chromedp.WaitVisible(button("Remove administrator role")))
 		w.do("disable user", chromedp.Click(button("Disable")), chromedp.Click(dialogButton("Disable")), chromedp.WaitVisible(button("Enable")))
 		w.do("domain files", chromedp.Click(chromedp.CSS(`#tabs a[href="#files"]`)), chromedp.WaitVisible(said("No domain files yet")))
 		file := filepath.Join(t.TempDir(), "WW_verify_0123456789abcdef (1).txt")

@@ -289,7 +289,7 @@ func refusals() []string {
 // a field of that name means different things.
 func problems() []string {
 	return []string{
-		"not_found", "version_mismatch", "payload_too_large", "payload_too_large rows", "payload_too_large roles", "forbidden", "internal",
+		"not_found", "version_mismatch", "payload_too_large", "payload_too_large rows", "forbidden", "internal",
 		"invalid_request", "invalid_request cursor", "invalid_request limit", "invalid_request query", "invalid_request name",
 		"invalid_request name authenticators", "invalid_request title", "invalid_request corpId", "invalid_request agentId",
 		"invalid_request secret", "invalid_request origin", "invalid_request workbenchRedirectPath", "invalid_request phone",

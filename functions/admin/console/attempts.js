@@ -8,7 +8,7 @@ import { el, button, badge, notice, section, searchField, worthSearching, table,
 const most = 100;
 
 // refusalText says why an attempt was refused, to an administrator.
-export const refusalText = (code) => t(has('refused.' + code) ? 'refused.' + code : 'refused.other', { code });
+const refusalText = (code) => t(has('refused.' + code) ? 'refused.' + code : 'refused.other', { code });
 
 // attemptsSection shows the attempts that path answers. of is 'authenticator' or
 // 'user': what the page is about needs no column.

@@ -23,7 +23,6 @@ const shapes = {
   copy: 'M8 8V4h12v12h-4M4 8h12v12H4z',
   close: 'M6 6l12 12M18 6L6 18',
   back: 'M15 5l-7 7 7 7',
-  next: 'M9 5l7 7-7 7',
   search: 'M10.5 4a6.5 6.5 0 1 1 0 13 6.5 6.5 0 0 1 0-13zM15.5 15.5L20 20',
   file: 'M6 3h8l4 4v14H6zM14 3v4h4',
   plus: 'M12 5v14M5 12h14',
@@ -135,7 +134,7 @@ export function dialog(title, content) {
 
 // focusAgain puts the focus on a control, on the one that has taken its place, or on
 // the page's title.
-export function focusAgain(control) {
+function focusAgain(control) {
   const key = control?.dataset?.focus;
   const target = control?.isConnected ? control
     : key && document.querySelector(`[data-focus="${CSS.escape(key)}"]`);
