@@ -215,7 +215,7 @@ const knowing = (guide, key) => el('div', { className: 'setup-know' }, el('b', {
 // nextOf is where to go when a step is done: back to the check, when that sent here.
 const nextOf = (guide, step) => (guide.repairing ? checking : step + 1);
 
-function onward(guide, step, { marks = true, main = true } = {}) {
+function onward(guide, step, { marks = true } = {}) {
   const marking = marks && !guide.done.has(step);
   return el('div', { className: 'setup-foot' },
     step > 1 && button(t('setup.back'), () => guide.show(step - 1)),
@@ -223,7 +223,7 @@ function onward(guide, step, { marks = true, main = true } = {}) {
     button(t(step === last ? 'setup.finish' : marking ? 'setup.next' : 'setup.onward'), () => {
       if (marking) guide.mark(step);
       guide.show(nextOf(guide, step));
-    }, main ? 'main' : ''));
+    }, 'main'));
 }
 
 const todo = (...items) => el('ol', { className: 'setup-do' }, items.map((item) => el('li', {}, item)));
@@ -532,10 +532,17 @@ const proves = { 'credentials': 5, 'trusted-ip': 4, 'trusted-domain': 3, 'visibl
 const repairOf = (step) => repairsOfCode[step.wecomCode] ?? repairs[step.step] ?? 0;
 
 function checks(guide) {
-  const details = { lead: 'setup.7.lead', know: 'setup.7.know', picture: picture('check', { passed: guide.done.has(checking), domain: guide.domain, addresses: guide.egress?.addresses.join(';') || 'IP' }), foot: onward(guide, checking, { marks: false, main: guide.done.has(checking) }) };
-  if (!guide.saved) return frame(guide, checking, details, notYet(guide));
+  const drawn = el('div', {});
+  const foot = onward(guide, checking, { marks: false });
+  const details = { lead: 'setup.7.lead', know: 'setup.7.know', picture: drawn, foot };
+  // draw shows in the picture, and by the button that stands out, whether all is good.
+  const draw = () => {
+    const good = guide.done.has(checking);
+    drawn.replaceChildren(picture('check', { passed: good, domain: guide.domain, addresses: guide.egress?.addresses.join(';') || 'IP' }));
+    foot.lastElementChild.className = good ? 'main' : '';
+    control.className = good ? '' : 'main';
+  };
   const place = el('div', { className: 'setup-words', 'aria-live': 'polite' }, guide.results);
-  const link = `${guide.address}/authorize/${guide.saved.name}`;
   const control = button(t(guide.results ? 'setup.7.again' : 'setup.7.check'), async () => {
     place.replaceChildren(waiting(t('setup.7.asking')));
     try {
@@ -549,7 +556,11 @@ function checks(guide) {
     }
     control.textContent = t('setup.7.again');
     place.replaceChildren(...guide.results);
-  }, guide.done.has(checking) ? '' : 'main');
+    draw();
+  });
+  draw();
+  if (!guide.saved) return frame(guide, checking, details, notYet(guide));
+  const link = `${guide.address}/authorize/${guide.saved.name}`;
   return frame(guide, checking, details, [
     el('div', { className: 'actions' }, control), place,
     el('h3', {}, t('setup.7.try')),
