@@ -211,10 +211,10 @@ function frame(guide, step, { lead, path, picture: drawing, know, foot }, first,
 // knowing says how to tell that a step worked.
 const knowing = (guide, key) => el('div', { className: 'setup-know' }, el('b', {}, t('setup.know')), el('p', {}, rich(key, { domain: el('code', {}, guide.domain) })));
 
-// onward are the buttons below a step. Only what is pressed as done counts as done.
 // nextOf is where to go when a step is done: back to the check, when that sent here.
-const nextOf = (guide, step) => (guide.repairing ? checking : step + 1);
+const nextOf = (guide, step) => (guide.repairing && step < checking ? checking : step + 1);
 
+// onward are the buttons below a step. Only what is pressed as done counts as done.
 function onward(guide, step, { marks = true } = {}) {
   const marking = marks && !guide.done.has(step);
   return el('div', { className: 'setup-foot' },
