@@ -8,21 +8,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/wecom-signin/wecom-signin/infra/browsertest"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -120,45 +117,12 @@ type window struct {
 	complaints func() []string
 }
 
-// browser opens a window, or skips the test. It returns what the page complained of.
+// browser opens a window that reads English, or skips the test. It returns what the
+// page complained of.
 func browser(t *testing.T, width int64) (context.Context, func() []string) {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no chromium")
-		}
-		t.Skip("SKIP console in a browser: no chromium")
-	}
-	allocator, stop := chromedp.NewExecAllocator(t.Context(), slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.WindowSize(int(width), 900), chromedp.Flag("lang", "en-US"), chromedp.Flag("accept-lang", "en-US,en"),
-	})...)
-	ctx, cancel := chromedp.NewContext(allocator)
-	ctx, release := context.WithTimeout(ctx, 60*time.Second)
-	t.Cleanup(func() { release(); cancel(); stop() })
-	var mu sync.Mutex
-	var complaints []string
-	err = chromedp.Listen(ctx, func(event any) {
-		mu.Lock()
-		defer mu.Unlock()
-		switch event := event.(type) {
-		case *runtime.EventExceptionThrown:
-			complaints = append(complaints, event.ExceptionDetails.Text)
-		case *log.EventEntryAdded:
-			if event.Entry.Source != log.EntrySourceNetwork { // refused calls are part of the play
-				complaints = append(complaints, event.Entry.Text)
-			}
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ctx, func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		return slices.Clone(complaints)
-	}
+	return browsertest.Open(t, "console",
+		chromedp.WindowSize(int(width), 900), chromedp.Flag("lang", "en-US"), chromedp.Flag("accept-lang", "en-US,en"))
 }
 
 // open starts a browser for a test that must not make the page complain.

@@ -1,68 +1,23 @@
 package page
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-)
 
-// window opens a browser of a phone's width, or skips the test. It returns what the
-// page complained of: faults of the script, and what the policy refused.
-func window(t *testing.T) (context.Context, func() []string) {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no chromium")
-		}
-		t.Skip("SKIP sign-in page in a browser: no chromium")
-	}
-	allocator, stop := chromedp.NewExecAllocator(t.Context(), slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-	})...)
-	ctx, cancel := chromedp.NewContext(allocator)
-	ctx, release := context.WithTimeout(ctx, time.Minute)
-	t.Cleanup(func() { release(); cancel(); stop() })
-	var mu sync.Mutex
-	var complaints []string
-	err = chromedp.Listen(ctx, func(event any) {
-		mu.Lock()
-		defer mu.Unlock()
-		switch event := event.(type) {
-		case *runtime.EventExceptionThrown:
-			complaints = append(complaints, event.ExceptionDetails.Text)
-		case *log.EventEntryAdded:
-			if event.Entry.Source != log.EntrySourceNetwork { // a logo that does not come is part of the play
-				complaints = append(complaints, event.Entry.Text)
-			}
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ctx, func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		return slices.Clone(complaints)
-	}
-}
+	"github.com/wecom-signin/wecom-signin/infra/browsertest"
+)
 
 // At the width of a phone: the menu of languages by keyboard alone, copying, no
 // language too wide, and a heading that stays where it is whatever the logo does.
 func TestPageInABrowser(t *testing.T) {
-	ctx, complaints := window(t)
+	ctx, complaints := browsertest.Open(t, "sign-in page")
 	logos := map[string]string{"/none": "", "/here": onePixel, "/broken": "https://localhost:1/logo.png"}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		logo, ok := logos[r.URL.Path]
