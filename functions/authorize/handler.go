@@ -28,7 +28,7 @@ func New(cfg Config) http.Handler { return apigw.Browser(cfg.serve) }
 func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("authenticator")
 	query := r.URL.Query()
-	target, toConsole := query.Get("redirect"), query.Get(signin.ReturnParameter) == signin.ReturnToConsole
+	target, toConsole := query.Get("redirect"), signin.WantsConsole(query)
 	apigw.Note(r.Context(), "authenticator", name)
 	if loadedByPage(r) {
 		return &apigw.SignInPageError{ToConsole: toConsole, Err: fault.Newf(fault.AccessDenied, "authorize was loaded as part of a page")}

@@ -52,7 +52,7 @@ func (cfg Config) arrival(r *http.Request) (signin.Arrival, error) {
 		PublicURL:     apigw.PublicURL(ctx),
 		Target:        query.Get("redirect"),
 		Again:         query.Has("again"),
-		ToConsole:     query.Get(signin.ReturnParameter) == signin.ReturnToConsole,
+		ToConsole:     signin.WantsConsole(query),
 		InClient:      wecom.IsClient(r.UserAgent()),
 		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
 		SessionID:     cfg.Cookie.ID(r),

@@ -16,12 +16,12 @@ import (
 func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, public, query := r.Context(), apigw.PublicURL(r.Context()), r.URL.Query()
 	redirect, _ := rules.CheckRedirect(query.Get("redirect"))
-	toConsole := query.Get(rules.ReturnParameter) == rules.ReturnToConsole
+	toConsole := rules.WantsConsole(query)
 	shown := page.SignIn{
 		Language: page.LanguageOf(r),
 		Visitor:  visitor(r.UserAgent()),
 		Self:     selfAddress(public, query, redirect, toConsole),
-		Console:  public + "/console",
+		Console:  rules.ConsoleAddress(public),
 	}
 	if query.Get("error") != "" {
 		shown.Failure = &page.Failure{
@@ -61,7 +61,7 @@ func (h handler) signedIn(w http.ResponseWriter, r *http.Request, redirect strin
 		return nil
 	}
 	if toConsole {
-		address = apigw.PublicURL(r.Context()) + "/console"
+		address = rules.ConsoleAddress(apigw.PublicURL(r.Context()))
 	}
 	return &page.SignedIn{Name: live.User.Name, Continue: address, SignOut: apigw.PublicURL(r.Context()) + "/api/signout"}
 }

@@ -169,7 +169,7 @@ func (s *Arrivals) startOnceMore(authenticator store.Authenticator, arrival Arri
 // been through a cookie or a query.
 func address(authenticator store.Authenticator, arrival Arrival) string {
 	if arrival.ForConsole() {
-		return arrival.PublicURL + "/console"
+		return ConsoleAddress(arrival.PublicURL)
 	}
 	for _, target := range []string{arrival.Attempt.Target, arrival.Target, authenticator.WorkbenchRedirectPath} {
 		if clean, ok := CheckRedirect(target); ok {

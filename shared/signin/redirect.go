@@ -13,6 +13,12 @@ const (
 	ReturnToConsole = "console"
 )
 
+// WantsConsole reports whether an address's query says so.
+func WantsConsole(query url.Values) bool { return query.Get(ReturnParameter) == ReturnToConsole }
+
+// ConsoleAddress returns where the console is.
+func ConsoleAddress(publicURL string) string { return publicURL + "/console" }
+
 // longestRedirect is the longest target path accepted, in bytes.
 const longestRedirect = 2048
 
