@@ -32,12 +32,14 @@ const consolePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; 
 // foreverCache is for an address that never answers anything else.
 const foreverCache = "public, max-age=31536000, immutable"
 
-// content is what a browser may be sent, as it is and compressed.
+// content is what a browser may be sent. It is made and compressed when it is first
+// asked for: a browser asks for one language and for all files at once, and each of
+// these may be the one request that a new process of the function ever answers.
 type content struct {
 	mediaType    string
-	plain        []byte
-	small        []byte // gzip
 	cacheControl string // empty: what package apigw says
+	plain        func() ([]byte, error)
+	small        func() ([]byte, error) // gzip
 }
 
 // console is the administrator's page: one document per language and the files that
@@ -85,42 +87,34 @@ func newConsole() (*console, error) {
 		default:
 			continue // the document's own text
 		}
-		if c.files[name], err = newContent(mediaType, file, foreverCache); err != nil {
-			return nil, err
-		}
+		c.files[name] = newContent(mediaType, foreverCache, func() ([]byte, error) { return file, nil })
 		_, _ = fmt.Fprintf(sum, "%s %d\n", name, len(file))
 		_, _ = sum.Write(file)
 	}
 	c.version = hex.EncodeToString(sum.Sum(nil)[:8])
 	for _, tag := range page.Languages() {
-		document, err := c.document(tag, styles, modules)
-		if err != nil {
-			return nil, err
-		}
-		if c.documents[tag], err = newContent("text/html; charset=utf-8", []byte(document), ""); err != nil {
-			return nil, err
-		}
+		c.documents[tag] = newContent("text/html; charset=utf-8", "", func() ([]byte, error) { return c.document(tag, styles, modules) })
 	}
 	return c, nil
 }
 
 // document fills the page's text for one language.
-func (c *console) document(tag page.Language, styles, modules []string) (string, error) {
+func (c *console) document(tag page.Language, styles, modules []string) ([]byte, error) {
 	file, err := consoleFiles.ReadFile("console/page.html")
 	if err != nil {
-		return "", fmt.Errorf("read embedded file: %w", err)
+		return nil, fmt.Errorf("read embedded file: %w", err)
 	}
 	texts, err := consoleTexts(tag)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	encoded, err := json.Marshal(texts) // writes "<" so that no text can end the element
 	if err != nil {
-		return "", fmt.Errorf("encode texts: %w", err)
+		return nil, fmt.Errorf("encode texts: %w", err)
 	}
 	mark, err := page.Mark()
 	if err != nil {
-		return "", fmt.Errorf("read mark: %w", err)
+		return nil, fmt.Errorf("read mark: %w", err)
 	}
 	links := func(element string, names []string) string {
 		var all strings.Builder
@@ -129,7 +123,7 @@ func (c *console) document(tag page.Language, styles, modules []string) (string,
 		}
 		return strings.TrimSpace(all.String())
 	}
-	return strings.NewReplacer(
+	return []byte(strings.NewReplacer(
 		"@lang@", string(tag),
 		"@title@", html.EscapeString(texts["title"]),
 		"@noscript@", html.EscapeString(texts["noscript"]),
@@ -144,7 +138,7 @@ func (c *console) document(tag page.Language, styles, modules []string) (string,
 		"@modules@", links(`<link rel="modulepreload" href="%s">`, modules),
 		"@script@", "/assets/console/"+c.version+"/app.js",
 		"@texts@", string(encoded),
-	).Replace(string(file)), nil
+	).Replace(string(file))), nil
 }
 
 // consoleTexts returns what the console's files may say.
@@ -174,19 +168,31 @@ func languageOptions(chosen page.Language) string {
 	return options.String()
 }
 
-func newContent(mediaType string, plain []byte, cacheControl string) (content, error) {
+// newContent returns content that is made once, by what makes it plain.
+func newContent(mediaType, cacheControl string, plain func() ([]byte, error)) content {
+	plain = sync.OnceValues(plain)
+	return content{mediaType, cacheControl, plain, sync.OnceValues(func() ([]byte, error) {
+		content, err := plain()
+		if err != nil {
+			return nil, err
+		}
+		return compress(content)
+	})}
+}
+
+func compress(plain []byte) ([]byte, error) {
 	var small bytes.Buffer
 	w, err := gzip.NewWriterLevel(&small, gzip.BestCompression)
 	if err != nil {
-		return content{}, fmt.Errorf("compress: %w", err)
+		return nil, fmt.Errorf("compress: %w", err)
 	}
 	if _, err := w.Write(plain); err != nil {
-		return content{}, fmt.Errorf("compress: %w", err)
+		return nil, fmt.Errorf("compress: %w", err)
 	}
 	if err := w.Close(); err != nil {
-		return content{}, fmt.Errorf("compress: %w", err)
+		return nil, fmt.Errorf("compress: %w", err)
 	}
-	return content{mediaType, plain, small.Bytes(), cacheControl}, nil
+	return small.Bytes(), nil
 }
 
 // document answers GET /console.
@@ -220,18 +226,25 @@ func (h consoleHandler) asset(w http.ResponseWriter, r *http.Request) error {
 // serve writes the content, compressed for whoever takes that: the gateway in front
 // of the function does not compress.
 func (c content) serve(w http.ResponseWriter, r *http.Request) error {
+	zipped := takesGzip(r.Header.Get("Accept-Encoding"))
+	read := c.plain
+	if zipped {
+		read = c.small
+	}
+	body, err := read()
+	if err != nil {
+		return err
+	}
 	header := w.Header()
 	header.Set("Content-Type", c.mediaType)
 	header.Add("Vary", "Accept-Encoding")
 	if c.cacheControl != "" {
 		header.Set("Cache-Control", c.cacheControl)
 	}
-	body := c.plain
-	if takesGzip(r.Header.Get("Accept-Encoding")) {
+	if zipped {
 		header.Set("Content-Encoding", "gzip")
-		body = c.small
 	}
-	_, err := w.Write(body)
+	_, err = w.Write(body)
 	return err
 }
 
