@@ -5,6 +5,7 @@ import { call, at, everything, accessKind } from './api.js';
 import { el, icon, button, form, field, dialog, confirmThen, copyable, notice, badge, section, searchField, worthSearching, waiting, toast, go, newId } from './ui.js';
 import { recordForm, showProblem } from './form.js';
 import { attemptsSection } from './attempts.js';
+import { administrator } from './users.js';
 
 const badges = (a) => [
   a.enabled ? badge(t('enabled'), 'good') : badge(t('disabled'), 'bad'),
@@ -51,7 +52,7 @@ export async function authenticatorsView() {
 async function withoutAdministrator() {
   if (accessKind() !== 'key') return false;
   const page = await call('GET', '/users?limit=200');
-  return !page.items.some((user) => user.enabled && user.roles.includes('admin'));
+  return !page.items.some((user) => user.enabled && user.roles.includes(administrator));
 }
 
 // firstSteps is what a new service shows.
@@ -89,12 +90,12 @@ function become() {
 
 async function makeAdministrator(phone, name) {
   try {
-    await call('POST', '/users', { json: { phone, ...name && { name }, roles: ['admin'] } });
+    await call('POST', '/users', { json: { phone, ...name && { name }, roles: [administrator] } });
   } catch (error) {
     if (error.code !== 'phone_taken') throw error;
     const [user] = (await call('GET', '/users?phone=' + encodeURIComponent(phone))).items;
     if (!user) throw error;
-    await call('PATCH', at('users', user.id), { json: { roles: [...user.roles, 'admin'], enabled: true }, version: user.version });
+    await call('PATCH', at('users', user.id), { json: { roles: [...user.roles, administrator], enabled: true }, version: user.version });
   }
 }
 

@@ -6,7 +6,8 @@ import { el, icon, button, form, field, dialog, confirmThen, notice, badge, pair
 import { recordForm, showProblem } from './form.js';
 import { attemptsSection } from './attempts.js';
 
-const administrator = 'admin';
+// administrator is the role that opens the console.
+export const administrator = 'admin';
 // How many are read at first and with each "Show more", and at most in one answer.
 const pageSize = 50;
 const largestPage = 200;
