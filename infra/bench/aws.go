@@ -114,18 +114,7 @@ func (b *bench) startCloud(ctx context.Context, users int) (_ *cloud, stop func(
 
 func createTables(ctx context.Context, client *dynamodb.Client) error {
 	for name, attributes := range map[string][]string{directoryTable: {"pk", "sk"}, transientTable: {"pk"}} {
-		input := &dynamodb.CreateTableInput{TableName: aws.String(name), BillingMode: types.BillingModePayPerRequest}
-		for i, key := range attributes {
-			kind := types.KeyTypeHash
-			if i > 0 {
-				kind = types.KeyTypeRange
-			}
-			input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(key), AttributeType: types.ScalarAttributeTypeS})
-			input.KeySchema = append(input.KeySchema, types.KeySchemaElement{AttributeName: aws.String(key), KeyType: kind})
-		}
-		if name == transientTable {
-			dynamotest.DescribeAttempts(input)
-		}
+		input := dynamotest.Describe(name, attributes...)
 		var err error
 		for range 100 { // until dynoxide listens
 			if _, err = client.CreateTable(ctx, input); err == nil {

@@ -135,19 +135,7 @@ func (s *Server) CreateTables(t testing.TB) Tables {
 
 func (s *Server) create(t testing.TB, name string, keys ...string) {
 	t.Helper()
-	input := &dynamodb.CreateTableInput{TableName: aws.String(name), BillingMode: types.BillingModePayPerRequest}
-	for i, key := range keys {
-		kind := types.KeyTypeHash
-		if i > 0 {
-			kind = types.KeyTypeRange
-		}
-		input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(key), AttributeType: types.ScalarAttributeTypeS})
-		input.KeySchema = append(input.KeySchema, types.KeySchemaElement{AttributeName: aws.String(key), KeyType: kind})
-	}
-	if len(keys) == 1 { // the transient table
-		DescribeAttempts(input)
-	}
-	if _, err := s.Client.CreateTable(t.Context(), input); err != nil {
+	if _, err := s.Client.CreateTable(t.Context(), Describe(name, keys...)); err != nil {
 		t.Fatal(fmt.Errorf("create table: %w", err))
 	}
 	waiter := dynamodb.NewTableExistsWaiter(s.Client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = 50 * time.Millisecond })
@@ -159,6 +147,24 @@ func (s *Server) create(t testing.TB, name string, keys ...string) {
 		defer cancel()
 		_, _ = s.Client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: aws.String(name)})
 	})
+}
+
+// Describe describes a table by its keys, as the template has it: pk and sk for the
+// directory, pk for the transient table.
+func Describe(name string, keys ...string) *dynamodb.CreateTableInput {
+	input := &dynamodb.CreateTableInput{TableName: aws.String(name), BillingMode: types.BillingModePayPerRequest}
+	for i, key := range keys {
+		kind := types.KeyTypeHash
+		if i > 0 {
+			kind = types.KeyTypeRange
+		}
+		input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(key), AttributeType: types.ScalarAttributeTypeS})
+		input.KeySchema = append(input.KeySchema, types.KeySchemaElement{AttributeName: aws.String(key), KeyType: kind})
+	}
+	if len(keys) == 1 {
+		DescribeAttempts(input)
+	}
+	return input
 }
 
 // DescribeAttempts adds to the description of the transient table the two indexes
