@@ -16,6 +16,7 @@ func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable,
 		settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix, settings.EgressAddresses,
+		settings.ServiceName,
 	}
 }
 
@@ -29,7 +30,7 @@ func Assemble(ctx context.Context, parts wiring.Parts) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := wecom.New(wecom.Config{APIURL: parts.Settings.WeComAPIURL})
+	client := wecom.New(wecom.Config{APIURL: parts.Settings.WeComAPIURL, Observe: observe})
 	return New(Config{
 		Directory:       parts.Store,
 		Attempts:        parts.Store,
@@ -40,4 +41,15 @@ func Assemble(ctx context.Context, parts wiring.Parts) (http.Handler, error) {
 		EgressAddresses: parts.Settings.EgressAddresses,
 		Now:             parts.Now,
 	}), nil
+}
+
+// observe puts calls to WeCom into the log event of their request.
+func observe(ctx context.Context, call wecom.Call) {
+	switch call.Code {
+	case wecom.InvalidCode, wecom.CorpIDMissing, wecom.SecretMissing:
+		// The right answer to a check, which has no code of anybody, and to the question
+		// for the address, which has no credentials: no error to look into.
+		call.Code = 0
+	}
+	wiring.NoteWeCom(ctx, call)
 }

@@ -102,7 +102,6 @@ func writeCheck(w http.ResponseWriter, r *http.Request, steps []checkStep) error
 		result.OK = result.OK && step.OK
 		if !step.OK {
 			apigw.Note(r.Context(), "failedStep", string(step.Step))
-			apigw.Note(r.Context(), "wecomCode", step.WeComCode)
 		}
 	}
 	w.Header().Set("Vary", "Accept-Language")

@@ -2,9 +2,15 @@ package admin
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"testing"
+
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
+
+// Observe is what Assemble gives the client of WeCom.
+func Observe(ctx context.Context, call wecom.Call) { observe(ctx, call) }
 
 // CheckParseObject: what is accepted means the same to another reader of JSON.
 func CheckParseObject(t *testing.T, body []byte) {

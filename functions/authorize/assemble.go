@@ -16,7 +16,7 @@ import (
 func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComOAuthURL, settings.WeComLoginURL,
-		settings.DirectoryTable, settings.SealingKeysSecret,
+		settings.DirectoryTable, settings.SealingKeysSecret, settings.ServiceName,
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 
 // Settings returns the names of what the function reads.
 func Settings() []settings.Name {
-	return []settings.Name{settings.PublicURL, settings.DirectoryTable, settings.TransientTable, settings.AdminKeySecret}
+	return []settings.Name{
+		settings.PublicURL, settings.DirectoryTable, settings.TransientTable, settings.AdminKeySecret, settings.ServiceName,
+	}
 }
 
 // Assemble puts the function together.
@@ -19,6 +21,7 @@ func Assemble(parts wiring.Parts) *Authorizer {
 		Secrets:        parts.Secrets,
 		AdminKeySecret: parts.Settings.AdminKeySecret,
 		PublicURL:      parts.Settings.PublicURL,
+		Service:        parts.Settings.ServiceName,
 		Logger:         parts.Logger,
 		Now:            parts.Now,
 	})

@@ -18,9 +18,11 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/fresh"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
+	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 // Members of the context that a yes carries; see apigw.AuthorizerContext.
@@ -63,6 +65,8 @@ type Config struct {
 	AdminKeySecret string
 	// PublicURL is the setting PUBLIC_URL, or empty for the API's own address.
 	PublicURL string
+	// Service is the setting SERVICE_NAME. Empty: log records are no metrics.
+	Service string
 	// Logger receives one record per decision. Nil: slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Nil: time.Now.
@@ -83,6 +87,9 @@ type Authorizer struct {
 func New(cfg Config) *Authorizer {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	return &Authorizer{
 		cfg: cfg,
@@ -109,7 +116,7 @@ func (a *Authorizer) Function(ctx context.Context, payload json.RawMessage) (Res
 	var request events.APIGatewayV2CustomAuthorizerV2Request
 	if err := json.Unmarshal(payload, &request); err != nil {
 		// The decoder's error may quote the event, so it is not logged.
-		return a.deny(ctx, request, errors.New("the event is not readable")), nil //nolint:nilerr // a no is an answer
+		return a.deny(request, errors.New("the event is not readable")), nil //nolint:nilerr // a no is an answer
 	}
 	return a.Decide(ctx, request)
 }
@@ -119,7 +126,7 @@ func (a *Authorizer) Function(ctx context.Context, payload json.RawMessage) (Res
 func (a *Authorizer) Decide(ctx context.Context, request events.APIGatewayV2CustomAuthorizerV2Request) (response Response, _ error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			response = a.deny(ctx, request, fmt.Errorf("panic: %v", cause))
+			response = a.deny(request, fmt.Errorf("panic: %v", cause))
 		}
 	}()
 	return a.decide(ctx, request), nil
@@ -128,21 +135,21 @@ func (a *Authorizer) Decide(ctx context.Context, request events.APIGatewayV2Cust
 func (a *Authorizer) decide(ctx context.Context, request events.APIGatewayV2CustomAuthorizerV2Request) Response {
 	credential, err := bearer(request.Headers)
 	if err != nil {
-		return a.deny(ctx, request, err)
+		return a.deny(request, err)
 	}
 	publicURL := apigw.ResolvePublicURL(a.cfg.PublicURL, request.RequestContext.DomainName)
 	userID, err := a.administrator(ctx, credential, publicURL)
 	if err == nil {
-		return a.allow(ctx, request, map[string]any{ContextCaller: CallerUser, ContextUserID: userID})
+		return a.allow(request, map[string]any{ContextCaller: CallerUser, ContextUserID: userID})
 	}
 	if !errors.Is(err, keys.ErrRefused) {
-		return a.deny(ctx, request, err)
+		return a.deny(request, err)
 	}
 	// No token of ours: perhaps the admin key.
 	if keyErr := a.checkAdminKey(ctx, credential); keyErr != nil {
-		return a.deny(ctx, request, errors.Join(err, keyErr))
+		return a.deny(request, errors.Join(err, keyErr))
 	}
-	return a.allow(ctx, request, map[string]any{ContextCaller: CallerAdminKey})
+	return a.allow(request, map[string]any{ContextCaller: CallerAdminKey})
 }
 
 // refusal is a no for which the caller is the reason, not the service.
@@ -219,23 +226,31 @@ func (a *Authorizer) checkAdminKey(ctx context.Context, credential string) error
 	return nil
 }
 
-func (a *Authorizer) allow(ctx context.Context, request events.APIGatewayV2CustomAuthorizerV2Request, caller map[string]any) Response {
-	a.log(ctx, slog.LevelInfo, request, slog.Bool("authorized", true), slog.Any(ContextCaller, caller[ContextCaller]))
+func (a *Authorizer) allow(request events.APIGatewayV2CustomAuthorizerV2Request, caller map[string]any) Response {
+	a.log(slog.LevelInfo, request, slog.Bool("authorized", true), slog.Any(ContextCaller, caller[ContextCaller]))
 	return Response{IsAuthorized: true, Context: caller}
 }
 
-func (a *Authorizer) deny(ctx context.Context, request events.APIGatewayV2CustomAuthorizerV2Request, why error) Response {
-	level := slog.LevelError
+func (a *Authorizer) deny(request events.APIGatewayV2CustomAuthorizerV2Request, why error) Response {
+	no := []slog.Attr{slog.Bool("authorized", false), slog.String("cause", why.Error())}
 	if _, refused := errors.AsType[refusal](why); refused {
-		level = slog.LevelInfo
+		a.log(slog.LevelInfo, request, no...)
+		return Response{IsAuthorized: false}
 	}
-	a.log(ctx, level, request, slog.Bool("authorized", false), slog.String("cause", why.Error()))
+	failed := metrics.Attributes(a.cfg.Service, a.cfg.Now(), metrics.InternalErrors(1, functionName))
+	a.log(slog.LevelError, request, append(no, failed...)...)
 	return Response{IsAuthorized: false}
 }
 
-func (a *Authorizer) log(ctx context.Context, level slog.Level, request events.APIGatewayV2CustomAuthorizerV2Request, attributes ...slog.Attr) {
-	a.cfg.Logger.LogAttrs(ctx, level, "decision", append([]slog.Attr{
-		slog.String("function", "authorizer"),
+// functionName is the function's in log records and metrics.
+const functionName = "authorizer"
+
+// log writes the record of a decision. It has no context, from which Lambda's handler
+// would take another request id than the gateway's.
+func (a *Authorizer) log(level slog.Level, request events.APIGatewayV2CustomAuthorizerV2Request, attributes ...slog.Attr) {
+	a.cfg.Logger.LogAttrs(context.Background(), level, "decision", append([]slog.Attr{
+		slog.String("function", functionName),
+		slog.String("version", version.Version),
 		slog.String("requestId", request.RequestContext.RequestID),
 		slog.String("route", request.RouteKey),
 	}, attributes...)...)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,14 +15,17 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/functions/authorizer"
 	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
+	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 const (
@@ -92,9 +96,32 @@ func (w *world) Get(_ context.Context, name, version string) (secret.Value, erro
 
 func (w *world) authorizer(log io.Writer) *authorizer.Authorizer {
 	return authorizer.New(authorizer.Config{
-		Directory: w, Sessions: w, Secrets: w, AdminKeySecret: "admin-key", PublicURL: publicURL,
-		Logger: slog.New(slog.NewJSONHandler(log, nil)),
+		Directory: w, Sessions: w, Secrets: w, AdminKeySecret: "admin-key", PublicURL: publicURL, Service: "s",
+		Logger: slog.New(asInLambda{slog.NewJSONHandler(log, &slog.HandlerOptions{ReplaceAttr: withoutTime})}),
 	})
+}
+
+// asInLambda adds the request id of the invocation, as Lambda's handler does.
+type asInLambda struct{ slog.Handler }
+
+func (h asInLambda) Handle(ctx context.Context, r slog.Record) error {
+	if invocation, ok := lambdacontext.FromContext(ctx); ok {
+		r.AddAttrs(slog.String("requestId", invocation.AwsRequestID))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func withoutTime(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}
+
+// invocation is the context that Lambda gives a function.
+func invocation(t *testing.T) context.Context {
+	t.Helper()
+	return lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "lambda-1"})
 }
 
 func mint(t testing.TB, user string, change func(*keys.AccessTokenClaims)) string {
@@ -207,7 +234,7 @@ func TestDecisions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := w.authorizer(&log).Function(t.Context(), payload)
+			got, err := w.authorizer(&log).Function(invocation(t), payload)
 			if err != nil {
 				t.Errorf("an error instead of a no: %v", err)
 			}
@@ -217,10 +244,57 @@ func TestDecisions(t *testing.T) {
 			if strings.Count(log.String(), "\n") != 1 || strings.Contains(log.String(), `"ERROR"`) != test.isFault {
 				t.Errorf("logged: %s", log.String())
 			}
+			var failure []string
+			if test.isFault {
+				failure = []string{"WeComSignIn InternalErrors{Service=s} 1 Count", "WeComSignIn InternalErrors{Service=s,Function=authorizer} 1 Count"}
+			}
+			measured, err := metricstest.Read([]byte(log.String()))
+			if diff := cmp.Diff(failure, measured); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
 			for _, hidden := range []string{adminKey, adminKey[:20], strings.Split(token, ".")[1][:20], "+86138", "__Host"} {
 				if strings.Contains(log.String(), hidden) {
 					t.Errorf("the log shows %q: %s", hidden, log.String())
 				}
+			}
+		})
+	}
+}
+
+// A decision is one line, under the gateway's request id.
+func TestLog(t *testing.T) {
+	begins := func(level string) string {
+		return `{"level":"` + level + `","msg":"decision","function":"authorizer","version":"` + version.Version +
+			`","requestId":"request-1","route":"ANY /api/admin/{proxy+}"`
+	}
+	for _, test := range []struct {
+		name, header string
+		spoil        func(*world)
+		want         string
+	}{
+		{"yes", "Bearer " + adminKey, nil, begins("INFO") + `,"authorized":true,"caller":"admin-key"}`},
+		{
+			"no", "Basic x", nil,
+			begins("INFO") + `,"authorized":false,"cause":"the Authorization header is not Bearer and a credential"}`,
+		},
+		{
+			"not known", "Bearer " + mint(t, "01admin", nil), func(w *world) { w.userErr = errors.New("dynamodb: connection refused") },
+			begins("ERROR") + `,"authorized":false,"cause":"read session: dynamodb: connection refused"` +
+				`,"Service":"s","Function":"authorizer","InternalErrors":1,"_aws":{"Timestamp":1795262400000,"CloudWatchMetrics":[` +
+				`{"Namespace":"WeComSignIn","Dimensions":[["Service"],["Service","Function"]],"Metrics":[{"Name":"InternalErrors","Unit":"Count"}]}]}}`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w, log := newWorld(), strings.Builder{}
+			if test.spoil != nil {
+				test.spoil(w)
+			}
+			if _, err := w.authorizer(&log).Decide(invocation(t), event(authorization(test.header))); err != nil {
+				t.Fatal(err)
+			}
+			got := regexp.MustCompile(`"Timestamp":[0-9]+`).ReplaceAllString(log.String(), `"Timestamp":1795262400000`)
+			if diff := cmp.Diff(test.want+"\n", got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}

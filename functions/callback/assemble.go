@@ -6,6 +6,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/seal"
 	"github.com/wecom-signin/wecom-signin/shared/session"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
@@ -19,7 +20,7 @@ func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
 		settings.DirectoryTable, settings.TransientTable, settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix,
-		settings.SessionLifetime, settings.SessionCookieDomain,
+		settings.SessionLifetime, settings.SessionCookieDomain, settings.ServiceName,
 	}
 }
 
@@ -41,7 +42,7 @@ func Assemble(ctx context.Context, parts wiring.Parts) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := wecom.New(wecom.Config{APIURL: parts.Settings.WeComAPIURL})
+	client := wecom.New(wecom.Config{APIURL: parts.Settings.WeComAPIURL, Observe: observe})
 	return New(Config{
 		Arrivals: &signin.Arrivals{
 			Departures: &signin.Departures{
@@ -64,4 +65,9 @@ func Assemble(ctx context.Context, parts wiring.Parts) (http.Handler, error) {
 		Cookie:   session.Cookie{Domain: parts.Settings.SessionCookieDomain},
 		Now:      parts.Now,
 	}), nil
+}
+
+// observe measures how long visitors wait for WeCom.
+func observe(ctx context.Context, call wecom.Call) {
+	apigw.Measure(ctx, metrics.WeComDuration(wiring.NoteWeCom(ctx, call)))
 }

@@ -1,12 +1,16 @@
 package callback_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +22,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/authorize"
 	"github.com/wecom-signin/wecom-signin/functions/callback"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/secret/sealedfile"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
@@ -115,12 +120,36 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 		},
 		Store: engine, Authenticators: store.CacheAuthenticators(engine, 10*time.Second, time.Now), Secrets: secrets, Now: time.Now,
 	}
+	var log bytes.Buffer
+	// told returns what the log says of the last request: how it ended, how often WeCom
+	// was called, and the metrics.
+	told := func() string {
+		t.Helper()
+		defer log.Reset()
+		line := log.Bytes()[bytes.LastIndexByte(bytes.TrimSpace(log.Bytes()), '\n')+1:]
+		var event struct {
+			Outcome      string  `json:"outcome"`
+			Calls        int     `json:"wecomCalls"`
+			Milliseconds float64 `json:"wecomMilliseconds"`
+		}
+		values, err := metricstest.Read(line)
+		if err := errors.Join(err, json.Unmarshal(line, &event)); err != nil {
+			t.Fatalf("%v\n%s", err, line)
+		}
+		measured := fmt.Sprintf("WeComSignIn WeComDuration{Service=s} %v Milliseconds", event.Milliseconds)
+		if event.Milliseconds <= 0 || !slices.Contains(values, measured) || !slices.Contains(values, "WeComSignIn InternalErrors{Service=s,Function=callback} 0 Count") {
+			t.Errorf("%v ms in WeCom, measured %q", event.Milliseconds, values)
+		}
+		return fmt.Sprintf("%s after %d", event.Outcome, event.Calls)
+	}
 	function := func(assemble wiring.Assemble) func(path, query string, cookies []string) events.APIGatewayV2HTTPResponse {
 		handler, err := assemble(t.Context(), parts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		serve := apigw.New(apigw.Config{Handler: handler, PublicURL: "https://signin.example.com", Logger: slog.New(slog.DiscardHandler)})
+		serve := apigw.New(apigw.Config{
+			Handler: handler, PublicURL: "https://signin.example.com", Name: "callback", Service: "s", Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+		})
 		return func(path, query string, cookies []string) events.APIGatewayV2HTTPResponse {
 			event := events.APIGatewayV2HTTPRequest{
 				RawPath: path, RawQueryString: query, Cookies: cookies, Headers: map[string]string{"user-agent": "wxwork"},
@@ -155,9 +184,15 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	if got, want := remote.take(), "Get Update Get gettoken Put auth/getuserinfo Get Put"; got != want {
 		t.Errorf("first arrival costs %q, want %q", got, want)
 	}
+	if got, want := told(), "consent after 2"; got != want {
+		t.Errorf("first arrival is told as %q, want %q", got, want)
+	}
 	last := comeBack(middle)
 	if got, want := remote.take(), "auth/getuserinfo Get auth/getuserdetail user/get Get Transact Transact"; got != want {
 		t.Errorf("second arrival costs %q, want %q", got, want)
+	}
+	if got, want := told(), "signed_in after 3"; got != want {
+		t.Errorf("second arrival is told as %q, want %q", got, want)
 	}
 	if got := last.Headers["location"]; got != "https://app.example.com/" {
 		t.Fatalf("led to %s", got)
@@ -171,6 +206,9 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	last = comeBack(departure)
 	if got, want := remote.take(), "auth/getuserinfo Get Get Transact"; got != want {
 		t.Errorf("returning sign-in costs %q, want %q", got, want)
+	}
+	if got, want := told(), "signed_in after 1"; got != want {
+		t.Errorf("returning sign-in is told as %q, want %q", got, want)
 	}
 	if got := last.Headers["location"]; got != "https://app.example.com/" {
 		t.Fatalf("led to %s", got)

@@ -2,7 +2,8 @@
 // WeCom's code and signs the person in.
 //
 // Duty: gather what the browser brings (code, state, cookies), let the rules of
-// package signin decide, and turn their result into cookies and a redirect.
+// package signin decide, turn their result into cookies and a redirect, and count how
+// each request ended.
 //
 // Boundary: it writes no HTML; a failure redirects to the sign-in page.
 //

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/session"
 	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -26,8 +27,36 @@ type Config struct {
 	Now      func() time.Time
 }
 
-// New returns the handler.
-func New(cfg Config) http.Handler { return apigw.Browser(cfg.serve) }
+// How a request ends that does not fail; one that fails ends with its fault's code.
+const (
+	signedIn  = "signed_in"
+	consent   = "consent"   // sent to WeCom once more, for the phone
+	restarted = "restarted" // sent to WeCom once more, because this browser has no attempt
+)
+
+// functionName is the function's in metrics.
+const functionName = "callback"
+
+// New returns the handler. Each request has one outcome, in its log event and as a
+// metric.
+func New(cfg Config) http.Handler {
+	handler := apigw.Browser(cfg.serve)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		// A 0 tells an alarm that there was something to look at.
+		apigw.Measure(ctx, metrics.InternalErrors(0, functionName))
+		handler.ServeHTTP(w, r)
+		if failure := apigw.Fault(ctx); failure != nil {
+			ended(ctx, string(failure.Code))
+		}
+	})
+}
+
+// ended notes how the request ended; the last one wins.
+func ended(ctx context.Context, outcome string) {
+	apigw.Note(ctx, "outcome", outcome)
+	apigw.Measure(ctx, metrics.SignIns(outcome))
+}
 
 func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 	arrival, err := cfg.arrival(r)
@@ -75,9 +104,11 @@ func (cfg Config) answer(w http.ResponseWriter, r *http.Request, arrival signin.
 		if err := cfg.Attempts.Save(w, r, result.Ticket.Attempt); err != nil {
 			return err
 		}
+		ended(r.Context(), roundOf(result.Ticket.Attempt))
 		apigw.Redirect(w, result.Ticket.URL)
 		return nil
 	}
+	ended(r.Context(), signedIn)
 	apigw.Note(r.Context(), "user", result.UserID)
 	if arrival.AttemptFound {
 		cfg.Attempts.Clear(w, arrival.State)
@@ -85,6 +116,14 @@ func (cfg Config) answer(w http.ResponseWriter, r *http.Request, arrival signin.
 	cfg.Cookie.Set(w, result.SessionID, result.ExpiresAt.Sub(cfg.Now()))
 	apigw.Redirect(w, result.Address)
 	return nil
+}
+
+// roundOf says why a browser goes to WeCom once more.
+func roundOf(next signin.Attempt) string {
+	if next.Scope == wecom.ScopePrivateInfo {
+		return consent
+	}
+	return restarted
 }
 
 // target is where the visitor wanted to go, for the sign-in page to offer again.

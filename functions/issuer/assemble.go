@@ -10,7 +10,7 @@ import (
 
 // Settings returns the names of what the function reads.
 func Settings() []settings.Name {
-	return []settings.Name{settings.PublicURL, settings.DirectoryTable}
+	return []settings.Name{settings.PublicURL, settings.DirectoryTable, settings.ServiceName}
 }
 
 // Assemble puts the function together.

@@ -3,7 +3,8 @@
 //
 // Duty: GET /.well-known/openid-configuration, the issuer's metadata, and
 // GET /.well-known/jwks.json, the public keys as the directory has them. Both may
-// be cached by anybody for five minutes; a key is published days before it signs.
+// be cached by anybody for five minutes; a key is published days before it signs. The
+// keys are dated (Last-Modified), the metadata tells the service's version.
 //
 // Boundary: it sees no private key and signs nothing. The metadata says only what
 // is true: there is no authorization endpoint yet (/oauth2/ is kept for it), so

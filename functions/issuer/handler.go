@@ -10,7 +10,9 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/fresh"
+	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 const (
@@ -48,21 +50,25 @@ type metadata struct {
 }
 
 type handler struct {
-	keys *fresh.Value[[]byte]
+	keys *fresh.Value[store.PublicKeys]
+	now  func() time.Time
 }
 
 // New returns the handler.
 func New(cfg Config) http.Handler {
-	h := handler{fresh.New(fresh.Config[[]byte]{
-		Load: func(ctx context.Context) ([]byte, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	h := handler{now: cfg.Now, keys: fresh.New(fresh.Config[store.PublicKeys]{
+		Load: func(ctx context.Context) (store.PublicKeys, error) {
 			published, err := cfg.Directory.PublicKeys(ctx)
 			if errors.Is(err, store.ErrNotFound) {
-				return nil, errors.New("read public keys: none were published yet; the first rotation of the signing keys does that")
+				return published, errors.New("read public keys: none were published yet; the first rotation of the signing keys does that")
 			}
 			if err != nil {
-				return nil, fmt.Errorf("read public keys: %w", err)
+				return published, fmt.Errorf("read public keys: %w", err)
 			}
-			return published.Document, nil
+			return published, nil
 		},
 		Keep: keepKeys, Stale: staleKeys, Pause: pauseKeys, Now: cfg.Now,
 	})}
@@ -87,6 +93,7 @@ func (h handler) serve(w http.ResponseWriter, r *http.Request) error {
 func discovery(w http.ResponseWriter, r *http.Request) error {
 	publicURL := apigw.PublicURL(r.Context())
 	w.Header().Set("Cache-Control", cacheControl)
+	w.Header().Set(version.Header, version.Version)
 	return apigw.WriteJSON(w, http.StatusOK, metadata{
 		Issuer:            publicURL,
 		KeysAddress:       publicURL + keysPath,
@@ -99,12 +106,17 @@ func discovery(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h handler) publicKeys(w http.ResponseWriter, r *http.Request) error {
-	document, err := h.keys.Get(r.Context())
+	published, err := h.keys.Get(r.Context())
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Cache-Control", cacheControl)
 	w.Header().Set("Content-Type", "application/json")
-	_, err = w.Write(document)
+	// So that anybody who watches over the service sees that rotation goes on.
+	if at := published.UpdatedAt; !at.IsZero() {
+		w.Header().Set("Last-Modified", at.UTC().Format(http.TimeFormat))
+		apigw.Measure(r.Context(), metrics.SigningKeyAge(h.now().Sub(at)))
+	}
+	_, err = w.Write(published.Document)
 	return err
 }

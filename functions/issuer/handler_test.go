@@ -1,6 +1,7 @@
 package issuer_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,7 +22,9 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/issuer"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
+	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 // directory is the published document.
@@ -256,6 +259,62 @@ func TestMetadataNamesNothingThatIsNotThere(t *testing.T) {
 	for member := range members {
 		if strings.HasSuffix(member, "_endpoint") || strings.HasPrefix(member, "response_") || strings.HasPrefix(member, "grant_") {
 			t.Errorf("%s is promised", member)
+		}
+	}
+}
+
+// A monitor sees whether rotation goes on: by the date of the keys, or by the metric.
+func TestKeysAreDated(t *testing.T) {
+	published := time.Date(2026, 11, 1, 9, 30, 0, 0, time.FixedZone("", 8*3600))
+	for _, test := range []struct {
+		name      string
+		published store.PublicKeys
+		path      string
+		date      string
+		measured  []string
+	}{
+		{
+			"keys",
+			store.PublicKeys{Document: []byte(`{"keys":[]}`), UpdatedAt: published},
+			"/.well-known/jwks.json",
+			"Sun, 01 Nov 2026 01:30:00 GMT",
+			[]string{"WeComSignIn SigningKeyAge{Service=s} 20.44 None"},
+		},
+		{"keys of an unknown time", store.PublicKeys{Document: []byte(`{"keys":[]}`)}, "/.well-known/jwks.json", "", nil},
+		{"discovery", store.PublicKeys{UpdatedAt: published}, "/.well-known/openid-configuration", "", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var log bytes.Buffer
+			now := func() time.Time { return time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC) }
+			serve := apigw.New(apigw.Config{
+				Handler: issuer.New(issuer.Config{Directory: &directory{published: test.published}, Now: now}),
+				Name:    "issuer", Service: "s", Logger: slog.New(slog.NewJSONHandler(&log, nil)), Now: now,
+			})
+			got, err := serve(t.Context(), event("GET", test.path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if date := got.Headers["last-modified"]; date != test.date {
+				t.Errorf("Last-Modified is %q, want %q", date, test.date)
+			}
+			measured, err := metricstest.Read(log.Bytes())
+			if diff := cmp.Diff(test.measured, measured); diff != "" || err != nil {
+				t.Errorf("%v (-want +got):\n%s", err, diff)
+			}
+		})
+	}
+}
+
+func TestVersionIsToldByTheMetadataAlone(t *testing.T) {
+	d := &directory{published: store.PublicKeys{Document: []byte(`{"keys":[]}`)}}
+	for path, want := range map[string]string{
+		"/.well-known/openid-configuration": version.Version,
+		"/.well-known/jwks.json":            "",
+		"/.well-known/other":                "",
+	} {
+		got, _ := function(d, "https://signin.example.com")(t.Context(), event("GET", path))
+		if told := got.Headers["wecom-signin-version"]; told != want {
+			t.Errorf("%s tells version %q, want %q", path, told, want)
 		}
 	}
 }

@@ -14,7 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/wecom-signin/wecom-signin/shared/keys"
+	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 // SecretsManager is the part of *secretsmanager.Client that a rotation uses. The
@@ -44,6 +46,8 @@ type Config struct {
 	Publisher      Publisher
 	// Secret is the name or the ARN of the signing keys: no other secret is touched.
 	Secret string
+	// Service is the setting SERVICE_NAME, for the log.
+	Service string
 	// Logger receives one record per step. Nil: slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Nil: time.Now.
@@ -63,15 +67,61 @@ func New(cfg Config) Function {
 		cfg.Now = time.Now
 	}
 	return func(ctx context.Context, event events.SecretsManagerSecretRotationEvent) error {
-		err := cfg.step(ctx, event)
-		attributes := []slog.Attr{slog.String("function", "rotatekeys"), slog.String("step", event.Step)}
-		if err != nil {
-			cfg.Logger.LogAttrs(ctx, slog.LevelError, "rotation", append(attributes, slog.String("cause", err.Error()))...)
-			return fmt.Errorf("rotate keys: %s: %w", event.Step, err)
+		started := cfg.Now()
+		ended, err := cfg.step(ctx, event)
+		level := slog.LevelInfo
+		attributes := []slog.Attr{
+			slog.String("function", "rotatekeys"),
+			slog.String("version", version.Version),
+			slog.String("service", cfg.Service),
+			slog.String("step", event.Step),
+			// A name that Secrets Manager gave: it leads to the version, and opens nothing.
+			slog.String("secretVersion", event.ClientRequestToken),
+			slog.String("outcome", string(ended)),
+			slog.Float64("milliseconds", metrics.Milliseconds(cfg.Now().Sub(started))),
 		}
-		cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "rotation", attributes...)
-		return nil
+		if err != nil {
+			level = slog.LevelError
+			attributes = append(attributes, slog.String("cause", err.Error()))
+			err = fmt.Errorf("rotate keys: %s: %w", event.Step, err)
+		}
+		cfg.Logger.LogAttrs(ctx, level, "rotation", attributes...)
+		return err
 	}
+}
+
+// outcome says in the log how a step ended.
+type outcome string
+
+const (
+	done   outcome = "done"
+	tidied outcome = "tidied" // the rotation was over already; its key was published again
+	failed outcome = "failed"
+)
+
+// step takes one step. With an error the outcome is failed.
+func (cfg Config) step(ctx context.Context, event events.SecretsManagerSecretRotationEvent) (outcome, error) {
+	r, err := cfg.rotation(ctx, event)
+	if err != nil {
+		return failed, err
+	}
+	ended, take := done, map[string]func(context.Context) error{
+		"createSecret": r.create,
+		"setSecret":    r.publishBoth,
+		"testSecret":   r.test,
+		"finishSecret": r.finish,
+	}[event.Step]
+	switch {
+	case r.replaces == r.version:
+		// Done already, by an attempt that perhaps ended before it had tidied up.
+		ended, take = tidied, r.publishAlone
+	case take == nil:
+		return failed, errors.New("unknown step")
+	}
+	if err := take(ctx); err != nil {
+		return failed, err
+	}
+	return ended, nil
 }
 
 // rotation is one rotation in progress.
@@ -82,13 +132,14 @@ type rotation struct {
 	replaces string // the version that is current now
 }
 
-func (cfg Config) step(ctx context.Context, event events.SecretsManagerSecretRotationEvent) error {
+// rotation finds out where the rotation of an event stands.
+func (cfg Config) rotation(ctx context.Context, event events.SecretsManagerSecretRotationEvent) (rotation, error) {
 	described, err := cfg.SecretsManager.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &event.SecretID})
 	if err != nil {
-		return fmt.Errorf("describe secret: %w", err)
+		return rotation{}, fmt.Errorf("describe secret: %w", err)
 	}
 	if cfg.Secret == "" || (aws.ToString(described.ARN) != cfg.Secret && aws.ToString(described.Name) != cfg.Secret) {
-		return errors.New("this is not the secret of the signing keys")
+		return rotation{}, errors.New("this is not the secret of the signing keys")
 	}
 	r := rotation{Config: cfg, secretID: event.SecretID, version: event.ClientRequestToken}
 	for version, labels := range described.VersionIdsToStages {
@@ -98,23 +149,9 @@ func (cfg Config) step(ctx context.Context, event events.SecretsManagerSecretRot
 	}
 	labels := described.VersionIdsToStages[r.version]
 	if r.version == "" || (!slices.Contains(labels, pending) && !slices.Contains(labels, current)) {
-		return errors.New("the version is not one that is being rotated to")
+		return rotation{}, errors.New("the version is not one that is being rotated to")
 	}
-	if r.replaces == r.version {
-		// Done already, by an attempt that perhaps ended before it had tidied up.
-		return r.publishAlone(ctx)
-	}
-	switch event.Step {
-	case "createSecret":
-		return r.create(ctx)
-	case "setSecret":
-		return r.publishBoth(ctx)
-	case "testSecret":
-		return r.test(ctx)
-	case "finishSecret":
-		return r.finish(ctx)
-	}
-	return errors.New("unknown step")
+	return r, nil
 }
 
 // create writes the next set as the pending version, once.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/secret/secretsmanager/secretsmanagertest"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	release "github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 const (
@@ -351,18 +353,38 @@ func TestAnotherSecretIsNotTouched(t *testing.T) {
 	}
 }
 
-func TestLogShowsNoKey(t *testing.T) {
+// withoutTime is a log whose lines a test can name whole.
+func withoutTime(log io.Writer) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+}
+
+// Each step is one line, with nothing of a key in it.
+func TestLog(t *testing.T) {
 	var log strings.Builder
 	w := kept(t)
 	w.begin("v1")
 	function := rotatekeys.New(rotatekeys.Config{
-		SecretsManager: w, Publisher: w, Secret: secretName, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+		SecretsManager: w, Publisher: w, Secret: secretName, Service: "wecom-signin", Logger: withoutTime(&log),
+		Now: func() time.Time { return start },
 	})
-	for _, step := range append(steps, "no such step") {
+	for _, step := range append([]string{"no such step"}, append(steps, "finishSecret")...) {
 		_ = function(t.Context(), events.SecretsManagerSecretRotationEvent{Step: step, SecretID: secretARN, ClientRequestToken: "v1"})
 	}
-	if lines := strings.Count(log.String(), "\n"); lines != 5 || strings.Contains(log.String(), "MII") || log.Len() > 1500 {
-		t.Errorf("logged %d lines:\n%s", lines, log.String())
+	about := `"version":"` + release.Version + `","service":"wecom-signin"`
+	want := `{"level":"ERROR","msg":"rotation","function":"rotatekeys",` + about + `,"step":"no such step","secretVersion":"v1","outcome":"failed","milliseconds":0,"cause":"unknown step"}
+{"level":"INFO","msg":"rotation","function":"rotatekeys",` + about + `,"step":"createSecret","secretVersion":"v1","outcome":"done","milliseconds":0}
+{"level":"INFO","msg":"rotation","function":"rotatekeys",` + about + `,"step":"setSecret","secretVersion":"v1","outcome":"done","milliseconds":0}
+{"level":"INFO","msg":"rotation","function":"rotatekeys",` + about + `,"step":"testSecret","secretVersion":"v1","outcome":"done","milliseconds":0}
+{"level":"INFO","msg":"rotation","function":"rotatekeys",` + about + `,"step":"finishSecret","secretVersion":"v1","outcome":"done","milliseconds":0}
+{"level":"INFO","msg":"rotation","function":"rotatekeys",` + about + `,"step":"finishSecret","secretVersion":"v1","outcome":"tidied","milliseconds":0}
+`
+	if diff := cmp.Diff(want, log.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

@@ -19,7 +19,7 @@ func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.DirectoryTable, settings.TransientTable,
 		settings.SigningKeysSecret, settings.SessionCookieDomain,
-		settings.CompanyName, settings.CompanyLogo,
+		settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/session"
 	rules "github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 const (
@@ -650,6 +651,27 @@ func TestAutomaticLoginIsOfferedToItsOwnPagesAlone(t *testing.T) {
 				t.Fatal("the script cannot read it, or is told of nothing")
 			}
 		})
+	}
+}
+
+// The page tells the version, for whoever asks which one is running; what is called
+// by every visit of an application does not.
+func TestVersionIsToldByTheSignInPageAlone(t *testing.T) {
+	for _, test := range []struct{ method, path, want string }{
+		{"GET", "/signin", version.Version},
+		{"HEAD", "/signin", version.Version},
+		{"POST", "/signin", ""},
+		{"GET", "/api/session", ""},
+		{"GET", "/auto-login.js", ""},
+		{"GET", "/callback/", ""},
+	} {
+		got := newWorld().ask(t, ask{method: test.method, path: test.path})
+		if told := got.headers["wecom-signin-version"]; told != test.want {
+			t.Errorf("%s %s tells version %q, want %q", test.method, test.path, told, test.want)
+		}
+		if shown := strings.Contains(got.body, "WeCom Sign-in "+version.Version); shown != (test.want != "" && test.method == "GET") {
+			t.Errorf("%s %s shows the version: %v", test.method, test.path, shown)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/page"
 	rules "github.com/wecom-signin/wecom-signin/shared/signin"
+	"github.com/wecom-signin/wecom-signin/shared/version"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -22,7 +23,9 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 		Visitor:  visitor(r.UserAgent()),
 		Self:     selfAddress(public, query, redirect, toConsole),
 		Console:  rules.ConsoleAddress(public),
+		Version:  version.Version,
 	}
+	w.Header().Set(version.Header, version.Version)
 	if query.Get("error") != "" {
 		shown.Failure = &page.Failure{
 			Code: query.Get("error"), Authenticator: query.Get("authenticator"), RequestID: query.Get("request"),

@@ -15,6 +15,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
 )
 
 const (
@@ -320,6 +321,9 @@ func TestDeployedFunctions(t *testing.T) {
 			lines++
 			if !json.Valid([]byte(line)) {
 				t.Errorf("%s logged what is no JSON: %s", id, line)
+			}
+			if _, err := metricstest.Read([]byte(line)); err != nil {
+				t.Errorf("%s logged what CloudWatch would drop: %v: %s", id, err, line)
 			}
 			for _, kind := range known.findIn(line) {
 				t.Errorf("LEAK: %s in the log of %s: %s", kind, id, line)

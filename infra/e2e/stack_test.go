@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -23,10 +22,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"go.yaml.in/yaml/v3"
 
+	"github.com/wecom-signin/wecom-signin/infra/cloudformation"
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
 	"github.com/wecom-signin/wecom-signin/infra/local/lambdaruntime"
+	"github.com/wecom-signin/wecom-signin/infra/permissions"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/secret/secretsmanager/secretsmanagertest"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
@@ -36,6 +36,7 @@ const (
 	moduleRoot = "../.."
 	stackName  = "signin-e2e"
 	region     = "eu-central-1"
+	account    = "111122223333"
 )
 
 // stack is the service as `sam deploy` would make it: the built programs, tables,
@@ -71,30 +72,6 @@ func (b *lockedBuffer) String() string {
 	return b.text.String()
 }
 
-// templateValues is the part of template.yaml that says what functions are given.
-type templateValues struct {
-	Parameters map[string]struct {
-		Default string `yaml:"Default"`
-	} `yaml:"Parameters"`
-	Resources map[string]struct {
-		Type       string `yaml:"Type"`
-		Properties struct {
-			Environment struct {
-				Variables map[string]yaml.Node `yaml:"Variables"`
-			} `yaml:"Environment"`
-			SecretString         string           `yaml:"SecretString"`
-			GenerateSecretString *generatedSecret `yaml:"GenerateSecretString"`
-		} `yaml:"Properties"`
-	} `yaml:"Resources"`
-}
-
-type generatedSecret struct {
-	PasswordLength       int64  `yaml:"PasswordLength"`
-	ExcludePunctuation   bool   `yaml:"ExcludePunctuation"`
-	SecretStringTemplate string `yaml:"SecretStringTemplate"`
-	GenerateStringKey    string `yaml:"GenerateStringKey"`
-}
-
 // deploy makes the stack, with parameters in place of the template's defaults.
 // The parameter PublicUrl is the stack's own address.
 func deploy(t *testing.T, parameters map[string]string) *stack {
@@ -113,17 +90,8 @@ func deploy(t *testing.T, parameters map[string]string) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var values templateValues
-	if err := yaml.Unmarshal(content, &values); err != nil {
-		t.Fatal(err)
-	}
 	tables := database.CreateTables(t)
 	s.resources = map[string]string{"DirectoryTable": tables.Directory, "TransientTable": tables.Transient}
-	for id, resource := range values.Resources {
-		if resource.Type == "AWS::SecretsManager::Secret" {
-			s.resources[id] = s.createSecret(id, resource.Properties.SecretString, resource.Properties.GenerateSecretString)
-		}
-	}
 	secretsManager := keepFirstVersions(t, aws.ToString(s.secrets.Options().BaseEndpoint))
 	front := httptest.NewUnstartedServer(nil)
 	_, port, err := net.SplitHostPort(front.Listener.Addr().String())
@@ -131,29 +99,30 @@ func deploy(t *testing.T, parameters map[string]string) *stack {
 		t.Fatal(err)
 	}
 	s.url = "http://localhost:" + port
-	given := map[string]string{"AWS::StackName": stackName, "PublicUrl": s.url}
-	for name, parameter := range values.Parameters {
-		if _, ok := given[name]; !ok {
-			given[name] = parameter.Default
-		}
-		if value, ok := parameters[name]; ok {
-			given[name] = value
-		}
+	given := map[string]string{"PublicUrl": s.url}
+	maps.Copy(given, parameters)
+	made := s.evaluate(content, given)
+	roles, faults := permissions.Roles(made)
+	for _, fault := range faults {
+		t.Error(fault)
 	}
 	t.Cleanup(s.close)
 	for id, function := range template.Functions {
 		s.logs[id] = &lockedBuffer{}
+		endpoint := s.guard(id, roles[id], database.Endpoint, secretsManager)
 		environment := map[string]string{
 			// Lambda's own.
 			"AWS_REGION": region, "AWS_DEFAULT_REGION": region, "AWS_EXECUTION_ENV": "AWS_Lambda_provided.al2023",
 			"AWS_ACCESS_KEY_ID": "111122223333", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "test",
 			"AWS_LAMBDA_LOG_FORMAT": "JSON", "LANG": "en_US.UTF-8", "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
 			// Where the emulators are: nothing in the template names them.
-			"AWS_ENDPOINT_URL_DYNAMODB":        database.Endpoint,
-			"AWS_ENDPOINT_URL_SECRETS_MANAGER": secretsManager,
+			"AWS_ENDPOINT_URL_DYNAMODB":        endpoint,
+			"AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint,
 		}
-		for name, node := range values.Resources[id].Properties.Environment.Variables {
-			environment[name] = s.resolve(given, node)
+		declared, _ := made.Resources[id].Properties["Environment"].(map[string]any)
+		variables, _ := declared["Variables"].(map[string]any)
+		for name, value := range variables {
+			environment[name] = fmt.Sprint(value)
 		}
 		if len(environment) != 11+len(function.Environment) {
 			t.Fatalf("%s: the template declares %v", id, function.Environment)
@@ -180,6 +149,26 @@ func deploy(t *testing.T, parameters map[string]string) *stack {
 	front.Start()
 	t.Cleanup(front.Close)
 	return s
+}
+
+// guard stands between a function and AWS as IAM does: what its role does not allow is
+// refused, and fails the test.
+func (s *stack) guard(id string, role permissions.Role, database, secretsManager string) (endpoint string) {
+	s.t.Helper()
+	recorder, err := permissions.NewRecorder(permissions.RecorderConfig{
+		DynamoDB: database, SecretsManager: secretsManager, Partition: "aws", Region: region, Account: account, Allows: role.Allows,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	server := httptest.NewServer(recorder)
+	s.t.Cleanup(func() {
+		server.Close()
+		if _, err := recorder.Calls(); err != nil {
+			s.t.Errorf("%s: %v", id, err)
+		}
+	})
+	return server.URL
 }
 
 // close ends the processes; then the logs are complete.
@@ -236,31 +225,77 @@ func missing(t testing.TB, suite, reason string) {
 	t.Skipf("SKIP %s: %s", suite, reason)
 }
 
+// evaluate works out the template, with parameters in place of its defaults, and makes
+// its secrets on the way. The template takes https alone and this machine has http, so
+// an address travels under a name of its own and is put in its place at the end.
+func (s *stack) evaluate(content []byte, parameters map[string]string) *cloudformation.Stack {
+	s.t.Helper()
+	template, err := cloudformation.Read(bytes.NewReader(content))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	values := cloudformation.Values{
+		Parameters: map[string]string{}, Pseudo: map[string]string{"AWS::StackName": stackName, "AWS::Region": region, "AWS::AccountId": account},
+	}
+	var addresses []string
+	for name, value := range parameters {
+		if strings.HasPrefix(value, "http://") {
+			travelling := "https://" + strings.ToLower(name) + ".invalid"
+			addresses = append(addresses, travelling, value)
+			value = travelling
+		}
+		values.Parameters[name] = value
+	}
+	before, err := template.Evaluate(values)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for id, resource := range before.Resources {
+		if resource.Type == "AWS::SecretsManager::Secret" {
+			s.resources[id] = s.createSecret(id, resource.Properties)
+		}
+	}
+	values.Ref = func(id string) (string, error) {
+		if made, ok := s.resources[id]; ok {
+			return made, nil
+		}
+		return "", cloudformation.ErrSample
+	}
+	values.Attribute = func(id, attribute string) (string, error) {
+		if table, ok := s.resources[id]; ok && attribute == "Arn" {
+			return "arn:aws:dynamodb:" + region + ":" + account + ":table/" + table, nil
+		}
+		return "", cloudformation.ErrSample
+	}
+	after, err := template.Evaluate(values)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, resource := range after.Resources {
+		environment, _ := resource.Properties["Environment"].(map[string]any)
+		variables, _ := environment["Variables"].(map[string]any)
+		for name, value := range variables {
+			variables[name] = strings.NewReplacer(addresses...).Replace(fmt.Sprint(value))
+		}
+	}
+	return after
+}
+
 // createSecret makes a secret as CloudFormation does and returns its ARN, which is
 // what !Ref gives.
-func (s *stack) createSecret(id, value string, generate *generatedSecret) string {
+func (s *stack) createSecret(id string, properties map[string]any) string {
 	s.t.Helper()
-	if generate != nil {
-		password, err := s.secrets.GetRandomPassword(s.t.Context(), &secretsmanager.GetRandomPasswordInput{
-			PasswordLength: &generate.PasswordLength, ExcludePunctuation: &generate.ExcludePunctuation,
-		})
+	value, _ := properties["SecretString"].(string)
+	if properties["GenerateSecretString"] != nil {
+		var generate generatedSecret
+		encoded, err := json.Marshal(properties["GenerateSecretString"])
+		if err == nil {
+			err = json.Unmarshal(encoded, &generate)
+		}
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		value = aws.ToString(password.RandomPassword)
-		s.generated[id] = value
-		if generate.GenerateStringKey != "" {
-			object := map[string]string{}
-			if err := json.Unmarshal([]byte(generate.SecretStringTemplate), &object); err != nil {
-				s.t.Fatal(err)
-			}
-			object[generate.GenerateStringKey] = value
-			encoded, err := json.Marshal(object)
-			if err != nil {
-				s.t.Fatal(err)
-			}
-			value = string(encoded)
-		}
+		value = s.generate(id, generate)
 	}
 	created, err := s.secrets.CreateSecret(s.t.Context(), &secretsmanager.CreateSecretInput{
 		Name: aws.String(fmt.Sprintf("%s-%s", id, stackName)), SecretString: &value,
@@ -269,6 +304,39 @@ func (s *stack) createSecret(id, value string, generate *generatedSecret) string
 		s.t.Fatal(err)
 	}
 	return aws.ToString(created.ARN)
+}
+
+// generatedSecret is GenerateSecretString of a secret.
+type generatedSecret struct {
+	PasswordLength       int64
+	ExcludePunctuation   bool
+	SecretStringTemplate string
+	GenerateStringKey    string
+}
+
+func (s *stack) generate(id string, generate generatedSecret) string {
+	s.t.Helper()
+	password, err := s.secrets.GetRandomPassword(s.t.Context(), &secretsmanager.GetRandomPasswordInput{
+		PasswordLength: &generate.PasswordLength, ExcludePunctuation: &generate.ExcludePunctuation,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	value := aws.ToString(password.RandomPassword)
+	s.generated[id] = value
+	if generate.GenerateStringKey == "" {
+		return value
+	}
+	object := map[string]string{}
+	if err := json.Unmarshal([]byte(generate.SecretStringTemplate), &object); err != nil {
+		s.t.Fatal(err)
+	}
+	object[generate.GenerateStringKey] = value
+	encoded, err := json.Marshal(object)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(encoded)
 }
 
 // keepFirstVersions stands in front of ministack, which names the first version of a
@@ -324,33 +392,6 @@ func keepFirstVersions(t *testing.T, emulator string) string {
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
-}
-
-var substitution = regexp.MustCompile(`\$\{([^}]+)\}`)
-
-// resolve gives a variable the value that CloudFormation would.
-func (s *stack) resolve(parameters map[string]string, node yaml.Node) string {
-	s.t.Helper()
-	find := func(name string) string {
-		if value, ok := parameters[name]; ok {
-			return value
-		}
-		value, ok := s.resources[name]
-		if !ok {
-			s.t.Fatalf("template.yaml refers to %s, which this test does not make", name)
-		}
-		return value
-	}
-	switch node.Tag {
-	case "!Ref":
-		return find(node.Value)
-	case "!Sub":
-		return substitution.ReplaceAllStringFunc(node.Value, func(match string) string { return find(match[2 : len(match)-1]) })
-	case "!!str":
-		return node.Value
-	}
-	s.t.Fatalf("template.yaml has a variable of kind %s", node.Tag)
-	return ""
 }
 
 // rotate does what Secrets Manager does to rotate the signing keys.

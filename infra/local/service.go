@@ -159,6 +159,7 @@ func environment(s settings.Settings) func(string) (string, bool) {
 		settings.CompanyName:               s.CompanyName,
 		settings.CompanyLogo:               s.CompanyLogo,
 		settings.EgressAddresses:           strings.Join(addresses, ","),
+		settings.ServiceName:               "", // nobody reads metrics here
 	}
 	return func(name string) (string, bool) {
 		value, ok := values[settings.Name(name)]

@@ -69,7 +69,8 @@ func assemble(ctx context.Context, template *gateway.Template, s *service, value
 			continue
 		}
 		functions[id] = apigw.New(apigw.Config{
-			Handler: handler, PublicURL: p.Settings.PublicURL, Name: f.name, Logger: logger, MaxBody: f.maxBody,
+			Handler: handler, PublicURL: p.Settings.PublicURL, Name: f.name, Service: p.Settings.ServiceName,
+			Logger: logger, MaxBody: f.maxBody,
 		})
 	}
 	p, err := parts(authorizerID, authorizer.Settings())

@@ -28,6 +28,9 @@ type Config struct {
 	PublicURL string
 	// Name of the function, for the log.
 	Name string
+	// Service is the setting SERVICE_NAME: the name of this deployment in metrics.
+	// Empty: log events are no metrics.
+	Service string
 	// Logger receives one record per request. Nil: slog.Default().
 	Logger *slog.Logger
 	// MaxBody is the largest request body in bytes. Zero: 256 kB.
@@ -104,6 +107,10 @@ func request(ctx context.Context, event *events.APIGatewayV2HTTPRequest, maxBody
 	}).WithContext(ctx)
 	for name, value := range event.PathParameters {
 		r.SetPathValue(name, value)
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		// A body means nothing here (RFC 9110 §9.3.1), and so cannot be at fault.
+		return r, nil
 	}
 	body := []byte(event.Body)
 	if event.IsBase64Encoded {

@@ -208,9 +208,31 @@ func TestPanicBecomesAnAnswer(t *testing.T) {
 
 func TestOversizedBodyIsRefusedBeforeTheHandler(t *testing.T) {
 	handler := JSON(func(http.ResponseWriter, *http.Request) error { t.Error("handler ran"); return nil })
-	response, _ := serve(t, Config{Handler: handler, MaxBody: 4}, event(t, func(e *events.APIGatewayV2HTTPRequest) { e.Body = "12345" }))
+	response, _ := serve(t, Config{Handler: handler, MaxBody: 4}, event(t, func(e *events.APIGatewayV2HTTPRequest) {
+		e.RequestContext.HTTP.Method, e.Body = "POST", "12345"
+	}))
 	if response.StatusCode != 413 || !strings.Contains(response.Body, `"code":"payload_too_large"`) {
 		t.Fatalf("%d %s", response.StatusCode, response.Body)
+	}
+}
+
+// Attack: a body where none means anything, so that the request fails before the
+// handler sees it.
+func TestBodyOfAReadIsNotLookedAt(t *testing.T) {
+	for _, method := range []string{"GET", "HEAD"} {
+		var got []byte
+		asked := false
+		handler := JSON(func(_ http.ResponseWriter, r *http.Request) error {
+			asked = true
+			got, _ = io.ReadAll(r.Body)
+			return nil
+		})
+		response, _ := serve(t, Config{Handler: handler, MaxBody: 4}, event(t, func(e *events.APIGatewayV2HTTPRequest) {
+			e.RequestContext.HTTP.Method, e.Body, e.IsBase64Encoded = method, "%%% no base64", true
+		}))
+		if response.StatusCode != 200 || !asked || len(got) > 0 {
+			t.Errorf("%s: %d, the handler was asked: %v, with %q", method, response.StatusCode, asked, got)
+		}
 	}
 }
 

@@ -3,12 +3,16 @@ package apigw
 import (
 	"context"
 	"log/slog"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/metrics"
+	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 type infoKey struct{}
@@ -21,9 +25,10 @@ type requestInfo struct {
 	authorizer map[string]any
 	started    time.Time
 
-	mu    sync.Mutex
-	notes []slog.Attr
-	fault *fault.Error
+	mu       sync.Mutex
+	notes    []slog.Attr
+	measured []metrics.Measurement
+	fault    *fault.Error
 }
 
 func info(ctx context.Context) *requestInfo {
@@ -45,13 +50,35 @@ func PublicURL(ctx context.Context) string { return info(ctx).publicURL }
 // when no authorizer was asked.
 func AuthorizerContext(ctx context.Context) map[string]any { return info(ctx).authorizer }
 
-// Note adds a field to the log event of this request. Values must not be secret:
-// names, codes, ids.
+// Note adds a field to the log event of this request; of several values for one
+// field the last one wins. Values must not be secret: names, codes, ids.
 func Note(ctx context.Context, key string, value any) {
 	known := info(ctx)
 	known.mu.Lock()
 	defer known.mu.Unlock()
-	known.notes = append(known.notes, slog.Any(key, value))
+	known.note(slog.Any(key, value))
+}
+
+// Add adds to a number in the log event of this request, and returns the sum, to the
+// thousandth.
+func Add(ctx context.Context, key string, value float64) float64 {
+	known := info(ctx)
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	if i := known.find(key); i >= 0 && known.notes[i].Value.Kind() == slog.KindFloat64 {
+		value = math.Round((value+known.notes[i].Value.Float64())*1000) / 1000
+	}
+	known.note(slog.Float64(key, value))
+	return value
+}
+
+// Measure makes the log event of this request a value of a metric, too; of several
+// values for one metric the last one wins.
+func Measure(ctx context.Context, m metrics.Measurement) {
+	known := info(ctx)
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	known.measure(m)
 }
 
 // NoteFault makes a failure part of the log event; the last one wins.
@@ -62,27 +89,85 @@ func NoteFault(ctx context.Context, failure *fault.Error) {
 	known.fault = failure
 }
 
+// Fault returns the failure that was noted, or nil.
+func Fault(ctx context.Context) *fault.Error {
+	known := info(ctx)
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	return known.fault
+}
+
+// find returns where a field is among the notes, or -1. The caller holds the lock,
+// here and below.
+func (known *requestInfo) find(key string) int {
+	return slices.IndexFunc(known.notes, func(a slog.Attr) bool { return a.Key == key })
+}
+
+func (known *requestInfo) note(field slog.Attr) {
+	if i := known.find(field.Key); i >= 0 {
+		known.notes[i] = field
+		return
+	}
+	known.notes = append(known.notes, field)
+}
+
+func (known *requestInfo) measure(m metrics.Measurement) {
+	same := func(other metrics.Measurement) bool { return other.Name() == m.Name() }
+	if i := slices.IndexFunc(known.measured, same); i >= 0 {
+		known.measured[i] = m
+		return
+	}
+	known.measured = append(known.measured, m)
+}
+
+// code returns the code of the failure, or empty.
+func (known *requestInfo) code() fault.Code {
+	if known.fault == nil {
+		return ""
+	}
+	return known.fault.Code
+}
+
+// isInternal reports whether the service itself failed, whatever the visitor was
+// shown. WeCom's failures are counted apart.
+func (known *requestInfo) isInternal(status int) bool {
+	switch known.code() {
+	case fault.Internal:
+		return true
+	case fault.WeComBusy, fault.WeComUnavailable, fault.WeComConfiguration:
+		return false
+	default:
+		return status >= 500
+	}
+}
+
 func (known *requestInfo) log(cfg Config, event *events.APIGatewayV2HTTPRequest, status int) {
 	known.mu.Lock()
 	defer known.mu.Unlock()
+	now := cfg.Now()
 	// The route, never the path: a path may be the application's and a query holds codes.
 	attributes := []slog.Attr{
 		slog.String("function", cfg.Name),
+		slog.String("version", version.Version),
 		slog.String("route", event.RouteKey),
 		slog.String("requestId", known.requestID),
 		slog.Int("status", status),
-		slog.Float64("milliseconds", float64(cfg.Now().Sub(known.started).Microseconds())/1000),
+		slog.Float64("milliseconds", metrics.Milliseconds(now.Sub(known.started))),
 	}
 	level := slog.LevelInfo
+	if status >= 500 || known.code() == fault.Internal {
+		level = slog.LevelError
+	}
+	if known.isInternal(status) {
+		known.measure(metrics.InternalErrors(1, cfg.Name))
+	}
 	if known.fault != nil {
 		attributes = append(attributes, slog.String("code", string(known.fault.Code)))
 		if known.fault.Err != nil {
 			attributes = append(attributes, slog.String("cause", known.fault.Err.Error()))
 		}
-		if status >= 500 || known.fault.Code == fault.Internal {
-			level = slog.LevelError
-		}
 	}
 	attributes = append(attributes, known.notes...)
+	attributes = append(attributes, metrics.Attributes(cfg.Service, now, known.measured...)...)
 	cfg.Logger.LogAttrs(context.Background(), level, "request", attributes...)
 }

@@ -4,8 +4,9 @@
 // Duty: New makes a Lambda function of a handler. It completes the request (path,
 // query, cookies, body, request id, public URL, the authorizer's word), bounds the
 // body, recovers from panics, adds the headers every answer carries, and writes
-// one log event per request. JSON answers errors as problem+json (RFC 9457),
-// Browser answers them with a redirect to the sign-in page.
+// one log event per request, with its metrics in it (package metrics). JSON answers
+// errors as problem+json (RFC 9457), Browser answers them with a redirect to the
+// sign-in page.
 //
 // Boundary: no rule of signing in, no AWS service. The format is payload 2.0,
 // described in "Working with AWS Lambda proxy integrations for HTTP APIs".

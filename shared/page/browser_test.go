@@ -28,7 +28,7 @@ func TestPageInABrowser(t *testing.T) {
 		pages, err := New(Config{CompanyName: "Example", CompanyLogo: logo})
 		if err == nil {
 			err = pages.SignIn(w, SignIn{
-				Language: LanguageOf(r), Visitor: OnPhone, Self: "http://" + r.Host + r.URL.Path,
+				Language: LanguageOf(r), Visitor: OnPhone, Self: "http://" + r.Host + r.URL.Path, Version: "1.2.3",
 				Buttons: []Button{demo, crm}, Failure: &Failure{Code: "phone_not_shared", Authenticator: "demo", RequestID: "r-1"},
 			})
 		}

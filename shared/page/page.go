@@ -92,6 +92,7 @@ type shell struct {
 	Heading   string
 	Title     string // of the document
 	Wide      bool   // there is much to show side by side
+	Version   string // of the service, or empty
 	Company   string
 	Logo      *logo
 	Style     template.HTML

@@ -59,6 +59,17 @@ func TestPolicyNamesWhatIsOnThePageAndNoHost(t *testing.T) {
 	}
 }
 
+func TestVersionIsSmallTextAtTheFoot(t *testing.T) {
+	body := render(t, SignIn{Buttons: []Button{demo}, Version: "1.2.3"}).Body.String()
+	foot := `<footer class="version">WeCom Sign-in 1.2.3</footer>`
+	if after := body[strings.Index(body, "</main>"):]; !strings.Contains(after, foot) || strings.Count(body, "1.2.3") != 1 {
+		t.Errorf("not once, or not after the page's content:\n%s", after)
+	}
+	if body := render(t, SignIn{Buttons: []Button{demo}}).Body.String(); strings.Contains(body, "<footer") {
+		t.Error("a foot without a version")
+	}
+}
+
 func TestNotFound(t *testing.T) {
 	pages, err := New(Config{})
 	if err != nil {

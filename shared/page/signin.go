@@ -29,6 +29,8 @@ type SignIn struct {
 	Self string
 	// Console is the address of the administrator's page.
 	Console string
+	// Version of the service, small at the foot; empty for none.
+	Version string
 	// Buttons are the enabled authenticators.
 	Buttons []Button
 	// Unreadable says that Buttons could not be found out, which is not the same as
@@ -158,7 +160,7 @@ func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
 	if err != nil {
 		return err
 	}
-	shared.Wide = len(page.Buttons) >= columnsFrom
+	shared.Wide, shared.Version = len(page.Buttons) >= columnsFrom, page.Version
 	view := signInView{
 		shell: shared, SignedIn: page.SignedIn, Unreadable: page.Unreadable,
 		Console: page.Console, Reload: withoutFailure(page.Self),

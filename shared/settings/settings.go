@@ -39,6 +39,7 @@ const (
 	CompanyName               Name = "COMPANY_NAME"                // default: none
 	CompanyLogo               Name = "COMPANY_LOGO"                // default: the service's own mark
 	EgressAddresses           Name = "EGRESS_ADDRESSES"            // default: what WeCom saw
+	ServiceName               Name = "SERVICE_NAME"                // default: no metrics
 	Port                      Name = "PORT"                        // local run only; default: 3000
 	DataDir                   Name = "DATA_DIR"                    // local run only; default: .local
 	AdminKey                  Name = "ADMIN_KEY"                   // local run only; default: a generated one
@@ -74,6 +75,8 @@ type Settings struct {
 	// EgressAddresses are the fixed IPv4 addresses that the service calls WeCom from,
 	// for the console to show. Empty: they are not known, or not fixed.
 	EgressAddresses []netip.Addr
+	// ServiceName is the name of this deployment in metrics, or empty for none.
+	ServiceName string
 	// Port is where the local run listens; 0 means any free port.
 	Port int
 	// DataDir is the folder of the local run.
@@ -145,6 +148,8 @@ func (r *reader) read(s *Settings, name Name) {
 		s.CompanyLogo = r.companyLogo()
 	case EgressAddresses:
 		s.EgressAddresses = r.egressAddresses()
+	case ServiceName:
+		s.ServiceName = r.serviceName()
 	case Port:
 		s.Port = r.port()
 	case DataDir:
@@ -263,6 +268,18 @@ func (r *reader) egressAddresses() []netip.Addr {
 		addresses = append(addresses, address)
 	}
 	return addresses
+}
+
+// longestServiceName is what a stack's name may have.
+const longestServiceName = 128
+
+// serviceName reads a name that can be the value of a metric's dimension.
+func (r *reader) serviceName() string {
+	value := r.text(ServiceName, "")
+	if len(value) > longestServiceName || strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		r.fault(ServiceName, "must be at most %d visible ASCII characters without spaces", longestServiceName)
+	}
+	return value
 }
 
 func (r *reader) cookieDomain() string {

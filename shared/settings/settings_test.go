@@ -20,7 +20,7 @@ func everything() []settings.Name {
 		settings.DirectoryTable, settings.TransientTable,
 		settings.SigningKeysSecret, settings.SealingKeysSecret, settings.AdminKeySecret, settings.AuthenticatorSecretPrefix,
 		settings.SessionLifetime, settings.SessionCookieDomain,
-		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses,
+		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses, settings.ServiceName,
 		settings.Port, settings.DataDir, settings.AdminKey,
 	}
 }
@@ -91,6 +91,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"COMPANY_NAME":                " 山海示例科技 ",
 		"COMPANY_LOGO":                "https://cdn.example.com:8443/logo.png?v=2",
 		"EGRESS_ADDRESSES":            "8.8.4.4, 8.8.8.8",
+		"SERVICE_NAME":                "wecom-signin",
 		"PORT":                        "0",
 		"DATA_DIR":                    "/tmp/x",
 		"ADMIN_KEY":                   "k",
@@ -108,6 +109,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		CompanyName:               "山海示例科技",
 		CompanyLogo:               "https://cdn.example.com:8443/logo.png?v=2",
 		EgressAddresses:           []netip.Addr{netip.MustParseAddr("8.8.4.4"), netip.MustParseAddr("8.8.8.8")},
+		ServiceName:               "wecom-signin",
 		DataDir:                   "/tmp/x",
 		AdminKey:                  secret.NewValue("k"),
 	}
@@ -261,7 +263,7 @@ func FuzzParseAddress(f *testing.F) {
 	})
 }
 
-func TestSettingsOfPages(t *testing.T) {
+func TestSettingsOfPagesAndMetrics(t *testing.T) {
 	const pixel = "data:image/png;base64,iVBORw0KGgo="
 	for _, test := range []struct{ name, value, fault string }{
 		{"COMPANY_NAME", strings.Repeat("企", 60), ""},
@@ -283,6 +285,10 @@ func TestSettingsOfPages(t *testing.T) {
 		{"EGRESS_ADDRESSES", "127.0.0.1", "public IPv4"},
 		{"EGRESS_ADDRESSES", "8.8.8.0/24", "public IPv4"},
 		{"EGRESS_ADDRESSES", "2001:db8::1", "public IPv4"},
+		{"SERVICE_NAME", strings.Repeat("s", 128), ""},
+		{"SERVICE_NAME", strings.Repeat("s", 129), "at most 128"},
+		{"SERVICE_NAME", "two words", "without spaces"},
+		{"SERVICE_NAME", "服务", "visible ASCII"},
 	} {
 		_, err := settings.FromEnvironment(lookup(map[string]string{test.name: test.value}), settings.Name(test.name))
 		switch {

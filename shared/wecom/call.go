@@ -83,8 +83,20 @@ func (c *Client) leavesTime(ctx context.Context, d time.Duration) bool {
 	return !bounded || deadline.Sub(c.now()) >= d
 }
 
-// once makes one try.
+// once makes one try and tells the observer.
 func (c *Client) once(ctx context.Context, r request) (answer, error) {
+	started := c.now()
+	a, err := c.send(ctx, r)
+	answered, refused := errors.AsType[*Error](err)
+	call := Call{Operation: r.op, Answered: err == nil || refused, Duration: c.now().Sub(started)}
+	if refused {
+		call.Code = answered.Code
+	}
+	c.observe(ctx, call)
+	return a, err
+}
+
+func (c *Client) send(ctx context.Context, r request) (answer, error) {
 	if c.api == nil {
 		return answer{}, &UnavailableError{Op: r.op, Reason: "its address cannot be read", Unsent: true}
 	}

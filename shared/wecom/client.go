@@ -41,7 +41,20 @@ type Config struct {
 	CallTimeout time.Duration
 	// MaxBody is the largest answer read, in bytes. Zero: 64 KiB.
 	MaxBody int64
+	// Observe hears of every try of a call when it is over. Nil: nobody does.
+	Observe func(ctx context.Context, call Call)
 }
+
+// Call is what an observer is told of one try: nothing of what was asked or answered.
+type Call struct {
+	Operation string        // the call, such as "getuserinfo"
+	Answered  bool          // WeCom gave an answer that can be read
+	Code      int           // its number; 0 is success
+	Duration  time.Duration // from the request to the end of the answer
+}
+
+// Failed reports whether there was no usable answer, or one with a number other than 0.
+func (c Call) Failed() bool { return !c.Answered || c.Code != 0 }
 
 // Client makes calls to WeCom. It is safe for concurrent use.
 //
@@ -59,6 +72,7 @@ type Client struct {
 	sleep   func(context.Context, time.Duration) error
 	timeout time.Duration
 	maxBody int64
+	observe func(context.Context, Call)
 }
 
 // New returns a client. An APIURL that is no address makes every call fail; the
@@ -70,12 +84,16 @@ func New(cfg Config) *Client {
 		sleep:   cfg.Sleep,
 		timeout: cfg.CallTimeout,
 		maxBody: cfg.MaxBody,
+		observe: cfg.Observe,
 	}
 	if api, err := url.Parse(strings.TrimRight(cfg.APIURL, "/")); err == nil && api.Host != "" {
 		c.api = &url.URL{Scheme: api.Scheme, Host: api.Host, Path: api.Path}
 	}
 	if c.now == nil {
 		c.now = time.Now
+	}
+	if c.observe == nil {
+		c.observe = func(context.Context, Call) {}
 	}
 	if c.sleep == nil {
 		c.sleep = sleep

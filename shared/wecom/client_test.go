@@ -375,6 +375,49 @@ func TestTries(t *testing.T) {
 	}
 }
 
+// The observer hears of each try, and nothing that WeCom was asked or said.
+func TestObserverHearsOfEveryTry(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	f := &fake{answers: []string{
+		`{"errcode":-1,"errmsg":"system busy, from ip: 203.0.113.7"}`, `{"errcode":0,"access_token":"t","expires_in":7200}`,
+		`{"errcode":40029,"errmsg":"invalid code"}`, `no JSON`, `{"userid":"zhangsan"}`,
+	}}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	var heard []wecom.Call
+	type key struct{}
+	c := wecom.New(wecom.Config{
+		APIURL: server.URL, Sleep: noSleep,
+		Now: func() time.Time { now = now.Add(30 * time.Millisecond); return now },
+		Observe: func(ctx context.Context, call wecom.Call) {
+			if ctx.Value(key{}) != "the request's" {
+				t.Error("not the context of the call")
+			}
+			heard = append(heard, call)
+		},
+	})
+	ctx := context.WithValue(t.Context(), key{}, "the request's")
+	_, _ = c.FetchToken(ctx, "ww1", corpSecret)
+	_, _ = c.Identify(ctx, token(), code)
+	_, _ = c.Detail(ctx, token(), ticket)
+	_, _ = c.Member(ctx, token(), "zhangsan")
+	want := []wecom.Call{
+		{Operation: "gettoken", Answered: true, Code: -1, Duration: 30 * time.Millisecond},
+		{Operation: "gettoken", Answered: true, Duration: 30 * time.Millisecond},
+		{Operation: "getuserinfo", Answered: true, Code: 40029, Duration: 30 * time.Millisecond},
+		{Operation: "getuserdetail", Duration: 30 * time.Millisecond},
+		{Operation: "user/get", Answered: true, Duration: 30 * time.Millisecond},
+	}
+	if !slices.Equal(heard, want) {
+		t.Errorf("heard %+v,\nwant %+v", heard, want)
+	}
+	for i, failed := range []bool{true, false, true, true, false} {
+		if heard[i].Failed() != failed {
+			t.Errorf("%+v: failed is %v", heard[i], !failed)
+		}
+	}
+}
+
 // Attack on ourselves: net/http sends a GET again when a reused connection breaks.
 func TestCodeIsNotSentAgainByTheTransport(t *testing.T) {
 	var mu sync.Mutex

@@ -4,6 +4,7 @@
 // DynamoDB and Secrets Manager) and for the local run (with files). Every function
 // package has Settings, the names of what it reads, and Assemble, which makes its
 // handler of Parts; so the laptop and AWS cannot be put together differently.
+// NoteWeCom is where the calls of package wecom meet the log events of package apigw.
 //
 // Boundary: no rule, no route.
 package wiring

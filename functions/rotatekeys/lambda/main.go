@@ -19,6 +19,7 @@ func main() {
 			SecretsManager: secretsmanager.NewFromConfig(cfg),
 			Publisher:      parts.Store,
 			Secret:         parts.Settings.SigningKeysSecret,
+			Service:        parts.Settings.ServiceName,
 			Now:            parts.Now,
 		}))
 		return nil

@@ -56,7 +56,7 @@ func Serve(name string, maxBody int, names []settings.Name, assemble wiring.Asse
 			return err
 		}
 		lambda.Start(apigw.New(apigw.Config{
-			Handler: handler, PublicURL: parts.Settings.PublicURL, Name: name, MaxBody: maxBody,
+			Handler: handler, PublicURL: parts.Settings.PublicURL, Name: name, Service: parts.Settings.ServiceName, MaxBody: maxBody,
 		}))
 		return nil
 	})

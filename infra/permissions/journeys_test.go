@@ -1,0 +1,247 @@
+package permissions_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+)
+
+const (
+	corpID    = "ww0123456789abcdef"
+	agentID   = "1000002"
+	appSecret = "secret-of-the-app-0123456789abcdefghijklmno"
+)
+
+// company is a WeCom whose app may be used by these members.
+func company() *wecomsim.Simulator {
+	return wecomsim.New(wecomsim.Config{Corps: []wecomsim.Corp{{
+		ID: corpID,
+		Apps: []wecomsim.App{{
+			AgentID: agentID, Secret: appSecret, Fields: []wecomsim.Field{wecomsim.FieldMobile, wecomsim.FieldAvatar},
+		}},
+		Members: []wecomsim.Member{
+			{UserID: "zhangsan", Name: "张三", Mobile: "13800000001"},
+			{UserID: "lisi", Name: "李四", Mobile: "13800000002"},
+			{UserID: "wangwu", Name: "王五", Mobile: "13800000001"}, // the phone of zhangsan
+			{UserID: "zhaoliu", Name: "赵六", Mobile: "13800000004"},
+		},
+	}}})
+}
+
+// journeys make every function make every call that it ever makes.
+func journeys(t *testing.T, w *world) {
+	t.Helper()
+	if err := w.weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) {
+		a.TrustedDomain = strings.TrimPrefix(w.url, "http://")
+		a.CallbackDomain = a.TrustedDomain
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.keysAreRotated()
+	admin := w.visitor("", wecomsim.UserAgentBrowser)
+	admin.connects()
+	admin.keepsUsers()
+	w.membersSignIn()
+	admin.judgesMembers()
+	w.administratorsSignIn()
+	w.visitorsComeWithoutSession()
+	w.weComRefuses()
+	admin.disconnects()
+}
+
+// A first rotation, the next one, one that ends in the middle and is repeated, and one
+// that is repeated after its end.
+func (w *world) keysAreRotated() {
+	w.t.Helper()
+	first, second, third := strings.Repeat("1", 32), strings.Repeat("2", 32), strings.Repeat("3", 32)
+	w.beginRotation(first)
+	w.rotate(first, "createSecret", "setSecret", "testSecret", "finishSecret")
+	w.beginRotation(second)
+	w.rotate(second, "createSecret", "setSecret", "testSecret", "finishSecret")
+	w.beginRotation(third)
+	w.rotate(third, "createSecret", "setSecret")
+	w.rotate(third, "createSecret", "setSecret", "testSecret", "finishSecret")
+	w.rotate(third, "createSecret", "setSecret", "testSecret", "finishSecret")
+	anyone := w.visitor("", wecomsim.UserAgentBrowser)
+	anyone.send(200, "GET", "/.well-known/openid-configuration", "", nil)
+	anyone.send(200, "GET", "/.well-known/jwks.json", "", nil)
+}
+
+// An administrator with the key connects an app, and changes everything there is about
+// an authenticator.
+func (v *visitor) connects() {
+	v.t.Helper()
+	const all, one = "/api/admin/authenticators", "/api/admin/authenticators/main"
+	v.send(401, "GET", all, "", nil)
+	v.send(403, "GET", all, "not-the-key", nil)
+	fields := map[string]any{
+		"name": "main", "corpId": corpID, "agentId": agentID, "secret": "a-wrong-secret", "origin": application, "autoLogin": true,
+	}
+	v.send(201, "POST", all, adminKey, fields)
+	v.send(409, "POST", all, adminKey, fields)
+	v.send(200, "POST", one+"/check", adminKey, nil) // WeCom refuses the secret
+	v.send(200, "PATCH", one, adminKey, map[string]any{"secret": appSecret})
+	v.send(200, "POST", one+"/check", adminKey, nil)
+	fields["name"] = "other"
+	v.send(409, "POST", all, adminKey, fields) // main has autoLogin
+	fields["autoLogin"] = false
+	v.send(201, "POST", all, adminKey, fields)
+	v.send(200, "PATCH", one, adminKey, map[string]any{"autoLogin": false})
+	v.send(200, "PATCH", "/api/admin/authenticators/other", adminKey, map[string]any{"autoLogin": true, "title": "Other"})
+	v.send(204, "DELETE", "/api/admin/authenticators/other", adminKey, nil)
+	v.send(200, "PATCH", one, adminKey, map[string]any{"autoLogin": true})
+	v.send(200, "GET", all, adminKey, nil)
+	v.send(200, "GET", one, adminKey, nil)
+
+	const file = "/api/admin/domain-files/WW_verify_AbCdEf0123456789.txt"
+	v.send(204, "PUT", file, adminKey, nil)
+	v.send(200, "GET", "/api/admin/domain-files", adminKey, nil)
+	v.send(200, "POST", file+"/check", adminKey, nil)
+	v.send(200, "GET", "/WW_verify_AbCdEf0123456789.txt", "", nil)
+	v.send(204, "DELETE", file, adminKey, nil)
+	v.send(404, "GET", "/WW_verify_AbCdEf0123456789.txt", "", nil)
+	v.send(200, "GET", "/api/admin/egress", adminKey, nil)
+	v.send(200, "GET", "/console", "", nil)
+}
+
+type created struct{ ID string }
+
+// She creates, finds, changes, imports and deletes users.
+func (v *visitor) keepsUsers() {
+	v.t.Helper()
+	const all = "/api/admin/users"
+	user := all + "/" + decode[created](v.t, v.send(201, "POST", all, adminKey, map[string]any{"phone": "13900000001", "name": "Somebody"})).ID
+	v.send(409, "POST", all, adminKey, map[string]any{"phone": "13900000001"})
+	v.send(200, "PATCH", user, adminKey, map[string]any{"name": "Somebody else", "phone": "13900000002", "roles": []string{"buyer"}})
+	v.send(200, "GET", user, adminKey, nil)
+	v.send(200, "GET", all, adminKey, nil)
+	v.send(200, "GET", all+"?phone=13900000002", adminKey, nil)
+	v.send(200, "GET", all+"?name=some", adminKey, nil)
+	v.send(200, "POST", all+"/import", adminKey, "phone,name,roles\n13900000002,Renamed,\n13900000003,New,buyer\n13900000004,,\n")
+	v.send(204, "DELETE", user+"/sessions", adminKey, nil)
+	v.send(204, "DELETE", user, adminKey, nil)
+}
+
+// Members sign in for the first time and again, and what goes wrong with that.
+func (w *world) membersSignIn() {
+	w.t.Helper()
+	// The first time WeCom does not tell the name, the second time it does: the user is
+	// renamed. The browser's first session ends then.
+	w.weCom.Inject(wecomsim.Refuse(60011, 1).On("/cgi-bin/user/get"))
+	member := w.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
+	member.signIn("/authorize/main?redirect="+url.QueryEscape("/orders?id=1"), application+"/orders?id=1")
+	callback, cookies := member.signIn("/authorize/main", application+"/")
+	if session := decode[sessionAnswer](w.t, member.send(200, "GET", "/api/session", "", nil)); session.User.Name != "张三" {
+		w.t.Fatalf("the name was not completed: %+v", session)
+	}
+	// Back in the history, and a request that came twice.
+	member.send(302, "GET", callback, "", nil)
+	doubled := w.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
+	doubled.cookies = cookies
+	doubled.send(302, "GET", callback, "", nil)
+
+	// What an application and its visitor do with the session.
+	member.origin = application
+	member.send(200, "GET", "/api/session", "", nil)
+	member.send(204, "OPTIONS", "/api/session", "", nil)
+	member.send(200, "POST", "/api/token", "", nil)
+	member.origin = ""
+	member.send(200, "GET", "/api/authenticators", "", nil)
+	member.send(302, "GET", "/orders/7?a=b", "", nil)
+	member.send(200, "GET", "/signin", "", nil)
+	member.send(200, "GET", "/auto-login.js", "", nil)
+	member.send(204, "POST", "/api/signout", "", nil)
+	member.send(401, "GET", "/api/session", "", nil)
+	member.send(401, "POST", "/api/token", "", nil)
+
+	// She comes back with a browser outside WeCom, which nobody does the first time.
+	w.visitor("zhangsan", wecomsim.UserAgentBrowser).signIn("/authorize/main", application+"/")
+	w.visitor("lisi", wecomsim.UserAgentBrowser).signIn("/authorize/main", "error=first_sign_in_in_wecom")
+	// One refuses to give the phone number, another has the phone of somebody else.
+	refuses := w.visitor("lisi", wecomsim.UserAgentWeComAndroid)
+	refuses.denies = true
+	refuses.signIn("/authorize/main", "error=access_denied")
+	w.visitor("wangwu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=phone_in_use")
+}
+
+type sessionAnswer struct {
+	User struct{ ID, Name string }
+}
+
+// The administrator looks at what happened, frees the phone and unbinds the member.
+func (v *visitor) judgesMembers() {
+	v.t.Helper()
+	found := decode[struct{ Items []created }](v.t, v.send(200, "GET", "/api/admin/users?phone=13800000001", adminKey, nil))
+	if len(found.Items) != 1 {
+		v.t.Fatalf("found %+v", found)
+	}
+	user := "/api/admin/users/" + found.Items[0].ID
+	for _, address := range []string{user + "/attempts", "/api/admin/authenticators/main/attempts"} {
+		attempts := decode[struct{ Items []json.RawMessage }](v.t, v.send(200, "GET", address, adminKey, nil))
+		if len(attempts.Items) == 0 {
+			v.t.Fatalf("%s shows none", address)
+		}
+	}
+	v.send(200, "PATCH", user, adminKey, map[string]any{"enabled": false})
+	v.visitor("zhangsan", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=user_disabled")
+	v.send(200, "PATCH", user, adminKey, map[string]any{"enabled": true})
+	v.send(204, "DELETE", user+"/identities/"+corpID+"/zhangsan", adminKey, nil)
+	// Now the phone leads to this user, who is there already and gets an identity.
+	v.visitor("wangwu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", application+"/")
+	v.send(204, "DELETE", user, adminKey, nil)
+}
+
+// A member who is an administrator uses the admin API with a token.
+func (w *world) administratorsSignIn() {
+	w.t.Helper()
+	member := w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid)
+	member.signIn("/authorize/main", application+"/")
+	session := decode[sessionAnswer](w.t, member.send(200, "GET", "/api/session", "", nil))
+	token := decode[struct {
+		AccessToken string `json:"access_token"`
+	}](w.t, member.send(200, "POST", "/api/token", "", nil)).AccessToken
+	member.send(403, "GET", "/api/admin/users", token, nil)
+	member.send(200, "PATCH", "/api/admin/users/"+session.User.ID, adminKey, map[string]any{"roles": []string{"admin"}})
+	member.send(200, "GET", "/api/admin/users", token, nil)
+}
+
+// Application links and mistakes.
+func (w *world) visitorsComeWithoutSession() {
+	w.t.Helper()
+	inside := w.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
+	if next := inside.send(302, "GET", "/admin", "", nil).location; !strings.HasPrefix(next, w.url+"/authorize/main") {
+		w.t.Fatalf("automatic login leads to %s", next)
+	}
+	outside := w.visitor("", wecomsim.UserAgentBrowser)
+	outside.send(302, "GET", "/admin", "", nil)
+	outside.send(302, "GET", "/authorize/nobody", "", nil)
+	outside.send(302, "GET", "/callback/main?code=x&state=y", "", nil)
+	outside.send(404, "GET", "/api/nothing", "", nil)
+}
+
+// WeCom takes a token back, and then the secret; a refusal is remembered.
+func (w *world) weComRefuses() {
+	w.t.Helper()
+	if err := w.weCom.RevokeTokens(corpID, agentID, 40014); err != nil {
+		w.t.Fatal(err)
+	}
+	w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", application+"/")
+	if err := w.weCom.ResetSecret(corpID, agentID, "another-"+appSecret); err != nil {
+		w.t.Fatal(err)
+	}
+	w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=wecom_configuration")
+	asked := w.weCom.Calls("/cgi-bin/gettoken")
+	w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=wecom_configuration")
+	if again := w.weCom.Calls("/cgi-bin/gettoken"); again != asked {
+		w.t.Errorf("the refusal was not remembered: %d calls of gettoken became %d", asked, again)
+	}
+}
+
+// The authenticator that has automatic login is deleted, with its secret.
+func (v *visitor) disconnects() {
+	v.t.Helper()
+	v.send(204, "DELETE", "/api/admin/authenticators/main", adminKey, nil)
+}

@@ -1,0 +1,173 @@
+package apigw
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/metrics"
+	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
+	"github.com/wecom-signin/wecom-signin/shared/version"
+)
+
+// logged returns the line of a request that takes 12.5 ms, without its time.
+func logged(t *testing.T, cfg Config) []byte {
+	t.Helper()
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	cfg.Now = func() time.Time { now = now.Add(12500 * time.Microsecond); return now }
+	var log bytes.Buffer
+	cfg.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+	if _, err := New(cfg)(t.Context(), event(t, nil)); err != nil {
+		t.Fatal(err)
+	}
+	return log.Bytes()
+}
+
+// One request, one line: for those who search, and for CloudWatch.
+func TestLogEvent(t *testing.T) {
+	cause := errors.New("dynamodb: connection refused")
+	begins := `{"level":"INFO","msg":"request","function":"callback","version":"` + version.Version + `","route":"GET /callback/{authenticator}","requestId":"request-1"`
+	failed := `{"level":"ERROR","msg":"request","function":"callback","version":"` + version.Version + `","route":"GET /callback/{authenticator}","requestId":"request-1"`
+	for _, test := range []struct {
+		name    string
+		service string
+		handle  HandlerFunc
+		want    string
+	}{
+		{
+			"nothing to say", "", func(http.ResponseWriter, *http.Request) error { return nil },
+			begins + `,"status":200,"milliseconds":12.5}`,
+		},
+		{
+			"a deployment without a name has no metrics", "", func(_ http.ResponseWriter, r *http.Request) error {
+				Measure(r.Context(), metrics.SignIns("signed_in"))
+				return cause
+			},
+			failed + `,"status":500,"milliseconds":12.5,"code":"internal","cause":"dynamodb: connection refused"}`,
+		},
+		{
+			"a request without metrics", "wecom-signin", func(_ http.ResponseWriter, r *http.Request) error {
+				Note(r.Context(), "authenticator", "demo")
+				return nil
+			},
+			begins + `,"status":200,"milliseconds":12.5,"authenticator":"demo"}`,
+		},
+		{
+			"values that change while the request is answered", "wecom-signin", func(_ http.ResponseWriter, r *http.Request) error {
+				ctx := r.Context()
+				for _, outcome := range []string{"restarted", "signed_in"} {
+					Note(ctx, "outcome", outcome)
+					Measure(ctx, metrics.SignIns(outcome))
+				}
+				for _, milliseconds := range []float64{0.1, 0.2, 30} {
+					Add(ctx, "wecomCalls", 1)
+					Measure(ctx, metrics.WeComDuration(Add(ctx, "wecomMilliseconds", milliseconds)))
+				}
+				return nil
+			},
+			begins + `,"status":200,"milliseconds":12.5,"outcome":"signed_in","wecomCalls":3,"wecomMilliseconds":30.3` +
+				`,"Service":"wecom-signin","Outcome":"signed_in","SignIns":1,"WeComDuration":30.3,"_aws":{"Timestamp":1795262400025,"CloudWatchMetrics":[` +
+				`{"Namespace":"WeComSignIn","Dimensions":[["Service","Outcome"]],"Metrics":[{"Name":"SignIns","Unit":"Count"}]},` +
+				`{"Namespace":"WeComSignIn","Dimensions":[["Service"]],"Metrics":[{"Name":"WeComDuration","Unit":"Milliseconds"}]}]}}`,
+		},
+		{
+			"a failure of ours", "wecom-signin", func(_ http.ResponseWriter, r *http.Request) error {
+				Measure(r.Context(), metrics.InternalErrors(0, "callback"))
+				return cause
+			},
+			failed + `,"status":500,"milliseconds":12.5,"code":"internal","cause":"dynamodb: connection refused"` +
+				`,"Service":"wecom-signin","Function":"callback","InternalErrors":1,"_aws":{"Timestamp":1795262400025,"CloudWatchMetrics":[` +
+				`{"Namespace":"WeComSignIn","Dimensions":[["Service"],["Service","Function"]],"Metrics":[{"Name":"InternalErrors","Unit":"Count"}]}]}}`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := logged(t, Config{Handler: JSON(test.handle), Name: "callback", Service: test.service})
+			if diff := cmp.Diff(test.want+"\n", string(got)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if _, err := metricstest.Read(got); err != nil {
+				t.Errorf("CloudWatch would drop it: %v", err)
+			}
+		})
+	}
+}
+
+// The operator is called for what the service itself did not manage, and for nothing
+// that a visitor or WeCom did.
+func TestInternalErrorsAreOurs(t *testing.T) {
+	fails := func(code fault.Code) HandlerFunc {
+		return func(http.ResponseWriter, *http.Request) error { return fault.New(code, nil) }
+	}
+	for _, test := range []struct {
+		name    string
+		handler http.Handler
+		ours    bool
+	}{
+		{"an answer", JSON(func(http.ResponseWriter, *http.Request) error { return nil }), false},
+		{"an unknown error", JSON(func(http.ResponseWriter, *http.Request) error { return errors.New("down") }), true},
+		{"a panic", JSON(func(http.ResponseWriter, *http.Request) error { panic("bug") }), true},
+		{"a panic in a browser's request", Browser(func(http.ResponseWriter, *http.Request) error { panic("bug") }), true},
+		{"a redirect to the page that says internal", Browser(fails(fault.Internal)), true},
+		{"a page that is shown all the same", JSON(func(_ http.ResponseWriter, r *http.Request) error {
+			NoteFault(r.Context(), fault.Newf(fault.Internal, "authenticators cannot be read"))
+			return nil
+		}), true},
+		{"a status without a fault", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }), true},
+		{"a code without a status of its own", JSON(fails("nobody knows")), true},
+		{"a visitor without a session", JSON(fails(fault.Unauthorized)), false},
+		{"a visitor's mistake", JSON(fails(fault.InvalidRequest)), false},
+		{"a refused visitor", Browser(fails(fault.UserDisabled)), false},
+		{"WeCom is busy", JSON(fails(fault.WeComBusy)), false},
+		{"WeCom does not answer", JSON(fails(fault.WeComUnavailable)), false},
+		{"WeCom refuses the app", JSON(fails(fault.WeComConfiguration)), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := metricstest.Read(logged(t, Config{Handler: test.handler, Name: "admin", Service: "s"}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			if test.ours {
+				want = []string{"WeComSignIn InternalErrors{Service=s} 1 Count", "WeComSignIn InternalErrors{Service=s,Function=admin} 1 Count"}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFaultIsTheOneThatWasNoted(t *testing.T) {
+	var before, after *fault.Error
+	handler := JSON(func(http.ResponseWriter, *http.Request) error { return fault.New(fault.NotFound, nil) })
+	logged(t, Config{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		before = Fault(r.Context())
+		handler.ServeHTTP(w, r)
+		after = Fault(r.Context())
+	})})
+	if before != nil || after == nil || after.Code != fault.NotFound {
+		t.Errorf("before the answer %v, after it %v", before, after)
+	}
+}
+
+// Code that runs in no request, in a test perhaps, notes for nobody.
+func TestNotesOutsideOfARequestAreNoFault(t *testing.T) {
+	ctx := context.Background()
+	Note(ctx, "outcome", "signed_in")
+	Measure(ctx, metrics.SignIns("signed_in"))
+	if got := Add(ctx, "wecomCalls", 1); got != 1 {
+		t.Errorf("sum %v", got)
+	}
+}

@@ -1,0 +1,104 @@
+package metrics
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Namespace is where CloudWatch keeps the metrics of every deployment; the dimension
+// Service tells deployments apart.
+const Namespace = "WeComSignIn"
+
+// The dimensions.
+const (
+	service   = "Service"   // the setting SERVICE_NAME
+	outcome   = "Outcome"   // how a request at the callback ended
+	weComCode = "WeComCode" // WeCom's number
+	function  = "Function"  // name of a function
+)
+
+// The units in use.
+const (
+	count        = "Count"
+	milliseconds = "Milliseconds"
+	none         = "None"
+)
+
+// Measurement is one value of one metric.
+type Measurement struct {
+	name  string
+	unit  string
+	value float64
+	// dimension is the one beside Service, or empty, with its value.
+	dimension, member string
+	// both: the value counts for Service alone, too.
+	both bool
+}
+
+// Name returns the name of the metric.
+func (m Measurement) Name() string { return m.name }
+
+// SignIns counts a request at the callback by how it ended: a word of the service's
+// own, such as a fault's code.
+func SignIns(ended string) Measurement {
+	return Measurement{name: "SignIns", unit: count, value: 1, dimension: outcome, member: word(ended)}
+}
+
+// NoAnswer stands in the place of WeCom's number when WeCom gave no usable answer.
+const NoAnswer = "none"
+
+// WeComErrors counts a request for which WeCom answered with a number other than 0,
+// in decimal, or with NoAnswer.
+func WeComErrors(code string) Measurement {
+	return Measurement{name: "WeComErrors", unit: count, value: 1, dimension: weComCode, member: numberOf(code)}
+}
+
+// WeComDuration is the time that calls to WeCom took in one request, in milliseconds.
+func WeComDuration(took float64) Measurement {
+	return Measurement{name: "WeComDuration", unit: milliseconds, value: took}
+}
+
+// InternalErrors counts failures of the service itself in one request of a function,
+// of the whole service and of that function. 0 says that there was a request.
+func InternalErrors(failures int, of string) Measurement {
+	return Measurement{name: "InternalErrors", unit: count, value: float64(failures), dimension: function, member: word(of), both: true}
+}
+
+// SigningKeyAge is how long ago the public keys were published, in days. Clocks
+// differ: an age below 0 is 0.
+func SigningKeyAge(age time.Duration) Measurement {
+	days := max(0, age).Hours() / 24
+	return Measurement{name: "SigningKeyAge", unit: none, value: math.Round(days*100) / 100}
+}
+
+// Milliseconds is how durations are written in log events.
+func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// other stands for a value that a dimension does not take.
+const other = "other"
+
+// word returns a short word as the service's own names are written.
+func word(text string) string {
+	if text == "" || len(text) > 32 || strings.ContainsFunc(text, func(c rune) bool { return (c < 'a' || c > 'z') && c != '_' }) {
+		return other
+	}
+	return text
+}
+
+// longestNumber is that of WeCom's numbers (path 90313 of its documentation).
+const longestNumber = 6
+
+// numberOf bounds what comes from outside: WeCom, or whoever answers in its place,
+// could otherwise make as many metrics as it likes.
+func numberOf(code string) string {
+	digits := strings.TrimPrefix(code, "-")
+	if _, err := strconv.ParseUint(digits, 10, 64); err == nil && len(code) <= longestNumber {
+		return code
+	}
+	if code == NoAnswer {
+		return code
+	}
+	return other
+}
