@@ -46,7 +46,7 @@ func englishPages(t *testing.T) []string {
 	if err != nil || len(names) < 4 {
 		t.Fatalf("the guide has the pages %q, %v", names, err)
 	}
-	english := []string{"README.md"}
+	english := []string{"README.md", operations}
 	for _, name := range names {
 		if !strings.HasSuffix(name, ".zh-CN.md") {
 			english = append(english, "docs/"+filepath.ToSlash(name))

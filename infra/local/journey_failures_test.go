@@ -744,7 +744,9 @@ func (b *browser) twice(callback, way string) []answer {
 	case "after the answer":
 		return []answer{b.send(first), b.send(second)}
 	default: // the client gives up while WeCom is asked
-		b.w.weCom.Inject(wecomsim.Slow(200 * time.Millisecond))
+		// Slower than the first request's own fault, so that on a busy machine, too, the
+		// first one spends the code.
+		b.w.weCom.Inject(wecomsim.Slow(500 * time.Millisecond))
 		ctx, cancel := context.WithTimeout(b.w.t.Context(), 50*time.Millisecond)
 		defer cancel()
 		if _, err := b.w.trySend(first.WithContext(ctx)); err == nil {

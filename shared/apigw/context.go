@@ -149,6 +149,7 @@ func (known *requestInfo) log(cfg Config, event *events.APIGatewayV2HTTPRequest,
 	attributes := []slog.Attr{
 		slog.String("function", cfg.Name),
 		slog.String("version", version.Version),
+		slog.String("method", event.RequestContext.HTTP.Method),
 		slog.String("route", event.RouteKey),
 		slog.String("requestId", known.requestID),
 		slog.Int("status", status),

@@ -38,8 +38,8 @@ func logged(t *testing.T, cfg Config) []byte {
 // One request, one line: for those who search, and for CloudWatch.
 func TestLogEvent(t *testing.T) {
 	cause := errors.New("dynamodb: connection refused")
-	begins := `{"level":"INFO","msg":"request","function":"callback","version":"` + version.Version + `","route":"GET /callback/{authenticator}","requestId":"request-1"`
-	failed := `{"level":"ERROR","msg":"request","function":"callback","version":"` + version.Version + `","route":"GET /callback/{authenticator}","requestId":"request-1"`
+	begins := `{"level":"INFO","msg":"request","function":"callback","version":"` + version.Version + `","method":"GET","route":"GET /callback/{authenticator}","requestId":"request-1"`
+	failed := `{"level":"ERROR","msg":"request","function":"callback","version":"` + version.Version + `","method":"GET","route":"GET /callback/{authenticator}","requestId":"request-1"`
 	for _, test := range []struct {
 		name    string
 		service string

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// nextSteps says what is to be done now, with the stack's values, in the order that
+// WeCom's console wants: it takes trusted IPs only after the domain.
+func nextSteps(a answers, outputs map[string]string) string {
+	var text strings.Builder
+	line := func(format string, values ...any) { fmt.Fprintf(&text, format+"\n", values...) }
+	addresses := outputs["EgressAddresses"]
+	fixed := addresses != "" && addresses != "none"
+	line("\nIt is deployed.\n")
+	line("  service             %s", outputs["ServiceUrl"])
+	line("  console             %s", outputs["ConsoleUrl"])
+	if fixed {
+		line("  WeCom is called from %s", addresses)
+	} else {
+		line("  WeCom is called from changing addresses")
+	}
+	if outputs["Dashboard"] != "" {
+		line("  dashboard           %s (CloudWatch)", outputs["Dashboard"])
+	}
+	if a.parameters["AlarmEmail"] != "" {
+		line("\nConfirm the message that AWS has sent to %s; until then no alarm arrives.", a.parameters["AlarmEmail"])
+	}
+	switch {
+	case a.parameters["DomainName"] != "" && a.parameters["HostedZoneId"] == "":
+		line("\nDNS first: make a CNAME record\n  %s → %s", a.parameters["DomainName"], outputs["DomainTarget"])
+	case a.parameters["PublicUrl"] != "":
+		line("\nProxy first: send every path of %s to\n  %s\nwith the host of that address as Host, cookies and headers as they are, and keep no answers.", outputs["ServiceUrl"], outputs["ApiUrl"])
+	}
+	line("\nThe admin key opens the console. It stays in Secrets Manager; read it when you need it:")
+	line("  aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text", a.region, outputs["AdminKeySecret"])
+	line("\nIn WeCom's admin console (https://work.weixin.qq.com/wework_admin/), on the page of your self-built app;\ndocs/guide/set-up-wecom.md shows each page:\n")
+	line("  1. Web authorization and JS-SDK (网页授权及 JS-SDK) → trusted domain (可信域名):\n       %s", outputs["CallbackDomain"])
+	line("  2. The file WW_verify_….txt that it offers: drop it into %s,\n     then let WeCom verify.", outputs["ConsoleUrl"])
+	line("  3. WeCom authorized login (企业微信授权登录) → Web → callback domain (授权回调域):\n       %s", outputs["CallbackDomain"])
+	if fixed {
+		line("  4. Corporate trusted IP (企业可信 IP):\n       %s", strings.ReplaceAll(strings.ReplaceAll(addresses, " ", ""), ",", ";"))
+	} else {
+		line("  4. Corporate trusted IP (企业可信 IP): there is no fixed address yet. WeCom refuses the app (60020)\n     until you deploy again with EgressMode nat or relay and enter the address.")
+	}
+	line("  5. Add an authenticator in our console with Company ID, AgentId and Secret, and press Check.")
+	line("\nThen see whether everything is right:\n  make doctor URL=%s", outputs["ServiceUrl"])
+	return text.String()
+}
