@@ -8,6 +8,10 @@ BUILD := $(CURDIR)/.build
 GO_TOOLS := go -C infra/tools build
 DYNOXIDE_VERSION := 3.2.0
 PYTHON ?= /usr/bin/python3
+# AWS's command line for the template. SAM names one that is installed already.
+SAM ?= $(TOOLS)/sam/bin/sam
+export SAM
+export SAM_CLI_TELEMETRY := 0
 # No version stamps: they need git to trust the folder, and nothing reads them.
 export GOFLAGS += -buildvcs=false
 
@@ -67,6 +71,50 @@ lint: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint ## format check, vet and l
 test: tools lint size ## everything a change must pass
 	@go run ./infra/local/testrun -- -race ./...
 
+.PHONY: validate
+validate: $(TOOLS)/sam/ready ## check template.yaml as SAM, CloudFormation and our own rules see it
+	@go run ./infra/validate
+
+.PHONY: emulators
+emulators: tools ## start AWS and WeCom on this machine for `make invoke` and `make api`
+	@mkdir -p $(BUILD)
+	@go build -o $(BUILD)/samlocal ./infra/samlocal
+	@exec $(BUILD)/samlocal emulators
+
+.PHONY: invoke
+invoke: tools ## run one function by sam local: make invoke FUNCTION=authorize [EVENT=file]
+	@go run ./infra/samlocal invoke $(FUNCTION) $(EVENT)
+
+.PHONY: api
+api: tools ## run the whole service by sam local start-api (needs a Docker engine)
+	@mkdir -p $(BUILD)
+	@go build -o $(BUILD)/samlocal ./infra/samlocal
+	@exec $(BUILD)/samlocal api
+
+.PHONY: rehearsal
+rehearsal: tools ## deploy, update, delete and restore the service on this machine, by SAM
+	@go test -count=1 -v ./infra/rehearsal
+
+.PHONY: deploy
+deploy: $(TOOLS)/sam/ready ## deploy to AWS, step by step (ARGS="-yes STACK": with the kept answers)
+	@mkdir -p $(BUILD)
+	@go build -o $(BUILD)/deploy ./infra/deploy
+	@exec $(BUILD)/deploy $(ARGS)
+
+.PHONY: doctor
+doctor: ## check a running deployment from outside: make doctor URL=https://...
+	@mkdir -p $(BUILD)
+	@go build -o $(BUILD)/doctor ./infra/doctor
+	@exec $(BUILD)/doctor $(ARGS) $(URL)
+
+.PHONY: reproducible
+reproducible: ## build twice, in two places, and compare
+	@go run ./infra/release reproducible
+
+.PHONY: sbom
+sbom: $(TOOLS)/bin/cyclonedx-gomod ## write what the programs are made of to .build/sbom.json (CycloneDX)
+	@go run ./infra/release sbom
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@grep -rlE '^func Fuzz' --include=*_test.go functions shared infra | xargs -n1 dirname | sort -u | while read -r folder; do \
@@ -87,7 +135,7 @@ screenshots: ## make the pictures of README and guide (needs Chromium)
 	@go run ./infra/screenshots -service $(BUILD)/local -to docs/images
 
 .PHONY: tools
-tools: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/dynoxide $(TOOLS)/ministack/ready $(TOOLS)/axe/axe.min.js ## fetch what the tests need into .tools
+tools: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/dynoxide $(TOOLS)/ministack/ready $(TOOLS)/sam/ready $(TOOLS)/bin/cyclonedx-gomod $(TOOLS)/axe/axe.min.js ## fetch what the tests need into .tools
 
 $(TOOLS)/bin/gofumpt: infra/tools/go.mod
 	@mkdir -p $(@D)
@@ -109,7 +157,7 @@ $(TOOLS)/bin/dynoxide:
 	elif [ -n "$${CI:-}" ]; then echo "cargo is missing: it builds dynoxide, the DynamoDB of the tests"; exit 1; \
 	else echo "SKIP dynoxide: cargo is missing, tests against DynamoDB will be skipped"; fi
 
-# Secrets Manager on this machine.
+# AWS on this machine.
 $(TOOLS)/ministack/ready: $(wildcard infra/tools/ministack-requirements.txt)
 	@if [ ! -f infra/tools/ministack-requirements.txt ]; then echo "SKIP ministack: no infra/tools/ministack-requirements.txt"; \
 	elif $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
@@ -117,7 +165,21 @@ $(TOOLS)/ministack/ready: $(wildcard infra/tools/ministack-requirements.txt)
 		$(@D)/bin/pip install --quiet --disable-pip-version-check -r infra/tools/ministack-requirements.txt; \
 		touch $@; \
 	elif [ -n "$${CI:-}" ]; then echo "$(PYTHON) has no venv (apt-get install python3-venv)"; exit 1; \
-	else echo "SKIP ministack: $(PYTHON) has no venv, tests against Secrets Manager will be skipped"; fi
+	else echo "SKIP ministack: $(PYTHON) has no venv, tests against Secrets Manager and the rehearsal will be skipped"; fi
+
+# AWS SAM's command line and cfn-lint.
+$(TOOLS)/sam/ready: infra/tools/sam-requirements.txt
+	@if $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
+		rm -rf $(@D); $(PYTHON) -m venv $(@D); \
+		$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<; \
+		touch $@; \
+	elif [ -n "$${CI:-}" ]; then echo "$(PYTHON) has no venv (apt-get install python3-venv)"; exit 1; \
+	else echo "SKIP sam: $(PYTHON) has no venv, the template will not be checked"; fi
+
+$(TOOLS)/bin/cyclonedx-gomod: infra/tools/go.mod
+	@mkdir -p $(@D)
+	$(GO_TOOLS) -o $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	@touch $@
 
 # The judge of the pages' accessibility, fetched with ministack's Python.
 $(TOOLS)/axe/axe.min.js: infra/tools/axe-requirements.txt $(TOOLS)/ministack/ready

@@ -1,0 +1,236 @@
+package emulator_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+
+	"github.com/wecom-signin/wecom-signin/infra/emulator"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/secret/secretsmanager"
+	"github.com/wecom-signin/wecom-signin/shared/secret/secrettest"
+)
+
+const tools = "../../.tools"
+
+// start starts an emulator that ends with the test. Without ministack the test is
+// skipped, and fails where CI is set.
+func start(t *testing.T, enforce bool) *emulator.AWS {
+	t.Helper()
+	var log output
+	a, err := emulator.Start(t.Context(), emulator.Config{Tools: tools, Log: &log, EnforceIAM: enforce})
+	if errors.Is(err, emulator.ErrMissing) && os.Getenv("CI") == "" {
+		t.Skipf("SKIP AWS on ministack: %v", err)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.text.String())
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+// output takes what the emulator prints.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func TestItEndsWithClose(t *testing.T) {
+	t.Parallel()
+	a := start(t, false)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.Endpoint, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response, err := http.DefaultClient.Do(request); err == nil {
+		_ = response.Body.Close()
+		t.Error("it answers after its end")
+	}
+}
+
+func TestMissingToolsAreSaid(t *testing.T) {
+	t.Parallel()
+	if _, err := emulator.Start(t.Context(), emulator.Config{Tools: t.TempDir()}); !errors.Is(err, emulator.ErrMissing) {
+		t.Errorf("without ministack: %v", err)
+	}
+}
+
+// The launcher keeps every promise of Secrets Manager that ministack alone does not.
+func TestSecretsKeepEveryPromise(t *testing.T) {
+	t.Parallel()
+	store := secretsmanager.New(secretsmanager.Config{Client: sdk.NewFromConfig(start(t, true).SDK())})
+	secrettest.Run(t, func(*testing.T) secret.Store { return store }, nil)
+}
+
+func text(value string) types.AttributeValue { return &types.AttributeValueMemberS{Value: value} }
+
+func key(pk string) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"pk": text(pk)}
+}
+
+// A user who may touch partitions whose key begins with "mine#", and no others.
+func TestLeadingKeys(t *testing.T) {
+	t.Parallel()
+	a := start(t, true)
+	root := dynamodb.NewFromConfig(a.SDK())
+	table := aws.String("shared")
+	attribute := func(name string) types.AttributeDefinition {
+		return types.AttributeDefinition{AttributeName: &name, AttributeType: types.ScalarAttributeTypeS}
+	}
+	hash := func(name string) []types.KeySchemaElement {
+		return []types.KeySchemaElement{{AttributeName: &name, KeyType: types.KeyTypeHash}}
+	}
+	if _, err := root.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: table, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{attribute("pk"), attribute("owner")}, KeySchema: hash("pk"),
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName: aws.String("by-owner"), KeySchema: hash("owner"), Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
+		}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	const policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"dynamodb:*","Resource":"*","Condition":{
+		"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["mine#*"]},"Null":{"dynamodb:LeadingKeys":"false"}}}]}`
+	user := dynamodb.NewFromConfig(asUser(t, a, policy))
+	put := func(pk string) types.TransactWriteItem {
+		return types.TransactWriteItem{Put: &types.Put{TableName: table, Item: key(pk)}}
+	}
+	query := func(index, name, value string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			input := &dynamodb.QueryInput{
+				TableName: table, KeyConditionExpression: aws.String("#k = :v"),
+				ExpressionAttributeNames:  map[string]string{"#k": name},
+				ExpressionAttributeValues: map[string]types.AttributeValue{":v": text(value)},
+			}
+			if index != "" {
+				input.IndexName = &index
+			}
+			_, err := user.Query(ctx, input)
+			return err
+		}
+	}
+	for name, c := range map[string]struct {
+		denied bool
+		call   func(context.Context) error
+	}{
+		"get mine": {false, func(ctx context.Context) error {
+			_, err := user.GetItem(ctx, &dynamodb.GetItemInput{TableName: table, Key: key("mine#1")})
+			return err
+		}},
+		"get another's": {true, func(ctx context.Context) error {
+			_, err := user.GetItem(ctx, &dynamodb.GetItemInput{TableName: table, Key: key("yours#1")})
+			return err
+		}},
+		"put mine": {false, func(ctx context.Context) error {
+			_, err := user.PutItem(ctx, &dynamodb.PutItemInput{TableName: table, Item: key("mine#1")})
+			return err
+		}},
+		"put another's": {true, func(ctx context.Context) error {
+			_, err := user.PutItem(ctx, &dynamodb.PutItemInput{TableName: table, Item: key("yours#1")})
+			return err
+		}},
+		"transaction of mine": {false, func(ctx context.Context) error {
+			_, err := user.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{put("mine#2"), put("mine#3")}})
+			return err
+		}},
+		"transaction with another's": {true, func(ctx context.Context) error {
+			_, err := user.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{put("mine#4"), put("yours#4")}})
+			return err
+		}},
+		"batch with another's": {true, func(ctx context.Context) error {
+			_, err := user.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+				*table: {Keys: []map[string]types.AttributeValue{key("mine#1"), key("yours#1")}},
+			}})
+			return err
+		}},
+		"batch of mine": {false, func(ctx context.Context) error {
+			_, err := user.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
+				*table: {Keys: []map[string]types.AttributeValue{key("mine#1"), key("mine#2")}},
+			}})
+			return err
+		}},
+		"query mine":               {false, query("", "pk", "mine#1")},
+		"query another's":          {true, query("", "pk", "yours#1")},
+		"query an index by mine":   {false, query("by-owner", "owner", "mine#1")},
+		"query an index by others": {true, query("by-owner", "owner", "yours#1")},
+		"scan": {true, func(ctx context.Context) error {
+			_, err := user.Scan(ctx, &dynamodb.ScanInput{TableName: table})
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := c.call(t.Context())
+			refusal, denied := errors.AsType[smithy.APIError](err)
+			denied = denied && refusal.ErrorCode() == "AccessDeniedException"
+			if denied != c.denied || (!denied && err != nil) {
+				t.Errorf("denied: %t; want %t (%v)", denied, c.denied, err)
+			}
+		})
+	}
+}
+
+// asUser makes a user with a policy and returns its configuration.
+func asUser(t *testing.T, a *emulator.AWS, policy string) aws.Config {
+	t.Helper()
+	iam := func(action string, fields url.Values) string {
+		fields.Set("Action", action)
+		fields.Set("Version", "2010-05-08")
+		fields.Set("UserName", "somebody")
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.Endpoint, strings.NewReader(fields.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if err := a.Sign(t.Context(), "iam", r, fields.Encode()); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		answer, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d %s (%v)", action, response.StatusCode, answer, err)
+		}
+		return string(answer)
+	}
+	iam("CreateUser", url.Values{})
+	iam("PutUserPolicy", url.Values{"PolicyName": {"policy"}, "PolicyDocument": {policy}})
+	made := iam("CreateAccessKey", url.Values{})
+	between := func(name string) string {
+		_, rest, _ := strings.Cut(made, "<"+name+">")
+		value, _, _ := strings.Cut(rest, "</"+name+">")
+		return value
+	}
+	cfg := a.SDK()
+	cfg.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: between("AccessKeyId"), SecretAccessKey: between("SecretAccessKey")}, nil
+	})
+	return cfg
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// docker returns the address of a Docker engine with an image for the functions: the
+// one that is there, or one of the test's own, which ends with it.
+func docker(t *testing.T) string {
+	t.Helper()
+	host := os.Getenv("DOCKER_HOST")
+	if host == "" {
+		host = "unix:///var/run/docker.sock"
+	}
+	if _, err := findEngine(t.Context(), host); err != nil {
+		if os.Getenv("DOCKER_HOST") != "" {
+			missing(t, err.Error())
+		}
+		host = startDocker(t)
+	}
+	engine, err := findEngine(t.Context(), host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	importImage(t, engine)
+	// Whatever a test does: no container of it stays.
+	before := containers(t, engine)
+	t.Cleanup(func() {
+		for _, id := range containers(t, engine) {
+			if !slices.Contains(before, id) {
+				t.Errorf("container %s is left", id)
+				engine.do(t, http.MethodDelete, "/containers/"+id+"?force=1", http.NoBody)
+			}
+		}
+	})
+	return host
+}
+
+// startDocker starts a daemon that touches nothing outside a folder of its own but
+// the bridge of its containers.
+func startDocker(t *testing.T) string {
+	t.Helper()
+	daemon, err := exec.LookPath("dockerd")
+	if err != nil || os.Getuid() != 0 {
+		missing(t, "no Docker engine answers, and starting one takes root and dockerd (apt-get install docker.io)")
+	}
+	// Not the test's own folder: the path of a socket has at most 107 bytes.
+	folder, err := os.MkdirTemp("/tmp", "sam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = os.Stat("/sys/class/net/docker0")
+	hadBridge := err == nil
+	host := "unix://" + filepath.Join(folder, "docker.sock")
+	var log bytes.Buffer
+	ctx, cancel := context.WithCancel(context.Background())
+	service, err := startService("dockerd", program(ctx, os.Environ(), &log, daemon, "-H", host,
+		"--data-root", filepath.Join(folder, "data"), "--exec-root", filepath.Join(folder, "exec"), "--pidfile", filepath.Join(folder, "pid"),
+		// The functions talk to this machine only, so its firewall stays as it is.
+		"--iptables=false", "--ip-masq=false", "--ip-forward=false"), cancel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		service.stop()
+		if !hadBridge {
+			if output, err := exec.CommandContext(context.Background(), "ip", "link", "delete", "docker0").CombinedOutput(); err != nil {
+				t.Logf("the bridge docker0 stays: %v %s", err, output)
+			}
+		}
+		mounts, err := os.ReadFile("/proc/self/mountinfo")
+		if err != nil || strings.Contains(string(mounts), folder) {
+			t.Errorf("mounts are left below %s (%v)", folder, err)
+			return // removing would go through them
+		}
+		if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := service.wait(t.Context(), time.Minute, func(ctx context.Context) error {
+		_, err := findEngine(ctx, host)
+		return err
+	}); err != nil {
+		service.stop()
+		missing(t, fmt.Sprintf("dockerd does not start here: %v\n%s", err, log.String()))
+	}
+	return host
+}
+
+// importImage makes the smallest image that can take the place of Lambda's own, which
+// is only in a registry: SAM copies its emulator into it by a shell, and the programs
+// are static. An image that is there is used as it is.
+func importImage(t *testing.T, e *engine) {
+	t.Helper()
+	architecture, err := processor()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const repository = "public.ecr.aws/lambda/provided"
+	tag := "al2023-" + architecture
+	if e.get(t.Context(), "/images/"+repository+":"+tag+"/json", nil) == nil {
+		return
+	}
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		missing(t, "busybox is not there for a stand-in of Lambda's image (apt-get install busybox-static)")
+	}
+	program, err := os.ReadFile(busybox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var image bytes.Buffer
+	archive := tar.NewWriter(&image)
+	add := func(header tar.Header, content []byte) {
+		header.Size = int64(len(content))
+		if err := archive.WriteHeader(&header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := archive.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, folder := range []string{"bin", "etc", "var", "var/task", "var/runtime", "opt", "proc", "sys", "dev"} {
+		add(tar.Header{Typeflag: tar.TypeDir, Name: folder, Mode: 0o755}, nil)
+	}
+	add(tar.Header{Typeflag: tar.TypeDir, Name: "tmp", Mode: 0o1777}, nil)
+	add(tar.Header{Typeflag: tar.TypeReg, Name: "bin/busybox", Mode: 0o755}, program)
+	for _, name := range []string{"sh", "mv", "chmod"} {
+		add(tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + name, Linkname: "busybox"}, nil)
+	}
+	add(tar.Header{Typeflag: tar.TypeReg, Name: "etc/passwd", Mode: 0o644}, []byte("root:x:0:0:root:/root:/bin/sh\nsbx_user1051:x:993:990::/home/sbx_user1051:/bin/sh\n"))
+	if err := archive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e.do(t, http.MethodPost, "/images/create?"+url.Values{
+		"fromSrc": {"-"}, "repo": {repository}, "tag": {tag},
+		"platform": {"linux/" + map[string]string{"x86_64": "amd64", "arm64": "arm64"}[architecture]},
+		"changes":  {"WORKDIR /var/task", "ENV LAMBDA_TASK_ROOT=/var/task PATH=/bin:/usr/bin TZ=:UTC"},
+	}.Encode(), &image)
+	t.Cleanup(func() {
+		// Nobody must take it for the real one; nor what SAM made of it.
+		for _, name := range []string{repository + ":" + tag, "public.ecr.aws/sam/emulation-provided.al2023:rapid-" + architecture} {
+			e.do(t, http.MethodDelete, "/images/"+name+"?force=1", http.NoBody)
+		}
+	})
+}
+
+func (e *engine) do(t *testing.T, method, path string, body io.Reader) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, e.base+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := e.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if said, err := io.ReadAll(response.Body); err != nil || response.StatusCode >= 300 && response.StatusCode != http.StatusNotFound {
+		t.Fatalf("%s %s: %d %s %v", method, path, response.StatusCode, said, err)
+	}
+}
+
+// containers returns the ids of all containers.
+func containers(t *testing.T, e *engine) (ids []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var all []struct{ ID string }
+	if err := e.get(ctx, "/containers/json?all=1", &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, container := range all {
+		ids = append(ids, container.ID)
+	}
+	return ids
+}
