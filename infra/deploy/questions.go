@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,8 +95,8 @@ func at(addresses ...publicAddress) func(answers) bool {
 	}
 }
 
-func egress(mode string) func(answers) bool {
-	return func(a answers) bool { return a.parameters["EgressMode"] == mode }
+func egress(modes ...string) func(answers) bool {
+	return func(a answers) bool { return slices.Contains(modes, a.parameters["EgressMode"]) }
 }
 
 func architectureQuestion() asked {
@@ -140,23 +141,25 @@ func egressQuestion() asked {
 			{"none", "changing addresses of AWS: 0 USD, but WeCom refuses self-built apps (60020) until a trusted IP is set"},
 			{"nat", "fixed addresses of this stack: a NAT gateway is about 33 USD a month, 0.045 USD per GB, 3.65 USD a month for its address"},
 			{"relay", "through a small server of yours: about 3 to 5 USD a month, 3.65 USD for its address, and your care"},
+			{"nat-closing", "after nat, before another: the functions have left the network, which stays until they are gone from it"},
 		},
 		more: "nat: the functions that call WeCom run in a network of their own and leave it by a fixed address. Nothing to look after.\n" +
 			"relay: a server with a fixed address that passes https calls on to qyapi.weixin.qq.com. It sees the app's secret: it must be yours.\n" +
-			"none: for a first look, or when WeCom is reached in another way. It can be changed later with another `make deploy`.",
-		form: "none, nat or relay.",
+			"none: for a first look, or when WeCom is reached in another way. It can be changed later with another `make deploy`.\n" +
+			"nat-closing: for an hour, on the way from nat to another; the network cannot be deleted sooner.",
+		form: "none, nat, relay or nat-closing.",
 	}}
 }
 
 // otherQuestions are the rest, in order.
 func otherQuestions() []asked {
 	return []asked{
-		{parameter: "NatGateways", when: egress("nat"), question: question{
+		{parameter: "NatGateways", when: egress("nat", "nat-closing"), question: question{
 			title: "NAT gateways", why: "With one, sign-ins stop while its availability zone is down. Each costs what is said above.",
 			choices: []choice{{"1", "one address for WeCom"}, {"2", "one in each of two zones; both addresses go into WeCom's list"}},
 			form:    "1 or 2.",
 		}},
-		{parameter: "ElasticIpAllocationIds", when: egress("nat"), against: oneForEachGateway, question: question{
+		{parameter: "ElasticIpAllocationIds", when: egress("nat", "nat-closing"), against: oneForEachGateway, question: question{
 			title: "Elastic IPs of your own", why: "Yours stay when the stack changes or ends. Empty: the stack makes new ones, which somebody else may get later.",
 			more: "aws ec2 allocate-address --domain vpc --query '[AllocationId,PublicIp]' --output text makes one;\naws ec2 describe-addresses --query 'Addresses[].[PublicIp,AllocationId]' --output text lists them.\nOne for each gateway, with a comma in between.",
 			form: "eipalloc-… for each gateway, with a comma in between and no space",

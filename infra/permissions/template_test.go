@@ -121,7 +121,7 @@ func TestMistakesInRolesAreFound(t *testing.T) {
 		{"a kind of record is missing", "CallbackRole", "'phone#*', ", "", "", "CallbackFunction: too little: dynamodb:GetItem"},
 		{"a leading key is too narrow", "SigninRole", "'outcome#*'", "'outcome#a*'", "", "too little: dynamodb:GetItem"},
 		{"a leading key is exact where records have more", "SigninRole", "'outcome#*'", "'outcome#'", "", "too little: dynamodb:GetItem"},
-		{"the wrong table", "IssuerRole", "!If [OwnDirectory, !GetAtt DirectoryTable.Arn,", "!If [OwnDirectory, !GetAtt TransientTable.Arn,", "", "too little: dynamodb:GetItem"},
+		{"the wrong table", "IssuerRole", "!If [NewDirectory, !GetAtt DirectoryTable.Arn,", "!If [NewDirectory, !GetAtt TransientTable.Arn,", "", "too little: dynamodb:GetItem"},
 		{"the wrong secret", "AuthorizeRole", "!Ref SealingKeys", "!Ref SigningKeys", "", "too little: secretsmanager:GetSecretValue"},
 		{"no log", "IssuerRole", "logs:CreateLogStream, ", "", "", "too little: logs:CreateLogStream"},
 
@@ -174,7 +174,7 @@ func TestMistakesInRolesAreFound(t *testing.T) {
 		{"the network without a denial", "AdminRole", "- Effect: Deny\n                  Action: [ec2:CreateNetworkInterface, ", "- Effect: Allow\n                  Action: [ec2:CreateNetworkInterface, ", "nat", "the network is allowed without a condition, and denied"},
 		{"a denial for nobody", "AdminRole", "'lambda:SourceFunctionArn': 'false'", "'lambda:SourceFunctionArn': 'true'", "nat", "the network is allowed without a condition, and denied"},
 		{"another action of the network", "AdminRole", "[ec2:CreateNetworkInterface, ", "[ec2:CreateNetworkInterface, ec2:RunInstances, ", "nat", "the actions of Lambda's connection"},
-		{"a network where there is none", "AdminRole", "              - !If\n                - NatEgress\n", "              - !If\n                - OwnDirectory\n", "", "the function's own code must be denied"},
+		{"a network where there is none", "AdminRole", "              - !If\n                - NetworkStands\n", "              - !If\n                - NewDirectory\n", "", "the function's own code must be denied"},
 		{"no network where there is one", "AdminFunction", "      VpcConfig: !If\n        - NatEgress\n", "      VpcConfig: !If\n        - OwnDomain\n", "nat", "AdminRole: the network is allowed: true, and AdminFunction has one: false"},
 	}
 	r, template := readRecorded(t), readTemplate(t)

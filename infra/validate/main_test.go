@@ -61,9 +61,9 @@ func TestOurRulesRefuseBrokenTemplates(t *testing.T) {
 			change{"Method: GET, Path: /console}", "Method: GET, Path: /console, Auth: {Authorizer: Administrator}}"},
 			"route GET /console has an authorizer, but is for everybody",
 		},
-		"warnings of SAM are ignored": {
-			change{"FailOnWarnings: true", "FailOnWarnings: false"},
-			"Api: FailOnWarnings must be true",
+		"warnings of the gateway are failures": {
+			change{"      StageName: $default\n", "      StageName: $default\n      FailOnWarnings: true\n"},
+			"Api: FailOnWarnings must not be set",
 		},
 		"a route has half a throttle": {
 			change{"'GET /callback/{authenticator}': {ThrottlingRateLimit: 100, ThrottlingBurstLimit: 200}", "'GET /callback/{authenticator}': {ThrottlingRateLimit: 100}"},
@@ -110,7 +110,7 @@ func TestOurRulesRefuseBrokenTemplates(t *testing.T) {
 			"IssuerRole: a managed policy allows more than one function needs",
 		},
 		"the directory would go with the stack": {
-			change{"  DirectoryTable:\n    Type: AWS::DynamoDB::Table\n    Condition: OwnDirectory\n    DeletionPolicy: Retain\n", "  DirectoryTable:\n    Type: AWS::DynamoDB::Table\n    Condition: OwnDirectory\n"},
+			change{"  DirectoryTable:\n    Type: AWS::DynamoDB::Table\n    Condition: NewDirectory\n    DeletionPolicy: Retain\n", "  DirectoryTable:\n    Type: AWS::DynamoDB::Table\n    Condition: NewDirectory\n"},
 			"DirectoryTable has no DeletionPolicy",
 		},
 		"the directory has no way back": {
@@ -266,7 +266,7 @@ func TestTranslationIsHeldToTheContract(t *testing.T) {
 // that make sees. A tool that is not there is no reason to pass.
 func TestRunSaysWhatIsWrong(t *testing.T) {
 	t.Setenv("SAM", "/nowhere/sam")
-	template := brokenCopy(t, change{"FailOnWarnings: true", "FailOnWarnings: false"})
+	template := brokenCopy(t, change{"      StageName: $default\n", "      StageName: $default\n      FailOnWarnings: true\n"})
 	var out bytes.Buffer
 	ok, err := run(t.Context(), []string{"-template", template}, &out)
 	if ok || err != nil {
@@ -274,7 +274,7 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 	}
 	const absent = "      - /nowhere/sam is not there: `make tools` fetches AWS SAM's command line; the variable SAM names another one, with its Python beside it\n"
 	want := "FAIL  our own rules: 1 fault\n" +
-		"      - Api: FailOnWarnings must be true; otherwise an authorizer that cannot be made is silently left out\n" +
+		"      - Api: FailOnWarnings must not be set; API Gateway warns of the server without a url that SAM writes, and would make no API\n" +
 		"FAIL  sam validate --lint: 1 fault\n" + absent +
 		"FAIL  SAM translation and cfn-lint: 1 fault\n" + absent
 	if out.String() != want {

@@ -97,8 +97,9 @@ func checkAuthorizer(s stack) []string {
 	}
 	sorted(apis, func(id string, api resource) {
 		p := api.properties
-		if p["FailOnWarnings"] != "true" {
-			f.add("%s: FailOnWarnings must be true; otherwise an authorizer that cannot be made is silently left out", id)
+		// What SAM drops without it is seen in the translation (checkTranslatedRoutes).
+		if p["FailOnWarnings"] != nil {
+			f.add("%s: FailOnWarnings must not be set; API Gateway warns of the server without a url that SAM writes, and would make no API", id)
 		}
 		for _, name := range []string{"DefinitionBody", "DefinitionUri", "CorsConfiguration"} {
 			if p[name] != nil {

@@ -151,7 +151,7 @@ func checkTranslatedRoutes(translated []byte) []string {
 				if method == "x-amazon-apigateway-any-method" {
 					key = "ANY " + path
 				}
-				if path == "/$default" {
+				if strings.TrimPrefix(path, "/") == "$default" {
 					key = "$default"
 				}
 				made[key] = o
