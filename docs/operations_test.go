@@ -70,9 +70,9 @@ func TestEveryAlarmLeadsToItsText(t *testing.T) {
 	}
 	var linked []string
 	for _, alarm := range alarms {
-		link := regexp.MustCompile(`AlarmDescription: .*\s` + regexp.QuoteMeta(operations) + `#([a-z-]+)\n`).FindStringSubmatch(alarm[2])
+		link := regexp.MustCompile(`AlarmDescription: .*\shttps://\S+/` + regexp.QuoteMeta(operations) + `#([a-z-]+)['"]?\n`).FindStringSubmatch(alarm[2])
 		if link == nil {
-			t.Errorf("the text of %s does not end with %s#NAME", alarm[1], operations)
+			t.Errorf("the text of %s does not end with the address of %s#NAME", alarm[1], operations)
 			continue
 		}
 		linked = append(linked, link[1])
