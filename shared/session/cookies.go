@@ -66,6 +66,9 @@ type Attempts struct {
 const (
 	attemptPrefix = "__Host-wecom_attempt_"
 	keptAttempts  = 8
+	// maxCleared bounds the lines of an answer: who sends hundreds of cookies of this
+	// name made them up.
+	maxCleared = 16
 )
 
 // attemptName hides the state: cookie names reach places that values do not.
@@ -95,22 +98,25 @@ func (a *Attempts) prune(w http.ResponseWriter, r *http.Request, saved string) {
 		issuedAt time.Time
 	}
 	var others []kept
+	cleared := 0
 	for _, cookie := range r.Cookies() {
 		if !strings.HasPrefix(cookie.Name, attemptPrefix) || cookie.Name == saved {
 			continue
 		}
 		attempt, err := a.open(cookie)
-		if err != nil {
+		if err == nil {
+			others = append(others, kept{cookie.Name, attempt.IssuedAt})
+		} else if cleared < maxCleared {
 			http.SetCookie(w, attemptCookie(cookie.Name, "", -1))
-			continue
+			cleared++
 		}
-		others = append(others, kept{cookie.Name, attempt.IssuedAt})
 	}
 	slices.SortStableFunc(others, func(x, y kept) int { return y.issuedAt.Compare(x.issuedAt) })
-	for len(others) > keptAttempts-1 {
+	for len(others) > keptAttempts-1 && cleared < maxCleared {
 		last := len(others) - 1
 		http.SetCookie(w, attemptCookie(others[last].name, "", -1))
 		others = others[:last]
+		cleared++
 	}
 }
 

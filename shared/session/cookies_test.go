@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -171,4 +172,17 @@ func FuzzAttemptCookie(f *testing.F) {
 			t.Fatalf("a cookie of the visitor's own making opened: %q", value)
 		}
 	})
+}
+
+// Hundreds of made-up cookies must not make an answer that the gateway refuses.
+func TestHundredsOfMadeUpCookiesMakeNoLargeAnswer(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	a, b := attempts(t, &now), browser{}
+	for i := range 300 {
+		b[attemptPrefix+strconv.Itoa(i)] = "made up"
+	}
+	w := save(t, a, b, signin.Attempt{State: "STATE", IssuedAt: now})
+	if n := len(w.Result().Cookies()); n > maxCleared+1 {
+		t.Errorf("%d cookies in one answer", n)
+	}
 }

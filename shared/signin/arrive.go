@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
@@ -127,8 +128,21 @@ func (s *Arrivals) Arrive(ctx context.Context, arrival Arrival) (Result, error) 
 		return visit.fail(ctx, fault.New(fault.StateExpired, arrival.AttemptErr))
 	case arrival.Code == "":
 		return visit.fail(ctx, fault.Newf(fault.AccessDenied, "callback with state and without code"))
+	case !isCode(arrival.Code):
+		return visit.fail(ctx, fault.Newf(fault.CodeInvalid, "a code of %d bytes, or with bytes that WeCom does not send", len(arrival.Code)))
 	}
 	return visit.conclude(ctx)
+}
+
+// maxCode is how long a code of WeCom's is at most, in bytes
+// (developer.work.weixin.qq.com/document/path/91023).
+const maxCode = 512
+
+// isCode reports whether a code may be WeCom's. What is made up is not sent there: a
+// server on the way may answer a long address by itself, which would look like WeCom
+// being down.
+func isCode(code string) bool {
+	return len(code) <= maxCode && !strings.ContainsFunc(code, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // alreadyArrived answers the Back button and a doubled request that comes after

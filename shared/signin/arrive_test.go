@@ -414,6 +414,22 @@ func TestSpentCodeWithoutAnOutcomeIsInvalid(t *testing.T) {
 	}
 }
 
+// Whoever makes codes up makes us ask WeCom for each, and fills the list of recent
+// sign-ins when a server on the way refuses the long address.
+func TestMadeUpCodeNeverReachesWeCom(t *testing.T) {
+	for _, code := range []string{strings.Repeat("!", 513), "CODE\n", "CODE X", "C\x00DE", "CÖDE"} {
+		h := newHouse(t)
+		_, err := h.Arrive(t.Context(), h.arrival(t, func(a *Arrival) { a.Code = code }))
+		wantFault(t, err, fault.CodeInvalid)
+		if got := h.wecom.count(); got != "" {
+			t.Errorf("%q: %s", code, got)
+		}
+	}
+	h := newHouse(t)
+	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+	h.mustArrive(t, h.arrival(t, func(a *Arrival) { a.Code = strings.Repeat("~", 512) }))
+}
+
 func TestBackButtonGoesToTheTarget(t *testing.T) {
 	h := newHouse(t)
 	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
