@@ -19,8 +19,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
+	"github.com/wecom-signin/wecom-signin/infra/teststack"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
-	"github.com/wecom-signin/wecom-signin/shared/secret/secretsmanager/secretsmanagertest"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	release "github.com/wecom-signin/wecom-signin/shared/version"
 )
@@ -389,7 +389,8 @@ func TestLog(t *testing.T) {
 }
 
 func TestRotationOnAnEmulator(t *testing.T) {
-	client := secretsmanagertest.Start(t)
+	account := teststack.StartAWS(t, "../..")
+	client := secretsmanager.NewFromConfig(account.SDK())
 	w := &world{t: t}
 	ctx := t.Context()
 	_, err := client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String(secretName), SecretString: aws.String("{}")})
@@ -399,14 +400,7 @@ func TestRotationOnAnEmulator(t *testing.T) {
 	function := rotatekeys.New(rotatekeys.Config{SecretsManager: client, Publisher: publisher{w}, Secret: secretName, Logger: quiet})
 	var sets []keys.Set
 	for _, token := range []string{strings.Repeat("1", 32), strings.Repeat("2", 32), strings.Repeat("3", 32)} {
-		// The emulator does not begin a rotation as AWS does: a version without a value.
-		_, err := client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
-			SecretId: aws.String(secretName), ClientRequestToken: &token,
-			SecretString: aws.String("{}"), VersionStages: []string{"AWSPENDING"},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		teststack.BeginRotation(t, account, secretName, token)
 		for _, step := range steps {
 			for range 2 { // each of them twice
 				err := function(ctx, events.SecretsManagerSecretRotationEvent{Step: step, SecretID: secretName, ClientRequestToken: token})

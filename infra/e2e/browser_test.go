@@ -234,7 +234,7 @@ func TestStopWhileWeComHangs(t *testing.T) {
 		"name": "main", "corpId": corpID, "agentId": agentID, "secret": appSecret, "origin": application,
 	})
 	out := v.expect(302, "GET", "/authorize/main", "", nil)
-	callback, err := simulator.Follow(t.Context(), out.header.Get("Location"), wecomsim.Visitor{UserID: "zhangsan"})
+	callback, err := simulator.Follow(t.Context(), out.Location(), wecomsim.Visitor{UserID: "zhangsan"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestStopWhileWeComHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, value := range v.cookies {
+	for name, value := range v.Cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	ended := make(chan struct{})

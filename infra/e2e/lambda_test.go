@@ -1,9 +1,9 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
+	"github.com/wecom-signin/wecom-signin/infra/teststack"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
 )
@@ -34,72 +35,27 @@ type world struct {
 	known *confidential
 }
 
-// visitor is somebody with a browser.
+// visitor is a member with a browser.
 type visitor struct {
+	*teststack.Visitor
 	*world
-	userAgent string
-	userID    string
-	cookies   map[string]string
+	userID string
 }
 
 func (w *world) visitor(userID, userAgent string) *visitor {
-	return &visitor{world: w, userAgent: userAgent, userID: userID, cookies: map[string]string{}}
+	return &visitor{Visitor: &teststack.Visitor{URL: w.url, UserAgent: userAgent}, world: w, userID: userID}
 }
 
-type answer struct {
-	status int
-	header http.Header
-	body   string
-}
-
-// send makes a request to the service and keeps the cookies of the answer.
-func (v *visitor) send(method, address, authorization string, body any) answer {
+// send makes a request to the service; the cookies of the answer are confidential.
+func (v *visitor) send(method, address, authorization string, body any) teststack.Answer {
 	v.t.Helper()
-	var content io.Reader = http.NoBody
-	if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			v.t.Fatal(err)
+	a := v.Send(v.t, method, address, authorization, body)
+	for _, line := range a.Header.Values("Set-Cookie") {
+		if cookie, err := http.ParseSetCookie(line); err == nil {
+			v.known.add("cookie", cookie.Value)
 		}
-		content = strings.NewReader(string(encoded))
 	}
-	if strings.HasPrefix(address, "/") {
-		address = v.url + address
-	}
-	r, err := http.NewRequestWithContext(v.t.Context(), method, address, content)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	r.Header.Set("User-Agent", v.userAgent)
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if authorization != "" {
-		r.Header.Set("Authorization", "Bearer "+authorization)
-	}
-	for name, value := range v.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
-	}
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := client.Do(r)
-	if err != nil {
-		v.t.Error(err)
-		return answer{}
-	}
-	defer func() { _ = response.Body.Close() }()
-	read, err := io.ReadAll(response.Body)
-	if err != nil {
-		v.t.Error(err)
-	}
-	for _, cookie := range response.Cookies() {
-		v.known.add("cookie", cookie.Value)
-		if cookie.MaxAge < 0 {
-			delete(v.cookies, cookie.Name)
-			continue
-		}
-		v.cookies[cookie.Name] = cookie.Value
-	}
-	return answer{response.StatusCode, response.Header, string(read)}
+	return a
 }
 
 // open goes to an address and wherever it leads, through WeCom as well, and returns
@@ -108,12 +64,12 @@ func (v *visitor) open(address string) string {
 	v.t.Helper()
 	for range 10 {
 		a := v.send(http.MethodGet, address, "", nil)
-		next := a.header.Get("Location")
+		next := a.Location()
 		if next == "" {
 			return address
 		}
 		if strings.HasPrefix(next, v.weURL+"/") {
-			callback, err := v.weCom.Follow(v.t.Context(), next, wecomsim.Visitor{UserID: v.userID, UserAgent: v.userAgent})
+			callback, err := v.weCom.Follow(v.t.Context(), next, wecomsim.Visitor{UserID: v.userID, UserAgent: v.UserAgent})
 			if err != nil {
 				v.t.Error(err)
 				return next
@@ -134,21 +90,13 @@ func (v *visitor) open(address string) string {
 }
 
 // expect makes a request and fails the test when the status is another one.
-func (v *visitor) expect(status int, method, address, authorization string, body any) answer {
+func (v *visitor) expect(status int, method, address, authorization string, body any) teststack.Answer {
 	v.t.Helper()
 	a := v.send(method, address, authorization, body)
-	if a.status != status {
-		v.t.Fatalf("%s %s: %d %s; want %d", method, address, a.status, a.body, status)
+	if a.Status != status {
+		v.t.Fatalf("%s %s: %d %s; want %d", method, address, a.Status, a.Body, status)
 	}
 	return a
-}
-
-func decode[T any](t *testing.T, a answer) (value T) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(a.body), &value); err != nil {
-		t.Fatalf("%v in %d %s", err, a.status, a.body)
-	}
-	return value
 }
 
 type sessionEntry struct {
@@ -161,14 +109,14 @@ func TestDeployedFunctions(t *testing.T) {
 	known := &confidential{}
 	simulator, weURL := startWeCom(t, known)
 	s := deploy(t, map[string]string{"WeComApiUrl": weURL, "WeComOAuthUrl": weURL, "WeComLoginUrl": weURL})
-	w := &world{t: t, url: s.url, weCom: simulator, weURL: weURL, known: known}
+	w := &world{t: t, url: s.URL, weCom: simulator, weURL: weURL, known: known}
 	if err := simulator.ChangeApp(corpID, agentID, func(a *wecomsim.App) {
-		a.TrustedDomain = strings.TrimPrefix(s.url, "http://")
+		a.TrustedDomain = strings.TrimPrefix(s.URL, "http://")
 		a.CallbackDomain = a.TrustedDomain
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for id, value := range s.generated {
+	for id, value := range s.Generated {
 		known.add(id, value)
 	}
 	known.add("app secret", appSecret)
@@ -176,8 +124,8 @@ func TestDeployedFunctions(t *testing.T) {
 	for _, phone := range []string{"13800000001", "13800000002", "13900000003"} {
 		known.add("phone", phone)
 	}
-	adminKey := s.generated["AdminKey"]
-	s.rotate(strings.Repeat("1", 32))
+	adminKey := s.Generated["AdminKey"]
+	s.Rotate(t, strings.Repeat("1", 32))
 
 	// An administrator sets the service up.
 	anyone := w.visitor("", wecomsim.UserAgentBrowser)
@@ -188,34 +136,34 @@ func TestDeployedFunctions(t *testing.T) {
 	anyone.expect(401, "GET", "/api/admin/authenticators", "", nil)
 	anyone.expect(403, "GET", "/api/admin/authenticators", "not-the-admin-key", nil)
 	created := anyone.expect(201, "POST", "/api/admin/authenticators", adminKey, fields)
-	if strings.Contains(created.body, appSecret) {
+	if bytes.Contains(created.Body, []byte(appSecret)) {
 		t.Error("the answer shows the secret")
 	}
 	if kept := s.authenticatorSecrets(); !slices.Equal(kept, []string{appSecret}) {
 		t.Fatalf("Secrets Manager keeps %d secrets of authenticators, or another one", len(kept))
 	}
-	check := decode[struct {
+	check := teststack.Decode[struct {
 		OK    bool
 		Steps []struct{ Title string }
 	}](t, anyone.expect(200, "POST", "/api/admin/authenticators/main/check", adminKey, nil))
 	if !check.OK || len(check.Steps) < 2 {
 		t.Errorf("the check says %+v", check)
 	}
-	if page := anyone.expect(200, "GET", "/signin", "", nil); !strings.Contains(page.body, s.url+"/authorize/main") {
-		t.Errorf("the sign-in page has no button: %s", page.body)
+	if page := anyone.expect(200, "GET", "/signin", "", nil); !bytes.Contains(page.Body, []byte(s.URL+"/authorize/main")) {
+		t.Errorf("the sign-in page has no button: %s", page.Body)
 	}
 	anyone.expect(200, "GET", "/console", "", nil)
 	anyone.expect(204, "PUT", "/api/admin/domain-files/WW_verify_AbCdEf0123456789.txt", adminKey, nil)
-	if file := anyone.expect(200, "GET", "/WW_verify_AbCdEf0123456789.txt", "", nil); file.body != "AbCdEf0123456789" {
-		t.Errorf("the domain file holds %q", file.body)
+	if file := anyone.expect(200, "GET", "/WW_verify_AbCdEf0123456789.txt", "", nil); string(file.Body) != "AbCdEf0123456789" {
+		t.Errorf("the domain file holds %q", file.Body)
 	}
 
 	// A first sign-in inside WeCom.
 	member := w.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
 	if end := member.open("/authorize/main?redirect=" + url.QueryEscape("/orders?id=1")); end != application+"/orders?id=1" {
-		t.Fatalf("the first sign-in ended at %s\n%s", end, s.logs["CallbackFunction"])
+		t.Fatalf("the first sign-in ended at %s\n%s", end, s.Logs["CallbackFunction"])
 	}
-	session := decode[sessionEntry](t, member.expect(200, "GET", "/api/session", "", nil))
+	session := teststack.Decode[sessionEntry](t, member.expect(200, "GET", "/api/session", "", nil))
 	if session.User.Name != "张三" || session.User.Phone != "+8613800000001" {
 		t.Errorf("signed in as %+v", session.User)
 	}
@@ -227,7 +175,7 @@ func TestDeployedFunctions(t *testing.T) {
 	}
 	// After two rotations the first key's tokens are still good.
 	old := member.token()
-	s.rotate(strings.Repeat("2", 32))
+	s.Rotate(t, strings.Repeat("2", 32))
 	w.verify(old)
 	w.verify(member.token())
 
@@ -241,14 +189,14 @@ func TestDeployedFunctions(t *testing.T) {
 	calls := simulator.CallsByPath()
 	desktop := w.visitor("zhangsan", wecomsim.UserAgentBrowser)
 	if end := desktop.open("/authorize/main"); end != application+"/home" {
-		t.Fatalf("the returning sign-in ended at %s\n%s", end, s.logs["CallbackFunction"])
+		t.Fatalf("the returning sign-in ended at %s\n%s", end, s.Logs["CallbackFunction"])
 	}
 	for path, n := range simulator.CallsByPath() {
 		if path != "/cgi-bin/auth/getuserinfo" && n != calls[path] {
 			t.Errorf("returning called %s", path)
 		}
 	}
-	again := decode[sessionEntry](t, desktop.expect(200, "GET", "/api/session", "", nil))
+	again := teststack.Decode[sessionEntry](t, desktop.expect(200, "GET", "/api/session", "", nil))
 	if again.User.ID != session.User.ID {
 		t.Error("she became another user")
 	}
@@ -265,7 +213,7 @@ func TestDeployedFunctions(t *testing.T) {
 				t.Errorf("one of six sign-ins ended at %s", end)
 			}
 			var entry sessionEntry
-			if a := v.send("GET", "/api/session", "", nil); json.Unmarshal([]byte(a.body), &entry) == nil {
+			if a := v.send("GET", "/api/session", "", nil); json.Unmarshal(a.Body, &entry) == nil {
 				users[i] = entry.User.ID
 			}
 		})
@@ -300,7 +248,7 @@ func TestDeployedFunctions(t *testing.T) {
 	// remember the old one for ten seconds.
 	anyone.expect(201, "POST", "/api/admin/authenticators", adminKey, fields)
 	for deadline := time.Now().Add(11 * time.Second); ; time.Sleep(250 * time.Millisecond) {
-		if member.send("GET", "/api/session", "", nil).status == http.StatusUnauthorized {
+		if member.send("GET", "/api/session", "", nil).Status == http.StatusUnauthorized {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -311,9 +259,9 @@ func TestDeployedFunctions(t *testing.T) {
 	anyone.expect(404, "GET", "/api/nothing", "", nil)
 	anyone.expect(405, "GET", "/api/token", "", nil)
 
-	s.close()
+	s.Close()
 	lines := 0
-	for id, log := range s.logs {
+	for id, log := range s.Logs {
 		if log.String() == "" {
 			t.Errorf("%s has logged nothing", id)
 		}
@@ -345,25 +293,25 @@ func TestDeployedWithoutPublicURL(t *testing.T) {
 	known := &confidential{}
 	simulator, weURL := startWeCom(t, known)
 	s := deploy(t, map[string]string{"PublicUrl": "", "WeComApiUrl": weURL, "WeComOAuthUrl": weURL, "WeComLoginUrl": weURL})
-	s.rotate(strings.Repeat("1", 32))
+	s.Rotate(t, strings.Repeat("1", 32))
 	const public = "https://localhost"
-	w := &world{t: t, url: s.url, weCom: simulator, weURL: weURL, known: known}
+	w := &world{t: t, url: s.URL, weCom: simulator, weURL: weURL, known: known}
 	anyone := w.visitor("", wecomsim.UserAgentWeComAndroid)
-	created := decode[struct{ CallbackURL, WorkbenchHomepageLink string }](t, anyone.expect(201, "POST", "/api/admin/authenticators", s.generated["AdminKey"], map[string]any{
+	created := teststack.Decode[struct{ CallbackURL, WorkbenchHomepageLink string }](t, anyone.expect(201, "POST", "/api/admin/authenticators", s.Generated["AdminKey"], map[string]any{
 		"name": "main", "corpId": corpID, "agentId": agentID, "secret": appSecret, "origin": application,
 	}))
 	if created.CallbackURL != public+"/callback/main" || !strings.HasPrefix(created.WorkbenchHomepageLink, public+"/authorize/main") {
 		t.Errorf("created %+v", created)
 	}
-	discovery := decode[map[string]any](t, anyone.expect(200, "GET", "/.well-known/openid-configuration", "", nil))
+	discovery := teststack.Decode[map[string]any](t, anyone.expect(200, "GET", "/.well-known/openid-configuration", "", nil))
 	if discovery["issuer"] != public || discovery["jwks_uri"] != public+"/.well-known/jwks.json" {
 		t.Errorf("discovered %v", discovery)
 	}
-	out, err := url.Parse(anyone.expect(302, "GET", "/authorize/main", "", nil).header.Get("Location"))
+	out, err := url.Parse(anyone.expect(302, "GET", "/authorize/main", "", nil).Location())
 	if err != nil || out.Query().Get("redirect_uri") != public+"/callback/main" {
 		t.Errorf("sent to WeCom with %q (%v)", out.Query().Get("redirect_uri"), err)
 	}
-	lost := anyone.expect(302, "GET", "/authorize/nothing", "", nil).header.Get("Location")
+	lost := anyone.expect(302, "GET", "/authorize/nothing", "", nil).Location()
 	if !strings.HasPrefix(lost, public+"/signin?") {
 		t.Errorf("a failure leads to %s", lost)
 	}
@@ -371,7 +319,7 @@ func TestDeployedWithoutPublicURL(t *testing.T) {
 
 func (v *visitor) token() string {
 	v.t.Helper()
-	body := decode[struct {
+	body := teststack.Decode[struct {
 		AccessToken string `json:"access_token"`
 	}](v.t, v.expect(200, "POST", "/api/token", "", nil))
 	v.known.add("token", body.AccessToken)

@@ -22,6 +22,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/wecom-signin/wecom-signin/infra/teststack"
 )
 
 // stepLimit is how long one step may take to show what it must.
@@ -47,7 +49,7 @@ var localProgram = sync.OnceValues(func() (string, error) {
 // localRun is what `make run` starts.
 type localRun struct {
 	process *exec.Cmd
-	log     *lockedBuffer
+	log     *teststack.Log
 	// service, application, weCom and console are addresses.
 	service, application, weCom, console, adminKey string
 }
@@ -70,7 +72,7 @@ func launch(folder string, settings ...string) (*localRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &localRun{process: exec.CommandContext(context.Background(), program), log: &lockedBuffer{}}
+	r := &localRun{process: exec.CommandContext(context.Background(), program), log: &teststack.Log{}}
 	r.process.Dir = moduleRoot
 	r.process.Env = append([]string{"PORT=0", "DATA_DIR=" + folder}, settings...)
 	r.process.Stderr = r.log

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wecom-signin/wecom-signin/infra/teststack"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
@@ -35,7 +36,7 @@ func company() *wecomsim.Simulator {
 func journeys(t *testing.T, w *world) {
 	t.Helper()
 	if err := w.weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) {
-		a.TrustedDomain = strings.TrimPrefix(w.url, "http://")
+		a.TrustedDomain = strings.TrimPrefix(w.URL, "http://")
 		a.CallbackDomain = a.TrustedDomain
 	}); err != nil {
 		t.Fatal(err)
@@ -57,14 +58,12 @@ func journeys(t *testing.T, w *world) {
 func (w *world) keysAreRotated() {
 	w.t.Helper()
 	first, second, third := strings.Repeat("1", 32), strings.Repeat("2", 32), strings.Repeat("3", 32)
-	w.beginRotation(first)
-	w.rotate(first, "createSecret", "setSecret", "testSecret", "finishSecret")
-	w.beginRotation(second)
-	w.rotate(second, "createSecret", "setSecret", "testSecret", "finishSecret")
-	w.beginRotation(third)
-	w.rotate(third, "createSecret", "setSecret")
-	w.rotate(third, "createSecret", "setSecret", "testSecret", "finishSecret")
-	w.rotate(third, "createSecret", "setSecret", "testSecret", "finishSecret")
+	w.Rotate(w.t, first)
+	w.Rotate(w.t, second)
+	w.BeginRotation(w.t, third)
+	w.TakeSteps(w.t, third, "createSecret", "setSecret")
+	w.TakeSteps(w.t, third, "createSecret", "setSecret", "testSecret", "finishSecret")
+	w.TakeSteps(w.t, third, "createSecret", "setSecret", "testSecret", "finishSecret")
 	anyone := w.visitor("", wecomsim.UserAgentBrowser)
 	anyone.send(200, "GET", "/.well-known/openid-configuration", "", nil)
 	anyone.send(200, "GET", "/.well-known/jwks.json", "", nil)
@@ -80,30 +79,30 @@ func (v *visitor) connects() {
 	fields := map[string]any{
 		"name": "main", "corpId": corpID, "agentId": agentID, "secret": "a-wrong-secret", "origin": application, "autoLogin": true,
 	}
-	v.send(201, "POST", all, adminKey, fields)
-	v.send(409, "POST", all, adminKey, fields)
-	v.send(200, "POST", one+"/check", adminKey, nil) // WeCom refuses the secret
-	v.send(200, "PATCH", one, adminKey, map[string]any{"secret": appSecret})
-	v.send(200, "POST", one+"/check", adminKey, nil)
+	v.send(201, "POST", all, v.adminKey, fields)
+	v.send(409, "POST", all, v.adminKey, fields)
+	v.send(200, "POST", one+"/check", v.adminKey, nil) // WeCom refuses the secret
+	v.send(200, "PATCH", one, v.adminKey, map[string]any{"secret": appSecret})
+	v.send(200, "POST", one+"/check", v.adminKey, nil)
 	fields["name"] = "other"
-	v.send(409, "POST", all, adminKey, fields) // main has autoLogin
+	v.send(409, "POST", all, v.adminKey, fields) // main has autoLogin
 	fields["autoLogin"] = false
-	v.send(201, "POST", all, adminKey, fields)
-	v.send(200, "PATCH", one, adminKey, map[string]any{"autoLogin": false})
-	v.send(200, "PATCH", "/api/admin/authenticators/other", adminKey, map[string]any{"autoLogin": true, "title": "Other"})
-	v.send(204, "DELETE", "/api/admin/authenticators/other", adminKey, nil)
-	v.send(200, "PATCH", one, adminKey, map[string]any{"autoLogin": true})
-	v.send(200, "GET", all, adminKey, nil)
-	v.send(200, "GET", one, adminKey, nil)
+	v.send(201, "POST", all, v.adminKey, fields)
+	v.send(200, "PATCH", one, v.adminKey, map[string]any{"autoLogin": false})
+	v.send(200, "PATCH", "/api/admin/authenticators/other", v.adminKey, map[string]any{"autoLogin": true, "title": "Other"})
+	v.send(204, "DELETE", "/api/admin/authenticators/other", v.adminKey, nil)
+	v.send(200, "PATCH", one, v.adminKey, map[string]any{"autoLogin": true})
+	v.send(200, "GET", all, v.adminKey, nil)
+	v.send(200, "GET", one, v.adminKey, nil)
 
 	const file = "/api/admin/domain-files/WW_verify_AbCdEf0123456789.txt"
-	v.send(204, "PUT", file, adminKey, nil)
-	v.send(200, "GET", "/api/admin/domain-files", adminKey, nil)
-	v.send(200, "POST", file+"/check", adminKey, nil)
+	v.send(204, "PUT", file, v.adminKey, nil)
+	v.send(200, "GET", "/api/admin/domain-files", v.adminKey, nil)
+	v.send(200, "POST", file+"/check", v.adminKey, nil)
 	v.send(200, "GET", "/WW_verify_AbCdEf0123456789.txt", "", nil)
-	v.send(204, "DELETE", file, adminKey, nil)
+	v.send(204, "DELETE", file, v.adminKey, nil)
 	v.send(404, "GET", "/WW_verify_AbCdEf0123456789.txt", "", nil)
-	v.send(200, "GET", "/api/admin/egress", adminKey, nil)
+	v.send(200, "GET", "/api/admin/egress", v.adminKey, nil)
 	v.send(200, "GET", "/console", "", nil)
 }
 
@@ -113,16 +112,16 @@ type created struct{ ID string }
 func (v *visitor) keepsUsers() {
 	v.t.Helper()
 	const all = "/api/admin/users"
-	user := all + "/" + decode[created](v.t, v.send(201, "POST", all, adminKey, map[string]any{"phone": "13900000001", "name": "Somebody"})).ID
-	v.send(409, "POST", all, adminKey, map[string]any{"phone": "13900000001"})
-	v.send(200, "PATCH", user, adminKey, map[string]any{"name": "Somebody else", "phone": "13900000002", "roles": []string{"buyer"}})
-	v.send(200, "GET", user, adminKey, nil)
-	v.send(200, "GET", all, adminKey, nil)
-	v.send(200, "GET", all+"?phone=13900000002", adminKey, nil)
-	v.send(200, "GET", all+"?name=some", adminKey, nil)
-	v.send(200, "POST", all+"/import", adminKey, "phone,name,roles\n13900000002,Renamed,\n13900000003,New,buyer\n13900000004,,\n")
-	v.send(204, "DELETE", user+"/sessions", adminKey, nil)
-	v.send(204, "DELETE", user, adminKey, nil)
+	user := all + "/" + teststack.Decode[created](v.t, v.send(201, "POST", all, v.adminKey, map[string]any{"phone": "13900000001", "name": "Somebody"})).ID
+	v.send(409, "POST", all, v.adminKey, map[string]any{"phone": "13900000001"})
+	v.send(200, "PATCH", user, v.adminKey, map[string]any{"name": "Somebody else", "phone": "13900000002", "roles": []string{"buyer"}})
+	v.send(200, "GET", user, v.adminKey, nil)
+	v.send(200, "GET", all, v.adminKey, nil)
+	v.send(200, "GET", all+"?phone=13900000002", v.adminKey, nil)
+	v.send(200, "GET", all+"?name=some", v.adminKey, nil)
+	v.send(200, "POST", all+"/import", v.adminKey, "phone,name,roles\n13900000002,Renamed,\n13900000003,New,buyer\n13900000004,,\n")
+	v.send(204, "DELETE", user+"/sessions", v.adminKey, nil)
+	v.send(204, "DELETE", user, v.adminKey, nil)
 }
 
 // Members sign in for the first time and again, and what goes wrong with that.
@@ -134,21 +133,21 @@ func (w *world) membersSignIn() {
 	member := w.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
 	member.signIn("/authorize/main?redirect="+url.QueryEscape("/orders?id=1"), application+"/orders?id=1")
 	callback, cookies := member.signIn("/authorize/main", application+"/")
-	if session := decode[sessionAnswer](w.t, member.send(200, "GET", "/api/session", "", nil)); session.User.Name != "张三" {
+	if session := teststack.Decode[sessionAnswer](w.t, member.send(200, "GET", "/api/session", "", nil)); session.User.Name != "张三" {
 		w.t.Fatalf("the name was not completed: %+v", session)
 	}
 	// Back in the history, and a request that came twice.
 	member.send(302, "GET", callback, "", nil)
 	doubled := w.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
-	doubled.cookies = cookies
+	doubled.Cookies = cookies
 	doubled.send(302, "GET", callback, "", nil)
 
 	// What an application and its visitor do with the session.
-	member.origin = application
+	member.Origin = application
 	member.send(200, "GET", "/api/session", "", nil)
 	member.send(204, "OPTIONS", "/api/session", "", nil)
 	member.send(200, "POST", "/api/token", "", nil)
-	member.origin = ""
+	member.Origin = ""
 	member.send(200, "GET", "/api/authenticators", "", nil)
 	member.send(302, "GET", "/orders/7?a=b", "", nil)
 	member.send(200, "GET", "/signin", "", nil)
@@ -174,24 +173,24 @@ type sessionAnswer struct {
 // The administrator looks at what happened, frees the phone and unbinds the member.
 func (v *visitor) judgesMembers() {
 	v.t.Helper()
-	found := decode[struct{ Items []created }](v.t, v.send(200, "GET", "/api/admin/users?phone=13800000001", adminKey, nil))
+	found := teststack.Decode[struct{ Items []created }](v.t, v.send(200, "GET", "/api/admin/users?phone=13800000001", v.adminKey, nil))
 	if len(found.Items) != 1 {
 		v.t.Fatalf("found %+v", found)
 	}
 	user := "/api/admin/users/" + found.Items[0].ID
 	for _, address := range []string{user + "/attempts", "/api/admin/authenticators/main/attempts"} {
-		attempts := decode[struct{ Items []json.RawMessage }](v.t, v.send(200, "GET", address, adminKey, nil))
+		attempts := teststack.Decode[struct{ Items []json.RawMessage }](v.t, v.send(200, "GET", address, v.adminKey, nil))
 		if len(attempts.Items) == 0 {
 			v.t.Fatalf("%s shows none", address)
 		}
 	}
-	v.send(200, "PATCH", user, adminKey, map[string]any{"enabled": false})
+	v.send(200, "PATCH", user, v.adminKey, map[string]any{"enabled": false})
 	v.visitor("zhangsan", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=user_disabled")
-	v.send(200, "PATCH", user, adminKey, map[string]any{"enabled": true})
-	v.send(204, "DELETE", user+"/identities/"+corpID+"/zhangsan", adminKey, nil)
+	v.send(200, "PATCH", user, v.adminKey, map[string]any{"enabled": true})
+	v.send(204, "DELETE", user+"/identities/"+corpID+"/zhangsan", v.adminKey, nil)
 	// Now the phone leads to this user, who is there already and gets an identity.
 	v.visitor("wangwu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", application+"/")
-	v.send(204, "DELETE", user, adminKey, nil)
+	v.send(204, "DELETE", user, v.adminKey, nil)
 }
 
 // A member who is an administrator uses the admin API with a token.
@@ -199,12 +198,12 @@ func (w *world) administratorsSignIn() {
 	w.t.Helper()
 	member := w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid)
 	member.signIn("/authorize/main", application+"/")
-	session := decode[sessionAnswer](w.t, member.send(200, "GET", "/api/session", "", nil))
-	token := decode[struct {
+	session := teststack.Decode[sessionAnswer](w.t, member.send(200, "GET", "/api/session", "", nil))
+	token := teststack.Decode[struct {
 		AccessToken string `json:"access_token"`
 	}](w.t, member.send(200, "POST", "/api/token", "", nil)).AccessToken
 	member.send(403, "GET", "/api/admin/users", token, nil)
-	member.send(200, "PATCH", "/api/admin/users/"+session.User.ID, adminKey, map[string]any{"roles": []string{"admin"}})
+	member.send(200, "PATCH", "/api/admin/users/"+session.User.ID, w.adminKey, map[string]any{"roles": []string{"admin"}})
 	member.send(200, "GET", "/api/admin/users", token, nil)
 }
 
@@ -212,7 +211,7 @@ func (w *world) administratorsSignIn() {
 func (w *world) visitorsComeWithoutSession() {
 	w.t.Helper()
 	inside := w.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
-	if next := inside.send(302, "GET", "/admin", "", nil).location; !strings.HasPrefix(next, w.url+"/authorize/main") {
+	if next := inside.send(302, "GET", "/admin", "", nil).Location(); !strings.HasPrefix(next, w.URL+"/authorize/main") {
 		w.t.Fatalf("automatic login leads to %s", next)
 	}
 	outside := w.visitor("", wecomsim.UserAgentBrowser)
@@ -243,5 +242,5 @@ func (w *world) weComRefuses() {
 // The authenticator that has automatic login is deleted, with its secret.
 func (v *visitor) disconnects() {
 	v.t.Helper()
-	v.send(204, "DELETE", "/api/admin/authenticators/main", adminKey, nil)
+	v.send(204, "DELETE", "/api/admin/authenticators/main", v.adminKey, nil)
 }

@@ -25,16 +25,11 @@ func TestRolesAllowWhatFunctionsDo(t *testing.T) {
 	journeys(t, w)
 
 	families := permissions.Families{"arn:aws:secretsmanager:" + region + ":" + account + ":secret:" + stackName + "/authenticators/"}
-	calls := map[string][]permissions.Call{}
+	calls := w.Calls()
 	var table strings.Builder
-	for _, id := range slices.Sorted(maps.Keys(w.recorders)) {
-		made, err := w.recorders[id].Calls()
-		if err != nil {
-			t.Errorf("%s asked for what is not understood: %v", id, err)
-		}
-		calls[id] = made
+	for _, id := range slices.Sorted(maps.Keys(calls)) {
 		var grants []permissions.Grant
-		for _, call := range made {
+		for _, call := range calls[id] {
 			grants = append(grants, call.Grants(families)...)
 		}
 		table.WriteString(id + "\n" + permissions.Table(grants, w.names()))
@@ -52,11 +47,11 @@ func TestRolesAllowWhatFunctionsDo(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			stack := evaluate(t, test.parameters, w.physical)
+			stack := evaluate(t, test.parameters, w.Resources)
 			roles, faults := permissions.Roles(stack)
 			for id, made := range calls {
 				if test.directory != "" {
-					made = moved(made, tableARN(w.physical["DirectoryTable"]), tableARN(test.directory))
+					made = moved(made, tableARN(w.Resources["DirectoryTable"]), tableARN(test.directory))
 				}
 				for _, fault := range permissions.Compare(roles[id], made, families, logGroup(stack.Resources[id])) {
 					faults = append(faults, id+": "+w.readable(fault))
@@ -89,7 +84,7 @@ func moved(calls []permissions.Call, from, to string) []permissions.Call {
 // names are what the table shows in place of ARNs.
 func (w *world) names() map[string]string {
 	names := map[string]string{"arn:aws:secretsmanager:" + region + ":" + account + ":secret:" + stackName + "/": "STACK/"}
-	for id, physical := range w.physical {
+	for id, physical := range w.Resources {
 		if strings.HasSuffix(id, "Table") {
 			physical = tableARN(physical)
 		}

@@ -4,8 +4,8 @@
 // (chosen by us through ClientRequestToken), and the newest is the one with the
 // label AWSCURRENT. Get takes an ARN for a name too, because a template hands those out.
 //
-// Boundary: rotation is the function rotatekeys'. Package secretsmanagertest starts
-// an emulator for tests.
+// Boundary: rotation is the function rotatekeys'. Against an emulator of AWS the engine
+// is tested in infra/emulator.
 //
 // Invariants: a secret is deleted without a recovery window, because its name must
 // be free again for the next owner; a name that AWS still holds back after a

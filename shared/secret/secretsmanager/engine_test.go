@@ -16,18 +16,12 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/secret/secretsmanager"
-	"github.com/wecom-signin/wecom-signin/shared/secret/secretsmanager/secretsmanagertest"
 	"github.com/wecom-signin/wecom-signin/shared/secret/secrettest"
 )
 
 var version = strings.Repeat("1", 32)
 
-func TestSuiteOnAnEmulator(t *testing.T) {
-	client := secretsmanagertest.Start(t)
-	store := secretsmanager.New(secretsmanager.Config{Client: client, Description: "test"})
-	secrettest.Run(t, func(*testing.T) secret.Store { return store }, secretsmanagertest.Gaps())
-}
-
+// On an emulator the suite runs beside it, in infra/emulator.
 func TestSuiteOnAStandIn(t *testing.T) {
 	secrettest.Run(t, func(*testing.T) secret.Store {
 		return secretsmanager.New(secretsmanager.Config{Client: newStandIn()})
@@ -89,7 +83,7 @@ func TestRequestsAndErrors(t *testing.T) {
 	}
 	del := func(s *secretsmanager.Store) error { return s.Delete(t.Context(), "name") }
 	name, token, value := aws.String("name"), aws.String(version), aws.String("one")
-	createInput := &sdk.CreateSecretInput{Name: name, ClientRequestToken: token, SecretString: value}
+	createInput := &sdk.CreateSecretInput{Name: name, ClientRequestToken: token, SecretString: value, Description: aws.String("a description")}
 	deleteInput := &sdk.DeleteSecretInput{SecretId: name, ForceDeleteWithoutRecovery: aws.Bool(true)}
 	putInput := &sdk.PutSecretValueInput{SecretId: name, ClientRequestToken: token, SecretString: value}
 	getInput := &sdk.GetSecretValueInput{SecretId: name, VersionStage: aws.String("AWSCURRENT")}
@@ -140,7 +134,7 @@ func TestRequestsAndErrors(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			api := &script{errs: test.answers}
-			err := test.do(secretsmanager.New(secretsmanager.Config{Client: api}))
+			err := test.do(secretsmanager.New(secretsmanager.Config{Client: api, Description: "a description"}))
 			if !errors.Is(err, test.want) {
 				t.Errorf("got %v; want %v", err, test.want)
 			}
