@@ -31,6 +31,18 @@ ZIP_BUDGET := 8.0
 ZIP_BUDGET_authorize := 4.0
 ZIP_BUDGET_callback := 4.0
 
+# What AWS on this machine is made of, and what deploys to it.
+EMULATORS := $(TOOLS)/bin/dynoxide $(TOOLS)/ministack/ready $(TOOLS)/sam/ready
+REHEARSAL := $(TOOLS)/ministack/ready $(TOOLS)/sam/ready
+
+# A program takes the place of make: `go run` would hide its exit status, and Ctrl-C
+# would reach two processes. $(call run,NAME,ARGUMENTS)
+define run
+@mkdir -p $(BUILD)
+@go build -o $(BUILD)/$(1) ./infra/$(1)
+@exec $(BUILD)/$(1) $(2)
+endef
+
 # Packages with fuzz targets, and how long each target runs.
 FUZZTIME ?= 10s
 
@@ -40,9 +52,7 @@ help: ## list the targets
 
 .PHONY: run
 run: ## run everything on this machine: service, a simulated WeCom, a demo application
-	@mkdir -p $(BUILD)
-	@go build -o $(BUILD)/local ./infra/local
-	@exec $(BUILD)/local
+	$(call run,local)
 
 .PHONY: build
 build: ## build every function for Lambda into .build/FUNCTION/bootstrap (ARCH=arm64 or x86_64)
@@ -76,36 +86,28 @@ validate: $(TOOLS)/sam/ready ## check template.yaml as SAM, CloudFormation and o
 	@go run ./infra/validate
 
 .PHONY: emulators
-emulators: tools ## start AWS and WeCom on this machine for `make invoke` and `make api`
-	@mkdir -p $(BUILD)
-	@go build -o $(BUILD)/samlocal ./infra/samlocal
-	@exec $(BUILD)/samlocal emulators
+emulators: $(EMULATORS) ## start AWS and WeCom on this machine for `make invoke` and `make api`
+	$(call run,samlocal,emulators)
 
 .PHONY: invoke
-invoke: tools ## run one function by sam local: make invoke FUNCTION=authorize [EVENT=file]
+invoke: $(EMULATORS) ## run one function by sam local: make invoke FUNCTION=authorize [EVENT=file]
 	@go run ./infra/samlocal invoke $(FUNCTION) $(EVENT)
 
 .PHONY: api
-api: tools ## run the whole service by sam local start-api (needs a Docker engine)
-	@mkdir -p $(BUILD)
-	@go build -o $(BUILD)/samlocal ./infra/samlocal
-	@exec $(BUILD)/samlocal api
+api: $(EMULATORS) ## run the whole service by sam local start-api (needs a Docker engine)
+	$(call run,samlocal,api)
 
 .PHONY: rehearsal
-rehearsal: tools ## deploy, update, delete and restore the service on this machine, by SAM
+rehearsal: $(REHEARSAL) ## deploy, update, delete and restore the service on this machine, by SAM
 	@go test -count=1 -v ./infra/rehearsal
 
 .PHONY: deploy
 deploy: $(TOOLS)/sam/ready ## deploy to AWS, step by step (ARGS="-yes STACK": with the kept answers)
-	@mkdir -p $(BUILD)
-	@go build -o $(BUILD)/deploy ./infra/deploy
-	@exec $(BUILD)/deploy $(ARGS)
+	$(call run,deploy,$(ARGS))
 
 .PHONY: doctor
 doctor: ## check a running deployment from outside: make doctor URL=https://...
-	@mkdir -p $(BUILD)
-	@go build -o $(BUILD)/doctor ./infra/doctor
-	@exec $(BUILD)/doctor $(ARGS) $(URL)
+	$(call run,doctor,$(ARGS) $(URL))
 
 .PHONY: reproducible
 reproducible: ## build twice, in two places, and compare
@@ -158,11 +160,10 @@ $(TOOLS)/bin/dynoxide:
 	else echo "SKIP dynoxide: cargo is missing, tests against DynamoDB will be skipped"; fi
 
 # AWS on this machine.
-$(TOOLS)/ministack/ready: $(wildcard infra/tools/ministack-requirements.txt)
-	@if [ ! -f infra/tools/ministack-requirements.txt ]; then echo "SKIP ministack: no infra/tools/ministack-requirements.txt"; \
-	elif $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
+$(TOOLS)/ministack/ready: infra/tools/ministack-requirements.txt
+	@if $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
 		rm -rf $(@D); $(PYTHON) -m venv $(@D); \
-		$(@D)/bin/pip install --quiet --disable-pip-version-check -r infra/tools/ministack-requirements.txt; \
+		$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<; \
 		touch $@; \
 	elif [ -n "$${CI:-}" ]; then echo "$(PYTHON) has no venv (apt-get install python3-venv)"; exit 1; \
 	else echo "SKIP ministack: $(PYTHON) has no venv, tests against Secrets Manager and the rehearsal will be skipped"; fi

@@ -72,13 +72,19 @@ func Start(ctx context.Context, cfg Config) (*AWS, error) {
 	if _, err := os.Stat(python); err != nil {
 		return nil, ErrMissing
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return nil, fmt.Errorf("start emulator: %w", err)
 	}
+	defer func() { _ = listener.Close() }()
+	// The socket itself is handed over: nobody else can take the port in between.
+	socket, err := listener.File()
+	if err != nil {
+		return nil, fmt.Errorf("start emulator: %w", err)
+	}
+	defer func() { _ = socket.Close() }()
 	address := listener.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
-	_ = listener.Close()
 	home, err := os.MkdirTemp("", "aws")
 	if err != nil {
 		return nil, fmt.Errorf("start emulator: %w", err)
@@ -93,20 +99,29 @@ func Start(ctx context.Context, cfg Config) (*AWS, error) {
 	a.process.Dir = home
 	// Nothing of the caller's own environment: no proxy, no account, no Docker.
 	a.process.Env = append([]string{
-		"PATH=/usr/bin:/bin", "HOME=" + home, "TMPDIR=" + home, "LANG=C.UTF-8",
+		"PATH=/usr/bin:/bin", "HOME=" + home, "TMPDIR=" + home, "LANG=C.UTF-8", "EMULATOR_FOLDER=" + home, "EMULATOR_SOCKET=3",
 		"BIND_HOST=127.0.0.1", "GATEWAY_PORT=" + port, "AWS_ENDPOINT_URL=" + a.Endpoint, "MINISTACK_HOST=localhost",
 		"MINISTACK_REGION=" + Region, "MINISTACK_ACCOUNT_ID=" + Account, "LAMBDA_EXECUTOR=local",
 		"IOT_MTLS_ENABLED=0", "SFTP_ENABLED=0", "DOCKER_HOST=unix://" + filepath.Join(home, "no-docker.sock"),
 		fmt.Sprintf("AUTH=%t", cfg.EnforceIAM),
 	}, cfg.Environment...)
+	a.process.ExtraFiles = []*os.File{socket}
 	a.process.Stdout, a.process.Stderr = cfg.Log, cfg.Log
-	// A group of its own: the functions' processes end with it.
+	// A group of its own: the functions' processes end with it. Nothing is written to
+	// its input, which ends with this process, however that ends; the launcher ends the
+	// group then.
 	a.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	a.process.Cancel = a.kill
+	if _, err := a.process.StdinPipe(); err != nil {
+		_ = os.RemoveAll(home)
+		return nil, fmt.Errorf("start emulator: %w", err)
+	}
 	if err := a.process.Start(); err != nil {
 		_ = os.RemoveAll(home)
 		return nil, fmt.Errorf("start emulator: %w", err)
 	}
+	// From here on the socket is the emulator's alone, and ends with it.
+	_, _ = listener.Close(), socket.Close()
 	go func() {
 		defer close(a.ended)
 		_ = a.process.Wait()

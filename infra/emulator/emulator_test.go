@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -77,6 +78,25 @@ func TestMissingToolsAreSaid(t *testing.T) {
 	t.Parallel()
 	if _, err := emulator.Start(t.Context(), emulator.Config{Tools: t.TempDir()}); !errors.Is(err, emulator.ErrMissing) {
 		t.Errorf("without ministack: %v", err)
+	}
+}
+
+func TestAnEndAtTheStartIsSaid(t *testing.T) {
+	t.Parallel()
+	tools := t.TempDir()
+	program := filepath.Join(tools, "ministack", "bin", "python")
+	if err := os.MkdirAll(filepath.Dir(program), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, []byte("#!/bin/sh\nexit 3\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	a, err := emulator.Start(t.Context(), emulator.Config{Tools: tools})
+	if err == nil {
+		_ = a.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "it ended (exit status 3)") {
+		t.Errorf("a launcher that ends: %v", err)
 	}
 }
 

@@ -4,14 +4,29 @@ The installed package is not edited: functions of it are replaced at run time. E
 patch names the behaviour of AWS that it restores. What is left is in doc.go.
 """
 
+import asyncio
 import contextvars
 import functools
 import importlib.metadata
 import json
 import os
 import re
+import shutil
+import signal
 import sys
 import threading
+
+
+def end_with_parent():
+    """Ends functions, folder and emulator when standard input ends: with who started it,
+    even when that was killed."""
+    while os.read(0, 4096):
+        pass
+    shutil.rmtree(os.environ["EMULATOR_FOLDER"], ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+threading.Thread(target=end_with_parent, daemon=True, name="parent").start()
 
 PINNED = "1.5.33"
 if (found := importlib.metadata.version("ministack")) != PINNED:
@@ -66,11 +81,15 @@ def checked(response):
 # --- API Gateway: an HTTP API is made from its OpenAPI body, and nothing of it is ignored.
 
 
-def import_body(api_id, body):
+def import_body(api_id, props):
+    body = props["Body"]
     for part in ("x-amazon-apigateway-cors", "x-amazon-apigateway-policy"):
         if part in body:
             raise ValueError(f"the emulator does not import {part}")
     for server in body.get("servers") or []:
+        # SAM writes such a server, and a warning of the import is a failure for who asks.
+        if "url" not in server and truth(props.get("FailOnWarnings", False)):
+            raise ValueError("Warnings found during import: Parse issue: attribute .servers.url is missing")
         given = server.get("x-amazon-apigateway-endpoint-configuration") or {}
         disabled = truth(given.get("disableExecuteApiEndpoint", False))
         apigateway._apis[api_id]["disableExecuteApiEndpoint"] = disabled
@@ -136,7 +155,7 @@ def create_api(original, logical_id, props, stack):
     api_id, attributes = original(logical_id, props, stack)
     if props.get("Body"):
         try:
-            import_body(api_id, props["Body"])
+            import_body(api_id, props)
         except Exception:
             apigateway._apis.pop(api_id, None)
             raise
@@ -147,7 +166,7 @@ def create_api(original, logical_id, props, stack):
 def update_api(original, physical_id, old, new, stack, logical_id=None):
     result = original(physical_id, old, new, stack, logical_id)
     if new.get("Body"):
-        import_body(result[0], new["Body"])
+        import_body(result[0], new)
     return result
 
 
@@ -232,6 +251,50 @@ def execute(original, record, event):
 def environment(original, config, folder, port):
     logging = config.get("LoggingConfig") or {}
     return {**original(config, folder, port), "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat", "Text")}
+
+
+# --- Lambda: a function of a template is connected to the network that it names, and so is
+# every version that was published meanwhile. What one is connected to cannot be deleted.
+
+
+def connect(name, props):
+    given, config = props.get("VpcConfig") or {}, lambda_svc._functions[name]["config"]
+    known = {"SubnetIds": ec2._subnets, "SecurityGroupIds": ec2._security_groups}
+    for kind, there in known.items():
+        for missing in set(given.get(kind, [])) - set(there):
+            raise ValueError(f"{name}: there is no {missing}")
+    if config.get("VpcConfig") != (connection := lambda_svc._vpc_config_with_id(given or None)):
+        config.update(VpcConfig=connection, RevisionId=new_uuid())
+
+
+@patch(RESOURCES["AWS::Lambda::Function"], "create")
+def create_function(original, logical_id, props, stack):
+    name, attributes = original(logical_id, props, stack)
+    connect(name, props)
+    return name, attributes
+
+
+@patch(RESOURCES["AWS::Lambda::Function"], "update")
+def update_function(original, physical_id, old, new, stack, logical_id=None):
+    result = original(physical_id, old, new, stack, logical_id)
+    connect(result[0], new)
+    return result
+
+
+def unless_connected(kind):
+    def delete(original, physical_id, props):
+        for function in lambda_svc._functions.values():
+            for record in [function, *function["versions"].values()]:
+                if physical_id in record["config"].get("VpcConfig", {}).get(kind, []):
+                    user = record["config"]["FunctionArn"]
+                    raise ValueError(f"{physical_id} has a dependent object: {user}")
+        return original(physical_id, props)
+
+    return delete
+
+
+patch(RESOURCES["AWS::EC2::Subnet"], "delete")(unless_connected("SubnetIds"))
+patch(RESOURCES["AWS::EC2::SecurityGroup"], "delete")(unless_connected("SecurityGroupIds"))
 
 
 # --- CloudWatch: metrics in log lines (embedded metric format) are taken out of them.
@@ -606,7 +669,10 @@ def codedeploy_group(logical_id, props, stack):
     role = props["ServiceRoleArn"].rsplit("/", 1)[-1]
     if role not in iam._roles:
         raise ValueError(f"CodeDeploy cannot assume {props['ServiceRoleArn']}: there is no such role")
-    for alarm in (props.get("AlarmConfiguration") or {}).get("Alarms") or []:
+    watching = props.get("AlarmConfiguration") or {}
+    if truth(watching.get("Enabled", False)) and not watching.get("Alarms"):
+        raise ValueError("the alarm configuration is enabled, but the alarm list is empty")
+    for alarm in watching.get("Alarms") or []:
         if alarm["Name"] not in cloudwatch._alarms:
             raise ValueError(f"there is no alarm {alarm['Name']}")
     return props.get("DeploymentGroupName") or f"{stack}-{logical_id}", {}
@@ -681,7 +747,15 @@ RESOURCES["AWS::EC2::NatGateway"] = {
 }
 
 
-if __name__ == "__main__":
-    from ministack.app import main
+# --- The start: on a socket that is open already, so that nobody else has its port.
 
-    main()
+
+if __name__ == "__main__":
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    settings = Config()
+    settings.bind = [f"fd://{os.environ['EMULATOR_SOCKET']}"]
+    settings.keep_alive_timeout = 75
+    asyncio.run(serve(app, settings))

@@ -2,8 +2,9 @@
 //
 // Duty: one stack's life with AWS's own tool and the emulator of infra/emulator, with
 // every permission enforced and the built programs as processes: build, deploy, first
-// rotation, sign-ins, interrupted rotation, update while people sign in, update that
-// fails, a permission that is missing, deletion, and a new stack on the old directory.
+// rotation, sign-ins, interrupted rotation, update while people sign in, update without
+// a new build, update that fails, a permission that is missing, the way into a network
+// and out of it, deletion, and a new stack on the old directory.
 //
 // Boundary: tests only. What the emulator cannot show is listed in infra/emulator.
 package rehearsal

@@ -88,9 +88,10 @@ func (s *stack) run(t *testing.T, environment []string, arguments ...string) (st
 	return string(output), err
 }
 
-// read opens everything that is deployed. SAM reads it in a process of its own, and
-// `go test` would take its result for the present one after a change.
-func read(t *testing.T) {
+// dependOnSources makes this test's result depend on everything that is deployed: it
+// looks at each file. SAM reads them in a process of its own, where `go test` sees
+// nothing, and a kept result would be taken for the present one after a change.
+func dependOnSources(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"functions", "shared", "infra/network.yaml", "infra/monitoring.yaml", "template.yaml", "samconfig.toml", "Makefile", "go.mod", "go.sum"} {
 		if err := filepath.WalkDir(filepath.Join(moduleRoot, name), func(path string, _ fs.DirEntry, err error) error {

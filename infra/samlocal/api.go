@@ -11,30 +11,17 @@ import (
 
 // serveAPI runs the whole service by `sam local start-api` until ctx ends.
 func (l *local) serveAPI(ctx context.Context) error {
-	if _, err := findEngine(ctx, l.dockerHost); err != nil {
+	if _, err := findDocker(ctx, l.dockerHost); err != nil {
 		return fmt.Errorf("make api needs Docker, make run does not: %w", err)
 	}
-	s, found, err := l.running(ctx)
+	s, e, err := l.prepareAPI(ctx)
 	if err != nil {
-		return err
+		return stopped(ctx, err)
 	}
 	failed := make(<-chan error)
-	if found {
-		stack, err := l.readStack()
-		if err == nil {
-			err = l.build(ctx, stack, s)
-		}
-		if err != nil {
-			return stopped(ctx, err)
-		}
-	} else {
-		fmt.Fprintln(l.log, "Building the functions and starting the emulators…")
-		e, err := l.startEmulators(ctx)
-		if err != nil {
-			return stopped(ctx, err)
-		}
+	if e != nil {
 		defer e.stop()
-		s, failed = e.state, e.doors.failed
+		failed = e.doors.failed
 	}
 	if s.Containers == (addresses{}) {
 		return errors.New("the emulators were started without a Docker engine: start them again")
@@ -62,6 +49,33 @@ Stop it with Ctrl-C.
 	case <-api.ended:
 		return errors.Join(errors.New("sam local start-api ended"), api.err)
 	}
+}
+
+// prepareAPI builds the functions for the emulators that run, or starts some, which
+// are returned.
+func (l *local) prepareAPI(ctx context.Context) (state, *emulators, error) {
+	unlock, err := l.lock()
+	if err != nil {
+		return state{}, nil, err
+	}
+	defer unlock()
+	s, found, err := l.running(ctx)
+	if err != nil {
+		return state{}, nil, err
+	}
+	if !found {
+		fmt.Fprintln(l.log, "Building the functions and starting the emulators…")
+		e, err := l.startEmulators(ctx)
+		if err != nil {
+			return state{}, nil, err
+		}
+		return e.state, e, nil
+	}
+	stack, err := l.readStack()
+	if err != nil {
+		return state{}, nil, err
+	}
+	return s, nil, l.build(ctx, stack, s)
 }
 
 // startAPI starts `sam local start-api` at the emulators' public URL and returns when

@@ -33,7 +33,9 @@
 // on the address of Docker's own bridge, never on all addresses. WeCom's API is
 // served by TLS with a certificate whose key stays in memory, because the service
 // accepts no plain http there. No credential of the caller's shell reaches a
-// function. After Ctrl-C nothing is left but files below .aws-sam.
+// function. After Ctrl-C nothing is left but files below .aws-sam; the programs that
+// it starts end with it even when it is killed. Two commands at once do not build into
+// one folder: the second is refused.
 //
 // # What sam local does otherwise than AWS
 //

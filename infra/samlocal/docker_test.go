@@ -4,14 +4,19 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,49 +30,48 @@ func docker(t *testing.T) string {
 	if host == "" {
 		host = "unix:///var/run/docker.sock"
 	}
-	if _, err := findEngine(t.Context(), host); err != nil {
+	if _, err := findDocker(t.Context(), host); err != nil {
 		if os.Getenv("DOCKER_HOST") != "" {
 			missing(t, err.Error())
 		}
 		host = startDocker(t)
 	}
-	engine, err := findEngine(t.Context(), host)
+	d, err := findDocker(t.Context(), host)
 	if err != nil {
 		t.Fatal(err)
 	}
-	importImage(t, engine)
+	importImage(t, d)
 	// Whatever a test does: no container of it stays.
-	before := containers(t, engine)
+	before := containers(t, d)
 	t.Cleanup(func() {
-		for _, id := range containers(t, engine) {
+		for _, id := range containers(t, d) {
 			if !slices.Contains(before, id) {
 				t.Errorf("container %s is left", id)
-				engine.do(t, http.MethodDelete, "/containers/"+id+"?force=1", http.NoBody)
+				d.do(t, http.MethodDelete, "/containers/"+id+"?force=1", http.NoBody)
 			}
 		}
 	})
 	return host
 }
 
-// startDocker starts a daemon that touches nothing outside a folder of its own but
-// the bridge of its containers.
+// startDocker starts a daemon that touches nothing outside a folder of its own but a
+// bridge for its containers, which is its own too.
 func startDocker(t *testing.T) string {
 	t.Helper()
 	daemon, err := exec.LookPath("dockerd")
 	if err != nil || os.Getuid() != 0 {
 		missing(t, "no Docker engine answers, and starting one takes root and dockerd (apt-get install docker.io)")
 	}
+	bridge := makeBridge(t)
 	// Not the test's own folder: the path of a socket has at most 107 bytes.
 	folder, err := os.MkdirTemp("/tmp", "sam")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = os.Stat("/sys/class/net/docker0")
-	hadBridge := err == nil
 	host := "unix://" + filepath.Join(folder, "docker.sock")
 	var log bytes.Buffer
 	ctx, cancel := context.WithCancel(context.Background())
-	service, err := startService("dockerd", program(ctx, os.Environ(), &log, daemon, "-H", host,
+	service, err := startService("dockerd", program(ctx, os.Environ(), &log, daemon, "-H", host, "--bridge", bridge,
 		"--data-root", filepath.Join(folder, "data"), "--exec-root", filepath.Join(folder, "exec"), "--pidfile", filepath.Join(folder, "pid"),
 		// The functions talk to this machine only, so its firewall stays as it is.
 		"--iptables=false", "--ip-masq=false", "--ip-forward=false"), cancel)
@@ -76,11 +80,6 @@ func startDocker(t *testing.T) string {
 	}
 	t.Cleanup(func() {
 		service.stop()
-		if !hadBridge {
-			if output, err := exec.CommandContext(context.Background(), "ip", "link", "delete", "docker0").CombinedOutput(); err != nil {
-				t.Logf("the bridge docker0 stays: %v %s", err, output)
-			}
-		}
 		mounts, err := os.ReadFile("/proc/self/mountinfo")
 		if err != nil || strings.Contains(string(mounts), folder) {
 			t.Errorf("mounts are left below %s (%v)", folder, err)
@@ -91,7 +90,7 @@ func startDocker(t *testing.T) string {
 		}
 	})
 	if err := service.wait(t.Context(), time.Minute, func(ctx context.Context) error {
-		_, err := findEngine(ctx, host)
+		_, err := findDocker(ctx, host)
 		return err
 	}); err != nil {
 		service.stop()
@@ -100,10 +99,68 @@ func startDocker(t *testing.T) string {
 	return host
 }
 
+// bridgePrefix begins the name of a bridge; the process that made it is the rest.
+const bridgePrefix = "samlocal"
+
+// makeBridge makes a network for containers, which ends with the test, and returns its
+// name: docker0 may be another engine's, or another checkout's.
+func makeBridge(t *testing.T) string {
+	t.Helper()
+	ip := func(arguments ...string) error {
+		output, err := exec.CommandContext(context.Background(), "ip", arguments...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("ip %s: %w %s", strings.Join(arguments, " "), err, output)
+		}
+		return nil
+	}
+	// What tests left that were killed.
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range interfaces {
+		process, ours := strings.CutPrefix(i.Name, bridgePrefix)
+		if _, err := os.Stat("/proc/" + process); ours && process != "" && errors.Is(err, fs.ErrNotExist) {
+			if err := ip("link", "delete", i.Name); err != nil {
+				t.Log(err)
+			}
+		}
+	}
+	own, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first address of the first network that nobody here has.
+	address := ""
+	for third := range 256 {
+		network := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 213, byte(third), 1}), 24)
+		if !slices.ContainsFunc(own, func(a net.Addr) bool {
+			other, err := netip.ParsePrefix(a.String())
+			return err == nil && network.Overlaps(other)
+		}) {
+			address = network.String()
+			break
+		}
+	}
+	name := bridgePrefix + strconv.Itoa(os.Getpid())
+	if err := ip("link", "add", "name", name, "type", "bridge"); err != nil {
+		missing(t, "a bridge for containers cannot be made: "+err.Error())
+	}
+	t.Cleanup(func() {
+		if err := ip("link", "delete", name); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := errors.Join(ip("address", "add", address, "dev", name), ip("link", "set", name, "up")); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 // importImage makes the smallest image that can take the place of Lambda's own, which
 // is only in a registry: SAM copies its emulator into it by a shell, and the programs
 // are static. An image that is there is used as it is.
-func importImage(t *testing.T, e *engine) {
+func importImage(t *testing.T, d *dockerEngine) {
 	t.Helper()
 	architecture, err := processor()
 	if err != nil {
@@ -111,7 +168,7 @@ func importImage(t *testing.T, e *engine) {
 	}
 	const repository = "public.ecr.aws/lambda/provided"
 	tag := "al2023-" + architecture
-	if e.get(t.Context(), "/images/"+repository+":"+tag+"/json", nil) == nil {
+	if d.get(t.Context(), "/images/"+repository+":"+tag+"/json", nil) == nil {
 		return
 	}
 	busybox, err := exec.LookPath("busybox")
@@ -145,7 +202,7 @@ func importImage(t *testing.T, e *engine) {
 	if err := archive.Close(); err != nil {
 		t.Fatal(err)
 	}
-	e.do(t, http.MethodPost, "/images/create?"+url.Values{
+	d.do(t, http.MethodPost, "/images/create?"+url.Values{
 		"fromSrc": {"-"}, "repo": {repository}, "tag": {tag},
 		"platform": {"linux/" + map[string]string{"x86_64": "amd64", "arm64": "arm64"}[architecture]},
 		"changes":  {"WORKDIR /var/task", "ENV LAMBDA_TASK_ROOT=/var/task PATH=/bin:/usr/bin TZ=:UTC"},
@@ -153,20 +210,20 @@ func importImage(t *testing.T, e *engine) {
 	t.Cleanup(func() {
 		// Nobody must take it for the real one; nor what SAM made of it.
 		for _, name := range []string{repository + ":" + tag, "public.ecr.aws/sam/emulation-provided.al2023:rapid-" + architecture} {
-			e.do(t, http.MethodDelete, "/images/"+name+"?force=1", http.NoBody)
+			d.do(t, http.MethodDelete, "/images/"+name+"?force=1", http.NoBody)
 		}
 	})
 }
 
-func (e *engine) do(t *testing.T, method, path string, body io.Reader) {
+func (d *dockerEngine) do(t *testing.T, method, path string, body io.Reader) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, e.base+path, body)
+	r, err := http.NewRequestWithContext(ctx, method, d.base+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := e.client.Do(r)
+	response, err := d.client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,12 +234,12 @@ func (e *engine) do(t *testing.T, method, path string, body io.Reader) {
 }
 
 // containers returns the ids of all containers.
-func containers(t *testing.T, e *engine) (ids []string) {
+func containers(t *testing.T, d *dockerEngine) (ids []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var all []struct{ ID string }
-	if err := e.get(ctx, "/containers/json?all=1", &all); err != nil {
+	if err := d.get(ctx, "/containers/json?all=1", &all); err != nil {
 		t.Fatal(err)
 	}
 	for _, container := range all {

@@ -1,19 +1,11 @@
 package main
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -26,37 +18,6 @@ import (
 // hostForContainers is Docker's name of this machine; samconfig.toml gives it to
 // containers (add_host).
 const hostForContainers = "host.docker.internal"
-
-// certificateName is the file that functions trust, beside their program.
-const certificateName = "emulators.pem"
-
-// certificateLife is longer than anybody leaves emulators running.
-const certificateLife = 30 * 24 * time.Hour
-
-// newCertificate makes a certificate for this machine that is its own authority, and
-// its PEM form. The key never leaves the process.
-func newCertificate(now time.Time, bridge netip.Addr) (tls.Certificate, []byte, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, nil, fmt.Errorf("make certificate: %w", err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()),
-		Subject:      pkix.Name{CommonName: "emulators of WeCom Sign-in on this machine"},
-		NotBefore:    now.Add(-time.Hour), NotAfter: now.Add(certificateLife),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames: []string{hostForContainers, "localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	if bridge.IsValid() {
-		template.IPAddresses = append(template.IPAddresses, bridge.AsSlice())
-	}
-	content, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return tls.Certificate{}, nil, fmt.Errorf("make certificate: %w", err)
-	}
-	return tls.Certificate{Certificate: [][]byte{content}, PrivateKey: key},
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: content}), nil
-}
 
 // doors are the HTTP servers of this process.
 type doors struct {
@@ -153,45 +114,4 @@ func (d *doors) containers(bridge netip.Addr, here addresses, certificate tls.Ce
 	}
 	found.WeComAPI = fmt.Sprintf("https://%s:%d", hostForContainers, port)
 	return found, nil
-}
-
-// onlyThisMachine answers requests for loopback's own names alone. The simulator's
-// pages ask nobody who they are, so a page of another site must not reach them by
-// giving its own name this machine's address (DNS rebinding).
-func onlyThisMachine(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			host = r.Host
-		}
-		if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-			http.Error(w, "This address is for browsers on this machine.", http.StatusMisdirectedRequest)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// serverAPI is the part of WeCom that functions call; its pages are for browsers.
-// Containers speak for this machine, so WeCom sees its loopback address, as in the
-// local run: that is one a demo app can trust.
-func serverAPI(weCom http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, "/cgi-bin/") {
-			http.NotFound(w, r)
-			return
-		}
-		r = r.Clone(r.Context())
-		r.RemoteAddr = "127.0.0.1:1"
-		weCom.ServeHTTP(w, r)
-	})
-}
-
-// answers reports whether something takes connections at a port of loopback.
-func answers(ctx context.Context, port int) error {
-	connection, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	return connection.Close()
 }

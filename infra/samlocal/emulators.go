@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"os/exec"
 	"strconv"
 	"time"
 
@@ -60,9 +61,9 @@ func (l *local) startEmulators(ctx context.Context) (_ *emulators, err error) {
 		return nil, err
 	}
 	bridge, inContainers := netip.Addr{}, false
-	if engine, missing := findEngine(ctx, l.dockerHost); missing == nil {
+	if docker, missing := findDocker(ctx, l.dockerHost); missing == nil {
 		inContainers = true
-		if bridge, err = engine.bridge(ctx); err != nil {
+		if bridge, err = docker.bridge(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -106,19 +107,13 @@ func (e *emulators) startAWS(ctx context.Context, l *local) error {
 	if _, err := os.Stat(l.dynoxide); err != nil {
 		return errors.New("dynoxide is not installed (make tools)")
 	}
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	database, err := startService("dynoxide", program(ctx, []string{"PATH=/usr/bin:/bin"}, l.log, l.dynoxide, "serve", "-p", strconv.Itoa(port), "--log", "quiet"), cancel)
+	database, port, err := startServer(ctx, "dynoxide", func(ctx context.Context, port int) (*exec.Cmd, error) {
+		return program(ctx, []string{"PATH=/usr/bin:/bin"}, l.log, l.dynoxide, "serve", "-p", strconv.Itoa(port), "--log", "quiet"), nil
+	})
 	if err != nil {
 		return err
 	}
 	e.stops = append(e.stops, database.stop)
-	if err := database.wait(ctx, startLimit, func(ctx context.Context) error { return answers(ctx, port) }); err != nil {
-		return err
-	}
 	secrets, err := emulator.Start(ctx, emulator.Config{Tools: l.tools})
 	if err != nil {
 		return err
@@ -191,8 +186,13 @@ func (e *emulators) fill(ctx context.Context, adminKey string) error {
 
 // runEmulators keeps them until ctx ends.
 func (l *local) runEmulators(ctx context.Context) error {
+	unlock, err := l.lock()
+	if err != nil {
+		return err
+	}
 	fmt.Fprintln(l.log, "Building the functions and starting the emulators…")
 	e, err := l.startEmulators(ctx)
+	unlock()
 	if err != nil {
 		return stopped(ctx, err)
 	}

@@ -31,6 +31,11 @@ func (l *local) invoke(ctx context.Context, name, event string) error {
 	if err != nil {
 		return err
 	}
+	unlock, err := l.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	s, found, err := l.running(ctx)
 	if err != nil {
 		return err
@@ -58,7 +63,7 @@ func (l *local) invoke(ctx context.Context, name, event string) error {
 
 // call runs a function in a container, or without Docker as a process.
 func (l *local) call(ctx context.Context, stack *cloudformation.Stack, s state, id, event string) ([]byte, error) {
-	if _, err := findEngine(ctx, l.dockerHost); err == nil && s.Containers != (addresses{}) {
+	if _, err := findDocker(ctx, l.dockerHost); err == nil && s.Containers != (addresses{}) {
 		return l.callBySAM(ctx, id, event)
 	}
 	fmt.Fprintln(l.log, withoutDocker)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -36,27 +37,21 @@ func (l *local) callByRIE(ctx context.Context, stack *cloudformation.Stack, s st
 	if i < 0 {
 		return nil, fmt.Errorf("the template has no function %s", id)
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	runtimePort, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	run, err := startService("the runtime interface emulator", program(ctx, all[i].environment(s.Here, l.certificatePath()), l.log, emulator,
-		"--log-level", "error",
-		"--runtime-interface-emulator-address", "127.0.0.1:"+strconv.Itoa(port),
-		"--runtime-api-address", "127.0.0.1:"+strconv.Itoa(runtimePort),
-		filepath.Join(l.buildFolder(), id, "bootstrap")), cancel)
+	run, port, err := startServer(ctx, "the runtime interface emulator", func(ctx context.Context, port int) (*exec.Cmd, error) {
+		runtimePort, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		return program(ctx, all[i].environment(s.Here, l.certificatePath()), l.log, emulator,
+			"--log-level", "error",
+			"--runtime-interface-emulator-address", "127.0.0.1:"+strconv.Itoa(port),
+			"--runtime-api-address", "127.0.0.1:"+strconv.Itoa(runtimePort),
+			filepath.Join(l.buildFolder(), id, "bootstrap")), nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	defer run.stop()
-	if err := run.wait(ctx, startLimit, func(ctx context.Context) error { return answers(ctx, port) }); err != nil {
-		return nil, err
-	}
 	ctx, cancelCall := context.WithTimeoutCause(ctx, time.Duration(all[i].Timeout)*time.Second+patience, errors.New("no answer after its time limit"))
 	defer cancelCall()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost,

@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// engine is a Docker engine, asked through its own API: the docker command need not
+// dockerEngine is a Docker engine, asked through its own API: the docker command need not
 // be there, and may speak to another engine than SAM does.
-type engine struct {
+type dockerEngine struct {
 	client *http.Client
 	base   string
 }
 
-// findEngine returns the engine that SAM uses, or an error that says why there is
+// findDocker returns the engine that SAM uses, or an error that says why there is
 // none.
-func findEngine(ctx context.Context, dockerHost string) (*engine, error) {
+func findDocker(ctx context.Context, dockerHost string) (*dockerEngine, error) {
 	scheme, address, _ := strings.Cut(dockerHost, "://")
-	e := &engine{base: "http://docker"}
+	d := &dockerEngine{base: "http://docker"}
 	network := "unix"
 	switch scheme {
 	case "unix":
@@ -33,7 +33,7 @@ func findEngine(ctx context.Context, dockerHost string) (*engine, error) {
 	default:
 		return nil, fmt.Errorf("DOCKER_HOST of the kind %q is not supported", scheme)
 	}
-	e.client = &http.Client{Transport: &http.Transport{
+	d.client = &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, address)
 		},
@@ -41,18 +41,18 @@ func findEngine(ctx context.Context, dockerHost string) (*engine, error) {
 	}}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if err := e.get(ctx, "/_ping", nil); err != nil {
+	if err := d.get(ctx, "/_ping", nil); err != nil {
 		return nil, errors.New("no Docker engine answers at " + dockerHost)
 	}
-	return e, nil
+	return d, nil
 }
 
-func (e *engine) get(ctx context.Context, path string, into any) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, e.base+path, http.NoBody) //nolint:gosec // the engine that the caller chose
+func (d *dockerEngine) get(ctx context.Context, path string, into any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.base+path, http.NoBody) //nolint:gosec // the engine that the caller chose
 	if err != nil {
 		return fmt.Errorf("ask Docker: %w", err)
 	}
-	response, err := e.client.Do(r) //nolint:gosec // as above
+	response, err := d.client.Do(r) //nolint:gosec // as above
 	if err != nil {
 		return fmt.Errorf("ask Docker: %w", err)
 	}
@@ -72,11 +72,11 @@ func (e *engine) get(ctx context.Context, path string, into any) error {
 // bridge returns this machine's address on the network of containers. None is no
 // error: where Docker runs in a virtual machine of its own (Docker Desktop), its
 // host.docker.internal leads to loopback.
-func (e *engine) bridge(ctx context.Context) (netip.Addr, error) {
+func (d *dockerEngine) bridge(ctx context.Context) (netip.Addr, error) {
 	var network struct {
 		IPAM struct{ Config []struct{ Subnet string } }
 	}
-	if err := e.get(ctx, "/networks/bridge", &network); err != nil {
+	if err := d.get(ctx, "/networks/bridge", &network); err != nil {
 		return netip.Addr{}, err
 	}
 	own, err := net.InterfaceAddrs()
