@@ -34,17 +34,13 @@ const (
 	restarted = "restarted" // sent to WeCom once more, because this browser has no attempt
 )
 
-// functionName is the function's in metrics.
-const functionName = "callback"
-
 // New returns the handler. Each request has one outcome, in its log event and as a
 // metric.
 func New(cfg Config) http.Handler {
 	handler := apigw.Browser(cfg.serve)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
-		// A 0 tells an alarm that there was something to look at.
-		apigw.Measure(ctx, metrics.InternalErrors(0, functionName))
+		apigw.MeasureInternalErrors(ctx)
 		handler.ServeHTTP(w, r)
 		if failure := apigw.Fault(ctx); failure != nil {
 			ended(ctx, string(failure.Code))

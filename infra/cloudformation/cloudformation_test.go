@@ -323,6 +323,28 @@ Outputs:
 	}
 }
 
+// All refused rules are told, in the same order every time.
+func TestAllRefusedRulesAreTold(t *testing.T) {
+	template, err := cloudformation.Read(strings.NewReader(`
+Parameters: {A: {Type: String, Default: ''}, B: {Type: String, Default: ''}}
+Rules:
+  Second: {Assertions: [{Assert: !Equals [!Ref A, x], AssertDescription: give A}, {Assert: !Equals [!Ref B, x], AssertDescription: give B}]}
+  First: {Assertions: [{Assert: !Equals [!Ref B, x], AssertDescription: give B}]}
+  Kept: {Assertions: [{Assert: !Equals [!Ref A, !Ref B]}]}
+Resources: {R: {Type: T}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "evaluate template: Rules.First.Assertions[0]: refused: give B\n" +
+		"Rules.Second.Assertions[0]: refused: give A\nRules.Second.Assertions[1]: refused: give B"
+	for range 20 {
+		if _, err := template.Evaluate(cloudformation.Values{}); err == nil || err.Error() != want {
+			t.Fatalf("got %v\nwant %s", err, want)
+		}
+	}
+}
+
 // Nothing of another partition stays where a region is given.
 func TestRegionDecidesThePartition(t *testing.T) {
 	template, err := read(t, "!Sub '${AWS::Partition} ${AWS::URLSuffix} ${Table.Arn}'")

@@ -12,7 +12,8 @@
 //
 // Invariants: an unknown function, tag, condition, parameter or resource is an error
 // that names its place; a reference to a resource that would not be made is one,
-// too. Nothing is guessed: an attribute without a sample is an error.
+// too. All refused Rules are told together, and the same template with the same values
+// gives the same error. Nothing is guessed: an attribute without a sample is an error.
 //
 // Source: "Intrinsic function reference", "Template sections" and "Parameters" in the
 // CloudFormation user guide; "Globals section" in the SAM developer guide.

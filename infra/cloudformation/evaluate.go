@@ -65,14 +65,10 @@ func pseudoParameters(given map[string]string) map[string]string {
 		"AWS::AccountId": "123456789012", "AWS::Region": "eu-central-1", "AWS::StackName": "wecom-signin", "AWS::NotificationARNs": "",
 	}
 	maps.Copy(all, given)
-	partition, suffix := "aws", "amazonaws.com"
-	switch region := all["AWS::Region"]; {
-	case strings.HasPrefix(region, "cn-"):
-		partition, suffix = "aws-cn", "amazonaws.com.cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		partition = "aws-us-gov"
+	derived := map[string]string{"AWS::Partition": Partition(all["AWS::Region"]), "AWS::URLSuffix": "amazonaws.com"}
+	if derived["AWS::Partition"] == "aws-cn" {
+		derived["AWS::URLSuffix"] = "amazonaws.com.cn"
 	}
-	derived := map[string]string{"AWS::Partition": partition, "AWS::URLSuffix": suffix}
 	maps.Copy(derived, given)
 	maps.Copy(all, derived)
 	if all["AWS::StackId"] == "" {
@@ -80,6 +76,17 @@ func pseudoParameters(given map[string]string) map[string]string {
 			all["AWS::Partition"], all["AWS::Region"], all["AWS::AccountId"], all["AWS::StackName"])
 	}
 	return all
+}
+
+// Partition returns the partition that a region belongs to.
+func Partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
 }
 
 // evaluation is one run.
@@ -96,39 +103,36 @@ func (e *evaluation) stack() (*Stack, error) {
 	if err := e.take(); err != nil {
 		return nil, err
 	}
-	for name, rule := range e.rules {
-		if err := e.rule("Rules."+name, rule); err != nil {
-			return nil, err
-		}
+	// All at once, so that an operator repairs a deployment in one go.
+	var refused []error
+	for _, name := range slices.Sorted(maps.Keys(e.rules)) {
+		refused = append(refused, e.rule("Rules."+name, e.rules[name]))
 	}
-	for name := range e.Template.conditions {
+	if err := errors.Join(refused...); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Template.conditions)) {
 		if _, err := e.decide(name); err != nil {
 			return nil, err
 		}
 	}
 	stack := &Stack{Parameters: e.parameters, Conditions: e.conditions, Resources: map[string]Resource{}, Outputs: map[string]any{}}
-	for id, d := range e.resources {
+	for _, id := range slices.Sorted(maps.Keys(e.resources)) {
+		d := e.resources[id]
 		if d.condition != "" && !e.conditions[d.condition] {
 			continue
 		}
-		resource := d.Resource
-		for part, into := range map[string]*map[string]any{"Properties": &resource.Properties, "Metadata": &resource.Metadata} {
-			if *into == nil {
-				continue
-			}
-			value, err := e.value("Resources."+id+"."+part, *into)
-			if err != nil {
-				return nil, err
-			}
-			var ok bool
-			if *into, ok = value.(map[string]any); !ok {
-				return nil, at("Resources."+id+"."+part, errors.New("it is no object"))
-			}
+		resource, err := d.Resource, error(nil)
+		if resource.Properties, err = e.object("Resources."+id+".Properties", d.Properties); err != nil {
+			return nil, err
+		}
+		if resource.Metadata, err = e.object("Resources."+id+".Metadata", d.Metadata); err != nil {
+			return nil, err
 		}
 		stack.Resources[id] = resource
 	}
-	for name, written := range e.outputs {
-		output, _ := written.(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(e.outputs)) {
+		output, _ := e.outputs[name].(map[string]any)
 		if condition, _ := output["Condition"].(string); condition != "" && !e.conditions[condition] {
 			continue
 		}
@@ -145,6 +149,22 @@ func (e *evaluation) stack() (*Stack, error) {
 	return stack, nil
 }
 
+// object evaluates what must be an object, or is absent.
+func (e *evaluation) object(place string, written map[string]any) (map[string]any, error) {
+	if written == nil {
+		return nil, nil
+	}
+	value, err := e.value(place, written)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return nil, at(place, errors.New("it is no object"))
+	}
+	return object, nil
+}
+
 // take reads the parameters.
 func (e *evaluation) take() error {
 	for _, name := range slices.Sorted(maps.Keys(e.values.Parameters)) {
@@ -152,7 +172,8 @@ func (e *evaluation) take() error {
 			return at("Parameters."+name, errors.New("the template has no such parameter"))
 		}
 	}
-	for name, p := range e.Template.parameters {
+	for _, name := range slices.Sorted(maps.Keys(e.Template.parameters)) {
+		p := e.Template.parameters[name]
 		value, given := e.values.Parameters[name]
 		if fallback, ok := p.fallback.(string); !given && ok {
 			value, given = fallback, true
@@ -179,6 +200,7 @@ func (e *evaluation) rule(place string, written any) error {
 		}
 	}
 	assertions, _ := rule["Assertions"].([]any)
+	var refused []error
 	for i, written := range assertions {
 		assertion, _ := written.(map[string]any)
 		place := fmt.Sprintf("%s.Assertions[%d]", place, i)
@@ -187,10 +209,10 @@ func (e *evaluation) rule(place string, written any) error {
 			return err
 		}
 		if !holds {
-			return at(place, fmt.Errorf("refused: %s", textOf(assertion["AssertDescription"])))
+			refused = append(refused, at(place, fmt.Errorf("refused: %s", textOf(assertion["AssertDescription"]))))
 		}
 	}
-	return nil
+	return errors.Join(refused...)
 }
 
 // decide evaluates a named condition once.
@@ -232,7 +254,13 @@ func (e *evaluation) condition(place string, written any) (bool, error) {
 					held++
 				}
 			}
-			return map[string]bool{"Fn::Not": held == 0, "Fn::And": held == len(list), "Fn::Or": held > 0}[name], nil
+			switch name {
+			case "Fn::Not":
+				return held == 0, nil
+			case "Fn::And":
+				return held == len(list), nil
+			}
+			return held > 0, nil
 		default:
 			return e.compare(place, name, list)
 		}
@@ -307,8 +335,8 @@ func (e *evaluation) value(place string, written any) (any, error) {
 			}
 		}
 		object := make(map[string]any, len(written))
-		for name, element := range written {
-			value, err := e.value(place+"."+name, element)
+		for _, name := range slices.Sorted(maps.Keys(written)) {
+			value, err := e.value(place+"."+name, written[name])
 			if err != nil {
 				return nil, err
 			}
@@ -342,7 +370,10 @@ func (e *evaluation) function(place, name string, argument any) (any, error) {
 	case "Fn::If":
 		var holds bool
 		if holds, err = e.decide(textOf(list[0])); err == nil {
-			chosen := map[bool]int{true: 1, false: 2}[holds]
+			chosen := 2
+			if holds {
+				chosen = 1
+			}
 			value, err = e.value(fmt.Sprintf("%s[%d]", place, chosen), list[chosen])
 		}
 	default:

@@ -70,17 +70,6 @@ func (a answers) publicAddress() publicAddress {
 	return addressNone
 }
 
-// partition is the AWS that a region belongs to; accounts are of one partition.
-func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
-}
-
 // errDifferent is for values that would not arrive as they were typed.
 var errDifferent = errors.New(`a line break, a backslash or "ParameterKey=" would not reach AWS as it is`)
 

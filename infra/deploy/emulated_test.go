@@ -33,14 +33,24 @@ func TestGuideDeploysIntoAnEmulatedAccount(t *testing.T) {
 	if _, err := exec.LookPath("make"); err != nil || processor == "" || runtime.GOOS != "linux" {
 		missing(t, "guided deployment", "the functions are built by make and run on Linux")
 	}
-	account, err := emulator.Start(t.Context(), emulator.Config{Tools: filepath.Join(repository, ".tools"), EnforceIAM: true})
+	log, err := os.Create(filepath.Join(t.TempDir(), "emulator.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := emulator.Start(t.Context(), emulator.Config{Tools: filepath.Join(repository, ".tools"), Log: log, EnforceIAM: true})
 	if errors.Is(err, emulator.ErrMissing) {
 		missing(t, "guided deployment", err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = account.Close() })
+	t.Cleanup(func() {
+		_ = account.Close()
+		_ = log.Close()
+		if said, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
+			t.Logf("what the emulator said last:\n%s", said[max(0, len(said)-8000):])
+		}
+	})
 
 	// A repository beside this one: what is built and kept stays out of it.
 	root := t.TempDir()

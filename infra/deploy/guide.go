@@ -43,14 +43,14 @@ type guideConfig struct {
 
 type guide struct {
 	guideConfig
-	dialogue
+	asking    dialogue
 	template  *cloudformation.Template
 	usual     map[string]string
 	samconfig string
 }
 
 func newGuide(cfg guideConfig) (*guide, error) {
-	g := &guide{guideConfig: cfg, dialogue: dialogue{cfg.in, cfg.out}}
+	g := &guide{guideConfig: cfg, asking: dialogue{cfg.in, cfg.out}}
 	var err error
 	if g.template, err = cloudformation.ReadFile(filepath.Join(cfg.root, "template.yaml")); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func newGuide(cfg guideConfig) (*guide, error) {
 	return g, nil
 }
 
-func (g *guide) say(format string, values ...any) { fmt.Fprintf(g.guideConfig.out, format, values...) }
+func (g *guide) say(format string, values ...any) { fmt.Fprintf(g.out, format, values...) }
 
 // errStopped says that the operator chose to stop; it is no failure.
 var errStopped = errors.New("nothing was deployed; the answers are kept")
@@ -90,7 +90,7 @@ func (g *guide) run(ctx context.Context) error {
 	g.say("\nThe next commands, which you could type yourself:\n\n  %s\n  %s\n", build, deploy)
 	if !g.unattended {
 		g.say("\nThe first one compiles the functions. The second one shows what would change and asks again.\n")
-		goOn, err := g.confirm("Build and deploy now? (y/n)", "y")
+		goOn, err := g.asking.confirm("Build and deploy now? (y/n)", "y")
 		if err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ Enter takes the answer in [brackets], - empties it, ? explains, Ctrl-C stops.
 		a.parameters = g.complete(a.parameters)
 		g.say("\nAnswers for this stack are kept in %s:\n", fileOf(stack))
 		g.summary(a)
-		asTheyAre, err := g.confirm("Use them as they are? (y/n; n asks again, with these in brackets)", "y")
+		asTheyAre, err := g.asking.confirm("Use them as they are? (y/n; n asks again, with these in brackets)", "y")
 		if err != nil {
 			return answers{}, err
 		}
@@ -147,7 +147,7 @@ Enter takes the answer in [brackets], - empties it, ? explains, Ctrl-C stops.
 	} else {
 		a = answers{stack: stack, region: g.usualRegion(), parameters: maps.Clone(g.usual)}
 	}
-	if a.region, err = g.ask(regionQuestion(), a.region); err != nil {
+	if a.region, err = g.asking.ask(regionQuestion(), a.region); err != nil {
 		return answers{}, err
 	}
 	if err := g.account(ctx, a.region); err != nil {
@@ -170,7 +170,7 @@ func (g *guide) askStack() (string, error) {
 			usual = names[0]
 		}
 	}
-	return g.ask(stackQuestion(), usual)
+	return g.asking.ask(stackQuestion(), usual)
 }
 
 func (g *guide) usualRegion() string {
@@ -226,17 +226,19 @@ func (g *guide) keptAnswers(ctx context.Context) (answers, error) {
 
 // account shows whose AWS it is, and refuses one that has no such region.
 func (g *guide) account(ctx context.Context, region string) error {
-	if partition(region) == "aws-cn" {
+	// Accounts are of one partition.
+	partition := cloudformation.Partition(region)
+	if partition == "aws-cn" {
 		g.say("%s", chinaNote)
 	}
 	who, err := g.identify(ctx, region)
 	if err != nil {
 		return fmt.Errorf("AWS does not accept the credentials in %s (aws configure, aws sso login, AWS_PROFILE): %w", region, err)
 	}
-	if have, want := who.partition(), partition(region); have != want {
-		return fmt.Errorf("these credentials are of partition %s, and %s is a region of %s: use credentials of an account there", have, region, want)
+	if have := who.partition(); have != partition {
+		return fmt.Errorf("these credentials are of partition %s, and %s is a region of %s: use credentials of an account there", have, region, partition)
 	}
-	g.say("\nAWS answers: account %s, region %s, partition %s,\n  as %s\n", who.account, region, who.partition(), who.arn)
+	g.say("\nAWS answers: account %s, region %s, partition %s,\n  as %s\n", who.account, region, partition, who.arn)
 	return nil
 }
 
@@ -247,7 +249,7 @@ func (g *guide) askAll(a answers) (answers, error) {
 	if err := g.askOne(&a, architectureQuestion()); err != nil {
 		return a, err
 	}
-	address, err := g.ask(addressQuestion(), string(before.publicAddress()))
+	address, err := g.asking.ask(addressQuestion(), string(before.publicAddress()))
 	if err != nil {
 		return a, err
 	}
@@ -311,7 +313,7 @@ func (g *guide) askOne(a *answers, q asked) error {
 		}
 		return own(value)
 	}
-	value, err := g.ask(q.question, a.parameters[q.parameter])
+	value, err := g.asking.ask(q.question, a.parameters[q.parameter])
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -160,7 +161,7 @@ func TestDialogues(t *testing.T) {
 			"relay", "https://relay.example.com", "8.8.8.8", "", "", "", "", "", "y", "y",
 		}},
 		{name: "proxy-in-china", egress: "none", who: identity{"111122223333", "arn:aws-cn:iam::111122223333:user/li"}, typed: []string{
-			"", "cn-north-1", "", "proxy", "https://signin.example.com", "none", "示例公司", "", "", "", "", "y", "y",
+			"", "cn-north-1", "", "proxy", "https://signin.example.com", "none", "示例公司", "", "", "", "90", "y", "y",
 		}},
 		{name: "second-thoughts", egress: "none", typed: []string{
 			"", "", "", "", "", "", "", "", "", "", "n",
@@ -176,7 +177,7 @@ func TestDialogues(t *testing.T) {
 			if test.name == "domain-and-nat" {
 				stack = "staff-signin"
 			}
-			got := printed + "\n--- exit status ---\n" + map[bool]string{true: "0", false: "1"}[status == 0] +
+			got := printed + "\n--- exit status ---\n" + strconv.Itoa(status) +
 				"\n--- what sam was asked ---\n" + strings.ReplaceAll(o.read("sam.log"), o.root, "ROOT") +
 				"\n--- " + fileOf(stack) + " ---\n" + o.read(fileOf(stack))
 			golden := filepath.Join("testdata", test.name+".txt")

@@ -44,6 +44,14 @@ func nextSteps(a answers, outputs map[string]string) string {
 		line("  4. Corporate trusted IP (企业可信 IP): there is no fixed address yet. WeCom refuses the app (60020)\n     until you deploy again with EgressMode nat or relay and enter the address.")
 	}
 	line("  5. Add an authenticator in our console with Company ID, AgentId and Secret, and press Check.")
-	line("\nThen see whether everything is right:\n  make doctor URL=%s", outputs["ServiceUrl"])
+	line("\nThen see whether everything is right:\n  make doctor URL=%s%s", outputs["ServiceUrl"], doctorArguments(a))
 	return text.String()
+}
+
+// doctorArguments says what doctor cannot see from outside and takes for usual.
+func doctorArguments(a answers) string {
+	if days := a.parameters["RotationDays"]; days != "30" {
+		return ` ARGS="-rotation-days ` + days + `"`
+	}
+	return ""
 }

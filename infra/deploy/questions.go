@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/settings"
 )
 
 var (
@@ -192,7 +194,7 @@ func otherQuestions() []asked {
 		}},
 		{parameter: "RotationDays", needed: true, question: question{
 			title: "Days between new signing keys", why: "30 is once a month. Nobody notices it: a key is published one rotation before it signs.",
-			more: "`make doctor` warns when keys are older than 45 days and fails at 100.",
+			more: "`make doctor` and an alarm measure the age of the keys by it: twice these days is too old.",
 			form: "a number of days from 7 to 365",
 		}},
 	}
@@ -259,13 +261,10 @@ func checkPublicAddresses(value string) error {
 	return nil
 }
 
-// Sessions may be as long as package settings allows.
-const maxLifetime = 30 * 24 * time.Hour
-
 func checkLifetime(value string) error {
 	lifetime, err := time.ParseDuration(value)
-	if err != nil || lifetime < time.Second || lifetime > maxLifetime {
-		return errors.New("it is no time from 1s to 720h")
+	if err != nil || lifetime < settings.MinSessionLifetime || lifetime > settings.MaxSessionLifetime {
+		return fmt.Errorf("it is no time from %gs to %gh", settings.MinSessionLifetime.Seconds(), settings.MaxSessionLifetime.Hours())
 	}
 	return nil
 }

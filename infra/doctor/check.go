@@ -45,12 +45,13 @@ func checks() []check {
 	}
 }
 
-// examine runs all checks. What depends on something that failed is skipped and said.
-func examine(ctx context.Context, r *report, v *visit) {
+// examine runs all checks and tells what they find. What depends on something that
+// failed is skipped and said.
+func examine(ctx context.Context, tell func(finding), v *visit) {
 	have := needNothing
 	for _, c := range checks() {
 		if ctx.Err() != nil {
-			r.add(finding{check: c.name, status: skipped, seen: say("stopped")})
+			tell(finding{check: c.name, status: skipped, seen: say("stopped")})
 			continue
 		}
 		if c.need > have {
@@ -58,12 +59,12 @@ func examine(ctx context.Context, r *report, v *visit) {
 			if c.need == needKey && have == needAnswer {
 				reason = say("skipped.key")
 			}
-			r.add(finding{check: c.name, status: skipped, seen: reason})
+			tell(finding{check: c.name, status: skipped, seen: reason})
 			continue
 		}
 		for _, f := range c.run(ctx, v) {
 			f.check = c.name
-			r.add(f)
+			tell(f)
 			if f.status == fine || f.status == warned {
 				switch c.name {
 				case "address":

@@ -10,12 +10,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/infra/cloudformation"
 )
 
 // examined is a run against a deployment.
@@ -214,11 +217,11 @@ func breakages() []broken {
 		},
 		{
 			"keys are old", set("GET "+keysPath, keySet(noon.Add(-46*day), publicKey("1", 2048), publicKey("2", 2048))),
-			"warn  key-age         published 46 days ago; rotation may not run → see in Secrets Manager when the signing keys were rotated last, and read the log group of the function rotatekeys", nil,
+			"warn  key-age         published 46 days ago; rotation every 30 days may not run → with other RotationDays than 30 say so by -rotation-days; otherwise see in Secrets Manager when the signing keys were rotated last, and read the log group of the function rotatekeys", nil,
 		},
 		{
-			"keys are very old", set("GET "+keysPath, keySet(noon.Add(-101*day), publicKey("1", 2048), publicKey("2", 2048))),
-			"FAIL  key-age         published 101 days ago: rotation does not run → rotate the signing keys by hand (aws secretsmanager rotate-secret) and read the log group of the function rotatekeys", nil,
+			"keys are very old", set("GET "+keysPath, keySet(noon.Add(-61*day), publicKey("1", 2048), publicKey("2", 2048))),
+			"FAIL  key-age         published 61 days ago: rotation every 30 days does not run → with other RotationDays than 30 say so by -rotation-days; otherwise rotate the signing keys by hand (aws secretsmanager rotate-secret) and read the log group of the function rotatekeys", nil,
 		},
 		{
 			"age of keys untold", set("GET "+keysPath, keySet(time.Time{}, publicKey("1", 2048), publicKey("2", 2048))),
@@ -368,14 +371,20 @@ func lines(t *testing.T, d *deployment, key string, language language) (byCheck 
 	}
 	var out strings.Builder
 	r := report{out: &out, texts: texts(), language: language, secret: key}
-	examine(t.Context(), &r, newVisit(visitConfig{Address: address, Key: key, Language: language, Transport: d.transport(t), Now: noonClock}))
+	tell := func(f finding) {
+		used = append(used, f.seen.key, f.fix.key)
+		r.add(f)
+	}
+	examine(t.Context(), tell, newVisit(visitConfig{
+		Address: address, Key: key, Language: language, Transport: d.transport(t), Now: noonClock, RotationDays: usualRotation,
+	}))
 	byCheck = map[string][]string{}
 	for line := range strings.Lines(out.String()) {
 		line = strings.TrimSuffix(line, "\n")
 		name := strings.Fields(line)[1]
 		byCheck[name] = append(byCheck[name], line)
 	}
-	return byCheck, r.seenKeys
+	return byCheck, used
 }
 
 // Each thing that can be wrong has its line, in place of the healthy one, and says
@@ -413,6 +422,60 @@ func TestWhatIsBrokenIsNamed(t *testing.T) {
 		if strings.HasSuffix(key, ".fix") && !used[key] && key != "address.form.fix" {
 			t.Errorf("no test shows %s", key)
 		}
+	}
+}
+
+// A key of 90 days is old where it is changed every month, and new where every year.
+func TestAgeOfKeysIsMeasuredByTheRotation(t *testing.T) {
+	for _, test := range []struct {
+		rotation string
+		age      time.Duration
+		want     string
+	}{
+		{"7", 11 * day, "warn  key-age         published 11 days ago; rotation every 7 days may not run"},
+		{"7", 14 * day, "warn  key-age         published 14 days ago"},
+		{"7", 14*day + time.Minute, "FAIL  key-age         published 14 days ago: rotation every 7 days does not run"},
+		{"30", 45 * day, "ok    key-age         published 45 days ago"},
+		{"30", 45*day + time.Minute, "warn  key-age         published 45 days ago"},
+		{"90", 101 * day, "ok    key-age         published 101 days ago"},
+		{"90", 181 * day, "FAIL  key-age         published 181 days ago: rotation every 90 days does not run"},
+		{"365", 700 * day, "warn  key-age         published 700 days ago"},
+	} {
+		t.Run(test.rotation+" days, "+test.age.String(), func(t *testing.T) {
+			d := healthy()
+			d.answers["GET "+keysPath] = keySet(noon.Add(-test.age), publicKey("1", 2048), publicKey("2", 2048))
+			if _, printed, faults := examined(t, d, adminKey, base, "-rotation-days", test.rotation); !strings.Contains(printed, test.want) {
+				t.Errorf("no %q in\n%s%s", test.want, printed, faults)
+			}
+		})
+	}
+	for _, days := range []string{"6", "366", "-30", "month"} {
+		if status, printed, _ := examined(t, healthy(), adminKey, base, "-rotation-days", days); status != exitUsage || printed != "" {
+			t.Errorf("-rotation-days %s: exit %d\n%s", days, status, printed)
+		}
+	}
+}
+
+// The template decides about the days; this program has to know the same.
+func TestRotationDaysAreTheTemplates(t *testing.T) {
+	template, err := cloudformation.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for days, want := range map[int]bool{shortestRotation - 1: false, shortestRotation: true, longestRotation: true, longestRotation + 1: false} {
+		_, err := template.Evaluate(cloudformation.Values{Parameters: map[string]string{"RotationDays": strconv.Itoa(days)}})
+		if (err == nil) != want {
+			t.Errorf("%d days: %v", days, err)
+		}
+	}
+	// The alarm and this program call the same age too old.
+	alarms, err := os.ReadFile("../monitoring.yaml")
+	if err != nil || !strings.Contains(string(alarms), "Expression: !Sub 'age - 2 * ${RotationDays}'") {
+		t.Errorf("the alarm measures otherwise, %v", err)
+	}
+	usual, err := template.Evaluate(cloudformation.Values{})
+	if err != nil || usual.Parameters["RotationDays"] != strconv.Itoa(usualRotation) {
+		t.Errorf("usual are %v days, %v", usual, err)
 	}
 }
 

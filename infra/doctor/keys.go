@@ -16,10 +16,8 @@ const (
 	discoveryPath = "/.well-known/openid-configuration"
 	keysPath      = "/.well-known/jwks.json"
 
-	day           = 24 * time.Hour
-	keyAgeWarning = 45 * day
-	keyAgeFailure = 100 * day
-	minKeyBits    = 2048
+	day        = 24 * time.Hour
+	minKeyBits = 2048
 	// minKeys: the one that signs, and the next, which is published before it does.
 	minKeys = 2
 )
@@ -93,7 +91,8 @@ func checkSigningKeys(ctx context.Context, v *visit) []finding {
 	return ok("signing-keys.ok", "count", strconv.Itoa(count), "bits", strconv.Itoa(smallest))
 }
 
-// checkKeyAge sees whether rotation runs: each one publishes keys.
+// checkKeyAge sees whether rotation runs: each one publishes keys. Half a time late may
+// be a pause; twice the time is what the alarm OldKeysAlarm calls late, too.
 func checkKeyAge(ctx context.Context, v *visit) []finding {
 	got, err := v.get(ctx, keysPath)
 	if err != nil {
@@ -104,12 +103,13 @@ func checkKeyAge(ctx context.Context, v *visit) []finding {
 		return skip("key-age.unknown")
 	}
 	age := v.Now().Sub(published)
-	days := strconv.Itoa(int(age / day))
+	due := time.Duration(v.RotationDays) * day
+	days, every := strconv.Itoa(int(age/day)), strconv.Itoa(v.RotationDays)
 	switch {
-	case age > keyAgeFailure:
-		return fail("key-age.old", "days", days)
-	case age > keyAgeWarning:
-		return warn("key-age.ageing", "days", days)
+	case age > 2*due:
+		return fail("key-age.old", "days", days, "every", every)
+	case age > due*3/2:
+		return warn("key-age.ageing", "days", days, "every", every)
 	}
 	return ok("key-age.ok", "days", days)
 }

@@ -21,6 +21,13 @@ const (
 	exitUsage  = 2
 )
 
+// Days between rotations of the signing keys: what the template takes for RotationDays.
+const (
+	usualRotation    = 30
+	shortestRotation = 7
+	longestRotation  = 365
+)
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(ctx, invocation{
@@ -48,11 +55,16 @@ func run(ctx context.Context, in invocation) int {
 	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
 	flags.SetOutput(in.errors)
 	flags.Usage = func() {
-		fmt.Fprintln(in.errors, "usage: make doctor URL=https://signin.example.com\n       go run ./infra/doctor [-key-file FILE] [-lang en|zh] URL\nThe admin key is read from FILE, from ADMIN_KEY, or asked for.")
+		fmt.Fprintln(in.errors, "usage: make doctor URL=https://signin.example.com\n       go run ./infra/doctor [-key-file FILE] [-lang en|zh] [-rotation-days 30] URL\nThe admin key is read from FILE, from ADMIN_KEY, or asked for. -rotation-days is the parameter RotationDays.")
 	}
 	keyFile := flags.String("key-file", "", "")
 	wanted := flags.String("lang", "", "")
+	rotation := flags.Int("rotation-days", usualRotation, "")
 	if err := flags.Parse(in.arguments); err != nil {
+		return exitUsage
+	}
+	if *rotation < shortestRotation || *rotation > longestRotation {
+		fmt.Fprintf(in.errors, "-rotation-days is a number from %d to %d\n", shortestRotation, longestRotation)
 		return exitUsage
 	}
 	language, err := chooseLanguage(*wanted, in.lookup)
@@ -75,8 +87,9 @@ func run(ctx context.Context, in invocation) int {
 		return exitUsage
 	}
 	report.secret = key
-	examine(ctx, &report, newVisit(visitConfig{
+	examine(ctx, report.add, newVisit(visitConfig{
 		Address: address, Key: key, Language: language, Transport: in.transport, Now: in.now,
+		RotationDays: *rotation,
 	}))
 	return report.end()
 }

@@ -95,10 +95,10 @@ func texts() map[string]text {
 		"signing-keys.weak.fix":    {"these are not keys of this service: see what stands in front of it", "这不是本服务的密钥：检查服务前面是什么"},
 
 		"key-age.ok":         {"published {days} days ago", "{days} 天前公布"},
-		"key-age.ageing":     {"published {days} days ago; rotation may not run", "{days} 天前公布；轮换可能没有运行"},
-		"key-age.ageing.fix": {"see in Secrets Manager when the signing keys were rotated last, and read the log group of the function rotatekeys", "在 Secrets Manager 中查看签名密钥上次轮换的时间，并查看 rotatekeys 函数的日志组"},
-		"key-age.old":        {"published {days} days ago: rotation does not run", "{days} 天前公布：轮换没有运行"},
-		"key-age.old.fix":    {"rotate the signing keys by hand (aws secretsmanager rotate-secret) and read the log group of the function rotatekeys", "手动轮换签名密钥（aws secretsmanager rotate-secret），并查看 rotatekeys 函数的日志组"},
+		"key-age.ageing":     {"published {days} days ago; rotation every {every} days may not run", "{days} 天前公布；每 {every} 天一次的轮换可能没有运行"},
+		"key-age.ageing.fix": {"with other RotationDays than {every} say so by -rotation-days; otherwise see in Secrets Manager when the signing keys were rotated last, and read the log group of the function rotatekeys", "RotationDays 不是 {every} 时用 -rotation-days 说明；否则在 Secrets Manager 中查看签名密钥上次轮换的时间，并查看 rotatekeys 函数的日志组"},
+		"key-age.old":        {"published {days} days ago: rotation every {every} days does not run", "{days} 天前公布：每 {every} 天一次的轮换没有运行"},
+		"key-age.old.fix":    {"with other RotationDays than {every} say so by -rotation-days; otherwise rotate the signing keys by hand (aws secretsmanager rotate-secret) and read the log group of the function rotatekeys", "RotationDays 不是 {every} 时用 -rotation-days 说明；否则手动轮换签名密钥（aws secretsmanager rotate-secret），并查看 rotatekeys 函数的日志组"},
 		"key-age.unknown":    {"the service does not tell when its keys were published", "服务没有说明密钥的公布时间"},
 
 		"sign-in-page.ok":         {"offers {names}", "提供 {names}"},

@@ -57,6 +57,8 @@ type visitConfig struct {
 	Language  language
 	Transport http.RoundTripper
 	Now       func() time.Time
+	// RotationDays is every how many days the signing keys should be rotated.
+	RotationDays int
 }
 
 // visit asks a deployment. Answers to plain GETs are kept: several checks look at the

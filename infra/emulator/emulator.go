@@ -46,6 +46,9 @@ type Config struct {
 	Log io.Writer
 	// EnforceIAM makes every call need the permission that it needs on AWS.
 	EnforceIAM bool
+	// Services are those that answer, with commas in between, such as secretsmanager.
+	// Empty: all; then whoever reaches the emulator can run programs as its user.
+	Services string
 	// Environment is for the functions that the emulator starts, as NAME=value, such
 	// as SSL_CERT_FILE.
 	Environment []string
@@ -103,7 +106,7 @@ func Start(ctx context.Context, cfg Config) (*AWS, error) {
 		"BIND_HOST=127.0.0.1", "GATEWAY_PORT=" + port, "AWS_ENDPOINT_URL=" + a.Endpoint, "MINISTACK_HOST=localhost",
 		"MINISTACK_REGION=" + Region, "MINISTACK_ACCOUNT_ID=" + Account, "LAMBDA_EXECUTOR=local",
 		"IOT_MTLS_ENABLED=0", "SFTP_ENABLED=0", "DOCKER_HOST=unix://" + filepath.Join(home, "no-docker.sock"),
-		fmt.Sprintf("AUTH=%t", cfg.EnforceIAM),
+		fmt.Sprintf("AUTH=%t", cfg.EnforceIAM), "SERVICES=" + cfg.Services,
 	}, cfg.Environment...)
 	a.process.ExtraFiles = []*os.File{socket}
 	a.process.Stdout, a.process.Stderr = cfg.Log, cfg.Log

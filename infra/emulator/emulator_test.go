@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -253,4 +254,54 @@ func asUser(t *testing.T, a *emulator.AWS, policy string) aws.Config {
 		return aws.Credentials{AccessKeyID: between("AccessKeyId"), SecretAccessKey: between("SecretAccessKey")}, nil
 	})
 	return cfg
+}
+
+// Whoever may call the emulator may run programs here: so no page of a browser may, and
+// nobody by a name that was led to this machine.
+func TestNoBrowserIsAnswered(t *testing.T) {
+	a := start(t, false)
+	for name, test := range map[string]struct {
+		host   string
+		header http.Header
+		want   int
+	}{
+		"the SDK":                     {want: http.StatusOK},
+		"a page":                      {header: http.Header{"Origin": {"https://evil.example"}}, want: http.StatusForbidden},
+		"an address that is opened":   {header: http.Header{"Sec-Fetch-Site": {"cross-site"}}, want: http.StatusForbidden},
+		"a name that was led to here": {host: "evil.example", want: http.StatusForbidden},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.Endpoint, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps.Copy(r.Header, test.header)
+		r.Header.Set("X-Amz-Target", "secretsmanager.ListSecrets")
+		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		r.Host = test.host
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != test.want {
+			t.Errorf("%s: %d, want %d", name, response.StatusCode, test.want)
+		}
+	}
+}
+
+func TestOnlyNamedServicesAnswer(t *testing.T) {
+	started, err := emulator.Start(t.Context(), emulator.Config{Tools: tools, Services: "secretsmanager"})
+	if errors.Is(err, emulator.ErrMissing) && os.Getenv("CI") == "" {
+		t.Skipf("SKIP AWS on ministack: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = started.Close() })
+	if _, err := sdk.NewFromConfig(started.SDK()).ListSecrets(t.Context(), &sdk.ListSecretsInput{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := dynamodb.NewFromConfig(started.SDK(), func(o *dynamodb.Options) { o.RetryMaxAttempts = 1 }).ListTables(t.Context(), &dynamodb.ListTablesInput{}); err == nil {
+		t.Error("DynamoDB answers, too")
+	}
 }

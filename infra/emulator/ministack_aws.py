@@ -750,6 +750,27 @@ RESOURCES["AWS::EC2::NatGateway"] = {
 # --- The start: on a socket that is open already, so that nobody else has its port.
 
 
+def programs_only(app):
+    """Answers no browser. Whoever may call the emulator may run programs here as its
+    user, and by itself it allows pages of every origin to call it, as AWS does not."""
+
+    async def guarded(scope, receive, send):
+        if scope["type"] == "lifespan":
+            return await app(scope, receive, send)
+        headers = dict(scope.get("headers") or [])
+        host = headers.get(b"host", b"").decode("latin1").rsplit(":", 1)[0]
+        api = host.endswith(".execute-api.localhost")  # a deployed API, which browsers may ask
+        page = any(name == b"origin" or name.startswith(b"sec-fetch-") for name in headers)
+        if api or host in ("127.0.0.1", "localhost") and not page:
+            return await app(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1008})
+        await send({"type": "http.response.start", "status": 403, "headers": []})
+        await send({"type": "http.response.body", "body": b"for programs on this machine"})
+
+    return guarded
+
+
 if __name__ == "__main__":
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
@@ -758,4 +779,4 @@ if __name__ == "__main__":
     settings = Config()
     settings.bind = [f"fd://{os.environ['EMULATOR_SOCKET']}"]
     settings.keep_alive_timeout = 75
-    asyncio.run(serve(app, settings))
+    asyncio.run(serve(programs_only(app), settings))

@@ -85,7 +85,10 @@ func TestRecorder(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.target, func(t *testing.T) {
 			recorder := startRecorder(t, nil)
-			service := map[bool]string{true: "secrets", false: "tables"}[strings.HasPrefix(test.target, "secretsmanager")]
+			service := "tables"
+			if strings.HasPrefix(test.target, "secretsmanager") {
+				service = "secrets"
+			}
 			if status, answer := ask(t, recorder, test.target, test.body); status != 200 || answer != service+" "+test.target+" "+test.body {
 				t.Errorf("answered %d %s", status, answer)
 			}

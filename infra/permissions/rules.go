@@ -3,6 +3,7 @@ package permissions
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,6 +24,7 @@ var withoutKeys = map[string]string{
 // keys, and a network that is not asked for.
 func Roles(stack *cloudformation.Stack) (map[string]Role, []string) {
 	roles, faults := map[string]Role{}, []string{}
+	leaving := networkStandsEmpty(stack)
 	owners := map[string][]string{}
 	for _, id := range slices.Sorted(maps.Keys(stack.Resources)) {
 		resource := stack.Resources[id]
@@ -63,15 +65,31 @@ func Roles(stack *cloudformation.Stack) (map[string]Role, []string) {
 		faults = append(faults, unlimited(id, role)...)
 		for _, function := range functions {
 			roles[function] = role
-			if _, connected := stack.Resources[function].Properties["VpcConfig"]; connected != role.Network {
+			if connected := hasNetwork(stack.Resources[function]); connected != role.Network && (!leaving || !role.Network) {
 				faults = append(faults, fmt.Sprintf("%s: the network is allowed: %v, and %s has one: %v", id, role.Network, function, connected))
 			}
 		}
 	}
-	for id, functions := range owners {
-		faults = append(faults, fmt.Sprintf("%s is the role of %s and is not in the template", id, strings.Join(functions, ", ")))
+	for _, id := range slices.Sorted(maps.Keys(owners)) {
+		faults = append(faults, fmt.Sprintf("%s is the role of %s and is not in the template", id, strings.Join(owners[id], ", ")))
 	}
 	return roles, faults
+}
+
+func hasNetwork(function cloudformation.Resource) bool {
+	_, connected := function.Properties["VpcConfig"]
+	return connected
+}
+
+// networkStandsEmpty reports whether there is a network that every function has left.
+// Lambda takes its interfaces out of it later, with the functions' roles.
+func networkStandsEmpty(stack *cloudformation.Stack) bool {
+	for _, resource := range stack.Resources {
+		if resource.Type == "AWS::Serverless::Function" && hasNetwork(resource) {
+			return false
+		}
+	}
+	return stack.Resources["Network"].Type == "AWS::CloudFormation::Stack"
 }
 
 // roleOf returns the logical id of a function's role, which ends the name that
@@ -90,10 +108,18 @@ func roleOf(id string, function cloudformation.Resource) (role, fault string) {
 	return name[strings.LastIndex(name, "-")+1:], ""
 }
 
-// unlimited returns what a role may do with every record of a table.
+// manifold are resources that stand for more than one: the streams of a log group,
+// and the secrets that are made at run time.
+var manifold = regexp.MustCompile(`:log-group:[^:*]+:\*$|:secret:[^:*]+/authenticators/\*$`)
+
+// unlimited returns what a role may do with every record of a table, and with
+// resources that nobody has listed.
 func unlimited(id string, role Role) []string {
 	var faults []string
 	for _, grant := range role.Grants() {
+		if strings.HasSuffix(grant.Resource, "*") && !manifold.MatchString(grant.Resource) {
+			faults = append(faults, fmt.Sprintf("%s: %s: name the resource", id, grant))
+		}
 		if !strings.HasPrefix(grant.Action, "dynamodb:") || grant.Key != "" {
 			continue
 		}

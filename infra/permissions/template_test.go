@@ -95,7 +95,7 @@ func readTemplate(t *testing.T) string {
 // The roles of the template allow what was recorded; what follows breaks them.
 func TestRolesAllowWhatWasRecorded(t *testing.T) {
 	r, template := readRecorded(t), readTemplate(t)
-	for _, mode := range []string{"none", "nat"} {
+	for _, mode := range []string{"none", "nat", "nat-closing"} {
 		if faults := r.judge(template, map[string]string{"EgressMode": mode}); len(faults) > 0 {
 			t.Errorf("EgressMode %s:\n%s", mode, strings.Join(faults, "\n"))
 		}
@@ -107,6 +107,9 @@ func TestMistakesInRolesAreFound(t *testing.T) {
 	const conditional = `                Condition:
                   ForAllValues:StringLike: {'dynamodb:LeadingKeys': [signing-keys]}
                   'Null': {'dynamodb:LeadingKeys': 'false'}
+`
+	const network = `              - {Effect: Allow, Action: [ec2:CreateNetworkInterface, ec2:DescribeNetworkInterfaces, ec2:DescribeSubnets, ec2:DeleteNetworkInterface, ec2:AssignPrivateIpAddresses, ec2:UnassignPrivateIpAddresses], Resource: '*'}
+              - {Effect: Deny, Action: [ec2:CreateNetworkInterface, ec2:DescribeNetworkInterfaces, ec2:DescribeSubnets, ec2:DeleteNetworkInterface, ec2:AssignPrivateIpAddresses, ec2:UnassignPrivateIpAddresses], Resource: '*', Condition: {'Null': {'lambda:SourceFunctionArn': 'false'}}}
 `
 	tests := []struct {
 		mistake  string
@@ -134,6 +137,7 @@ func TestMistakesInRolesAreFound(t *testing.T) {
 		{"every leading key", "IssuerRole", "[signing-keys]", "['*']", "", `leading key "*" has a *`},
 		{"more secrets than the authenticators'", "AdminRole", "${AWS::StackName}/authenticators/*", "${AWS::StackName}/*", "", "too much: secretsmanager:GetSecretValue"},
 		{"every secret", "AdminRole", "secret:${AWS::StackName}/authenticators/*", "secret:*", "", "too much: secretsmanager:GetSecretValue"},
+		{"resources that nobody has listed", "AdminRole", "secret:${AWS::StackName}/authenticators/*", "secret:${AWS::StackName}*", "", "secret:signin-permissions*: name the resource"},
 		{"every index", "AdminRole", "/index/attempts-of-user", "/index/*", "", "/index/*"},
 		{"a table and what is below", "IssuerRole", "!GetAtt DirectoryTable.Arn,", "!Sub '${DirectoryTable.Arn}*',", "", "too much: dynamodb:GetItem"},
 		{"the log of another function", "IssuerRole", "!GetAtt IssuerLogGroup.Arn", "!GetAtt AdminLogGroup.Arn", "", "too much: logs:CreateLogStream"},
@@ -175,6 +179,7 @@ func TestMistakesInRolesAreFound(t *testing.T) {
 		{"a denial for nobody", "AdminRole", "'lambda:SourceFunctionArn': 'false'", "'lambda:SourceFunctionArn': 'true'", "nat", "the network is allowed without a condition, and denied"},
 		{"another action of the network", "AdminRole", "[ec2:CreateNetworkInterface, ", "[ec2:CreateNetworkInterface, ec2:RunInstances, ", "nat", "the actions of Lambda's connection"},
 		{"a network where there is none", "AdminRole", "              - !If\n                - NetworkStands\n", "              - !If\n                - NewDirectory\n", "", "the function's own code must be denied"},
+		{"a network beside the two functions that have one", "IssuerRole", "            Statement:\n", "            Statement:\n" + network, "nat", "IssuerRole: the network is allowed: true, and IssuerFunction has one: false"},
 		{"no network where there is one", "AdminFunction", "      VpcConfig: !If\n        - NatEgress\n", "      VpcConfig: !If\n        - OwnDomain\n", "nat", "AdminRole: the network is allowed: true, and AdminFunction has one: false"},
 	}
 	r, template := readRecorded(t), readTemplate(t)

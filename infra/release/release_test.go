@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -122,6 +123,34 @@ func TestListHoldsWhatTheProgramsHold(t *testing.T) {
 		}
 		if listed["std"] != info.GoVersion {
 			t.Errorf("%s was built with %s, the list has %q", name, info.GoVersion, listed["std"])
+		}
+	}
+}
+
+// The list is made for the programs as they are built, which only the Makefile knows.
+func TestBuildEnvironmentIsTheMakefiles(t *testing.T) {
+	need(t, "make")
+	for architecture, goarch := range map[string]string{"arm64": "arm64", "x86_64": "amd64"} {
+		got, err := buildEnvironment(t.Context(), repository, architecture)
+		want := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + goarch, "GOFLAGS=-buildvcs=false -tags=lambda.norpc"}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, %v", architecture, got, err)
+		}
+	}
+	for name, recipe := range map[string]struct {
+		line string
+		want []string
+	}{
+		"another tag":    {"CGO_ENABLED=1 GOARCH=$(ARCH) go build -trimpath -tags=one,two -o x", []string{"CGO_ENABLED=1", "GOARCH=arm64", "GOFLAGS=-buildvcs=false -tags=one,two"}},
+		"no tags":        {"CGO_ENABLED=0 GOOS=linux go build -trimpath -o x", nil},
+		"no environment": {"go build -tags lambda.norpc -o x", nil},
+	} {
+		folder := t.TempDir()
+		if err := os.WriteFile(filepath.Join(folder, "Makefile"), []byte("build:\n\t"+recipe.line+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := buildEnvironment(t.Context(), folder, "arm64"); !slices.Equal(got, recipe.want) || (err != nil) != (recipe.want == nil) {
+			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
 }

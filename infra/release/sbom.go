@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -58,7 +59,7 @@ func writeSBOM(ctx context.Context, root, tool, to string, out io.Writer) error 
 	if err := os.WriteFile(to, document, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", to, err)
 	}
-	fmt.Fprintf(out, "%s: %d modules in %s\n", to, len(linked), "version "+version.Version)
+	fmt.Fprintf(out, "%s: %d modules in version %s\n", to, len(linked), version.Version)
 	return nil
 }
 
@@ -103,7 +104,11 @@ func describe(ctx context.Context, root, tool string) (document []byte, err erro
 			return nil, err
 		}
 	}
-	document, err = command(ctx, folder, buildEnvironment("arm64"), tool,
+	environment, err := buildEnvironment(ctx, folder, architectures()[0])
+	if err != nil {
+		return nil, err
+	}
+	document, err = command(ctx, folder, environment, tool,
 		"app", "-json", "-output-version", "1.6", "-licenses", "-std", "-noserial", "-notimestamp", "-short-purls", "-main", "all", folder)
 	if err != nil {
 		return nil, fmt.Errorf("describe programs: %w", err)
@@ -111,17 +116,34 @@ func describe(ctx context.Context, root, tool string) (document []byte, err erro
 	return document, nil
 }
 
-// buildEnvironment is what `make build` says of the programs.
-func buildEnvironment(goarch string) []string {
-	return []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + goarch, "GOFLAGS=-tags=lambda.norpc -trimpath -buildvcs=false"}
+// goBuild finds in the recipe of `make build` what decides which modules are linked:
+// the environment and the tags.
+var goBuild = regexp.MustCompile(`((?:[A-Z][A-Z0-9_]*=\S+\s+)+)go build (?:[^\n]* )?-tags[ =](\S+) `)
+
+// buildEnvironment is what `make build` says of the programs, for the Go command and
+// for tools that call it.
+func buildEnvironment(ctx context.Context, root, architecture string) ([]string, error) {
+	recipe, err := command(ctx, root, nil, "make", "--silent", "--dry-run", "build", "ARCH="+architecture)
+	if err != nil {
+		return nil, err
+	}
+	found := goBuild.FindSubmatch(recipe)
+	if found == nil {
+		return nil, errors.New("`make build` does not say how the programs are built: no environment and -tags before its `go build`")
+	}
+	return append(strings.Fields(string(found[1])), "GOFLAGS=-buildvcs=false -tags="+string(found[2])), nil
 }
 
 // linkedModules returns "path@version" of the modules in the programs, as the Go
 // command says for each architecture.
 func linkedModules(ctx context.Context, root string) ([]string, error) {
 	found := map[string]bool{}
-	for _, goarch := range []string{"arm64", "amd64"} {
-		list, err := command(ctx, root, buildEnvironment(goarch), "go", "list", "-deps",
+	for _, architecture := range architectures() {
+		environment, err := buildEnvironment(ctx, root, architecture)
+		if err != nil {
+			return nil, err
+		}
+		list, err := command(ctx, root, environment, "go", "list", "-deps",
 			"-f", `{{with .Module}}{{if not .Main}}{{.Path}}@{{.Version}}{{end}}{{end}}`, "./functions/.../lambda")
 		if err != nil {
 			return nil, err

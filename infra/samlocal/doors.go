@@ -94,19 +94,25 @@ func (d *doors) containers(bridge netip.Addr, here addresses, certificate tls.Ce
 		return addresses{toLoopback(here.DynamoDB), toLoopback(here.SecretsManager), toLoopback(here.WeComAPI)}, nil
 	}
 	var found addresses
-	for target, door := range map[string]*string{here.DynamoDB: &found.DynamoDB, here.SecretsManager: &found.SecretsManager} {
-		u, err := url.Parse(target)
+	for _, door := range []struct {
+		target, operations string
+		found              *string
+	}{
+		{here.DynamoDB, "DynamoDB_", &found.DynamoDB},
+		{here.SecretsManager, "secretsmanager.", &found.SecretsManager},
+	} {
+		u, err := url.Parse(door.target)
 		if err != nil {
-			return addresses{}, fmt.Errorf("open door to %s: %w", target, err)
+			return addresses{}, fmt.Errorf("open door to %s: %w", door.target, err)
 		}
-		port, err := d.open(bridge.String(), &httputil.ReverseProxy{
+		port, err := d.open(bridge.String(), onlySDK(door.operations, &httputil.ReverseProxy{
 			Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(u) },
 			ErrorLog: log.New(io.Discard, "", 0),
-		})
+		}))
 		if err != nil {
 			return addresses{}, err
 		}
-		*door = fmt.Sprintf("http://%s:%d", hostForContainers, port)
+		*door.found = fmt.Sprintf("http://%s:%d", hostForContainers, port)
 	}
 	port, err := d.openTLS(bridge.String(), certificate, weComAPI)
 	if err != nil {
@@ -114,4 +120,16 @@ func (d *doors) containers(bridge netip.Addr, here addresses, certificate tls.Ce
 	}
 	found.WeComAPI = fmt.Sprintf("https://%s:%d", hostForContainers, port)
 	return found, nil
+}
+
+// onlySDK lets calls of one service through, as the SDK makes them: the bridge may be
+// reached by more than the containers of the functions.
+func onlySDK(operations string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || r.URL.Path != "/" || r.Header.Get("Origin") != "" || !strings.HasPrefix(r.Header.Get("X-Amz-Target"), operations) {
+			http.Error(w, "for functions in containers", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -68,7 +68,7 @@ func (l *local) startEmulators(ctx context.Context) (_ *emulators, err error) {
 		}
 	}
 	e.stops = append(e.stops, e.doors.close)
-	e.state = state{PID: os.Getpid(), PublicURL: fmt.Sprintf("http://localhost:%d", l.port), AdminKey: l.adminKey}
+	e.state = state{PID: os.Getpid(), PublicURL: fmt.Sprintf("http://localhost:%d", l.port), AdminKey: demoAdminKey}
 	if err := e.startAWS(ctx, l); err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (l *local) startEmulators(ctx context.Context) (_ *emulators, err error) {
 			return nil, err
 		}
 	}
-	if err := e.fill(ctx, l.adminKey); err != nil {
+	if err := e.fill(ctx, demoAdminKey); err != nil {
 		return nil, err
 	}
 	e.stops = append(e.stops, func() { _ = l.removeState() })
@@ -114,7 +114,7 @@ func (e *emulators) startAWS(ctx context.Context, l *local) error {
 		return err
 	}
 	e.stops = append(e.stops, database.stop)
-	secrets, err := emulator.Start(ctx, emulator.Config{Tools: l.tools})
+	secrets, err := emulator.Start(ctx, emulator.Config{Tools: l.tools, Services: "secretsmanager"})
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,6 @@ type local struct {
 	// installed elsewhere.
 	tools, sam, dynoxide string
 	port                 int // of the service
-	adminKey             string
 	dockerHost           string
 	out, log             io.Writer
 }
@@ -95,9 +94,9 @@ func newLocal(lookup func(string) (string, bool), out, log io.Writer) (*local, e
 	tools := filepath.Join(root, ".tools")
 	return &local{
 		source: root, folder: root, tools: tools,
-		sam:      or("SAM", filepath.Join(tools, "sam", "bin", "sam")),
-		dynoxide: or("DYNOXIDE", filepath.Join(tools, "bin", "dynoxide")),
-		port:     int(port), adminKey: or("ADMIN_KEY", demoAdminKey),
+		sam:        or("SAM", filepath.Join(tools, "sam", "bin", "sam")),
+		dynoxide:   or("DYNOXIDE", filepath.Join(tools, "bin", "dynoxide")),
+		port:       int(port),
 		dockerHost: or("DOCKER_HOST", "unix:///var/run/docker.sock"),
 		out:        out, log: log,
 	}, nil

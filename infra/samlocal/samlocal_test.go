@@ -651,3 +651,29 @@ func TestSAMLocalEventsHoldNoOtherSecret(t *testing.T) {
 		}
 	}
 }
+
+// The bridge may be reached by more than the functions' containers.
+func TestSAMLocalContainersReachOneServiceOnly(t *testing.T) {
+	door := onlySDK("secretsmanager.", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for name, test := range map[string]struct {
+		method, path, operation, origin string
+		want                            int
+	}{
+		"a function":      {"POST", "/", "secretsmanager.GetSecretValue", "", 200},
+		"another service": {"POST", "/", "AWSLambda.Invoke", "", 403},
+		"another path":    {"POST", "/2015-03-31/functions", "secretsmanager.GetSecretValue", "", 403},
+		"a page":          {"POST", "/", "secretsmanager.GetSecretValue", "https://evil.example", 403},
+		"an address":      {"GET", "/", "", "", 403},
+	} {
+		r := httptest.NewRequest(test.method, test.path, nil)
+		r.Header.Set("X-Amz-Target", test.operation)
+		if test.origin != "" {
+			r.Header.Set("Origin", test.origin)
+		}
+		w := httptest.NewRecorder()
+		door.ServeHTTP(w, r)
+		if w.Code != test.want {
+			t.Errorf("%s: %d, want %d", name, w.Code, test.want)
+		}
+	}
+}

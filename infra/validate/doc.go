@@ -15,5 +15,7 @@
 // allows is compared with what its function does by package permissions.
 //
 // Invariants: a check that cannot be made is a fault; a fault names the resource; a
-// rule holds for every branch of a condition.
+// rule holds for every branch of a condition: either it reads the text of all, or the
+// template is worked out for choices that take each. What the rules do not know (a type
+// of resource, a property of a function) is refused.
 package main

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/wecom-signin/wecom-signin/infra/cloudformation"
 	"github.com/wecom-signin/wecom-signin/infra/validate/contract"
 )
 
@@ -19,29 +18,47 @@ func checkRules(path string) (scope string, faults []string) {
 		return "", []string{err.Error()}
 	}
 	rules := []rule{
-		checkRoutes, checkAuthorizer, checkThrottles, checkAccessLog,
-		checkFunctions, checkVariables, checkLogGroups,
-		checkStatements, checkManagedPolicies,
-		checkStateful, checkSecrets, checkPlaces,
+		checkKinds, checkRoutes, checkAuthorizer, checkThrottles, checkAccessLog,
+		checkFunctions, checkVariables, checkLogGroups, checkChoices, checkRoles,
+		checkStateful, checkTables, checkSecrets, checkRotation, checkPlaces,
+		checkNetwork, checkAlarms, checkDashboard,
 		checkParameters, checkOutputs, checkNested,
+		// Last, because its words are about CloudFormation and not about this service.
+		checkReferences,
 	}
 	for _, check := range rules {
-		faults = append(faults, check(s)...)
-	}
-	// Last, because its words are about CloudFormation and not about this service.
-	for _, t := range s.files(path) {
-		if _, err := cloudformation.ReadFile(t); err != nil {
-			faults = append(faults, err.Error())
+		for _, fault := range check(s) {
+			if !slices.Contains(faults, fault) {
+				faults = append(faults, fault)
+			}
 		}
 	}
 	return fmt.Sprintf("%s, %s, %s", count(len(contract.Routes()), "route"),
 		count(len(contract.Functions()), "function"), count(len(s.templates()), "template")), faults
 }
 
+// checkReferences finds what refers to nothing.
+func checkReferences(s stack) []string {
+	var f faults
+	for _, t := range s.templates() {
+		if t.unreadable != nil {
+			f.add("%v", t.unreadable)
+		}
+	}
+	return f
+}
+
 // faults collects what a rule finds.
 type faults []string
 
 func (f *faults) add(format string, values ...any) { *f = append(*f, fmt.Sprintf(format, values...)) }
+
+// addOnce adds what is not there yet.
+func (f *faults) addOnce(format string, values ...any) {
+	if fault := fmt.Sprintf(format, values...); !slices.Contains(*f, fault) {
+		*f = append(*f, fault)
+	}
+}
 
 // sorted calls a function for every member, in the order of their names.
 func sorted[V any](members map[string]V, each func(string, V)) {

@@ -32,6 +32,11 @@ func routes(s stack, f *faults) map[string][]foundRoute {
 				return
 			}
 			properties := object(at(value, "Properties"))
+			sorted(properties, func(property string, _ any) {
+				if !slices.Contains([]string{"ApiId", "Auth", "Method", "Path"}, property) {
+					f.add("%s: event %s has the property %s, which these rules do not know", id, name, property)
+				}
+			})
 			if at(properties, "ApiId", "Ref") == nil {
 				f.add("%s: event %s names no ApiId; SAM would make a second API for it, without limits and log", id, name)
 			}
@@ -80,11 +85,6 @@ func checkRoutes(s stack) []string {
 			f.add("route %s (%s of %s) is not in the contract", key, there[0].event, there[0].function)
 		}
 	})
-	for _, kind := range []string{"AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Authorizer", "AWS::Lambda::Url"} {
-		sorted(s.main.resources(kind), func(id string, _ resource) {
-			f.add("%s is an %s: routes belong to the Events of their function, where these rules see them", id, kind)
-		})
-	}
 	return f
 }
 
@@ -100,11 +100,6 @@ func checkAuthorizer(s stack) []string {
 		// What SAM drops without it is seen in the translation (checkTranslatedRoutes).
 		if p["FailOnWarnings"] != nil {
 			f.add("%s: FailOnWarnings must not be set; API Gateway warns of the server without a url that SAM writes, and would make no API", id)
-		}
-		for _, name := range []string{"DefinitionBody", "DefinitionUri", "CorsConfiguration"} {
-			if p[name] != nil {
-				f.add("%s: %s changes routes where these rules do not see them", id, name)
-			}
 		}
 		if p["StageName"] != "$default" {
 			f.add("%s: StageName must be $default; another one is put in front of every path", id)
@@ -126,6 +121,9 @@ func checkAuthorizer(s stack) []string {
 		}
 		if headers := list(at(a, "Identity", "Headers")); len(headers) != 1 || headers[0] != "Authorization" {
 			f.add("%s: authorizer %s must be asked for the header Authorization alone", id, administrator)
+		}
+		if a["EnableFunctionDefaultPermissions"] != "true" {
+			f.add("%s: authorizer %s must have EnableFunctionDefaultPermissions; without it the gateway may not ask it", id, administrator)
 		}
 		if a["AuthorizerPayloadFormatVersion"] != "2.0" || a["EnableSimpleResponses"] != "true" {
 			f.add("%s: authorizer %s must have payload 2.0 with simple responses, which its function speaks", id, administrator)

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/wecom-signin/wecom-signin/infra/validate/contract"
 )
 
 // stateful are types of resources whose loss is a loss.
@@ -44,11 +48,74 @@ func checkStateful(s stack) []string {
 	if at(directory.properties, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") != "true" {
 		f.add("DirectoryTable: PointInTimeRecoveryEnabled must be true; without it there is no way back from a mistake")
 	}
-	transient, there := s.main.resources("AWS::DynamoDB::Table")["TransientTable"]
-	if ttl := at(transient.properties, "TimeToLiveSpecification", "Enabled"); !there || ttl != "true" {
-		f.add("TransientTable: TimeToLiveSpecification must be enabled; its records would be kept and paid for ever")
-	}
 	return f
+}
+
+// checkTables compares keys, indexes and the time to live with what the code asks for.
+func checkTables(s stack) []string {
+	var f faults
+	tables := s.main.resources("AWS::DynamoDB::Table")
+	sorted(contract.Tables(), func(id string, want contract.Table) {
+		r, there := tables[id]
+		if !there {
+			f.add("%s is missing", id)
+			return
+		}
+		kinds := map[string]string{}
+		for _, attribute := range list(r.properties["AttributeDefinitions"]) {
+			name, _ := at(attribute, "AttributeName").(string)
+			kinds[name], _ = at(attribute, "AttributeType").(string)
+		}
+		if keys := keysOf(r.properties, kinds); !slices.Equal(keys, want.Keys) {
+			f.add("%s: its keys are %v, not %v", id, keys, want.Keys)
+		}
+		found := map[string]any{}
+		for _, index := range list(r.properties["GlobalSecondaryIndexes"]) {
+			name, _ := at(index, "IndexName").(string)
+			found[name] = index
+		}
+		sorted(want.Indexes, func(name string, keys []string) {
+			index, there := found[name]
+			if !there {
+				f.add("%s: the index %s is missing", id, name)
+				return
+			}
+			if has := keysOf(object(index), kinds); !slices.Equal(has, keys) {
+				f.add("%s: the keys of index %s are %v, not %v", id, name, has, keys)
+			}
+			projection := object(at(index, "Projection"))
+			if projection["ProjectionType"] != "INCLUDE" || !slices.Equal(list(projection["NonKeyAttributes"]), []any{contract.Attempt}) {
+				f.add("%s: index %s must hold %s and no more", id, name, contract.Attempt)
+			}
+		})
+		sorted(found, func(name string, _ any) {
+			if _, wanted := want.Indexes[name]; !wanted {
+				f.add("%s: nothing asks the index %s", id, name)
+			}
+		})
+		ttl := object(r.properties["TimeToLiveSpecification"])
+		if want.TimeToLive != "" && (ttl["Enabled"] != "true" || ttl["AttributeName"] != want.TimeToLive) {
+			f.add("%s: TimeToLiveSpecification must be enabled with the attribute %s; its records would be kept and paid for ever", id, want.TimeToLive)
+		}
+		if want.TimeToLive == "" && len(ttl) > 0 {
+			f.add("%s: TimeToLiveSpecification would delete what must last", id)
+		}
+	})
+	return f
+}
+
+// keysOf returns the keys of a table or index as "name type", the partition key first.
+func keysOf(properties map[string]any, kinds map[string]string) []string {
+	var keys []string
+	for i, key := range list(properties["KeySchema"]) {
+		name, _ := at(key, "AttributeName").(string)
+		written := name + " " + kinds[name]
+		if role := at(key, "KeyType"); i == 0 && role != "HASH" || i > 0 && role != "RANGE" {
+			written = fmt.Sprintf("%s as %v", written, role)
+		}
+		keys = append(keys, written)
+	}
+	return keys
 }
 
 var (
@@ -81,37 +148,90 @@ func checkSecrets(s stack) []string {
 			if r.properties["SecretString"] == nil && r.properties["GenerateSecretString"] == nil {
 				f.add("%s: nobody makes its value", id)
 			}
+			checkStrength(id, r.properties["GenerateSecretString"], &f)
 		})
 		walk(t.root, nil, func(path []string, value any) {
 			written, ok := value.(string)
 			if !ok {
 				return
 			}
-			if strings.Contains(written, "{{resolve:") {
-				f.add("%s: %s resolves a value from elsewhere into plain text", t.name, strings.Join(path, "."))
-			}
 			if keyMaterial.MatchString(written) {
 				f.add("%s: %s looks like a key", t.name, strings.Join(path, "."))
 			}
 		})
 	}
-	secrets := s.main.resources("AWS::SecretsManager::Secret")
 	sorted(s.main.resources(functionType), func(id string, r resource) {
-		sorted(object(at(r.properties, "Environment", "Variables")), func(name string, value any) {
-			if !strings.HasSuffix(name, "_SECRET") {
-				if strings.HasSuffix(name, "_KEY") || strings.HasSuffix(name, "_TOKEN") || strings.HasSuffix(name, "_PASSWORD") {
-					f.add("%s: variable %s is a secret by its name; a function reads secrets from Secrets Manager", id, name)
-				}
-				return
-			}
-			for _, choice := range choices(value) {
-				target, _ := at(choice, "Ref").(string)
-				if _, there := secrets[target]; !there {
-					f.add("%s: variable %s must be !Ref of a secret, which is its address", id, name)
-				}
+		sorted(object(at(r.properties, "Environment", "Variables")), func(name string, _ any) {
+			if strings.HasSuffix(name, "_KEY") || strings.HasSuffix(name, "_TOKEN") || strings.HasSuffix(name, "_PASSWORD") {
+				f.add("%s: variable %s is a secret by its name; a function reads secrets from Secrets Manager", id, name)
 			}
 		})
 	})
+	return f
+}
+
+// shortestSecret is in characters of letters and digits, each worth almost 6 bits.
+const shortestSecret = 32
+
+// checkStrength wants what Secrets Manager makes to be beyond guessing.
+func checkStrength(id string, generated any, f *faults) {
+	if generated == nil {
+		return
+	}
+	written, _ := at(generated, "PasswordLength").(string)
+	if length, err := strconv.Atoi(written); err != nil || length < shortestSecret {
+		f.add("%s: PasswordLength is %q, but must be a number and at least %d", id, written, shortestSecret)
+	}
+	sorted(object(generated), func(name string, _ any) {
+		if !slices.Contains([]string{"PasswordLength", "ExcludePunctuation", "SecretStringTemplate", "GenerateStringKey"}, name) {
+			f.add("%s: %s could leave few characters to choose from", id, name)
+		}
+	})
+}
+
+// Limits of RotationDays. Below, verifiers that keep keys for a week could miss one;
+// above, a key that got out would serve for long.
+const (
+	shortestRotation = "7"
+	longestRotation  = "365"
+)
+
+// checkRotation wants the signing keys to be made at once and rotated from then on.
+func checkRotation(s stack) []string {
+	var f faults
+	schedules := s.main.resources("AWS::SecretsManager::RotationSchedule")
+	if len(schedules) != 1 {
+		f.add("there are %d rotation schedules, not the one of SigningKeys", len(schedules))
+	}
+	sorted(schedules, func(id string, r resource) {
+		secret, _ := text(r.properties["SecretId"])
+		function, _ := text(r.properties["RotationLambdaARN"])
+		days, _ := text(at(r.properties, "RotationRules", "AutomaticallyAfterDays"))
+		if secret != "${SigningKeys}" || function != "${"+contract.RotateKeys+".Arn}" || days != "${RotationDays}" || len(object(r.properties["RotationRules"])) != 1 {
+			f.add("%s: %s must rotate SigningKeys every RotationDays", id, contract.RotateKeys)
+		}
+		if now := r.properties["RotateImmediatelyOnUpdate"]; now != nil && now != "true" {
+			f.add("%s: RotateImmediatelyOnUpdate must be true: the first rotation makes the first keys", id)
+		}
+		if r.attributes["Condition"] != nil {
+			f.add("%s: no choice may end the rotation", id)
+		}
+	})
+	days := object(s.main.section("Parameters")["RotationDays"])
+	if days["Type"] != "Number" || days["MinValue"] != shortestRotation || days["MaxValue"] != longestRotation {
+		f.add("parameter RotationDays must be a Number from %s to %s", shortestRotation, longestRotation)
+	}
+	allowed := map[string]string{}
+	sorted(s.main.resources("AWS::Lambda::Permission"), func(id string, r resource) {
+		function, _ := text(r.properties["FunctionName"])
+		source, _ := text(r.properties["SourceArn"])
+		account, _ := text(r.properties["SourceAccount"])
+		allowed[id] = fmt.Sprintf("%v may %v %s for %s of %s", r.properties["Principal"], r.properties["Action"], function, source, account)
+	})
+	want := "secretsmanager.amazonaws.com may lambda:InvokeFunction ${RotateKeysFunction} for ${SigningKeys} of ${AWS::AccountId}"
+	if len(allowed) != 1 || allowed["RotateKeysPermission"] != want {
+		f.add("permissions to invoke are %v, wanted one: %s", allowed, want)
+	}
 	return f
 }
 

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// gatewayWait is how many seconds an HTTP API waits for a function, and
-	// authorizerWait for an authorizer ("Quotas for configuring and running an HTTP
-	// API" in the API Gateway developer guide).
-	gatewayWait    = 30
-	authorizerWait = 10
-	// longestRun is how many seconds Lambda lets a function run.
+	// longestRouted is how many seconds a function may run behind the gateway, which
+	// waits 30 s; longestAuthorizer an authorizer, for which it waits 10 s ("Quotas for
+	// configuring and running an HTTP API" in the API Gateway developer guide).
+	longestRouted     = 29
+	longestAuthorizer = 10
+	// longestRun is how many seconds Lambda lets any function run.
 	longestRun = 900
 )
 
@@ -40,22 +40,22 @@ func checkFunctions(s stack) []string {
 		case !routed[id] && want.Uncalled == "":
 			f.add("%s has no route and no other caller", id)
 		}
-		wait := map[bool]int{true: gatewayWait, false: longestRun + 1}[routed[id]]
-		if id == contract.Authorizer {
-			wait = authorizerWait + 1
+		longest := longestRun
+		switch {
+		case id == contract.Authorizer:
+			longest = longestAuthorizer
+		case routed[id]:
+			longest = longestRouted
 		}
 		written, _ := s.main.functionProperty(r, "Timeout").(string)
-		if seconds, err := strconv.Atoi(written); err != nil || seconds < 1 || seconds >= wait {
-			f.add("%s: Timeout is %q, but must be a number below the %d s that its caller waits", id, written, wait)
+		if seconds, err := strconv.Atoi(written); err != nil || seconds < 1 || seconds > longest {
+			f.add("%s: Timeout is %q, but must be a number and at most %d s, because of its caller", id, written, longest)
 		}
 	})
 	sorted(found, func(id string, _ resource) {
 		if _, known := contract.Functions()[id]; !known {
 			f.add("%s is not in the contract: give it routes and settings there, or a reason to have none", id)
 		}
-	})
-	sorted(s.main.resources("AWS::Lambda::Function"), func(id string, _ resource) {
-		f.add("%s is an AWS::Lambda::Function: a function of this service is an %s", id, functionType)
 	})
 	return f
 }
@@ -94,13 +94,12 @@ func checkVariables(s stack) []string {
 	return f
 }
 
-// checkLogGroups wants for each function a log group and a role that are its own,
-// and an end for every log line.
+// checkLogGroups wants for each function a log group of its own, and an end for every
+// log line.
 func checkLogGroups(s stack) []string {
 	var f faults
 	groups := s.main.resources("AWS::Logs::LogGroup")
-	roles := s.main.resources("AWS::IAM::Role")
-	group, role := owners{}, owners{}
+	owners := map[string]string{}
 	sorted(s.main.resources(functionType), func(id string, r resource) {
 		logging := object(s.main.functionProperty(r, "LoggingConfig"))
 		name, _ := at(logging, "LogGroup", "Ref").(string)
@@ -110,17 +109,14 @@ func checkLogGroups(s stack) []string {
 		if logging["LogFormat"] != "JSON" {
 			f.add("%s: LogFormat must be JSON, in which metrics and request ids are found", id)
 		}
-		group.claim(id, "log group", name, &f)
-		arn, _ := text(s.main.functionProperty(r, "Role"))
-		name = strings.TrimSuffix(strings.TrimPrefix(arn, "${"), ".Arn}")
-		if _, there := roles[name]; !there {
-			f.add("%s: Role is no role of this template", id)
-			return
+		want := "/aws/lambda/${AWS::StackName}/" + strings.ToLower(strings.TrimSuffix(id, "Function"))
+		if written, _ := text(groups[name].properties["LogGroupName"]); written != want {
+			f.add("%s: the name of its log group is %q, not %q, where alarms and operators look", id, written, want)
 		}
-		role.claim(id, "role", name, &f)
-		if !assumable(roles[name]) {
-			f.add("%s: Lambda may not assume it, and nobody else should; %s could not start", name, id)
+		if other, taken := owners[name]; taken {
+			f.add("%s shares the log group %s with %s; each has its own", id, name, other)
 		}
+		owners[name] = id
 	})
 	for _, t := range s.templates() {
 		sorted(t.resources("AWS::Logs::LogGroup"), func(id string, r resource) {
@@ -140,26 +136,4 @@ func checkLogGroups(s stack) []string {
 		})
 	}
 	return f
-}
-
-// owners says which function has what.
-type owners map[string]string
-
-func (o owners) claim(id, what, name string, f *faults) {
-	if other, taken := o[name]; taken && name != "" {
-		f.add("%s shares the %s %s with %s; each has its own", id, what, name, other)
-	}
-	o[name] = id
-}
-
-// assumable is whether Lambda and nobody else takes on a role.
-func assumable(role resource) bool {
-	statements := list(at(role.properties, "AssumeRolePolicyDocument", "Statement"))
-	if len(statements) != 1 {
-		return false
-	}
-	statement := object(statements[0])
-	principal := object(statement["Principal"])
-	return statement["Effect"] == "Allow" && slices.Equal(list(statement["Action"]), []any{"sts:AssumeRole"}) &&
-		len(principal) == 1 && slices.Equal(list(principal["Service"]), []any{"lambda.amazonaws.com"})
 }

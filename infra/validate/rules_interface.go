@@ -32,8 +32,22 @@ func references(t written) map[string]bool {
 	return used
 }
 
+// defaults are what a plain `sam deploy` chooses where it is not "none" (an empty
+// text), with the reason.
+func defaults() map[string]string {
+	return map[string]string{
+		"Architecture":       "arm64",                   // what `make build` builds; costs a fifth less
+		"EgressMode":         "none",                    // costs nothing and opens nothing
+		"NatGateways":        "1",                       // only for EgressMode nat; costs half of two
+		"SessionLifetime":    "8h",                      // a working day
+		"RotationDays":       "30",                      // what Secrets Manager proposes
+		"CallbackDeployment": "Canary10Percent5Minutes", // a bad version is taken back after a tenth
+		"LogRetentionDays":   "30",                      // long enough to look back, not for ever
+	}
+}
+
 // checkParameters wants every parameter explained, used, and optional for a plain
-// `sam deploy`.
+// `sam deploy`, which must be a safe one.
 func checkParameters(s stack) []string {
 	var f faults
 	for i, t := range s.templates() {
@@ -45,8 +59,17 @@ func checkParameters(s stack) []string {
 			if !used[name] {
 				f.add("%s: parameter %s is not used", t.name, name)
 			}
-			if _, there := object(value)["Default"]; !there && i == 0 {
+			bounded := at(value, "AllowedPattern") != nil || at(value, "AllowedValues") != nil || at(value, "MaxLength") != nil || at(value, "MaxValue") != nil
+			if i == 0 && !bounded {
+				f.add("%s: parameter %s takes anything", t.name, name)
+			}
+			switch byDefault, there := object(value)["Default"]; {
+			case i > 0 && there:
+				f.add("%s: parameter %s has a Default; %s gives it", t.name, name, s.main.name)
+			case i == 0 && !there:
 				f.add("%s: parameter %s has no Default; a plain `sam deploy` would stop and ask", t.name, name)
+			case i == 0 && byDefault != defaults()[name]:
+				f.add("%s: parameter %s is %q by default, not %q", t.name, name, byDefault, defaults()[name])
 			}
 		})
 	}
@@ -101,10 +124,10 @@ func checkNested(s stack) []string {
 }
 
 // files are the paths of all templates of the stack.
-func (s stack) files(path string) []string {
-	files := []string{path}
+func (s stack) files() []string {
+	files := []string{s.path}
 	for _, t := range s.templates()[1:] {
-		files = append(files, filepath.Join(filepath.Dir(path), filepath.FromSlash(t.name)))
+		files = append(files, filepath.Join(filepath.Dir(s.path), filepath.FromSlash(t.name)))
 	}
 	return files
 }

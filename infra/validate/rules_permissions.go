@@ -1,108 +1,40 @@
 package main
 
 import (
+	"maps"
 	"slices"
-	"strings"
+
+	"github.com/wecom-signin/wecom-signin/infra/cloudformation"
+	"github.com/wecom-signin/wecom-signin/infra/permissions"
 )
 
-// madeAtRunTime are resources that no template can name exactly.
-func madeAtRunTime() []string {
-	return []string{
-		// The secrets of authenticators, which administrators add; Secrets Manager puts
-		// six characters behind every name.
-		"arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/authenticators/*",
-	}
-}
-
-// networkActions are what Lambda itself does with a function's role to reach a VPC.
-// EC2 takes no resource for them, or one that Lambda makes later ("Giving Lambda
-// functions access to resources in an Amazon VPC" in the Lambda developer guide).
-func networkActions() []string {
-	return []string{
-		"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
-		"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
-	}
-}
-
-// checkStatements reads every statement of every policy, wherever it stands.
-func checkStatements(s stack) []string {
+// checkRoles reads every role under every choice. Whether a role allows more than its
+// function calls is for the tests of package permissions, which make the calls.
+func checkRoles(s stack) []string {
 	var f faults
-	for _, t := range s.templates() {
-		sorted(t.section("Resources"), func(id string, value any) {
-			walk(value, nil, func(_ []string, value any) {
-				statement := object(value)
-				if _, isStatement := statement["Effect"]; isStatement {
-					checkStatement(id, statement, &f)
-				}
-			})
-		})
+	template := s.main.evaluable
+	if template == nil {
+		return nil
 	}
-	return f
-}
-
-func checkStatement(id string, statement map[string]any, f *faults) {
-	if statement["Effect"] == "Deny" {
-		return // it gives nothing
-	}
-	if statement["Effect"] != "Allow" {
-		f.add("%s: a statement's Effect is neither Allow nor Deny", id)
-	}
-	for _, name := range []string{"NotAction", "NotResource", "NotPrincipal"} {
-		if statement[name] != nil {
-			f.add("%s: a statement has %s, which allows what nobody has listed", id, name)
+	connected := map[string][]string{}
+	for _, c := range allChoices() {
+		made, err := template.Evaluate(cloudformation.Values{Parameters: c.parameters})
+		if err != nil {
+			f.addOnce("with %s: %v", c.name, err)
+			continue
 		}
-	}
-	var actions []string
-	for _, action := range list(statement["Action"]) {
-		all, ok := texts(action)
-		if !ok {
-			f.add("%s: an action is not written as text", id)
+		roles, faults := permissions.Roles(made)
+		for _, fault := range faults {
+			f.addOnce("%s", fault)
 		}
-		actions = append(actions, all...)
-	}
-	for _, action := range actions {
-		switch {
-		case strings.ContainsAny(action, "*?$"):
-			f.add("%s: action %s has a wildcard; name each action", id, action)
-		case action == "dynamodb:Scan":
-			f.add("%s: dynamodb:Scan reads a whole table, which nothing here does", id)
-		}
-	}
-	for _, resource := range list(statement["Resource"]) {
-		all, ok := texts(resource)
-		if !ok {
-			f.add("%s: a resource is not written as text, !Ref, !GetAtt, !Sub or !If of these", id)
-		}
-		for _, text := range all {
-			switch {
-			case !strings.ContainsAny(text, "*?") || slices.Contains(madeAtRunTime(), text):
-			case text == "*" && len(actions) > 0 && !slices.ContainsFunc(actions, func(a string) bool { return !slices.Contains(networkActions(), a) }):
-			default:
-				f.add("%s: resource %s has a wildcard (actions %s); name the resource", id, text, strings.Join(actions, ", "))
+		for _, id := range slices.Sorted(maps.Keys(roles)) {
+			if mode := c.parameters["EgressMode"]; roles[id].Network && !slices.Contains(connected[mode], id) {
+				connected[mode] = append(connected[mode], id)
 			}
 		}
 	}
-	for _, principal := range list(statement["Principal"]) {
-		walk(principal, nil, func(_ []string, value any) {
-			if value == "*" {
-				f.add("%s: a statement is for everybody (Principal *)", id)
-			}
-		})
-	}
-}
-
-// checkManagedPolicies refuses permissions that are written elsewhere.
-func checkManagedPolicies(s stack) []string {
-	var f faults
-	for _, t := range s.templates() {
-		sorted(t.resources(), func(id string, r resource) {
-			if r.properties["ManagedPolicyArns"] != nil || r.kind == "AWS::IAM::ManagedPolicy" {
-				f.add("%s: a managed policy allows more than one function needs; write the statements", id)
-			}
-			if r.kind == functionType && r.properties["Policies"] != nil {
-				f.add("%s: Policies are SAM's own words; write them into the function's role", id)
-			}
-		})
+	if !slices.Equal(connected["nat"], connected["nat-closing"]) {
+		f.add("roles may use the network of %v with EgressMode nat, but of %v with nat-closing; Lambda takes its interfaces away with the role", connected["nat"], connected["nat-closing"])
 	}
 	return f
 }

@@ -8,10 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/wecom-signin/wecom-signin/infra/validate/contract"
+	"github.com/wecom-signin/wecom-signin/infra/cloudformation"
 )
 
 // samTool is AWS SAM's command line, and what Python has beside it: its translator
@@ -58,7 +59,7 @@ func (t samTool) translateAll(ctx context.Context) (string, []string) {
 	if err != nil {
 		return "", append(found, err.Error())
 	}
-	nested := s.files(t.template)[1:]
+	nested := s.files()[1:]
 	if len(nested) > 0 {
 		found = append(found, t.cfnLint(ctx, regions(), nested...)...)
 	}
@@ -72,7 +73,7 @@ func (t samTool) translate(ctx context.Context, region string) (found []string) 
 	if err != nil {
 		return []string{err.Error()}
 	}
-	found = append(checkTranslatedRoutes(translated), checkPartition(translated, region)...)
+	found = append(checkTranslated(translated), checkPartition(translated, region)...)
 	folder, err := os.MkdirTemp("", "validate")
 	if err != nil {
 		return append(found, fmt.Sprintf("make folder: %v", err))
@@ -121,66 +122,15 @@ func (t samTool) cfnLint(ctx context.Context, regions []string, paths ...string)
 	return found
 }
 
-// checkTranslatedRoutes compares what SAM made of the Events with the contract: SAM
-// can leave out an authorizer and say nothing.
-func checkTranslatedRoutes(translated []byte) []string {
-	type operation struct {
-		Security []map[string]any
-	}
-	var template struct {
-		Resources map[string]struct {
-			Type       string
-			Properties struct {
-				Body struct {
-					Paths map[string]map[string]operation
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal(translated, &template); err != nil {
-		return []string{fmt.Sprintf("read translation: %v", err)}
-	}
-	made := map[string]operation{}
-	for _, r := range template.Resources {
-		if r.Type != "AWS::ApiGatewayV2::Api" {
-			continue
-		}
-		for path, methods := range r.Properties.Body.Paths {
-			for method, o := range methods {
-				key := strings.ToUpper(method) + " " + path
-				if method == "x-amazon-apigateway-any-method" {
-					key = "ANY " + path
-				}
-				if strings.TrimPrefix(path, "/") == "$default" {
-					key = "$default"
-				}
-				made[key] = o
-			}
-		}
-	}
-	var found []string
-	for _, want := range contract.Routes() {
-		o, there := made[want.Key]
-		guarded := slices.ContainsFunc(o.Security, func(s map[string]any) bool { _, named := s[administrator]; return named })
-		switch {
-		case !there:
-			found = append(found, fmt.Sprintf("SAM makes no route %s: %s", want.Key, want.Why))
-		case guarded != want.Guarded:
-			found = append(found, fmt.Sprintf("SAM makes the route %s with authorizer: %t, wanted: %t", want.Key, guarded, want.Guarded))
-		}
-		delete(made, want.Key)
-	}
-	sorted(made, func(key string, _ operation) {
-		found = append(found, fmt.Sprintf("SAM makes a route %s, which is not in the contract", key))
-	})
-	return found
-}
+var partitioned = regexp.MustCompile(`\barn:(aws[a-z-]*):`)
 
 // checkPartition looks for the names of one partition in what is made for another.
 func checkPartition(translated []byte, region string) []string {
-	china := strings.HasPrefix(region, "cn-")
-	if foreign := map[bool]string{true: "arn:aws:", false: "arn:aws-cn:"}[china]; bytes.Contains(translated, []byte(foreign)) {
-		return []string{"the translation has " + foreign + ", of another partition"}
+	own := cloudformation.Partition(region)
+	for _, written := range partitioned.FindAllSubmatch(translated, -1) {
+		if partition := string(written[1]); partition != own {
+			return []string{"the translation has arn:" + partition + ":, of another partition"}
+		}
 	}
 	return nil
 }

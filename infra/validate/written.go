@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +11,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/wecom-signin/wecom-signin/infra/cloudformation"
 )
 
 // written is a template as it stands in its file: objects, lists, and every scalar
@@ -18,10 +21,15 @@ import (
 type written struct {
 	name string // for faults
 	root map[string]any
+	// evaluable is the same for package cloudformation; nil when it refuses the file,
+	// for the reason in unreadable, which checkReferences tells.
+	evaluable  *cloudformation.Template
+	unreadable error
 }
 
 // stack is a template with the templates that it nests, by logical id.
 type stack struct {
+	path   string
 	main   written
 	nested map[string]written
 }
@@ -41,11 +49,11 @@ func readStack(path string) (stack, error) {
 	if err != nil {
 		return stack{}, err
 	}
-	s := stack{main: root, nested: map[string]written{}}
+	s := stack{path: path, main: root, nested: map[string]written{}}
 	for id, r := range root.resources("AWS::CloudFormation::Stack") {
 		address, _ := r.properties["TemplateURL"].(string)
-		if address == "" || strings.Contains(address, "://") {
-			return stack{}, fmt.Errorf("%s: TemplateURL must name a file of this repository", id)
+		if kinds()[address] == nil {
+			return stack{}, fmt.Errorf("%s: TemplateURL must be one of %s", id, strings.Join(slices.Sorted(maps.Keys(kinds())), ", "))
 		}
 		nested, err := readWritten(filepath.Join(filepath.Dir(path), filepath.FromSlash(address)), address)
 		if err != nil {
@@ -73,7 +81,11 @@ func readWritten(path, name string) (written, error) {
 	if !ok {
 		return written{}, fmt.Errorf("read %s: it is no object", name)
 	}
-	return written{name: name, root: root}, nil
+	w := written{name: name, root: root}
+	if w.evaluable, err = cloudformation.Read(bytes.NewReader(content)); err != nil {
+		w.unreadable = fmt.Errorf("%s: %w", path, err)
+	}
+	return w, nil
 }
 
 func asWritten(node *yaml.Node) (any, error) {
@@ -192,20 +204,8 @@ func choices(value any) []any {
 	return []any{value}
 }
 
-// texts are what a value can be, in the notation of Fn::Sub: ${Resource.Attribute}.
-// It is false for what cannot be said so.
-func texts(value any) ([]string, bool) {
-	var all []string
-	for _, choice := range choices(value) {
-		text, ok := text(choice)
-		if !ok {
-			return nil, false
-		}
-		all = append(all, text)
-	}
-	return all, true
-}
-
+// text is a value in the notation of Fn::Sub: ${Resource.Attribute}. It is false for
+// what cannot be said so.
 func text(value any) (string, bool) {
 	if plain, ok := value.(string); ok {
 		return plain, true

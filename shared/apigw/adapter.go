@@ -56,6 +56,7 @@ func New(cfg Config) Function {
 		info := &requestInfo{
 			requestID: event.RequestContext.RequestID,
 			publicURL: ResolvePublicURL(cfg.PublicURL, event.RequestContext.DomainName),
+			function:  cfg.Name,
 			started:   cfg.Now(),
 		}
 		if event.RequestContext.Authorizer != nil {

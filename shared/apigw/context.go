@@ -22,6 +22,7 @@ type infoKey struct{}
 type requestInfo struct {
 	requestID  string
 	publicURL  string
+	function   string
 	authorizer map[string]any
 	started    time.Time
 
@@ -79,6 +80,16 @@ func Measure(ctx context.Context, m metrics.Measurement) {
 	known.mu.Lock()
 	defer known.mu.Unlock()
 	known.measure(m)
+}
+
+// MeasureInternalErrors makes every request of this function a value of the metric
+// InternalErrors: 0, unless the service itself fails. A 0 tells an alarm that there was
+// something to look at; without it only failures are counted.
+func MeasureInternalErrors(ctx context.Context) {
+	known := info(ctx)
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	known.measure(metrics.InternalErrors(0, known.function))
 }
 
 // NoteFault makes a failure part of the log event; the last one wins.

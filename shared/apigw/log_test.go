@@ -83,8 +83,16 @@ func TestLogEvent(t *testing.T) {
 				`{"Namespace":"WeComSignIn","Dimensions":[["Service"]],"Metrics":[{"Name":"WeComDuration","Unit":"Milliseconds"}]}]}}`,
 		},
 		{
+			"no failure of ours", "wecom-signin", func(_ http.ResponseWriter, r *http.Request) error {
+				MeasureInternalErrors(r.Context())
+				return nil
+			},
+			begins + `,"status":200,"milliseconds":12.5,"Service":"wecom-signin","Function":"callback","InternalErrors":0,"_aws":{"Timestamp":1795262400025,"CloudWatchMetrics":[` +
+				`{"Namespace":"WeComSignIn","Dimensions":[["Service"],["Service","Function"]],"Metrics":[{"Name":"InternalErrors","Unit":"Count"}]}]}}`,
+		},
+		{
 			"a failure of ours", "wecom-signin", func(_ http.ResponseWriter, r *http.Request) error {
-				Measure(r.Context(), metrics.InternalErrors(0, "callback"))
+				MeasureInternalErrors(r.Context())
 				return cause
 			},
 			failed + `,"status":500,"milliseconds":12.5,"code":"internal","cause":"dynamodb: connection refused"` +

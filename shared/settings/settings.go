@@ -85,10 +85,12 @@ type Settings struct {
 	AdminKey secret.Value
 }
 
+const defaultSessionLifetime = 8 * time.Hour
+
+// Limits of SessionLifetime.
 const (
-	defaultSessionLifetime = 8 * time.Hour
-	minSessionLifetime     = time.Second
-	maxSessionLifetime     = 30 * 24 * time.Hour
+	MinSessionLifetime = time.Second
+	MaxSessionLifetime = 30 * 24 * time.Hour
 )
 
 // FromEnvironment reads the named settings through lookup (os.LookupEnv, or a fake)
@@ -201,8 +203,8 @@ func (r *reader) lifetime() time.Duration {
 		return defaultSessionLifetime
 	}
 	lifetime, err := time.ParseDuration(value)
-	if err != nil || lifetime < minSessionLifetime || lifetime > maxSessionLifetime {
-		r.fault(SessionLifetime, "must be a duration such as 8h or 90m, from %s to %s", minSessionLifetime, maxSessionLifetime)
+	if err != nil || lifetime < MinSessionLifetime || lifetime > MaxSessionLifetime {
+		r.fault(SessionLifetime, "must be a duration such as 8h or 90m, from %s to %s", MinSessionLifetime, MaxSessionLifetime)
 	}
 	return lifetime
 }

@@ -1,5 +1,5 @@
 // Package contract says which routes the service has, which function answers each,
-// and which variables each function reads.
+// which variables each function reads, and how the tables are made.
 //
 // Duty: one list, in Go, for what compares a template with the code: `make
 // validate` and tests.
@@ -86,5 +86,29 @@ func Routes() []Route {
 		{Key: "GET /assets/console/{version}/{file}", Function: Admin, Why: "scripts and style of that page"},
 		{Key: "GET /.well-known/openid-configuration", Function: Issuer, Why: "where verifiers find issuer and keys"},
 		{Key: "GET /.well-known/jwks.json", Function: Issuer, Why: "public keys, for verifiers of tokens"},
+	}
+}
+
+// Attempt is the attribute that the indexes hold beside their keys.
+const Attempt = "attempt"
+
+// Table is what a template must know of a table. Keys are "name type", the partition
+// key first.
+type Table struct {
+	Keys []string
+	// Indexes are the keys of each index.
+	Indexes map[string][]string
+	// TimeToLive is the attribute that ends a record; empty: records last.
+	TimeToLive string
+}
+
+// Tables returns both tables by logical id.
+func Tables() map[string]Table {
+	return map[string]Table{
+		"DirectoryTable": {Keys: []string{"pk S", "sk S"}},
+		"TransientTable": {Keys: []string{"pk S"}, TimeToLive: "ttl", Indexes: map[string][]string{
+			"attempts-of-authenticator": {"authenticatorId S", "at N"},
+			"attempts-of-user":          {"userId S", "at N"},
+		}},
 	}
 }
