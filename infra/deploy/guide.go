@@ -101,6 +101,9 @@ func (g *guide) run(ctx context.Context) error {
 	for _, command := range []command{build, deploy} {
 		g.say("\n$ %s\n", command)
 		if err := g.sam.run(ctx, command); err != nil {
+			if command.arguments[0] == "deploy" {
+				g.say("\nIt was not deployed. A stack that was there before serves as before. After a first deployment\nthat failed, remove what is left before the next: docs/operations.md, \"If the first deployment fails\".\n")
+			}
 			return err
 		}
 	}
@@ -333,6 +336,9 @@ func (g *guide) summary(a answers) {
 		case "":
 			continue
 		case g.usual[name]:
+			if name == "NatGateways" && !egress("nat", "nat-closing")(a) {
+				continue
+			}
 			value += "  (usual)"
 		}
 		g.say("  %-24s %s\n", name, value)

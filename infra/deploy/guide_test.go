@@ -227,6 +227,8 @@ func TestWrongAnswersAreAskedAgain(t *testing.T) {
 		"one Elastic IP for two":       {join(untilEgress, "nat", "2"), "eipalloc-0123", "there are 1 for 2 NAT gateways"},
 		"one address for two":          {join(untilEgress, "nat", "2", "eipalloc-0123,eipalloc-4567"), "8.8.8.8", "there are 1 for 2 Elastic IPs"},
 		"relay in clear":               {join(untilEgress, "relay"), "http://relay.example.com", "what is wanted is an address with https://"},
+		"certificate elsewhere":       {join(untilAddress, "certificate", "signin.example.com"), "arn:aws:acm:eu-west-1:111122223333:certificate/0123-abcd", "it is not in ap-southeast-1"},
+		"e-mail without a dot":        {join(untilCompany, "", ""), "ops@example", "what is wanted is"},
 		"relay with a password":        {join(untilEgress, "relay"), "https://user:word@relay.example.com", "would be no secret any more"},
 		"relay that is none":           {join(untilEgress, "relay"), "https://qyapi.weixin.qq.com", "this is WeCom itself"},
 		"relay without its address":    {join(untilEgress, "relay", "https://relay.example.com"), "", "an answer is needed here"},
@@ -375,7 +377,7 @@ func TestUnattended(t *testing.T) {
 		"parameter twice":           {change(`RotationDays=`, `Architecture=`), nil, 1, "parameter_overrides has Architecture twice"},
 		"other stack's file":        {change(`"wecom-signin"`, `"other"`), nil, 1, "it is for the stack other"},
 		"broken quotes":             {change(`RotationDays=\"30\"`, `RotationDays=30`), nil, 1, "parameter_overrides is not as this program writes it"},
-		"broken file":               {change(`region = `, `region `), nil, 1, "line 7 is not KEY = VALUE"},
+		"broken file":               {change(`region = `, `region `), nil, 1, "line 8 is not KEY = VALUE"},
 		"other TOML":                {change(`region = "ap-southeast-1"`, `region = 'ap-southeast-1'`), nil, 1, "region is no string in double quotes"},
 		"no region":                 {change(`region = "ap-southeast-1"`, ``), nil, 1, "stack_name, region or parameter_overrides is missing"},
 		"credentials that AWS refuses": {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// nextSteps says what is to be done now, with the stack's values, in the order that
-// WeCom's console wants: it takes trusted IPs only after the domain.
+// nextSteps says what is to be done now, with the stack's values, in the order of the
+// guide and of our console: WeCom takes trusted IPs only after the domain.
 func nextSteps(a answers, outputs map[string]string) string {
 	var text strings.Builder
 	line := func(format string, values ...any) { fmt.Fprintf(&text, format+"\n", values...) }
@@ -34,16 +34,22 @@ func nextSteps(a answers, outputs map[string]string) string {
 	}
 	line("\nThe admin key opens the console. It stays in Secrets Manager; read it when you need it:")
 	line("  aws secretsmanager get-secret-value --region %s --secret-id %s --query SecretString --output text", a.region, outputs["AdminKeySecret"])
-	line("\nIn WeCom's admin console (https://work.weixin.qq.com/wework_admin/), on the page of your self-built app;\ndocs/guide/set-up-wecom.md shows each page:\n")
-	line("  1. Web authorization and JS-SDK (网页授权及 JS-SDK) → trusted domain (可信域名):\n       %s", outputs["CallbackDomain"])
-	line("  2. The file WW_verify_….txt that it offers: drop it into %s,\n     then let WeCom verify.", outputs["ConsoleUrl"])
-	line("  3. WeCom authorized login (企业微信授权登录) → Web → callback domain (授权回调域):\n       %s", outputs["CallbackDomain"])
+	if a.publicAddress() == addressNone {
+		line("\nWith the API's own address this is a first look: WeCom trusts only a domain of your company.\nDeploy again with one before you go on.")
+	}
+	line("\nThen connect WeCom: its admin console (https://work.weixin.qq.com/wework_admin/) beside ours,\nwhich leads through the same eight steps; docs/guide/set-up-wecom.md has the pictures:\n")
+	line("  1. Create a self-built app, and choose who may see it.")
+	line("  2. WeCom authorized login (企业微信授权登录) → Web → callback domain (授权回调域):\n       %s", outputs["CallbackDomain"])
+	line("  3. Web authorization and JS-SDK (网页授权及 JS-SDK) → trusted domain (可信域名):\n       %s\n     It offers a file WW_verify_….txt: drop it into %s,\n     then let WeCom verify.", outputs["CallbackDomain"], outputs["ConsoleUrl"])
 	if fixed {
 		line("  4. Corporate trusted IP (企业可信 IP):\n       %s", strings.ReplaceAll(strings.ReplaceAll(addresses, " ", ""), ",", ";"))
 	} else {
 		line("  4. Corporate trusted IP (企业可信 IP): there is no fixed address yet. WeCom refuses the app (60020)\n     until you deploy again with EgressMode nat or relay and enter the address.")
 	}
-	line("  5. Add an authenticator in our console with Company ID, AgentId and Secret, and press Check.")
+	line("  5. Company ID, AgentId and Secret: into a new authenticator of our console.")
+	line("  6. Phone number: choose it among the fields that members share. Without it no first sign-in works.")
+	line("  7. Check, at the authenticator.")
+	line("  8. Workbench homepage: the link that our console shows. Then make the first administrator.")
 	line("\nThen see whether everything is right:\n  make doctor URL=%s%s", outputs["ServiceUrl"], doctorArguments(a))
 	return text.String()
 }

@@ -122,7 +122,7 @@ func addressQuestions() []asked {
 			more: "aws route53 list-hosted-zones-by-name --query 'HostedZones[].[Name,Id]' --output text\nThe id is what stands behind /hostedzone/.",
 			form: "an id that begins with Z, without /hostedzone/",
 		}},
-		{parameter: "CertificateArn", needed: true, when: at(addressCertificate), question: question{
+		{parameter: "CertificateArn", needed: true, when: at(addressCertificate), against: inTheStacksRegion, question: question{
 			title: "Certificate", why: "Its ARN. It must be issued, for this domain, and in the region of the stack.",
 			more: "aws acm list-certificates --query 'CertificateSummaryList[].[DomainName,CertificateArn]' --output text",
 			form: "arn:aws:acm:REGION:ACCOUNT:certificate/ID",
@@ -140,7 +140,7 @@ func egressQuestion() asked {
 		title: "How WeCom is called",
 		why:   "WeCom answers a self-built app only when it calls from an address on the app's list (trusted IPs).\nPrices are list prices of us-east-1; check yours.",
 		choices: []choice{
-			{"none", "changing addresses of AWS: 0 USD, but WeCom refuses self-built apps (60020) until a trusted IP is set"},
+			{"none", "changing addresses of AWS: 0 USD, but WeCom refuses self-built apps (60020), whose list of addresses cannot be kept right"},
 			{"nat", "fixed addresses of this stack: a NAT gateway is about 33 USD a month, 0.045 USD per GB, 3.65 USD a month for its address"},
 			{"relay", "through a small server of yours: about 3 to 5 USD a month, 3.65 USD for its address, and your care"},
 			{"nat-closing", "after nat, before another: the functions have left the network, which stays until they are gone from it"},
@@ -167,7 +167,7 @@ func otherQuestions() []asked {
 			form: "eipalloc-… for each gateway, with a comma in between and no space",
 		}},
 		{parameter: "WeComApiUrl", needed: true, when: egress("relay"), question: question{
-			title: "Address of the relay", why: "It passes on to https://qyapi.weixin.qq.com what it is sent.",
+			title: "Address of the relay", why: "It passes on to https://qyapi.weixin.qq.com what it is sent. A path in it is the relay's password, and is kept with the answers.",
 			form: "an address with https:// and without ? or #", check: checkRelay,
 		}},
 		{parameter: "EgressAddresses", needed: true, when: func(a answers) bool {
@@ -218,6 +218,14 @@ func oneForEachElasticIP(value string, a answers) error {
 
 // count is of values with commas in between.
 func count(list string) int { return strings.Count(list, ",") + 1 }
+
+// inTheStacksRegion refuses a certificate that API Gateway would not find.
+func inTheStacksRegion(value string, a answers) error {
+	if parts := strings.Split(value, ":"); len(parts) < 4 || parts[3] != a.region {
+		return fmt.Errorf("it is not in %s, the region of the stack", a.region)
+	}
+	return nil
+}
 
 func checkDomain(value string) error {
 	if strings.HasSuffix(strings.ToLower(value), ".amazonaws.com") || strings.HasSuffix(strings.ToLower(value), ".amazonaws.com.cn") {

@@ -88,7 +88,7 @@ func (a answers) write(samconfig string) (string, error) {
 	}
 	slices.Sort(overrides)
 	var file strings.Builder
-	fmt.Fprintf(&file, "# The answers given to `make deploy` for the stack %s; `sam` reads them, too.\n# Nothing here is secret. Keep it in a repository of your own.\nversion = 0.1\n", a.stack)
+	fmt.Fprintf(&file, "# The answers given to `make deploy` for the stack %s; `sam` reads them, too.\n# Nothing here is secret but the path of a relay's WeComApiUrl, its password.\n# Keep it in a repository of your own.\nversion = 0.1\n", a.stack)
 	part := func(name string, settings ...setting) {
 		fmt.Fprintf(&file, "\n[%s]\n", name)
 		for _, s := range settings {

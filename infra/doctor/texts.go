@@ -23,15 +23,16 @@ type text struct{ en, zh string }
 // remedy has the same key with ".fix".
 func texts() map[string]text {
 	return map[string]text{
-		"key.question":    {"Admin key (not shown; Enter leaves out what needs it): ", "管理密钥（不显示；直接回车则跳过需要它的检查）："},
-		"count":           {"{ok} ok, {warn} to look at, {fail} failed, {skip} skipped", "{ok} 项正常，{warn} 项需留意，{fail} 项失败，{skip} 项跳过"},
-		"stopped":         {"stopped before this", "在此之前已停止"},
-		"skipped.address": {"the address does not answer", "该地址没有响应"},
-		"skipped.key":     {"needs the admin key", "需要管理密钥"},
-		"unanswered":      {"{path} does not answer: {cause}", "{path} 没有响应：{cause}"},
-		"unanswered.fix":  {"run doctor again; if it stays, look into the function's log group", "再运行一次；如果仍然如此，查看该函数的日志组"},
-		"unexpected":      {"{path} answers {status}", "{path} 返回 {status}"},
-		"unexpected.fix":  {"look for this time in the log group of the function admin", "在 admin 函数的日志组中查找这个时间的记录"},
+		"key.question":      {"Admin key (not shown; Enter leaves out what needs it): ", "管理密钥（不显示；直接回车则跳过需要它的检查）："},
+		"count":             {"{ok} ok, {warn} to look at, {fail} failed, {skip} skipped", "{ok} 项正常，{warn} 项需留意，{fail} 项失败，{skip} 项跳过"},
+		"stopped":           {"stopped before this", "在此之前已停止"},
+		"skipped.address":   {"the address does not answer", "该地址没有响应"},
+		"skipped.key":       {"needs the admin key", "需要管理密钥"},
+		"skipped.untrusted": {"not sent: what answers there does not look like this service", "未发送：那里的应答不像是本服务"},
+		"unanswered":        {"{path} does not answer: {cause}", "{path} 没有响应：{cause}"},
+		"unanswered.fix":    {"run doctor again; if it stays, look into the function's log group", "再运行一次；如果仍然如此，查看该函数的日志组"},
+		"unexpected":        {"{path} answers {status}", "{path} 返回 {status}"},
+		"unexpected.fix":    {"look for this time in the log group of the function admin", "在 admin 函数的日志组中查找这个时间的记录"},
 
 		"address.form":             {"{address} is no address", "{address} 不是一个地址"},
 		"address.plain":            {"{address} does not begin with https://", "{address} 不是以 https:// 开头"},
