@@ -34,4 +34,5 @@
 //	permissions of who deploys       are root's
 //	a role that Lambda cannot assume is taken; infra/permissions reads who may assume each
 //	DynamoDB's and Lambda's quotas   are not counted
+//	a stack in ROLLBACK_COMPLETE     takes an update, which AWS refuses; docs/operations.md says what to do there
 package emulator
