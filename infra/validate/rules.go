@@ -19,9 +19,9 @@ func checkRules(path string) (scope string, faults []string) {
 	}
 	rules := []rule{
 		checkKinds, checkRoutes, checkAuthorizer, checkThrottles, checkAccessLog,
-		checkFunctions, checkVariables, checkLogGroups, checkChoices, checkRoles,
+		checkFunctions, checkCode, checkVariables, checkLogGroups, checkChoices, checkRoles,
 		checkStateful, checkTables, checkSecrets, checkRotation, checkPlaces,
-		checkNetwork, checkAlarms, checkDashboard,
+		checkNetwork, checkAlarms, checkAlarmLimits, checkDashboard,
 		checkParameters, checkOutputs, checkNested,
 		// Last, because its words are about CloudFormation and not about this service.
 		checkReferences,

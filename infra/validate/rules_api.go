@@ -37,6 +37,11 @@ func routes(s stack, f *faults) map[string][]foundRoute {
 					f.add("%s: event %s has the property %s, which these rules do not know", id, name, property)
 				}
 			})
+			sorted(object(properties["Auth"]), func(property string, _ any) {
+				if property != "Authorizer" {
+					f.add("%s: the Auth of event %s has %s, which these rules do not know", id, name, property)
+				}
+			})
 			if at(properties, "ApiId", "Ref") == nil {
 				f.add("%s: event %s names no ApiId; SAM would make a second API for it, without limits and log", id, name)
 			}
@@ -119,6 +124,22 @@ func checkAuthorizer(s stack) []string {
 		if at(a, "Identity", "ReauthorizeEvery") != "0" {
 			f.add("%s: authorizer %s must have ReauthorizeEvery 0; otherwise a rotated key or an ended session opens the admin API until the cache forgets it", id, administrator)
 		}
+		// IAM beside it, a role or another place to look for the key: what is not here
+		// would change who is asked, or with what.
+		for _, part := range []struct {
+			value any
+			names []string
+		}{
+			{p["Auth"], []string{"Authorizers"}},
+			{a, []string{"AuthorizerPayloadFormatVersion", "EnableFunctionDefaultPermissions", "EnableSimpleResponses", "FunctionArn", "Identity"}},
+			{a["Identity"], []string{"Headers", "ReauthorizeEvery"}},
+		} {
+			sorted(object(part.value), func(name string, _ any) {
+				if !slices.Contains(part.names, name) {
+					f.add("%s: Auth has %s, which these rules do not know", id, name)
+				}
+			})
+		}
 		if headers := list(at(a, "Identity", "Headers")); len(headers) != 1 || headers[0] != "Authorization" {
 			f.add("%s: authorizer %s must be asked for the header Authorization alone", id, administrator)
 		}
@@ -132,27 +153,38 @@ func checkAuthorizer(s stack) []string {
 	return f
 }
 
+// The highest bounds of a route. More would use up an account's concurrency before
+// the gateway turns anything away.
+const (
+	highestRate  = 1000
+	highestBurst = 2000
+)
+
 // checkThrottles wants a bound for every route: its own, or the default one.
 func checkThrottles(s stack) []string {
 	var f faults
 	keys := routes(s, &faults{})
 	bounded := func(settings any) bool {
-		for _, name := range []string{"ThrottlingRateLimit", "ThrottlingBurstLimit"} {
+		for name, highest := range map[string]float64{"ThrottlingRateLimit": highestRate, "ThrottlingBurstLimit": highestBurst} {
 			written, _ := at(settings, name).(string)
-			if n, err := strconv.ParseFloat(written, 64); err != nil || n <= 0 {
+			if n, err := strconv.ParseFloat(written, 64); err != nil || n <= 0 || n > highest {
 				return false
 			}
 		}
-		return true
+		return len(object(settings)) == 2
 	}
 	sorted(s.main.resources(apiType), func(id string, api resource) {
 		own := object(api.properties["RouteSettings"])
-		byDefault := bounded(api.properties["DefaultRouteSettings"])
+		standard := api.properties["DefaultRouteSettings"]
+		byDefault := bounded(standard)
+		if standard != nil && !byDefault {
+			f.add("%s: DefaultRouteSettings must have ThrottlingRateLimit and ThrottlingBurstLimit above 0, at most %d and %d, and nothing else", id, highestRate, highestBurst)
+		}
 		sorted(keys, func(key string, _ []foundRoute) {
 			settings, there := own[key]
 			switch {
 			case there && !bounded(settings):
-				f.add("%s: RouteSettings of %s must have ThrottlingRateLimit and ThrottlingBurstLimit above 0", id, key)
+				f.add("%s: RouteSettings of %s must have ThrottlingRateLimit and ThrottlingBurstLimit above 0, at most %d and %d, and nothing else", id, key, highestRate, highestBurst)
 			case !there && !byDefault:
 				f.add("%s: route %s has no throttle: no RouteSettings and no DefaultRouteSettings with rate and burst", id, key)
 			}
@@ -202,8 +234,8 @@ func checkAccessLog(s stack) []string {
 		})
 		destination, _ := text(at(api.properties, "AccessLogSettings", "DestinationArn"))
 		group := strings.TrimSuffix(strings.TrimPrefix(destination, "${"), ".Arn}")
-		if _, there := s.main.resources("AWS::Logs::LogGroup")[group]; !there {
-			f.add("%s: the access log goes to %q, which is no log group of this template", id, destination)
+		if _, there := s.main.resources("AWS::Logs::LogGroup")[group]; !there || group != "ApiLogGroup" {
+			f.add("%s: the access log goes to %q, not to the log group ApiLogGroup of this template", id, destination)
 		}
 	})
 	return f

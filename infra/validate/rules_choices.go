@@ -52,6 +52,12 @@ func refusedChoices() []operatorChoices {
 		{"WeCom without encryption", map[string]string{"WeComApiUrl": "http://qyapi.weixin.qq.com"}},
 		{"WeCom's authorization without encryption", map[string]string{"WeComOAuthUrl": "http://open.weixin.qq.com"}},
 		{"WeCom's login without encryption", map[string]string{"WeComLoginUrl": "http://login.work.weixin.qq.com"}},
+		{"an address that is more than an origin", map[string]string{"PublicUrl": "https://signin.example.com/\"path"}},
+		{"a domain with a path", map[string]string{"DomainName": "signin.example.com/path", "HostedZoneId": "Z1"}},
+		{"a cookie's domain with an attribute", map[string]string{"SessionCookieDomain": "example.com; Path=/x"}},
+		{"a table that is an ARN's end", map[string]string{"DirectoryTableName": "restored/index/*"}},
+		{"addresses that are names", map[string]string{"EgressAddresses": "relay.example.com"}},
+		{"two addresses for alarms", map[string]string{"AlarmEmail": "one@example.com two@example.com"}},
 		{"a session without end", map[string]string{"SessionLifetime": "forever"}},
 		{"a picture that is a program", map[string]string{"CompanyLogo": "javascript:alert(1)"}},
 		{"a name of a paragraph", map[string]string{"CompanyName": strings.Repeat("x", 61)}},
@@ -69,6 +75,7 @@ func checkChoices(s stack) []string {
 	if template == nil {
 		return nil
 	}
+	taken := map[string]map[bool]bool{} // by condition
 	for _, c := range allChoices() {
 		made, err := template.Evaluate(cloudformation.Values{
 			Parameters: c.parameters,
@@ -80,6 +87,12 @@ func checkChoices(s stack) []string {
 			f.addOnce("with %s: %v", c.name, err)
 			continue
 		}
+		sorted(made.Conditions, func(name string, holds bool) {
+			if taken[name] == nil {
+				taken[name] = map[bool]bool{}
+			}
+			taken[name][holds] = true
+		})
 		checkValues(&f, made)
 		checkGiven(&f, made)
 		checkConnections(&f, made)
@@ -87,6 +100,11 @@ func checkChoices(s stack) []string {
 		checkAddresses(&f, made)
 		checkNestedChoices(&f, s, c, made)
 	}
+	sorted(taken, func(name string, both map[bool]bool) {
+		if len(both) == 1 {
+			f.add("condition %s is always %t for these rules, which so do not see what else it chooses; give them a choice of it", name, both[true])
+		}
+	})
 	for _, c := range refusedChoices() {
 		if _, err := template.Evaluate(cloudformation.Values{Parameters: c.parameters}); err == nil {
 			f.add("%s is not refused", c.name)
@@ -124,6 +142,7 @@ func checkAddresses(f *faults, stack *cloudformation.Stack) {
 			f.addOnce("ApiDomain: SecurityPolicy is %v, not TLS_1_2", policy)
 		}
 	}
+	checkDoors(f, stack)
 	origins := origins(stack)
 	public, _ := origins[settings.PublicURL].(string)
 	if public == "" {
@@ -149,6 +168,28 @@ func checkAddresses(f *faults, stack *cloudformation.Stack) {
 	sorted(stack.Outputs, func(name string, _ any) {
 		if _, known := wanted[name]; !known {
 			f.addOnce("output %s is unknown to these rules", name)
+		}
+	})
+}
+
+// checkDoors wants the domain to lead to the API, its certificate to come by itself,
+// and alarms to go to the operator.
+func checkDoors(f *faults, stack *cloudformation.Stack) {
+	domain, zone := stack.Parameters["DomainName"], stack.Parameters["HostedZoneId"]
+	sorted(map[string]map[string]any{
+		"ApiDomainMapping": {"DomainName": "${ApiDomain}", "ApiId": "${Api}", "Stage": "$default"},
+		"DomainRecord": {
+			"HostedZoneId": zone, "Name": domain, "Type": "A",
+			"AliasTarget": map[string]any{"DNSName": "${ApiDomain.RegionalDomainName}", "HostedZoneId": "${ApiDomain.RegionalHostedZoneId}"},
+		},
+		"Certificate": {
+			"DomainName": domain, "ValidationMethod": "DNS",
+			"DomainValidationOptions": []any{map[string]any{"DomainName": domain, "HostedZoneId": zone}},
+		},
+		"AlarmSubscription": {"TopicArn": "${AlarmTopic}", "Protocol": "email", "Endpoint": stack.Parameters["AlarmEmail"]},
+	}, func(id string, want map[string]any) {
+		if r, there := stack.Resources[id]; there && !reflect.DeepEqual(r.Properties, want) {
+			f.addOnce("%s comes to %v, not to %v", id, r.Properties, want)
 		}
 	})
 }

@@ -26,8 +26,11 @@ func checkStateful(s stack) []string {
 	for _, t := range s.templates() {
 		sorted(t.resources(stateful()...), func(id string, r resource) {
 			for _, name := range []string{"DeletionPolicy", "UpdateReplacePolicy"} {
-				if r.attributes[name] == nil {
+				switch policy := r.attributes[name]; {
+				case policy == nil:
 					f.add("%s has no %s: what becomes of its data must be said", id, name)
+				case policy != "Delete" && id != "DirectoryTable":
+					f.add("%s: %s is %v; only the directory outlives its stack", id, name, policy)
 				}
 			}
 		})
@@ -60,6 +63,9 @@ func checkTables(s stack) []string {
 		if !there {
 			f.add("%s is missing", id)
 			return
+		}
+		if r.properties["BillingMode"] != "PAY_PER_REQUEST" {
+			f.add("%s: BillingMode must be PAY_PER_REQUEST; a capacity of its own turns people away", id)
 		}
 		kinds := map[string]string{}
 		for _, attribute := range list(r.properties["AttributeDefinitions"]) {
@@ -145,8 +151,16 @@ func checkSecrets(s stack) []string {
 			if value := at(r.properties, "GenerateSecretString", "SecretStringTemplate"); value != nil && value != "{}" {
 				f.add("%s: SecretStringTemplate is in the template; only '{}' may be", id)
 			}
-			if r.properties["SecretString"] == nil && r.properties["GenerateSecretString"] == nil {
+			generated := r.properties["GenerateSecretString"]
+			if r.properties["SecretString"] == nil && generated == nil {
 				f.add("%s: nobody makes its value", id)
+			}
+			// A text that everybody knows would be the key.
+			if id != "SigningKeys" && (r.properties["SecretString"] != nil || generated == nil) {
+				f.add("%s: Secrets Manager must make its value (GenerateSecretString); only SigningKeys have a function for it", id)
+			}
+			if key := at(generated, "GenerateStringKey"); id == "SealingKeys" && key != "current" || id != "SealingKeys" && key != nil {
+				f.add("%s: GenerateStringKey is %v; the code reads current of SealingKeys, and AdminKey as it is", id, key)
 			}
 			checkStrength(id, r.properties["GenerateSecretString"], &f)
 		})
@@ -212,6 +226,9 @@ func checkRotation(s stack) []string {
 		}
 		if now := r.properties["RotateImmediatelyOnUpdate"]; now != nil && now != "true" {
 			f.add("%s: RotateImmediatelyOnUpdate must be true: the first rotation makes the first keys", id)
+		}
+		if !slices.Contains(list(r.attributes["DependsOn"]), any("RotateKeysPermission")) {
+			f.add("%s must depend on RotateKeysPermission: the first rotation runs at once", id)
 		}
 		if r.attributes["Condition"] != nil {
 			f.add("%s: no choice may end the rotation", id)

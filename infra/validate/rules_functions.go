@@ -14,6 +14,8 @@ const (
 	// configuring and running an HTTP API" in the API Gateway developer guide).
 	longestRouted     = 29
 	longestAuthorizer = 10
+	// shortestRun is what a function needs that starts, reads a secret and asks a table.
+	shortestRun = 5
 	// longestRun is how many seconds Lambda lets any function run.
 	longestRun = 900
 )
@@ -48,13 +50,38 @@ func checkFunctions(s stack) []string {
 			longest = longestRouted
 		}
 		written, _ := s.main.functionProperty(r, "Timeout").(string)
-		if seconds, err := strconv.Atoi(written); err != nil || seconds < 1 || seconds > longest {
-			f.add("%s: Timeout is %q, but must be a number and at most %d s, because of its caller", id, written, longest)
+		if seconds, err := strconv.Atoi(written); err != nil || seconds < shortestRun || seconds > longest {
+			f.add("%s: Timeout is %q, but must be a number and at most %d s, because of its caller, and at least %d s", id, written, longest, shortestRun)
 		}
 	})
 	sorted(found, func(id string, _ resource) {
 		if _, known := contract.Functions()[id]; !known {
 			f.add("%s is not in the contract: give it routes and settings there, or a reason to have none", id)
+		}
+	})
+	return f
+}
+
+// checkCode wants each function to be its own program, built by our Makefile; all run
+// alike.
+func checkCode(s stack) []string {
+	var f faults
+	global := object(s.main.section("Globals")["Function"])
+	sorted(map[string]string{"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": "${Architecture}"}, func(name, want string) {
+		values := list(global[name])
+		if value, _ := text(append(values, nil)[0]); len(values) != 1 || value != want {
+			f.add("Globals: %s must be %s", name, want)
+		}
+		sorted(s.main.resources(functionType), func(id string, r resource) {
+			if r.properties[name] != nil {
+				f.add("%s has a %s of its own; all functions are built alike", id, name)
+			}
+		})
+	})
+	sorted(s.main.resources(functionType), func(id string, r resource) {
+		want := "functions/" + strings.ToLower(strings.TrimSuffix(id, "Function")) + "/lambda"
+		if code := s.main.functionProperty(r, "CodeUri"); code != want {
+			f.add("%s: CodeUri is %v, not %s", id, code, want)
 		}
 	})
 	return f
@@ -105,6 +132,9 @@ func checkLogGroups(s stack) []string {
 		name, _ := at(logging, "LogGroup", "Ref").(string)
 		if _, there := groups[name]; !there {
 			f.add("%s: LoggingConfig names no log group of this template; Lambda would make one without end", id)
+		}
+		if len(logging) != 2 {
+			f.add("%s: LoggingConfig must be LogFormat and LogGroup alone; a level would hide lines, and the metrics in them", id)
 		}
 		if logging["LogFormat"] != "JSON" {
 			f.add("%s: LogFormat must be JSON, in which metrics and request ids are found", id)

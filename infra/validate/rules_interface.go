@@ -76,13 +76,16 @@ func checkParameters(s stack) []string {
 	return f
 }
 
-// checkOutputs wants every output explained.
+// checkOutputs wants every output explained, and told to nobody else.
 func checkOutputs(s stack) []string {
 	var f faults
 	for _, t := range s.templates() {
 		sorted(t.section("Outputs"), func(name string, value any) {
 			if text, _ := at(value, "Description").(string); text == "" {
 				f.add("%s: output %s has no Description", t.name, name)
+			}
+			if at(value, "Export") != nil {
+				f.add("%s: output %s has an Export; a stack that uses it would hold this one", t.name, name)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -29,8 +30,8 @@ func mainKinds() []string {
 	}
 }
 
-// properties are the ones that these rules know of what SAM translates, of functions
-// and of the API. FailOnWarnings has a rule of its own.
+// properties are the ones that these rules know. Some, such as FailOnWarnings, have a
+// rule that refuses them in better words; those of roles are for package permissions.
 func properties() map[string][]string {
 	return map[string][]string{
 		functionType: {
@@ -41,13 +42,58 @@ func properties() map[string][]string {
 		apiType: {
 			"AccessLogSettings", "Auth", "DefaultRouteSettings", "DisableExecuteApiEndpoint", "FailOnWarnings", "RouteSettings", "StageName",
 		},
+		"AWS::ApiGatewayV2::ApiMapping":        {"ApiId", "DomainName", "Stage"},
+		"AWS::ApiGatewayV2::DomainName":        {"DomainName", "DomainNameConfigurations"},
+		"AWS::CertificateManager::Certificate": {"DomainName", "DomainValidationOptions", "ValidationMethod"},
+		"AWS::CloudFormation::Stack":           {"Parameters", "TemplateURL"},
+		"AWS::CloudWatch::Alarm": {
+			"ActionsEnabled", "AlarmActions", "AlarmDescription", "ComparisonOperator", "DatapointsToAlarm", "Dimensions", "EvaluationPeriods",
+			"ExtendedStatistic", "MetricName", "Metrics", "Namespace", "OKActions", "Period", "Statistic", "Threshold", "TreatMissingData",
+		},
+		"AWS::DynamoDB::Table": {
+			"AttributeDefinitions", "BillingMode", "DeletionProtectionEnabled", "GlobalSecondaryIndexes", "KeySchema",
+			"PointInTimeRecoverySpecification", "TimeToLiveSpecification",
+		},
+		"AWS::EC2::SecurityGroup":               {"GroupDescription", "SecurityGroupEgress", "SecurityGroupIngress", "VpcId"},
+		"AWS::EC2::VPCEndpoint":                 {"RouteTableIds", "ServiceName", "VpcEndpointType", "VpcId"},
+		"AWS::Lambda::Permission":               {"Action", "FunctionName", "Principal", "SourceAccount", "SourceArn"},
+		"AWS::Logs::LogGroup":                   {"LogGroupName", "RetentionInDays"},
+		"AWS::Route53::RecordSet":               {"AliasTarget", "HostedZoneId", "Name", "Type"},
+		"AWS::SNS::Subscription":                {"Endpoint", "Protocol", "TopicArn"},
+		"AWS::SNS::Topic":                       {"DisplayName"},
+		"AWS::SecretsManager::RotationSchedule": {"RotateImmediatelyOnUpdate", "RotationLambdaARN", "RotationRules", "SecretId"},
+		"AWS::SecretsManager::Secret":           {"Description", "GenerateSecretString", "SecretString"},
 	}
+}
+
+// sections are what a template may have. Metadata is not among them: what silences a
+// tool stands at the resource.
+func sections() []string {
+	return []string{
+		"AWSTemplateFormatVersion", "Conditions", "Description", "Globals", "Outputs", "Parameters", "Resources", "Rules", "Transform",
+	}
+}
+
+// attributes are what a resource may have beside Metadata.
+func attributes() []string {
+	return []string{"Condition", "DeletionPolicy", "DependsOn", "Properties", "Type", "UpdateReplacePolicy"}
+}
+
+// metadata of a resource say how it is built, or what a tool overlooks.
+func metadata(id string, r resource) map[string]any {
+	switch {
+	case r.kind == functionType:
+		return map[string]any{"BuildMethod": "makefile", "ProjectRootDirectory": "."}
+	case id == "ApiDomain":
+		return map[string]any{"cfn-lint": map[string]any{"config": map[string]any{"ignore_checks": []any{"W1030"}}}}
+	}
+	return nil
 }
 
 const transform = "AWS::Serverless-2016-10-31"
 
-// checkKinds refuses what these rules do not know: types of resources, properties of
-// functions and of the API, transforms, and values that are filled in from elsewhere.
+// checkKinds refuses what these rules do not know: sections, types of resources with
+// their properties, transforms, and values that are filled in from elsewhere.
 func checkKinds(s stack) []string {
 	var f faults
 	for i, t := range s.templates() {
@@ -55,7 +101,20 @@ func checkKinds(s stack) []string {
 		if i == 0 {
 			allowed = mainKinds()
 		}
+		sorted(t.root, func(section string, _ any) {
+			if !slices.Contains(sections(), section) {
+				f.add("%s: it has %s, which these rules do not know", t.name, section)
+			}
+		})
 		sorted(t.resources(), func(id string, r resource) {
+			sorted(r.attributes, func(name string, _ any) {
+				if name != "Metadata" && !slices.Contains(attributes(), name) {
+					f.add("%s has %s, which these rules do not know", id, name)
+				}
+			})
+			if want := metadata(id, r); !reflect.DeepEqual(object(r.attributes["Metadata"]), want) {
+				f.add("%s: Metadata are %v, not %v", id, r.attributes["Metadata"], want)
+			}
 			if !slices.Contains(allowed, r.kind) {
 				f.add("%s: %s is an %s, which nothing of this service is", t.name, id, r.kind)
 			}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -172,6 +173,77 @@ func checkAlarms(s stack) []string {
 			f.add("%s could crash and no alarm would say so", id)
 		}
 	})
+	return f
+}
+
+// An alarm must ring, and in time: from so many failures on, or milliseconds, and
+// after so many periods of so many seconds. What an alarm counts is for its own text;
+// these are the highest of all.
+const (
+	highestThreshold = 5
+	slowestDuration  = 10_000
+	longestPeriod    = 3600
+	mostPeriods      = 3
+)
+
+// checkAlarmLimits refuses alarms that can never ring, or always do.
+func checkAlarmLimits(s stack) []string {
+	var f faults
+	for _, t := range s.templates() {
+		sorted(t.resources("AWS::CloudWatch::Alarm"), func(id string, r resource) {
+			limit := func(name string, value any, lowest, highest float64) {
+				written, _ := value.(string)
+				if n, err := strconv.ParseFloat(written, 64); err != nil || n < lowest || n > highest {
+					f.add("%s: %s is %q, but must be a number from %v to %v", id, name, written, lowest, highest)
+				}
+			}
+			p := r.properties
+			// "At least 0" would always ring; "more than 0" does not.
+			highest, lowest := float64(highestThreshold), 1.0
+			if p["MetricName"] == "Duration" {
+				highest = slowestDuration
+			}
+			if p["ComparisonOperator"] == "GreaterThanThreshold" {
+				lowest = 0
+			}
+			limit("Threshold", p["Threshold"], lowest, highest)
+			limit("EvaluationPeriods", p["EvaluationPeriods"], 1, mostPeriods)
+			// Failures are counted; durations have a percentile, ages a maximum.
+			statistic := func(value any) {
+				if value != "Sum" && value != "Maximum" {
+					f.add("%s: the statistic %v would hide failures among successes", id, value)
+				}
+			}
+			if p["Metrics"] == nil {
+				limit("Period", p["Period"], 1, longestPeriod)
+				if p["MetricName"] != "Duration" {
+					statistic(p["Statistic"])
+				}
+			}
+			compared := 0
+			for _, query := range list(p["Metrics"]) {
+				if at(query, "ReturnData") == "true" && at(query, "Expression") != nil {
+					compared++
+				}
+				if stat := at(query, "MetricStat"); stat != nil {
+					limit("Period", at(stat, "Period"), 1, longestPeriod)
+					statistic(at(stat, "Stat"))
+				}
+			}
+			if p["Metrics"] != nil && compared != 1 {
+				f.add("%s compares %d expressions with its threshold, not one", id, compared)
+			}
+			if topic, _ := text(append(list(p["OKActions"]), nil)[0]); len(list(p["OKActions"])) != 1 || topic != "${AlarmTopic}" {
+				f.add("%s: OKActions must be AlarmTopic; who was told of the fault must hear of its end", id)
+			}
+			if operator, _ := p["ComparisonOperator"].(string); operator != "GreaterThanThreshold" && operator != "GreaterThanOrEqualToThreshold" {
+				f.add("%s: ComparisonOperator is %q; it must ring when there is more", id, operator)
+			}
+			if p["TreatMissingData"] != "notBreaching" {
+				f.add("%s: TreatMissingData must be notBreaching; nothing is written where nothing fails", id)
+			}
+		})
+	}
 	return f
 }
 

@@ -21,6 +21,14 @@ func checkNetwork(s stack) []string {
 			f.add("%s: MapPublicIpOnLaunch gives addresses to whatever is started there", id)
 		}
 	})
+	standing := map[string]bool{} // subnets
+	sorted(t.resources("AWS::EC2::NatGateway"), func(id string, r resource) {
+		subnet, _ := text(r.properties["SubnetId"])
+		if standing[subnet] || slices.Contains(privateSubnets(t), subnet) {
+			f.add("%s: NAT gateways must stand in public subnets of different zones", id)
+		}
+		standing[subnet] = true
+	})
 	tables := map[string][]string{} // by subnet
 	for _, r := range t.resources("AWS::EC2::SubnetRouteTableAssociation") {
 		subnet, _ := text(r.properties["SubnetId"])

@@ -3,9 +3,11 @@ package main
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/wecom-signin/wecom-signin/infra/cloudformation"
 	"github.com/wecom-signin/wecom-signin/infra/permissions"
+	"github.com/wecom-signin/wecom-signin/infra/validate/contract"
 )
 
 // checkRoles reads every role under every choice. Whether a role allows more than its
@@ -16,6 +18,7 @@ func checkRoles(s stack) []string {
 	if template == nil {
 		return nil
 	}
+	checkRoleChoices(s, &f)
 	connected := map[string][]string{}
 	for _, c := range allChoices() {
 		made, err := template.Evaluate(cloudformation.Values{Parameters: c.parameters})
@@ -37,4 +40,27 @@ func checkRoles(s stack) []string {
 		f.add("roles may use the network of %v with EgressMode nat, but of %v with nat-closing; Lambda takes its interfaces away with the role", connected["nat"], connected["nat-closing"])
 	}
 	return f
+}
+
+// checkRoleChoices wants roles to depend on nothing but those choices under which the
+// tests of package permissions compare them with the calls. Any other could hide a
+// right.
+func checkRoleChoices(s stack, f *faults) {
+	sorted(s.main.resources("AWS::IAM::Role"), func(id string, r resource) {
+		if _, known := contract.Functions()[strings.TrimSuffix(id, "Role")+"Function"]; !known {
+			f.add("%s is the role of no function", id)
+		}
+		if r.attributes["Condition"] != nil {
+			f.add("%s: no choice may end a role", id)
+		}
+		walk(r.properties, nil, func(path []string, value any) {
+			function := object(value)
+			if function["Fn::FindInMap"] != nil {
+				f.add("%s: %s depends on a map", id, strings.Join(path, "."))
+			}
+			if condition := list(function["Fn::If"]); len(condition) > 0 && condition[0] != "NewDirectory" && condition[0] != "NetworkStands" {
+				f.add("%s: %s depends on %v; roles depend on NewDirectory and NetworkStands alone", id, strings.Join(path, "."), condition[0])
+			}
+		})
+	})
 }
