@@ -68,7 +68,7 @@ const (
 	keptAttempts  = 8
 	// maxCleared bounds the lines of an answer: who sends hundreds of cookies of this
 	// name made them up.
-	maxCleared = 16
+	maxCleared = 32
 )
 
 // attemptName hides the state: cookie names reach places that values do not.
