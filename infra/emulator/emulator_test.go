@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,6 +19,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/wecom-signin/wecom-signin/infra/emulator"
+	"github.com/wecom-signin/wecom-signin/infra/teststack"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/secret/secretsmanager"
 	"github.com/wecom-signin/wecom-signin/shared/secret/secrettest"
@@ -31,13 +31,13 @@ const tools = "../../.tools"
 // skipped, and fails where CI is set.
 func start(t *testing.T, enforce bool) *emulator.AWS {
 	t.Helper()
-	var log output
+	var log teststack.Log
 	a, err := emulator.Start(t.Context(), emulator.Config{Tools: tools, Log: &log, EnforceIAM: enforce})
 	if errors.Is(err, emulator.ErrMissing) && os.Getenv("CI") == "" {
 		t.Skipf("SKIP AWS on ministack: %v", err)
 	}
 	if err != nil {
-		t.Fatalf("%v\n%s", err, log.text.String())
+		t.Fatalf("%v\n%s", err, log.String())
 	}
 	t.Cleanup(func() {
 		if err := a.Close(); err != nil {
@@ -45,18 +45,6 @@ func start(t *testing.T, enforce bool) *emulator.AWS {
 		}
 	})
 	return a
-}
-
-// output takes what the emulator prints.
-type output struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
 }
 
 func TestItEndsWithClose(t *testing.T) {
@@ -105,7 +93,7 @@ func TestAnEndAtTheStartIsSaid(t *testing.T) {
 func TestSecretsKeepEveryPromise(t *testing.T) {
 	t.Parallel()
 	store := secretsmanager.New(secretsmanager.Config{Client: sdk.NewFromConfig(start(t, true).SDK())})
-	secrettest.Run(t, func(*testing.T) secret.Store { return store }, nil)
+	secrettest.Run(t, func(*testing.T) secret.Store { return store })
 }
 
 func text(value string) types.AttributeValue { return &types.AttributeValueMemberS{Value: value} }
@@ -215,6 +203,29 @@ func TestLeadingKeys(t *testing.T) {
 	}
 }
 
+// post sends a form to a service as the root user and returns the answer.
+func post(t *testing.T, a *emulator.AWS, service string, fields url.Values) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.Endpoint, strings.NewReader(fields.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if err := a.Sign(t.Context(), service, r, fields.Encode()); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %d %s (%v)", fields.Get("Action"), response.StatusCode, answer, err)
+	}
+	return string(answer)
+}
+
 // asUser makes a user with a policy and returns its configuration.
 func asUser(t *testing.T, a *emulator.AWS, policy string) aws.Config {
 	t.Helper()
@@ -222,24 +233,7 @@ func asUser(t *testing.T, a *emulator.AWS, policy string) aws.Config {
 		fields.Set("Action", action)
 		fields.Set("Version", "2010-05-08")
 		fields.Set("UserName", "somebody")
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.Endpoint, strings.NewReader(fields.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		if err := a.Sign(t.Context(), "iam", r, fields.Encode()); err != nil {
-			t.Fatal(err)
-		}
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = response.Body.Close() }()
-		answer, err := io.ReadAll(response.Body)
-		if err != nil || response.StatusCode != http.StatusOK {
-			t.Fatalf("%s: %d %s (%v)", action, response.StatusCode, answer, err)
-		}
-		return string(answer)
+		return post(t, a, "iam", fields)
 	}
 	iam("CreateUser", url.Values{})
 	iam("PutUserPolicy", url.Values{"PolicyName": {"policy"}, "PolicyDocument": {policy}})

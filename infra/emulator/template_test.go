@@ -1,8 +1,6 @@
 package emulator_test
 
 import (
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -18,24 +16,7 @@ func cloudFormation(t *testing.T, a *emulator.AWS, action, template string) stri
 	if template != "" {
 		fields.Set("TemplateBody", template)
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.Endpoint, strings.NewReader(fields.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if err := a.Sign(t.Context(), "cloudformation", r, fields.Encode()); err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %d %s (%v)", action, response.StatusCode, answer, err)
-	}
-	return string(answer)
+	return post(t, a, "cloudformation", fields)
 }
 
 // apply makes or changes a stack and returns how that ended, and why.

@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/infra/teststack"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
@@ -61,7 +62,7 @@ type world struct {
 	weCom   *wecomsim.Simulator
 	weURL   string
 	apiURL  string // of WeCom's API, as the service has it
-	log     *output
+	log     *teststack.Log
 	dataDir string
 	client  *http.Client
 	ahead   atomic.Int64 // of the real clock, in nanoseconds
@@ -203,7 +204,7 @@ func newWorld(t *testing.T, options ...worldOption) *world {
 		option(&c)
 	}
 	w := &world{
-		t: t, log: &output{}, known: &secrets{values: map[string]map[string]bool{}},
+		t: t, log: &teststack.Log{}, known: &secrets{values: map[string]map[string]bool{}},
 		client: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 32},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

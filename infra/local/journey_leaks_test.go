@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wecom-signin/wecom-signin/infra/teststack"
 )
 
 // Every world is searched for leaks when its test ends; this is the proof that the
@@ -44,7 +46,7 @@ func TestLeakSearchFindsLeaks(t *testing.T) {
 		{name: "corp in the session", kind: "code", said: spoken{request: "GET /api/session", body: corpID}},
 	} {
 		w := &world{
-			t: t, weURL: "http://wecom.test", log: &output{}, dataDir: t.TempDir(),
+			t: t, weURL: "http://wecom.test", log: &teststack.Log{}, dataDir: t.TempDir(),
 			known: &secrets{values: map[string]map[string]bool{}}, seen: &transcript{answers: []spoken{test.said}},
 		}
 		w.known.add(test.kind, secret)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"os/signal"
 	"strconv"
@@ -126,25 +125,8 @@ func startDemo(servers *servers, serviceURL string, servicePort int) (demoURL, w
 	servers.serve(demoListener, application)
 	// In the simulated client the app's home page signs in without a question.
 	simulator := wecomsim.New(wecomsim.Demo(hostOf(serviceURL), serviceURL+"/authorize/"+demoName, serviceURL))
-	servers.serve(simulatorListener, onlyLoopback(simulator))
+	servers.serve(simulatorListener, wecomsim.OnlyLoopback(simulator))
 	return demoURL, localURL(simulatorListener), nil
-}
-
-// onlyLoopback answers requests for this machine's own names alone. The simulator's
-// pages ask nobody who they are, so a page of another site must not reach them by
-// giving its own name this machine's address (DNS rebinding).
-func onlyLoopback(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			host = r.Host
-		}
-		if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-			http.Error(w, "This address is for browsers on this machine.", http.StatusMisdirectedRequest)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // listen takes a loopback port; 0 means any.

@@ -11,31 +11,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/wecom-signin/wecom-signin/infra/teststack"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
-// output is what a run prints, readable while it runs.
-type output struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 type running struct {
-	out   *output
+	out   *teststack.Log
 	stop  context.CancelFunc
 	ended chan error
 }
@@ -43,7 +27,7 @@ type running struct {
 func start(t *testing.T, values map[string]string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	r := &running{out: &output{}, stop: cancel, ended: make(chan error, 1)}
+	r := &running{out: &teststack.Log{}, stop: cancel, ended: make(chan error, 1)}
 	if values["PORT"] == "" {
 		values["PORT"] = "0"
 	}
@@ -204,7 +188,7 @@ func TestFaultsStopTheStart(t *testing.T) {
 // A page of another site must not read the simulator's secrets by giving its own name
 // this machine's address.
 func TestAttackDNSRebinding(t *testing.T) {
-	simulator := onlyLoopback(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "secret") }))
+	simulator := wecomsim.OnlyLoopback(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "secret") }))
 	for host, want := range map[string]int{
 		"localhost:3001": 200, "localhost": 200, "127.0.0.1:3001": 200, "[::1]:3001": 200,
 		"evil.example:3001": 421, "evil.example": 421, "localhost.evil.example": 421, "192.168.0.7:3001": 421, "": 421,

@@ -1,7 +1,6 @@
 package rehearsal_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/wecom-signin/wecom-signin/infra/emulator"
+	"github.com/wecom-signin/wecom-signin/infra/teststack"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
@@ -55,7 +54,7 @@ func newDeployment(t *testing.T) *deployment {
 	dependOnSources(t)
 	w := newWorld(t)
 	s := &stack{sam: sam, folder: t.TempDir()}
-	log := &lockedBuffer{}
+	log := &teststack.Log{}
 	var err error
 	s.aws, err = emulator.Start(t.Context(), emulator.Config{
 		Tools: filepath.Join(moduleRoot, ".tools"), Log: log, EnforceIAM: true,
@@ -565,22 +564,4 @@ func (s *stack) signsWithAnotherKey(t *testing.T, v *visitor, earlier string) {
 		t.Error("tokens are signed with the earlier key")
 	}
 	v.verify(t, earlier)
-}
-
-// lockedBuffer takes what several processes write at once.
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

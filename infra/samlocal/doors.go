@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
 // hostForContainers is Docker's name of this machine; samconfig.toml gives it to
@@ -80,7 +82,7 @@ func (d *doors) openBrowsers(port int, handler http.Handler) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	d.serve(listener, onlyThisMachine(handler))
+	d.serve(listener, wecomsim.OnlyLoopback(handler))
 	return fmt.Sprintf("http://localhost:%d", portOf(listener)), nil
 }
 

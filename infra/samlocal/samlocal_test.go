@@ -18,13 +18,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wecom-signin/wecom-signin/infra/teststack"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
@@ -44,29 +44,11 @@ func missing(t testing.TB, reason string) {
 	t.Skipf("SKIP sam local: %s", reason)
 }
 
-// output takes what several goroutines write.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 // newTestLocal is the command in a folder of the test's own, with the repository's
 // samconfig.toml.
-func newTestLocal(t *testing.T, dockerHost string) (*local, *output, *output) {
+func newTestLocal(t *testing.T, dockerHost string) (*local, *teststack.Log, *teststack.Log) {
 	t.Helper()
-	out, log := &output{}, &output{}
+	out, log := &teststack.Log{}, &teststack.Log{}
 	l, err := newLocal(os.LookupEnv, out, log)
 	if err != nil {
 		t.Fatal(err)
@@ -211,7 +193,7 @@ func TestSAMLocalWithoutDocker(t *testing.T) {
 }
 
 // untilReady waits for a command to say that it has started.
-func untilReady(t *testing.T, out *output, ended chan error) {
+func untilReady(t *testing.T, out *teststack.Log, ended chan error) {
 	t.Helper()
 	for deadline := time.Now().Add(3 * time.Minute); !strings.Contains(out.String(), "Stop it with Ctrl-C"); time.Sleep(50 * time.Millisecond) {
 		select {
@@ -329,7 +311,7 @@ func TestSAMLocalInContainers(t *testing.T) {
 	t.Run("make api", func(t *testing.T) { testAPI(t, l, e, out) })
 }
 
-func testAPI(t *testing.T, l *local, e *emulators, out *output) {
+func testAPI(t *testing.T, l *local, e *emulators, out *teststack.Log) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- l.serveAPI(ctx) }()
@@ -496,7 +478,7 @@ func TestSAMLocalFailureOfAFunctionIsSeen(t *testing.T) {
 		"a time-out of RIE":  {"Task timed out after 10.00 seconds", "", "the function gave no answer in JSON (its time limit?): Task timed out after 10.00 seconds"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var out output
+			var out teststack.Log
 			said := ""
 			if err := (&local{out: &out}).show([]byte(test.answer)); err != nil {
 				said = err.Error()
@@ -586,7 +568,7 @@ Parameters:
 
 // A page of another site that gives its own name this machine's address.
 func TestSAMLocalDNSRebindingReachesNoSimulator(t *testing.T) {
-	handler := onlyThisMachine(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	handler := wecomsim.OnlyLoopback(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for host, want := range map[string]int{"localhost:3001": 200, "127.0.0.1:3001": 200, "[::1]:3001": 200, "attacker.example": 421, "192.0.2.1:3001": 421} {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)

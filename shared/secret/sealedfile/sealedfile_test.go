@@ -34,7 +34,7 @@ func open(t *testing.T, cfg sealedfile.Config) *sealedfile.Store {
 }
 
 func TestSuite(t *testing.T) {
-	secrettest.Run(t, func(t *testing.T) secret.Store { return open(t, in(t.TempDir())) }, nil)
+	secrettest.Run(t, func(t *testing.T) secret.Store { return open(t, in(t.TempDir())) })
 }
 
 func TestFilesOpenAgainAndShowNothing(t *testing.T) {

@@ -25,7 +25,7 @@ var version = strings.Repeat("1", 32)
 func TestSuiteOnAStandIn(t *testing.T) {
 	secrettest.Run(t, func(*testing.T) secret.Store {
 		return secretsmanager.New(secretsmanager.Config{Client: newStandIn()})
-	}, nil)
+	})
 }
 
 // script answers calls in order with errors, nil for success, and notes the requests.
