@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
 )
 
 // axeScript is axe-core, as `make tools` fetched it.
