@@ -288,7 +288,7 @@ func (v *visit) admit(ctx context.Context, visitor wecom.Identity) (CallbackResu
 func (v *visit) start(ctx context.Context, user store.User, wecomUserID string) (CallbackResult, error) {
 	now := v.Now()
 	outcome := store.AttemptResult{
-		Key: v.key, Kind: store.ResultSession,
+		SessionKey: v.key, Kind: store.ResultSession,
 		Session: store.Session{
 			UserID: user.ID, UserGeneration: user.SessionGeneration,
 			AuthenticatorName: v.authenticator.Name, AuthenticatorID: v.authenticator.ID,
@@ -327,7 +327,7 @@ func (v *visit) askForPhone(ctx context.Context) (CallbackResult, error) {
 		return CallbackResult{}, apierr.Newf(apierr.PhoneNotShared, "snsapi_privateinfo brought no user_ticket")
 	}
 	err := v.Store.RecordResult(ctx, store.AttemptResult{
-		Key: v.key, Kind: store.ResultContinued, KeepUntil: v.Now().Add(AttemptLifetime),
+		SessionKey: v.key, Kind: store.ResultContinued, KeepUntil: v.Now().Add(AttemptLifetime),
 	})
 	if err != nil {
 		return CallbackResult{}, fmt.Errorf("record that the attempt goes on: %w", err)
@@ -355,7 +355,7 @@ func (v *visit) refuse(ctx context.Context, err error) (CallbackResult, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	recorded := v.Store.RecordResult(ctx, store.AttemptResult{
-		Key: v.key, Kind: store.ResultRefused, Code: string(failure.Code), KeepUntil: v.Now().Add(AttemptLifetime),
+		SessionKey: v.key, Kind: store.ResultRefused, Code: string(failure.Code), KeepUntil: v.Now().Add(AttemptLifetime),
 		Attempt: v.record(failure),
 	})
 	if errors.Is(recorded, store.ErrExists) {
