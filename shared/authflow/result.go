@@ -19,7 +19,7 @@ func (l *login) startSession(ctx context.Context, user store.User) (CallbackResu
 	now, lifetime := l.flow.Now(), l.flow.SessionLifetime
 	l.userID = user.ID
 	result := store.AttemptResult{
-		Key: l.sessionKey, Kind: store.ResultSession,
+		SessionKey: l.sessionKey, Kind: store.ResultSession,
 		Session: store.Session{
 			UserID: user.ID, UserGeneration: user.SessionGeneration,
 			AuthenticatorName: l.authenticator.Name, AuthenticatorID: l.authenticator.ID,
@@ -50,7 +50,7 @@ func (l *login) signedIn(session store.Session) CallbackResult {
 // recordContinued makes it the attempt's result that another attempt asks for the phone.
 func (l *login) recordContinued(ctx context.Context) error {
 	err := l.flow.Store.RecordResult(ctx, store.AttemptResult{
-		Key: l.sessionKey, Kind: store.ResultContinued, KeepUntil: l.flow.Now().Add(AttemptLifetime),
+		SessionKey: l.sessionKey, Kind: store.ResultContinued, KeepUntil: l.flow.Now().Add(AttemptLifetime),
 	})
 	if err != nil {
 		return fmt.Errorf("record that the attempt continues: %w", err)
@@ -65,7 +65,7 @@ func (l *login) refuse(ctx context.Context, err error) (CallbackResult, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
 	recorded := l.flow.Store.RecordResult(ctx, store.AttemptResult{
-		Key: l.sessionKey, Kind: store.ResultRefused, Code: string(failure.Code),
+		SessionKey: l.sessionKey, Kind: store.ResultRefused, Code: string(failure.Code),
 		Attempt: l.event(failure), KeepUntil: l.flow.Now().Add(AttemptLifetime),
 	})
 	if errors.Is(recorded, store.ErrExists) {
