@@ -194,7 +194,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	if got, want := told(), "signed_in after 3"; got != want {
 		t.Errorf("second arrival is told as %q, want %q", got, want)
 	}
-	if got := last.Headers["location"]; got != "https://app.example.com/" {
+	if got := last.Headers["location"]; got != "https://app.example.com/#" {
 		t.Fatalf("led to %s", got)
 	}
 
@@ -210,7 +210,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	if got, want := told(), "signed_in after 1"; got != want {
 		t.Errorf("returning sign-in is told as %q, want %q", got, want)
 	}
-	if got := last.Headers["location"]; got != "https://app.example.com/" {
+	if got := last.Headers["location"]; got != "https://app.example.com/#" {
 		t.Fatalf("led to %s", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
@@ -11,6 +12,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/session"
+	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -68,18 +70,24 @@ func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 // request gathers what the browser brings. A parameter given twice is ambiguous: WeCom
 // did not add the second one.
 func (cfg Config) request(r *http.Request) (authflow.CallbackRequest, error) {
-	ctx, query := r.Context(), r.URL.Query()
+	ctx, query := r.Context(), apigw.Query(r)
 	req := authflow.CallbackRequest{
 		Authenticator: r.PathValue("authenticator"),
 		PublicURL:     apigw.PublicURL(ctx),
 		ReturnTo:      authflow.DestinationOf(query),
 		Restarted:     authflow.IsRestarted(query),
-		InWeCom:       wecom.IsClient(r.UserAgent()),
+		InWeCom:       wecom.TakesClientPage(r.UserAgent()),
 		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
 		SessionID:     cfg.Cookie.ID(r),
 		RequestID:     apigw.RequestID(ctx),
 	}
-	apigw.LogField(ctx, "authenticator", req.Authenticator)
+	if store.IsAuthenticatorName(req.Authenticator) {
+		apigw.LogField(ctx, "authenticator", req.Authenticator)
+	}
+	if apigw.LoadedByPage(r) {
+		req.ReturnTo.Path = authflow.ReturnPath{}
+		return req, apierr.Newf(apierr.AccessDenied, "the callback was loaded as part of a page")
+	}
 	var once bool
 	if req.State, once = single(query, "state"); !once {
 		return req, apierr.Newf(apierr.StateInvalid, "state given twice")
@@ -106,8 +114,18 @@ func (cfg Config) answer(w http.ResponseWriter, r *http.Request, req authflow.Ca
 		cfg.Attempts.Clear(w, req.State)
 	}
 	cfg.Cookie.Set(w, result.SessionID, result.ExpiresAt.Sub(cfg.Now()))
-	apigw.Redirect(w, result.URL)
+	apigw.Redirect(w, withFragment(result.URL))
 	return nil
+}
+
+// withFragment gives an address a fragment, an empty one if need be. Over a redirect to
+// an address without one, a browser keeps the fragment that it has (RFC 9110 §10.2.2):
+// WeCom's #wechat_redirect, which hash routers take for a page.
+func withFragment(address string) string {
+	if strings.Contains(address, "#") {
+		return address
+	}
+	return address + "#"
 }
 
 // redirectOutcome says why a browser goes to WeCom once more.

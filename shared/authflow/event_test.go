@@ -48,7 +48,7 @@ func TestAttemptsAreRecorded(t *testing.T) {
 			&store.SignInEvent{UserID: "user-1", WeComUserID: "ZhangSan", InWeCom: true},
 		},
 		{
-			"signed in through the browser's door",
+			"signed in outside WeCom's client",
 			func(t *testing.T, h *fixture) { h.user(t, phone, bound) },
 			func(a *CallbackRequest) { a.Attempt.InWeCom = false },
 			&store.SignInEvent{UserID: "user-1", WeComUserID: "ZhangSan"},
@@ -99,7 +99,7 @@ func TestAttemptsAreRecorded(t *testing.T) {
 			&store.SignInEvent{InWeCom: true, Code: "wecom_unavailable"},
 		},
 		{"goes on for the phone number", nil, nil, nil},
-		{"attack: fill the list by leaving and coming back", nil, func(a *CallbackRequest) { a.Code = "" }, nil},
+		{"attack: fill the list by calling authorize and the callback", nil, func(a *CallbackRequest) { a.Code = "" }, nil},
 		{"attack: fill the list by coming back late", nil, func(a *CallbackRequest) { a.AttemptErr = ErrAttemptExpired }, nil},
 		{"attack: fill the list with made-up codes", func(_ *testing.T, h *fixture) {
 			h.wecom.identifyErr = &wecom.Error{Op: "getuserinfo", Code: wecom.CodeExpired}

@@ -90,9 +90,9 @@ func (l *login) fail(ctx context.Context, err error) (CallbackResult, error) {
 	return CallbackResult{}, err
 }
 
-// resultTime is how long a doubled request waits for the first one: as long as the call
-// to WeCom, in which the first one spent the code, may take.
-const resultTime = 5 * time.Second
+// resultTime is how long a doubled request waits for the first one. It is short, because
+// a made-up code waits as long: it must not hold a process that a person needs.
+const resultTime = 1500 * time.Millisecond
 
 // awaitResult answers a doubled request: WeCom says that the code is spent, so the first
 // request is at work or done. Without a first one the code is just bad, and that becomes

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
 // The addresses that browsers know the service by. publicURL is always the configured
@@ -66,7 +67,10 @@ func (e *PageError) Unwrap() error { return e.Err }
 func ErrorURL(publicURL, requestID string, err error) string {
 	page := SignInPage{Error: apierr.From(err).Code, RequestID: requestID}
 	if failed, ok := errors.AsType[*PageError](err); ok {
-		page.Authenticator, page.Destination = failed.Authenticator, failed.Destination
+		page.Destination = failed.Destination
+		if store.IsAuthenticatorName(failed.Authenticator) {
+			page.Authenticator = failed.Authenticator
+		}
 	}
 	return SignInURL(publicURL, page)
 }
