@@ -25,15 +25,6 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
-// Members of the context that a yes carries; see apigw.AuthorizerContext.
-const (
-	ContextCaller = "caller" // CallerAdminKey or CallerUser
-	ContextUserID = "userId" // with CallerUser
-
-	CallerAdminKey = "admin-key"
-	CallerUser     = "user"
-)
-
 // RoleAdmin is the role that may use /api/admin.
 const RoleAdmin = "admin"
 
@@ -140,7 +131,7 @@ func (a *Authorizer) decide(ctx context.Context, request events.APIGatewayV2Cust
 	publicURL := apigw.ResolvePublicURL(a.cfg.PublicURL, request.RequestContext.DomainName)
 	userID, err := a.administrator(ctx, credential, publicURL)
 	if err == nil {
-		return a.allow(request, map[string]any{ContextCaller: CallerUser, ContextUserID: userID})
+		return a.allow(request, apigw.UserCaller(userID))
 	}
 	if !errors.Is(err, keys.ErrRefused) {
 		return a.deny(request, err)
@@ -149,7 +140,7 @@ func (a *Authorizer) decide(ctx context.Context, request events.APIGatewayV2Cust
 	if keyErr := a.checkAdminKey(ctx, credential); keyErr != nil {
 		return a.deny(request, errors.Join(err, keyErr))
 	}
-	return a.allow(request, map[string]any{ContextCaller: CallerAdminKey})
+	return a.allow(request, apigw.AdminKeyCaller())
 }
 
 // refusal is a no for which the caller is the reason, not the service.
@@ -226,9 +217,9 @@ func (a *Authorizer) checkAdminKey(ctx context.Context, credential string) error
 	return nil
 }
 
-func (a *Authorizer) allow(request events.APIGatewayV2CustomAuthorizerV2Request, caller map[string]any) Response {
-	a.log(slog.LevelInfo, request, slog.Bool("authorized", true), slog.Any(ContextCaller, caller[ContextCaller]))
-	return Response{IsAuthorized: true, Context: caller}
+func (a *Authorizer) allow(request events.APIGatewayV2CustomAuthorizerV2Request, caller apigw.Caller) Response {
+	a.log(slog.LevelInfo, request, slog.Bool("authorized", true), slog.String("caller", caller.Kind()))
+	return Response{IsAuthorized: true, Context: caller.Encode()}
 }
 
 func (a *Authorizer) deny(request events.APIGatewayV2CustomAuthorizerV2Request, why error) Response {

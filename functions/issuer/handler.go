@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/cache"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
@@ -72,22 +71,10 @@ func New(cfg Config) http.Handler {
 		},
 		Keep: keepKeys, Stale: staleKeys, Pause: pauseKeys, Now: cfg.Now,
 	})}
-	return apigw.JSON(h.serve)
-}
-
-func (h handler) serve(w http.ResponseWriter, r *http.Request) error {
-	answer, known := map[string]apigw.HandlerFunc{
-		discoveryPath: discovery,
-		keysPath:      h.publicKeys,
-	}[r.URL.Path]
-	if !known {
-		return apierr.New(apierr.NotFound, nil)
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		return apierr.New(apierr.MethodNotAllowed, nil)
-	}
-	return answer(w, r)
+	routes := apigw.NewRouter(nil)
+	routes.Handle("GET "+discoveryPath, discovery)
+	routes.Handle("GET "+keysPath, h.publicKeys)
+	return routes
 }
 
 func discovery(w http.ResponseWriter, r *http.Request) error {

@@ -15,51 +15,6 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// api answers everything under /api/ that no other function has.
-func (h handler) api(w http.ResponseWriter, r *http.Request) error {
-	var method string
-	var answer apigw.HandlerFunc
-	switch r.URL.Path {
-	case "/api/authenticators":
-		method, answer = http.MethodGet, h.listAuthenticators
-	case "/api/session":
-		method, answer = http.MethodGet, h.showSession
-	case "/api/token":
-		method, answer = http.MethodPost, h.issueToken
-	case "/api/signout":
-		method, answer = http.MethodPost, h.signOut
-	default:
-		return apierr.New(apierr.NotFound, nil)
-	}
-	// Always, also for an answer without any Origin: a cache must not give it to one.
-	w.Header().Set("Vary", "Origin")
-	from, err := h.whose(r)
-	if err != nil {
-		return fmt.Errorf("read allowed origins: %w", err)
-	}
-	if from == friend {
-		allow(w, r)
-	}
-	asked := r.Method
-	if asked == http.MethodHead {
-		asked = http.MethodGet
-	}
-	switch {
-	case asked == http.MethodOptions:
-		preflight(w, from, method)
-		return nil
-	case asked != method && method == http.MethodGet:
-		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
-		return apierr.New(apierr.MethodNotAllowed, nil)
-	case asked != method:
-		w.Header().Set("Allow", method+", OPTIONS")
-		return apierr.New(apierr.MethodNotAllowed, nil)
-	case method == http.MethodPost && !mayChange(r, from):
-		return &apierr.Error{Code: apierr.Forbidden, Detail: "This origin may not do that."}
-	}
-	return answer(w, r)
-}
-
 // authenticatorEntry is what anybody may know of an authenticator.
 type authenticatorEntry struct {
 	Name         string `json:"name"`

@@ -56,55 +56,53 @@ type Config struct {
 type handler struct{ Config }
 
 // New returns the handler of every address that no other function has.
-func New(cfg Config) http.Handler { return handler{cfg} }
-
-func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.route(r).ServeHTTP(w, r)
+func New(cfg Config) http.Handler {
+	h := handler{cfg}
+	routes := apigw.NewRouter(http.HandlerFunc(h.serveUnknown))
+	routes.Handle("/api/authenticators", h.crossOrigin(http.MethodGet, h.listAuthenticators))
+	routes.Handle("/api/session", h.crossOrigin(http.MethodGet, h.showSession))
+	routes.Handle("/api/token", h.crossOrigin(http.MethodPost, h.issueToken))
+	routes.Handle("/api/signout", h.crossOrigin(http.MethodPost, h.signOut))
+	// Not apigw.Browser: a failure of the sign-in page must not lead to itself.
+	routes.Handle("GET /signin", h.signInPage)
+	routes.Handle("GET /auto-login.js", autoLoginScript)
+	routes.Handle("GET /robots.txt", robots)
+	routes.Handle("GET /favicon.ico", icon)
+	return routes
 }
 
-// route finds who answers. The path is decoded already and may hold anything.
-func (h handler) route(r *http.Request) http.Handler {
-	path := r.URL.Path
-	if strings.HasPrefix(path, "/api/") {
-		return apigw.JSON(h.api)
-	}
-	if !isRead(r.Method) {
-		return apigw.JSON(onlyRead)
-	}
+// serveUnknown answers every path without a route: an application link, unless the
+// path is reserved. The path is decoded already and may hold anything.
+func (h handler) serveUnknown(w http.ResponseWriter, r *http.Request) {
+	path, answer := r.URL.Path, apigw.Browser(h.link)
 	switch {
-	case path == "/signin":
-		// Not apigw.Browser: a failure of the sign-in page must not lead to itself.
-		return apigw.JSON(h.signInPage)
-	case path == "/auto-login.js":
-		return apigw.JSON(autoLoginScript)
-	case path == "/robots.txt":
-		return apigw.JSON(robots)
-	case path == "/favicon.ico":
-		return apigw.JSON(icon)
+	case strings.HasPrefix(path, "/api/"):
+		answer = apigw.JSON(notFound)
+	case !isRead(r.Method):
+		answer = apigw.JSON(onlyRead)
 	case strings.HasPrefix(path, "/WW_verify_"):
-		return apigw.JSON(h.domainFile)
-	case isMachines(path):
-		return apigw.JSON(nothingHere)
-	case isOurs(path):
-		return apigw.JSON(h.notFound)
-	default:
-		return apigw.Browser(h.link)
+		answer = apigw.JSON(h.domainFile)
+	case isForPrograms(path):
+		answer = apigw.JSON(notFound)
+	case isForPeople(path):
+		answer = apigw.JSON(h.notFoundPage)
 	}
+	answer.ServeHTTP(w, r)
 }
 
 // isRead reports whether a method only reads. HEAD is GET without the body, which
 // apigw leaves out.
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
-// isMachines reports whether a path is kept for programs: no application link, and
-// nothing that a person should be shown.
-func isMachines(path string) bool {
+// isForPrograms reports whether a path is reserved for programs: never an application
+// link, and without a page for people.
+func isForPrograms(path string) bool {
 	return isUnder(path, "/.well-known") || isUnder(path, "/oauth2") || strings.HasPrefix(path, "/assets/")
 }
 
-// isOurs reports whether a path belongs to another route of the service, which had
-// no use for it as it is.
-func isOurs(path string) bool {
+// isForPeople reports whether a path belongs to a route of another function that does
+// not take it as it is.
+func isForPeople(path string) bool {
 	return isUnder(path, "/authorize") || isUnder(path, "/callback") || isUnder(path, "/console")
 }
 
@@ -114,14 +112,13 @@ func isUnder(path, root string) bool {
 }
 
 func onlyRead(w http.ResponseWriter, _ *http.Request) error {
-	w.Header().Set("Allow", "GET, HEAD")
-	return apierr.New(apierr.MethodNotAllowed, nil)
+	return apigw.MethodNotAllowed(w, http.MethodGet, http.MethodHead)
 }
 
-func nothingHere(http.ResponseWriter, *http.Request) error { return apierr.New(apierr.NotFound, nil) }
+func notFound(http.ResponseWriter, *http.Request) error { return apierr.New(apierr.NotFound, nil) }
 
-// notFound is nothingHere for people.
-func (h handler) notFound(w http.ResponseWriter, r *http.Request) error {
+// notFoundPage is notFound for people.
+func (h handler) notFoundPage(w http.ResponseWriter, r *http.Request) error {
 	return h.Pages.NotFound(w, page.NotFound{
 		Language: text.LanguageOf(r), SignIn: apigw.SignInPage{}.Address(apigw.PublicURL(r.Context())),
 	})

@@ -20,7 +20,7 @@ import (
 func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 	target, ok := linkTarget(r.URL.Path, r.URL.RawQuery)
 	if !ok {
-		return h.notFound(w, r)
+		return h.notFoundPage(w, r)
 	}
 	// What may travel through sign-in is more narrow; the rest begins at the
 	// application's default page.
@@ -30,7 +30,7 @@ func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 	case err == nil:
 		location, ok := onOrigin(live.Authenticator.Origin, target)
 		if !ok {
-			return h.notFound(w, r)
+			return h.notFoundPage(w, r)
 		}
 		return h.send(w, r, live.Authenticator, location, redirect)
 	case !apierr.Is(err, apierr.Unauthorized):
@@ -55,7 +55,7 @@ func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 func (h handler) send(w http.ResponseWriter, r *http.Request, a store.Authenticator, location, redirect string) error {
 	apigw.LogField(r.Context(), "authenticator", a.Name)
 	if a.Origin == apigw.PublicURL(r.Context()) {
-		return h.notFound(w, r)
+		return h.notFoundPage(w, r)
 	}
 	if r.Method == http.MethodGet && countBounce(w, r, h.Now()) >= mostBounces {
 		clearBounces(w)
@@ -75,7 +75,7 @@ func (h handler) toSignInPage(w http.ResponseWriter, r *http.Request, redirect s
 	// A failure to read is the sign-in page's to tell.
 	if enabled, err := h.enabled(r.Context()); err == nil && len(enabled) > 0 {
 		if !slices.ContainsFunc(enabled, func(a store.Authenticator) bool { return a.Origin != public }) {
-			return h.notFound(w, r)
+			return h.notFoundPage(w, r)
 		}
 	}
 	apigw.Redirect(w, apigw.SignInPage{Redirect: redirect}.Address(public))
