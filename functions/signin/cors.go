@@ -63,7 +63,7 @@ func (h handler) classifyOrigin(r *http.Request) (originClass, error) {
 	if origin == apigw.PublicURL(r.Context()) {
 		return allowed, nil
 	}
-	authenticators, err := h.enabled(r.Context())
+	authenticators, err := h.enabledAuthenticators(r.Context())
 	if err != nil {
 		return denied, err
 	}

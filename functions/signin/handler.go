@@ -16,33 +16,33 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
-// Authenticators reads the configuration; it may be a moment old.
+// Authenticators reads the configuration, which may be a moment old.
 type Authenticators interface {
 	Authenticators(ctx context.Context, page store.Page) (items []store.Authenticator, next string, err error)
 	AutoLoginAuthenticator(ctx context.Context) (store.Authenticator, error)
 }
 
-// DomainFiles reads the proofs that a domain is ours.
+// DomainFiles reads the proofs of domain ownership.
 type DomainFiles interface {
 	DomainFile(ctx context.Context, filename string) (store.DomainFile, error)
 }
 
-// Sessions says whose session an id is; *authflow.Sessions does.
+// Sessions looks sessions up; *authflow.Sessions implements it.
 type Sessions interface {
-	// Check returns the live session of an id, or fault Unauthorized.
+	// Check returns the active session of an id, or apierr.Unauthorized.
 	Check(ctx context.Context, sessionID string) (authflow.ActiveSession, error)
-	// End ends the session of an id. None is no fault.
+	// End ends the session of an id, if there is one.
 	End(ctx context.Context, sessionID string) error
 }
 
-// Minter signs access tokens; *keys.Minter does.
+// Minter signs access tokens; *keys.Minter implements it.
 type Minter interface {
 	// Mint returns a token and its lifetime in whole seconds, at most 15 minutes and
 	// not beyond sessionEnd (keys.ErrNoTimeLeft).
 	Mint(ctx context.Context, claims keys.AccessTokenClaims, sessionEnd time.Time) (token string, lifetime time.Duration, err error)
 }
 
-// Config is what New needs; all of it.
+// Config is what New needs. Every field is required.
 type Config struct {
 	Authenticators Authenticators
 	DomainFiles    DomainFiles
@@ -55,7 +55,7 @@ type Config struct {
 
 type handler struct{ Config }
 
-// New returns the handler of every address that no other function has.
+// New returns the handler of every path that no other function serves.
 func New(cfg Config) http.Handler {
 	h := handler{cfg}
 	routes := apigw.NewRouter(http.HandlerFunc(h.serveUnknown))
@@ -63,7 +63,7 @@ func New(cfg Config) http.Handler {
 	routes.Handle("/api/session", h.crossOrigin(http.MethodGet, h.showSession))
 	routes.Handle("/api/token", h.crossOrigin(http.MethodPost, h.issueToken))
 	routes.Handle("/api/signout", h.crossOrigin(http.MethodPost, h.signOut))
-	// Not apigw.Browser: a failure of the sign-in page must not lead to itself.
+	// A failure here is problem+json: a redirect to the sign-in page would be a loop.
 	routes.Handle("GET /signin", h.signInPage)
 	routes.Handle("GET /auto-login.js", autoLoginScript)
 	routes.Handle("GET /robots.txt", robots)
@@ -91,7 +91,7 @@ func (h handler) serveUnknown(w http.ResponseWriter, r *http.Request) {
 }
 
 // isRead reports whether a method only reads. HEAD is GET without the body, which
-// apigw leaves out.
+// package apigw leaves out.
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // isForPrograms reports whether a path is reserved for programs: never an application
@@ -124,25 +124,25 @@ func (h handler) notFoundPage(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// live returns the session of a request, or fault Unauthorized. A cookie that leads
-// to no session any more is taken back.
-func (h handler) live(w http.ResponseWriter, r *http.Request) (authflow.ActiveSession, error) {
+// activeSession returns the session of a request, or apierr.Unauthorized. It clears a
+// cookie whose session has ended.
+func (h handler) activeSession(w http.ResponseWriter, r *http.Request) (authflow.ActiveSession, error) {
 	id := h.Cookie.ID(r)
 	if id == "" {
 		return authflow.ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
-	live, err := h.Sessions.Check(r.Context(), id)
+	active, err := h.Sessions.Check(r.Context(), id)
 	if apierr.Is(err, apierr.Unauthorized) {
 		h.Cookie.Clear(w)
 	}
-	return live, err
+	return active, err
 }
 
-// listPage is how many authenticators are read at a time; few companies have more.
+// listPage is how many authenticators one read returns; few companies have more.
 const listPage = 200
 
-// enabled returns the authenticators that can be used, in order of name.
-func (h handler) enabled(ctx context.Context) ([]store.Authenticator, error) {
+// enabledAuthenticators returns the enabled authenticators in order of name.
+func (h handler) enabledAuthenticators(ctx context.Context) ([]store.Authenticator, error) {
 	var found []store.Authenticator
 	for cursor := ""; ; {
 		items, next, err := h.Authenticators.Authenticators(ctx, store.Page{Cursor: cursor, Limit: listPage})
@@ -161,7 +161,7 @@ func (h handler) enabled(ctx context.Context) ([]store.Authenticator, error) {
 	}
 }
 
-// title is what people call an authenticator.
+// title returns the title of an authenticator, or its name when it has none.
 func title(a store.Authenticator) string {
 	if a.Title == "" {
 		return a.Name

@@ -13,15 +13,15 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// signInPage answers GET /signin, always with status 200: also when what it needs
-// cannot be read, because it is where failures are explained.
+// signInPage answers GET /signin. Its status is 200 even when the store fails, because
+// this page explains failures.
 func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, public, query := r.Context(), apigw.PublicURL(r.Context()), r.URL.Query()
 	redirect, _ := authflow.CheckRedirect(query.Get("redirect"))
 	toConsole := authflow.WantsConsole(query)
 	shown := page.SignIn{
 		Language: text.LanguageOf(r),
-		Client:   visitor(r.UserAgent()),
+		Client:   clientKind(r.UserAgent()),
 		Self:     selfAddress(public, query, redirect, toConsole),
 		Console:  authflow.ConsoleAddress(public),
 		Version:  version.Version,
@@ -32,7 +32,7 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 			Code: query.Get("error"), Authenticator: query.Get("authenticator"), RequestID: query.Get("request"),
 		}
 	}
-	authenticators, err := h.enabled(ctx)
+	authenticators, err := h.enabledAuthenticators(ctx)
 	if err != nil {
 		apigw.LogError(ctx, apierr.From(err))
 		shown.Unreadable = true
@@ -44,13 +44,13 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 		shown.SignedIn = h.signedIn(w, r, redirect, toConsole)
 	}
 	text.RememberLanguage(w, query.Get("lang"))
-	forgetBounces(w, r)
+	forgetRedirects(w, r)
 	return h.Pages.SignIn(w, shown)
 }
 
-// signedIn says who has a session already, so that nobody signs in again by mistake.
+// signedIn returns who has a session already, so that nobody signs in twice by mistake.
 func (h handler) signedIn(w http.ResponseWriter, r *http.Request, redirect string, toConsole bool) *page.SignedIn {
-	live, err := h.live(w, r)
+	active, err := h.activeSession(w, r)
 	if err != nil {
 		if !apierr.Is(err, apierr.Unauthorized) {
 			apigw.LogError(r.Context(), apierr.From(err))
@@ -58,19 +58,19 @@ func (h handler) signedIn(w http.ResponseWriter, r *http.Request, redirect strin
 		return nil
 	}
 	if redirect == "" {
-		redirect, _ = authflow.CheckRedirect(live.Authenticator.WorkbenchRedirectPath)
+		redirect, _ = authflow.CheckRedirect(active.Authenticator.WorkbenchRedirectPath)
 	}
-	address, ok := onOrigin(live.Authenticator.Origin, redirect)
+	address, ok := onOrigin(active.Authenticator.Origin, redirect)
 	if !ok {
 		return nil
 	}
 	if toConsole {
 		address = authflow.ConsoleAddress(apigw.PublicURL(r.Context()))
 	}
-	return &page.SignedIn{Name: live.User.Name, Continue: address, SignOut: apigw.PublicURL(r.Context()) + "/api/signout"}
+	return &page.SignedIn{Name: active.User.Name, Continue: address, SignOut: apigw.PublicURL(r.Context()) + "/api/signout"}
 }
 
-func visitor(userAgent string) page.ClientKind {
+func clientKind(userAgent string) page.ClientKind {
 	switch {
 	case wecom.IsClient(userAgent):
 		return page.InWeCom
@@ -81,7 +81,7 @@ func visitor(userAgent string) page.ClientKind {
 	}
 }
 
-// selfAddress is the address of the page in hand, with the parameters it knows.
+// selfAddress returns the address of this page with the parameters it knows.
 func selfAddress(public string, query url.Values, redirect string, toConsole bool) string {
 	known := url.Values{}
 	if redirect != "" {
