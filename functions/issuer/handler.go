@@ -19,11 +19,12 @@ const (
 	keysPath      = "/.well-known/jwks.json"
 
 	cacheControl = "public, max-age=300"
-	// keepKeys is how long the document is used without reading the directory again.
+	// keepKeys is how long the keys are served without reading the directory again.
 	keepKeys = time.Minute
-	// staleKeys is how much longer while the directory cannot be read: the keys of
-	// yesterday are of more use than none.
+	// staleKeys is how much longer they are served while the directory cannot be read:
+	// yesterday's keys are better than none.
 	staleKeys = 12 * time.Hour
+	// pauseKeys is the least time between two attempts to read the directory.
 	pauseKeys = 10 * time.Second
 )
 
@@ -39,7 +40,8 @@ type Config struct {
 	Now func() time.Time
 }
 
-// metadata is what is true of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2.
+// metadata has the members of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2 that hold
+// for this issuer.
 type metadata struct {
 	Issuer            string   `json:"issuer"`
 	KeysAddress       string   `json:"jwks_uri"`
@@ -99,7 +101,7 @@ func (h handler) publicKeys(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Cache-Control", cacheControl)
 	w.Header().Set("Content-Type", "application/json")
-	// So that anybody who watches over the service sees that rotation goes on.
+	// Shows operators that rotation goes on.
 	if at := published.UpdatedAt; !at.IsZero() {
 		w.Header().Set("Last-Modified", at.UTC().Format(http.TimeFormat))
 		apigw.Measure(r.Context(), metrics.SigningKeyAge(h.now().Sub(at)))
