@@ -74,7 +74,7 @@ func New(cfg Config) http.Handler {
 // serveUnknown answers every path without a route: an application link, unless the
 // path is reserved. The path is decoded already and may hold anything.
 func (h handler) serveUnknown(w http.ResponseWriter, r *http.Request) {
-	path, answer := r.URL.Path, apigw.Browser(h.link)
+	path, answer := r.URL.Path, apigw.Browser(h.link, authflow.ErrorURL)
 	switch {
 	case strings.HasPrefix(path, "/api/"):
 		answer = apigw.JSON(notFound)
@@ -120,7 +120,7 @@ func notFound(http.ResponseWriter, *http.Request) error { return apierr.New(apie
 // notFoundPage is notFound for people.
 func (h handler) notFoundPage(w http.ResponseWriter, r *http.Request) error {
 	return h.Pages.NotFound(w, page.NotFound{
-		Language: text.LanguageOf(r), SignIn: apigw.SignInPage{}.Address(apigw.PublicURL(r.Context())),
+		Language: text.LanguageOf(r), SignIn: authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{}),
 	})
 }
 

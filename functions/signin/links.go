@@ -24,7 +24,8 @@ func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 	}
 	// A sign-in keeps fewer paths than a link may have; with any other it ends at the
 	// application's default page.
-	redirect, _ := authflow.CheckRedirect(target)
+	returnPath, _ := authflow.ParseReturnPath(target)
+	destination := authflow.Destination{Path: returnPath}
 	active, err := h.activeSession(w, r)
 	switch {
 	case err == nil:
@@ -32,34 +33,34 @@ func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 		if !ok {
 			return h.notFoundPage(w, r)
 		}
-		return h.redirectTo(w, r, active.Authenticator, location, redirect)
+		return h.redirectTo(w, r, active.Authenticator, location, destination)
 	case !apierr.Is(err, apierr.Unauthorized):
-		return &apigw.SignInPageError{Redirect: redirect, Err: err}
+		return &authflow.PageError{Destination: destination, Err: err}
 	case !wecom.IsClient(r.UserAgent()):
-		return h.toSignInPage(w, r, redirect)
+		return h.toSignInPage(w, r, destination)
 	}
 	automatic, err := h.Authenticators.AutoLoginAuthenticator(r.Context())
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && !automatic.HoldsAutoLogin():
-		return h.toSignInPage(w, r, redirect)
+		return h.toSignInPage(w, r, destination)
 	case err != nil:
-		return &apigw.SignInPageError{Redirect: redirect, Err: fmt.Errorf("read automatic authenticator: %w", err)}
+		return &authflow.PageError{Destination: destination, Err: fmt.Errorf("read automatic authenticator: %w", err)}
 	}
-	return h.redirectTo(w, r, automatic, authorizeURL(apigw.PublicURL(r.Context()), automatic.Name, redirect, false), redirect)
+	return h.redirectTo(w, r, automatic, authflow.AuthorizeURL(apigw.PublicURL(r.Context()), automatic.Name, destination), destination)
 }
 
 // redirectTo redirects to the application of an authenticator, or to the sign-in for
 // it, unless that would come back here: because service and application share their
 // address, or because the application keeps redirecting to the service.
-func (h handler) redirectTo(w http.ResponseWriter, r *http.Request, a store.Authenticator, location, redirect string) error {
+func (h handler) redirectTo(w http.ResponseWriter, r *http.Request, a store.Authenticator, location string, destination authflow.Destination) error {
 	apigw.LogField(r.Context(), "authenticator", a.Name)
 	if a.Origin == apigw.PublicURL(r.Context()) {
 		return h.notFoundPage(w, r)
 	}
 	if r.Method == http.MethodGet && countRedirect(w, r, h.Now()) >= loopLimit {
 		clearRedirectCount(w)
-		return &apigw.SignInPageError{
-			Authenticator: a.Name, Redirect: redirect,
+		return &authflow.PageError{
+			Authenticator: a.Name, Destination: destination,
 			Err: apierr.Newf(apierr.RedirectLoop, "%d redirects to one path in %s", loopLimit, loopWindow),
 		}
 	}
@@ -69,7 +70,7 @@ func (h handler) redirectTo(w http.ResponseWriter, r *http.Request, a store.Auth
 
 // toSignInPage redirects to the sign-in page, if any authenticator there leads to an
 // application with another address.
-func (h handler) toSignInPage(w http.ResponseWriter, r *http.Request, redirect string) error {
+func (h handler) toSignInPage(w http.ResponseWriter, r *http.Request, destination authflow.Destination) error {
 	public := apigw.PublicURL(r.Context())
 	// The sign-in page reports a failure to read.
 	if enabled, err := h.enabledAuthenticators(r.Context()); err == nil && len(enabled) > 0 {
@@ -77,7 +78,7 @@ func (h handler) toSignInPage(w http.ResponseWriter, r *http.Request, redirect s
 			return h.notFoundPage(w, r)
 		}
 	}
-	apigw.Redirect(w, apigw.SignInPage{Redirect: redirect}.Address(public))
+	apigw.Redirect(w, authflow.SignInURL(public, authflow.SignInPage{Destination: destination}))
 	return nil
 }
 
@@ -111,21 +112,4 @@ func onOrigin(origin, target string) (string, bool) {
 		return "", false
 	}
 	return address, true
-}
-
-// authorizeURL returns the address at which a sign-in with an authenticator starts. An
-// empty redirect means its default page.
-func authorizeURL(public, name, redirect string, toConsole bool) string {
-	query := url.Values{}
-	if redirect != "" {
-		query.Set("redirect", redirect)
-	}
-	if toConsole {
-		query.Set(authflow.ReturnParameter, authflow.ReturnToConsole)
-	}
-	address := public + "/authorize/" + url.PathEscape(name)
-	if len(query) > 0 {
-		address += "?" + query.Encode()
-	}
-	return address
 }
