@@ -2,7 +2,20 @@
 
 import { t } from './texts.js';
 import { call, at, everything, problemText } from './api.js';
-import { el, button, fileDrop, confirmThen, copyable, notice, searchField, worthSearching, section, time, toast, waiting } from './ui.js';
+import {
+  el,
+  button,
+  fileDrop,
+  confirmThen,
+  copyable,
+  notice,
+  searchField,
+  worthSearching,
+  section,
+  time,
+  toast,
+  waiting,
+} from './ui.js';
 import { checkResult } from './authenticators.js';
 
 export async function filesView() {
@@ -18,8 +31,20 @@ export async function filesView() {
     const found = files.filter((file) => file.filename.toLowerCase().includes(wanted));
     list.replaceChildren(...found.map(item));
     tools.hidden = files.length < worthSearching && !wanted;
-    said.replaceChildren(...(found.length ? [] : [files.length ? el('p', { className: 'soft' }, t('search.none'))
-      : el('div', { className: 'card empty stack' }, el('h2', {}, t('files.none.title')), el('p', {}, t('files.none')))]));
+    said.replaceChildren(
+      ...(found.length
+        ? []
+        : [
+            files.length
+              ? el('p', { className: 'soft' }, t('search.none'))
+              : el(
+                  'div',
+                  { className: 'card empty stack' },
+                  el('h2', {}, t('files.none.title')),
+                  el('p', {}, t('files.none')),
+                ),
+          ]),
+    );
   }
 
   function item(file) {
@@ -34,19 +59,34 @@ export async function filesView() {
     });
     check.setAttribute('aria-label', t('files.check.what', { file: file.filename }));
     check.dataset.focus = file.filename;
-    const remove = button(t('delete'), () => confirmThen({
-      title: t('files.delete.title', { file: file.filename }), text: t('files.delete.text'), action: t('delete'), danger: true,
-    }, async () => {
-      await call('DELETE', at('domain-files', file.filename));
-      await reload();
-      toast(t('deleted'));
-    }), 'danger');
+    const remove = button(
+      t('delete'),
+      () =>
+        confirmThen(
+          {
+            title: t('files.delete.title', { file: file.filename }),
+            text: t('files.delete.text'),
+            action: t('delete'),
+            danger: true,
+          },
+          async () => {
+            await call('DELETE', at('domain-files', file.filename));
+            await reload();
+            toast(t('deleted'));
+          },
+        ),
+      'danger',
+    );
     remove.setAttribute('aria-label', t('files.delete.title', { file: file.filename }));
-    return el('li', { className: 'card item' },
+    return el(
+      'li',
+      { className: 'card item' },
       el('div', { className: 'title' }, el('h2', {}, file.filename)),
       el('div', { className: 'facts' }, el('span', {}, t('files.since'), ' ', time(file.createdAt))),
       el('div', { className: 'actions' }, check, remove),
-      el('div', { className: 'wide-part part' }, copyable(file.url, t('files.address'))), place);
+      el('div', { className: 'wide-part part' }, copyable(file.url, t('files.address'))),
+      place,
+    );
   }
 
   async function reload() {
@@ -72,8 +112,15 @@ export async function filesView() {
 
   show();
   return [
-    el('h1', {}, t('tab.files')), el('p', { className: 'lead' }, t('files.lead')),
-    section(t('files.add'), fileDrop({ label: t('files.drop'), hint: t('files.drop.hint'), accept: '.txt,text/plain' }, upload), problem),
-    tools, said, list,
+    el('h1', {}, t('tab.files')),
+    el('p', { className: 'lead' }, t('files.lead')),
+    section(
+      t('files.add'),
+      fileDrop({ label: t('files.drop'), hint: t('files.drop.hint'), accept: '.txt,text/plain' }, upload),
+      problem,
+    ),
+    tools,
+    said,
+    list,
   ];
 }

@@ -32,7 +32,12 @@ const shapes = {
 export function icon(name) {
   const space = 'http://www.w3.org/2000/svg';
   const picture = document.createElementNS(space, 'svg');
-  for (const [attribute, value] of [['viewBox', '0 0 24 24'], ['class', 'icon'], ['aria-hidden', 'true']]) picture.setAttribute(attribute, value);
+  for (const [attribute, value] of [
+    ['viewBox', '0 0 24 24'],
+    ['class', 'icon'],
+    ['aria-hidden', 'true'],
+  ])
+    picture.setAttribute(attribute, value);
   const path = document.createElementNS(space, 'path');
   path.setAttribute('d', shapes[name]);
   picture.append(path);
@@ -71,24 +76,35 @@ function report(control, error) {
   if (place) place.replaceChildren(notice('bad', problemText(error)));
   else toast(problemText(error), 'bad');
   // What is shown is not how it is any more.
-  if (error.code === 'version_mismatch' || error.code === 'not_found') document.dispatchEvent(new CustomEvent('outdated'));
+  if (error.code === 'version_mismatch' || error.code === 'not_found')
+    document.dispatchEvent(new CustomEvent('outdated'));
 }
 
 // button waits for its own work. kind: '', 'main', 'danger', 'small', or several.
 export function button(label, work, kind = '') {
-  return el('button', { type: 'button', className: kind, onclick: (event) => busy(event.currentTarget, () => work(event)) }, label);
+  return el(
+    'button',
+    { type: 'button', className: kind, onclick: (event) => busy(event.currentTarget, () => work(event)) },
+    label,
+  );
 }
 
 // form waits for its own work, too; Enter in a field submits it.
 export function form(props, submit, ...content) {
-  return el('form', {
-    noValidate: true, ...props,
-    onsubmit: (event) => {
-      event.preventDefault();
-      const control = event.submitter || event.currentTarget.querySelector('button:not([type=button])') || event.currentTarget;
-      busy(control, () => submit(event));
+  return el(
+    'form',
+    {
+      noValidate: true,
+      ...props,
+      onsubmit: (event) => {
+        event.preventDefault();
+        const control =
+          event.submitter || event.currentTarget.querySelector('button:not([type=button])') || event.currentTarget;
+        busy(control, () => submit(event));
+      },
     },
-  }, content);
+    content,
+  );
 }
 
 const openDialogs = [];
@@ -103,13 +119,24 @@ export const topDialog = () => openDialogs.filter((box) => box.open).at(-1);
 export function dialog(title, content) {
   const name = newId('dialog');
   const opener = document.activeElement;
-  const box = el('dialog', { 'aria-labelledby': name },
-    el('div', { className: 'dialog-head' }, el('h2', { id: name, tabIndex: -1 }, title),
-      el('button', { type: 'button', className: 'plain', 'aria-label': t('close'), title: t('close'), onclick: () => dismiss() }, icon('close'))),
+  const box = el(
+    'dialog',
+    { 'aria-labelledby': name },
+    el(
+      'div',
+      { className: 'dialog-head' },
+      el('h2', { id: name, tabIndex: -1 }, title),
+      el(
+        'button',
+        { type: 'button', className: 'plain', 'aria-label': t('close'), title: t('close'), onclick: () => dismiss() },
+        icon('close'),
+      ),
+    ),
     el('div', { className: 'dialog-body' }, content, el('div', { className: 'problem' })),
-    el('div', { className: 'toasts', role: 'status' }));
+    el('div', { className: 'toasts', role: 'status' }),
+  );
   async function dismiss() {
-    if (!box.isDirty?.() || await askToLeave()) box.close();
+    if (!box.isDirty?.() || (await askToLeave())) box.close();
   }
   box.dismiss = dismiss;
   box.addEventListener('cancel', (event) => {
@@ -128,7 +155,11 @@ export function dialog(title, content) {
   openDialogs.push(box);
   box.showModal();
   // The first thing to fill in; where there is none, the title, so that it is read.
-  (box.querySelector('[autofocus]') || box.querySelector('.dialog-body :is(input, select, textarea):not([type=file])') || box.querySelector('h2')).focus();
+  (
+    box.querySelector('[autofocus]') ||
+    box.querySelector('.dialog-body :is(input, select, textarea):not([type=file])') ||
+    box.querySelector('h2')
+  ).focus();
   return box;
 }
 
@@ -136,10 +167,10 @@ export function dialog(title, content) {
 // the page's title.
 function focusAgain(control) {
   const key = control?.dataset?.focus;
-  const target = control?.isConnected ? control
-    : key && document.querySelector(`[data-focus="${CSS.escape(key)}"]`);
+  const target = control?.isConnected ? control : key && document.querySelector(`[data-focus="${CSS.escape(key)}"]`);
   if (target && target !== document.body) target.focus();
-  else (topDialog()?.querySelector('h2') || document.querySelector('main h1') || document.getElementById('main'))?.focus();
+  else
+    (topDialog()?.querySelector('h2') || document.querySelector('main h1') || document.getElementById('main'))?.focus();
 }
 
 // closeDialogs is for leaving the view they belong to.
@@ -153,22 +184,35 @@ export function confirmThen({ title, text, action, danger }, work = () => {}) {
   return new Promise((resolve) => {
     let done = false;
     const box = dialog(title, [
-      el('div', { className: 'prose' }, [text].flat().map((part) => (typeof part === 'string' ? el('p', {}, part) : part))),
-      el('div', { className: 'actions end' },
+      el(
+        'div',
+        { className: 'prose' },
+        [text].flat().map((part) => (typeof part === 'string' ? el('p', {}, part) : part)),
+      ),
+      el(
+        'div',
+        { className: 'actions end' },
         button(t('cancel'), () => box.close()),
-        button(action, async () => {
-          try {
-            await work();
-          } catch (error) {
-            if (error.code !== 'version_mismatch' && error.code !== 'not_found') throw error;
-            box.close(); // it cannot be done from here any more
-            throw error;
-          }
-          done = true;
-          box.close();
-        }, danger ? 'danger main' : 'main')),
+        button(
+          action,
+          async () => {
+            try {
+              await work();
+            } catch (error) {
+              if (error.code !== 'version_mismatch' && error.code !== 'not_found') throw error;
+              box.close(); // it cannot be done from here any more
+              throw error;
+            }
+            done = true;
+            box.close();
+          },
+          danger ? 'danger main' : 'main',
+        ),
+      ),
     ]);
-    box.addEventListener('close', (event) => { if (event.target === box) resolve(done); });
+    box.addEventListener('close', (event) => {
+      if (event.target === box) resolve(done);
+    });
   });
 }
 
@@ -188,15 +232,21 @@ let leaving = null;
 
 // askToLeave asks once, however often somebody tries to leave meanwhile.
 function askToLeave() {
-  leaving ??= confirmThen({ title: t('leave.title'), text: t('leave.text'), action: t('leave.action'), danger: true })
-    .finally(() => { leaving = null; });
+  leaving ??= confirmThen({
+    title: t('leave.title'),
+    text: t('leave.text'),
+    action: t('leave.action'),
+    danger: true,
+  }).finally(() => {
+    leaving = null;
+  });
   return leaving;
 }
 
 // mayLeave resolves to whether the view may be left, and asks when something typed
 // would be lost. The guards of a view that is left are released.
 export async function mayLeave() {
-  if (unsaved() && !await askToLeave()) return false;
+  if (unsaved() && !(await askToLeave())) return false;
   releaseGuards();
   return true;
 }
@@ -226,8 +276,16 @@ const toastPlace = () => topDialog()?.querySelector('.toasts') || document.getEl
 export function toast(text, kind = 'good') {
   clearTimeout(passing);
   for (const old of document.querySelectorAll('.toasts > .toast')) old.remove();
-  const message = el('div', { className: 'toast ' + kind }, el('span', {}, text),
-    el('button', { type: 'button', className: 'plain', 'aria-label': t('dismiss'), onclick: () => message.remove() }, icon('close')));
+  const message = el(
+    'div',
+    { className: 'toast ' + kind },
+    el('span', {}, text),
+    el(
+      'button',
+      { type: 'button', className: 'plain', 'aria-label': t('dismiss'), onclick: () => message.remove() },
+      icon('close'),
+    ),
+  );
   toastPlace().append(message);
   if (kind !== 'bad') passing = setTimeout(() => message.remove(), 5000);
 }
@@ -257,8 +315,14 @@ export function field({ name, label, hint, type = 'text', value, required, place
   const id = newId(name);
   const tick = type === 'checkbox';
   const input = el(type === 'textarea' ? 'textarea' : 'input', {
-    id, name, type: type === 'textarea' ? null : type, required: Boolean(required), placeholder: placeholder || null,
-    autocomplete: tick ? null : autocomplete, spellcheck: false, autocapitalize: 'off',
+    id,
+    name,
+    type: type === 'textarea' ? null : type,
+    required: Boolean(required),
+    placeholder: placeholder || null,
+    autocomplete: tick ? null : autocomplete,
+    spellcheck: false,
+    autocapitalize: 'off',
     'aria-describedby': [hint && id + '-hint', id + '-wrong'].filter(Boolean).join(' '),
   });
   if (tick) input.checked = Boolean(value);
@@ -283,7 +347,16 @@ export const worthSearching = 6;
 
 // searchField is a field to search in, with its picture.
 export function searchField({ label, value = '', oninput }) {
-  const input = el('input', { type: 'search', name: 'search', value, placeholder: label, 'aria-label': label, autocomplete: 'off', spellcheck: false, oninput });
+  const input = el('input', {
+    type: 'search',
+    name: 'search',
+    value,
+    placeholder: label,
+    'aria-label': label,
+    autocomplete: 'off',
+    spellcheck: false,
+    oninput,
+  });
   return { node: el('div', { className: 'searchbox', role: 'search' }, icon('search'), input), input };
 }
 
@@ -292,13 +365,19 @@ export function copyable(text, label) {
   const said = t('copied');
   const words = el('span', {}, t('copy'));
   let timer = 0;
-  const control = button([icon('copy'), words], async () => {
-    if (!await copy(text, control)) return;
-    words.textContent = said;
-    announce(said);
-    clearTimeout(timer);
-    timer = setTimeout(() => { words.textContent = t('copy'); }, 2000);
-  }, 'small');
+  const control = button(
+    [icon('copy'), words],
+    async () => {
+      if (!(await copy(text, control))) return;
+      words.textContent = said;
+      announce(said);
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        words.textContent = t('copy');
+      }, 2000);
+    },
+    'small',
+  );
   control.setAttribute('aria-label', t('copy.what', { what: label || text }));
   return el('div', { className: 'copyable' }, el('code', {}, text), control);
 }
@@ -327,17 +406,36 @@ const takers = new WeakMap();
 export function fileDrop({ label, hint, accept }, onFile) {
   const id = newId('file');
   const input = el('input', {
-    id, type: 'file', accept: accept || null, 'aria-describedby': hint ? id + '-hint' : null,
-    onchange: () => { take(input.files[0]); input.value = ''; },
+    id,
+    type: 'file',
+    accept: accept || null,
+    'aria-describedby': hint ? id + '-hint' : null,
+    onchange: () => {
+      take(input.files[0]);
+      input.value = '';
+    },
   });
-  const box = el('div', { className: 'drop' }, icon('file'),
-    el('label', { htmlFor: id }, label), hint && el('p', { className: 'hint', id: id + '-hint' }, hint), input);
-  const take = (file) => { if (file) busy(box, () => onFile(file)); };
+  const box = el(
+    'div',
+    { className: 'drop' },
+    icon('file'),
+    el('label', { htmlFor: id }, label),
+    hint && el('p', { className: 'hint', id: id + '-hint' }, hint),
+    input,
+  );
+  const take = (file) => {
+    if (file) busy(box, () => onFile(file));
+  };
   takers.set(box, take);
   for (const event of ['dragenter', 'dragover']) {
-    box.addEventListener(event, (moved) => { moved.preventDefault(); box.classList.add('over'); });
+    box.addEventListener(event, (moved) => {
+      moved.preventDefault();
+      box.classList.add('over');
+    });
   }
-  box.addEventListener('dragleave', (moved) => { if (!box.contains(moved.relatedTarget)) box.classList.remove('over'); });
+  box.addEventListener('dragleave', (moved) => {
+    if (!box.contains(moved.relatedTarget)) box.classList.remove('over');
+  });
   box.addEventListener('drop', (dropped) => {
     dropped.preventDefault();
     box.classList.remove('over');
@@ -356,8 +454,12 @@ window.addEventListener('drop', (dropped) => {
 });
 
 // pairs shows what something has: [name, content] each; empty ones are left out.
-export const pairs = (entries) => el('dl', { className: 'pairs' },
-  entries.filter(Boolean).map(([name, ...content]) => el('div', {}, el('dt', {}, name), el('dd', {}, content))));
+export const pairs = (entries) =>
+  el(
+    'dl',
+    { className: 'pairs' },
+    entries.filter(Boolean).map(([name, ...content]) => el('div', {}, el('dt', {}, name), el('dd', {}, content))),
+  );
 
 // section is a part of a view with its own heading.
 export const section = (title, ...content) => {
@@ -370,16 +472,40 @@ export const section = (title, ...content) => {
 // forgets them where the style makes cards of the rows.
 export function table(caption, heads, rows) {
   const body = el('tbody', { role: 'rowgroup' }, rows);
-  const node = el('table', { role: 'table' }, el('caption', { className: 'away' }, caption),
-    el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, heads.map((head) => el('th', { scope: 'col', role: 'columnheader' }, head)))), body);
+  const node = el(
+    'table',
+    { role: 'table' },
+    el('caption', { className: 'away' }, caption),
+    el(
+      'thead',
+      { role: 'rowgroup' },
+      el(
+        'tr',
+        { role: 'row' },
+        heads.map((head) => el('th', { scope: 'col', role: 'columnheader' }, head)),
+      ),
+    ),
+    body,
+  );
   return { node, body };
 }
 
 // tableRow makes a row of [head, content] pairs; the first cell is its heading. A cell
 // without content takes no place on a narrow screen.
-export const tableRow = (cells, props) => el('tr', { role: 'row', ...props }, cells.map(([head, ...content], i) => (i === 0
-  ? el('th', { scope: 'row', role: 'rowheader', dataset: { head } }, content)
-  : el('td', { role: 'cell', dataset: { head }, className: content[0] === null ? 'none' : '' }, el('div', {}, content[0] === null ? '–' : content)))));
+export const tableRow = (cells, props) =>
+  el(
+    'tr',
+    { role: 'row', ...props },
+    cells.map(([head, ...content], i) =>
+      i === 0
+        ? el('th', { scope: 'row', role: 'rowheader', dataset: { head } }, content)
+        : el(
+            'td',
+            { role: 'cell', dataset: { head }, className: content[0] === null ? 'none' : '' },
+            el('div', {}, content[0] === null ? '–' : content),
+          ),
+    ),
+  );
 
 // waiting is shown while something is on its way.
 export const waiting = (text = t('loading')) => el('p', { className: 'waiting', role: 'status' }, text);
