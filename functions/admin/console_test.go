@@ -218,7 +218,7 @@ func TestConsoleTexts(t *testing.T) {
 		for _, match := range literal.FindAllStringSubmatch(source, -1) {
 			maybe[match[1]] = true // t(condition ? 'one' : 'other')
 		}
-		for _, match := range regexp.MustCompile(`asked\('([a-z.]+)'`).FindAllStringSubmatch(source, -1) {
+		for _, match := range regexp.MustCompile(`asked\(\s*'([a-z.]+)'`).FindAllStringSubmatch(source, -1) {
 			used[match[1]+".title"], used[match[1]+".text"] = true, true
 		}
 	}

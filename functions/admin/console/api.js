@@ -1,7 +1,7 @@
 // Calls of the admin API: what authorises them, how access is renewed, and what a
 // refusal means in a sentence.
 
-import { t, has, language } from './texts.js';
+import { has, language, t } from './texts.js';
 
 const keyName = 'wecom-signin-admin-key';
 // A gateway gives up after 30 s; a little more, so that its own answer is seen.
@@ -40,7 +40,7 @@ export function problemText(error) {
     504: 'problem.timeout',
   };
   const text = t(known || plain[error.status] || (error.status >= 500 ? 'problem.internal' : 'problem.other'));
-  return error.status >= 500 && error.requestId ? text + ' ' + t('problem.request', { id: error.requestId }) : text;
+  return error.status >= 500 && error.requestId ? `${text} ${t('problem.request', { id: error.requestId })}` : text;
 }
 
 // access is what authorises calls: {kind: 'key', value} or {kind: 'session', value,
@@ -80,7 +80,7 @@ async function request(address, { signal, ...options } = {}) {
 const readJSON = (response) => response.json().catch(() => ({}));
 
 const authorised = (candidate, headers = {}) => ({
-  Authorization: 'Bearer ' + candidate.value,
+  Authorization: `Bearer ${candidate.value}`,
   'Accept-Language': language,
   ...headers,
 });
@@ -203,7 +203,7 @@ export async function call(method, path, { json, body, type, version, signal } =
     const used = access;
     let response = null;
     if (used) {
-      response = await request('/api/admin' + path, {
+      response = await request(`/api/admin${path}`, {
         method,
         body,
         headers: authorised(used, headers),
@@ -228,14 +228,14 @@ export async function call(method, path, { json, body, type, version, signal } =
 }
 
 // at joins names to a path.
-export const at = (...names) => '/' + names.map(encodeURIComponent).join('/');
+export const at = (...names) => `/${names.map(encodeURIComponent).join('/')}`;
 
 // everything reads a list to its end. It is for lists that are short by nature.
 export async function everything(path) {
   const items = [];
   let cursor = '';
   do {
-    const page = await call('GET', `${path}?limit=200${cursor && '&cursor=' + encodeURIComponent(cursor)}`);
+    const page = await call('GET', `${path}?limit=200${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
     items.push(...page.items);
     cursor = page.nextCursor;
   } while (cursor);

@@ -1,26 +1,26 @@
 // The frame of the console: who is in, which view is shown, and the way in.
 
-import { t } from './texts.js';
 import * as api from './api.js';
+import { authenticatorsView, authenticatorView } from './authenticators.js';
+import { filesView } from './files.js';
+import { importView } from './import.js';
+import { setupView } from './setup.js';
+import { t } from './texts.js';
 import {
-  el,
   button,
-  form,
-  field,
-  notice,
-  dialog,
-  topDialog,
   closeDialogs,
+  dialog,
+  el,
+  field,
+  form,
   mayLeave,
+  notice,
   releaseGuards,
+  topDialog,
   unsaved,
   waiting,
 } from './ui.js';
-import { authenticatorsView, authenticatorView } from './authenticators.js';
 import { usersView, userView } from './users.js';
-import { importView } from './import.js';
-import { filesView } from './files.js';
-import { setupView } from './setup.js';
 
 const main = document.getElementById('main');
 const tabs = document.getElementById('tabs');
@@ -64,7 +64,7 @@ async function render({ focus = true } = {}) {
   shownHash = location.hash;
   tabs.replaceChildren(
     ...['authenticators', 'users', 'files'].map((tab) =>
-      el('a', { href: '#' + tab, 'aria-current': view.tab === tab ? 'page' : null }, t('tab.' + tab)),
+      el('a', { href: `#${tab}`, 'aria-current': view.tab === tab ? 'page' : null }, t(`tab.${tab}`)),
     ),
   );
   // What is there stays until the new view is; only a slow one says that it waits.
@@ -82,7 +82,7 @@ async function render({ focus = true } = {}) {
         'div',
         { className: 'actions' },
         button(t('retry'), () => render(), 'main'),
-        argument && el('a', { className: 'button', href: '#' + view.tab }, t('tab.' + view.tab)),
+        argument && el('a', { className: 'button', href: `#${view.tab}` }, t(`tab.${view.tab}`)),
       ),
     ];
   } finally {

@@ -1,26 +1,26 @@
 // Recent sign-ins and refusals, of an authenticator or of a user.
 
-import { t, has } from './texts.js';
 import { call, problemText } from './api.js';
+import { has, t } from './texts.js';
 import {
-  el,
-  button,
   badge,
+  button,
+  el,
   notice,
-  section,
   searchField,
-  worthSearching,
+  section,
   table,
   tableRow,
   time,
   waiting,
+  worthSearching,
 } from './ui.js';
 
 // The service keeps attempts for 30 days and tells at most this many.
 const most = 100;
 
 // refusalText says why an attempt was refused, to an administrator.
-const refusalText = (code) => t(has('refused.' + code) ? 'refused.' + code : 'refused.other', { code });
+const refusalText = (code) => t(has(`refused.${code}`) ? `refused.${code}` : 'refused.other', { code });
 
 // attemptsSection shows the attempts that path answers. of is 'authenticator' or
 // 'user': what the page is about needs no column.
@@ -36,11 +36,11 @@ export function attemptsSection(path, of) {
       of === 'authenticator'
         ? [
             t('attempts.who'),
-            attempt.userId ? el('a', { href: '#users/' + encodeURIComponent(attempt.userId) }, who) : who,
+            attempt.userId ? el('a', { href: `#users/${encodeURIComponent(attempt.userId)}` }, who) : who,
           ]
         : [
             t('attempts.through'),
-            el('a', { href: '#authenticators/' + encodeURIComponent(attempt.authenticator) }, attempt.authenticator),
+            el('a', { href: `#authenticators/${encodeURIComponent(attempt.authenticator)}` }, attempt.authenticator),
           ];
     return tableRow([
       [t('attempts.when'), time(attempt.at)],
@@ -126,7 +126,7 @@ const words = (attempt) =>
     attempt.code,
     attempt.wecomCode || '',
     attempt.requestId,
-    attempt.result === 'refused' ? t('attempts.refused') + ' ' + refusalText(attempt.code) : t('attempts.signedin'),
+    attempt.result === 'refused' ? `${t('attempts.refused')} ${refusalText(attempt.code)}` : t('attempts.signedin'),
   ]
     .join(' ')
     .toLowerCase();

@@ -1,28 +1,28 @@
 // Authenticators: the list, and one with everything about it.
 
+import { accessKind, at, call, everything } from './api.js';
+import { attemptsSection } from './attempts.js';
+import { recordForm, showProblem } from './form.js';
 import { t } from './texts.js';
-import { call, at, everything, accessKind } from './api.js';
 import {
-  el,
-  icon,
+  badge,
   button,
-  form,
-  field,
-  dialog,
   confirmThen,
   copyable,
-  notice,
-  badge,
-  section,
-  searchField,
-  worthSearching,
-  waiting,
-  toast,
+  dialog,
+  el,
+  field,
+  form,
   go,
+  icon,
   newId,
+  notice,
+  searchField,
+  section,
+  toast,
+  waiting,
+  worthSearching,
 } from './ui.js';
-import { recordForm, showProblem } from './form.js';
-import { attemptsSection } from './attempts.js';
 import { administrator } from './users.js';
 
 const badges = (a) => [
@@ -30,7 +30,7 @@ const badges = (a) => [
   a.autoLogin && badge(t('authenticator.autoLogin'), 'info'),
 ];
 
-const address = (a) => '#authenticators/' + encodeURIComponent(a.name);
+const address = (a) => `#authenticators/${encodeURIComponent(a.name)}`;
 const path = (name, ...more) => at('authenticators', name, ...more);
 
 export async function authenticatorsView() {
@@ -45,9 +45,9 @@ export async function authenticatorsView() {
       el(
         'div',
         { className: 'facts' },
-        el('span', {}, t('authenticator.name') + ' ', el('code', {}, a.name)),
-        el('span', {}, t('authenticator.corpId') + ' ', el('code', {}, a.corpId)),
-        el('span', {}, t('authenticator.agentId') + ' ', el('code', {}, a.agentId)),
+        el('span', {}, `${t('authenticator.name')} `, el('code', {}, a.name)),
+        el('span', {}, `${t('authenticator.corpId')} `, el('code', {}, a.corpId)),
+        el('span', {}, `${t('authenticator.agentId')} `, el('code', {}, a.agentId)),
         el('span', {}, el('code', {}, a.origin)),
       ),
       el(
@@ -196,7 +196,7 @@ async function makeAdministrator(phone, name) {
     await call('POST', '/users', { json: { phone, ...(name && { name }), roles: [administrator] } });
   } catch (error) {
     if (error.code !== 'phone_taken') throw error;
-    const [user] = (await call('GET', '/users?phone=' + encodeURIComponent(phone))).items;
+    const [user] = (await call('GET', `/users?phone=${encodeURIComponent(phone)}`)).items;
     if (!user) throw error;
     await call('PATCH', at('users', user.id), {
       json: { roles: [...user.roles, administrator], enabled: true },
@@ -250,7 +250,7 @@ export const checkResult = (result) => [
         el('span', { className: 'away' }, t(step.ok ? 'check.step.good' : 'check.step.bad')),
         el('strong', {}, step.title),
         step.wecomCode
-          ? el('span', { className: 'hint' }, ' ' + t('attempts.wecomcode', { code: step.wecomCode }))
+          ? el('span', { className: 'hint' }, ` ${t('attempts.wecomcode', { code: step.wecomCode })}`)
           : null,
         step.fix && el('p', {}, step.fix),
       ),
@@ -311,10 +311,10 @@ export async function authenticatorView(name) {
     head.replaceChildren(el('h1', { tabIndex: -1 }, a.title), el('div', { className: 'badges' }, badges(a)));
     actions.replaceChildren(
       checkButton(a, 'main'),
-      el('a', { className: 'button', href: '#setup/' + encodeURIComponent(a.name) }, t('authenticator.setup')),
+      el('a', { className: 'button', href: `#setup/${encodeURIComponent(a.name)}` }, t('authenticator.setup')),
       el(
         'a',
-        { className: 'button', href: '/authorize/' + encodeURIComponent(a.name), target: '_blank', rel: 'noopener' },
+        { className: 'button', href: `/authorize/${encodeURIComponent(a.name)}`, target: '_blank', rel: 'noopener' },
         t('authenticator.try'),
       ),
     );
@@ -431,7 +431,7 @@ async function holderOfAutoLogin(a) {
 function links(a) {
   const base = a.callbackUrl.slice(0, a.callbackUrl.lastIndexOf('/callback/'));
   const homepage = (text) => {
-    const page = text.trim().startsWith('/') ? text.trim() : '/' + text.trim();
+    const page = text.trim().startsWith('/') ? text.trim() : `/${text.trim()}`;
     return a.autoLogin ? base + page : `${base}/authorize/${a.name}?redirect=${encodeURIComponent(page)}`;
   };
   const one = (title, hint, text) =>
@@ -453,8 +453,8 @@ function links(a) {
     return el(
       'div',
       { className: 'field' },
-      el('h3', { id: id + '-title' }, title),
-      el('label', { id: id + '-label', htmlFor: id, className: 'hint' }, t('links.page')),
+      el('h3', { id: `${id}-title` }, title),
+      el('label', { id: `${id}-label`, htmlFor: id, className: 'hint' }, t('links.page')),
       input,
       el('div', { className: 'part' }, place),
     );

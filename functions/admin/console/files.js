@@ -1,22 +1,22 @@
 // Domain files: WeCom's proof that the domain is ours.
 
+import { at, call, everything, problemText } from './api.js';
+import { checkResult } from './authenticators.js';
 import { t } from './texts.js';
-import { call, at, everything, problemText } from './api.js';
 import {
-  el,
   button,
-  fileDrop,
   confirmThen,
   copyable,
+  el,
+  fileDrop,
   notice,
   searchField,
-  worthSearching,
   section,
   time,
   toast,
   waiting,
+  worthSearching,
 } from './ui.js';
-import { checkResult } from './authenticators.js';
 
 export async function filesView() {
   let files = await everything('/domain-files');

@@ -1,9 +1,9 @@
 // The form of a record that others may change at the same time. What was typed is
 // never lost: not by a refusal, not by somebody else's change, not by leaving.
 
-import { t } from './texts.js';
 import { problemText } from './api.js';
-import { el, button, form, field, notice, toast, guardUnsaved } from './ui.js';
+import { t } from './texts.js';
+import { button, el, field, form, guardUnsaved, notice, toast } from './ui.js';
 
 // recordForm edits a record. specs are its fields: those of field() and
 //   from(record)  what the field shows of it; without it the member of its name

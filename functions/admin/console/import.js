@@ -1,9 +1,9 @@
 // Import of users from a CSV file: choose, look, send in parts, read the answer.
 
-import { t, count } from './texts.js';
 import { call, Problem, problemText } from './api.js';
-import { el, icon, button, fileDrop, notice, badge, searchField, table, tableRow, guardUnsaved, newId } from './ui.js';
-import { decode, parse, rowText, download } from './csv.js';
+import { decode, download, parse, rowText } from './csv.js';
+import { count, t } from './texts.js';
+import { badge, button, el, fileDrop, guardUnsaved, icon, newId, notice, searchField, table, tableRow } from './ui.js';
 
 // One answer has to come within the gateway's 30 s, and a request may have 5,000 rows
 // and 1 MB: parts are well below both, and show that it goes on.
@@ -94,7 +94,7 @@ export async function importView() {
   }
 
   function preview(name, file) {
-    const heads = [t('import.line'), ...file.columns.map((column) => t('user.' + column))];
+    const heads = [t('import.line'), ...file.columns.map((column) => t(`user.${column}`))];
     const first = table(
       t('import.preview'),
       heads,
@@ -244,7 +244,7 @@ export async function importView() {
 // the wrong shape, and numbers that an earlier part has already, because the service
 // sees one part at a time.
 function partition(file) {
-  const header = rowText(file.columns) + '\n';
+  const header = `${rowText(file.columns)}\n`;
   const parts = [];
   const results = [];
   const seen = new Map(); // where a number was first, by how it is most likely meant
@@ -258,7 +258,7 @@ function partition(file) {
       results.push({ ...row, phone: row.values.phone, result: 'failed', code: 'invalid_request', field: 'cells' });
       continue;
     }
-    const text = rowText(file.columns.map((column) => row.values[column])) + '\n';
+    const text = `${rowText(file.columns.map((column) => row.values[column]))}\n`;
     if (text.length > charactersOfPart) {
       results.push({ ...row, phone: '', result: 'failed', code: 'payload_too_large' });
       continue;

@@ -29,14 +29,14 @@ function fitted(text, size, room) {
   const letters = Array.from(text);
   const kept = Math.max(4, Math.floor((letters.length * room) / (extent(text) * least)) - 1);
   return [
-    letters.slice(0, Math.ceil(kept * 0.6)).join('') + '…' + letters.slice(-Math.floor(kept * 0.4)).join(''),
+    `${letters.slice(0, Math.ceil(kept * 0.6)).join('')}…${letters.slice(-Math.floor(kept * 0.4)).join('')}`,
     least,
   ];
 }
 
 function words(x, y, text, { size = 13, room = inner, kind = '', anchor = 'start' } = {}) {
   const [shown, fitting] = fitted(text, size, room);
-  return shape('text', { x, y, class: 'words ' + kind, 'font-size': fitting.toFixed(1), 'text-anchor': anchor }, shown);
+  return shape('text', { x, y, class: `words ${kind}`, 'font-size': fitting.toFixed(1), 'text-anchor': anchor }, shown);
 }
 
 const box = (x, y, w, h, kind, radius = 6) => shape('rect', { x, y, width: w, height: h, rx: radius, class: kind });
@@ -217,7 +217,7 @@ const scenes = {
       ...mark(3, margin + 100, 314, 134, 40),
       shape('path', { d: `M${margin + 24} 372h22l8 8v30h-30zM${margin + 46} 372v8h8`, class: 'sheet' }),
       words(margin + 66, 388, file, { size: 12, room: 240, kind: 'value' }),
-      words(margin + 66, 404, address + '/', { size: 11, room: 240, kind: 'soft' }),
+      words(margin + 66, 404, `${address}/`, { size: 11, room: 240, kind: 'soft' }),
       ...mark(4, margin + 14, 366, inner - 26, 50),
       ...press(margin + 106, 438, 110, 'confirm'),
       ...mark(5, margin + 100, 432, 122, 40),

@@ -1,22 +1,22 @@
 // "Add – WeCom": the set-up of an authenticator, in the order of WeCom's own admin
 // console, which the administrator has open beside this page.
 
-import { t } from './texts.js';
-import { call, at, everything, Problem, problemText, publicUrl } from './api.js';
-import {
-  el,
-  button,
-  form,
-  notice,
-  field,
-  copyable,
-  fileDrop,
-  toast,
-  guardUnsaved,
-  waiting,
-  confirmThen,
-} from './ui.js';
+import { at, call, everything, Problem, problemText, publicUrl } from './api.js';
 import { picture } from './pictures.js';
+import { t } from './texts.js';
+import {
+  button,
+  confirmThen,
+  copyable,
+  el,
+  field,
+  fileDrop,
+  form,
+  guardUnsaved,
+  notice,
+  toast,
+  waiting,
+} from './ui.js';
 
 const titles = [
   'setup.1.title',
@@ -29,7 +29,6 @@ const titles = [
   'setup.8.title',
 ];
 const last = titles.length;
-const finish = last + 1; // what is shown behind the last step
 const credentials = 5; // the step that saves
 const checking = 7;
 
@@ -49,7 +48,7 @@ const paragraph = (key, places) => el('p', {}, rich(key, places));
 
 // What was typed and which steps are done stay in this tab, without the secret, so
 // that a reload loses neither.
-const draftKey = (name = '') => 'wecom-signin-setup:' + name;
+const draftKey = (name = '') => `wecom-signin-setup:${name}`;
 
 function readDraft(name) {
   try {
@@ -87,9 +86,10 @@ function originOf(text) {
   }
 }
 
+const isControl = (character) => character < ' ' || character === '\u007f';
 const isPath = (text) =>
   /^\/(?!\/)/.test(text) &&
-  !/[\u0000-\u001f\u007f]/.test(text) &&
+  !Array.from(text).some(isControl) &&
   !text.split('?')[0].includes('\\') &&
   new TextEncoder().encode(text).length <= 2048;
 
@@ -119,7 +119,7 @@ function wrong(name, value, guide) {
 function tidy(name, value) {
   const text = value.trim();
   if (name !== 'origin') return text;
-  const whole = /^[\w-]+(\.[\w-]+)+(:\d+)?\/?$/.test(text) ? 'https://' + text : text;
+  const whole = /^[\w-]+(\.[\w-]+)+(:\d+)?\/?$/.test(text) ? `https://${text}` : text;
   return originOf(whole) || whole;
 }
 
@@ -129,7 +129,7 @@ const valuesOf = (authenticator) => Object.fromEntries(kept.map((key) => [key, a
 function firstValues(others) {
   const taken = new Set(others.map((other) => other.name));
   let name = 'wecom';
-  for (let i = 2; taken.has(name); i++) name = 'wecom-' + i;
+  for (let i = 2; taken.has(name); i++) name = `wecom-${i}`;
   return {
     name,
     title: t('setup.5.title.suggestion'),
@@ -602,7 +602,7 @@ function values(guide) {
     taken && [
       ' ',
       rich('setup.5.autologin.taken', {
-        other: el('a', { href: '#authenticators/' + encodeURIComponent(taken.name) }, `${taken.title} (${taken.name})`),
+        other: el('a', { href: `#authenticators/${encodeURIComponent(taken.name)}` }, `${taken.title} (${taken.name})`),
       }),
     ],
   ];
@@ -816,7 +816,7 @@ async function save(guide, fields) {
     file: guide.file,
     values: {},
   });
-  return location.replace('#setup/' + answer.name);
+  return location.replace(`#setup/${answer.name}`);
 }
 
 const changedValues = (guide) =>
@@ -992,7 +992,7 @@ function resultsOf(guide, steps) {
           el(
             'p',
             {},
-            el('span', { className: 'away' }, t(step.ok ? 'check.step.good' : 'check.step.bad') + ' '),
+            el('span', { className: 'away' }, `${t(step.ok ? 'check.step.good' : 'check.step.bad')} `),
             el('b', {}, step.title),
           ),
           !step.ok && step.fix && el('p', {}, step.fix),
@@ -1072,7 +1072,7 @@ function homepage(guide) {
 
 function finished(guide) {
   const missing = titles.map((_, i) => i + 1).filter((step) => !guide.done.has(step));
-  const signIn = guide.address + '/signin';
+  const signIn = `${guide.address}/signin`;
   const begin = () => {
     // who comes back begins with the first step
     guide.step = 1;
@@ -1122,7 +1122,7 @@ function finished(guide) {
         el(
           'li',
           {},
-          rich('setup.end.look', { link: el('a', { href: '#authenticators/' + guide.saved.name }, guide.saved.title) }),
+          rich('setup.end.look', { link: el('a', { href: `#authenticators/${guide.saved.name}` }, guide.saved.title) }),
         ),
     ),
     el(

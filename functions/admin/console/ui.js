@@ -1,7 +1,7 @@
 // Elements that every view is made of. Text goes in as text, never as markup.
 
-import { t, dateTime, exactTime } from './texts.js';
 import { problemText } from './api.js';
+import { dateTime, exactTime, t } from './texts.js';
 
 // el builds an element. Properties: on… are listeners, dataset is an object, what the
 // element has as a property is set, anything else is an attribute. Children that are
@@ -278,7 +278,7 @@ export function toast(text, kind = 'good') {
   for (const old of document.querySelectorAll('.toasts > .toast')) old.remove();
   const message = el(
     'div',
-    { className: 'toast ' + kind },
+    { className: `toast ${kind}` },
     el('span', {}, text),
     el(
       'button',
@@ -300,11 +300,11 @@ function announce(text) {
 // notice is a message in its place. kind: good, bad, warn or info.
 export function notice(kind, ...content) {
   const role = kind === 'bad' ? 'alert' : kind === 'good' ? 'status' : null;
-  return el('div', { className: 'notice ' + kind, role }, content);
+  return el('div', { className: `notice ${kind}`, role }, content);
 }
 
 // badge is a word about a thing. kind: '', good, bad, warn or info.
-export const badge = (text, kind = '') => el('span', { className: 'badge ' + kind }, text);
+export const badge = (text, kind = '') => el('span', { className: `badge ${kind}` }, text);
 
 // time shows a moment of an answer, exactly in its title.
 export const time = (text) => el('time', { dateTime: text, title: exactTime(text) }, dateTime(text));
@@ -323,12 +323,12 @@ export function field({ name, label, hint, type = 'text', value, required, place
     autocomplete: tick ? null : autocomplete,
     spellcheck: false,
     autocapitalize: 'off',
-    'aria-describedby': [hint && id + '-hint', id + '-wrong'].filter(Boolean).join(' '),
+    'aria-describedby': [hint && `${id}-hint`, `${id}-wrong`].filter(Boolean).join(' '),
   });
   if (tick) input.checked = Boolean(value);
   else input.value = value ?? '';
-  const wrong = el('p', { className: 'wrong', id: id + '-wrong' });
-  const about = hint && el('p', { className: 'hint', id: id + '-hint' }, hint);
+  const wrong = el('p', { className: 'wrong', id: `${id}-wrong` });
+  const about = hint && el('p', { className: 'hint', id: `${id}-hint` }, hint);
   const title = el('label', { htmlFor: id }, label);
   const node = tick
     ? el('div', { className: 'field tick' }, input, el('div', {}, title, about, wrong))
@@ -409,7 +409,7 @@ export function fileDrop({ label, hint, accept }, onFile) {
     id,
     type: 'file',
     accept: accept || null,
-    'aria-describedby': hint ? id + '-hint' : null,
+    'aria-describedby': hint ? `${id}-hint` : null,
     onchange: () => {
       take(input.files[0]);
       input.value = '';
@@ -420,7 +420,7 @@ export function fileDrop({ label, hint, accept }, onFile) {
     { className: 'drop' },
     icon('file'),
     el('label', { htmlFor: id }, label),
-    hint && el('p', { className: 'hint', id: id + '-hint' }, hint),
+    hint && el('p', { className: 'hint', id: `${id}-hint` }, hint),
     input,
   );
   const take = (file) => {

@@ -1,28 +1,28 @@
 // Users: the list, and one with everything about the person.
 
+import { at, call, problemText } from './api.js';
+import { attemptsSection } from './attempts.js';
+import { recordForm, showProblem } from './form.js';
 import { t } from './texts.js';
-import { call, at, problemText } from './api.js';
 import {
-  el,
-  icon,
-  button,
-  form,
-  field,
-  dialog,
-  confirmThen,
-  notice,
   badge,
+  button,
+  confirmThen,
+  dialog,
+  el,
+  field,
+  form,
+  go,
+  icon,
+  notice,
   pairs,
-  section,
   searchField,
+  section,
   table,
   tableRow,
   time,
   toast,
-  go,
 } from './ui.js';
-import { recordForm, showProblem } from './form.js';
-import { attemptsSection } from './attempts.js';
 
 // administrator is the role that opens the console.
 export const administrator = 'admin';
@@ -34,7 +34,7 @@ const largestPage = 200;
 // many users were read. It is kept here and not in the address, which has a history.
 const kept = { wanted: '', read: 0, scroll: 0 };
 
-const address = (user) => '#users/' + encodeURIComponent(user.id);
+const address = (user) => `#users/${encodeURIComponent(user.id)}`;
 const written = (user) => user.phoneText || user.phone;
 const called = (user) => user.name || written(user);
 const readRoles = (text) => text.split(/[\s,，、]+/).filter(Boolean);
@@ -95,10 +95,10 @@ export async function usersView() {
   let reading = null; // the search under way; a newer one ends it
 
   const query = (wanted) =>
-    !wanted ? '' : isPhone(wanted) ? '&phone=' + encodeURIComponent(wanted) : '&name=' + encodeURIComponent(wanted);
+    !wanted ? '' : isPhone(wanted) ? `&phone=${encodeURIComponent(wanted)}` : `&name=${encodeURIComponent(wanted)}`;
 
   const read = (wanted, cursor, limit, signal) =>
-    call('GET', `/users?limit=${limit}${query(wanted)}${cursor ? '&cursor=' + encodeURIComponent(cursor) : ''}`, {
+    call('GET', `/users?limit=${limit}${query(wanted)}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`, {
       signal,
     });
 
@@ -303,7 +303,7 @@ export async function userView(id) {
     explain: async (error) => {
       if (error.code !== 'phone_taken') return null;
       const wanted = details.node.querySelector('[name=phone]').value.trim();
-      const [holder] = (await call('GET', '/users?phone=' + encodeURIComponent(wanted))).items;
+      const [holder] = (await call('GET', `/users?phone=${encodeURIComponent(wanted)}`)).items;
       return (
         holder && [
           el('p', {}, t('user.phonetaken', { name: called(holder) })),
@@ -385,7 +385,7 @@ export async function userView(id) {
                     ' · ',
                     el(
                       'a',
-                      { href: '#authenticators/' + encodeURIComponent(identity.authenticator) },
+                      { href: `#authenticators/${encodeURIComponent(identity.authenticator)}` },
                       identity.authenticator,
                     ),
                   ),
@@ -415,12 +415,12 @@ export async function userView(id) {
 
   const action = (hint, label, work, kind = '') => {
     const control = button(label, work, kind);
-    control.dataset.focus = 'user ' + hint;
+    control.dataset.focus = `user ${hint}`;
     return el('div', { className: 'choice' }, el('p', { className: 'hint' }, hint), control);
   };
   const asked = (key, label, work, danger) =>
     confirmThen(
-      { title: t(key + '.title', { name: called(user) }), text: t(key + '.text'), action: label, danger },
+      { title: t(`${key}.title`, { name: called(user) }), text: t(`${key}.text`), action: label, danger },
       work,
     );
   const isAdministrator = () => user.roles.includes(administrator);
