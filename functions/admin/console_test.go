@@ -93,7 +93,7 @@ func TestConsoleAssets(t *testing.T) {
 		return o.expect(status, request{method: "GET", path: path, noAuthorizer: true, header: map[string]string{"Accept-Encoding": accept}})
 	}
 	document := get(200, "/console", "").body
-	linked := regexp.MustCompile(`(?:href|src)="(/assets/console/[0-9a-f]{16}/)([a-z]+\.(?:js|css))"`).FindAllStringSubmatch(document, -1)
+	linked := regexp.MustCompile(`(?:href|src)="(/assets/console/[0-9a-f]{16}/)([a-z-]+\.(?:js|css))"`).FindAllStringSubmatch(document, -1)
 	names := map[string]bool{}
 	for _, link := range linked {
 		base, name := link[1], link[2]
@@ -174,7 +174,7 @@ func consoleSources(t *testing.T) map[string]string {
 func TestConsoleModulesFitTogether(t *testing.T) {
 	sources := consoleSources(t)
 	exported := regexp.MustCompile(`(?m)^export (?:async )?(?:function|const|class|let) (\w+)`)
-	imported := regexp.MustCompile(`(?s)import\s+(?:\{([^}]*)\}|\* as \w+)\s+from\s+'\./([\w.]+)'`)
+	imported := regexp.MustCompile(`(?s)import\s+(?:\{([^}]*)\}|\* as \w+)\s+from\s+'\./([\w.-]+)'`)
 	for name, source := range sources {
 		for _, statement := range imported.FindAllStringSubmatch(source, -1) {
 			other, there := sources[statement[2]]

@@ -1,26 +1,18 @@
 // The frame of the console: who is in, which view is shown, and the way in.
 
 import * as api from './api.js';
-import { authenticatorsView, authenticatorView } from './authenticators.js';
+import { authenticatorView } from './authenticator.js';
+import { authenticatorsView } from './authenticators.js';
+import { button } from './controls.js';
+import { closeDialogs, dialog, mayLeave, releaseGuards, unsaved } from './dialogs.js';
+import { entrance, noRole } from './entrance.js';
 import { filesView } from './files.js';
 import { importView } from './import.js';
 import { setupView } from './setup.js';
 import { t } from './texts.js';
-import {
-  button,
-  closeDialogs,
-  dialog,
-  el,
-  field,
-  form,
-  mayLeave,
-  notice,
-  releaseGuards,
-  topDialog,
-  unsaved,
-  waiting,
-} from './ui.js';
-import { usersView, userView } from './users.js';
+import { el, notice, openDialogs, waiting } from './ui.js';
+import { userView } from './user.js';
+import { usersView } from './users.js';
 
 const main = document.getElementById('main');
 const tabs = document.getElementById('tabs');
@@ -93,7 +85,7 @@ async function render({ focus = true } = {}) {
   main.replaceChildren(...[nodes].flat(Infinity).filter(Boolean));
   const title = main.querySelector('h1');
   document.title = title ? `${title.textContent} · ${t('title')}` : t('title');
-  if (!focus || topDialog()) return;
+  if (!focus || openDialogs().length) return;
   if (title) title.tabIndex = -1;
   (title || main).focus({ preventScroll: true });
 }
@@ -107,69 +99,6 @@ async function moved() {
   history.replaceState(null, '', wanted || location.pathname + location.search);
   closeDialogs();
   await render();
-}
-
-// entrance is the way in: by WeCom or by the key. In place of a view it fills the
-// page; over a view, from which nothing may be lost, WeCom opens beside it.
-function entrance({ over, message, entered }) {
-  const said = el('div', { 'aria-live': 'polite' }, message);
-  const say = (...content) => said.replaceChildren(notice('bad', content));
-  const key = field({
-    name: 'key',
-    label: t('enter.key'),
-    hint: t('enter.key.hint'),
-    type: 'password',
-    required: true,
-  });
-  const useSession = async () => {
-    const result = await api.enterWithSession();
-    if (result === 'entered') return entered();
-    if (result === 'none') return say(el('p', {}, t('enter.none')));
-    return say(await noRole());
-  };
-  return el(
-    'div',
-    { className: 'entrance' },
-    said,
-    el('p', { className: 'soft' }, t(over ? 'enter.again.text' : 'enter.text')),
-    el(
-      'a',
-      {
-        className: 'button main wide',
-        href: '/signin?return=console',
-        target: over ? '_blank' : null,
-        rel: over ? 'noopener' : null,
-      },
-      t('enter.wecom'),
-    ),
-    over && el('p', { className: 'hint' }, t('enter.wecom.beside')),
-    button(t('enter.session'), useSession, 'wide'),
-    el('p', { className: 'or' }, t('enter.or')),
-    form(
-      { className: 'stack' },
-      async () => {
-        const value = key.input.value.trim();
-        if (!value) {
-          key.invalid(t('enter.key.missing'));
-          return key.input.focus();
-        }
-        if (await api.enterWithKey(value)) return entered();
-        key.invalid(t('enter.key.wrong'));
-        return key.input.focus();
-      },
-      key.node,
-      el('button', { className: 'wide' }, t('enter.with.key')),
-    ),
-  );
-}
-
-// noRole says with whom somebody without the role is signed in, and what to do.
-async function noRole() {
-  const who = await api.person();
-  return [
-    el('p', {}, el('strong', {}, t('enter.norole', { name: who?.name || who?.phone || '' }))),
-    el('p', {}, t('enter.norole.todo')),
-  ];
 }
 
 // askAgain lets the administrator in again over the view, which stays as it is.
@@ -250,7 +179,7 @@ async function start() {
   api.onAccessEnded(askAgain);
   window.addEventListener('hashchange', moved);
   document.addEventListener('outdated', () => {
-    if (!topDialog() && !unsaved()) render({ focus: false });
+    if (!openDialogs().length && !unsaved()) render({ focus: false });
   });
   document.getElementById('skip').addEventListener('click', (event) => {
     event.preventDefault();

@@ -1,20 +1,9 @@
 // Recent sign-ins and refusals, of an authenticator or of a user.
 
 import { call, problemText } from './api.js';
+import { button, searchField, worthSearching } from './controls.js';
 import { has, t } from './texts.js';
-import {
-  badge,
-  button,
-  el,
-  notice,
-  searchField,
-  section,
-  table,
-  tableRow,
-  time,
-  waiting,
-  worthSearching,
-} from './ui.js';
+import { badge, el, notice, section, table, tableRow, time, waiting } from './ui.js';
 
 // The service keeps attempts for 30 days and tells at most this many.
 const most = 100;

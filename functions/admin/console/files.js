@@ -1,22 +1,11 @@
 // Domain files: WeCom's proof that the domain is ours.
 
 import { at, call, everything, problemText } from './api.js';
-import { checkResult } from './authenticators.js';
+import { checkResult } from './check.js';
+import { button, copyable, fileDrop, searchField, worthSearching } from './controls.js';
+import { confirmThen } from './dialogs.js';
 import { t } from './texts.js';
-import {
-  button,
-  confirmThen,
-  copyable,
-  el,
-  fileDrop,
-  notice,
-  searchField,
-  section,
-  time,
-  toast,
-  waiting,
-  worthSearching,
-} from './ui.js';
+import { el, notice, section, time, toast, waiting } from './ui.js';
 
 export async function filesView() {
   let files = await everything('/domain-files');

@@ -2,8 +2,10 @@
 // never lost: not by a refusal, not by somebody else's change, not by leaving.
 
 import { problemText } from './api.js';
+import { button, field, form } from './controls.js';
+import { guardUnsaved } from './dialogs.js';
 import { t } from './texts.js';
-import { button, el, field, form, guardUnsaved, notice, toast } from './ui.js';
+import { el, notice, toast } from './ui.js';
 
 // recordForm edits a record. specs are its fields: those of field() and
 //   from(record)  what the field shows of it; without it the member of its name
