@@ -59,7 +59,8 @@ func TestConsoleDocument(t *testing.T) {
 					t.Errorf("does not offer %s", tag)
 				}
 			}
-			if place := regexp.MustCompile(`@[a-z]+@`).FindString(got.body); place != "" || strings.Contains(got.body, "Human resources") {
+			// html/template writes ZgotmplZ in place of what it takes for unsafe.
+			if place := regexp.MustCompile(`\{\{|ZgotmplZ`).FindString(got.body); place != "" || strings.Contains(got.body, "Human resources") {
 				t.Errorf("the page holds data, or the unfilled place %q", place)
 			}
 		})
