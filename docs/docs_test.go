@@ -281,7 +281,7 @@ func TestEveryFolderIsInTheTree(t *testing.T) {
 
 // Whoever meets a code or a number finds it in the guide.
 func TestEveryErrorHasAnAnswer(t *testing.T) {
-	source, _, cut := strings.Cut(read(t, "shared/fault/fault.go"), "// Codes of the JSON API alone.")
+	source, _, cut := strings.Cut(read(t, "shared/apierr/apierr.go"), "// Codes of the JSON API alone.")
 	codes := found(`Code = "([a-z_]+)"`, source)
 	if !cut || len(codes) < 20 {
 		t.Fatalf("found only the codes %q", codes)
@@ -338,7 +338,7 @@ func checkNumbers(t *testing.T) []string {
 func texts(t *testing.T, language, area string) map[string]string {
 	t.Helper()
 	var catalogue map[string]string
-	if err := json.Unmarshal([]byte(read(t, "shared/page/texts/"+language+"/"+area+".json")), &catalogue); err != nil {
+	if err := json.Unmarshal([]byte(read(t, "shared/text/texts/"+language+"/"+area+".json")), &catalogue); err != nil {
 		t.Fatal(err)
 	}
 	return catalogue

@@ -145,7 +145,7 @@ func TestEveryFieldAndMetricIsExplained(t *testing.T) {
 			content, err := os.ReadFile(path)
 			// The members of a group are no fields of their own.
 			code := regexp.MustCompile(`slog\.Group(?:Value)?\(.*`).ReplaceAllString(string(content), "")
-			fields = append(fields, found(`\b(?:Note|Add)\((?:ctx|r\.Context\(\)), "(\w+)"`, code)...)
+			fields = append(fields, found(`\b(?:LogField|AddToLogField)\((?:ctx|r\.Context\(\)), "(\w+)"`, code)...)
 			fields = append(fields, found(`\bslog\.\w+\("(\w+)", `, code)...)
 			return err
 		})

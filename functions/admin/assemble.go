@@ -5,10 +5,10 @@ import (
 	"net/http"
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
-	"github.com/wecom-signin/wecom-signin/shared/seal"
+	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
-	"github.com/wecom-signin/wecom-signin/shared/wiring"
 )
 
 // Settings returns the names of what the function reads.
@@ -20,26 +20,26 @@ func Settings() []settings.Name {
 	}
 }
 
-// Assemble puts the function together. It reads the store itself, never a cache.
-func Assemble(ctx context.Context, parts wiring.Parts) (http.Handler, error) {
-	keys, err := parts.SealingKeys(ctx)
+// NewHandler puts the function together. It reads the store itself, never a cache.
+func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
+	keys, err := deps.SealingKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := keys.Box(seal.AccessToken)
+	tokens, err := keys.Box(aead.AccessToken)
 	if err != nil {
 		return nil, err
 	}
-	client := wecom.New(wecom.Config{APIURL: parts.Settings.WeComAPIURL, Observe: observe})
+	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: observe})
 	return New(Config{
-		Directory:       parts.Store,
-		Attempts:        parts.Store,
-		Secrets:         parts.Secrets,
-		SecretName:      parts.AuthenticatorSecretName,
-		Tokens:          accesstoken.New(accesstoken.Config{Store: parts.Store, Secrets: parts.Secrets, Fetcher: client, Sealer: tokens, Now: parts.Now}),
+		Directory:       deps.Store,
+		Attempts:        deps.Store,
+		Secrets:         deps.Secrets,
+		SecretName:      deps.AuthenticatorSecretName,
+		Tokens:          accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now}),
 		WeCom:           client,
-		EgressAddresses: parts.Settings.EgressAddresses,
-		Now:             parts.Now,
+		EgressAddresses: deps.Settings.EgressAddresses,
+		Now:             deps.Now,
 	}), nil
 }
 
@@ -51,5 +51,5 @@ func observe(ctx context.Context, call wecom.Call) {
 		// for the address, which has no credentials: no error to look into.
 		call.Code = 0
 	}
-	wiring.NoteWeCom(ctx, call)
+	app.LogWeComCall(ctx, call)
 }

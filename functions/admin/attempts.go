@@ -9,10 +9,10 @@ import (
 )
 
 // Attempts is what the store keeps of attempts to sign in: newest first, none older
-// than store.AttemptRetention. A list may lag a moment behind.
+// than store.EventRetention. A list may lag a moment behind.
 type Attempts interface {
-	AttemptsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]store.AttemptRecord, error)
-	AttemptsOfUser(ctx context.Context, userID string, limit int) ([]store.AttemptRecord, error)
+	EventsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]store.SignInEvent, error)
+	EventsOfUser(ctx context.Context, userID string, limit int) ([]store.SignInEvent, error)
 }
 
 // attemptView is an attempt as the API shows it; what is not known is empty.
@@ -30,7 +30,7 @@ type attemptView struct {
 	RequestID     string `json:"requestId"`
 }
 
-func viewAttempt(a store.AttemptRecord) attemptView {
+func viewAttempt(a store.SignInEvent) attemptView {
 	view := attemptView{
 		At: timestamp(a.At), Result: "signed_in", Code: a.Code, WeComCode: a.WeComCode, Authenticator: a.AuthenticatorName,
 		UserID: a.UserID, CorpID: a.CorpID, WeComUserID: a.WeComUserID, Client: "browser", RequestID: a.RequestID,
@@ -38,7 +38,7 @@ func viewAttempt(a store.AttemptRecord) attemptView {
 	if a.Code != "" {
 		view.Result = "refused"
 	}
-	if a.InClient {
+	if a.InWeCom {
 		view.Client = "wecom"
 	}
 	return view
@@ -47,27 +47,27 @@ func viewAttempt(a store.AttemptRecord) attemptView {
 // attemptsOfAuthenticator asks by the authenticator's own id: a new one of the same
 // name does not show what became of another's visitors.
 func (h *handler) attemptsOfAuthenticator(w http.ResponseWriter, r *http.Request) error {
-	return writeAttempts(w, r, func(ctx context.Context, limit int) ([]store.AttemptRecord, error) {
+	return writeAttempts(w, r, func(ctx context.Context, limit int) ([]store.SignInEvent, error) {
 		a, err := h.authenticator(ctx, r.PathValue("name"))
 		if err != nil {
 			return nil, err
 		}
-		return h.Attempts.AttemptsOfAuthenticator(ctx, a.ID, limit)
+		return h.Attempts.EventsOfAuthenticator(ctx, a.ID, limit)
 	})
 }
 
 func (h *handler) attemptsOfUser(w http.ResponseWriter, r *http.Request) error {
-	return writeAttempts(w, r, func(ctx context.Context, limit int) ([]store.AttemptRecord, error) {
+	return writeAttempts(w, r, func(ctx context.Context, limit int) ([]store.SignInEvent, error) {
 		u, err := h.user(ctx, r.PathValue("id"))
 		if err != nil {
 			return nil, err
 		}
-		return h.Attempts.AttemptsOfUser(ctx, u.ID, limit)
+		return h.Attempts.EventsOfUser(ctx, u.ID, limit)
 	})
 }
 
-func writeAttempts(w http.ResponseWriter, r *http.Request, list func(ctx context.Context, limit int) ([]store.AttemptRecord, error)) error {
-	page, _, err := readPage(r, store.MostAttempts)
+func writeAttempts(w http.ResponseWriter, r *http.Request, list func(ctx context.Context, limit int) ([]store.SignInEvent, error)) error {
+	page, _, err := readPage(r, store.MaxEvents)
 	if err != nil {
 		return err
 	}

@@ -14,14 +14,14 @@ func TestAttempts(t *testing.T) {
 	o.create("it", "")
 	user, other := o.createUser("13800138000"), o.createUser("13800138001")
 	hr := o.authenticator("hr")
-	attempts := []store.AttemptRecord{
-		{At: o.clock.Add(-time.Hour), UserID: user, CorpID: "ww0123456789", WeComUserID: "LiLei", InClient: true, RequestID: "r-1"},
+	attempts := []store.SignInEvent{
+		{At: o.clock.Add(-time.Hour), UserID: user, CorpID: "ww0123456789", WeComUserID: "LiLei", InWeCom: true, RequestID: "r-1"},
 		{At: o.clock.Add(-time.Minute), Code: "phone_in_use", UserID: user, CorpID: "ww0123456789", WeComUserID: "LiLei2", RequestID: "r-2"},
 		{At: o.clock, Code: "wecom_configuration", WeComCode: 60020, CorpID: "ww0123456789", RequestID: "r-3"},
 	}
 	for i, attempt := range attempts {
 		attempt.AuthenticatorID, attempt.AuthenticatorName = hr.ID, hr.Name
-		if err := o.directory.RecordAttempt(t.Context(), fmt.Sprintf("key-%d", i), attempt); err != nil {
+		if err := o.directory.RecordEvent(t.Context(), fmt.Sprintf("key-%d", i), attempt); err != nil {
 			t.Fatal(err)
 		}
 	}

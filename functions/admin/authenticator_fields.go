@@ -8,10 +8,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -53,7 +53,7 @@ func viewAuthenticator(a store.Authenticator, publicURL string) authenticatorVie
 		Name: a.Name, Title: a.Title, Enabled: a.Enabled, CorpID: a.CorpID, AgentID: a.AgentID, Origin: a.Origin,
 		WorkbenchRedirectPath: a.WorkbenchRedirectPath, AutoSignup: a.AutoSignup, AutoLogin: a.AutoLogin,
 		WorkbenchHomepageLink: workbenchLink(a, publicURL),
-		CallbackURL:           signin.CallbackURL(publicURL, a.Name),
+		CallbackURL:           authflow.CallbackURL(publicURL, a.Name),
 		CallbackDomain:        callbackDomain(publicURL),
 		CreatedAt:             timestamp(a.CreatedAt), UpdatedAt: timestamp(a.UpdatedAt), Version: a.Version,
 	}
@@ -106,7 +106,7 @@ func newAuthenticator(body *object) (store.Authenticator, secret.Value, error) {
 		return store.Authenticator{}, none, err
 	}
 	if !authenticatorName.MatchString(name) {
-		return store.Authenticator{}, none, fault.Invalid("name", "name must be 1 to 64 lower-case letters, digits and hyphens, without a hyphen at either end.")
+		return store.Authenticator{}, none, apierr.Invalid("name", "name must be 1 to 64 lower-case letters, digits and hyphens, without a hyphen at either end.")
 	}
 	return changeAuthenticator(store.Authenticator{
 		Name: name, Title: name, Enabled: true, WorkbenchRedirectPath: "/", AutoSignup: true,
@@ -147,7 +147,7 @@ func changeAuthenticator(a store.Authenticator, body *object) (store.Authenticat
 		}},
 		{"workbenchRedirectPath", func(text string) string {
 			var valid bool
-			if a.WorkbenchRedirectPath, valid = signin.CheckRedirect(text); !valid {
+			if a.WorkbenchRedirectPath, valid = authflow.CheckRedirect(text); !valid {
 				return "workbenchRedirectPath must be a path on the application, such as /admin, of at most 2,048 bytes."
 			}
 			return ""
@@ -162,7 +162,7 @@ func changeAuthenticator(a store.Authenticator, body *object) (store.Authenticat
 			continue
 		}
 		if wrong := field.set(text); wrong != "" {
-			return a, secret.Value{}, fault.Invalid(field.name, wrong)
+			return a, secret.Value{}, apierr.Invalid(field.name, wrong)
 		}
 	}
 	flags := []struct {
@@ -190,7 +190,7 @@ func newSecret(body *object) (secret.Value, error) {
 	// Mostly what a slip of copying adds: a space, a line break, half a sentence.
 	odd := strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
 	if text == "" || len(text) > longestSecret || odd {
-		return secret.Value{}, fault.Invalid("secret", "secret must be the app's secret: visible ASCII characters, without spaces.")
+		return secret.Value{}, apierr.Invalid("secret", "secret must be the app's secret: visible ASCII characters, without spaces.")
 	}
 	return secret.NewValue(text), nil
 }

@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -63,11 +63,11 @@ func writeAuthenticator(w http.ResponseWriter, r *http.Request, status int, a st
 
 // authenticator reads one by the name in a path.
 func (h *handler) authenticator(ctx context.Context, name string) (store.Authenticator, error) {
-	absent := &fault.Error{Code: fault.NotFound, Detail: "There is no authenticator of this name."}
+	absent := &apierr.Error{Code: apierr.NotFound, Detail: "There is no authenticator of this name."}
 	if !authenticatorName.MatchString(name) {
 		return store.Authenticator{}, absent
 	}
-	apigw.Note(ctx, "authenticator", name)
+	apigw.LogField(ctx, "authenticator", name)
 	a, err := h.Directory.Authenticator(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Authenticator{}, absent
@@ -88,7 +88,7 @@ func (h *handler) createAuthenticator(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	apigw.Note(ctx, "authenticator", a.Name)
+	apigw.LogField(ctx, "authenticator", a.Name)
 	now := h.Now().UTC()
 	a.ID, a.Generation, a.SecretVersion = store.NewID(), store.NewID(), newSecretVersion()
 	a.CreatedAt, a.UpdatedAt, a.Version = now, now, 1
@@ -138,7 +138,7 @@ func (h *handler) writeNew(ctx context.Context, a store.Authenticator) error {
 		refused = fmt.Errorf("create authenticator: %w", err)
 	}
 	if deleteErr := h.Secrets.Delete(cleanup, h.SecretName(a.ID)); deleteErr != nil {
-		apigw.Note(ctx, "secretLeft", a.ID)
+		apigw.LogField(ctx, "secretLeft", a.ID)
 	}
 	return refused
 }
@@ -240,8 +240,8 @@ func (h *handler) deleteAuthenticator(w http.ResponseWriter, r *http.Request) er
 	// on the authenticator is deleted, whatever becomes of the secret, whose name
 	// nobody will use again.
 	if err := h.deleteSecret(ctx, h.SecretName(a.ID)); err != nil {
-		apigw.Note(ctx, "secretLeft", a.ID)
-		apigw.NoteFault(ctx, fault.New(fault.Internal, fmt.Errorf("delete secret: %w", err)))
+		apigw.LogField(ctx, "secretLeft", a.ID)
+		apigw.LogError(ctx, apierr.New(apierr.Internal, fmt.Errorf("delete secret: %w", err)))
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -314,12 +314,12 @@ func authenticatorFault(err error) error {
 }
 
 func nameTaken() error {
-	return &fault.Error{Code: fault.AlreadyExists, Field: "name", Detail: "There is an authenticator of this name already."}
+	return &apierr.Error{Code: apierr.AlreadyExists, Field: "name", Detail: "There is an authenticator of this name already."}
 }
 
 func autoLoginTaken(holder string) error {
-	return &fault.Error{
-		Code: fault.AutoLoginTaken, Field: "autoLogin",
+	return &apierr.Error{
+		Code: apierr.AutoLoginTaken, Field: "autoLogin",
 		Detail: "The authenticator " + holder + " has automatic login, and only one enabled authenticator may.",
 	}
 }

@@ -11,9 +11,9 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/page"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -26,7 +26,7 @@ type Tokens interface {
 
 // WeCom is what administration asks of WeCom; *wecom.Client does.
 type WeCom interface {
-	Identify(ctx context.Context, token wecom.AccessToken, code string) (wecom.Visitor, error)
+	Identify(ctx context.Context, token wecom.AccessToken, code string) (wecom.Identity, error)
 	Agent(ctx context.Context, token wecom.AccessToken, agentID string) (wecom.Agent, error)
 	// CallerAddress is one call at most.
 	CallerAddress(ctx context.Context) (netip.Addr, error)
@@ -79,7 +79,7 @@ func (h *handler) checkAuthenticator(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	texts, err := page.ReadTexts(requestLanguage(r), page.CheckArea)
+	texts, err := text.Read(requestLanguage(r), text.CheckArea)
 	if err != nil {
 		return err
 	}
@@ -92,8 +92,8 @@ func (h *handler) checkAuthenticator(w http.ResponseWriter, r *http.Request) err
 
 // requestLanguage is the language of sentences in an answer: the console names its
 // own in Accept-Language.
-func requestLanguage(r *http.Request) page.Language {
-	return page.Choose(r.Header.Get("Accept-Language"))
+func requestLanguage(r *http.Request) text.Language {
+	return text.Choose(r.Header.Get("Accept-Language"))
 }
 
 func writeCheck(w http.ResponseWriter, r *http.Request, steps []checkStep) error {
@@ -101,7 +101,7 @@ func writeCheck(w http.ResponseWriter, r *http.Request, steps []checkStep) error
 	for _, step := range steps {
 		result.OK = result.OK && step.OK
 		if !step.OK {
-			apigw.Note(r.Context(), "failedStep", string(step.Step))
+			apigw.LogField(r.Context(), "failedStep", string(step.Step))
 		}
 	}
 	w.Header().Set("Vary", "Accept-Language")
@@ -111,7 +111,7 @@ func writeCheck(w http.ResponseWriter, r *http.Request, steps []checkStep) error
 // checkWords makes the steps of a check of one authenticator. The sentences name its
 // corp and app: an administrator may have several.
 type checkWords struct {
-	page.Texts
+	text.Texts
 	a      store.Authenticator
 	domain string // that WeCom must know the service by
 }
@@ -237,10 +237,10 @@ func (c checkWords) judgeAgent(ctx context.Context, err error) []checkStep {
 		case wecom.WrongAgent, wecom.InvalidAgentID, wecom.AppDisabled:
 			return []checkStep{c.bad(stepAgent, answered.Code, codeKey(answered))}
 		}
-		apigw.Note(ctx, "agentCode", answered.Code)
+		apigw.LogField(ctx, "agentCode", answered.Code)
 		return nil
 	}
-	apigw.Note(ctx, "agentCode", "none")
+	apigw.LogField(ctx, "agentCode", "none")
 	return nil
 }
 

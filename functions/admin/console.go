@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"github.com/wecom-signin/wecom-signin/shared/page"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 //go:embed console
@@ -45,7 +46,7 @@ type content struct {
 // all of them use. It holds no data and is the same for everybody; what it shows, it
 // reads from the API with the credentials of the administrator.
 type console struct {
-	documents map[page.Language]content
+	documents map[text.Language]content
 	// version is the hash of all files; it is a part of their addresses.
 	version string
 	files   map[string]content
@@ -61,7 +62,7 @@ func newConsoleHandler() consoleHandler { return consoleHandler{sync.OnceValues(
 
 // newConsole assembles the embedded files.
 func newConsole() (*console, error) {
-	c := &console{documents: map[page.Language]content{}, files: map[string]content{}}
+	c := &console{documents: map[text.Language]content{}, files: map[string]content{}}
 	entries, err := fs.ReadDir(consoleFiles, "console") // in the order of their names
 	if err != nil {
 		return nil, fmt.Errorf("read embedded files: %w", err)
@@ -91,7 +92,7 @@ func newConsole() (*console, error) {
 		_, _ = sum.Write(file)
 	}
 	c.version = hex.EncodeToString(sum.Sum(nil)[:8])
-	for _, tag := range page.Languages() {
+	for _, tag := range text.Languages() {
 		c.documents[tag] = newContent("text/html; charset=utf-8", "", func() ([]byte, error) { return c.document(tag, styles, modules) })
 	}
 	return c, nil
@@ -99,9 +100,9 @@ func newConsole() (*console, error) {
 
 // consoleDocument is what console/page.html shows.
 type consoleDocument struct {
-	Language  page.Language
-	Languages []page.Language
-	Texts     page.Texts
+	Language  text.Language
+	Languages []text.Language
+	Texts     text.Texts
 	Assets    string // address of the folder of this version
 	Styles    []string
 	Modules   []string
@@ -111,7 +112,7 @@ type consoleDocument struct {
 
 // document fills console/page.html for one language. The template is parsed here and
 // not at the start: most requests are for something else.
-func (c *console) document(tag page.Language, styles, modules []string) ([]byte, error) {
+func (c *console) document(tag text.Language, styles, modules []string) ([]byte, error) {
 	texts, err := consoleTexts(tag)
 	if err != nil {
 		return nil, err
@@ -127,7 +128,7 @@ func (c *console) document(tag page.Language, styles, modules []string) ([]byte,
 	var filled bytes.Buffer
 	if err := parsed.Execute(&filled, consoleDocument{
 		Language:  tag,
-		Languages: page.Languages(),
+		Languages: text.Languages(),
 		Texts:     texts,
 		Assets:    "/assets/console/" + c.version + "/",
 		Styles:    styles,
@@ -142,12 +143,12 @@ func (c *console) document(tag page.Language, styles, modules []string) ([]byte,
 }
 
 // consoleTexts returns what the console's files may say.
-func consoleTexts(tag page.Language) (page.Texts, error) {
-	texts, err := page.ReadTexts(tag, page.ConsoleArea)
+func consoleTexts(tag text.Language) (text.Texts, error) {
+	texts, err := text.Read(tag, text.ConsoleArea)
 	if err != nil {
 		return nil, fmt.Errorf("read texts of the console: %w", err)
 	}
-	setup, err := page.ReadTexts(tag, page.SetupArea)
+	setup, err := text.Read(tag, text.SetupArea)
 	if err != nil {
 		return nil, fmt.Errorf("read texts of the set-up: %w", err)
 	}
@@ -192,8 +193,8 @@ func (h consoleHandler) document(w http.ResponseWriter, r *http.Request) error {
 	header.Set("Content-Security-Policy", consolePolicy)
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Add("Vary", "Accept-Language, Cookie")
-	page.RememberLanguage(w, r.URL.Query().Get("lang"))
-	return c.documents[page.LanguageOf(r)].serve(w, r)
+	text.RememberLanguage(w, r.URL.Query().Get("lang"))
+	return c.documents[text.LanguageOf(r)].serve(w, r)
 }
 
 // asset answers GET /assets/console/{version}/{file}. There is only the version of

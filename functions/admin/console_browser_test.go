@@ -396,9 +396,9 @@ func TestConsoleUsersAndAttempts(t *testing.T) {
 		fmt.Fprintf(&file, "1390000%04d,Person %02d\n", i, i)
 	}
 	o.expect(200, request{method: "POST", path: "/api/admin/users/import", contentType: "text/csv", body: file.String()})
-	err := o.directory.RecordAttempt(t.Context(), "attempt", store.AttemptRecord{
+	err := o.directory.RecordEvent(t.Context(), "attempt", store.SignInEvent{
 		At: o.clock.Add(-time.Minute), AuthenticatorID: o.authenticator("hr").ID, AuthenticatorName: "hr", CorpID: "ww0123456789",
-		WeComUserID: "zhangsan", InClient: true, Code: "wecom_configuration", WeComCode: 60020, RequestID: "request-7",
+		WeComUserID: "zhangsan", InWeCom: true, Code: "wecom_configuration", WeComCode: 60020, RequestID: "request-7",
 	})
 	if err != nil {
 		t.Fatal(err)

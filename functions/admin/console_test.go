@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wecom-signin/wecom-signin/shared/page"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 func TestConsoleDocument(t *testing.T) {
@@ -21,15 +21,15 @@ func TestConsoleDocument(t *testing.T) {
 	o.create("hr", `,"title":"Human resources"`)
 	for _, test := range []struct {
 		name, path, accept, cookie string
-		want                       page.Language
+		want                       text.Language
 		remembered                 bool
 	}{
-		{"asks for nothing", "/console", "", "", page.Chinese, false},
-		{"English", "/console", "en-US,en;q=0.9,zh;q=0.8", "", page.English, false},
-		{"traditional Chinese", "/console", "zh-TW,zh;q=0.9,en;q=0.8", "", page.Chinese, false},
-		{"picked before", "/console", "en", "zh-CN", page.Chinese, false},
-		{"picked now", "/console?lang=en", "zh-CN", "zh-CN", page.English, true},
-		{"picked what there is not", "/console?lang=tlh", "en", "", page.English, false},
+		{"asks for nothing", "/console", "", "", text.Chinese, false},
+		{"English", "/console", "en-US,en;q=0.9,zh;q=0.8", "", text.English, false},
+		{"traditional Chinese", "/console", "zh-TW,zh;q=0.9,en;q=0.8", "", text.Chinese, false},
+		{"picked before", "/console", "en", "zh-CN", text.Chinese, false},
+		{"picked now", "/console?lang=en", "zh-CN", "zh-CN", text.English, true},
+		{"picked what there is not", "/console?lang=tlh", "en", "", text.English, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			header := map[string]string{"Accept-Language": test.accept}
@@ -54,7 +54,7 @@ func TestConsoleDocument(t *testing.T) {
 					t.Errorf("%s: %q, want %q", name, got.header[name], want)
 				}
 			}
-			for _, tag := range page.Languages() {
+			for _, tag := range text.Languages() {
 				if !strings.Contains(got.body, `<option value="`+string(tag)+`" lang="`+string(tag)+`"`) {
 					t.Errorf("does not offer %s", tag)
 				}
@@ -229,7 +229,7 @@ func TestConsoleTexts(t *testing.T) {
 	for _, code := range refusals() {
 		used["refused."+code] = true
 	}
-	english, err := page.ReadTexts(page.English, page.ConsoleArea)
+	english, err := text.Read(text.English, text.ConsoleArea)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,8 +249,8 @@ func TestConsoleTexts(t *testing.T) {
 		used[found] = true
 	}
 	places := regexp.MustCompile(`\{[a-z]+\}`)
-	for _, tag := range page.Languages() {
-		texts, err := page.ReadTexts(tag, page.ConsoleArea)
+	for _, tag := range text.Languages() {
+		texts, err := text.Read(tag, text.ConsoleArea)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -270,7 +270,7 @@ func TestConsoleTexts(t *testing.T) {
 				t.Errorf("%s: %s looks like markup", tag, key)
 			}
 		}
-		if tag != page.English && !slices.Equal(slices.Sorted(maps.Keys(texts)), slices.Sorted(maps.Keys(english))) {
+		if tag != text.English && !slices.Equal(slices.Sorted(maps.Keys(texts)), slices.Sorted(maps.Keys(english))) {
 			t.Errorf("%s has other texts than English", tag)
 		}
 	}

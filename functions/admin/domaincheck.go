@@ -14,10 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
-	"github.com/wecom-signin/wecom-signin/shared/page"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 const (
@@ -54,12 +54,12 @@ func newFetcher(given *http.Client) *http.Client {
 func (h *handler) checkDomainFile(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	filename := r.PathValue("filename")
-	absent := &fault.Error{Code: fault.NotFound, Detail: "There is no domain file of this name."}
+	absent := &apierr.Error{Code: apierr.NotFound, Detail: "There is no domain file of this name."}
 	name := domainFilename.FindStringSubmatch(filename)
 	if name == nil {
 		return absent
 	}
-	apigw.Note(ctx, "domainFile", filename)
+	apigw.LogField(ctx, "domainFile", filename)
 	_, err := h.Directory.DomainFile(ctx, filename)
 	if errors.Is(err, store.ErrNotFound) {
 		return absent
@@ -71,7 +71,7 @@ func (h *handler) checkDomainFile(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return fmt.Errorf("parse public address: %w", err)
 	}
-	texts, err := page.ReadTexts(requestLanguage(r), page.CheckArea)
+	texts, err := text.Read(requestLanguage(r), text.CheckArea)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (h *handler) checkDomainFile(w http.ResponseWriter, r *http.Request) error 
 	if found == "" {
 		return writeCheck(w, r, []checkStep{{Step: stepDomainFile, OK: true, Title: texts.Text("check.domain-file.ok", pairs...)}})
 	}
-	apigw.Note(ctx, "found", strings.TrimPrefix(found, "check.domain-file."))
+	apigw.LogField(ctx, "found", strings.TrimPrefix(found, "check.domain-file."))
 	return writeCheck(w, r, []checkStep{{
 		Step: stepDomainFile, Title: texts.Text(found+".title", pairs...), Fix: texts.Text(found+".fix", pairs...),
 	}})

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"regexp"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -42,16 +42,16 @@ func (h *handler) putDomainFile(w http.ResponseWriter, r *http.Request) error {
 	filename := r.PathValue("filename")
 	name := domainFilename.FindStringSubmatch(filename)
 	if name == nil {
-		return fault.Invalid("filename", "The file's name must be WW_verify_, 16 letters or digits, and .txt.")
+		return apierr.Invalid("filename", "The file's name must be WW_verify_, 16 letters or digits, and .txt.")
 	}
 	body, err := readBody(r, maxJSON)
 	if err != nil {
 		return err
 	}
 	if len(body) > 0 && string(body) != name[1] {
-		return fault.Invalid("body", "The body must be empty or exactly the 16 characters in the file's name.")
+		return apierr.Invalid("body", "The body must be empty or exactly the 16 characters in the file's name.")
 	}
-	apigw.Note(ctx, "domainFile", filename)
+	apigw.LogField(ctx, "domainFile", filename)
 	if err := h.Directory.PutDomainFile(ctx, store.DomainFile{Filename: filename, CreatedAt: h.Now().UTC()}); err != nil {
 		return fmt.Errorf("put domain file: %w", err)
 	}
@@ -62,11 +62,11 @@ func (h *handler) putDomainFile(w http.ResponseWriter, r *http.Request) error {
 func (h *handler) deleteDomainFile(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	filename := r.PathValue("filename")
-	absent := &fault.Error{Code: fault.NotFound, Detail: "There is no domain file of this name."}
+	absent := &apierr.Error{Code: apierr.NotFound, Detail: "There is no domain file of this name."}
 	if !domainFilename.MatchString(filename) {
 		return absent
 	}
-	apigw.Note(ctx, "domainFile", filename)
+	apigw.LogField(ctx, "domainFile", filename)
 	err := h.Directory.DeleteDomainFile(ctx, filename)
 	if errors.Is(err, store.ErrNotFound) {
 		return absent

@@ -39,7 +39,7 @@ func (h *handler) egress(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		view.Source, view.Addresses = egressWeCom, append(view.Addresses, address.String())
 	} else {
-		apigw.Note(ctx, "egress", err.Error()) // without any text of WeCom's
+		apigw.LogField(ctx, "egress", err.Error()) // without any text of WeCom's
 	}
 	return apigw.WriteJSON(w, http.StatusOK, view)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// Observe is what Assemble gives the client of WeCom.
+// Observe is what NewHandler gives the client of WeCom.
 func Observe(ctx context.Context, call wecom.Call) { observe(ctx, call) }
 
 // CheckParseObject: what is accepted means the same to another reader of JSON.

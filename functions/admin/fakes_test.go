@@ -180,9 +180,9 @@ type wecomFake struct {
 	calls    []string
 }
 
-func (f *wecomFake) Identify(context.Context, wecom.AccessToken, string) (wecom.Visitor, error) {
+func (f *wecomFake) Identify(context.Context, wecom.AccessToken, string) (wecom.Identity, error) {
 	f.calls = append(f.calls, "getuserinfo")
-	return wecom.Visitor{}, f.err
+	return wecom.Identity{}, f.err
 }
 
 func (f *wecomFake) Agent(_ context.Context, _ wecom.AccessToken, agentID string) (wecom.Agent, error) {

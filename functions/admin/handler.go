@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -128,7 +128,7 @@ func (methods resource) serve(w http.ResponseWriter, r *http.Request) error {
 	handle, known := methods[method]
 	if !known {
 		w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(methods)), ", "))
-		return &fault.Error{Code: fault.MethodNotAllowed, Detail: "This path does not take " + shorten(r.Method) + "."}
+		return &apierr.Error{Code: apierr.MethodNotAllowed, Detail: "This path does not take " + shorten(r.Method) + "."}
 	}
 	return handle(w, r)
 }
@@ -141,16 +141,16 @@ func administratorsOnly(handle apigw.HandlerFunc) apigw.HandlerFunc {
 		word := apigw.AuthorizerContext(ctx)
 		switch word["caller"] {
 		case "admin-key":
-			apigw.Note(ctx, "caller", "admin-key")
+			apigw.LogField(ctx, "caller", "admin-key")
 		case "user":
 			id, _ := word["userId"].(string)
 			if id == "" {
-				return fault.Newf(fault.Forbidden, "the authorizer named no user")
+				return apierr.Newf(apierr.Forbidden, "the authorizer named no user")
 			}
-			apigw.Note(ctx, "caller", "user")
-			apigw.Note(ctx, "callerId", id)
+			apigw.LogField(ctx, "caller", "user")
+			apigw.LogField(ctx, "callerId", id)
 		default:
-			return fault.Newf(fault.Forbidden, "no authorizer vouched for the caller")
+			return apierr.Newf(apierr.Forbidden, "no authorizer vouched for the caller")
 		}
 		return handle(w, r)
 	}
@@ -170,7 +170,7 @@ func literalPaths(next http.Handler) http.Handler {
 }
 
 func notFound() error {
-	return &fault.Error{Code: fault.NotFound, Detail: "There is nothing at this path."}
+	return &apierr.Error{Code: apierr.NotFound, Detail: "There is nothing at this path."}
 }
 
 // shorten keeps what a caller sent from filling an answer.

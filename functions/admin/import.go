@@ -15,8 +15,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/phone"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -45,11 +45,11 @@ type line struct {
 
 // rowResult says what became of one row.
 type rowResult struct {
-	Row    int        `json:"row"`
-	Phone  string     `json:"phone"`
-	Result rowOutcome `json:"result"`
-	ID     string     `json:"id,omitempty"`
-	Code   fault.Code `json:"code,omitempty"`
+	Row    int         `json:"row"`
+	Phone  string      `json:"phone"`
+	Result rowOutcome  `json:"result"`
+	ID     string      `json:"id,omitempty"`
+	Code   apierr.Code `json:"code,omitempty"`
 	// Field is the column at fault, or cells; empty when it is none.
 	Field  string `json:"field,omitempty"`
 	Detail string `json:"detail,omitempty"`
@@ -100,9 +100,9 @@ func (h *handler) importUsers(w http.ResponseWriter, r *http.Request) error {
 			result.Failed++
 		}
 	}
-	apigw.Note(ctx, "created", result.Created)
-	apigw.Note(ctx, "updated", result.Updated)
-	apigw.Note(ctx, "failed", result.Failed)
+	apigw.LogField(ctx, "created", result.Created)
+	apigw.LogField(ctx, "updated", result.Updated)
+	apigw.LogField(ctx, "failed", result.Failed)
 	return apigw.WriteJSON(w, http.StatusOK, result)
 }
 
@@ -111,7 +111,7 @@ func (h *handler) importUsers(w http.ResponseWriter, r *http.Request) error {
 // spreadsheets add them.
 func parseImport(file []byte) ([]line, int, error) {
 	if !utf8.Valid(file) {
-		return nil, 0, fault.Invalid("encoding", "The file is not in UTF-8; spreadsheet programs call it \"CSV UTF-8\".")
+		return nil, 0, apierr.Invalid("encoding", "The file is not in UTF-8; spreadsheet programs call it \"CSV UTF-8\".")
 	}
 	reader := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(file, []byte("\uFEFF"))))
 	reader.FieldsPerRecord = -1 // a row of the wrong length fails alone
@@ -123,7 +123,7 @@ func parseImport(file []byte) ([]line, int, error) {
 	known := []string{"phone", "name", "roles"}
 	columns := len(header)
 	if columns < 2 || columns > len(known) || !slices.EqualFunc(header, known[:columns], func(a, b string) bool { return strings.TrimSpace(a) == b }) {
-		return nil, 0, fault.Invalid("header", "The first line must be phone,name or phone,name,roles.")
+		return nil, 0, apierr.Invalid("header", "The first line must be phone,name or phone,name,roles.")
 	}
 	lines := []line{}
 	for {
@@ -145,7 +145,7 @@ func parseImport(file []byte) ([]line, int, error) {
 			continue
 		}
 		if len(lines) == mostRows {
-			return nil, 0, &fault.Error{Code: fault.PayloadTooLarge, Field: "rows", Detail: "The file must not have more than 5,000 rows."}
+			return nil, 0, &apierr.Error{Code: apierr.PayloadTooLarge, Field: "rows", Detail: "The file must not have more than 5,000 rows."}
 		}
 		lines = append(lines, l)
 	}
@@ -158,7 +158,7 @@ func brokenCSV(err error) error {
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
 		where = "line " + strconv.Itoa(parse.Line)
 	}
-	return fault.Invalid(where, "The file is not correct CSV: look at the quotation marks on "+where+".")
+	return apierr.Invalid(where, "The file is not correct CSV: look at the quotation marks on "+where+".")
 }
 
 // importLines imports every line and returns the results in the order of the file.
@@ -170,18 +170,18 @@ func (h *handler) importLines(ctx context.Context, lines []line, columns int) []
 		l := &lines[i]
 		results[i] = rowResult{Row: l.row, Phone: shorten(l.phone), Result: rowFailed}
 		if l.cells != columns {
-			results[i].Code, results[i].Field = fault.InvalidRequest, "cells"
+			results[i].Code, results[i].Field = apierr.InvalidRequest, "cells"
 			results[i].Detail = fmt.Sprintf("The row has %d cells, the header %d.", l.cells, columns)
 			continue
 		}
 		number, valid := phone.Normalize(l.phone)
 		if !valid {
-			results[i].Code, results[i].Field, results[i].Detail = fault.PhoneInvalid, "phone", phoneWrong
+			results[i].Code, results[i].Field, results[i].Detail = apierr.PhoneInvalid, "phone", phoneWrong
 			continue
 		}
 		l.phone, results[i].Phone = number, number
 		if first, twice := seen[number]; twice {
-			results[i].Code, results[i].Field = fault.DuplicatePhone, "phone"
+			results[i].Code, results[i].Field = apierr.DuplicatePhone, "phone"
 			results[i].Detail = fmt.Sprintf("Row %d has this phone already.", first)
 			continue
 		}
@@ -223,7 +223,7 @@ func (p *importProgress) failed(ctx context.Context, err error) {
 	p.faults++
 	if p.first == nil {
 		p.first = err
-		apigw.NoteFault(ctx, fault.New(fault.Internal, fmt.Errorf("import: %w", err)))
+		apigw.LogError(ctx, apierr.New(apierr.Internal, fmt.Errorf("import: %w", err)))
 	}
 }
 
@@ -244,14 +244,14 @@ func importDeadline(ctx context.Context) time.Time {
 
 func (h *handler) importLine(ctx context.Context, l line, result *rowResult, progress *importProgress) {
 	if progress.over() {
-		result.Code, result.Detail = fault.Internal, "The row was not tried; import the file again."
+		result.Code, result.Detail = apierr.Internal, "The row was not tried; import the file again."
 		return
 	}
 	u, outcome, err := h.importUser(ctx, l)
 	if err != nil {
-		failure := fault.From(err)
+		failure := apierr.From(err)
 		result.Code, result.Field, result.Detail = failure.Code, failure.Field, failure.Detail
-		if failure.Code == fault.Internal {
+		if failure.Code == apierr.Internal {
 			result.Detail = "The row could not be written; import the file again."
 			progress.failed(ctx, err)
 		}
@@ -293,7 +293,7 @@ func (h *handler) importUser(ctx context.Context, l line) (store.User, rowOutcom
 			outcome = rowUnchanged
 		}
 		written, err := h.writeUser(ctx, from, to)
-		if fault.Is(err, fault.PhoneTaken) {
+		if apierr.Is(err, apierr.PhoneTaken) {
 			return written, store.ErrChanged
 		}
 		return written, err
@@ -304,7 +304,7 @@ func (h *handler) importUser(ctx context.Context, l line) (store.User, rowOutcom
 // fill sets what the cells of a line say; an empty cell says nothing.
 func fill(u store.User, l line) (store.User, error) {
 	if l.name != "" && !setName(&u, l.name) {
-		return u, fault.Invalid("name", nameWrong)
+		return u, apierr.Invalid("name", nameWrong)
 	}
 	if l.roles == "" {
 		return u, nil

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 )
 
 // object is a JSON object as a request carries it. encoding/json alone would take
@@ -21,7 +21,7 @@ type object struct {
 
 // parseObject reads exactly one JSON object in which no name occurs twice.
 func parseObject(body []byte) (*object, error) {
-	broken := &fault.Error{Code: fault.InvalidRequest, Detail: "The body must be one JSON object in UTF-8."}
+	broken := &apierr.Error{Code: apierr.InvalidRequest, Detail: "The body must be one JSON object in UTF-8."}
 	if !utf8.Valid(body) || !json.Valid(body) {
 		return nil, broken
 	}
@@ -44,7 +44,7 @@ func parseObject(body []byte) (*object, error) {
 			return nil, broken
 		}
 		if _, twice := o.values[name]; twice {
-			return nil, fault.Invalid(shorten(name), "This field is there twice.")
+			return nil, apierr.Invalid(shorten(name), "This field is there twice.")
 		}
 		o.names = append(o.names, name)
 		o.values[name] = value
@@ -58,9 +58,9 @@ func (o *object) only(writable, readOnly []string) error {
 		switch {
 		case slices.Contains(writable, name):
 		case slices.Contains(readOnly, name):
-			return fault.Invalid(name, "This field is read-only.")
+			return apierr.Invalid(name, "This field is read-only.")
 		default:
-			return fault.Invalid(shorten(name), "There is no such field.")
+			return apierr.Invalid(shorten(name), "There is no such field.")
 		}
 	}
 	return nil
@@ -70,7 +70,7 @@ func (o *object) only(writable, readOnly []string) error {
 func (o *object) require(names ...string) error {
 	for _, name := range names {
 		if _, there := o.values[name]; !there {
-			return fault.Invalid(name, "This field is required.")
+			return apierr.Invalid(name, "This field is required.")
 		}
 	}
 	return nil
@@ -84,7 +84,7 @@ func (o *object) text(name string) (string, bool, error) {
 	}
 	text, ok := asText(raw)
 	if !ok {
-		return "", true, fault.Invalid(name, "This field must be a string.")
+		return "", true, apierr.Invalid(name, "This field must be a string.")
 	}
 	return text, true, nil
 }
@@ -96,7 +96,7 @@ func (o *object) texts(name string) ([]string, bool, error) {
 		return nil, false, nil
 	}
 	var elements []json.RawMessage
-	wrong := fault.Invalid(name, "This field must be an array of strings.")
+	wrong := apierr.Invalid(name, "This field must be an array of strings.")
 	// null is taken by Unmarshal and is no array.
 	if raw[0] != '[' || json.Unmarshal(raw, &elements) != nil {
 		return nil, true, wrong
@@ -124,7 +124,7 @@ func (o *object) flag(name string) (value, there bool, err error) {
 	case "false":
 		return false, true, nil
 	}
-	return false, true, fault.Invalid(name, "This field must be true or false.")
+	return false, true, apierr.Invalid(name, "This field must be true or false.")
 }
 
 func asText(raw json.RawMessage) (string, bool) {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -36,7 +36,7 @@ func requireType(r *http.Request, want string) error {
 	got, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := strings.ToLower(parameters["charset"])
 	if err != nil || got != want || charset != "" && charset != "utf-8" {
-		return &fault.Error{Code: fault.UnsupportedMedia, Field: "Content-Type", Detail: "Content-Type must be " + want + " in UTF-8."}
+		return &apierr.Error{Code: apierr.UnsupportedMedia, Field: "Content-Type", Detail: "Content-Type must be " + want + " in UTF-8."}
 	}
 	return nil
 }
@@ -44,10 +44,10 @@ func requireType(r *http.Request, want string) error {
 func readBody(r *http.Request, most int) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, int64(most)+1))
 	if err != nil {
-		return nil, &fault.Error{Code: fault.InvalidRequest, Detail: "The body could not be read.", Err: err}
+		return nil, &apierr.Error{Code: apierr.InvalidRequest, Detail: "The body could not be read.", Err: err}
 	}
 	if len(body) > most {
-		return nil, &fault.Error{Code: fault.PayloadTooLarge, Detail: "The body must not exceed " + strconv.Itoa(most>>10) + " kB."}
+		return nil, &apierr.Error{Code: apierr.PayloadTooLarge, Detail: "The body must not exceed " + strconv.Itoa(most>>10) + " kB."}
 	}
 	return body, nil
 }
@@ -58,13 +58,13 @@ func readPage(r *http.Request, most uint64) (store.Page, url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		// Half a query must not become another question, such as "all users".
-		return store.Page{}, nil, fault.Invalid("query", "The query is not correctly encoded.")
+		return store.Page{}, nil, apierr.Invalid("query", "The query is not correctly encoded.")
 	}
 	page := store.Page{Cursor: query.Get("cursor"), Limit: defaultLimit}
 	if query.Has("limit") {
 		limit, err := strconv.ParseUint(query.Get("limit"), 10, 16)
 		if err != nil || limit < 1 || limit > most {
-			return store.Page{}, nil, fault.Invalid("limit", "limit must be a number from 1 to "+strconv.FormatUint(most, 10)+".")
+			return store.Page{}, nil, apierr.Invalid("limit", "limit must be a number from 1 to "+strconv.FormatUint(most, 10)+".")
 		}
 		page.Limit = int(limit)
 	}
@@ -74,7 +74,7 @@ func readPage(r *http.Request, most uint64) (store.Page, url.Values, error) {
 // listFault translates what a list of the store answers.
 func listFault(err error) error {
 	if errors.Is(err, store.ErrBadCursor) {
-		return fault.Invalid("cursor", "cursor must be the nextCursor of an earlier answer.")
+		return apierr.Invalid("cursor", "cursor must be the nextCursor of an earlier answer.")
 	}
 	return err
 }
@@ -110,7 +110,7 @@ func (p precondition) check(version int64) error {
 			return nil
 		}
 	}
-	return &fault.Error{Code: fault.VersionMismatch, Detail: "It has been changed meanwhile; the present version is " + present + "."}
+	return &apierr.Error{Code: apierr.VersionMismatch, Detail: "It has been changed meanwhile; the present version is " + present + "."}
 }
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

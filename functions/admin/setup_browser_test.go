@@ -24,7 +24,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	catalogue "github.com/wecom-signin/wecom-signin/shared/page"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -45,12 +45,12 @@ func TestSetupTexts(t *testing.T) {
 		slices.Sort(found)
 		return slices.Compact(found)
 	}
-	english, err := catalogue.ReadTexts(catalogue.English, catalogue.SetupArea)
+	english, err := text.Read(text.English, text.SetupArea)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tag := range catalogue.Languages() {
-		texts, err := catalogue.ReadTexts(tag, catalogue.SetupArea)
+	for _, tag := range text.Languages() {
+		texts, err := text.Read(tag, text.SetupArea)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +131,7 @@ func newSetupPlace(t *testing.T) *setupPlace {
 // An administrator goes through the set-up from zero, makes the mistakes that people
 // make, repairs each where the page leads, and ends with a check that passes.
 func TestSetupInABrowser(t *testing.T) {
-	titles := map[catalogue.Language]string{catalogue.English: "Add – WeCom", catalogue.Chinese: "添加 – 企业微信"}
+	titles := map[text.Language]string{text.English: "Add – WeCom", text.Chinese: "添加 – 企业微信"}
 	for size, width := range map[string]int64{"phone": 360, "desktop": 1440} {
 		for lang, title := range titles {
 			t.Run(size+" "+string(lang), func(t *testing.T) {
@@ -229,7 +229,7 @@ func (w *setupWindow) file(name, content string) string {
 	return path
 }
 
-func (w *setupWindow) walk(p *setupPlace, lang catalogue.Language, title string, width int64) {
+func (w *setupWindow) walk(p *setupPlace, lang text.Language, title string, width int64) {
 	t := w.t
 	onward := w.click(`.setup-step > .setup-foot .main`)
 	at := func(step int) chromedp.Action[chromedp.Void] {

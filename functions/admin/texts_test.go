@@ -9,13 +9,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wecom-signin/wecom-signin/shared/page"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // The sentences of checks: every key that the code names is there, in both parts
 // where it is a failure, and every key that is there is named.
 func TestCheckTexts(t *testing.T) {
-	english, err := page.ReadTexts(page.English, page.CheckArea)
+	english, err := text.Read(text.English, text.CheckArea)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,11 +7,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/wecom-signin/wecom-signin/shared/fault"
-	"github.com/wecom-signin/wecom-signin/shared/page"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/phone"
 	"github.com/wecom-signin/wecom-signin/shared/phone/display"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // role is what a role may be called. It travels in tokens and, in an import, in a
@@ -52,7 +52,7 @@ type identityView struct {
 	BoundAt       string `json:"boundAt"`
 }
 
-func viewUser(u store.User, language page.Language) userView {
+func viewUser(u store.User, language text.Language) userView {
 	view := userView{
 		ID: u.ID, Phone: u.Phone, PhoneText: display.Number(u.Phone, string(language)), Name: u.Name, Avatar: u.Avatar, Enabled: u.Enabled,
 		Roles:      append([]string{}, u.Roles...),
@@ -92,7 +92,7 @@ func changeUser(u store.User, body *object) (store.User, error) {
 	if there {
 		number, valid := phone.Normalize(text)
 		if !valid {
-			return u, fault.Invalid("phone", phoneWrong)
+			return u, apierr.Invalid("phone", phoneWrong)
 		}
 		if number != u.Phone {
 			u.PhoneConflict = nil // what was disputed was the old one
@@ -105,7 +105,7 @@ func changeUser(u store.User, body *object) (store.User, error) {
 	}
 	if there {
 		if !setName(&u, text) {
-			return u, fault.Invalid("name", nameWrong)
+			return u, apierr.Invalid("name", nameWrong)
 		}
 	}
 	text, there, err = body.text("avatar")
@@ -114,7 +114,7 @@ func changeUser(u store.User, body *object) (store.User, error) {
 	}
 	if there {
 		if !isAvatar(text) {
-			return u, fault.Invalid("avatar", "avatar must be empty or the http(s) address of a picture, of at most 2,048 bytes.")
+			return u, apierr.Invalid("avatar", "avatar must be empty or the http(s) address of a picture, of at most 2,048 bytes.")
 		}
 		u.Avatar = text
 	}
@@ -161,7 +161,7 @@ func setEnabled(u *store.User, enabled bool) {
 
 // checkRoles returns the roles, each once, in the order given.
 func checkRoles(given []string) ([]string, error) {
-	wrong := fault.Invalid("roles", "roles must be at most "+strconv.Itoa(mostRoles)+", each of 1 to 64 letters, digits and . _ : / - , beginning with a letter or digit.")
+	wrong := apierr.Invalid("roles", "roles must be at most "+strconv.Itoa(mostRoles)+", each of 1 to 64 letters, digits and . _ : / - , beginning with a letter or digit.")
 	roles := make([]string, 0, min(len(given), mostRoles))
 	for _, name := range given {
 		if !role.MatchString(name) {

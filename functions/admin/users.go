@@ -11,8 +11,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
 	"github.com/wecom-signin/wecom-signin/shared/phone"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -31,9 +31,9 @@ func (h *handler) listUsers(w http.ResponseWriter, r *http.Request) error {
 		prefix := query.Get("name")
 		switch {
 		case query.Has("phone"):
-			return fault.Invalid("name", "Search by name or by phone, not by both.")
+			return apierr.Invalid("name", "Search by name or by phone, not by both.")
 		case store.FoldName(prefix) == "" || !isName(prefix) || !utf8.ValidString(prefix):
-			return fault.Invalid("name", nameWrong+" It must not be empty.")
+			return apierr.Invalid("name", nameWrong+" It must not be empty.")
 		}
 		list = func(ctx context.Context, page store.Page) ([]store.User, string, error) {
 			return h.Directory.UsersByName(ctx, prefix, page)
@@ -61,7 +61,7 @@ func (h *handler) findUser(w http.ResponseWriter, r *http.Request, page store.Pa
 	}
 	number, valid := phone.Normalize(phoneQuery(r.URL.RawQuery))
 	if !valid {
-		return fault.Invalid("phone", phoneWrong)
+		return apierr.Invalid("phone", phoneWrong)
 	}
 	u, err := h.Directory.UserByPhone(r.Context(), number)
 	switch {
@@ -107,7 +107,7 @@ func writeUser(w http.ResponseWriter, r *http.Request, status int, u store.User)
 
 // user reads one by the id in a path.
 func (h *handler) user(ctx context.Context, id string) (store.User, error) {
-	absent := &fault.Error{Code: fault.NotFound, Detail: "There is no user of this id."}
+	absent := &apierr.Error{Code: apierr.NotFound, Detail: "There is no user of this id."}
 	if !userID.MatchString(id) {
 		return store.User{}, absent
 	}
@@ -118,7 +118,7 @@ func (h *handler) user(ctx context.Context, id string) (store.User, error) {
 	if err != nil {
 		return store.User{}, fmt.Errorf("read user: %w", err)
 	}
-	apigw.Note(ctx, "user", u.ID) // not what the path says, which may be a phone
+	apigw.LogField(ctx, "user", u.ID) // not what the path says, which may be a phone
 	return u, nil
 }
 
@@ -138,7 +138,7 @@ func (h *handler) createUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	apigw.Note(ctx, "user", u.ID)
+	apigw.LogField(ctx, "user", u.ID)
 	if err := h.Directory.CreateUser(ctx, u); err != nil {
 		return h.userFault(ctx, u.Phone, fmt.Errorf("create user: %w", err))
 	}
@@ -212,7 +212,7 @@ func (h *handler) userFault(ctx context.Context, number string, err error) error
 	if holder, readErr := h.Directory.UserByPhone(ctx, number); readErr == nil {
 		detail = "The user " + holder.ID + " has this phone."
 	}
-	return &fault.Error{Code: fault.PhoneTaken, Field: "phone", Detail: detail}
+	return &apierr.Error{Code: apierr.PhoneTaken, Field: "phone", Detail: detail}
 }
 
 func (h *handler) deleteUser(w http.ResponseWriter, r *http.Request) error {
@@ -260,7 +260,7 @@ func (h *handler) unbindIdentity(w http.ResponseWriter, r *http.Request) error {
 			return identity.CorpID == corp && store.FoldUserID(identity.WeComUserID) == member
 		})
 		if i < 0 {
-			return u, &fault.Error{Code: fault.NotFound, Detail: "The user has no such identity."}
+			return u, &apierr.Error{Code: apierr.NotFound, Detail: "The user has no such identity."}
 		}
 		u.Identities = slices.Delete(slices.Clone(u.Identities), i, i+1)
 		u.PhoneConflict = nil // the way is free for the other member

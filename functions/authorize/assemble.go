@@ -4,12 +4,12 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/wecom-signin/wecom-signin/shared/seal"
+	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/app"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/session"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
-	"github.com/wecom-signin/wecom-signin/shared/wiring"
 )
 
 // Settings returns the names of what the function reads.
@@ -20,22 +20,22 @@ func Settings() []settings.Name {
 	}
 }
 
-// Assemble puts the function together.
-func Assemble(ctx context.Context, parts wiring.Parts) (http.Handler, error) {
-	keys, err := parts.SealingKeys(ctx)
+// NewHandler puts the function together.
+func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
+	keys, err := deps.SealingKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	box, err := keys.Box(seal.StateCookie)
+	box, err := keys.Box(aead.StateCookie)
 	if err != nil {
 		return nil, err
 	}
 	return New(Config{
-		Departures: &signin.Departures{
-			Authenticators: parts.Authenticators,
-			Links:          wecom.Links{OAuthURL: parts.Settings.WeComOAuthURL, LoginURL: parts.Settings.WeComLoginURL},
-			Now:            parts.Now,
+		Starter: &authflow.LoginStarter{
+			Authenticators: deps.Authenticators,
+			Links:          wecom.Links{OAuthURL: deps.Settings.WeComOAuthURL, LoginURL: deps.Settings.WeComLoginURL},
+			Now:            deps.Now,
 		},
-		Attempts: &session.Attempts{Box: box, Now: parts.Now},
+		Attempts: &session.Attempts{Box: box, Now: deps.Now},
 	}), nil
 }

@@ -4,22 +4,22 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/session"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// Departures starts attempts; *signin.Departures does.
-type Departures interface {
-	Leave(ctx context.Context, departure signin.Departure) (signin.Ticket, error)
+// LoginStarter starts attempts; *authflow.LoginStarter does.
+type LoginStarter interface {
+	Start(ctx context.Context, departure authflow.AuthRequest) (authflow.Redirect, error)
 }
 
 // Config is what New needs.
 type Config struct {
-	Departures Departures
-	Attempts   *session.Attempts
+	Starter  LoginStarter
+	Attempts *session.Attempts
 }
 
 // New returns the handler.
@@ -28,21 +28,21 @@ func New(cfg Config) http.Handler { return apigw.Browser(cfg.serve) }
 func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("authenticator")
 	query := r.URL.Query()
-	target, toConsole := query.Get("redirect"), signin.WantsConsole(query)
-	apigw.Note(r.Context(), "authenticator", name)
+	target, toConsole := query.Get("redirect"), authflow.WantsConsole(query)
+	apigw.LogField(r.Context(), "authenticator", name)
 	if loadedByPage(r) {
-		return &apigw.SignInPageError{ToConsole: toConsole, Err: fault.Newf(fault.AccessDenied, "authorize was loaded as part of a page")}
+		return &apigw.SignInPageError{ToConsole: toConsole, Err: apierr.Newf(apierr.AccessDenied, "authorize was loaded as part of a page")}
 	}
-	ticket, err := cfg.Departures.Leave(r.Context(), signin.Departure{
+	ticket, err := cfg.Starter.Start(r.Context(), authflow.AuthRequest{
 		Authenticator: name,
 		PublicURL:     apigw.PublicURL(r.Context()),
 		Target:        target,
 		ToConsole:     toConsole,
-		InClient:      wecom.IsClient(r.UserAgent()),
+		InWeCom:       wecom.IsClient(r.UserAgent()),
 		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
 	})
 	if err != nil {
-		target, _ = signin.CheckRedirect(target)
+		target, _ = authflow.CheckRedirect(target)
 		return &apigw.SignInPageError{Authenticator: name, Redirect: target, ToConsole: toConsole, Err: err}
 	}
 	if err := cfg.Attempts.Save(w, r, ticket.Attempt); err != nil {

@@ -1,9 +1,9 @@
 package authorizer
 
 import (
+	"github.com/wecom-signin/wecom-signin/shared/app"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
-	"github.com/wecom-signin/wecom-signin/shared/wiring"
 )
 
 // Settings returns the names of what the function reads.
@@ -13,16 +13,16 @@ func Settings() []settings.Name {
 	}
 }
 
-// Assemble puts the function together.
-func Assemble(parts wiring.Parts) *Authorizer {
+// NewHandler puts the function together.
+func NewHandler(deps app.Deps) *Authorizer {
 	return New(Config{
-		Directory:      parts.Store,
-		Sessions:       &signin.Sessions{Store: parts.Store, Authenticators: parts.Authenticators, Now: parts.Now},
-		Secrets:        parts.Secrets,
-		AdminKeySecret: parts.Settings.AdminKeySecret,
-		PublicURL:      parts.Settings.PublicURL,
-		Service:        parts.Settings.ServiceName,
-		Logger:         parts.Logger,
-		Now:            parts.Now,
+		Directory:      deps.Store,
+		Sessions:       &authflow.Sessions{Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now},
+		Secrets:        deps.Secrets,
+		AdminKeySecret: deps.Settings.AdminKeySecret,
+		PublicURL:      deps.Settings.PublicURL,
+		Service:        deps.Settings.ServiceName,
+		Logger:         deps.Logger,
+		Now:            deps.Now,
 	})
 }

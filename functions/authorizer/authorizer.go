@@ -14,13 +14,13 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
-	"github.com/wecom-signin/wecom-signin/shared/fresh"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
+	"github.com/wecom-signin/wecom-signin/shared/cache"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/version"
 )
@@ -45,10 +45,10 @@ type Directory interface {
 	PublicKeys(ctx context.Context) (store.PublicKeys, error)
 }
 
-// Sessions says whose session a key is now; *signin.Sessions does. Fault
+// Sessions says whose session a key is now; *authflow.Sessions does. Fault
 // Unauthorized: nobody's.
 type Sessions interface {
-	CheckKey(ctx context.Context, key string) (signin.Live, error)
+	CheckKey(ctx context.Context, key string) (authflow.ActiveSession, error)
 }
 
 // Secrets is what is read of the secret store.
@@ -79,7 +79,7 @@ type Response = events.APIGatewayV2CustomAuthorizerSimpleResponse
 // Authorizer decides. It is safe for concurrent use.
 type Authorizer struct {
 	cfg      Config
-	adminKey *fresh.Value[secret.Value]
+	adminKey *cache.Value[secret.Value]
 	tokens   *keys.Verifier
 }
 
@@ -93,7 +93,7 @@ func New(cfg Config) *Authorizer {
 	}
 	return &Authorizer{
 		cfg: cfg,
-		adminKey: fresh.New(fresh.Config[secret.Value]{
+		adminKey: cache.New(cache.Config[secret.Value]{
 			Load: func(ctx context.Context) (secret.Value, error) {
 				return cfg.Secrets.Get(ctx, cfg.AdminKeySecret, secret.Current)
 			},
@@ -196,7 +196,7 @@ func (a *Authorizer) administrator(ctx context.Context, credential, publicURL st
 	}
 	live, err := a.cfg.Sessions.CheckKey(ctx, claims.SessionKey)
 	switch {
-	case fault.Is(err, fault.Unauthorized):
+	case apierr.Is(err, apierr.Unauthorized):
 		return "", refusal("the session of the token is over")
 	case err != nil:
 		return "", fmt.Errorf("read session: %w", err)

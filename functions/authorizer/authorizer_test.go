@@ -19,11 +19,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/functions/authorizer"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/version"
 )
@@ -66,16 +66,16 @@ func newWorld() *world {
 }
 
 // CheckKey knows one session of each user, which is live while the user is enabled.
-func (w *world) CheckKey(_ context.Context, key string) (signin.Live, error) {
+func (w *world) CheckKey(_ context.Context, key string) (authflow.ActiveSession, error) {
 	w.userReads.Add(1)
 	if w.userErr != nil {
-		return signin.Live{}, w.userErr
+		return authflow.ActiveSession{}, w.userErr
 	}
 	user, ok := w.users[strings.TrimPrefix(key, "session of ")]
 	if !ok || !user.Enabled {
-		return signin.Live{}, fault.New(fault.Unauthorized, nil)
+		return authflow.ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
-	return signin.Live{User: user}, nil
+	return authflow.ActiveSession{User: user}, nil
 }
 
 func (w *world) PublicKeys(context.Context) (store.PublicKeys, error) {
@@ -373,7 +373,9 @@ func TestAFloodOfGuessesReadsTheKeyOnceASecond(t *testing.T) {
 
 type panicking struct{ *world }
 
-func (panicking) CheckKey(context.Context, string) (signin.Live, error) { panic("out of order") }
+func (panicking) CheckKey(context.Context, string) (authflow.ActiveSession, error) {
+	panic("out of order")
+}
 
 func TestAPanicIsANo(t *testing.T) {
 	w := newWorld()

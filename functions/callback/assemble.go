@@ -5,14 +5,14 @@ import (
 	"net/http"
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
+	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/app"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
-	"github.com/wecom-signin/wecom-signin/shared/seal"
 	"github.com/wecom-signin/wecom-signin/shared/session"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
-	"github.com/wecom-signin/wecom-signin/shared/wiring"
 )
 
 // Settings returns the names of what the function reads.
@@ -24,50 +24,50 @@ func Settings() []settings.Name {
 	}
 }
 
-// Assemble puts the function together.
-func Assemble(ctx context.Context, parts wiring.Parts) (http.Handler, error) {
-	keys, err := parts.SealingKeys(ctx)
+// NewHandler puts the function together.
+func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
+	keys, err := deps.SealingKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	attempts, err := keys.Box(seal.StateCookie)
+	attempts, err := keys.Box(aead.StateCookie)
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := keys.Box(seal.AccessToken)
+	tokens, err := keys.Box(aead.AccessToken)
 	if err != nil {
 		return nil, err
 	}
-	sessionIDs, err := keys.Deriver(seal.SessionID)
+	sessionIDs, err := keys.Deriver(aead.SessionID)
 	if err != nil {
 		return nil, err
 	}
-	client := wecom.New(wecom.Config{APIURL: parts.Settings.WeComAPIURL, Observe: observe})
+	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: observe})
 	return New(Config{
-		Arrivals: &signin.Arrivals{
-			Departures: &signin.Departures{
-				Authenticators: parts.Authenticators,
-				Links:          wecom.Links{OAuthURL: parts.Settings.WeComOAuthURL, LoginURL: parts.Settings.WeComLoginURL},
-				Now:            parts.Now,
+		Completer: &authflow.LoginCompleter{
+			Starter: &authflow.LoginStarter{
+				Authenticators: deps.Authenticators,
+				Links:          wecom.Links{OAuthURL: deps.Settings.WeComOAuthURL, LoginURL: deps.Settings.WeComLoginURL},
+				Now:            deps.Now,
 			},
-			Sessions:   &signin.Sessions{Store: parts.Store, Authenticators: parts.Authenticators, Now: parts.Now},
-			Store:      parts.Store,
+			Sessions:   &authflow.Sessions{Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now},
+			Store:      deps.Store,
 			WeCom:      client,
-			Tokens:     accesstoken.New(accesstoken.Config{Store: parts.Store, Secrets: parts.Secrets, Fetcher: client, Sealer: tokens, Now: parts.Now}),
+			Tokens:     accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now}),
 			SessionIDs: sessionIDs,
-			SecretName: parts.AuthenticatorSecretName,
+			SecretName: deps.AuthenticatorSecretName,
 
-			SessionLifetime: parts.Settings.SessionLifetime,
-			Now:             parts.Now,
-			Note:            apigw.Note,
+			SessionLifetime: deps.Settings.SessionLifetime,
+			Now:             deps.Now,
+			LogField:        apigw.LogField,
 		},
-		Attempts: &session.Attempts{Box: attempts, Now: parts.Now},
-		Cookie:   session.Cookie{Domain: parts.Settings.SessionCookieDomain},
-		Now:      parts.Now,
+		Attempts: &session.Attempts{Box: attempts, Now: deps.Now},
+		Cookie:   session.Cookie{Domain: deps.Settings.SessionCookieDomain},
+		Now:      deps.Now,
 	}), nil
 }
 
 // observe measures how long visitors wait for WeCom.
 func observe(ctx context.Context, call wecom.Call) {
-	apigw.Measure(ctx, metrics.WeComDuration(wiring.NoteWeCom(ctx, call)))
+	apigw.Measure(ctx, metrics.WeComDuration(app.LogWeComCall(ctx, call)))
 }

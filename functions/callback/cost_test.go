@@ -22,6 +22,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/authorize"
 	"github.com/wecom-signin/wecom-signin/functions/callback"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/secret/sealedfile"
@@ -29,7 +30,6 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
-	"github.com/wecom-signin/wecom-signin/shared/wiring"
 )
 
 // remoteCalls notes every call that leaves the function, in order.
@@ -113,7 +113,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	parts := wiring.Parts{
+	deps := app.Deps{
 		Settings: settings.Settings{
 			WeComAPIURL: wecom.URL, WeComOAuthURL: wecom.URL, WeComLoginURL: wecom.URL, SealingKeysSecret: "sealing",
 			AuthenticatorSecretPrefix: "authenticators/", SessionLifetime: time.Hour,
@@ -142,8 +142,8 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 		}
 		return fmt.Sprintf("%s after %d", event.Outcome, event.Calls)
 	}
-	function := func(assemble wiring.Assemble) func(path, query string, cookies []string) events.APIGatewayV2HTTPResponse {
-		handler, err := assemble(t.Context(), parts)
+	function := func(assemble app.NewHandler) func(path, query string, cookies []string) events.APIGatewayV2HTTPResponse {
+		handler, err := assemble(t.Context(), deps)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +160,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 			return response
 		}
 	}
-	leave, arrive := function(authorize.Assemble), function(callback.Assemble)
+	leave, arrive := function(authorize.NewHandler), function(callback.NewHandler)
 
 	// comeBack does what WeCom does with the browser it was sent.
 	comeBack := func(departure events.APIGatewayV2HTTPResponse) events.APIGatewayV2HTTPResponse {

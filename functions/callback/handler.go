@@ -6,25 +6,25 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/session"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// Arrivals signs people in; *signin.Arrivals does.
-type Arrivals interface {
-	Arrive(ctx context.Context, arrival signin.Arrival) (signin.Result, error)
+// LoginCompleter signs people in; *authflow.LoginCompleter does.
+type LoginCompleter interface {
+	Complete(ctx context.Context, arrival authflow.CallbackRequest) (authflow.CallbackResult, error)
 }
 
 // Config is what New needs.
 type Config struct {
-	Arrivals Arrivals
-	Attempts *session.Attempts
-	Cookie   session.Cookie
-	Now      func() time.Time
+	Completer LoginCompleter
+	Attempts  *session.Attempts
+	Cookie    session.Cookie
+	Now       func() time.Time
 }
 
 // How a request ends that does not fail; one that fails ends with its fault's code.
@@ -42,7 +42,7 @@ func New(cfg Config) http.Handler {
 		ctx := r.Context()
 		apigw.MeasureInternalErrors(ctx)
 		handler.ServeHTTP(w, r)
-		if failure := apigw.Fault(ctx); failure != nil {
+		if failure := apigw.LoggedError(ctx); failure != nil {
 			ended(ctx, string(failure.Code))
 		}
 	})
@@ -50,15 +50,15 @@ func New(cfg Config) http.Handler {
 
 // ended notes how the request ended; the last one wins.
 func ended(ctx context.Context, outcome string) {
-	apigw.Note(ctx, "outcome", outcome)
+	apigw.LogField(ctx, "outcome", outcome)
 	apigw.Measure(ctx, metrics.SignIns(outcome))
 }
 
 func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 	arrival, err := cfg.arrival(r)
 	if err == nil {
-		var result signin.Result
-		if result, err = cfg.Arrivals.Arrive(r.Context(), arrival); err == nil {
+		var result authflow.CallbackResult
+		if result, err = cfg.Completer.Complete(r.Context(), arrival); err == nil {
 			return cfg.answer(w, r, arrival, result)
 		}
 	}
@@ -70,42 +70,42 @@ func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 
 // arrival gathers what the browser brings. A parameter given twice is ambiguous:
 // whoever added the second one is not WeCom.
-func (cfg Config) arrival(r *http.Request) (signin.Arrival, error) {
+func (cfg Config) arrival(r *http.Request) (authflow.CallbackRequest, error) {
 	ctx, query := r.Context(), r.URL.Query()
-	arrival := signin.Arrival{
+	arrival := authflow.CallbackRequest{
 		Authenticator: r.PathValue("authenticator"),
 		PublicURL:     apigw.PublicURL(ctx),
 		Target:        query.Get("redirect"),
 		Again:         query.Has("again"),
-		ToConsole:     signin.WantsConsole(query),
-		InClient:      wecom.IsClient(r.UserAgent()),
+		ToConsole:     authflow.WantsConsole(query),
+		InWeCom:       wecom.IsClient(r.UserAgent()),
 		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
 		SessionID:     cfg.Cookie.ID(r),
 		RequestID:     apigw.RequestID(ctx),
 	}
-	apigw.Note(ctx, "authenticator", arrival.Authenticator)
+	apigw.LogField(ctx, "authenticator", arrival.Authenticator)
 	var once bool
 	if arrival.State, once = single(query, "state"); !once {
-		return arrival, fault.Newf(fault.StateInvalid, "state given twice")
+		return arrival, apierr.Newf(apierr.StateInvalid, "state given twice")
 	}
 	if arrival.Code, once = single(query, "code"); !once {
-		return arrival, fault.Newf(fault.StateInvalid, "code given twice")
+		return arrival, apierr.Newf(apierr.StateInvalid, "code given twice")
 	}
 	arrival.Attempt, arrival.AttemptFound, arrival.AttemptErr = cfg.Attempts.Find(r, arrival.State)
 	return arrival, nil
 }
 
-func (cfg Config) answer(w http.ResponseWriter, r *http.Request, arrival signin.Arrival, result signin.Result) error {
-	if result.Ticket != nil {
-		if err := cfg.Attempts.Save(w, r, result.Ticket.Attempt); err != nil {
+func (cfg Config) answer(w http.ResponseWriter, r *http.Request, arrival authflow.CallbackRequest, result authflow.CallbackResult) error {
+	if result.Redirect != nil {
+		if err := cfg.Attempts.Save(w, r, result.Redirect.Attempt); err != nil {
 			return err
 		}
-		ended(r.Context(), roundOf(result.Ticket.Attempt))
-		apigw.Redirect(w, result.Ticket.URL)
+		ended(r.Context(), roundOf(result.Redirect.Attempt))
+		apigw.Redirect(w, result.Redirect.URL)
 		return nil
 	}
 	ended(r.Context(), signedIn)
-	apigw.Note(r.Context(), "user", result.UserID)
+	apigw.LogField(r.Context(), "user", result.UserID)
 	if arrival.AttemptFound {
 		cfg.Attempts.Clear(w, arrival.State)
 	}
@@ -115,7 +115,7 @@ func (cfg Config) answer(w http.ResponseWriter, r *http.Request, arrival signin.
 }
 
 // roundOf says why a browser goes to WeCom once more.
-func roundOf(next signin.Attempt) string {
+func roundOf(next authflow.LoginAttempt) string {
 	if next.Scope == wecom.ScopePrivateInfo {
 		return consent
 	}
@@ -123,9 +123,9 @@ func roundOf(next signin.Attempt) string {
 }
 
 // target is where the visitor wanted to go, for the sign-in page to offer again.
-func target(arrival signin.Arrival) string {
+func target(arrival authflow.CallbackRequest) string {
 	for _, candidate := range []string{arrival.Attempt.Target, arrival.Target} {
-		if clean, ok := signin.CheckRedirect(candidate); ok {
+		if clean, ok := authflow.CheckRedirect(candidate); ok {
 			return clean
 		}
 	}

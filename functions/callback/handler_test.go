@@ -12,28 +12,30 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
-	"github.com/wecom-signin/wecom-signin/shared/seal"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/session"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
 )
 
 // arrivalsFunc signs people in as a test says.
-type arrivalsFunc func(signin.Arrival) (signin.Result, error)
+type arrivalsFunc func(authflow.CallbackRequest) (authflow.CallbackResult, error)
 
-func (f arrivalsFunc) Arrive(_ context.Context, a signin.Arrival) (signin.Result, error) { return f(a) }
+func (f arrivalsFunc) Complete(_ context.Context, a authflow.CallbackRequest) (authflow.CallbackResult, error) {
+	return f(a)
+}
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func attempts(t *testing.T) *session.Attempts {
 	t.Helper()
-	keys, err := seal.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
+	keys, err := aead.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	box, err := keys.Box(seal.StateCookie)
+	box, err := keys.Box(aead.StateCookie)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +43,7 @@ func attempts(t *testing.T) *session.Attempts {
 }
 
 // cookieOf returns the cookie of an attempt as the browser sends it.
-func cookieOf(t *testing.T, a *session.Attempts, attempt signin.Attempt) string {
+func cookieOf(t *testing.T, a *session.Attempts, attempt authflow.LoginAttempt) string {
 	t.Helper()
 	w := httptest.NewRecorder()
 	if err := a.Save(w, httptest.NewRequest(http.MethodGet, "/", nil), attempt); err != nil {
@@ -51,10 +53,10 @@ func cookieOf(t *testing.T, a *session.Attempts, attempt signin.Attempt) string 
 	return pair
 }
 
-func serve(t *testing.T, arrivals Arrivals, a *session.Attempts, rawQuery string, cookies ...string) events.APIGatewayV2HTTPResponse {
+func serve(t *testing.T, arrivals LoginCompleter, a *session.Attempts, rawQuery string, cookies ...string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	function := apigw.New(apigw.Config{
-		Handler:   New(Config{Arrivals: arrivals, Attempts: a, Now: func() time.Time { return noon }}),
+		Handler:   New(Config{Completer: arrivals, Attempts: a, Now: func() time.Time { return noon }}),
 		PublicURL: "https://signin.example.com", Logger: slog.New(slog.DiscardHandler),
 	})
 	event := events.APIGatewayV2HTTPRequest{
@@ -73,17 +75,17 @@ func serve(t *testing.T, arrivals Arrivals, a *session.Attempts, rawQuery string
 
 func TestSignedInVisitorGoesToTheApplication(t *testing.T) {
 	a := attempts(t)
-	attempt := signin.Attempt{State: "STATE", Target: "/a", InClient: true, Scope: "snsapi_base", IssuedAt: time.UnixMilli(noon.UnixMilli())}
+	attempt := authflow.LoginAttempt{State: "STATE", Target: "/a", InWeCom: true, Scope: "snsapi_base", IssuedAt: time.UnixMilli(noon.UnixMilli())}
 	earlier := strings.Repeat("e", 43)
-	response := serve(t, arrivalsFunc(func(got signin.Arrival) (signin.Result, error) {
-		want := signin.Arrival{
-			Authenticator: "demo", PublicURL: "https://signin.example.com", Code: "CODE", State: "STATE", Target: "/a", InClient: true,
+	response := serve(t, arrivalsFunc(func(got authflow.CallbackRequest) (authflow.CallbackResult, error) {
+		want := authflow.CallbackRequest{
+			Authenticator: "demo", PublicURL: "https://signin.example.com", Code: "CODE", State: "STATE", Target: "/a", InWeCom: true,
 			SessionID: earlier, RequestID: "request-1", Attempt: attempt, AttemptFound: true,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
-		return signin.Result{Address: "https://app.example.com/a", SessionID: "SESSION", ExpiresAt: noon.Add(time.Hour), UserID: "u"}, nil
+		return authflow.CallbackResult{Address: "https://app.example.com/a", SessionID: "SESSION", ExpiresAt: noon.Add(time.Hour), UserID: "u"}, nil
 	}), a, "redirect=%2Fa&code=CODE&state=STATE", cookieOf(t, a, attempt), "__Host-wecom_session="+earlier)
 	if response.StatusCode != http.StatusFound || response.Headers["location"] != "https://app.example.com/a" || response.Headers["cache-control"] != "no-store" {
 		t.Fatalf("%d %v", response.StatusCode, response.Headers)
@@ -96,11 +98,11 @@ func TestSignedInVisitorGoesToTheApplication(t *testing.T) {
 
 func TestVisitorWhoGoesOnKeepsANewAttempt(t *testing.T) {
 	a := attempts(t)
-	response := serve(t, arrivalsFunc(func(got signin.Arrival) (signin.Result, error) {
+	response := serve(t, arrivalsFunc(func(got authflow.CallbackRequest) (authflow.CallbackResult, error) {
 		if got.AttemptFound || !got.Again || !got.ToConsole || got.SessionID != "" {
 			t.Errorf("%+v", got)
 		}
-		return signin.Result{Ticket: &signin.Ticket{URL: "https://wecom.example/go", Attempt: signin.Attempt{State: "NEXT", IssuedAt: noon}}}, nil
+		return authflow.CallbackResult{Redirect: &authflow.Redirect{URL: "https://wecom.example/go", Attempt: authflow.LoginAttempt{State: "NEXT", IssuedAt: noon}}}, nil
 	}), a, "again=1&return=console&code=CODE&state=STATE", "__Host-wecom_session=short")
 	if response.Headers["location"] != "https://wecom.example/go" || len(response.Cookies) != 1 || strings.Contains(response.Cookies[0], "Max-Age=0") {
 		t.Fatalf("%v %q", response.Headers, response.Cookies)
@@ -109,9 +111,9 @@ func TestVisitorWhoGoesOnKeepsANewAttempt(t *testing.T) {
 
 func TestFailureGoesToTheSignInPageAndSetsNothing(t *testing.T) {
 	a := attempts(t)
-	response := serve(t, arrivalsFunc(func(signin.Arrival) (signin.Result, error) {
-		return signin.Result{}, fault.Newf(fault.PhoneInUse, "zhangsan and lisi")
-	}), a, "code=CODE&state=STATE", cookieOf(t, a, signin.Attempt{State: "STATE", Target: "/kept", ToConsole: true, IssuedAt: noon}))
+	response := serve(t, arrivalsFunc(func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
+		return authflow.CallbackResult{}, apierr.Newf(apierr.PhoneInUse, "zhangsan and lisi")
+	}), a, "code=CODE&state=STATE", cookieOf(t, a, authflow.LoginAttempt{State: "STATE", Target: "/kept", ToConsole: true, IssuedAt: noon}))
 	want := "https://signin.example.com/signin?authenticator=demo&error=phone_in_use&redirect=%2Fkept&request=request-1&return=console"
 	if response.Headers["location"] != want || len(response.Cookies) != 0 {
 		t.Fatalf("%s %q", response.Headers["location"], response.Cookies)
@@ -120,9 +122,9 @@ func TestFailureGoesToTheSignInPageAndSetsNothing(t *testing.T) {
 
 func TestParameterGivenTwiceIsRefusedUnread(t *testing.T) {
 	for _, query := range []string{"code=A&code=B&state=S", "code=A&state=S&state=T"} {
-		response := serve(t, arrivalsFunc(func(signin.Arrival) (signin.Result, error) {
+		response := serve(t, arrivalsFunc(func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
 			t.Error("the rules were asked")
-			return signin.Result{}, nil
+			return authflow.CallbackResult{}, nil
 		}), attempts(t), query)
 		if !strings.Contains(response.Headers["location"], "error=state_invalid") {
 			t.Errorf("%s leads to %s", query, response.Headers["location"])

@@ -12,18 +12,18 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
 // Every request ends in one of few ways, and is counted once by it.
 func TestOutcomes(t *testing.T) {
 	goesOn := func(scope wecom.Scope) arrivalsFunc {
-		return func(signin.Arrival) (signin.Result, error) {
-			return signin.Result{Ticket: &signin.Ticket{URL: "https://wecom.example/go", Attempt: signin.Attempt{State: "NEXT", Scope: scope, IssuedAt: noon}}}, nil
+		return func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
+			return authflow.CallbackResult{Redirect: &authflow.Redirect{URL: "https://wecom.example/go", Attempt: authflow.LoginAttempt{State: "NEXT", Scope: scope, IssuedAt: noon}}}, nil
 		}
 	}
 	type test struct {
@@ -34,27 +34,27 @@ func TestOutcomes(t *testing.T) {
 		internal bool
 	}
 	tests := []test{
-		{"a session begins", func(signin.Arrival) (signin.Result, error) {
-			return signin.Result{Address: "https://app.example.com/", SessionID: "SESSION", ExpiresAt: noon.Add(time.Hour), UserID: "u"}, nil
+		{"a session begins", func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
+			return authflow.CallbackResult{Address: "https://app.example.com/", SessionID: "SESSION", ExpiresAt: noon.Add(time.Hour), UserID: "u"}, nil
 		}, "code=CODE&state=STATE", "signed_in", false},
 		{"on for the phone", goesOn(wecom.ScopePrivateInfo), "code=CODE&state=STATE", "consent", false},
 		{"once more in this browser", goesOn(wecom.ScopeBase), "code=CODE&state=STATE", "restarted", false},
 		{"state given twice", nil, "code=A&state=S&state=T", "state_invalid", false},
 		{"code given twice", nil, "code=A&code=B&state=S", "state_invalid", false},
-		{"an error that is no fault", func(signin.Arrival) (signin.Result, error) {
-			return signin.Result{}, errors.New("dynamodb: connection refused")
+		{"an error that is no fault", func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
+			return authflow.CallbackResult{}, errors.New("dynamodb: connection refused")
 		}, "code=CODE&state=STATE", "internal", true},
-		{"a panic", func(signin.Arrival) (signin.Result, error) { panic("bug") }, "code=CODE&state=STATE", "internal", true},
+		{"a panic", func(authflow.CallbackRequest) (authflow.CallbackResult, error) { panic("bug") }, "code=CODE&state=STATE", "internal", true},
 	}
-	for _, code := range []fault.Code{
-		fault.StateInvalid, fault.StateExpired, fault.CookiesBlocked, fault.AccessDenied, fault.CodeInvalid,
-		fault.NotAMember, fault.OtherCorp, fault.FirstSignInInWeCom, fault.PhoneNotShared, fault.PhoneInvalid,
-		fault.PhoneInUse, fault.SignupClosed, fault.UserDisabled, fault.AuthenticatorUnknown,
-		fault.AuthenticatorDisabled, fault.WeComBusy, fault.WeComUnavailable, fault.WeComConfiguration, fault.Internal,
+	for _, code := range []apierr.Code{
+		apierr.StateInvalid, apierr.StateExpired, apierr.CookiesBlocked, apierr.AccessDenied, apierr.CodeInvalid,
+		apierr.NotAMember, apierr.OtherCorp, apierr.FirstSignInInWeCom, apierr.PhoneNotShared, apierr.PhoneInvalid,
+		apierr.PhoneInUse, apierr.SignupClosed, apierr.UserDisabled, apierr.AuthenticatorUnknown,
+		apierr.AuthenticatorDisabled, apierr.WeComBusy, apierr.WeComUnavailable, apierr.WeComConfiguration, apierr.Internal,
 	} {
-		tests = append(tests, test{"fault " + string(code), func(signin.Arrival) (signin.Result, error) {
-			return signin.Result{}, fault.New(code, nil)
-		}, "code=CODE&state=STATE", string(code), code == fault.Internal})
+		tests = append(tests, test{"fault " + string(code), func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
+			return authflow.CallbackResult{}, apierr.New(code, nil)
+		}, "code=CODE&state=STATE", string(code), code == apierr.Internal})
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -93,11 +93,11 @@ func TestOutcomes(t *testing.T) {
 }
 
 // lineOf returns what is logged of one request.
-func lineOf(t *testing.T, arrivals Arrivals, rawQuery string) []byte {
+func lineOf(t *testing.T, arrivals LoginCompleter, rawQuery string) []byte {
 	t.Helper()
 	var log bytes.Buffer
 	function := apigw.New(apigw.Config{
-		Handler:   New(Config{Arrivals: arrivals, Attempts: attempts(t), Now: func() time.Time { return noon }}),
+		Handler:   New(Config{Completer: arrivals, Attempts: attempts(t), Now: func() time.Time { return noon }}),
 		PublicURL: "https://signin.example.com", Name: "callback", Service: "wecom-signin", Logger: slog.New(slog.NewJSONHandler(&log, nil)),
 	})
 	event := events.APIGatewayV2HTTPRequest{

@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
-	"github.com/wecom-signin/wecom-signin/shared/fresh"
+	"github.com/wecom-signin/wecom-signin/shared/cache"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/version"
@@ -50,7 +50,7 @@ type metadata struct {
 }
 
 type handler struct {
-	keys *fresh.Value[store.PublicKeys]
+	keys *cache.Value[store.PublicKeys]
 	now  func() time.Time
 }
 
@@ -59,7 +59,7 @@ func New(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	h := handler{now: cfg.Now, keys: fresh.New(fresh.Config[store.PublicKeys]{
+	h := handler{now: cfg.Now, keys: cache.New(cache.Config[store.PublicKeys]{
 		Load: func(ctx context.Context) (store.PublicKeys, error) {
 			published, err := cfg.Directory.PublicKeys(ctx)
 			if errors.Is(err, store.ErrNotFound) {
@@ -81,11 +81,11 @@ func (h handler) serve(w http.ResponseWriter, r *http.Request) error {
 		keysPath:      h.publicKeys,
 	}[r.URL.Path]
 	if !known {
-		return fault.New(fault.NotFound, nil)
+		return apierr.New(apierr.NotFound, nil)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		return fault.New(fault.MethodNotAllowed, nil)
+		return apierr.New(apierr.MethodNotAllowed, nil)
 	}
 	return answer(w, r)
 }

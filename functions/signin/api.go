@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
-	rules "github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -29,7 +29,7 @@ func (h handler) api(w http.ResponseWriter, r *http.Request) error {
 	case "/api/signout":
 		method, answer = http.MethodPost, h.signOut
 	default:
-		return fault.New(fault.NotFound, nil)
+		return apierr.New(apierr.NotFound, nil)
 	}
 	// Always, also for an answer without any Origin: a cache must not give it to one.
 	w.Header().Set("Vary", "Origin")
@@ -50,12 +50,12 @@ func (h handler) api(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	case asked != method && method == http.MethodGet:
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
-		return fault.New(fault.MethodNotAllowed, nil)
+		return apierr.New(apierr.MethodNotAllowed, nil)
 	case asked != method:
 		w.Header().Set("Allow", method+", OPTIONS")
-		return fault.New(fault.MethodNotAllowed, nil)
+		return apierr.New(apierr.MethodNotAllowed, nil)
 	case method == http.MethodPost && !mayChange(r, from):
-		return &fault.Error{Code: fault.Forbidden, Detail: "This origin may not do that."}
+		return &apierr.Error{Code: apierr.Forbidden, Detail: "This origin may not do that."}
 	}
 	return answer(w, r)
 }
@@ -104,7 +104,7 @@ type userBody struct {
 func (h handler) showSession(w http.ResponseWriter, r *http.Request) error {
 	live, err := h.live(w, r)
 	if err != nil {
-		if fault.Is(err, fault.Unauthorized) {
+		if apierr.Is(err, apierr.Unauthorized) {
 			return h.offerAutomaticLogin(w, r, err)
 		}
 		return err
@@ -174,12 +174,12 @@ func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
 		Roles:       roles(live.User),
 		CorpID:      live.Session.CorpID,
 		WeComUserID: live.Session.WeComUserID,
-		SessionKey:  rules.SessionKey(h.Cookie.ID(r)),
+		SessionKey:  authflow.SessionKey(h.Cookie.ID(r)),
 		// The authorizer of /api/admin takes no token that an application's page asked for.
 		AuthorizedParty: applicationOf(r),
 	}, live.Session.ExpiresAt)
 	if errors.Is(err, keys.ErrNoTimeLeft) {
-		return fault.New(fault.Unauthorized, err)
+		return apierr.New(apierr.Unauthorized, err)
 	}
 	if err != nil {
 		return fmt.Errorf("mint token: %w", err)

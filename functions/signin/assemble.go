@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/wecom-signin/wecom-signin/shared/app"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/page"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/session"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
-	rules "github.com/wecom-signin/wecom-signin/shared/signin"
-	"github.com/wecom-signin/wecom-signin/shared/wiring"
 )
 
 // Settings returns the names of what the function reads.
@@ -23,29 +23,29 @@ func Settings() []settings.Name {
 	}
 }
 
-// Assemble puts the function together. The signing keys are read when the first
+// NewHandler puts the function together. The signing keys are read when the first
 // token is asked for: most invocations never need them.
-func Assemble(_ context.Context, parts wiring.Parts) (http.Handler, error) {
+func NewHandler(_ context.Context, deps app.Deps) (http.Handler, error) {
 	pages, err := page.New(page.Config{
-		CompanyName: parts.Settings.CompanyName,
-		CompanyLogo: parts.Settings.CompanyLogo,
+		CompanyName: deps.Settings.CompanyName,
+		CompanyLogo: deps.Settings.CompanyLogo,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read pages: %w", err)
 	}
 	return New(Config{
-		Authenticators: parts.Authenticators,
-		DomainFiles:    parts.Store,
-		Sessions:       &rules.Sessions{Store: parts.Store, Authenticators: parts.Authenticators, Now: parts.Now},
+		Authenticators: deps.Authenticators,
+		DomainFiles:    deps.Store,
+		Sessions:       &authflow.Sessions{Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now},
 		Minter: keys.NewMinter(keys.MinterConfig{
 			Load: func(ctx context.Context) (string, error) {
-				value, err := parts.Secrets.Get(ctx, parts.Settings.SigningKeysSecret, secret.Current)
+				value, err := deps.Secrets.Get(ctx, deps.Settings.SigningKeysSecret, secret.Current)
 				return value.Reveal(), err
 			},
-			Now: parts.Now,
+			Now: deps.Now,
 		}),
-		Cookie: session.Cookie{Domain: parts.Settings.SessionCookieDomain},
+		Cookie: session.Cookie{Domain: deps.Settings.SessionCookieDomain},
 		Pages:  pages,
-		Now:    parts.Now,
+		Now:    deps.Now,
 	}), nil
 }

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"regexp"
 
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/page"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -20,11 +20,11 @@ var domainFileName = regexp.MustCompile(`^WW_verify_([A-Za-z0-9]{16})\.txt$`)
 func (h handler) domainFile(w http.ResponseWriter, r *http.Request) error {
 	match := domainFileName.FindStringSubmatch(r.URL.Path[1:])
 	if match == nil {
-		return fault.New(fault.NotFound, nil)
+		return apierr.New(apierr.NotFound, nil)
 	}
 	_, err := h.DomainFiles.DomainFile(r.Context(), match[0])
 	if errors.Is(err, store.ErrNotFound) {
-		return fault.New(fault.NotFound, nil)
+		return apierr.New(apierr.NotFound, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("read domain file: %w", err)

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/page"
 	"github.com/wecom-signin/wecom-signin/shared/session"
-	rules "github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // Authenticators reads the configuration; it may be a moment old.
@@ -26,10 +27,10 @@ type DomainFiles interface {
 	DomainFile(ctx context.Context, filename string) (store.DomainFile, error)
 }
 
-// Sessions says whose session an id is; *rules.Sessions does.
+// Sessions says whose session an id is; *authflow.Sessions does.
 type Sessions interface {
 	// Check returns the live session of an id, or fault Unauthorized.
-	Check(ctx context.Context, sessionID string) (rules.Live, error)
+	Check(ctx context.Context, sessionID string) (authflow.ActiveSession, error)
 	// End ends the session of an id. None is no fault.
 	End(ctx context.Context, sessionID string) error
 }
@@ -114,27 +115,27 @@ func isUnder(path, root string) bool {
 
 func onlyRead(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Allow", "GET, HEAD")
-	return fault.New(fault.MethodNotAllowed, nil)
+	return apierr.New(apierr.MethodNotAllowed, nil)
 }
 
-func nothingHere(http.ResponseWriter, *http.Request) error { return fault.New(fault.NotFound, nil) }
+func nothingHere(http.ResponseWriter, *http.Request) error { return apierr.New(apierr.NotFound, nil) }
 
 // notFound is nothingHere for people.
 func (h handler) notFound(w http.ResponseWriter, r *http.Request) error {
 	return h.Pages.NotFound(w, page.NotFound{
-		Language: page.LanguageOf(r), SignIn: apigw.SignInPage{}.Address(apigw.PublicURL(r.Context())),
+		Language: text.LanguageOf(r), SignIn: apigw.SignInPage{}.Address(apigw.PublicURL(r.Context())),
 	})
 }
 
 // live returns the session of a request, or fault Unauthorized. A cookie that leads
 // to no session any more is taken back.
-func (h handler) live(w http.ResponseWriter, r *http.Request) (rules.Live, error) {
+func (h handler) live(w http.ResponseWriter, r *http.Request) (authflow.ActiveSession, error) {
 	id := h.Cookie.ID(r)
 	if id == "" {
-		return rules.Live{}, fault.New(fault.Unauthorized, nil)
+		return authflow.ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
 	live, err := h.Sessions.Check(r.Context(), id)
-	if fault.Is(err, fault.Unauthorized) {
+	if apierr.Is(err, apierr.Unauthorized) {
 		h.Cookie.Clear(w)
 	}
 	return live, err

@@ -16,19 +16,19 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/page"
 	"github.com/wecom-signin/wecom-signin/shared/session"
-	rules "github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 const (
 	public    = "https://signin.example.com"
-	app       = "https://app.example.com"
+	appOrigin = "https://app.example.com"
 	liveID    = "live-session-live-session-live-session-live"
 	deadID    = "dead-session-dead-session-dead-session-dead"
 	desktopUA = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140 Safari/537.36"
@@ -60,7 +60,7 @@ func newWorld() *world {
 		now: now, publicURL: public, files: map[string]bool{"WW_verify_abcDEF0123456789.txt": true},
 		authenticators: []store.Authenticator{
 			{ID: "1", Name: "crm", Title: "", Enabled: true, CorpID: "wwsecretcorp", AgentID: "1000003", Origin: "https://crm.example.com:8443", WorkbenchRedirectPath: "/"},
-			{ID: "2", Name: "demo", Title: "Demo", Enabled: true, CorpID: "wwsecretcorp", AgentID: "1000002", SecretVersion: "v-secret", Origin: app, WorkbenchRedirectPath: "/home", AutoLogin: true},
+			{ID: "2", Name: "demo", Title: "Demo", Enabled: true, CorpID: "wwsecretcorp", AgentID: "1000002", SecretVersion: "v-secret", Origin: appOrigin, WorkbenchRedirectPath: "/home", AutoLogin: true},
 			{ID: "3", Name: "old", Title: "Old", Enabled: false, CorpID: "wwsecretcorp", Origin: "https://old.example.com", WorkbenchRedirectPath: "/"},
 		},
 		session: store.Session{
@@ -106,19 +106,19 @@ func (f *world) DomainFile(_ context.Context, name string) (store.DomainFile, er
 	return store.DomainFile{Filename: name}, nil
 }
 
-func (f *world) Check(_ context.Context, id string) (rules.Live, error) {
+func (f *world) Check(_ context.Context, id string) (authflow.ActiveSession, error) {
 	switch {
 	case f.checkError != nil:
-		return rules.Live{}, f.checkError
+		return authflow.ActiveSession{}, f.checkError
 	case id != liveID:
-		return rules.Live{}, fault.New(fault.Unauthorized, nil)
+		return authflow.ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
 	for _, a := range f.authenticators {
 		if a.Name == f.session.AuthenticatorName {
-			return rules.Live{Session: f.session, User: f.user, Authenticator: a}, nil
+			return authflow.ActiveSession{Session: f.session, User: f.user, Authenticator: a}, nil
 		}
 	}
-	return rules.Live{}, fault.New(fault.Unauthorized, nil)
+	return authflow.ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 }
 
 func (f *world) End(_ context.Context, id string) error {
@@ -318,10 +318,10 @@ func TestSignInPage(t *testing.T) {
 			"signed in",
 			ask{session: liveID},
 			nil,
-			[]string{"signed in as 张三", `href="` + app + `/home"`, `action="` + public + `/api/signout"`},
+			[]string{"signed in as 张三", `href="` + appOrigin + `/home"`, `action="` + public + `/api/signout"`},
 			nil,
 		},
-		{"signed in, with a target", ask{session: liveID, query: "redirect=/x"}, nil, []string{`href="` + app + `/x"`}, nil},
+		{"signed in, with a target", ask{session: liveID, query: "redirect=/x"}, nil, []string{`href="` + appOrigin + `/x"`}, nil},
 		{"signed in, on the way to the console", ask{session: liveID, query: "return=console"}, nil, []string{`href="` + public + `/console"`}, nil},
 		{"on the way to the console", ask{query: "return=console&lang=en"}, nil, []string{public + "/authorize/demo?return=console"}, nil},
 		{"attack: another way back", ask{query: "return=//evil.example"}, nil, nil, []string{"evil", "return="}},
@@ -432,15 +432,15 @@ func TestSession(t *testing.T) {
 
 func TestToken(t *testing.T) {
 	f := newWorld()
-	post := ask{method: "POST", path: "/api/token", session: liveID, headers: map[string]string{"Origin": app}}
+	post := ask{method: "POST", path: "/api/token", session: liveID, headers: map[string]string{"Origin": appOrigin}}
 	got := f.ask(t, post)
 	if got.status != 200 || strings.TrimSpace(got.body) != `{"access_token":"signed","token_type":"Bearer","expires_in":900}` {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	want := []keys.AccessTokenClaims{{
-		Issuer: public, Audience: app, Subject: "u1", Name: "张三", PhoneNumber: "+8613800000001",
-		Roles: []string{"admin"}, CorpID: "wwcorp", WeComUserID: "ZhangSan", SessionKey: rules.SessionKey(liveID),
-		AuthorizedParty: app,
+		Issuer: public, Audience: appOrigin, Subject: "u1", Name: "张三", PhoneNumber: "+8613800000001",
+		Roles: []string{"admin"}, CorpID: "wwcorp", WeComUserID: "ZhangSan", SessionKey: authflow.SessionKey(liveID),
+		AuthorizedParty: appOrigin,
 	}}
 	if diff := cmp.Diff(want, f.minted); diff != "" {
 		t.Fatal(diff)
@@ -505,20 +505,20 @@ func TestCrossOriginRules(t *testing.T) {
 		name, origin string
 		friend       bool
 	}{
-		{"an enabled authenticator", app, true},
+		{"an enabled authenticator", appOrigin, true},
 		{"another one, with a port", "https://crm.example.com:8443", true},
 		{"the service itself", public, true},
 		{"a disabled authenticator", "https://old.example.com", false},
 		{"null", "null", false},
 		{"a stranger", "https://evil.example", false},
-		{"a longer name", app + ".evil.example", false},
+		{"a longer name", appOrigin + ".evil.example", false},
 		{"a name in front", "https://xapp.example.com", false},
 		{"another scheme", "http://app.example.com", false},
-		{"another port", app + ":8443", false},
+		{"another port", appOrigin + ":8443", false},
 		{"the port left out", "https://crm.example.com", false},
-		{"a path", app + "/", false},
+		{"a path", appOrigin + "/", false},
 		{"upper case", "https://APP.example.com", false},
-		{"two", app + ", https://evil.example", false},
+		{"two", appOrigin + ", https://evil.example", false},
 		{"the gateway's own name", "https://api.example.net", false},
 	} {
 		for path, method := range paths {
@@ -561,8 +561,8 @@ func TestCrossOriginRules(t *testing.T) {
 
 func TestRefusalsCanBeReadByTheApplication(t *testing.T) {
 	for path, method := range map[string]string{"/api/session": "GET", "/api/token": "POST"} {
-		got := newWorld().ask(t, ask{method: method, path: path, headers: map[string]string{"Origin": app}})
-		if got.status != 401 || got.headers["access-control-allow-origin"] != app || got.headers["vary"] != "Origin" {
+		got := newWorld().ask(t, ask{method: method, path: path, headers: map[string]string{"Origin": appOrigin}})
+		if got.status != 401 || got.headers["access-control-allow-origin"] != appOrigin || got.headers["vary"] != "Origin" {
 			t.Errorf("%s: %d %v", path, got.status, got.headers)
 		}
 	}
@@ -571,7 +571,7 @@ func TestRefusalsCanBeReadByTheApplication(t *testing.T) {
 func TestUnknownOriginsAreNobodysFriendWhenTheListIsUnreadable(t *testing.T) {
 	f := newWorld()
 	f.failing = errors.New("down")
-	got := f.ask(t, ask{method: "POST", path: "/api/signout", session: liveID, headers: map[string]string{"Origin": app}})
+	got := f.ask(t, ask{method: "POST", path: "/api/signout", session: liveID, headers: map[string]string{"Origin": appOrigin}})
 	if got.status != 500 || got.headers["access-control-allow-origin"] != "" || len(f.ended) != 0 {
 		t.Fatalf("%d %v", got.status, got.headers)
 	}
@@ -629,13 +629,13 @@ func TestAutomaticLoginIsOfferedToItsOwnPagesAlone(t *testing.T) {
 		change func(*world)
 		want   string
 	}{
-		{"its page, in WeCom", ask{agent: wecomUA, headers: map[string]string{"Origin": app}}, nil, public + "/authorize/demo"},
-		{"its page, elsewhere", ask{agent: desktopUA, headers: map[string]string{"Origin": app}}, nil, ""},
+		{"its page, in WeCom", ask{agent: wecomUA, headers: map[string]string{"Origin": appOrigin}}, nil, public + "/authorize/demo"},
+		{"its page, elsewhere", ask{agent: desktopUA, headers: map[string]string{"Origin": appOrigin}}, nil, ""},
 		{"another application's page", ask{agent: wecomUA, headers: map[string]string{"Origin": "https://crm.example.com:8443"}}, nil, ""},
 		{"a stranger's page", ask{agent: wecomUA, headers: map[string]string{"Origin": "https://evil.example"}}, nil, ""},
 		{"no page", ask{agent: wecomUA}, nil, ""},
 		{"a page of the shared address", ask{agent: wecomUA}, func(f *world) { f.authenticators[1].Origin = public }, public + "/authorize/demo"},
-		{"switched off", ask{agent: wecomUA, headers: map[string]string{"Origin": app}}, func(f *world) { f.authenticators[1].AutoLogin = false }, ""},
+		{"switched off", ask{agent: wecomUA, headers: map[string]string{"Origin": appOrigin}}, func(f *world) { f.authenticators[1].AutoLogin = false }, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newWorld()
@@ -679,7 +679,7 @@ func TestLogHoldsNoSecret(t *testing.T) {
 	f := newWorld()
 	for _, a := range []ask{
 		{path: "/api/session", session: liveID},
-		{method: "POST", path: "/api/token", session: liveID, headers: map[string]string{"Origin": app}},
+		{method: "POST", path: "/api/token", session: liveID, headers: map[string]string{"Origin": appOrigin}},
 		{path: "/private/path", query: "token=hidden", session: liveID},
 		{path: "/signin", query: "redirect=%2Fprivate%2Fpath", session: liveID},
 	} {

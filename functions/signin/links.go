@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
-	rules "github.com/wecom-signin/wecom-signin/shared/signin"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -24,7 +24,7 @@ func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 	}
 	// What may travel through sign-in is more narrow; the rest begins at the
 	// application's default page.
-	redirect, _ := rules.CheckRedirect(target)
+	redirect, _ := authflow.CheckRedirect(target)
 	live, err := h.live(w, r)
 	switch {
 	case err == nil:
@@ -33,7 +33,7 @@ func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 			return h.notFound(w, r)
 		}
 		return h.send(w, r, live.Authenticator, location, redirect)
-	case !fault.Is(err, fault.Unauthorized):
+	case !apierr.Is(err, apierr.Unauthorized):
 		return &apigw.SignInPageError{Redirect: redirect, Err: err}
 	case !wecom.IsClient(r.UserAgent()):
 		return h.toSignInPage(w, r, redirect)
@@ -53,7 +53,7 @@ func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 // application share their address, or because the application keeps sending the
 // visitor back.
 func (h handler) send(w http.ResponseWriter, r *http.Request, a store.Authenticator, location, redirect string) error {
-	apigw.Note(r.Context(), "authenticator", a.Name)
+	apigw.LogField(r.Context(), "authenticator", a.Name)
 	if a.Origin == apigw.PublicURL(r.Context()) {
 		return h.notFound(w, r)
 	}
@@ -61,7 +61,7 @@ func (h handler) send(w http.ResponseWriter, r *http.Request, a store.Authentica
 		clearBounces(w)
 		return &apigw.SignInPageError{
 			Authenticator: a.Name, Redirect: redirect,
-			Err: fault.Newf(fault.RedirectLoop, "%d redirects to one path in %s", mostBounces, bounceWindow),
+			Err: apierr.Newf(apierr.RedirectLoop, "%d redirects to one path in %s", mostBounces, bounceWindow),
 		}
 	}
 	apigw.Redirect(w, location)
@@ -122,7 +122,7 @@ func authorizeURL(public, name, redirect string, toConsole bool) string {
 		query.Set("redirect", redirect)
 	}
 	if toConsole {
-		query.Set(rules.ReturnParameter, rules.ReturnToConsole)
+		query.Set(authflow.ReturnParameter, authflow.ReturnToConsole)
 	}
 	address := public + "/authorize/" + url.PathEscape(name)
 	if len(query) > 0 {

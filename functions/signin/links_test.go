@@ -20,9 +20,9 @@ func TestApplicationLink(t *testing.T) {
 		change   func(*world)
 		location string // empty: 404
 	}{
-		{"with a session", ask{path: "/orders/7", query: "a=1&b=%E4%BD%A0&c=+%2B&&d", session: liveID}, nil, app + "/orders/7?a=1&b=%E4%BD%A0&c=+%2B&&d"},
-		{"with a session, the root", ask{path: "/", session: liveID}, nil, app + "/"},
-		{"with a session, in WeCom", ask{path: "/m", session: liveID, agent: wecomUA}, nil, app + "/m"},
+		{"with a session", ask{path: "/orders/7", query: "a=1&b=%E4%BD%A0&c=+%2B&&d", session: liveID}, nil, appOrigin + "/orders/7?a=1&b=%E4%BD%A0&c=+%2B&&d"},
+		{"with a session, the root", ask{path: "/", session: liveID}, nil, appOrigin + "/"},
+		{"with a session, in WeCom", ask{path: "/m", session: liveID, agent: wecomUA}, nil, appOrigin + "/m"},
 		{"of another authenticator", ask{path: "/x", session: liveID}, func(f *world) { f.session.AuthenticatorName = "crm" }, "https://crm.example.com:8443/x"},
 		{"in WeCom", ask{path: "/admin", query: "tab=2", agent: wecomUA}, nil, public + "/authorize/demo?redirect=%2Fadmin%3Ftab%3D2"},
 		{"in WeCom, with a dead session", ask{path: "/admin", session: deadID, agent: wecomUA}, nil, public + "/authorize/demo?redirect=%2Fadmin"},
@@ -41,13 +41,13 @@ func TestApplicationLink(t *testing.T) {
 		{"a store that does not answer, authenticators", ask{path: "/x", agent: wecomUA}, func(f *world) { f.failing = errors.New("down") }, public + "/signin?error=internal&redirect=%2Fx&request=request-1"},
 
 		// The path arrives decoded: what looks like syntax is a character.
-		{"a space", ask{path: "/a b", session: liveID}, nil, app + "/a%20b"},
-		{"a question mark", ask{path: "/a?b", query: "c", session: liveID}, nil, app + "/a%3Fb?c"},
-		{"a number sign", ask{path: "/a#b", session: liveID}, nil, app + "/a%23b"},
-		{"a percent sign", ask{path: "/50%", session: liveID}, nil, app + "/50%25"},
-		{"an encoded percent sign", ask{path: "/50%25", session: liveID}, nil, app + "/50%2525"},
-		{"Chinese", ask{path: "/订单", session: liveID}, nil, app + "/%E8%AE%A2%E5%8D%95"},
-		{"no UTF-8", ask{path: "/\xff", session: liveID}, nil, app + "/%FF"},
+		{"a space", ask{path: "/a b", session: liveID}, nil, appOrigin + "/a%20b"},
+		{"a question mark", ask{path: "/a?b", query: "c", session: liveID}, nil, appOrigin + "/a%3Fb?c"},
+		{"a number sign", ask{path: "/a#b", session: liveID}, nil, appOrigin + "/a%23b"},
+		{"a percent sign", ask{path: "/50%", session: liveID}, nil, appOrigin + "/50%25"},
+		{"an encoded percent sign", ask{path: "/50%25", session: liveID}, nil, appOrigin + "/50%2525"},
+		{"Chinese", ask{path: "/订单", session: liveID}, nil, appOrigin + "/%E8%AE%A2%E5%8D%95"},
+		{"no UTF-8", ask{path: "/\xff", session: liveID}, nil, appOrigin + "/%FF"},
 		{"Chinese, through the sign-in page", ask{path: "/订单"}, nil, public + "/signin?redirect=%2F%25E8%25AE%25A2%25E5%258D%2595"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestApplicationLinkIsNoOpenRedirect(t *testing.T) {
 				t.Errorf("%s, %q: %d %q %v", name, attack, got.status, location, err)
 				continue
 			}
-			if origin := parsed.Scheme + "://" + parsed.Host; origin != app && origin != public || parsed.User != nil {
+			if origin := parsed.Scheme + "://" + parsed.Host; origin != appOrigin && origin != public || parsed.User != nil {
 				t.Errorf("%s, %q leads to %s", name, attack, location)
 			}
 			redirect := parsed.Query().Get("redirect")
@@ -147,10 +147,10 @@ func TestBouncingForEverEnds(t *testing.T) {
 		pause time.Duration
 		want  []string
 	}{
-		{"a session that the application does not see", ask{path: "/x", session: liveID}, time.Second, []string{app + "/x", app + "/x", loop, app + "/x", app + "/x", loop}},
+		{"a session that the application does not see", ask{path: "/x", session: liveID}, time.Second, []string{appOrigin + "/x", appOrigin + "/x", loop, appOrigin + "/x", appOrigin + "/x", loop}},
 		{"a session that the browser does not keep", ask{path: "/x", agent: wecomUA}, 3 * time.Second, []string{authorize, authorize, loop}},
-		{"a visitor who takes the time", ask{path: "/x", session: liveID}, 5 * time.Second, []string{app + "/x", app + "/x", app + "/x", app + "/x"}},
-		{"the last moment", ask{path: "/x", session: liveID}, 4999 * time.Millisecond, []string{app + "/x", app + "/x", loop}},
+		{"a visitor who takes the time", ask{path: "/x", session: liveID}, 5 * time.Second, []string{appOrigin + "/x", appOrigin + "/x", appOrigin + "/x", appOrigin + "/x"}},
+		{"the last moment", ask{path: "/x", session: liveID}, 4999 * time.Millisecond, []string{appOrigin + "/x", appOrigin + "/x", loop}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := visit(t, newWorld(), test.ask, len(test.want), test.pause)
@@ -166,7 +166,7 @@ func TestBouncesOfOtherPathsDoNotCount(t *testing.T) {
 	var jar []string
 	for i, path := range []string{"/x", "/x", "/y", "/x", "/y", "/x"} {
 		got := f.ask(t, ask{path: path, session: liveID, cookies: jar})
-		if got.headers["location"] != app+path {
+		if got.headers["location"] != appOrigin+path {
 			t.Fatalf("visit %d of %s leads to %s", i+1, path, got.headers["location"])
 		}
 		jar = got.jar()
@@ -187,7 +187,7 @@ func TestAPageInBetweenEndsTheRow(t *testing.T) {
 func TestStrangeBounceCookiesCountNothing(t *testing.T) {
 	for _, value := range []string{"", "x", "2", "2.3", "2.3.4.5", "99.0.abc", "-1.0.x", "2.99999999999999999999.2d711642b726b044", "2.1.2d711642b726b044"} {
 		got := newWorld().ask(t, ask{path: "/x", session: liveID, cookies: []string{bounceCookie + "=" + value}})
-		if got.headers["location"] != app+"/x" {
+		if got.headers["location"] != appOrigin+"/x" {
 			t.Errorf("%q: %s", value, got.headers["location"])
 		}
 	}
@@ -203,7 +203,7 @@ func FuzzLinkStaysOnItsOrigin(f *testing.F) {
 		if !ok {
 			return
 		}
-		for _, origin := range []string{app, "https://crm.example.com:8443", "http://127.0.0.1:3001", "http://[::1]:3001"} {
+		for _, origin := range []string{appOrigin, "https://crm.example.com:8443", "http://127.0.0.1:3001", "http://[::1]:3001"} {
 			address, ok := onOrigin(origin, target)
 			if !ok {
 				continue

@@ -4,10 +4,11 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/page"
-	rules "github.com/wecom-signin/wecom-signin/shared/signin"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 	"github.com/wecom-signin/wecom-signin/shared/version"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -16,13 +17,13 @@ import (
 // cannot be read, because it is where failures are explained.
 func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, public, query := r.Context(), apigw.PublicURL(r.Context()), r.URL.Query()
-	redirect, _ := rules.CheckRedirect(query.Get("redirect"))
-	toConsole := rules.WantsConsole(query)
+	redirect, _ := authflow.CheckRedirect(query.Get("redirect"))
+	toConsole := authflow.WantsConsole(query)
 	shown := page.SignIn{
-		Language: page.LanguageOf(r),
-		Visitor:  visitor(r.UserAgent()),
+		Language: text.LanguageOf(r),
+		Client:   visitor(r.UserAgent()),
 		Self:     selfAddress(public, query, redirect, toConsole),
-		Console:  rules.ConsoleAddress(public),
+		Console:  authflow.ConsoleAddress(public),
 		Version:  version.Version,
 	}
 	w.Header().Set(version.Header, version.Version)
@@ -33,7 +34,7 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	authenticators, err := h.enabled(ctx)
 	if err != nil {
-		apigw.NoteFault(ctx, fault.From(err))
+		apigw.LogError(ctx, apierr.From(err))
 		shown.Unreadable = true
 	}
 	for _, a := range authenticators {
@@ -42,7 +43,7 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 	if shown.Failure == nil {
 		shown.SignedIn = h.signedIn(w, r, redirect, toConsole)
 	}
-	page.RememberLanguage(w, query.Get("lang"))
+	text.RememberLanguage(w, query.Get("lang"))
 	forgetBounces(w, r)
 	return h.Pages.SignIn(w, shown)
 }
@@ -51,25 +52,25 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 func (h handler) signedIn(w http.ResponseWriter, r *http.Request, redirect string, toConsole bool) *page.SignedIn {
 	live, err := h.live(w, r)
 	if err != nil {
-		if !fault.Is(err, fault.Unauthorized) {
-			apigw.NoteFault(r.Context(), fault.From(err))
+		if !apierr.Is(err, apierr.Unauthorized) {
+			apigw.LogError(r.Context(), apierr.From(err))
 		}
 		return nil
 	}
 	if redirect == "" {
-		redirect, _ = rules.CheckRedirect(live.Authenticator.WorkbenchRedirectPath)
+		redirect, _ = authflow.CheckRedirect(live.Authenticator.WorkbenchRedirectPath)
 	}
 	address, ok := onOrigin(live.Authenticator.Origin, redirect)
 	if !ok {
 		return nil
 	}
 	if toConsole {
-		address = rules.ConsoleAddress(apigw.PublicURL(r.Context()))
+		address = authflow.ConsoleAddress(apigw.PublicURL(r.Context()))
 	}
 	return &page.SignedIn{Name: live.User.Name, Continue: address, SignOut: apigw.PublicURL(r.Context()) + "/api/signout"}
 }
 
-func visitor(userAgent string) page.Visitor {
+func visitor(userAgent string) page.ClientKind {
 	switch {
 	case wecom.IsClient(userAgent):
 		return page.InWeCom
@@ -87,7 +88,7 @@ func selfAddress(public string, query url.Values, redirect string, toConsole boo
 		known.Set("redirect", redirect)
 	}
 	if toConsole {
-		known.Set(rules.ReturnParameter, rules.ReturnToConsole)
+		known.Set(authflow.ReturnParameter, authflow.ReturnToConsole)
 	}
 	for _, name := range []string{"error", "authenticator", "request"} {
 		if value := query.Get(name); value != "" && len(value) <= 128 {

@@ -14,22 +14,22 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/signin"
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/secret/secretsmanager"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
-	"github.com/wecom-signin/wecom-signin/shared/wiring"
 )
 
 // measuredFunctions are the three of a sign-in, by their id in the template.
 var measuredFunctions = []struct {
 	id, name string
 	settings []settings.Name
-	assemble wiring.Assemble
+	assemble app.NewHandler
 }{
-	{"AuthorizeFunction", "authorize", authorize.Settings(), authorize.Assemble},
-	{"CallbackFunction", "callback", callback.Settings(), callback.Assemble},
-	{"SigninFunction", "signin", signin.Settings(), signin.Assemble},
+	{"AuthorizeFunction", "authorize", authorize.Settings(), authorize.NewHandler},
+	{"CallbackFunction", "callback", callback.Settings(), callback.NewHandler},
+	{"SigninFunction", "signin", signin.Settings(), signin.NewHandler},
 }
 
 // measureCalls counts remote calls with the functions in this process, wired as in
@@ -52,7 +52,7 @@ func (b *bench) measureCalls(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		handler, err := f.assemble(ctx, wiring.Parts{
+		handler, err := f.assemble(ctx, app.Deps{
 			Settings: read, Store: engine, Authenticators: store.CacheAuthenticators(engine, 10*time.Second, time.Now),
 			Secrets: secretsmanager.New(secretsmanager.Config{Client: secretsapi.NewFromConfig(c.aws)}), Now: time.Now,
 		})

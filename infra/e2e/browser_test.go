@@ -234,7 +234,7 @@ func TestStopWhileWeComHangs(t *testing.T) {
 		"name": "main", "corpId": corpID, "agentId": agentID, "secret": appSecret, "origin": application,
 	})
 	out := v.expect(302, "GET", "/authorize/main", "", nil)
-	callback, err := simulator.Follow(t.Context(), out.Location(), wecomsim.Visitor{UserID: "zhangsan"})
+	callback, err := simulator.Follow(t.Context(), out.Location(), wecomsim.Browser{UserID: "zhangsan"})
 	if err != nil {
 		t.Fatal(err)
 	}

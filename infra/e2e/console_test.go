@@ -11,13 +11,13 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
-	"github.com/wecom-signin/wecom-signin/shared/page"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // consoleTexts are what the console says in the language of a device.
-func (d device) consoleTexts(t *testing.T) page.Texts {
+func (d device) consoleTexts(t *testing.T) text.Texts {
 	t.Helper()
-	texts, err := page.ReadTexts(d.tag(), page.ConsoleArea)
+	texts, err := text.Read(d.tag(), text.ConsoleArea)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestConsole(t *testing.T) {
 			w.do("fetch it back", click(`.toast button`), click(`.item .actions button`), sees(`.item .notice.good`))
 			w.accessible("domain file")
 			dialog("delete the file", click(`.item .actions button.danger`))
-			other := map[page.Language]string{page.Chinese: "en", page.English: "zh-CN"}[d.tag()]
+			other := map[text.Language]string{text.Chinese: "en", text.English: "zh-CN"}[d.tag()]
 			w.do("change the language", chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{
 				const languages = document.querySelector("#languages");
 				languages.value = %q;

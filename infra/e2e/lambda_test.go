@@ -69,7 +69,7 @@ func (v *visitor) open(address string) string {
 			return address
 		}
 		if strings.HasPrefix(next, v.weURL+"/") {
-			callback, err := v.weCom.Follow(v.t.Context(), next, wecomsim.Visitor{UserID: v.userID, UserAgent: v.UserAgent})
+			callback, err := v.weCom.Follow(v.t.Context(), next, wecomsim.Browser{UserID: v.userID, UserAgent: v.UserAgent})
 			if err != nil {
 				v.t.Error(err)
 				return next

@@ -13,7 +13,7 @@ import (
 	"rsc.io/qr"
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
-	"github.com/wecom-signin/wecom-signin/shared/page"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // The kinds of browser that a sign-in page is opened in. Each prefers a color scheme
@@ -30,15 +30,15 @@ func browsers() []device {
 }
 
 // tag is the language that pages are in for a device.
-func (d device) tag() page.Language { return page.Choose(d.language) }
+func (d device) tag() text.Language { return text.Choose(d.language) }
 
 // inWeCom reports whether a device shows pages in WeCom's own browser.
 func (d device) inWeCom() bool { return strings.Contains(d.userAgent, "wxwork") }
 
 // texts are what the sign-in page says in the language of a device.
-func (d device) texts(t *testing.T) page.Texts {
+func (d device) texts(t *testing.T) text.Texts {
 	t.Helper()
-	texts, err := page.ReadTexts(d.tag(), page.SignInArea)
+	texts, err := text.Read(d.tag(), text.SignInArea)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func (d device) texts(t *testing.T) page.Texts {
 }
 
 // failures are the codes that the sign-in page explains: those that it has words for.
-func failures(texts page.Texts) []string {
+func failures(texts text.Texts) []string {
 	var codes []string
 	for key := range texts {
 		code, ok := strings.CutPrefix(key, "error.")
@@ -107,7 +107,7 @@ func TestErrorPages(t *testing.T) {
 			for _, code := range codes {
 				query := url.Values{"error": {code}, "authenticator": {portal}, "request": {"Kx3dYhPuDoEEMWw="}, "redirect": {"/orders"}}
 				w.do(code, visit(place.service+"/signin?"+query.Encode()), seesFailure(code))
-				if d.tag() == page.Chinese { // the words change nothing of what it judges
+				if d.tag() == text.Chinese { // the words change nothing of what it judges
 					w.accessible(code)
 				}
 				seen := w.shown()
@@ -170,8 +170,8 @@ func TestLanguageSwitch(t *testing.T) {
 	for _, d := range browsers()[3:5] {
 		w := open(t, sharedBrowser(t), d, chromedp.WithNewBrowserContext())
 		w.do("open the sign-in page", visit(place.service+"/signin?redirect=%2Forders"), sees(`nav.languages`))
-		for _, tag := range page.Languages() {
-			texts, err := page.ReadTexts(tag, page.SignInArea)
+		for _, tag := range text.Languages() {
+			texts, err := text.Read(tag, text.SignInArea)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -20,7 +20,7 @@ import (
 func signedInWorld(t *testing.T, options ...worldOption) (w *world, zhang, li *browser) {
 	t.Helper()
 	w = newWorld(t, options...)
-	zhang, li = w.inClient("zhangsan"), w.inClient("lisi")
+	zhang, li = w.inWeCom("zhangsan"), w.inWeCom("lisi")
 	zhang.signIn("/authorize/main")
 	li.signIn("/authorize/main")
 	return w, zhang, li
@@ -77,7 +77,7 @@ func TestAttackConstantState(t *testing.T) {
 	t.Parallel()
 	w, _, _ := signedInWorld(t)
 	seen := map[string]bool{}
-	for _, b := range []*browser{w.inClient("zhangsan"), w.onDesktop("zhangsan")} {
+	for _, b := range []*browser{w.inWeCom("zhangsan"), w.onDesktop("zhangsan")} {
 		for range 20 {
 			u, err := url.Parse(b.get("/authorize/main").location())
 			if err != nil {
@@ -559,7 +559,7 @@ func TestAttackSessionFixation(t *testing.T) {
 	w, _, attacker := signedInWorld(t)
 	_, known := onlyCookie(t, attacker, sessionCookie)
 	for name, planted := range map[string]string{"made up": strings.Repeat("A", 43), "the attacker's live one": known} {
-		victim := w.inClient("zhangsan")
+		victim := w.inWeCom("zhangsan")
 		victim.cookies[sessionCookie] = keptCookie{value: planted}
 		victim.signIn("/authorize/main")
 		if _, value := onlyCookie(t, victim, sessionCookie); value == planted {
@@ -568,17 +568,17 @@ func TestAttackSessionFixation(t *testing.T) {
 		if victim.signedInAs() != "zhangsan" {
 			t.Errorf("%s: signed in as %q", name, victim.signedInAs())
 		}
-		thief := w.inClient("lisi")
+		thief := w.inWeCom("lisi")
 		thief.cookies[sessionCookie] = keptCookie{value: planted}
 		if got := thief.signedInAs(); got != "" {
 			t.Errorf("%s: the planted id is a session of %q", name, got)
 		}
 	}
 	// Nor does knowing the state tell the session.
-	victim := w.inClient("zhangsan")
+	victim := w.inWeCom("zhangsan")
 	callback := victim.leave("/authorize/main")
 	victim.open(callback)
-	thief := w.inClient("lisi")
+	thief := w.inWeCom("lisi")
 	if thief.get(callback); thief.session() != nil {
 		t.Error("the callback's address alone is a session")
 	}
@@ -613,7 +613,7 @@ func TestAttackReplayAfterSignOut(t *testing.T) {
 func TestAttackAutomaticLoginWithoutCookies(t *testing.T) {
 	t.Parallel()
 	w, _, _ := signedInWorld(t, with("autoLogin", true))
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.blocksCookies = true
 	end := b.open("/admin")
 	if end.failure.Get("error") != "cookies_blocked" || end.weCom != 2 {

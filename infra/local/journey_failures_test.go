@@ -22,7 +22,7 @@ func sentences(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	texts := map[string]map[string]string{}
 	for _, language := range []string{"zh-CN", "en"} {
-		content, err := os.ReadFile("../../shared/page/texts/" + language + "/signin.json")
+		content, err := os.ReadFile("../../shared/text/texts/" + language + "/signin.json")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestFailureAtWeCom(t *testing.T) {
 			for _, fault := range test.faults {
 				w.weCom.Inject(fault)
 			}
-			b := w.inClient("zhangsan")
+			b := w.inWeCom("zhangsan")
 			started := time.Now()
 			end := b.open("/authorize/main?redirect=%2Forders%3Fid%3D7")
 			if took := time.Since(started); took > 20*time.Second {
@@ -176,7 +176,7 @@ func TestFailureAtWeCom(t *testing.T) {
 func TestFailureWeComIsDown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, weComDown)
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.wantFailure(b.open("/authorize/main?redirect=/x"), "wecom_unavailable", "/x")
 }
 
@@ -185,7 +185,7 @@ func TestFailureWeComIsDown(t *testing.T) {
 func TestFailureRefusedSecretIsAskedOncePerMinute(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, with("secret", "not-the-secret-of-the-app-0123456789abcdefg"))
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	for _, want := range []int{1, 1, 1} {
 		b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
 		if n := w.weCom.Calls(wecomsim.PathGetToken); n != want {
@@ -230,7 +230,7 @@ func TestFailureTokenEndsEarly(t *testing.T) {
 	t.Parallel()
 	for _, errcode := range []int{42001, 40014} {
 		w := newWorld(t)
-		b := w.inClient("zhangsan")
+		b := w.inWeCom("zhangsan")
 		b.signIn("/authorize/main")
 		w.weCom.ResetCalls()
 		if err := w.weCom.RevokeTokens(corpID, agentID, errcode); err != nil {
@@ -249,7 +249,7 @@ func TestFailureTokenEndsEarly(t *testing.T) {
 	}
 	// Its natural end costs one call, before anybody waits for a refusal.
 	w := newWorld(t)
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	w.weCom.ResetCalls()
 	w.wait(2*time.Hour + time.Minute)
@@ -262,34 +262,34 @@ func TestFailureOfVisitor(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
-		visitor wecomsim.Visitor
+		visitor wecomsim.Browser
 		desktop bool
 		code    string
 		stopped wecomsim.Page // the visit ends at WeCom
 		users   int
 	}{
-		{name: "not yet known, in a browser", visitor: wecomsim.Visitor{UserID: "zhangsan"}, desktop: true, code: "first_sign_in_in_wecom"},
-		{name: "no phone in the directory", visitor: wecomsim.Visitor{UserID: "nophone"}, code: "phone_not_shared"},
-		{name: "phone is no number", visitor: wecomsim.Visitor{UserID: "badphone"}, code: "phone_invalid"},
-		{name: "consent refused", visitor: wecomsim.Visitor{UserID: "zhangsan", Deny: true}, code: "access_denied"},
-		{name: "consent without the phone", visitor: wecomsim.Visitor{UserID: "zhangsan", Consent: wecomsim.ConsentTo(wecomsim.FieldAvatar)}, code: "phone_not_shared"},
-		{name: "consent to nothing", visitor: wecomsim.Visitor{UserID: "zhangsan", Consent: wecomsim.ConsentNone()}, code: "phone_not_shared"},
-		{name: "consent to the phone alone", visitor: wecomsim.Visitor{UserID: "zhangsan", Consent: wecomsim.ConsentTo(wecomsim.FieldMobile)}, users: 1},
-		{name: "refused in a browser", visitor: wecomsim.Visitor{UserID: "zhangsan", Deny: true}, desktop: true, code: "access_denied"},
-		{name: "disabled in WeCom", visitor: wecomsim.Visitor{UserID: "disabled"}, code: "user_disabled"},
-		{name: "not activated", visitor: wecomsim.Visitor{UserID: "inactive"}, users: 1},
-		{name: "no member", visitor: wecomsim.Visitor{UserID: "oVisitor0000000000000001"}, code: "not_a_member"},
-		{name: "no member, in a browser", visitor: wecomsim.Visitor{UserID: "oVisitor0000000000000001"}, desktop: true, code: "not_a_member"},
-		{name: "member of a connected company", visitor: wecomsim.Visitor{UserID: "ww0a1b2c3d4e5f6071/partner"}, code: "other_corp"},
-		{name: "member of an unconnected company", visitor: wecomsim.Visitor{UserID: otherCorpID + "/stranger"}, code: "not_a_member"},
-		{name: "outside of the app's range", visitor: wecomsim.Visitor{UserID: "outside"}, stopped: wecomsim.PageNoPermission},
-		{name: "outside of the app's range, in a browser", visitor: wecomsim.Visitor{UserID: "outside"}, desktop: true, stopped: wecomsim.PageNoPermission},
-		{name: "consent after twenty minutes", visitor: wecomsim.Visitor{UserID: "zhangsan"}, code: "slow"},
+		{name: "not yet known, in a browser", visitor: wecomsim.Browser{UserID: "zhangsan"}, desktop: true, code: "first_sign_in_in_wecom"},
+		{name: "no phone in the directory", visitor: wecomsim.Browser{UserID: "nophone"}, code: "phone_not_shared"},
+		{name: "phone is no number", visitor: wecomsim.Browser{UserID: "badphone"}, code: "phone_invalid"},
+		{name: "consent refused", visitor: wecomsim.Browser{UserID: "zhangsan", Deny: true}, code: "access_denied"},
+		{name: "consent without the phone", visitor: wecomsim.Browser{UserID: "zhangsan", Consent: wecomsim.ConsentTo(wecomsim.FieldAvatar)}, code: "phone_not_shared"},
+		{name: "consent to nothing", visitor: wecomsim.Browser{UserID: "zhangsan", Consent: wecomsim.ConsentNone()}, code: "phone_not_shared"},
+		{name: "consent to the phone alone", visitor: wecomsim.Browser{UserID: "zhangsan", Consent: wecomsim.ConsentTo(wecomsim.FieldMobile)}, users: 1},
+		{name: "refused in a browser", visitor: wecomsim.Browser{UserID: "zhangsan", Deny: true}, desktop: true, code: "access_denied"},
+		{name: "disabled in WeCom", visitor: wecomsim.Browser{UserID: "disabled"}, code: "user_disabled"},
+		{name: "not activated", visitor: wecomsim.Browser{UserID: "inactive"}, users: 1},
+		{name: "no member", visitor: wecomsim.Browser{UserID: "oVisitor0000000000000001"}, code: "not_a_member"},
+		{name: "no member, in a browser", visitor: wecomsim.Browser{UserID: "oVisitor0000000000000001"}, desktop: true, code: "not_a_member"},
+		{name: "member of a connected company", visitor: wecomsim.Browser{UserID: "ww0a1b2c3d4e5f6071/partner"}, code: "other_corp"},
+		{name: "member of an unconnected company", visitor: wecomsim.Browser{UserID: otherCorpID + "/stranger"}, code: "not_a_member"},
+		{name: "outside of the app's range", visitor: wecomsim.Browser{UserID: "outside"}, stopped: wecomsim.PageNoPermission},
+		{name: "outside of the app's range, in a browser", visitor: wecomsim.Browser{UserID: "outside"}, desktop: true, stopped: wecomsim.PageNoPermission},
+		{name: "consent after twenty minutes", visitor: wecomsim.Browser{UserID: "zhangsan"}, code: "slow"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			b := w.inClient("")
+			b := w.inWeCom("")
 			if test.desktop {
 				b = w.onDesktop("")
 			}
@@ -322,7 +322,7 @@ func TestFailureOfVisitor(t *testing.T) {
 func TestFailureLeftMember(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	b := w.inClient("left")
+	b := w.inWeCom("left")
 	b.wantFailure(b.open("/authorize/main"), "not_a_member", "")
 	w.weCom.Change(func(c *wecomsim.Choices) { c.LeftMemberIsReadable = true })
 	b.wantFailure(b.open("/authorize/main"), "user_disabled", "")
@@ -335,11 +335,11 @@ func TestFailureLeftMember(t *testing.T) {
 func TestFailurePhoneInUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.inClient("zhangsan").signIn("/authorize/main")
+	w.inWeCom("zhangsan").signIn("/authorize/main")
 	if err := w.weCom.ChangeMember(corpID, "lisi", func(m *wecomsim.Member) { m.Mobile = "+86 13800000001" }); err != nil {
 		t.Fatal(err)
 	}
-	b := w.inClient("lisi")
+	b := w.inWeCom("lisi")
 	end := b.open("/authorize/main")
 	b.wantFailure(end, "phone_in_use", "")
 	if strings.Contains(end.page.body, "zhangsan") || strings.Contains(end.page.body, "lisi") {
@@ -353,7 +353,7 @@ func TestFailurePhoneInUse(t *testing.T) {
 func TestFailureSignupClosed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, with("autoSignup", false))
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.wantFailure(b.open("/authorize/main"), "signup_closed", "")
 	if n := len(w.users()); n != 0 {
 		t.Errorf("%d users", n)
@@ -365,14 +365,14 @@ func TestFailureSignupClosed(t *testing.T) {
 func TestFailureMemberOutOfRange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	lisi := w.inClient("lisi")
+	lisi := w.inWeCom("lisi")
 	lisi.signIn("/authorize/main")
 	nobody := func() {
 		if err := w.weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.VisibleUserIDs = []string{} }); err != nil {
 			t.Error(err)
 		}
 	}
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.visitor.BeforeAnswer = nobody // while the consent page is on the screen
 	b.wantFailure(b.open("/authorize/main"), "phone_not_shared", "")
 	lisi.signIn("/authorize/main")
@@ -383,7 +383,7 @@ func TestFailureNameComesLater(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.weCom.Inject(wecomsim.Refuse(60111, 1).On(wecomsim.PathGetUser))
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	if got := b.session().User.Name; got != "zhangsan" {
 		t.Errorf("the name is %q", got)
@@ -404,8 +404,8 @@ func TestFailureNameComesLater(t *testing.T) {
 func TestFailureClientOpensAnotherBrowser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.inClient("zhangsan").signIn("/authorize/main")
-	client := w.inClient("zhangsan")
+	w.inWeCom("zhangsan").signIn("/authorize/main")
+	client := w.inWeCom("zhangsan")
 	client.userAgent = wecomsim.UserAgentWeComWindows
 	system := w.onDesktop("zhangsan")
 	if end := system.signIn(client.leave("/authorize/main?redirect=/x")); end.address != application+"/x" || end.weCom != 1 || system.signedInAs() != "zhangsan" {
@@ -427,7 +427,7 @@ func TestFailureCookieLostInTheSecondRound(t *testing.T) {
 		{"always", 100, "cookies_blocked", 4},
 	} {
 		w := newWorld(t)
-		b := w.inClient("zhangsan")
+		b := w.inWeCom("zhangsan")
 		lost := 0
 		b.losesAttempts = func(link string) bool {
 			if lost == test.times || !strings.Contains(link, "snsapi_privateinfo") {
@@ -458,7 +458,7 @@ func TestFailureFirstSignInOffersWeCom(t *testing.T) {
 	if !strings.Contains(html.UnescapeString(end.page.body), `value="`+link+`"`) || !strings.Contains(end.page.body, `<svg class="code"`) {
 		t.Errorf("no link or no code: %.900s", end.page.body)
 	}
-	if end := w.inClient("zhangsan").signIn(link); end.address != application+"/x" {
+	if end := w.inWeCom("zhangsan").signIn(link); end.address != application+"/x" {
 		t.Errorf("the link ended at %s", end.address)
 	}
 	w.onDesktop("zhangsan").signIn(link)
@@ -515,7 +515,7 @@ func TestFailureOfState(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.inClient("zhangsan").signIn("/authorize/main")
+			w.inWeCom("zhangsan").signIn("/authorize/main")
 			b := w.onDesktop("zhangsan")
 			if test.before != nil {
 				test.before(b)
@@ -600,7 +600,7 @@ func TestFailureBentCallback(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.weCom.InjectCallback(test.bend)
-			b := w.inClient("zhangsan")
+			b := w.inWeCom("zhangsan")
 			end := b.open("/authorize/main?redirect=/x")
 			if test.code != "" {
 				b.wantFailure(end, test.code, "/x")
@@ -633,9 +633,9 @@ func TestFailureCallbackTwice(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
 				if test.known {
-					w.inClient("zhangsan").signIn("/authorize/main")
+					w.inWeCom("zhangsan").signIn("/authorize/main")
 				}
-				b := w.inClient("zhangsan")
+				b := w.inWeCom("zhangsan")
 				callback := b.leave("/authorize/main?redirect=/x")
 				if !test.known {
 					// The round that matters is the second, with the phone.
@@ -693,7 +693,7 @@ func TestFailureFirstRoundTwice(t *testing.T) {
 	t.Parallel()
 	for _, way := range []string{"at once", "after the answer", "after the client gave up"} {
 		w := newWorld(t)
-		b := w.inClient("zhangsan")
+		b := w.inWeCom("zhangsan")
 		answers := b.twice(b.leave("/authorize/main?redirect=/x"), way)
 		states := map[string]bool{}
 		for _, a := range answers {
@@ -760,7 +760,7 @@ func (b *browser) twice(callback, way string) []answer {
 func TestFailureBackButton(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	callback := b.leave("/authorize/main?redirect=/x")
 	b.open(callback)
@@ -781,8 +781,8 @@ func TestFailureBackButton(t *testing.T) {
 func TestFailureLinkOpenedElsewhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.inClient("zhangsan").signIn("/authorize/main")
-	w.inClient("lisi").signIn("/authorize/main")
+	w.inWeCom("zhangsan").signIn("/authorize/main")
+	w.inWeCom("lisi").signIn("/authorize/main")
 	b := w.onDesktop("zhangsan")
 	callback := b.leave("/authorize/main?redirect=/x")
 	other := w.onDesktop("lisi")

@@ -446,7 +446,7 @@ type browser struct {
 	w         *world
 	userAgent string
 	language  string
-	visitor   wecomsim.Visitor // who sits there, and what they answer WeCom
+	visitor   wecomsim.Browser // who sits there, and what they answer WeCom
 	// blocksCookies keeps none, keepsExpired keeps them too long.
 	blocksCookies, keepsExpired bool
 	// losesAttempts, when set, says on the way back from which links of WeCom the
@@ -462,14 +462,14 @@ type keptCookie struct {
 	expires time.Time // zero: with the browser
 }
 
-// inClient is a member's phone with WeCom, userAgent its browser.
-func (w *world) inClient(userID string) *browser {
-	return &browser{w: w, userAgent: wecomsim.UserAgentWeComAndroid, visitor: wecomsim.Visitor{UserID: userID}, cookies: map[string]keptCookie{}}
+// inWeCom is a member's phone with WeCom, userAgent its browser.
+func (w *world) inWeCom(userID string) *browser {
+	return &browser{w: w, userAgent: wecomsim.UserAgentWeComAndroid, visitor: wecomsim.Browser{UserID: userID}, cookies: map[string]keptCookie{}}
 }
 
 // onDesktop is any other browser, with a member who scans the code.
 func (w *world) onDesktop(userID string) *browser {
-	b := w.inClient(userID)
+	b := w.inWeCom(userID)
 	b.userAgent = wecomsim.UserAgentBrowser
 	return b
 }

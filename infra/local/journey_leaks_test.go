@@ -64,7 +64,7 @@ func TestLeakSearchFindsLeaks(t *testing.T) {
 func TestLeakSearchKnowsWhatToLookFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.inClient("zhangsan").signIn("/authorize/main")
+	w.inWeCom("zhangsan").signIn("/authorize/main")
 	w.known.mu.Lock()
 	defer w.known.mu.Unlock()
 	var kinds []string

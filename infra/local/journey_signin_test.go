@@ -35,7 +35,7 @@ func (w *world) wantCalls(want map[string]int) {
 func TestJourneyFirstSignInAndReturn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	phone := w.inClient("zhangsan")
+	phone := w.inWeCom("zhangsan")
 	end := phone.signIn("/authorize/main?redirect=%2Fadmin%3Ftab%3D1")
 	if end.address != application+"/admin?tab=1" || end.weCom != 2 {
 		t.Errorf("ended at %s after %d visits to WeCom", end.address, end.weCom)
@@ -99,7 +99,7 @@ func TestJourneyEveryUserAgent(t *testing.T) {
 		wecomsim.UserAgentWeComAndroid, wecomsim.UserAgentWeComIPhone, wecomsim.UserAgentWeComWindows, wecomsim.UserAgentWeComMac,
 		wecomsim.UserAgentBrowser, wecomsim.UserAgentWeChat, "", "curl/8",
 	} {
-		b := w.inClient("WangWu")
+		b := w.inWeCom("WangWu")
 		b.userAgent = userAgent
 		end := b.open("/authorize/main")
 		inside := strings.Contains(userAgent, "wxwork")
@@ -122,7 +122,7 @@ func TestJourneyEveryUserAgent(t *testing.T) {
 func TestJourneyUserIDInAnotherCase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	b := w.inClient("WangWu")
+	b := w.inWeCom("WangWu")
 	b.signIn("/authorize/main")
 	id := b.session().User.ID
 	if err := w.weCom.ChangeMember(corpID, "WangWu", func(m *wecomsim.Member) { m.UserID = "wangWU" }); err != nil {
@@ -154,7 +154,7 @@ func TestJourneyWhateverWeComChooses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, weComWhere(func(c *wecomsim.Config) { choose(&c.Choices) }))
-			b := w.inClient("zhangsan")
+			b := w.inWeCom("zhangsan")
 			b.signIn("/authorize/main")
 			w.wantCalls(firstSignIn())
 			w.weCom.ResetCalls()
@@ -177,7 +177,7 @@ func TestJourneyWhateverWeComChooses(t *testing.T) {
 func TestJourneyTargetIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, with("workbenchRedirectPath", "/home"))
-	w.inClient("zhangsan").signIn("/authorize/main")
+	w.inWeCom("zhangsan").signIn("/authorize/main")
 	long := "/" + strings.Repeat("a", 1500)
 	for _, test := range []struct{ name, target, want string }{
 		{"none", "", "/home"},
@@ -189,7 +189,7 @@ func TestJourneyTargetIsKept(t *testing.T) {
 		{"longer than a cookie carries", long, long},
 		{"code and state of its own", "/x?code=1&state=2", "/x?code=1&state=2"},
 	} {
-		for _, b := range []*browser{w.inClient("zhangsan"), w.onDesktop("zhangsan")} {
+		for _, b := range []*browser{w.inWeCom("zhangsan"), w.onDesktop("zhangsan")} {
 			path := "/authorize/main"
 			if test.target != "" {
 				path += "?redirect=" + url.QueryEscape(test.target)
@@ -205,7 +205,7 @@ func TestJourneyTargetIsKept(t *testing.T) {
 func TestJourneyTokenIsVerifiedByStandardLibrary(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	a := b.post("/api/token")
 	var token struct {
@@ -275,7 +275,7 @@ func TestJourneySignOut(t *testing.T) {
 		{"a program", "application/json", http.StatusNoContent, ""},
 		{"a form", "text/html,application/xhtml+xml", http.StatusSeeOther, w.url + "/signin"},
 	} {
-		b := w.inClient("zhangsan")
+		b := w.inWeCom("zhangsan")
 		b.signIn("/authorize/main")
 		thief := b.copyOf()
 		r := b.request(http.MethodPost, w.url+"/api/signout")
@@ -302,7 +302,7 @@ func TestJourneySignOut(t *testing.T) {
 func TestJourneyApplicationLinks(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	member := w.inClient("zhangsan")
+	member := w.inWeCom("zhangsan")
 	member.signIn("/authorize/main")
 
 	for path, want := range map[string]string{
@@ -321,7 +321,7 @@ func TestJourneyApplicationLinks(t *testing.T) {
 	}
 
 	// No automatic login: the visitor chooses.
-	for name, b := range map[string]*browser{"client": w.inClient("zhangsan"), "browser": w.onDesktop("zhangsan")} {
+	for name, b := range map[string]*browser{"client": w.inWeCom("zhangsan"), "browser": w.onDesktop("zhangsan")} {
 		if a := b.get("/admin?x=1"); a.status != http.StatusFound || a.location() != w.url+"/signin?redirect=%2Fadmin%3Fx%3D1" {
 			t.Errorf("%s without a session: %d %s", name, a.status, a.location())
 		}
@@ -332,14 +332,14 @@ func TestJourneyApplicationLinks(t *testing.T) {
 	}
 
 	w.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"autoLogin": true})
-	if end := w.inClient("zhangsan").signIn("/admin?x=1"); end.address != application+"/admin?x=1" || end.weCom != 1 {
+	if end := w.inWeCom("zhangsan").signIn("/admin?x=1"); end.address != application+"/admin?x=1" || end.weCom != 1 {
 		t.Errorf("automatic login ended at %s after %d visits", end.address, end.weCom)
 	}
 	if a := w.onDesktop("zhangsan").get("/m"); a.location() != w.url+"/signin?redirect=%2Fm" {
 		t.Errorf("automatic login in a browser: %s", a.location())
 	}
 	// Nobody yet: consent and all, from one link of the workbench.
-	if end := w.inClient("lisi").signIn("/m"); end.address != application+"/m" || end.weCom != 2 {
+	if end := w.inWeCom("lisi").signIn("/m"); end.address != application+"/m" || end.weCom != 2 {
 		t.Errorf("first automatic login ended at %s after %d visits", end.address, end.weCom)
 	}
 }
@@ -347,7 +347,7 @@ func TestJourneyApplicationLinks(t *testing.T) {
 func TestJourneyLoopBreaker(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, with("autoLogin", true))
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	for i := 1; i <= 2; i++ {
 		if end := b.open("/admin"); end.address != application+"/admin" {
@@ -375,12 +375,12 @@ func TestJourneySharedDomain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"origin": w.url, "autoLogin": true, "workbenchRedirectPath": "/app"})
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	// The application's own page, which the proxy would have answered.
 	if end := b.open("/authorize/main"); end.address != w.url+"/app" || end.page.status != http.StatusNotFound {
 		t.Errorf("ended at %s with %d", end.address, end.page.status)
 	}
-	for name, visitor := range map[string]*browser{"with a session": b, "without": w.inClient("zhangsan"), "in a browser": w.onDesktop("zhangsan")} {
+	for name, visitor := range map[string]*browser{"with a session": b, "without": w.inWeCom("zhangsan"), "in a browser": w.onDesktop("zhangsan")} {
 		if a := visitor.get("/admin"); a.status != http.StatusNotFound || a.location() != "" {
 			t.Errorf("%s: %d %s", name, a.status, a.location())
 		}
@@ -391,7 +391,7 @@ func TestJourneySharedDomain(t *testing.T) {
 func TestJourneySessionEndsAfterEightHours(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	b.keepsExpired = true
 	w.wait(8*time.Hour - time.Second - time.Minute)
@@ -412,7 +412,7 @@ func TestJourneySessionEndsAfterEightHours(t *testing.T) {
 func TestJourneySessionOutlivesRestartAndKill(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	w.crash()
 	if b.signedInAs() != "zhangsan" {
@@ -438,7 +438,7 @@ func TestJourneySessionOutlivesRestartAndKill(t *testing.T) {
 func TestJourneyTabsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.inClient("zhangsan").signIn("/authorize/main")
+	w.inWeCom("zhangsan").signIn("/authorize/main")
 	b := w.onDesktop("zhangsan")
 	var callbacks []string
 	for i := range 8 {
@@ -496,10 +496,10 @@ func TestJourneyTwoCorpsOneUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.addOther()
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	first := b.session()
-	c := w.inClient(otherCorpID + "/san.zhang")
+	c := w.inWeCom(otherCorpID + "/san.zhang")
 	if end := c.signIn("/authorize/other"); end.address != "http://localhost:3999/other" {
 		t.Errorf("ended at %s", end.address)
 	}
@@ -529,7 +529,7 @@ func TestJourneyTwoAppsOfOneCorp(t *testing.T) {
 	w.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
 		"name": "second", "corpId": corpID, "agentId": "1000003", "secret": secondSecret, "origin": application, "workbenchRedirectPath": "/second",
 	})
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	first, earlier := b.session().User.ID, b.copyOf()
 	// Known in the corp, so known to its second app.
@@ -561,7 +561,7 @@ func (w *world) addOther() {
 func TestJourneySwitchingAccounts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	earlier := b.copyOf()
 	b.visitor.UserID = "lisi"
@@ -583,7 +583,7 @@ func TestJourneySwitchingAccounts(t *testing.T) {
 func TestJourneyAdministration(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	first := b.session().User.ID
 	patch := func(fields map[string]any) {
@@ -684,7 +684,7 @@ func TestJourneyAdministration(t *testing.T) {
 func TestJourneyUserChanges(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	b := w.inClient("zhangsan")
+	b := w.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	id := b.session().User.ID
 	user := "/users/" + id
@@ -751,7 +751,7 @@ func TestJourneyUserChanges(t *testing.T) {
 		t.Fatalf("import: %d %s", a.status, a.body)
 	}
 	w.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"autoSignup": false})
-	c = w.inClient("lisi")
+	c = w.inWeCom("lisi")
 	c.signIn("/authorize/main")
 	if s := c.session(); s.User.Name != "Li Si" || strings.Join(s.User.Roles, " ") != "buyer seller" || s.WeComUserID != "lisi" {
 		t.Errorf("imported: %+v", s)
@@ -784,7 +784,7 @@ func TestJourneyDomainFile(t *testing.T) {
 func TestJourneyManySignInsNeedOneToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, quiet)
-	w.inClient("zhangsan").signIn("/authorize/main")
+	w.inWeCom("zhangsan").signIn("/authorize/main")
 	w.weCom.ResetCalls()
 	var group sync.WaitGroup
 	for range 4 {
@@ -812,7 +812,7 @@ func TestJourneySimultaneousFirstSignInsMakeOneUser(t *testing.T) {
 	var group sync.WaitGroup
 	for range browsers {
 		group.Go(func() {
-			b := w.inClient("zhangsan")
+			b := w.inWeCom("zhangsan")
 			end := b.open("/authorize/main?redirect=/x")
 			if end.address != application+"/x" {
 				t.Errorf("ended at %s", end.address)

@@ -87,7 +87,7 @@ func (m *member) open(address, application string) (end string, visits int) {
 		case strings.HasPrefix(location, m.weURL):
 			visits++
 			var err error
-			if location, err = m.weCom.Follow(m.t.Context(), location, wecomsim.Visitor{UserID: m.userID}); err != nil {
+			if location, err = m.weCom.Follow(m.t.Context(), location, wecomsim.Browser{UserID: m.userID}); err != nil {
 				m.t.Fatal(err)
 			}
 		}

@@ -16,10 +16,10 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/signin"
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
-	"github.com/wecom-signin/wecom-signin/shared/wiring"
 )
 
 // authorizerID is the logical id of the function authorizer.
@@ -29,36 +29,36 @@ const authorizerID = "AuthorizerFunction"
 type httpFunction struct {
 	name     string
 	settings []settings.Name
-	assemble wiring.Assemble
+	assemble app.NewHandler
 	maxBody  int // bytes; 0 means the usual limit
 }
 
 // httpFunctions returns the functions behind routes by logical id.
 func httpFunctions() map[string]httpFunction {
 	return map[string]httpFunction{
-		"AuthorizeFunction": {"authorize", authorize.Settings(), authorize.Assemble, 0},
-		"CallbackFunction":  {"callback", callback.Settings(), callback.Assemble, 0},
-		"SigninFunction":    {"signin", signin.Settings(), signin.Assemble, 0},
-		"AdminFunction":     {"admin", admin.Settings(), admin.Assemble, admin.MaxBody},
-		"IssuerFunction":    {"issuer", issuer.Settings(), issuer.Assemble, 0},
+		"AuthorizeFunction": {"authorize", authorize.Settings(), authorize.NewHandler, 0},
+		"CallbackFunction":  {"callback", callback.Settings(), callback.NewHandler, 0},
+		"SigninFunction":    {"signin", signin.Settings(), signin.NewHandler, 0},
+		"AdminFunction":     {"admin", admin.Settings(), admin.NewHandler, admin.MaxBody},
+		"IssuerFunction":    {"issuer", issuer.Settings(), issuer.NewHandler, 0},
 	}
 }
 
 // assemble puts the functions behind the gateway. Each gets only the variables that
 // its entry in the template declares.
 func assemble(ctx context.Context, template *gateway.Template, s *service, values func(string) (string, bool), logger *slog.Logger) (*gateway.Gateway, error) {
-	parts := func(id string, names []settings.Name) (wiring.Parts, error) {
+	deps := func(id string, names []settings.Name) (app.Deps, error) {
 		environment := template.Environment(id, values)
 		read, err := settings.FromEnvironment(environment.Lookup, names...)
 		if err := errors.Join(environment.Err(), err); err != nil {
-			return wiring.Parts{}, fmt.Errorf("settings of %s: %w", id, err)
+			return app.Deps{}, fmt.Errorf("settings of %s: %w", id, err)
 		}
-		return wiring.Parts{Settings: read, Store: s.store, Authenticators: s.store, Secrets: s.secrets, Now: s.now, Logger: logger}, nil
+		return app.Deps{Settings: read, Store: s.store, Authenticators: s.store, Secrets: s.secrets, Now: s.now, Logger: logger}, nil
 	}
 	functions := map[string]gateway.Function{}
 	var faults []error
 	for id, f := range httpFunctions() {
-		p, err := parts(id, f.settings)
+		p, err := deps(id, f.settings)
 		if err != nil {
 			faults = append(faults, err)
 			continue
@@ -73,14 +73,14 @@ func assemble(ctx context.Context, template *gateway.Template, s *service, value
 			Logger: logger, MaxBody: f.maxBody,
 		})
 	}
-	p, err := parts(authorizerID, authorizer.Settings())
+	p, err := deps(authorizerID, authorizer.Settings())
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return nil, err
 	}
 	return gateway.New(gateway.Config{
 		Template:    template,
 		Functions:   functions,
-		Authorizers: map[string]gateway.Authorizer{authorizerID: authorizer.Assemble(p).Decide},
+		Authorizers: map[string]gateway.Authorizer{authorizerID: authorizer.NewHandler(p).Decide},
 		Logger:      logger,
 	})
 }

@@ -98,7 +98,7 @@ func (v *visitor) signIn(address, end string) (callback string, cookies map[stri
 			return callback, cookies
 		}
 		var err error
-		address, err = v.weCom.Follow(v.t.Context(), next, wecomsim.Visitor{UserID: v.userID, UserAgent: v.UserAgent, Deny: v.denies})
+		address, err = v.weCom.Follow(v.t.Context(), next, wecomsim.Browser{UserID: v.userID, UserAgent: v.UserAgent, Deny: v.denies})
 		if err != nil {
 			v.t.Fatal(err)
 		}

@@ -229,7 +229,7 @@ func (v *visitor) open(ctx context.Context, address string) (string, error) {
 			return address, nil
 		}
 		if strings.HasPrefix(next, v.weURL+"/") {
-			if next, err = v.weCom.Follow(ctx, next, wecomsim.Visitor{UserID: v.userID, UserAgent: v.userAgent}); err != nil {
+			if next, err = v.weCom.Follow(ctx, next, wecomsim.Browser{UserID: v.userID, UserAgent: v.userAgent}); err != nil {
 				return address, err
 			}
 		}

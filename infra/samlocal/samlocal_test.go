@@ -458,7 +458,7 @@ func (v *visitor) signIn(weCom *wecomsim.Simulator, userID, address string) stri
 		if u, err := url.Parse(next); err != nil || !strings.HasPrefix(u.Path, "/connect/") && !strings.HasPrefix(u.Path, "/wwlogin/") {
 			return next
 		}
-		callback, err := weCom.Follow(v.t.Context(), next, wecomsim.Visitor{UserID: userID, UserAgent: v.userAgent})
+		callback, err := weCom.Follow(v.t.Context(), next, wecomsim.Browser{UserID: userID, UserAgent: v.userAgent})
 		if err != nil {
 			v.t.Fatal(err)
 		}

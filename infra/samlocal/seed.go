@@ -13,10 +13,10 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	secretstore "github.com/wecom-signin/wecom-signin/shared/secret/secretsmanager"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
 )
@@ -68,8 +68,8 @@ func seed(ctx context.Context, engine *dynamo.Engine, client *secretsmanager.Cli
 		AuthenticatorGeneration: authenticator.Generation, CorpID: wecomsim.DemoCorpID, WeComUserID: demoMember,
 		SignedInAt: now, ExpiresAt: now.Add(demoLife),
 	}
-	if err := engine.StartSession(ctx, store.Outcome{
-		Key: signin.SessionKey(demoSession), Kind: store.OutcomeSession, Session: session, KeepUntil: session.ExpiresAt,
+	if err := engine.StartSession(ctx, store.AttemptResult{
+		Key: authflow.SessionKey(demoSession), Kind: store.ResultSession, Session: session, KeepUntil: session.ExpiresAt,
 	}, ""); err != nil {
 		return fmt.Errorf("seed: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
-	"github.com/wecom-signin/wecom-signin/shared/page"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // verifyFile is a domain file as WeCom gives them.
@@ -124,7 +124,7 @@ func (w *window) checkFile(ctx context.Context, name string) ([]byte, error) {
 	if answer.StatusCode != http.StatusOK || !strings.Contains(name, string(content)) || len(content) != 16 {
 		return nil, fmt.Errorf("fetch domain file: %s with %d bytes", answer.Status, len(content))
 	}
-	texts, err := page.ReadTexts(page.Language(w.language.tag), page.CheckArea)
+	texts, err := text.Read(text.Language(w.language.tag), text.CheckArea)
 	if err != nil {
 		return nil, fmt.Errorf("fetch domain file: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/infra/validate/contract"
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 )
 
@@ -46,7 +46,7 @@ func known() (series, error) {
 	}
 	var line bytes.Buffer
 	slog.New(slog.NewJSONHandler(&line, nil)).LogAttrs(context.Background(), slog.LevelInfo, "", metrics.Attributes("service", time.Unix(0, 0),
-		metrics.SignIns(string(fault.WeComBusy)), metrics.WeComErrors(metrics.NoAnswer), metrics.WeComDuration(0),
+		metrics.SignIns(string(apierr.WeComBusy)), metrics.WeComErrors(metrics.NoAnswer), metrics.WeComDuration(0),
 		metrics.InternalErrors(0, "callback"), metrics.SigningKeyAge(0))...)
 	var written struct {
 		Metadata struct {
@@ -104,7 +104,7 @@ func (m metric) fault(all series, service string) string {
 	values := map[string][]string{
 		"ApiId": {"${Api}"}, "FunctionName": functions, "Function": names, "Service": {service},
 		"TableName": {"${DirectoryTable}", "${TransientTable}"}, "GlobalSecondaryIndexName": indexes,
-		"Outcome": {string(fault.WeComBusy), string(fault.WeComConfiguration), string(fault.WeComUnavailable)},
+		"Outcome": {string(apierr.WeComBusy), string(apierr.WeComConfiguration), string(apierr.WeComUnavailable)},
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.dimensions)) {
 		if value := m.dimensions[name]; value != anyValue && !slices.Contains(values[name], value) {

@@ -296,7 +296,7 @@ func TestShapeOfAnswers(t *testing.T) {
 	t.Run("longest values, switched", func(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Choices.LongestValues = true })
 		token, ticket := b.ticket(ConsentAll())
-		if len(token) != 512 || len(ticket) != 512 || len(b.code(Visitor{UserID: "zhangsan"})) != 512 {
+		if len(token) != 512 || len(ticket) != 512 || len(b.code(Browser{UserID: "zhangsan"})) != 512 {
 			t.Errorf("token %d, ticket %d bytes", len(token), len(ticket))
 		}
 	})
@@ -354,7 +354,7 @@ func TestFrequencyLimits(t *testing.T) {
 		b := newBench(t, func(c *Config) { c.Limits.CorpPerMinute = 1 })
 		token := b.token(secretA)
 		for range 4 {
-			if got := b.get(PathGetUserInfo, "access_token", token, "code", b.code(Visitor{UserID: "zhangsan"})); got.errcode != 0 {
+			if got := b.get(PathGetUserInfo, "access_token", token, "code", b.code(Browser{UserID: "zhangsan"})); got.errcode != 0 {
 				t.Fatalf("good code: got %s", got.raw)
 			}
 		}
@@ -421,7 +421,7 @@ func TestFaults(t *testing.T) {
 	})
 	t.Run("a busy exchange spends no code, a lost one does", func(t *testing.T) {
 		b := newBench(t, nil)
-		token, code := b.token(secretA), b.code(Visitor{UserID: "zhangsan"})
+		token, code := b.token(secretA), b.code(Browser{UserID: "zhangsan"})
 		b.Inject(Busy(1))
 		b.Inject(BadGateway(1).Lost())
 		for i, want := range []int{-1, 0, 40029} {

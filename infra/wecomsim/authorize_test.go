@@ -41,17 +41,17 @@ func TestInClientLink(t *testing.T) {
 		rule    string
 		choices Choices
 		link    []string
-		visitor Visitor
+		visitor Browser
 		page    Page
 		want    string
 	}{
 		{rule: "a good link is silent", want: back},
-		{rule: "UA without wxwork nor MicroMessenger", visitor: Visitor{UserAgent: UserAgentBrowser}, page: PageOpenInClient},
-		{rule: "UA without wxwork, demonstration", choices: Choices{AnyBrowserIsClient: true}, visitor: Visitor{UserAgent: UserAgentBrowser}, want: back},
-		{rule: "UA of personal WeChat", visitor: Visitor{UserAgent: UserAgentWeChat}, want: back},
-		{rule: "UA of WeCom on Windows", visitor: Visitor{UserAgent: UserAgentWeComWindows}, want: back},
-		{rule: "UA of WeCom on macOS", visitor: Visitor{UserAgent: UserAgentWeComMac}, want: back},
-		{rule: "UA of WeCom on iPhone", visitor: Visitor{UserAgent: UserAgentWeComIPhone}, want: back},
+		{rule: "UA without wxwork nor MicroMessenger", visitor: Browser{UserAgent: UserAgentBrowser}, page: PageOpenInClient},
+		{rule: "UA without wxwork, demonstration", choices: Choices{AnyBrowserIsClient: true}, visitor: Browser{UserAgent: UserAgentBrowser}, want: back},
+		{rule: "UA of personal WeChat", visitor: Browser{UserAgent: UserAgentWeChat}, want: back},
+		{rule: "UA of WeCom on Windows", visitor: Browser{UserAgent: UserAgentWeComWindows}, want: back},
+		{rule: "UA of WeCom on macOS", visitor: Browser{UserAgent: UserAgentWeComMac}, want: back},
+		{rule: "UA of WeCom on iPhone", visitor: Browser{UserAgent: UserAgentWeComIPhone}, want: back},
 		{rule: "redirect_uri missing", link: []string{"redirect_uri", "-"}, page: PageBadRedirect},
 		{rule: "redirect_uri without scheme", link: []string{"redirect_uri", "id.example.com/callback"}, page: PageBadRedirect},
 		{rule: "redirect_uri without scheme but slashes", link: []string{"redirect_uri", "//id.example.com/callback"}, page: PageBadRedirect},
@@ -86,17 +86,17 @@ func TestInClientLink(t *testing.T) {
 		{rule: "state with -, switched", choices: Choices{AnyState: true}, link: []string{"state", "a-b=c"}, want: redirect + "&code=CODE&state=a-b%3Dc"},
 		{rule: "state empty comes back empty", link: []string{"state", "-"}, want: redirect + "&code=CODE&state="},
 		{rule: "parameter order, switched", choices: Choices{ParameterOrderMatters: true}, page: PageBadLink},
-		{rule: "snsapi_base: a member out of range", visitor: Visitor{UserID: "hidden"}, want: back},
-		{rule: "snsapi_base: not a member", visitor: Visitor{UserID: "oVisitor"}, want: back},
+		{rule: "snsapi_base: a member out of range", visitor: Browser{UserID: "hidden"}, want: back},
+		{rule: "snsapi_base: not a member", visitor: Browser{UserID: "oVisitor"}, want: back},
 		{rule: "snsapi_privateinfo without agentid", link: []string{"scope", scopePrivateInfo, "agentid", "-"}, want: back},
 		{rule: "snsapi_privateinfo without agentid, switched", choices: Choices{PrivateInfoNeedsAgentID: true}, link: []string{"scope", scopePrivateInfo, "agentid", "-"}, page: PageBadLink},
-		{rule: "snsapi_privateinfo: member not in visible range", link: []string{"scope", scopePrivateInfo}, visitor: Visitor{UserID: "hidden"}, page: PageNoPermission},
-		{rule: "snsapi_privateinfo: not a member", link: []string{"scope", scopePrivateInfo}, visitor: Visitor{UserID: "oVisitor"}, page: PageNoPermission},
-		{rule: "snsapi_privateinfo: member of another corp", link: []string{"scope", scopePrivateInfo}, visitor: Visitor{UserID: "wwpartner/peer"}, page: PageNoPermission},
+		{rule: "snsapi_privateinfo: member not in visible range", link: []string{"scope", scopePrivateInfo}, visitor: Browser{UserID: "hidden"}, page: PageNoPermission},
+		{rule: "snsapi_privateinfo: not a member", link: []string{"scope", scopePrivateInfo}, visitor: Browser{UserID: "oVisitor"}, page: PageNoPermission},
+		{rule: "snsapi_privateinfo: member of another corp", link: []string{"scope", scopePrivateInfo}, visitor: Browser{UserID: "wwpartner/peer"}, page: PageNoPermission},
 		{rule: "snsapi_privateinfo agreed", link: []string{"scope", scopePrivateInfo}, want: back},
-		{rule: "snsapi_privateinfo agreed with nothing ticked", link: []string{"scope", scopePrivateInfo}, visitor: Visitor{Consent: ConsentNone()}, want: back},
-		{rule: "consent refused", link: []string{"scope", scopePrivateInfo}, visitor: Visitor{Deny: true}, want: denied},
-		{rule: "consent refused, switched", choices: Choices{RefusalStays: true}, link: []string{"scope", scopePrivateInfo}, visitor: Visitor{Deny: true}, page: PageRefused},
+		{rule: "snsapi_privateinfo agreed with nothing ticked", link: []string{"scope", scopePrivateInfo}, visitor: Browser{Consent: ConsentNone()}, want: back},
+		{rule: "consent refused", link: []string{"scope", scopePrivateInfo}, visitor: Browser{Deny: true}, want: denied},
+		{rule: "consent refused, switched", choices: Choices{RefusalStays: true}, link: []string{"scope", scopePrivateInfo}, visitor: Browser{Deny: true}, page: PageRefused},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestInClientLink(t *testing.T) {
 			if test.visitor.UserID == "" {
 				test.visitor.UserID = "zhangsan"
 			}
-			callback, err := b.Follow(t.Context(), b.inClient(test.link...), test.visitor)
+			callback, err := b.Follow(t.Context(), b.inWeCom(test.link...), test.visitor)
 			checkVisit(t, callback, err, test.page, 0, test.want)
 		})
 	}
@@ -128,7 +128,7 @@ func TestInClientLinkParameters(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
-			callback, err := b.Follow(t.Context(), pathAuthorize+"?"+test.query+"#wechat_redirect", Visitor{UserID: "zhangsan"})
+			callback, err := b.Follow(t.Context(), pathAuthorize+"?"+test.query+"#wechat_redirect", Browser{UserID: "zhangsan"})
 			checkVisit(t, callback, err, test.page, 0, test.want)
 		})
 	}
@@ -136,7 +136,7 @@ func TestInClientLinkParameters(t *testing.T) {
 
 func TestDomainErrorIsARedirectToAPage(t *testing.T) {
 	b := newBench(t, nil)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.inClient("redirect_uri", "https://evil.example/x?y=1"), nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.inWeCom("redirect_uri", "https://evil.example/x?y=1"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,28 +156,28 @@ func TestConsentIsAskedOnceIn30Days(t *testing.T) {
 	tests := []struct {
 		rule    string
 		choices Choices
-		first   Visitor
+		first   Browser
 		wait    time.Duration
 		asked   bool
 		// mobile says whether the second visit gives the phone.
 		mobile bool
 	}{
-		{rule: "within 30 days: silent with the standing choice", first: Visitor{}, wait: ConsentLifetime - time.Second, mobile: true},
-		{rule: "partial choice stands", first: Visitor{Consent: ConsentTo(FieldAvatar)}, wait: time.Hour},
-		{rule: "after 30 days: asked again", first: Visitor{Consent: ConsentNone()}, wait: ConsentLifetime, asked: true, mobile: true},
-		{rule: "refusal stands", first: Visitor{Deny: true}, wait: time.Hour},
-		{rule: "refusal, switched: asked again", choices: Choices{AskAgainAfterRefusal: true}, first: Visitor{Deny: true}, wait: time.Hour, asked: true, mobile: true},
+		{rule: "within 30 days: silent with the standing choice", first: Browser{}, wait: ConsentLifetime - time.Second, mobile: true},
+		{rule: "partial choice stands", first: Browser{Consent: ConsentTo(FieldAvatar)}, wait: time.Hour},
+		{rule: "after 30 days: asked again", first: Browser{Consent: ConsentNone()}, wait: ConsentLifetime, asked: true, mobile: true},
+		{rule: "refusal stands", first: Browser{Deny: true}, wait: time.Hour},
+		{rule: "refusal, switched: asked again", choices: Choices{AskAgainAfterRefusal: true}, first: Browser{Deny: true}, wait: time.Hour, asked: true, mobile: true},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
 			b := newBench(t, func(c *Config) { c.Choices = test.choices })
 			test.first.UserID = "zhangsan"
-			if _, err := b.Follow(t.Context(), b.inClient("scope", scopePrivateInfo), test.first); err != nil {
+			if _, err := b.Follow(t.Context(), b.inWeCom("scope", scopePrivateInfo), test.first); err != nil {
 				t.Fatal(err)
 			}
 			b.clock.advance(test.wait)
 			asked := false
-			code := b.code(Visitor{UserID: "ZhangSan", BeforeAnswer: func() { asked = true }}, "scope", scopePrivateInfo)
+			code := b.code(Browser{UserID: "ZhangSan", BeforeAnswer: func() { asked = true }}, "scope", scopePrivateInfo)
 			if asked != test.asked {
 				t.Errorf("asked again: %t, want %t", asked, test.asked)
 			}
@@ -193,7 +193,7 @@ func TestConsentIsAskedOnceIn30Days(t *testing.T) {
 
 func TestConsentPageIsForTheMemberWhoSawIt(t *testing.T) {
 	b := newBench(t, nil)
-	link, err := url.Parse(b.inClient("scope", scopePrivateInfo))
+	link, err := url.Parse(b.inWeCom("scope", scopePrivateInfo))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestConsentPageIsForTheMemberWhoSawIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &visit{sim: b.Simulator, visitor: Visitor{UserAgent: UserAgentWeComAndroid}, cookie: mine}
+	v := &visit{sim: b.Simulator, visitor: Browser{UserAgent: UserAgentWeComAndroid}, cookie: mine}
 	page, _, err := v.open(t.Context(), http.MethodGet, link.RequestURI(), nil)
 	if err != nil || page.name != PageConsent {
 		t.Fatalf("got %v, %v; want the consent page", page, err)
@@ -235,7 +235,7 @@ func TestBrowserLogin(t *testing.T) {
 		change  func(*Config)
 		link    []string
 		old     bool
-		visitor Visitor
+		visitor Browser
 		page    Page
 		code    int
 		want    string
@@ -253,11 +253,11 @@ func TestBrowserLogin(t *testing.T) {
 		{rule: "no agentid", link: []string{"agentid", "-"}, page: PageBadLink, code: -31028},
 		{rule: "bad login_type", link: []string{"login_type", "ServiceApp"}, page: PageBadLink, code: -31040},
 		{rule: "no login_type", link: []string{"login_type", "-"}, page: PageBadLink, code: -31040},
-		{rule: "member not in visible range", visitor: Visitor{UserID: "hidden"}, page: PageNoPermission},
-		{rule: "denied", visitor: Visitor{Deny: true}, want: denied},
-		{rule: "denied, old page", old: true, choices: Choices{WebDenialStays: true}, visitor: Visitor{Deny: true}, want: denied},
-		{rule: "denied, switched", choices: Choices{WebDenialStays: true}, visitor: Visitor{Deny: true}, page: PageRefused},
-		{rule: "not a member", visitor: Visitor{UserID: "oVisitor"}, want: back},
+		{rule: "member not in visible range", visitor: Browser{UserID: "hidden"}, page: PageNoPermission},
+		{rule: "denied", visitor: Browser{Deny: true}, want: denied},
+		{rule: "denied, old page", old: true, choices: Choices{WebDenialStays: true}, visitor: Browser{Deny: true}, want: denied},
+		{rule: "denied, switched", choices: Choices{WebDenialStays: true}, visitor: Browser{Deny: true}, page: PageRefused},
+		{rule: "not a member", visitor: Browser{UserID: "oVisitor"}, want: back},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
@@ -282,7 +282,7 @@ func TestBrowserLogin(t *testing.T) {
 
 func TestBrowserLoginNeverGivesATicket(t *testing.T) {
 	b := newBench(t, nil)
-	code := b.codeOf(b.webLink("scope", scopePrivateInfo), Visitor{UserID: "zhangsan"})
+	code := b.codeOf(b.webLink("scope", scopePrivateInfo), Browser{UserID: "zhangsan"})
 	got := b.get(PathGetUserInfo, "access_token", b.token(secretA), "code", code)
 	if got.fields["userid"] != "zhangsan" || got.fields["user_ticket"] != nil {
 		t.Fatalf("got %s", got.raw)
@@ -303,31 +303,31 @@ func TestCallbackFaults(t *testing.T) {
 		t.Run(test.rule, func(t *testing.T) {
 			b := newBench(t, nil)
 			b.InjectCallback(test.fault)
-			callback, err := b.Follow(t.Context(), b.inClient(), Visitor{UserID: "zhangsan"})
+			callback, err := b.Follow(t.Context(), b.inWeCom(), Browser{UserID: "zhangsan"})
 			checkVisit(t, callback, err, "", 0, test.want)
-			callback, err = b.Follow(t.Context(), b.inClient(), Visitor{UserID: "zhangsan"})
+			callback, err = b.Follow(t.Context(), b.inWeCom(), Browser{UserID: "zhangsan"})
 			checkVisit(t, callback, err, "", 0, redirect+"&code=CODE&state=Abc123")
 		})
 	}
 	t.Run("doubled callback", func(t *testing.T) {
 		b := newBench(t, nil)
-		both, err := b.FollowTwice(t.Context(), b.inClient(), Visitor{UserID: "zhangsan"})
+		both, err := b.FollowTwice(t.Context(), b.inWeCom(), Browser{UserID: "zhangsan"})
 		if err != nil || both[0] == "" || both[0] != both[1] {
 			t.Fatalf("got %q, %v", both, err)
 		}
 	})
 	t.Run("link without #wechat_redirect", func(t *testing.T) {
 		b := newBench(t, nil)
-		link := strings.TrimSuffix(b.inClient(), "#wechat_redirect")
-		callback, err := b.Follow(t.Context(), link, Visitor{UserID: "zhangsan"})
+		link := strings.TrimSuffix(b.inWeCom(), "#wechat_redirect")
+		callback, err := b.Follow(t.Context(), link, Browser{UserID: "zhangsan"})
 		checkVisit(t, callback, err, PageNoFragment, 0, "")
 		b.Change(func(c *Choices) { c.FragmentIsOptional = true })
-		callback, err = b.Follow(t.Context(), link, Visitor{UserID: "zhangsan"})
+		callback, err = b.Follow(t.Context(), link, Browser{UserID: "zhangsan"})
 		checkVisit(t, callback, err, "", 0, redirect+"&code=CODE&state=Abc123")
 	})
 	t.Run("nobody of that name", func(t *testing.T) {
 		b := newBench(t, nil)
-		if _, err := b.Follow(t.Context(), b.inClient(), Visitor{UserID: "nobody"}); err == nil {
+		if _, err := b.Follow(t.Context(), b.inWeCom(), Browser{UserID: "nobody"}); err == nil {
 			t.Fatal("no error")
 		}
 	})

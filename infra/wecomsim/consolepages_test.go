@@ -172,8 +172,8 @@ func TestSetUpFromZero(t *testing.T) {
 		}
 	}
 
-	link := b.inClient("appid", SecondDemoCorpID, "agentid", "1000003", "redirect_uri", "http://"+domain+"/callback", "scope", scopePrivateInfo)
-	code := b.codeOf(link, Visitor{UserID: SecondDemoCorpID + "/zhang.san"})
+	link := b.inWeCom("appid", SecondDemoCorpID, "agentid", "1000003", "redirect_uri", "http://"+domain+"/callback", "scope", scopePrivateInfo)
+	code := b.codeOf(link, Browser{UserID: SecondDemoCorpID + "/zhang.san"})
 	info := b.get(PathGetUserInfo, "access_token", token(), "code", code)
 	ticket, _ := info.fields["user_ticket"].(string)
 	detail := b.detail(token(), ticket)

@@ -295,7 +295,7 @@ type person struct {
 	openID string
 }
 
-// key is the spelling of a person in forms and in Visitor.UserID.
+// key is the spelling of a person in forms and in Browser.UserID.
 func (p person) key() string {
 	if p.openID != "" {
 		return p.openID

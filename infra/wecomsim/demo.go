@@ -44,7 +44,7 @@ func Demo(trustedDomain, homeURL, serviceURL string) Config {
 			Interconnected: []InterconnectedMember{{CorpID: "ww0a1b2c3d4e5f6071", UserID: "partner", Name: "上游伙伴", LatinName: "Partner"}},
 			Outsiders: []Outsider{
 				{OpenID: "oDemo0customer00000000000001", Name: "客户小周", LatinName: "Customer Zhou", ExternalUserID: "wmDemo0customer0000000000001"},
-				{OpenID: "oDemo0visitor000000000000002", Name: "访客", LatinName: "Visitor"},
+				{OpenID: "oDemo0visitor000000000000002", Name: "访客", LatinName: "Browser"},
 			},
 		}, {
 			ID: SecondDemoCorpID, Name: "云帆示例贸易", LatinName: "Yunfan Example Trading",

@@ -13,7 +13,7 @@
 //		Members: []wecomsim.Member{{UserID: "zhangsan", Name: "张三", Mobile: "13800000001"}},
 //	}}})
 //	base := sim.Start(t) // stands for all three of WeCom's hosts
-//	callback, err := sim.Follow(t.Context(), authorizeURL, wecomsim.Visitor{UserID: "zhangsan"})
+//	callback, err := sim.Follow(t.Context(), authorizeURL, wecomsim.Browser{UserID: "zhangsan"})
 //
 // A person with a browser uses the same handler: the pages let them choose the
 // member, tick the consent fields and "scan" the QR code. The client's session

@@ -150,12 +150,12 @@ func (b *bench) age(d time.Duration) {
 }
 
 // code goes through the in-client link and returns the code.
-func (b *bench) code(v Visitor, changes ...string) string {
+func (b *bench) code(v Browser, changes ...string) string {
 	b.t.Helper()
-	return b.codeOf(b.inClient(changes...), v)
+	return b.codeOf(b.inWeCom(changes...), v)
 }
 
-func (b *bench) codeOf(link string, v Visitor) string {
+func (b *bench) codeOf(link string, v Browser) string {
 	b.t.Helper()
 	callback, err := b.Follow(b.t.Context(), link, v)
 	if err != nil {
@@ -185,7 +185,7 @@ func (b *bench) detail(token, ticket string) answer {
 func (b *bench) ticket(c Consent) (token, word string) {
 	b.t.Helper()
 	token = b.token(secretA)
-	code := b.code(Visitor{UserID: "zhangsan", Consent: c}, "scope", scopePrivateInfo)
+	code := b.code(Browser{UserID: "zhangsan", Consent: c}, "scope", scopePrivateInfo)
 	a := b.get(PathGetUserInfo, "access_token", token, "code", code)
 	word, _ = a.fields["user_ticket"].(string)
 	if word == "" {
@@ -194,9 +194,9 @@ func (b *bench) ticket(c Consent) (token, word string) {
 	return token, word
 }
 
-// inClient returns a good in-client link with changes: name, value, …; the
+// inWeCom returns a good in-client link with changes: name, value, …; the
 // value "-" takes the parameter out.
-func (b *bench) inClient(changes ...string) string {
+func (b *bench) inWeCom(changes ...string) string {
 	query := values("appid", corpID, "redirect_uri", redirect, "response_type", "code", "scope", scopeBase, "state", "Abc123", "agentid", appA)
 	return b.base + pathAuthorize + "?" + changed(query, changes).Encode() + "#wechat_redirect"
 }

@@ -24,79 +24,79 @@ func TestGetUserInfo(t *testing.T) {
 		{rule: "no code", run: func(b *bench) answer { return b.get(PathGetUserInfo, "access_token", b.token(secretA)) }, want: 41008},
 		{rule: "code unknown", run: func(b *bench) answer { return info(b, "x") }, want: 40029},
 		{rule: "code spent", run: func(b *bench) answer {
-			code := b.code(Visitor{UserID: "zhangsan"})
+			code := b.code(Browser{UserID: "zhangsan"})
 			info(b, code)
 			return info(b, code)
 		}, want: 40029},
 		{rule: "code of 300 s", run: func(b *bench) answer {
-			code := b.code(Visitor{UserID: "zhangsan"})
+			code := b.code(Browser{UserID: "zhangsan"})
 			b.age(CodeLifetime)
 			return info(b, code)
 		}, want: 40029},
 		{rule: "code of 299 s", run: func(b *bench) answer {
-			code := b.code(Visitor{UserID: "zhangsan"})
+			code := b.code(Browser{UserID: "zhangsan"})
 			b.clock.advance(CodeLifetime - time.Second)
 			return info(b, code)
 		}, fields: map[string]string{"userid": "zhangsan"}},
 		{rule: "the token is checked before the code", run: func(b *bench) answer { return b.get(PathGetUserInfo, "access_token", "x") }, want: 40014},
 		{rule: "code of another app", run: func(b *bench) answer {
-			return b.get(PathGetUserInfo, "access_token", b.token(secretB), "code", b.code(Visitor{UserID: "zhangsan"}))
+			return b.get(PathGetUserInfo, "access_token", b.token(secretB), "code", b.code(Browser{UserID: "zhangsan"}))
 		}, want: 50001},
 		{rule: "code of another app on the same domain", change: func(c *Config) { c.Corps[0].Apps[1].TrustedDomain = "id.example.com" }, run: func(b *bench) answer {
-			return b.get(PathGetUserInfo, "access_token", b.token(secretB), "code", b.code(Visitor{UserID: "zhangsan"}))
+			return b.get(PathGetUserInfo, "access_token", b.token(secretB), "code", b.code(Browser{UserID: "zhangsan"}))
 		}, want: 50001},
 		{rule: "50001 spends no code", run: func(b *bench) answer {
-			code := b.code(Visitor{UserID: "zhangsan"})
+			code := b.code(Browser{UserID: "zhangsan"})
 			b.get(PathGetUserInfo, "access_token", b.token(secretB), "code", code)
 			return info(b, code)
 		}, fields: map[string]string{"userid": "zhangsan"}},
 		{rule: "code without agentid, domain of the token's app", run: func(b *bench) answer {
-			return info(b, b.code(Visitor{UserID: "zhangsan"}, "agentid", "-"))
+			return info(b, b.code(Browser{UserID: "zhangsan"}, "agentid", "-"))
 		}, fields: map[string]string{"userid": "zhangsan"}},
 		{rule: "code without agentid, domain of another app", run: func(b *bench) answer {
-			return info(b, b.code(Visitor{UserID: "zhangsan"}, "agentid", "-", "redirect_uri", "https://other.example.com:8443/"))
+			return info(b, b.code(Browser{UserID: "zhangsan"}, "agentid", "-", "redirect_uri", "https://other.example.com:8443/"))
 		}, want: 50001},
 		{rule: "trusted domain changed meanwhile", run: func(b *bench) answer {
-			code := b.code(Visitor{UserID: "zhangsan"})
+			code := b.code(Browser{UserID: "zhangsan"})
 			must(b.t, b.ChangeApp(corpID, appA, func(a *App) { a.TrustedDomain = "new.example.com" }))
 			return info(b, code)
 		}, want: 50001},
 		{rule: "code of another corp", run: func(b *bench) answer {
-			return info(b, b.code(Visitor{UserID: "stranger"}, "appid", "wwsecond", "redirect_uri", "https://second.example.com/"))
+			return info(b, b.code(Browser{UserID: "stranger"}, "appid", "wwsecond", "redirect_uri", "https://second.example.com/"))
 		}, want: 50001},
 		{rule: "contact-sync token", run: func(b *bench) answer {
-			return b.get(PathGetUserInfo, "access_token", b.token(syncKey), "code", b.code(Visitor{UserID: "zhangsan"}))
+			return b.get(PathGetUserInfo, "access_token", b.token(syncKey), "code", b.code(Browser{UserID: "zhangsan"}))
 		}, want: 50001},
-		{rule: "member, base scope: userid only", run: func(b *bench) answer { return info(b, b.code(Visitor{UserID: "ZHANGSAN"})) }, fields: map[string]string{"userid": "zhangsan"}},
-		{rule: "member out of range, base scope: userid only", run: func(b *bench) answer { return info(b, b.code(Visitor{UserID: "hidden"})) }, fields: map[string]string{"userid": "hidden"}},
-		{rule: "disabled member: userid", run: func(b *bench) answer { return info(b, b.code(Visitor{UserID: "lisi"})) }, fields: map[string]string{"userid": "LiSi"}},
-		{rule: "member, QR: userid only", run: func(b *bench) answer { return info(b, b.codeOf(b.webLink(), Visitor{UserID: "zhangsan"})) }, fields: map[string]string{"userid": "zhangsan"}},
+		{rule: "member, base scope: userid only", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "ZHANGSAN"})) }, fields: map[string]string{"userid": "zhangsan"}},
+		{rule: "member out of range, base scope: userid only", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "hidden"})) }, fields: map[string]string{"userid": "hidden"}},
+		{rule: "disabled member: userid", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "lisi"})) }, fields: map[string]string{"userid": "LiSi"}},
+		{rule: "member, QR: userid only", run: func(b *bench) answer { return info(b, b.codeOf(b.webLink(), Browser{UserID: "zhangsan"})) }, fields: map[string]string{"userid": "zhangsan"}},
 		{rule: "member, QR on the callback domain", run: func(b *bench) answer {
-			return info(b, b.codeOf(b.webLink("redirect_uri", "https://login.example.com/"), Visitor{UserID: "zhangsan"}))
+			return info(b, b.codeOf(b.webLink("redirect_uri", "https://login.example.com/"), Browser{UserID: "zhangsan"}))
 		}, fields: map[string]string{"userid": "zhangsan"}},
 		{rule: "member, privateinfo, in range: ticket", run: func(b *bench) answer {
-			return info(b, b.code(Visitor{UserID: "zhangsan"}, "scope", scopePrivateInfo))
+			return info(b, b.code(Browser{UserID: "zhangsan"}, "scope", scopePrivateInfo))
 		}, fields: map[string]string{"userid": "zhangsan"}, ticket: true},
 		{rule: "member, privateinfo, no agentid: no ticket", run: func(b *bench) answer {
-			return info(b, b.code(Visitor{UserID: "zhangsan"}, "scope", scopePrivateInfo, "agentid", "-"))
+			return info(b, b.code(Browser{UserID: "zhangsan"}, "scope", scopePrivateInfo, "agentid", "-"))
 		}, fields: map[string]string{"userid": "zhangsan"}},
 		{rule: "member, privateinfo, meanwhile out of range: no ticket", run: func(b *bench) answer {
-			code := b.code(Visitor{UserID: "zhangsan"}, "scope", scopePrivateInfo)
+			code := b.code(Browser{UserID: "zhangsan"}, "scope", scopePrivateInfo)
 			must(b.t, b.ChangeApp(corpID, appA, func(a *App) { a.VisibleUserIDs = []string{} }))
 			return info(b, code)
 		}, fields: map[string]string{"userid": "zhangsan"}},
-		{rule: "non-member: openid only", run: func(b *bench) answer { return info(b, b.code(Visitor{UserID: "oVisitor"})) }, fields: map[string]string{"openid": "oVisitor"}},
-		{rule: "customer: external_userid too", run: func(b *bench) answer { return info(b, b.code(Visitor{UserID: "oCustomer"})) }, fields: map[string]string{"openid": "oCustomer", "external_userid": "wmCustomer"}},
-		{rule: "interconnected corp's member", run: func(b *bench) answer { return info(b, b.code(Visitor{UserID: "wwpartner/peer"})) }, fields: map[string]string{"userid": "wwpartner/peer"}},
-		{rule: "another corp's member: openid", run: func(b *bench) answer { return info(b, b.code(Visitor{UserID: "wwsecond/stranger"})) }, fields: map[string]string{"openid": "*"}},
+		{rule: "non-member: openid only", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "oVisitor"})) }, fields: map[string]string{"openid": "oVisitor"}},
+		{rule: "customer: external_userid too", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "oCustomer"})) }, fields: map[string]string{"openid": "oCustomer", "external_userid": "wmCustomer"}},
+		{rule: "interconnected corp's member", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "wwpartner/peer"})) }, fields: map[string]string{"userid": "wwpartner/peer"}},
+		{rule: "another corp's member: openid", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "wwsecond/stranger"})) }, fields: map[string]string{"openid": "*"}},
 		{rule: "personal WeChat: openid", run: func(b *bench) answer {
-			return info(b, b.code(Visitor{UserID: "zhangsan", UserAgent: UserAgentWeChat}))
+			return info(b, b.code(Browser{UserID: "zhangsan", UserAgent: UserAgentWeChat}))
 		}, fields: map[string]string{"openid": "*"}},
 		{rule: "personal WeChat, switched: userid", change: func(c *Config) { c.Choices.PersonalWeChatGivesUserID = true }, run: func(b *bench) answer {
-			return info(b, b.code(Visitor{UserID: "zhangsan", UserAgent: UserAgentWeChat}))
+			return info(b, b.code(Browser{UserID: "zhangsan", UserAgent: UserAgentWeChat}))
 		}, fields: map[string]string{"userid": "zhangsan"}},
-		{rule: "left the corp: openid", run: func(b *bench) answer { return info(b, b.code(Visitor{UserID: "qianqi"})) }, fields: map[string]string{"openid": "*"}},
-		{rule: "left the corp, switched: userid", change: func(c *Config) { c.Choices.LeftMemberIsReadable = true }, run: func(b *bench) answer { return info(b, b.code(Visitor{UserID: "qianqi"})) }, fields: map[string]string{"userid": "qianqi"}},
+		{rule: "left the corp: openid", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "qianqi"})) }, fields: map[string]string{"openid": "*"}},
+		{rule: "left the corp, switched: userid", change: func(c *Config) { c.Choices.LeftMemberIsReadable = true }, run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "qianqi"})) }, fields: map[string]string{"userid": "qianqi"}},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
@@ -124,12 +124,12 @@ func TestGetUserInfo(t *testing.T) {
 func TestGetUserInfoOldPath(t *testing.T) {
 	b := newBench(t, nil)
 	token := b.token(secretA)
-	code := b.code(Visitor{UserID: "zhangsan"}, "scope", scopePrivateInfo)
+	code := b.code(Browser{UserID: "zhangsan"}, "scope", scopePrivateInfo)
 	got := b.get(PathGetUserInfoOld, "access_token", token, "code", code)
 	if got.fields["UserId"] != "zhangsan" || got.fields["userid"] != nil || got.fields["DeviceId"] != "" || got.fields["user_ticket"] == nil || got.fields["expires_in"] != 1800.0 {
 		t.Errorf("member: %s", got.raw)
 	}
-	got = b.get(PathGetUserInfoOld, "access_token", token, "code", b.code(Visitor{UserID: "oVisitor"}))
+	got = b.get(PathGetUserInfoOld, "access_token", token, "code", b.code(Browser{UserID: "oVisitor"}))
 	if got.fields["OpenId"] != "oVisitor" || got.fields["openid"] != nil || got.fields["UserId"] != nil {
 		t.Errorf("non-member: %s", got.raw)
 	}
@@ -137,7 +137,7 @@ func TestGetUserInfoOldPath(t *testing.T) {
 
 func TestOneCodeAmongManyExchanges(t *testing.T) {
 	b := newBench(t, nil)
-	token, code := b.token(secretA), b.code(Visitor{UserID: "zhangsan"})
+	token, code := b.token(secretA), b.code(Browser{UserID: "zhangsan"})
 	results := make([]int, 16)
 	var wg sync.WaitGroup
 	for i := range results {

@@ -36,7 +36,7 @@ func TestAPersonWithABrowser(t *testing.T) {
 		must(t, err)
 		return string(body), res.Header.Get("Location")
 	}
-	link := b.inClient("scope", scopePrivateInfo)
+	link := b.inWeCom("scope", scopePrivateInfo)
 	target, err := url.Parse(link)
 	must(t, err)
 	body, location := open(http.MethodGet, link, nil)
@@ -56,7 +56,7 @@ func TestAPersonWithABrowser(t *testing.T) {
 	if !strings.HasPrefix(location, redirect+"&code=") {
 		t.Fatalf("consent leads to %q", location)
 	}
-	if _, location = open(http.MethodGet, b.inClient(), nil); !strings.HasPrefix(location, redirect+"&code=") {
+	if _, location = open(http.MethodGet, b.inWeCom(), nil); !strings.HasPrefix(location, redirect+"&code=") {
 		t.Fatalf("snsapi_base is not silent: %q", location)
 	}
 	if body, _ = open(http.MethodGet, b.base+"/wecomsim/", nil); !strings.Contains(body, "退出客户端") {
@@ -74,7 +74,7 @@ func TestAPersonWithABrowser(t *testing.T) {
 
 func TestScanWithAPhone(t *testing.T) {
 	b := newBench(t, nil)
-	browser := &visit{sim: b.Simulator, visitor: Visitor{UserAgent: UserAgentBrowser}, cookie: &http.Cookie{Name: "other", Value: "x"}}
+	browser := &visit{sim: b.Simulator, visitor: Browser{UserAgent: UserAgentBrowser}, cookie: &http.Cookie{Name: "other", Value: "x"}}
 	link, err := url.Parse(b.webLink())
 	must(t, err)
 	page, _, err := browser.open(t.Context(), http.MethodGet, link.RequestURI(), nil)
@@ -195,7 +195,7 @@ func TestDemo(t *testing.T) {
 	sim := New(config)
 	link := pathAuthorize + "?" + values("appid", DemoCorpID, "redirect_uri", "http://127.0.0.1:3000/callback/demo", "response_type", "code",
 		"scope", scopePrivateInfo, "state", "A", "agentid", DemoAgentID).Encode() + "#wechat_redirect"
-	callback, err := sim.Follow(t.Context(), link, Visitor{UserID: "zhangsan", UserAgent: UserAgentBrowser})
+	callback, err := sim.Follow(t.Context(), link, Browser{UserID: "zhangsan", UserAgent: UserAgentBrowser})
 	checkVisit(t, callback, err, "", 0, "http://127.0.0.1:3000/callback/demo?code=CODE&state=A")
 }
 
@@ -236,7 +236,7 @@ func people(page string) map[string]string {
 func TestChooserSaysWhoIsSpecial(t *testing.T) {
 	b := demoBench(t, Demo("127.0.0.1:3000", "http://127.0.0.1:3000/", ""))
 	const one, two = DemoCorpID + "/", SecondDemoCorpID + "/"
-	inClient := b.inClient("appid", DemoCorpID, "agentid", DemoAgentID, "redirect_uri", "http://127.0.0.1:3000/callback/demo")
+	inWeCom := b.inWeCom("appid", DemoCorpID, "agentid", DemoAgentID, "redirect_uri", "http://127.0.0.1:3000/callback/demo")
 	web := b.webLink("appid", DemoCorpID, "agentid", DemoAgentID, "redirect_uri", "http://127.0.0.1:3000/callback/demo")
 	ofOne := map[string]string{
 		one + "zhangsan": "张三 Zhang San zhangsan · 13800000001",
@@ -249,7 +249,7 @@ func TestChooserSaysWhoIsSpecial(t *testing.T) {
 
 		"ww0a1b2c3d4e5f6071/partner":   "上游伙伴 Partner 互联企业成员 interconnected company",
 		"oDemo0customer00000000000001": "客户小周 Customer Zhou 非企业成员 not a member",
-		"oDemo0visitor000000000000002": "访客 Visitor 非企业成员 not a member",
+		"oDemo0visitor000000000000002": "访客 Browser 非企业成员 not a member",
 	}
 	ofTwo := func(mark string) map[string]string {
 		everybody := maps.Clone(ofOne)
@@ -264,7 +264,7 @@ func TestChooserSaysWhoIsSpecial(t *testing.T) {
 		want         map[string]string
 	}{
 		{"the start page", "/wecomsim/", start},
-		{"the chooser", strings.TrimPrefix(inClient, b.base), ofTwo("其他企业的成员 of another company")},
+		{"the chooser", strings.TrimPrefix(inWeCom, b.base), ofTwo("其他企业的成员 of another company")},
 		{"the browser login", strings.TrimPrefix(web, b.base), ofOne},
 	} {
 		t.Run(test.page, func(t *testing.T) {
@@ -309,10 +309,10 @@ func TestEveryEndHasAWayBack(t *testing.T) {
 		}
 		return string(got.raw)
 	}
-	check(PageOpenInClient, open(b.inClient(), UserAgentBrowser))
-	check(PageBadRedirect, open(b.inClient("redirect_uri", "-"), UserAgentWeComAndroid))
-	check(PageBadLink, open(b.inClient("appid", "wwnone"), UserAgentWeComAndroid))
-	check(PageBadDomain, open(b.inClient("redirect_uri", "https://evil.example/"), UserAgentWeComAndroid))
+	check(PageOpenInClient, open(b.inWeCom(), UserAgentBrowser))
+	check(PageBadRedirect, open(b.inWeCom("redirect_uri", "-"), UserAgentWeComAndroid))
+	check(PageBadLink, open(b.inWeCom("appid", "wwnone"), UserAgentWeComAndroid))
+	check(PageBadDomain, open(b.inWeCom("redirect_uri", "https://evil.example/"), UserAgentWeComAndroid))
 	check(PageBadCallback, open(b.webLink("redirect_uri", "https://evil.example/"), UserAgentBrowser))
 	check(PageOldLinkFailed, open(b.base+pathWebLoginOld, UserAgentBrowser))
 	check(PageExpired, string(b.post(pathWebConfirm, values("key", "none")).raw))
@@ -342,9 +342,9 @@ func TestEveryEndHasAWayBack(t *testing.T) {
 	}
 	cookie, err := b.As("hidden")
 	must(t, err)
-	link, err := url.Parse(b.inClient("scope", scopePrivateInfo))
+	link, err := url.Parse(b.inWeCom("scope", scopePrivateInfo))
 	must(t, err)
-	visit := &visit{sim: b.Simulator, visitor: Visitor{UserAgent: UserAgentWeComAndroid}, cookie: cookie}
+	visit := &visit{sim: b.Simulator, visitor: Browser{UserAgent: UserAgentWeComAndroid}, cookie: cookie}
 	page, _, err := visit.open(t.Context(), http.MethodGet, link.RequestURI(), nil)
 	must(t, err)
 	check(PageNoPermission, page.body)
@@ -359,7 +359,7 @@ func TestEveryEndHasAWayBack(t *testing.T) {
 		t.Error("with an empty range somebody is offered")
 	}
 	must(t, b.SetEnabled(corpID, appA, false))
-	disabled := open(b.inClient(), UserAgentWeComAndroid)
+	disabled := open(b.inWeCom(), UserAgentWeComAndroid)
 	check(PageAppDisabled, disabled)
 	if !strings.Contains(disabled, `href="`+consolePath+"/"+corpID+"/apps/"+appA+`#state"`) {
 		t.Error("the page does not lead to the app's state")

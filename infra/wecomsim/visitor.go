@@ -32,14 +32,14 @@ type Consent struct {
 // ConsentAll agrees to every field on the page.
 func ConsentAll() Consent { return Consent{} }
 
-// ConsentNone agrees, with no field ticked. It is not a refusal: see Visitor.Deny.
+// ConsentNone agrees, with no field ticked. It is not a refusal: see Browser.Deny.
 func ConsentNone() Consent { return Consent{chosen: true} }
 
 // ConsentTo agrees with these fields ticked.
 func ConsentTo(fields ...Field) Consent { return Consent{chosen: true, fields: fields} }
 
-// Visitor is somebody who opens a WeCom link.
-type Visitor struct {
+// Browser is somebody who opens a WeCom link.
+type Browser struct {
 	// UserID is "userid" (of the first corp that has it), "CorpId/userid" or an
 	// openid.
 	UserID string
@@ -82,7 +82,7 @@ var (
 // browser login, and returns the URL of the application that WeCom redirects
 // to. It does not open that URL. The host of link plays no part. When WeCom
 // ends on a page of its own, the error is a *PageError.
-func (s *Simulator) Follow(ctx context.Context, link string, v Visitor) (string, error) {
+func (s *Simulator) Follow(ctx context.Context, link string, v Browser) (string, error) {
 	target, err := url.Parse(link)
 	if err != nil {
 		return "", fmt.Errorf("read link: %w", err)
@@ -144,14 +144,14 @@ func (s *Simulator) Follow(ctx context.Context, link string, v Visitor) (string,
 // FollowTwice is Follow for a webview that requests the callback twice: the
 // same URL comes back two times. The test decides whether it sends the requests
 // one after the other, at once, or the second after giving up the first.
-func (s *Simulator) FollowTwice(ctx context.Context, link string, v Visitor) ([2]string, error) {
+func (s *Simulator) FollowTwice(ctx context.Context, link string, v Browser) ([2]string, error) {
 	callback, err := s.Follow(ctx, link, v)
 	return [2]string{callback, callback}, err
 }
 
 type visit struct {
 	sim     *Simulator
-	visitor Visitor
+	visitor Browser
 	cookie  *http.Cookie
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 )
 
 // Function is a Lambda function behind an HTTP API. The error is always nil.
@@ -117,12 +117,12 @@ func request(ctx context.Context, event *events.APIGatewayV2HTTPRequest, maxBody
 	if event.IsBase64Encoded {
 		decoded, err := base64.StdEncoding.DecodeString(event.Body)
 		if err != nil {
-			return r, &fault.Error{Code: fault.InvalidRequest, Detail: "The body is not readable.", Err: err}
+			return r, &apierr.Error{Code: apierr.InvalidRequest, Detail: "The body is not readable.", Err: err}
 		}
 		body = decoded
 	}
 	if len(body) > maxBody {
-		return r, &fault.Error{Code: fault.PayloadTooLarge, Detail: "The body is too large."}
+		return r, &apierr.Error{Code: apierr.PayloadTooLarge, Detail: "The body is too large."}
 	}
 	if len(body) > 0 {
 		r.Body = io.NopCloser(bytes.NewReader(body))

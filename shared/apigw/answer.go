@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"runtime/debug"
 
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 )
 
 // HandlerFunc answers a request or returns why it cannot. When it returns an error
@@ -30,7 +30,7 @@ type handler struct {
 
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := h.run(w, r); err != nil {
-		NoteFault(r.Context(), fault.From(err))
+		LogError(r.Context(), apierr.From(err))
 		h.onError(w, r, err)
 	}
 }
@@ -38,7 +38,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h handler) run(w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fault.Newf(fault.Internal, "panic: %v\n%s", cause, debug.Stack())
+			err = apierr.Newf(apierr.Internal, "panic: %v\n%s", cause, debug.Stack())
 		}
 	}()
 	return h.handle(w, r)
@@ -46,36 +46,36 @@ func (h handler) run(w http.ResponseWriter, r *http.Request) (err error) {
 
 // problem is RFC 9457 with our members code, field and requestId.
 type problem struct {
-	Title     string     `json:"title"`
-	Status    int        `json:"status"`
-	Code      fault.Code `json:"code"`
-	Detail    string     `json:"detail,omitempty"`
-	Field     string     `json:"field,omitempty"`
-	RequestID string     `json:"requestId"`
+	Title     string      `json:"title"`
+	Status    int         `json:"status"`
+	Code      apierr.Code `json:"code"`
+	Detail    string      `json:"detail,omitempty"`
+	Field     string      `json:"field,omitempty"`
+	RequestID string      `json:"requestId"`
 }
 
 // Status returns the HTTP status of a code in a JSON answer.
-func Status(code fault.Code) int {
+func Status(code apierr.Code) int {
 	switch code {
-	case fault.InvalidRequest, fault.DuplicatePhone, fault.PhoneInvalid:
+	case apierr.InvalidRequest, apierr.DuplicatePhone, apierr.PhoneInvalid:
 		return http.StatusBadRequest
-	case fault.Unauthorized:
+	case apierr.Unauthorized:
 		return http.StatusUnauthorized
-	case fault.Forbidden:
+	case apierr.Forbidden:
 		return http.StatusForbidden
-	case fault.NotFound:
+	case apierr.NotFound:
 		return http.StatusNotFound
-	case fault.MethodNotAllowed:
+	case apierr.MethodNotAllowed:
 		return http.StatusMethodNotAllowed
-	case fault.AlreadyExists, fault.AutoLoginTaken, fault.PhoneTaken:
+	case apierr.AlreadyExists, apierr.AutoLoginTaken, apierr.PhoneTaken:
 		return http.StatusConflict
-	case fault.VersionMismatch:
+	case apierr.VersionMismatch:
 		return http.StatusPreconditionFailed
-	case fault.PayloadTooLarge:
+	case apierr.PayloadTooLarge:
 		return http.StatusRequestEntityTooLarge
-	case fault.UnsupportedMedia:
+	case apierr.UnsupportedMedia:
 		return http.StatusUnsupportedMediaType
-	case fault.WeComBusy, fault.WeComUnavailable:
+	case apierr.WeComBusy, apierr.WeComUnavailable:
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusInternalServerError
@@ -83,7 +83,7 @@ func Status(code fault.Code) int {
 }
 
 func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
-	failure := fault.From(err)
+	failure := apierr.From(err)
 	status := Status(failure.Code)
 	detail := failure.Detail
 	if status == http.StatusInternalServerError {
@@ -124,7 +124,7 @@ func (e *SignInPageError) Unwrap() error { return e.Err }
 // SignInPage is what the sign-in page is told in its address; empty values are left
 // out.
 type SignInPage struct {
-	Error         fault.Code
+	Error         apierr.Code
 	Authenticator string // name of the one that failed
 	Redirect      string // checked target path
 	ToConsole     bool   // return=console
@@ -153,7 +153,7 @@ func (p SignInPage) Address(publicURL string) string {
 
 func redirectToSignIn(w http.ResponseWriter, r *http.Request, err error) {
 	ctx := r.Context()
-	page := SignInPage{Error: fault.From(err).Code, RequestID: RequestID(ctx)}
+	page := SignInPage{Error: apierr.From(err).Code, RequestID: RequestID(ctx)}
 	if wanted, ok := errors.AsType[*SignInPageError](err); ok {
 		page.Authenticator, page.Redirect, page.ToConsole = wanted.Authenticator, wanted.Redirect, wanted.ToConsole
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 )
 
 // goldenEvent is an event of payload 2.0 as API Gateway sends it.
@@ -155,7 +155,7 @@ func TestFaultsAreAnsweredWithoutTheirCause(t *testing.T) {
 		body   string
 	}{
 		{
-			"a field", &fault.Error{Code: fault.InvalidRequest, Field: "phone", Detail: "Not a telephone number.", Err: cause}, 400,
+			"a field", &apierr.Error{Code: apierr.InvalidRequest, Field: "phone", Detail: "Not a telephone number.", Err: cause}, 400,
 			`{"title":"Bad Request","status":400,"code":"invalid_request","detail":"Not a telephone number.","field":"phone","requestId":"request-1"}`,
 		},
 		{
@@ -163,11 +163,11 @@ func TestFaultsAreAnsweredWithoutTheirCause(t *testing.T) {
 			`{"title":"Internal Server Error","status":500,"code":"internal","requestId":"request-1"}`,
 		},
 		{
-			"a detail of our own failure", &fault.Error{Code: fault.Internal, Detail: "table Directory-1 is throttled", Err: cause}, 500,
+			"a detail of our own failure", &apierr.Error{Code: apierr.Internal, Detail: "table Directory-1 is throttled", Err: cause}, 500,
 			`{"title":"Internal Server Error","status":500,"code":"internal","requestId":"request-1"}`,
 		},
 		{
-			"a conflict", &fault.Error{Code: fault.AutoLoginTaken, Detail: "demo has automatic login."}, 409,
+			"a conflict", &apierr.Error{Code: apierr.AutoLoginTaken, Detail: "demo has automatic login."}, 409,
 			`{"title":"Conflict","status":409,"code":"auto_login_taken","detail":"demo has automatic login.","requestId":"request-1"}`,
 		},
 	} {
@@ -179,7 +179,7 @@ func TestFaultsAreAnsweredWithoutTheirCause(t *testing.T) {
 			if response.Headers["content-type"] != "application/problem+json" {
 				t.Fatalf("content type %q", response.Headers["content-type"])
 			}
-			if fault.From(test.err).Err != nil && !strings.Contains(log, "connection refused") {
+			if apierr.From(test.err).Err != nil && !strings.Contains(log, "connection refused") {
 				t.Fatalf("the operator does not see the cause: %s", log)
 			}
 		})
@@ -187,7 +187,7 @@ func TestFaultsAreAnsweredWithoutTheirCause(t *testing.T) {
 }
 
 func TestBrowserFaultsGoToTheSignInPage(t *testing.T) {
-	err := &SignInPageError{Authenticator: "demo", Redirect: "/a?b=c", Err: fault.Newf(fault.PhoneInUse, "zhangsan and lisi")}
+	err := &SignInPageError{Authenticator: "demo", Redirect: "/a?b=c", Err: apierr.Newf(apierr.PhoneInUse, "zhangsan and lisi")}
 	response, _ := serve(t, Config{Handler: Browser(func(http.ResponseWriter, *http.Request) error { return err })}, event(t, nil))
 	want := "https://signin.example.com/signin?authenticator=demo&error=phone_in_use&redirect=%2Fa%3Fb%3Dc&request=request-1"
 	if response.StatusCode != 302 || response.Headers["location"] != want {
@@ -238,7 +238,7 @@ func TestBodyOfAReadIsNotLookedAt(t *testing.T) {
 
 func TestLogHoldsNoQueryCookieOrPath(t *testing.T) {
 	handler := JSON(func(_ http.ResponseWriter, r *http.Request) error {
-		Note(r.Context(), "authenticator", "demo")
+		LogField(r.Context(), "authenticator", "demo")
 		return nil
 	})
 	_, log := serve(t, Config{Handler: handler, Name: "callback"}, event(t, nil))

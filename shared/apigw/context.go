@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/version"
 )
@@ -29,7 +29,7 @@ type requestInfo struct {
 	mu       sync.Mutex
 	notes    []slog.Attr
 	measured []metrics.Measurement
-	fault    *fault.Error
+	fault    *apierr.Error
 }
 
 func info(ctx context.Context) *requestInfo {
@@ -51,18 +51,18 @@ func PublicURL(ctx context.Context) string { return info(ctx).publicURL }
 // when no authorizer was asked.
 func AuthorizerContext(ctx context.Context) map[string]any { return info(ctx).authorizer }
 
-// Note adds a field to the log event of this request; of several values for one
+// LogField adds a field to the log event of this request; of several values for one
 // field the last one wins. Values must not be secret: names, codes, ids.
-func Note(ctx context.Context, key string, value any) {
+func LogField(ctx context.Context, key string, value any) {
 	known := info(ctx)
 	known.mu.Lock()
 	defer known.mu.Unlock()
 	known.note(slog.Any(key, value))
 }
 
-// Add adds to a number in the log event of this request, and returns the sum, to the
+// AddToLogField adds to a number in the log event of this request, and returns the sum, to the
 // thousandth.
-func Add(ctx context.Context, key string, value float64) float64 {
+func AddToLogField(ctx context.Context, key string, value float64) float64 {
 	known := info(ctx)
 	known.mu.Lock()
 	defer known.mu.Unlock()
@@ -92,16 +92,16 @@ func MeasureInternalErrors(ctx context.Context) {
 	known.measure(metrics.InternalErrors(0, known.function))
 }
 
-// NoteFault makes a failure part of the log event; the last one wins.
-func NoteFault(ctx context.Context, failure *fault.Error) {
+// LogError makes a failure part of the log event; the last one wins.
+func LogError(ctx context.Context, failure *apierr.Error) {
 	known := info(ctx)
 	known.mu.Lock()
 	defer known.mu.Unlock()
 	known.fault = failure
 }
 
-// Fault returns the failure that was noted, or nil.
-func Fault(ctx context.Context) *fault.Error {
+// LoggedError returns the failure that was noted, or nil.
+func LoggedError(ctx context.Context) *apierr.Error {
 	known := info(ctx)
 	known.mu.Lock()
 	defer known.mu.Unlock()
@@ -132,7 +132,7 @@ func (known *requestInfo) measure(m metrics.Measurement) {
 }
 
 // code returns the code of the failure, or empty.
-func (known *requestInfo) code() fault.Code {
+func (known *requestInfo) code() apierr.Code {
 	if known.fault == nil {
 		return ""
 	}
@@ -143,9 +143,9 @@ func (known *requestInfo) code() fault.Code {
 // shown. WeCom's failures are counted apart.
 func (known *requestInfo) isInternal(status int) bool {
 	switch known.code() {
-	case fault.Internal:
+	case apierr.Internal:
 		return true
-	case fault.WeComBusy, fault.WeComUnavailable, fault.WeComConfiguration:
+	case apierr.WeComBusy, apierr.WeComUnavailable, apierr.WeComConfiguration:
 		return false
 	default:
 		return status >= 500
@@ -167,7 +167,7 @@ func (known *requestInfo) log(cfg Config, event *events.APIGatewayV2HTTPRequest,
 		slog.Float64("milliseconds", metrics.Milliseconds(now.Sub(known.started))),
 	}
 	level := slog.LevelInfo
-	if status >= 500 || known.code() == fault.Internal {
+	if status >= 500 || known.code() == apierr.Internal {
 		level = slog.LevelError
 	}
 	if known.isInternal(status) {

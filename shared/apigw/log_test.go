@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
 	"github.com/wecom-signin/wecom-signin/shared/version"
@@ -59,7 +59,7 @@ func TestLogEvent(t *testing.T) {
 		},
 		{
 			"a request without metrics", "wecom-signin", func(_ http.ResponseWriter, r *http.Request) error {
-				Note(r.Context(), "authenticator", "demo")
+				LogField(r.Context(), "authenticator", "demo")
 				return nil
 			},
 			begins + `,"status":200,"milliseconds":12.5,"authenticator":"demo"}`,
@@ -68,12 +68,12 @@ func TestLogEvent(t *testing.T) {
 			"values that change while the request is answered", "wecom-signin", func(_ http.ResponseWriter, r *http.Request) error {
 				ctx := r.Context()
 				for _, outcome := range []string{"restarted", "signed_in"} {
-					Note(ctx, "outcome", outcome)
+					LogField(ctx, "outcome", outcome)
 					Measure(ctx, metrics.SignIns(outcome))
 				}
 				for _, milliseconds := range []float64{0.1, 0.2, 30} {
-					Add(ctx, "wecomCalls", 1)
-					Measure(ctx, metrics.WeComDuration(Add(ctx, "wecomMilliseconds", milliseconds)))
+					AddToLogField(ctx, "wecomCalls", 1)
+					Measure(ctx, metrics.WeComDuration(AddToLogField(ctx, "wecomMilliseconds", milliseconds)))
 				}
 				return nil
 			},
@@ -115,8 +115,8 @@ func TestLogEvent(t *testing.T) {
 // The operator is called for what the service itself did not manage, and for nothing
 // that a visitor or WeCom did.
 func TestInternalErrorsAreOurs(t *testing.T) {
-	fails := func(code fault.Code) HandlerFunc {
-		return func(http.ResponseWriter, *http.Request) error { return fault.New(code, nil) }
+	fails := func(code apierr.Code) HandlerFunc {
+		return func(http.ResponseWriter, *http.Request) error { return apierr.New(code, nil) }
 	}
 	for _, test := range []struct {
 		name    string
@@ -127,19 +127,19 @@ func TestInternalErrorsAreOurs(t *testing.T) {
 		{"an unknown error", JSON(func(http.ResponseWriter, *http.Request) error { return errors.New("down") }), true},
 		{"a panic", JSON(func(http.ResponseWriter, *http.Request) error { panic("bug") }), true},
 		{"a panic in a browser's request", Browser(func(http.ResponseWriter, *http.Request) error { panic("bug") }), true},
-		{"a redirect to the page that says internal", Browser(fails(fault.Internal)), true},
+		{"a redirect to the page that says internal", Browser(fails(apierr.Internal)), true},
 		{"a page that is shown all the same", JSON(func(_ http.ResponseWriter, r *http.Request) error {
-			NoteFault(r.Context(), fault.Newf(fault.Internal, "authenticators cannot be read"))
+			LogError(r.Context(), apierr.Newf(apierr.Internal, "authenticators cannot be read"))
 			return nil
 		}), true},
 		{"a status without a fault", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }), true},
 		{"a code without a status of its own", JSON(fails("nobody knows")), true},
-		{"a visitor without a session", JSON(fails(fault.Unauthorized)), false},
-		{"a visitor's mistake", JSON(fails(fault.InvalidRequest)), false},
-		{"a refused visitor", Browser(fails(fault.UserDisabled)), false},
-		{"WeCom is busy", JSON(fails(fault.WeComBusy)), false},
-		{"WeCom does not answer", JSON(fails(fault.WeComUnavailable)), false},
-		{"WeCom refuses the app", JSON(fails(fault.WeComConfiguration)), false},
+		{"a visitor without a session", JSON(fails(apierr.Unauthorized)), false},
+		{"a visitor's mistake", JSON(fails(apierr.InvalidRequest)), false},
+		{"a refused visitor", Browser(fails(apierr.UserDisabled)), false},
+		{"WeCom is busy", JSON(fails(apierr.WeComBusy)), false},
+		{"WeCom does not answer", JSON(fails(apierr.WeComUnavailable)), false},
+		{"WeCom refuses the app", JSON(fails(apierr.WeComConfiguration)), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := metricstest.Read(logged(t, Config{Handler: test.handler, Name: "admin", Service: "s"}))
@@ -158,14 +158,14 @@ func TestInternalErrorsAreOurs(t *testing.T) {
 }
 
 func TestFaultIsTheOneThatWasNoted(t *testing.T) {
-	var before, after *fault.Error
-	handler := JSON(func(http.ResponseWriter, *http.Request) error { return fault.New(fault.NotFound, nil) })
+	var before, after *apierr.Error
+	handler := JSON(func(http.ResponseWriter, *http.Request) error { return apierr.New(apierr.NotFound, nil) })
 	logged(t, Config{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		before = Fault(r.Context())
+		before = LoggedError(r.Context())
 		handler.ServeHTTP(w, r)
-		after = Fault(r.Context())
+		after = LoggedError(r.Context())
 	})})
-	if before != nil || after == nil || after.Code != fault.NotFound {
+	if before != nil || after == nil || after.Code != apierr.NotFound {
 		t.Errorf("before the answer %v, after it %v", before, after)
 	}
 }
@@ -173,9 +173,9 @@ func TestFaultIsTheOneThatWasNoted(t *testing.T) {
 // Code that runs in no request, in a test perhaps, notes for nobody.
 func TestNotesOutsideOfARequestAreNoFault(t *testing.T) {
 	ctx := context.Background()
-	Note(ctx, "outcome", "signed_in")
+	LogField(ctx, "outcome", "signed_in")
 	Measure(ctx, metrics.SignIns("signed_in"))
-	if got := Add(ctx, "wecomCalls", 1); got != 1 {
+	if got := AddToLogField(ctx, "wecomCalls", 1); got != 1 {
 		t.Errorf("sum %v", got)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
-	"github.com/wecom-signin/wecom-signin/shared/fresh"
+	"github.com/wecom-signin/wecom-signin/shared/cache"
 )
 
 const (
@@ -69,7 +69,7 @@ type MinterConfig struct {
 // while it cannot be read. It is safe for concurrent use.
 type Minter struct {
 	now    func() time.Time
-	signer *fresh.Value[jose.Signer]
+	signer *cache.Value[jose.Signer]
 }
 
 // NewMinter returns a minter; nothing is read yet.
@@ -77,7 +77,7 @@ func NewMinter(cfg MinterConfig) *Minter {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Minter{cfg.Now, fresh.New(fresh.Config[jose.Signer]{
+	return &Minter{cfg.Now, cache.New(cache.Config[jose.Signer]{
 		Load: func(ctx context.Context) (jose.Signer, error) {
 			text, err := cfg.Load(ctx)
 			if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
-	"github.com/wecom-signin/wecom-signin/shared/fresh"
+	"github.com/wecom-signin/wecom-signin/shared/cache"
 )
 
 const (
@@ -39,7 +39,7 @@ type VerifierConfig struct {
 // unknown kid, but then at most every 10 seconds. It is safe for concurrent use.
 type Verifier struct {
 	now  func() time.Time
-	keys *fresh.Value[map[string]*rsa.PublicKey]
+	keys *cache.Value[map[string]*rsa.PublicKey]
 }
 
 // NewVerifier returns a verifier; nothing is read yet.
@@ -47,7 +47,7 @@ func NewVerifier(cfg VerifierConfig) *Verifier {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Verifier{cfg.Now, fresh.New(fresh.Config[map[string]*rsa.PublicKey]{
+	return &Verifier{cfg.Now, cache.New(cache.Config[map[string]*rsa.PublicKey]{
 		Load: func(ctx context.Context) (map[string]*rsa.PublicKey, error) {
 			document, err := cfg.Document(ctx)
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/wecom-signin/wecom-signin/infra/browsertest"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // At the width of a phone: the menu of languages by keyboard alone, copying, no
@@ -28,7 +29,7 @@ func TestPageInABrowser(t *testing.T) {
 		pages, err := New(Config{CompanyName: "Example", CompanyLogo: logo})
 		if err == nil {
 			err = pages.SignIn(w, SignIn{
-				Language: LanguageOf(r), Visitor: OnPhone, Self: "http://" + r.Host + r.URL.Path, Version: "1.2.3",
+				Language: text.LanguageOf(r), Client: OnPhone, Self: "http://" + r.Host + r.URL.Path, Version: "1.2.3",
 				Buttons: []Button{demo, crm}, Failure: &Failure{Code: "phone_not_shared", Authenticator: "demo", RequestID: "r-1"},
 			})
 		}
@@ -81,7 +82,7 @@ func TestPageInABrowser(t *testing.T) {
 	if len(slices.Compact(slices.Clone(heights))) != 1 {
 		t.Errorf("without, with and with a broken logo the heading is at %v", heights)
 	}
-	for _, tag := range Languages() {
+	for _, tag := range text.Languages() {
 		do("open the page", chromedp.Navigate(server.URL+"/none?lang="+string(tag)))
 		want(string(tag)+" is too wide", `document.documentElement.scrollWidth <= 360`, "true")
 	}

@@ -4,6 +4,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 const onePixel = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
@@ -16,7 +18,7 @@ func companyPage(t *testing.T, cfg Config) (body, policy string) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	if err := pages.SignIn(w, SignIn{Language: English, Visitor: OnDesktop, Self: self, Buttons: []Button{demo}}); err != nil {
+	if err := pages.SignIn(w, SignIn{Language: text.English, Client: OnDesktop, Self: self, Buttons: []Button{demo}}); err != nil {
 		t.Fatal(err)
 	}
 	return w.Body.String(), w.Header().Get("Content-Security-Policy")
@@ -92,7 +94,7 @@ func TestPageForNothingHasTheCompany(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	if err := pages.NotFound(w, NotFound{Language: French, SignIn: "https://signin.example.com/signin"}); err != nil {
+	if err := pages.NotFound(w, NotFound{Language: text.French, SignIn: "https://signin.example.com/signin"}); err != nil {
 		t.Fatal(err)
 	}
 	if body := w.Body.String(); !strings.Contains(body, " · Example</title>") || !strings.Contains(body, `<html lang="fr">`) {

@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"testing"
+
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // Whatever a link to the page says, the page has the elements it should have.
@@ -19,7 +21,7 @@ func FuzzFailure(f *testing.F) {
 	f.Fuzz(func(t *testing.T, code, authenticator, request, accept string) {
 		w := httptest.NewRecorder()
 		err := pages.SignIn(w, SignIn{
-			Language: Choose(accept, code), Visitor: OnDesktop, Self: "https://s.example/signin",
+			Language: text.Choose(accept, code), Client: OnDesktop, Self: "https://s.example/signin",
 			Buttons: []Button{{Name: "demo", Title: authenticator, URL: "https://s.example/authorize/demo"}},
 			Failure: &Failure{Code: code, Authenticator: authenticator, RequestID: request},
 		})

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // What all pages share: the embedded files, the policy, the frame around the content.
@@ -23,7 +25,7 @@ func Mark() ([]byte, error) { return assets.ReadFile("assets/mark.svg") }
 // Pages writes pages. It is safe for concurrent use.
 type Pages struct {
 	templates *template.Template
-	texts     shelf
+	texts     *text.Catalogue
 	company   string
 	logo      *logo
 	style     template.HTML
@@ -59,7 +61,7 @@ func New(cfg Config) (*Pages, error) {
 	style, script, mark := files["style.css"], files["script.js"], files["mark.svg"]
 	return &Pages{
 		templates: templates,
-		texts:     shelf{area: SignInArea},
+		texts:     text.NewCatalogue(text.SignInArea),
 		company:   cfg.CompanyName,
 		logo:      logo,
 		// The elements are made here, once: the policy names the hash of every byte
@@ -88,7 +90,7 @@ func hashSource(content string) string {
 
 // shell is what every page has.
 type shell struct {
-	Language  Language
+	Language  text.Language
 	Heading   string
 	Title     string // of the document
 	Wide      bool   // there is much to show side by side
@@ -100,7 +102,7 @@ type shell struct {
 	Mark      template.HTML
 	Icon      template.URL
 	Languages []languageLink
-	texts     Texts
+	texts     text.Texts
 }
 
 // T returns a text.
@@ -116,19 +118,19 @@ func (s *shell) call(key string) {
 }
 
 type languageLink struct {
-	Tag     Language
+	Tag     text.Language
 	Name    string // in that language
 	URL     string
 	Current bool
 }
 
 // shell completes what every page has; without an own address no languages are offered.
-func (p *Pages) shell(tag Language, self string) (shell, error) {
-	tag, ok := ParseLanguage(string(tag))
+func (p *Pages) shell(tag text.Language, self string) (shell, error) {
+	tag, ok := text.ParseLanguage(string(tag))
 	if !ok {
-		tag = DefaultLanguage
+		tag = text.DefaultLanguage
 	}
-	texts, err := p.texts.in(tag)
+	texts, err := p.texts.In(tag)
 	if err != nil {
 		return shell{}, err
 	}
@@ -140,7 +142,7 @@ func (p *Pages) shell(tag Language, self string) (shell, error) {
 	if self == "" || err != nil {
 		return s, nil //nolint:nilerr // a page without the choice is better than none
 	}
-	for _, other := range Languages() {
+	for _, other := range text.Languages() {
 		query := address.Query()
 		query.Set("lang", string(other))
 		link := *address
@@ -169,7 +171,7 @@ func (p *Pages) write(w http.ResponseWriter, status int, name string, view any) 
 
 // NotFound is what the page for an address of ours without content shows.
 type NotFound struct {
-	Language Language
+	Language text.Language
 	SignIn   string // address of the sign-in page
 }
 

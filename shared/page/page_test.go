@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 const self = "https://signin.example.com/signin?redirect=%2Forders%3Fid%3D7"
@@ -37,7 +39,7 @@ func render(t *testing.T, page SignIn) *httptest.ResponseRecorder {
 }
 
 func TestPolicyNamesWhatIsOnThePageAndNoHost(t *testing.T) {
-	w := render(t, SignIn{Visitor: OnPhone, Buttons: []Button{demo}})
+	w := render(t, SignIn{Client: OnPhone, Buttons: []Button{demo}})
 	policy, body := w.Header().Get("Content-Security-Policy"), w.Body.String()
 	for _, element := range []string{"style", "script"} {
 		found := regexp.MustCompile(`(?s)<`+element+`[^>]*>(.*?)</`+element+`>`).FindAllStringSubmatch(body, -1)
@@ -76,7 +78,7 @@ func TestNotFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	if err := pages.NotFound(w, NotFound{Language: English, SignIn: "https://signin.example.com/signin"}); err != nil {
+	if err := pages.NotFound(w, NotFound{Language: text.English, SignIn: "https://signin.example.com/signin"}); err != nil {
 		t.Fatal(err)
 	}
 	if w.Code != 404 || !strings.Contains(w.Body.String(), `href="https://signin.example.com/signin"`) {

@@ -8,7 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // The sign-in page: what is on it for whom, and in which order.
@@ -22,8 +23,8 @@ type Button struct {
 
 // SignIn is what the sign-in page shows.
 type SignIn struct {
-	Language Language
-	Visitor  Visitor
+	Language text.Language
+	Client   ClientKind
 	// Self is the page's own address, absolute and with its query: the languages
 	// link to it.
 	Self string
@@ -63,24 +64,24 @@ var likelyRequestID = regexp.MustCompile(`^[A-Za-z0-9_=-]{1,64}$`)
 
 // explained returns the codes the page has sentences for: those of the sign-in
 // page in package fault.
-func explained() []fault.Code {
-	return []fault.Code{
-		fault.StateInvalid, fault.StateExpired, fault.CookiesBlocked, fault.AccessDenied, fault.CodeInvalid,
-		fault.NotAMember, fault.OtherCorp, fault.FirstSignInInWeCom, fault.PhoneNotShared, fault.PhoneInvalid,
-		fault.PhoneInUse, fault.SignupClosed, fault.UserDisabled, fault.AuthenticatorUnknown,
-		fault.AuthenticatorDisabled, fault.RedirectLoop, fault.WeComBusy, fault.WeComUnavailable,
-		fault.WeComConfiguration, fault.Internal,
+func explained() []apierr.Code {
+	return []apierr.Code{
+		apierr.StateInvalid, apierr.StateExpired, apierr.CookiesBlocked, apierr.AccessDenied, apierr.CodeInvalid,
+		apierr.NotAMember, apierr.OtherCorp, apierr.FirstSignInInWeCom, apierr.PhoneNotShared, apierr.PhoneInvalid,
+		apierr.PhoneInUse, apierr.SignupClosed, apierr.UserDisabled, apierr.AuthenticatorUnknown,
+		apierr.AuthenticatorDisabled, apierr.RedirectLoop, apierr.WeComBusy, apierr.WeComUnavailable,
+		apierr.WeComConfiguration, apierr.Internal,
 	}
 }
 
 // todoKey is where the catalogue says what to do about a code. What only works
 // inside WeCom is said in other words to who is there and to who is not.
-func todoKey(code fault.Code, visitor Visitor) string {
+func todoKey(code apierr.Code, visitor ClientKind) string {
 	key := "error." + string(code) + ".todo"
 	switch {
-	case code == fault.FirstSignInInWeCom && visitor == InWeCom:
+	case code == apierr.FirstSignInInWeCom && visitor == InWeCom:
 		return key + ".wecom"
-	case code == fault.PhoneNotShared && visitor != InWeCom:
+	case code == apierr.PhoneNotShared && visitor != InWeCom:
 		return key + ".browser"
 	default:
 		return key
@@ -89,23 +90,23 @@ func todoKey(code fault.Code, visitor Visitor) string {
 
 // needsWeCom reports whether trying again in an ordinary browser would only end
 // where it ended before.
-func needsWeCom(code fault.Code) bool {
-	return code == fault.FirstSignInInWeCom || code == fault.PhoneNotShared
+func needsWeCom(code apierr.Code) bool {
+	return code == apierr.FirstSignInInWeCom || code == apierr.PhoneNotShared
 }
 
 // visitorsOwn returns the codes that a visitor can do something about alone, or wait
 // for the end of.
-func visitorsOwn() []fault.Code {
-	return []fault.Code{
-		fault.StateInvalid, fault.StateExpired, fault.CookiesBlocked, fault.AccessDenied, fault.CodeInvalid,
-		fault.OtherCorp, fault.FirstSignInInWeCom, fault.WeComBusy, fault.WeComUnavailable,
+func visitorsOwn() []apierr.Code {
+	return []apierr.Code{
+		apierr.StateInvalid, apierr.StateExpired, apierr.CookiesBlocked, apierr.AccessDenied, apierr.CodeInvalid,
+		apierr.OtherCorp, apierr.FirstSignInInWeCom, apierr.WeComBusy, apierr.WeComUnavailable,
 	}
 }
 
 // worthRepeating reports whether the same once more is "trying again": it is not for
 // an account that is switched off, nor when the first sign-in is still to come.
-func worthRepeating(code fault.Code) bool {
-	return code != fault.UserDisabled && code != fault.FirstSignInInWeCom
+func worthRepeating(code apierr.Code) bool {
+	return code != apierr.UserDisabled && code != apierr.FirstSignInInWeCom
 }
 
 type signInView struct {
@@ -130,7 +131,7 @@ type buttonView struct {
 }
 
 type failureView struct {
-	Code      fault.Code
+	Code      apierr.Code
 	Expected  bool   // a step on the way and nothing that went wrong
 	Tell      bool   // an administrator may have to know
 	Cause     string // what happened
@@ -166,7 +167,7 @@ func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
 		Console: page.Console, Reload: withoutFailure(page.Self),
 	}
 	if page.Failure != nil {
-		view.Failure = view.explain(*page.Failure, page.Visitor, len(page.Buttons) > 0)
+		view.Failure = view.explain(*page.Failure, page.Client, len(page.Buttons) > 0)
 	}
 	view.call(view.headingKey())
 	if len(page.Buttons) > 0 {
@@ -176,7 +177,7 @@ func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
 		}
 		view.offer(page.Buttons, failed)
 		view.carry(page, failed)
-		view.lead(page.Visitor)
+		view.lead(page.Client)
 		view.emphasise(failed)
 	}
 	return p.write(w, http.StatusOK, "signin.html", view)
@@ -186,7 +187,7 @@ func (v *signInView) headingKey() string {
 	switch {
 	case v.Failure == nil:
 		return "signin.title"
-	case v.Failure.Code == fault.FirstSignInInWeCom:
+	case v.Failure.Code == apierr.FirstSignInInWeCom:
 		return "signin.first"
 	default:
 		return "signin.failed"
@@ -195,14 +196,14 @@ func (v *signInView) headingKey() string {
 
 // explain says what happened. Without buttons it leaves out what to do with them:
 // the page then says why there are none.
-func (v *signInView) explain(failure Failure, visitor Visitor, buttons bool) *failureView {
-	code := fault.Code(failure.Code)
+func (v *signInView) explain(failure Failure, visitor ClientKind, buttons bool) *failureView {
+	code := apierr.Code(failure.Code)
 	if !slices.Contains(explained(), code) {
-		code = fault.Internal
+		code = apierr.Internal
 	}
 	shown := &failureView{
 		Code:     code,
-		Expected: code == fault.FirstSignInInWeCom,
+		Expected: code == apierr.FirstSignInInWeCom,
 		Tell:     !slices.Contains(visitorsOwn(), code),
 		Cause:    v.T("error." + string(code) + ".cause"),
 	}
@@ -249,7 +250,7 @@ func alike(title string) string { return strings.ToLower(strings.Join(strings.Fi
 // nowhere else.
 func (v *signInView) carry(page SignIn, failed string) {
 	needed := v.Failure != nil && needsWeCom(v.Failure.Code)
-	if page.Visitor == InWeCom || page.SignedIn != nil || !needed && page.Visitor != OnPhone {
+	if page.Client == InWeCom || page.SignedIn != nil || !needed && page.Client != OnPhone {
 		return
 	}
 	carried := &carryView{Heading: v.T("carry.open"), Text: v.T("carry.phone"), Main: needed || v.Failure == nil}
@@ -259,7 +260,7 @@ func (v *signInView) carry(page SignIn, failed string) {
 	if len(v.Buttons) == 1 || v.Buttons[0].Name == failed {
 		carried.Link = v.Buttons[0].URL
 	}
-	if page.Visitor != OnPhone {
+	if page.Client != OnPhone {
 		carried.Text = v.T("carry.send")
 		if code, err := newQRCode(carried.Link); err == nil {
 			carried.Code, carried.Heading, carried.Text = &code, v.T("carry.scan"), v.T("carry.desktop")
@@ -272,7 +273,7 @@ func (v *signInView) carry(page SignIn, failed string) {
 }
 
 // lead says what to expect from the buttons in this browser.
-func (v *signInView) lead(visitor Visitor) {
+func (v *signInView) lead(visitor ClientKind) {
 	switch {
 	case v.SignedIn != nil:
 		v.Before = v.T("signedin.other")
@@ -293,7 +294,7 @@ func (v *signInView) lead(visitor Visitor) {
 // account that is switched off would be refused again.
 func (v *signInView) emphasise(failed string) {
 	switch {
-	case v.SignedIn != nil, v.Carry != nil && v.Carry.Main, v.Failure != nil && v.Failure.Code == fault.UserDisabled:
+	case v.SignedIn != nil, v.Carry != nil && v.Carry.Main, v.Failure != nil && v.Failure.Code == apierr.UserDisabled:
 	case len(v.Buttons) == 1, v.Buttons[0].Name == failed:
 		v.Buttons[0].First = true
 	}

@@ -9,7 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/wecom-signin/wecom-signin/shared/fault"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // way is a button of the page as a visitor finds it.
@@ -105,34 +106,34 @@ func TestEveryFailureIsExplainedAndLeadsOn(t *testing.T) {
 		tell    bool // an administrator may have to know
 	}
 	own, tell := rule{again: true, stands: true}, rule{again: true, stands: true, tell: true}
-	rules := map[fault.Code]rule{
-		fault.StateInvalid: own, fault.StateExpired: own, fault.CookiesBlocked: own, fault.AccessDenied: own,
-		fault.CodeInvalid: own, fault.OtherCorp: own, fault.WeComBusy: own, fault.WeComUnavailable: own,
-		fault.NotAMember: tell, fault.PhoneInvalid: tell, fault.PhoneInUse: tell, fault.SignupClosed: tell,
-		fault.AuthenticatorUnknown: tell, fault.AuthenticatorDisabled: tell, fault.RedirectLoop: tell,
-		fault.WeComConfiguration: tell, fault.Internal: tell,
-		fault.FirstSignInInWeCom: {stands: true, inWeCom: true},
-		fault.PhoneNotShared:     {again: true, stands: true, inWeCom: true, tell: true},
-		fault.UserDisabled:       {tell: true},
+	rules := map[apierr.Code]rule{
+		apierr.StateInvalid: own, apierr.StateExpired: own, apierr.CookiesBlocked: own, apierr.AccessDenied: own,
+		apierr.CodeInvalid: own, apierr.OtherCorp: own, apierr.WeComBusy: own, apierr.WeComUnavailable: own,
+		apierr.NotAMember: tell, apierr.PhoneInvalid: tell, apierr.PhoneInUse: tell, apierr.SignupClosed: tell,
+		apierr.AuthenticatorUnknown: tell, apierr.AuthenticatorDisabled: tell, apierr.RedirectLoop: tell,
+		apierr.WeComConfiguration: tell, apierr.Internal: tell,
+		apierr.FirstSignInInWeCom: {stands: true, inWeCom: true},
+		apierr.PhoneNotShared:     {again: true, stands: true, inWeCom: true, tell: true},
+		apierr.UserDisabled:       {tell: true},
 	}
-	otherwise := map[fault.Code]map[Visitor]string{
-		fault.FirstSignInInWeCom: {InWeCom: ".wecom"},
-		fault.PhoneNotShared:     {OnPhone: ".browser", OnDesktop: ".browser"},
+	otherwise := map[apierr.Code]map[ClientKind]string{
+		apierr.FirstSignInInWeCom: {InWeCom: ".wecom"},
+		apierr.PhoneNotShared:     {OnPhone: ".browser", OnDesktop: ".browser"},
 	}
 	if len(rules) != len(explained()) {
 		t.Fatalf("%d codes are explained, %d tested", len(explained()), len(rules))
 	}
-	for _, tag := range Languages() {
-		texts, err := ReadTexts(tag, SignInArea)
+	for _, tag := range text.Languages() {
+		texts, err := text.Read(tag, text.SignInArea)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, code := range explained() {
-			for _, visitor := range []Visitor{InWeCom, OnPhone, OnDesktop} {
+			for _, visitor := range []ClientKind{InWeCom, OnPhone, OnDesktop} {
 				t.Run(fmt.Sprintf("%s/%s/%s", tag, code, visitor), func(t *testing.T) {
 					rule := rules[code]
 					got := read(t, render(t, SignIn{
-						Language: tag, Visitor: visitor, Buttons: []Button{crm, demo},
+						Language: tag, Client: visitor, Buttons: []Button{crm, demo},
 						Failure: &Failure{Code: string(code), Authenticator: "demo", RequestID: "JKJaXmPLvHcESHA="},
 					}).Body.String())
 					key := "error." + string(code)
@@ -145,7 +146,7 @@ func TestEveryFailureIsExplainedAndLeadsOn(t *testing.T) {
 							{Label: texts.Text("signin.button", "title", crm.Title), URL: crm.URL},
 						},
 					}
-					if code == fault.FirstSignInInWeCom {
+					if code == apierr.FirstSignInInWeCom {
 						want.Title, want.Heading = texts["signin.first"], texts["signin.first"]
 					}
 					if rule.again {
@@ -178,7 +179,7 @@ func TestSignInPage(t *testing.T) {
 		return way{Label: "Sign in with " + b.Title, URL: b.URL, First: first}
 	}
 	// A code that the page does not know, and the authenticator it tells of.
-	failed := func(code fault.Code, authenticator string) *Failure {
+	failed := func(code apierr.Code, authenticator string) *Failure {
 		return &Failure{Code: string(code), Authenticator: authenticator, RequestID: "r-1"}
 	}
 	for _, test := range []struct {
@@ -188,22 +189,22 @@ func TestSignInPage(t *testing.T) {
 	}{
 		{
 			"one way on a computer",
-			SignIn{Visitor: OnDesktop, Buttons: []Button{demo}},
+			SignIn{Client: OnDesktop, Buttons: []Button{demo}},
 			facts{Text: "Confirm in WeCom on this computer, or scan a code with WeCom on your phone.", Ways: []way{signIn(demo, true)}},
 		},
 		{
 			"two ways on a computer are equal",
-			SignIn{Visitor: OnDesktop, Buttons: []Button{crm, demo}},
+			SignIn{Client: OnDesktop, Buttons: []Button{crm, demo}},
 			facts{Text: "Confirm in WeCom on this computer, or scan a code with WeCom on your phone.", Ways: []way{signIn(crm, false), signIn(demo, false)}},
 		},
 		{
 			"in WeCom",
-			SignIn{Visitor: InWeCom, Buttons: []Button{demo}},
+			SignIn{Client: InWeCom, Buttons: []Button{demo}},
 			facts{Text: "You are in WeCom. One tap signs you in.", Ways: []way{signIn(demo, true)}},
 		},
 		{
 			"on a phone, one way: the link goes all the way",
-			SignIn{Visitor: OnPhone, Buttons: []Button{demo}},
+			SignIn{Client: OnPhone, Buttons: []Button{demo}},
 			facts{
 				Text: "Signing in happens in the WeCom app.", CarryFirst: true, Carry: "Open this link in WeCom", Link: demo.URL,
 				Before: "With WeCom on another phone, you can scan a code instead:", Ways: []way{signIn(demo, false)},
@@ -211,7 +212,7 @@ func TestSignInPage(t *testing.T) {
 		},
 		{
 			"on a phone, two ways: the page asks again in WeCom",
-			SignIn{Visitor: OnPhone, Buttons: []Button{crm, demo}},
+			SignIn{Client: OnPhone, Buttons: []Button{crm, demo}},
 			facts{
 				Text: "Signing in happens in the WeCom app.", CarryFirst: true, Carry: "Open this link in WeCom", Link: pageLink,
 				Before: "With WeCom on another phone, you can scan a code instead:", Ways: []way{signIn(crm, false), signIn(demo, false)},
@@ -220,7 +221,7 @@ func TestSignInPage(t *testing.T) {
 		{
 			"signed in already, on a phone",
 			SignIn{
-				Visitor: OnPhone, Buttons: []Button{demo},
+				Client: OnPhone, Buttons: []Button{demo},
 				SignedIn: &SignedIn{Name: "张三", Continue: "https://app.example.com/", SignOut: "https://signin.example.com/api/signout"},
 			},
 			facts{
@@ -230,7 +231,7 @@ func TestSignInPage(t *testing.T) {
 		},
 		{
 			"first sign-in with an authenticator that is gone",
-			SignIn{Visitor: OnDesktop, Buttons: []Button{crm, demo}, Failure: failed(fault.FirstSignInInWeCom, "other")},
+			SignIn{Client: OnDesktop, Buttons: []Button{crm, demo}, Failure: failed(apierr.FirstSignInInWeCom, "other")},
 			facts{
 				Title: "First sign-in", Heading: "First sign-in", Code: "first_sign_in_in_wecom", Request: "r-1",
 				Cause: "Your first sign-in needs your phone number, and WeCom shares it only inside its own app.",
@@ -241,7 +242,7 @@ func TestSignInPage(t *testing.T) {
 		},
 		{
 			"an unknown authenticator with one other",
-			SignIn{Visitor: OnDesktop, Buttons: []Button{demo}, Failure: failed(fault.AuthenticatorUnknown, "gone")},
+			SignIn{Client: OnDesktop, Buttons: []Button{demo}, Failure: failed(apierr.AuthenticatorUnknown, "gone")},
 			facts{
 				Title: "Could not sign in", Heading: "Could not sign in", Code: "authenticator_unknown", Request: "r-1", Tell: true,
 				Cause: "This way to sign in does not exist.", Todo: "Choose one below, or ask an administrator for the right link.",
@@ -250,7 +251,7 @@ func TestSignInPage(t *testing.T) {
 		},
 		{
 			"an account that is switched off, with one way",
-			SignIn{Visitor: InWeCom, Buttons: []Button{demo}, Failure: failed(fault.UserDisabled, "demo")},
+			SignIn{Client: InWeCom, Buttons: []Button{demo}, Failure: failed(apierr.UserDisabled, "demo")},
 			facts{
 				Title: "Could not sign in", Heading: "Could not sign in", Code: "user_disabled", Request: "r-1", Tell: true,
 				Cause: "Your account is switched off.",
@@ -260,7 +261,7 @@ func TestSignInPage(t *testing.T) {
 		},
 		{
 			"nothing set up",
-			SignIn{Visitor: OnDesktop},
+			SignIn{Client: OnDesktop},
 			facts{
 				Text: "Nobody can sign in yet: no way to sign in is switched on. An administrator has to set one up in the console.",
 				Ways: []way{{Label: "Open the console", URL: "https://signin.example.com/console", First: true}},
@@ -268,7 +269,7 @@ func TestSignInPage(t *testing.T) {
 		},
 		{
 			"the only one is switched off: nothing below to choose from",
-			SignIn{Visitor: OnPhone, Failure: failed(fault.AuthenticatorDisabled, "demo")},
+			SignIn{Client: OnPhone, Failure: failed(apierr.AuthenticatorDisabled, "demo")},
 			facts{
 				Title: "Could not sign in", Heading: "Could not sign in", Code: "authenticator_disabled", Request: "r-1", Tell: true,
 				Cause: "This way to sign in is switched off.",
@@ -278,7 +279,7 @@ func TestSignInPage(t *testing.T) {
 		},
 		{
 			"nothing readable",
-			SignIn{Visitor: OnDesktop, Unreadable: true, Failure: failed(fault.Internal, "demo")},
+			SignIn{Client: OnDesktop, Unreadable: true, Failure: failed(apierr.Internal, "demo")},
 			facts{
 				Title: "Could not sign in", Heading: "Could not sign in", Code: "internal", Request: "r-1", Tell: true,
 				Cause: "Something went wrong on our side.",
@@ -288,7 +289,7 @@ func TestSignInPage(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			test.page.Language = English
+			test.page.Language = text.English
 			test.want.Lang = "en"
 			if test.want.Heading == "" {
 				test.want.Heading, test.want.Title = "Sign in", "Sign in"
@@ -305,7 +306,7 @@ func TestEqualTitlesAreToldApart(t *testing.T) {
 	button := func(name, title string) Button {
 		return Button{Name: name, Title: title, URL: "https://s.example/" + name}
 	}
-	got := read(t, render(t, SignIn{Visitor: OnDesktop, Language: English, Buttons: []Button{
+	got := read(t, render(t, SignIn{Client: OnDesktop, Language: text.English, Buttons: []Button{
 		button("crm", "WeCom"), button("crm-2", " wecom "), button("erp", "ERP"), button("erp-2", ""), button("hr", ""),
 	}}).Body.String())
 	want := []string{"crm", "crm-2", "", "erp-2", "hr"}
@@ -322,7 +323,7 @@ func TestManyAndLongTitles(t *testing.T) {
 		name := fmt.Sprintf("app-%d", i)
 		buttons = append(buttons, Button{Name: name, Title: strings.Repeat("很长的名称", 20) + name, URL: "https://s.example/" + name})
 	}
-	body := render(t, SignIn{Visitor: OnDesktop, Language: Chinese, Buttons: buttons}).Body.String()
+	body := render(t, SignIn{Client: OnDesktop, Language: text.Chinese, Buttons: buttons}).Body.String()
 	if got := read(t, body); len(got.Ways) != len(buttons) {
 		t.Errorf("%d buttons of %d", len(got.Ways), len(buttons))
 	}
@@ -350,7 +351,7 @@ func TestAddressWithoutTheFailure(t *testing.T) {
 func TestEndlessLinkHasNoCode(t *testing.T) {
 	long := Button{Name: "demo", Title: "Demo", URL: "https://signin.example.com/authorize/demo?redirect=%2F" + strings.Repeat("%E4%BD%A0", 700)}
 	body := render(t, SignIn{
-		Language: English, Visitor: OnDesktop, Buttons: []Button{long}, Failure: &Failure{Code: "first_sign_in_in_wecom", Authenticator: "demo"},
+		Language: text.English, Client: OnDesktop, Buttons: []Button{long}, Failure: &Failure{Code: "first_sign_in_in_wecom", Authenticator: "demo"},
 	}).Body.String()
 	if got := read(t, body); got.Scan || got.Carry != "Open this link in WeCom" || got.Link != long.URL {
 		t.Fatalf("the page promises a code that is not there: %+v", got)
@@ -359,7 +360,7 @@ func TestEndlessLinkHasNoCode(t *testing.T) {
 
 func TestCodeToScanHasALabel(t *testing.T) {
 	body := render(t, SignIn{
-		Language: English, Visitor: OnDesktop, Buttons: []Button{demo}, Failure: &Failure{Code: "first_sign_in_in_wecom", Authenticator: "demo"},
+		Language: text.English, Client: OnDesktop, Buttons: []Button{demo}, Failure: &Failure{Code: "first_sign_in_in_wecom", Authenticator: "demo"},
 	}).Body.String()
 	if !regexp.MustCompile(`<svg class="code" [^>]*role="img" aria-label="QR code of the link below"`).MatchString(body) {
 		t.Error("a screen reader passes over the code")
@@ -369,7 +370,7 @@ func TestCodeToScanHasALabel(t *testing.T) {
 func TestStrangersTextIsNotShown(t *testing.T) {
 	const attack = `"><script>alert(1)</script><a href="javascript:alert(2)`
 	body := render(t, SignIn{
-		Visitor: OnPhone, Language: English,
+		Client: OnPhone, Language: text.English,
 		Buttons:  []Button{{Name: attack, Title: attack, URL: "javascript:alert(3)"}, demo},
 		Failure:  &Failure{Code: attack, Authenticator: attack, RequestID: attack},
 		SignedIn: &SignedIn{Name: attack, Continue: "javascript:alert(4)", SignOut: "javascript:alert(5)"},

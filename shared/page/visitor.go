@@ -1,16 +1,16 @@
 package page
 
-// Visitor is the kind of browser a person sits at, as far as it changes what helps.
+// ClientKind is the kind of browser a person sits at, as far as it changes what helps.
 // It decides about words and never about access.
-type Visitor string
+type ClientKind string
 
 // The kinds of browser.
 const (
 	// InWeCom is WeCom's own browser, on a phone or a computer.
-	InWeCom Visitor = "wecom"
+	InWeCom ClientKind = "wecom"
 	// OnPhone is any other browser of a phone or tablet: it cannot scan a code that
 	// it shows itself.
-	OnPhone Visitor = "phone"
+	OnPhone ClientKind = "phone"
 	// OnDesktop is any other browser of a computer.
-	OnDesktop Visitor = "desktop"
+	OnDesktop ClientKind = "desktop"
 )

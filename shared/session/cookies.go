@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wecom-signin/wecom-signin/shared/seal"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
+	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 )
 
 // Cookie is the session cookie of a deployment. The zero value is host-only.
@@ -28,7 +28,7 @@ func (c Cookie) name() string {
 	return "__Host-wecom_session"
 }
 
-// sessionIDLength is that of seal.Deriver's results.
+// sessionIDLength is that of aead.Deriver's results.
 const sessionIDLength = 43
 
 // ID returns the session id a request carries, or empty. What cannot be one is
@@ -59,7 +59,7 @@ func (c Cookie) cookie(value string, maxAge int) *http.Cookie {
 // Attempts keeps attempts in cookies, one for each, so that several tabs can sign
 // in at once.
 type Attempts struct {
-	Box *seal.Box // of purpose seal.StateCookie
+	Box *aead.Box // of purpose aead.StateCookie
 	Now func() time.Time
 }
 
@@ -79,13 +79,13 @@ func attemptName(state string) string {
 
 // Save gives the browser an attempt to keep and takes away all but the newest
 // eight, counting this one.
-func (a *Attempts) Save(w http.ResponseWriter, r *http.Request, attempt signin.Attempt) error {
+func (a *Attempts) Save(w http.ResponseWriter, r *http.Request, attempt authflow.LoginAttempt) error {
 	name := attemptName(attempt.State)
-	sealed, err := signin.SealAttempt(a.Box, name, attempt)
+	sealed, err := authflow.SealAttempt(a.Box, name, attempt)
 	if err != nil {
 		return fmt.Errorf("seal attempt: %w", err)
 	}
-	http.SetCookie(w, attemptCookie(name, base64.RawURLEncoding.EncodeToString(sealed), int(signin.AttemptLifetime/time.Second)))
+	http.SetCookie(w, attemptCookie(name, base64.RawURLEncoding.EncodeToString(sealed), int(authflow.AttemptLifetime/time.Second)))
 	a.prune(w, r, name)
 	return nil
 }
@@ -121,16 +121,16 @@ func (a *Attempts) prune(w http.ResponseWriter, r *http.Request, saved string) {
 }
 
 // Find returns the attempt this browser made under a state; found is false when it
-// carries no cookie for it. The error is one of signin.OpenAttempt's.
-func (a *Attempts) Find(r *http.Request, state string) (attempt signin.Attempt, found bool, err error) {
+// carries no cookie for it. The error is one of authflow.OpenAttempt's.
+func (a *Attempts) Find(r *http.Request, state string) (attempt authflow.LoginAttempt, found bool, err error) {
 	cookie, err := r.Cookie(attemptName(state))
 	if err != nil {
-		return signin.Attempt{}, false, nil
+		return authflow.LoginAttempt{}, false, nil
 	}
 	attempt, err = a.open(cookie)
 	if err == nil && attempt.State != state {
 		// The name is 64 bits of a hash; the sealed state decides.
-		err = signin.ErrAttemptInvalid
+		err = authflow.ErrAttemptInvalid
 	}
 	return attempt, true, err
 }
@@ -140,12 +140,12 @@ func (a *Attempts) Clear(w http.ResponseWriter, state string) {
 	http.SetCookie(w, attemptCookie(attemptName(state), "", -1))
 }
 
-func (a *Attempts) open(cookie *http.Cookie) (signin.Attempt, error) {
+func (a *Attempts) open(cookie *http.Cookie) (authflow.LoginAttempt, error) {
 	sealed, err := base64.RawURLEncoding.DecodeString(cookie.Value)
 	if err != nil {
-		return signin.Attempt{}, signin.ErrAttemptInvalid
+		return authflow.LoginAttempt{}, authflow.ErrAttemptInvalid
 	}
-	return signin.OpenAttempt(a.Box, cookie.Name, sealed, a.Now())
+	return authflow.OpenAttempt(a.Box, cookie.Name, sealed, a.Now())
 }
 
 func attemptCookie(name, value string, maxAge int) *http.Cookie {

@@ -10,20 +10,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wecom-signin/wecom-signin/shared/seal"
+	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
-	"github.com/wecom-signin/wecom-signin/shared/signin"
 )
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func attempts(t *testing.T, now *time.Time) *Attempts {
 	t.Helper()
-	keys, err := seal.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
+	keys, err := aead.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	box, err := keys.Box(seal.StateCookie)
+	box, err := keys.Box(aead.StateCookie)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func (b browser) request() *http.Request {
 	return r
 }
 
-func save(t *testing.T, a *Attempts, b browser, attempt signin.Attempt) *httptest.ResponseRecorder {
+func save(t *testing.T, a *Attempts, b browser, attempt authflow.LoginAttempt) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
 	if err := a.Save(w, b.request(), attempt); err != nil {
@@ -82,7 +82,7 @@ func TestSessionCookieAttributes(t *testing.T) {
 func TestAttemptIsFoundUnderItsStateOnly(t *testing.T) {
 	now := noon
 	a, b := attempts(t, &now), browser{}
-	want := signin.Attempt{State: "STATE1", AuthenticatorID: "id", AuthenticatorGeneration: "g", Target: "/a?b=c", ToConsole: true, InClient: true, Scope: "snsapi_base", IssuedAt: now}
+	want := authflow.LoginAttempt{State: "STATE1", AuthenticatorID: "id", AuthenticatorGeneration: "g", Target: "/a?b=c", ToConsole: true, InWeCom: true, Scope: "snsapi_base", IssuedAt: now}
 	w := save(t, a, b, want)
 	header := w.Header().Get("Set-Cookie")
 	for _, attribute := range []string{"__Host-", "; Path=/", "; Max-Age=900", "; HttpOnly", "; Secure", "; SameSite=Lax"} {
@@ -94,7 +94,7 @@ func TestAttemptIsFoundUnderItsStateOnly(t *testing.T) {
 		t.Errorf("cookie shows its content: %s", header)
 	}
 	got, found, err := a.Find(b.request(), "STATE1")
-	if !found || err != nil || got.State != want.State || got.Target != want.Target || !got.InClient || !got.IssuedAt.Equal(want.IssuedAt) {
+	if !found || err != nil || got.State != want.State || got.Target != want.Target || !got.InWeCom || !got.IssuedAt.Equal(want.IssuedAt) {
 		t.Fatalf("Find = %+v, %v, %v", got, found, err)
 	}
 	if _, found, _ := a.Find(b.request(), "STATE2"); found {
@@ -105,7 +105,7 @@ func TestAttemptIsFoundUnderItsStateOnly(t *testing.T) {
 func TestAttemptCookieMovedToAnotherNameDoesNotOpen(t *testing.T) {
 	now := noon
 	a, b := attempts(t, &now), browser{}
-	save(t, a, b, signin.Attempt{State: "MINE", IssuedAt: now})
+	save(t, a, b, authflow.LoginAttempt{State: "MINE", IssuedAt: now})
 	b[attemptName("YOURS")] = b[attemptName("MINE")]
 	if _, found, err := a.Find(b.request(), "YOURS"); !found || err == nil {
 		t.Fatalf("found %v, err %v", found, err)
@@ -115,13 +115,13 @@ func TestAttemptCookieMovedToAnotherNameDoesNotOpen(t *testing.T) {
 func TestAttemptExpires(t *testing.T) {
 	now := noon
 	a, b := attempts(t, &now), browser{}
-	save(t, a, b, signin.Attempt{State: "S", IssuedAt: now})
+	save(t, a, b, authflow.LoginAttempt{State: "S", IssuedAt: now})
 	now = noon.Add(15*time.Minute - time.Millisecond)
 	if _, _, err := a.Find(b.request(), "S"); err != nil {
 		t.Fatalf("just before the end: %v", err)
 	}
 	now = noon.Add(15 * time.Minute)
-	if _, found, err := a.Find(b.request(), "S"); !found || !errors.Is(err, signin.ErrAttemptExpired) {
+	if _, found, err := a.Find(b.request(), "S"); !found || !errors.Is(err, authflow.ErrAttemptExpired) {
 		t.Fatalf("found %v, err %v", found, err)
 	}
 }
@@ -131,7 +131,7 @@ func TestNewestEightAttemptsAreKept(t *testing.T) {
 	a, b := attempts(t, &now), browser{"other": "stays", "__Host-wecom_attempt_broken": "x"}
 	for i := range 12 {
 		now = noon.Add(time.Duration(i) * time.Millisecond)
-		save(t, a, b, signin.Attempt{State: fmt.Sprint("S", i), IssuedAt: now})
+		save(t, a, b, authflow.LoginAttempt{State: fmt.Sprint("S", i), IssuedAt: now})
 	}
 	for i := range 12 {
 		_, found, err := a.Find(b.request(), fmt.Sprint("S", i))
@@ -148,7 +148,7 @@ func TestEightAttemptsFitTheGatewaysHeaders(t *testing.T) {
 	now := noon
 	a, b := attempts(t, &now), browser{}
 	for i := range 9 {
-		save(t, a, b, signin.Attempt{
+		save(t, a, b, authflow.LoginAttempt{
 			State: fmt.Sprintf("%026d", i), AuthenticatorID: strings.Repeat("i", 26), AuthenticatorGeneration: strings.Repeat("g", 26),
 			Target: "/" + strings.Repeat("t", 127), Scope: "snsapi_privateinfo", IssuedAt: now,
 		})
@@ -160,8 +160,8 @@ func TestEightAttemptsFitTheGatewaysHeaders(t *testing.T) {
 
 func FuzzAttemptCookie(f *testing.F) {
 	now := noon
-	keys, _ := seal.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
-	box, _ := keys.Box(seal.StateCookie)
+	keys, _ := aead.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
+	box, _ := keys.Box(aead.StateCookie)
 	a := &Attempts{Box: box, Now: func() time.Time { return now }}
 	f.Add("", "S")
 	f.Add("AAAA", "S")
@@ -181,7 +181,7 @@ func TestHundredsOfMadeUpCookiesMakeNoLargeAnswer(t *testing.T) {
 	for i := range 300 {
 		b[attemptPrefix+strconv.Itoa(i)] = "made up"
 	}
-	w := save(t, a, b, signin.Attempt{State: "STATE", IssuedAt: now})
+	w := save(t, a, b, authflow.LoginAttempt{State: "STATE", IssuedAt: now})
 	if n := len(w.Result().Cookies()); n > maxCleared+1 {
 		t.Errorf("%d cookies in one answer", n)
 	}

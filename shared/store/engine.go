@@ -101,31 +101,31 @@ type Directory interface {
 // Transient is what passes: every record ends by itself. Times are compared with
 // the engine's injectable clock.
 type Transient interface {
-	// Outcome returns what the attempt of this key came to, or ErrNotFound. A
+	// AttemptResult returns what the attempt of this key came to, or ErrNotFound. A
 	// session past its ExpiresAt is still returned, until KeepUntil.
-	Outcome(ctx context.Context, key string) (Outcome, error)
-	// RecordOutcome writes an outcome that is no session. ErrExists: the attempt
+	AttemptResult(ctx context.Context, key string) (AttemptResult, error)
+	// RecordResult writes an outcome that is no session. ErrExists: the attempt
 	// has one already.
-	RecordOutcome(ctx context.Context, o Outcome) error
-	// StartSession writes an OutcomeSession, notes the user's LastSignInAt
+	RecordResult(ctx context.Context, o AttemptResult) error
+	// StartSession writes an ResultSession, notes the user's LastSignInAt
 	// (o.Session.SignedInAt) and ends the session of key earlier when that is not
 	// empty (a key of no session is no fault), all or nothing. ErrExists: the
 	// attempt has an outcome already. ErrChanged: the user is gone, disabled, or
 	// its SessionGeneration is no longer o.Session.UserGeneration.
-	StartSession(ctx context.Context, o Outcome, earlier string) error
-	// EndSession turns the session of this key into OutcomeEnded, keeping KeepUntil.
+	StartSession(ctx context.Context, o AttemptResult, earlier string) error
+	// EndSession turns the session of this key into ResultEnded, keeping KeepUntil.
 	// No session there is no fault, and nothing is written then.
 	EndSession(ctx context.Context, key string) error
 
-	// RecordAttempt notes an attempt that has no outcome, for administrators; another
+	// RecordEvent notes an attempt that has no outcome, for administrators; another
 	// note under the same key, the attempt's, replaces it. An outcome is not touched.
-	RecordAttempt(ctx context.Context, key string, a AttemptRecord) error
-	// AttemptsOfAuthenticator returns what RecordAttempt and the outcomes noted of an
-	// authenticator, newest first, at most limit (up to MostAttempts) and none older
-	// than AttemptRetention. It may lag a moment behind.
-	AttemptsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]AttemptRecord, error)
-	// AttemptsOfUser is the same for a user.
-	AttemptsOfUser(ctx context.Context, userID string, limit int) ([]AttemptRecord, error)
+	RecordEvent(ctx context.Context, key string, a SignInEvent) error
+	// EventsOfAuthenticator returns what RecordEvent and the outcomes noted of an
+	// authenticator, newest first, at most limit (up to MaxEvents) and none older
+	// than EventRetention. It may lag a moment behind.
+	EventsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]SignInEvent, error)
+	// EventsOfUser is the same for a user.
+	EventsOfUser(ctx context.Context, userID string, limit int) ([]SignInEvent, error)
 
 	// AccessToken returns the record of an app's token, or ErrNotFound. The key is
 	// the caller's choice: corp, app and secret version.

@@ -99,46 +99,46 @@ type Session struct {
 	ExpiresAt               time.Time
 }
 
-// Outcome is how one attempt to sign in ended. An attempt has one outcome, ever:
+// AttemptResult is how one attempt to sign in ended. An attempt has one outcome, ever:
 // it is written under a key derived from the attempt's state, only if absent.
-type Outcome struct {
+type AttemptResult struct {
 	// Key is the hex SHA-256 of the session id that the state leads to.
 	Key  string
-	Kind OutcomeKind
-	// Session is set for OutcomeSession; OutcomeEnded keeps nothing of it.
+	Kind ResultKind
+	// Session is set for ResultSession; ResultEnded keeps nothing of it.
 	Session Session
-	// Code is the fault code for OutcomeRefused.
+	// Code is the fault code for ResultRefused.
 	Code string
 	// Attempt is what administrators are shown of the attempt; nil leaves it out of
 	// their lists, as for one that goes on under another state. It is written with the
-	// outcome and read back by Transient.AttemptsOfAuthenticator and AttemptsOfUser
-	// alone: Transient.Outcome leaves it nil.
-	Attempt *AttemptRecord
+	// outcome and read back by Transient.EventsOfAuthenticator and EventsOfUser
+	// alone: Transient.AttemptResult leaves it nil.
+	Attempt *SignInEvent
 	// KeepUntil is when the record may be forgotten: not before the attempt's
 	// state can no longer be used and the session has expired.
 	KeepUntil time.Time
 }
 
-// OutcomeKind tells the outcomes apart.
-type OutcomeKind string
+// ResultKind tells the outcomes apart.
+type ResultKind string
 
 // The outcomes of an attempt.
 const (
-	OutcomeSession   OutcomeKind = "session"   // a session began
-	OutcomeContinued OutcomeKind = "continued" // go on with snsapi_privateinfo, with a new state
-	OutcomeRefused   OutcomeKind = "refused"   // refused with Code
-	OutcomeEnded     OutcomeKind = "ended"     // a session began and was ended; the state stays used
+	ResultSession   ResultKind = "session"   // a session began
+	ResultContinued ResultKind = "continued" // go on with snsapi_privateinfo, with a new state
+	ResultRefused   ResultKind = "refused"   // refused with Code
+	ResultEnded     ResultKind = "ended"     // a session began and was ended; the state stays used
 )
 
-// AttemptRetention is how long administrators are shown an attempt.
-const AttemptRetention = 30 * 24 * time.Hour
+// EventRetention is how long administrators are shown an attempt.
+const EventRetention = 30 * 24 * time.Hour
 
-// MostAttempts is how many attempts of an authenticator or a user are shown at most.
-const MostAttempts = 100
+// MaxEvents is how many attempts of an authenticator or a user are shown at most.
+const MaxEvents = 100
 
-// AttemptRecord tells administrators who tried to sign in, when, and why it was
+// SignInEvent tells administrators who tried to sign in, when, and why it was
 // refused. It holds no secret, no code, no state and no phone number.
-type AttemptRecord struct {
+type SignInEvent struct {
 	At                time.Time
 	AuthenticatorID   string
 	AuthenticatorName string
@@ -147,8 +147,8 @@ type AttemptRecord struct {
 	CorpID string
 	// WeComUserID is empty when WeCom named no member.
 	WeComUserID string
-	// InClient tells WeCom's own browser from any other.
-	InClient bool
+	// InWeCom tells WeCom's own browser from any other.
+	InWeCom bool
 	// Code is the fault code of a refusal, empty for a sign-in.
 	Code string
 	// WeComCode is WeCom's number of the failure, 0 when it gave none.

@@ -133,8 +133,8 @@ func (c *Client) FetchToken(ctx context.Context, corpID, corpSecret string) (Tok
 	return Token{Value: NewAccessToken(value), ExpiresIn: time.Duration(min(seconds, 7200)) * time.Second}, nil
 }
 
-// Visitor is whose code it was (path 91023). It prints without the ticket.
-type Visitor struct {
+// Identity is whose code it was (path 91023). It prints without the ticket.
+type Identity struct {
 	// UserID is the member's, or CorpId/userid of a member of another corp. Compare
 	// it without case.
 	UserID string
@@ -150,20 +150,20 @@ type Visitor struct {
 // Identify asks whose code it is (auth/getuserinfo, path 91023) and spends it.
 // One of UserID, OpenID and ExternalUserID is set. See MayHaveArrived for errors
 // after which the code counts as spent.
-func (c *Client) Identify(ctx context.Context, token AccessToken, code string) (Visitor, error) {
+func (c *Client) Identify(ctx context.Context, token AccessToken, code string) (Identity, error) {
 	a, err := c.call(ctx, request{
 		op: opIdentify, path: "/cgi-bin/auth/getuserinfo",
 		query: tokenQuery(token) + "&code=" + url.QueryEscape(code),
 	})
 	if err != nil {
-		return Visitor{}, err
+		return Identity{}, err
 	}
-	visitor := Visitor{
+	visitor := Identity{
 		UserID: a.text("userid"), OpenID: a.text("openid"),
 		ExternalUserID: a.text("external_userid"), UserTicket: a.text("user_ticket"),
 	}
 	if a.broken != "" || visitor.UserID == "" && visitor.OpenID == "" && visitor.ExternalUserID == "" {
-		return Visitor{}, a.unusable("userid or openid")
+		return Identity{}, a.unusable("userid or openid")
 	}
 	return visitor, nil
 }
@@ -320,15 +320,15 @@ func (c *Client) CallerAddress(ctx context.Context) (netip.Addr, error) {
 func tokenQuery(token AccessToken) string { return "access_token=" + url.QueryEscape(token.Reveal()) }
 
 // String tells the visitor's ids.
-func (v Visitor) String() string {
+func (v Identity) String() string {
 	return fmt.Sprintf("visitor userid=%q openid=%q external=%q", v.UserID, v.OpenID, v.ExternalUserID)
 }
 
 // Format hides the ticket from fmt, whatever the verb.
-func (v Visitor) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, v.String()) }
+func (v Identity) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, v.String()) }
 
 // LogValue hides the ticket from slog.
-func (v Visitor) LogValue() slog.Value { return slog.StringValue(v.String()) }
+func (v Identity) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 // String tells whose details these are.
 func (d Detail) String() string { return fmt.Sprintf("detail userid=%q", d.UserID) }

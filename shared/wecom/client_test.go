@@ -141,18 +141,18 @@ func TestFetchToken(t *testing.T) {
 func TestIdentifyReadsExactly(t *testing.T) {
 	for _, test := range []struct {
 		answer string
-		want   wecom.Visitor
+		want   wecom.Identity
 		code   int  // of an *Error
 		broken bool // *UnavailableError
 	}{
-		{answer: `{"errcode":0,"errmsg":"ok","userid":"ZhangSan","user_ticket":"T"}`, want: wecom.Visitor{UserID: "ZhangSan", UserTicket: "T"}},
-		{answer: `{"userid":"ww2/li"}`, want: wecom.Visitor{UserID: "ww2/li"}},
-		{answer: `{"errcode":0,"openid":"o1","external_userid":"e1"}`, want: wecom.Visitor{OpenID: "o1", ExternalUserID: "e1"}},
-		{answer: `{"errcode":0,"userid":"a","UserId":"b","OPENID":"c"}`, want: wecom.Visitor{UserID: "a"}},
+		{answer: `{"errcode":0,"errmsg":"ok","userid":"ZhangSan","user_ticket":"T"}`, want: wecom.Identity{UserID: "ZhangSan", UserTicket: "T"}},
+		{answer: `{"userid":"ww2/li"}`, want: wecom.Identity{UserID: "ww2/li"}},
+		{answer: `{"errcode":0,"openid":"o1","external_userid":"e1"}`, want: wecom.Identity{OpenID: "o1", ExternalUserID: "e1"}},
+		{answer: `{"errcode":0,"userid":"a","UserId":"b","OPENID":"c"}`, want: wecom.Identity{UserID: "a"}},
 		{answer: `{"errcode":0,"UserId":"b"}`, broken: true},
 		{answer: `{"errcode":40029,"errmsg":"invalid code","userid":"a"}`, code: 40029},
 		{answer: `{"errcode":41001,"userid":""}`, code: 41001},
-		{answer: `{"ErrCode":40029,"userid":"a"}`, want: wecom.Visitor{UserID: "a"}},
+		{answer: `{"ErrCode":40029,"userid":"a"}`, want: wecom.Identity{UserID: "a"}},
 		{answer: `{"errcode":0}`, broken: true},
 		{answer: `{"errcode":0,"userid":"","openid":""}`, broken: true},
 		{answer: `{"errcode":null,"userid":"a"}`, broken: true},
@@ -469,7 +469,7 @@ func TestBusyStaysBusyWhenTimeIsShort(t *testing.T) {
 
 func TestAccessTokenIsNeverShown(t *testing.T) {
 	type hiding struct{ inside wecom.AccessToken }
-	visitor := wecom.Visitor{UserID: "a", UserTicket: ticket}
+	visitor := wecom.Identity{UserID: "a", UserTicket: ticket}
 	shown := fmt.Sprintf("%v %+v %#v %s %q %x %v %+v %v %+v %#v", token(), token(), token(), token(), token(), token(),
 		hiding{token()}, wecom.Token{Value: token()}, visitor, visitor, visitor)
 	if strings.Contains(shown, "TOKEN") || strings.Contains(shown, fmt.Sprintf("%x", tokenText)) || strings.Contains(shown, "TICKET") {

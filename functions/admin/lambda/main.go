@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/wecom-signin/wecom-signin/functions/admin"
-	"github.com/wecom-signin/wecom-signin/shared/wiring/onaws"
+	"github.com/wecom-signin/wecom-signin/shared/app/lambdamain"
 )
 
-func main() { onaws.Serve("admin", admin.MaxBody, admin.Settings(), admin.Assemble) }
+func main() { lambdamain.Serve("admin", admin.MaxBody, admin.Settings(), admin.NewHandler) }

@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/wecom-signin/wecom-signin/functions/authorize"
-	"github.com/wecom-signin/wecom-signin/shared/wiring/onaws"
+	"github.com/wecom-signin/wecom-signin/shared/app/lambdamain"
 )
 
-func main() { onaws.Serve("authorize", 0, authorize.Settings(), authorize.Assemble) }
+func main() { lambdamain.Serve("authorize", 0, authorize.Settings(), authorize.NewHandler) }

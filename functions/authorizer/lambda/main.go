@@ -8,13 +8,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/wecom-signin/wecom-signin/functions/authorizer"
-	"github.com/wecom-signin/wecom-signin/shared/wiring"
-	"github.com/wecom-signin/wecom-signin/shared/wiring/onaws"
+	"github.com/wecom-signin/wecom-signin/shared/app"
+	"github.com/wecom-signin/wecom-signin/shared/app/lambdamain"
 )
 
 func main() {
-	onaws.Start(authorizer.Settings(), func(_ context.Context, parts wiring.Parts, _ aws.Config) error {
-		lambda.Start(authorizer.Assemble(parts).Function)
+	lambdamain.Start(authorizer.Settings(), func(_ context.Context, deps app.Deps, _ aws.Config) error {
+		lambda.Start(authorizer.NewHandler(deps).Function)
 		return nil
 	})
 }

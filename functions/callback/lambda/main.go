@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/wecom-signin/wecom-signin/functions/callback"
-	"github.com/wecom-signin/wecom-signin/shared/wiring/onaws"
+	"github.com/wecom-signin/wecom-signin/shared/app/lambdamain"
 )
 
-func main() { onaws.Serve("callback", 0, callback.Settings(), callback.Assemble) }
+func main() { lambdamain.Serve("callback", 0, callback.Settings(), callback.NewHandler) }

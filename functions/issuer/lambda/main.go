@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/wecom-signin/wecom-signin/functions/issuer"
-	"github.com/wecom-signin/wecom-signin/shared/wiring/onaws"
+	"github.com/wecom-signin/wecom-signin/shared/app/lambdamain"
 )
 
-func main() { onaws.Serve("issuer", 0, issuer.Settings(), issuer.Assemble) }
+func main() { lambdamain.Serve("issuer", 0, issuer.Settings(), issuer.NewHandler) }

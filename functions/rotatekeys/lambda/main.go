@@ -9,18 +9,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
-	"github.com/wecom-signin/wecom-signin/shared/wiring"
-	"github.com/wecom-signin/wecom-signin/shared/wiring/onaws"
+	"github.com/wecom-signin/wecom-signin/shared/app"
+	"github.com/wecom-signin/wecom-signin/shared/app/lambdamain"
 )
 
 func main() {
-	onaws.Start(rotatekeys.Settings(), func(_ context.Context, parts wiring.Parts, cfg aws.Config) error {
+	lambdamain.Start(rotatekeys.Settings(), func(_ context.Context, deps app.Deps, cfg aws.Config) error {
 		lambda.Start(rotatekeys.New(rotatekeys.Config{
 			SecretsManager: secretsmanager.NewFromConfig(cfg),
-			Publisher:      parts.Store,
-			Secret:         parts.Settings.SigningKeysSecret,
-			Service:        parts.Settings.ServiceName,
-			Now:            parts.Now,
+			Publisher:      deps.Store,
+			Secret:         deps.Settings.SigningKeysSecret,
+			Service:        deps.Settings.ServiceName,
+			Now:            deps.Now,
 		}))
 		return nil
 	})

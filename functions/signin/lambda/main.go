@@ -3,7 +3,7 @@ package main
 
 import (
 	"github.com/wecom-signin/wecom-signin/functions/signin"
-	"github.com/wecom-signin/wecom-signin/shared/wiring/onaws"
+	"github.com/wecom-signin/wecom-signin/shared/app/lambdamain"
 )
 
-func main() { onaws.Serve("signin", 0, signin.Settings(), signin.Assemble) }
+func main() { lambdamain.Serve("signin", 0, signin.Settings(), signin.NewHandler) }

@@ -23,7 +23,7 @@ const (
 func attemptKey(key string) item { return item{"pk": text("attempt#" + key)} }
 
 // describeAttempt adds what the indexes show, and keeps the item long enough.
-func describeAttempt(i item, a store.AttemptRecord, keepUntil time.Time) error {
+func describeAttempt(i item, a store.SignInEvent, keepUntil time.Time) error {
 	record, err := json.Marshal(a)
 	if err != nil {
 		return fmt.Errorf("encode attempt: %w", err)
@@ -32,7 +32,7 @@ func describeAttempt(i item, a store.AttemptRecord, keepUntil time.Time) error {
 	if a.UserID != "" { // an index leaves out items without its key
 		i["userId"] = text(a.UserID)
 	}
-	end := a.At.Add(store.AttemptRetention)
+	end := a.At.Add(store.EventRetention)
 	if keepUntil.After(end) {
 		end = keepUntil
 	}
@@ -40,8 +40,8 @@ func describeAttempt(i item, a store.AttemptRecord, keepUntil time.Time) error {
 	return nil
 }
 
-// RecordAttempt implements store.Transient.
-func (e *Engine) RecordAttempt(ctx context.Context, key string, a store.AttemptRecord) error {
+// RecordEvent implements store.Transient.
+func (e *Engine) RecordEvent(ctx context.Context, key string, a store.SignInEvent) error {
 	i := attemptKey(key)
 	if err := describeAttempt(i, a, a.At); err != nil {
 		return err
@@ -49,17 +49,17 @@ func (e *Engine) RecordAttempt(ctx context.Context, key string, a store.AttemptR
 	return e.run(ctx, []step{put(e.cfg.TransientTable, i, "", nil, failing(nil))})
 }
 
-// AttemptsOfAuthenticator implements store.Transient.
-func (e *Engine) AttemptsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]store.AttemptRecord, error) {
+// EventsOfAuthenticator implements store.Transient.
+func (e *Engine) EventsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]store.SignInEvent, error) {
 	return e.attempts(ctx, authenticatorIndex, "authenticatorId", authenticatorID, limit)
 }
 
-// AttemptsOfUser implements store.Transient.
-func (e *Engine) AttemptsOfUser(ctx context.Context, userID string, limit int) ([]store.AttemptRecord, error) {
+// EventsOfUser implements store.Transient.
+func (e *Engine) EventsOfUser(ctx context.Context, userID string, limit int) ([]store.SignInEvent, error) {
 	return e.attempts(ctx, userIndex, "userId", userID, limit)
 }
 
-func (e *Engine) attempts(ctx context.Context, index, attribute, owner string, limit int) ([]store.AttemptRecord, error) {
+func (e *Engine) attempts(ctx context.Context, index, attribute, owner string, limit int) ([]store.SignInEvent, error) {
 	if owner == "" || len(owner) > 2048 || limit < 1 {
 		return nil, nil
 	}
@@ -68,16 +68,16 @@ func (e *Engine) attempts(ctx context.Context, index, attribute, owner string, l
 		KeyConditionExpression:   aws.String("#owner = :owner AND #at >= :oldest"),
 		ExpressionAttributeNames: map[string]string{"#owner": attribute, "#at": "at"},
 		ExpressionAttributeValues: item{
-			":owner": text(owner), ":oldest": moment(e.cfg.Now().Add(-store.AttemptRetention)),
+			":owner": text(owner), ":oldest": moment(e.cfg.Now().Add(-store.EventRetention)),
 		},
 		ScanIndexForward: aws.Bool(false),
 		// A page of at most a hundred small records is far below 1 MB: one query.
-		Limit: aws.Int32(int32(min(limit, store.MostAttempts))),
+		Limit: aws.Int32(int32(min(limit, store.MaxEvents))),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("query attempts: %w", err)
 	}
-	records := make([]store.AttemptRecord, len(output.Items))
+	records := make([]store.SignInEvent, len(output.Items))
 	for n, found := range output.Items {
 		if err := json.Unmarshal([]byte(textOf(found, "attempt")), &records[n]); err != nil {
 			return nil, fmt.Errorf("decode attempt: %w", err)

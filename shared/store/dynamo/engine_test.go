@@ -101,8 +101,8 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 	ctx := t.Context()
 	u := store.User{ID: store.NewUserID(now), Phone: "+8613800000001", Enabled: true, Version: 1, Identities: []store.Identity{{CorpID: "ww0123", WeComUserID: "zhangsan"}}}
 	a := store.Authenticator{ID: store.NewID(), Name: "demo", Enabled: true, Version: 1}
-	session := func(key string) store.Outcome {
-		return store.Outcome{Key: key, Kind: store.OutcomeSession, KeepUntil: now.Add(time.Hour), Session: store.Session{UserID: u.ID, ExpiresAt: now.Add(time.Hour)}}
+	session := func(key string) store.AttemptResult {
+		return store.AttemptResult{Key: key, Kind: store.ResultSession, KeepUntil: now.Add(time.Hour), Session: store.Session{UserID: u.ID, ExpiresAt: now.Add(time.Hour)}}
 	}
 	renamed := u
 	renamed.Name, renamed.Version = "new", 2
@@ -121,15 +121,15 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		{"start a session", func() error { return engine.StartSession(ctx, session("one"), "") }, "Transact2"},
 		{"start a session and end the earlier one", func() error { return engine.StartSession(ctx, session("two"), "one") }, "Transact3"},
 		{"start a session when the earlier one is gone", func() error { return engine.StartSession(ctx, session("three"), "never") }, "Transact3 Transact2"},
-		{"read a session", func() error { _, err := engine.Outcome(ctx, "two"); return err }, "Get"},
+		{"read a session", func() error { _, err := engine.AttemptResult(ctx, "two"); return err }, "Get"},
 		{"end a session", func() error { return engine.EndSession(ctx, "two") }, "Update"},
 		{"rename a user", func() error { return engine.UpdateUser(ctx, u, renamed) }, "Transact2"},
 		{"change a user otherwise", func() error { return engine.UpdateUser(ctx, renamed, changed) }, "Update"},
 		{"search users by name", func() error { _, _, err := engine.UsersByName(ctx, "n", store.Page{Limit: 50}); return err }, "Query BatchGet"},
 		{"note a failed attempt", func() error {
-			return engine.RecordAttempt(ctx, "one", store.AttemptRecord{At: now, AuthenticatorID: "a"})
+			return engine.RecordEvent(ctx, "one", store.SignInEvent{At: now, AuthenticatorID: "a"})
 		}, "Put"},
-		{"list attempts", func() error { _, err := engine.AttemptsOfAuthenticator(ctx, "a", 50); return err }, "Query"},
+		{"list attempts", func() error { _, err := engine.EventsOfAuthenticator(ctx, "a", 50); return err }, "Query"},
 		{"list users", func() error { _, _, err := engine.Users(ctx, store.Page{Limit: 50}); return err }, "Query BatchGet"},
 		{"list authenticators", func() error { _, _, err := engine.Authenticators(ctx, store.Page{Limit: 50}); return err }, "Query"},
 		{"read an access token", func() error { _, _ = engine.AccessToken(ctx, "app"); return nil }, "Get"},

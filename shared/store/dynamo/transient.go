@@ -20,19 +20,19 @@ const lingering = time.Hour
 // two hours; the old TTL could end the record, and the lease with it, at once.
 const tokenLingering = 24 * time.Hour
 
-// Outcome implements store.Transient.
-func (e *Engine) Outcome(ctx context.Context, key string) (o store.Outcome, err error) {
+// AttemptResult implements store.Transient.
+func (e *Engine) AttemptResult(ctx context.Context, key string) (o store.AttemptResult, err error) {
 	found, err := e.get(ctx, e.cfg.TransientTable, outcomeKey(key))
 	if err != nil {
 		return o, err
 	}
-	o = store.Outcome{
-		Key: key, Kind: store.OutcomeKind(textOf(found, "kind")), Code: textOf(found, "code"), KeepUntil: momentOf(found, "keepUntil"),
+	o = store.AttemptResult{
+		Key: key, Kind: store.ResultKind(textOf(found, "kind")), Code: textOf(found, "code"), KeepUntil: momentOf(found, "keepUntil"),
 	}
 	if !e.cfg.Now().Before(o.KeepUntil) {
-		return store.Outcome{}, store.ErrNotFound
+		return store.AttemptResult{}, store.ErrNotFound
 	}
-	if o.Kind == store.OutcomeSession {
+	if o.Kind == store.ResultSession {
 		err = decode(found, &o.Session)
 	}
 	return o, err
@@ -42,7 +42,7 @@ func (e *Engine) Outcome(ctx context.Context, key string) (o store.Outcome, err 
 // forgotten and only has not been cleaned up.
 const newOutcome = "attribute_not_exists(pk) OR keepUntil <= :now"
 
-func (e *Engine) putOutcome(o store.Outcome) (step, error) {
+func (e *Engine) putOutcome(o store.AttemptResult) (step, error) {
 	i := outcomeKey(o.Key)
 	i["kind"], i["keepUntil"] = text(string(o.Kind)), moment(o.KeepUntil)
 	i["ttl"] = number(o.KeepUntil.Add(lingering).Unix())
@@ -54,7 +54,7 @@ func (e *Engine) putOutcome(o store.Outcome) (step, error) {
 	if o.Code != "" {
 		i["code"] = text(o.Code)
 	}
-	if o.Kind == store.OutcomeSession {
+	if o.Kind == store.ResultSession {
 		data, err := encode(o.Session)
 		if err != nil {
 			return step{}, err
@@ -64,8 +64,8 @@ func (e *Engine) putOutcome(o store.Outcome) (step, error) {
 	return put(e.cfg.TransientTable, i, newOutcome, item{":now": e.now()}, failing(store.ErrExists)), nil
 }
 
-// RecordOutcome implements store.Transient.
-func (e *Engine) RecordOutcome(ctx context.Context, o store.Outcome) error {
+// RecordResult implements store.Transient.
+func (e *Engine) RecordResult(ctx context.Context, o store.AttemptResult) error {
 	write, err := e.putOutcome(o)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (e *Engine) RecordOutcome(ctx context.Context, o store.Outcome) error {
 var errNothingToEnd = errors.New("no session to end")
 
 // StartSession implements store.Transient.
-func (e *Engine) StartSession(ctx context.Context, o store.Outcome, earlier string) error {
+func (e *Engine) StartSession(ctx context.Context, o store.AttemptResult, earlier string) error {
 	write, err := e.putOutcome(o)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (e *Engine) EndSession(ctx context.Context, key string) error {
 func (e *Engine) endSession(key string) step {
 	return update(e.cfg.TransientTable, outcomeKey(key), "SET kind = :ended REMOVE #data", "kind = :session",
 		map[string]string{"#data": "data"},
-		item{":ended": text(string(store.OutcomeEnded)), ":session": text(string(store.OutcomeSession))}, failing(errNothingToEnd))
+		item{":ended": text(string(store.ResultEnded)), ":session": text(string(store.ResultSession))}, failing(errNothingToEnd))
 }
 
 // AccessToken implements store.Transient.

@@ -21,11 +21,11 @@ import (
 const (
 	ofAuthenticator = "authenticator\n"
 	ofUser          = "user\n"
-	// withoutOutcome tells notes of RecordAttempt from those of an outcome, which stay.
+	// withoutOutcome tells notes of RecordEvent from those of an outcome, which stay.
 	withoutOutcome = "note\n"
 )
 
-func places(a store.AttemptRecord, key string) []string {
+func places(a store.SignInEvent, key string) []string {
 	place := func(owner string) string {
 		at := binary.BigEndian.AppendUint64([]byte(owner+"\n"), math.MaxUint64-uint64(a.At.UnixMilli()))
 		return string(append(at, key...))
@@ -38,10 +38,10 @@ func places(a store.AttemptRecord, key string) []string {
 }
 
 // addAttempt writes a record in place of the one under its key. About every sixteenth
-// forgets the oldest of its owners beyond store.MostAttempts, so that a sign-in need
+// forgets the oldest of its owners beyond store.MaxEvents, so that a sign-in need
 // not look at a hundred of them.
-func (tx transaction) addAttempt(key string, a store.AttemptRecord) error {
-	var earlier store.AttemptRecord
+func (tx transaction) addAttempt(key string, a store.SignInEvent) error {
+	var earlier store.SignInEvent
 	err := tx.get(attemptKeys, key, &earlier)
 	if err == nil {
 		err = tx.removeAttempt(key, earlier)
@@ -67,7 +67,7 @@ func (tx transaction) addAttempt(key string, a store.AttemptRecord) error {
 	return tx.Bucket([]byte(attemptKeys)).Put([]byte(key), encoded)
 }
 
-func (tx transaction) removeAttempt(key string, a store.AttemptRecord) error {
+func (tx transaction) removeAttempt(key string, a store.SignInEvent) error {
 	for _, place := range places(a, key) {
 		if err := tx.delete(attempts, place); err != nil {
 			return err
@@ -81,7 +81,7 @@ func (tx transaction) trimAttempts(owner string) error {
 	count := 0
 	cursor := tx.Bucket([]byte(attempts)).Cursor()
 	for place, _ := cursor.Seek([]byte(owner)); bytes.HasPrefix(place, []byte(owner)); place, _ = cursor.Next() {
-		if count++; count > store.MostAttempts {
+		if count++; count > store.MaxEvents {
 			gone = append(gone, bytes.Clone(place))
 		}
 	}
@@ -96,12 +96,12 @@ func (tx transaction) trimAttempts(owner string) error {
 // cleanAttempts looks at some records, from a place that moves on, and removes what
 // is no longer shown. Keys are hashes, so that any place is as good as another.
 func (tx transaction) cleanAttempts(from []byte, now time.Time) error {
-	oldest := now.Add(-store.AttemptRetention)
+	oldest := now.Add(-store.EventRetention)
 	cursor := tx.Bucket([]byte(attemptKeys)).Cursor()
-	gone := map[string]store.AttemptRecord{}
+	gone := map[string]store.SignInEvent{}
 	key, record := cursor.Seek(from)
 	for looked := 0; key != nil && looked < cleanAtMost; looked++ {
-		var a store.AttemptRecord
+		var a store.SignInEvent
 		if err := decode(attemptKeys, record, &a); err != nil {
 			return err
 		}
@@ -118,28 +118,28 @@ func (tx transaction) cleanAttempts(from []byte, now time.Time) error {
 	return nil
 }
 
-// RecordAttempt implements store.Transient.
-func (e *Engine) RecordAttempt(_ context.Context, key string, a store.AttemptRecord) error {
+// RecordEvent implements store.Transient.
+func (e *Engine) RecordEvent(_ context.Context, key string, a store.SignInEvent) error {
 	return e.write(func(tx transaction) error { return tx.addAttempt(withoutOutcome+key, a) })
 }
 
-// AttemptsOfAuthenticator implements store.Transient.
-func (e *Engine) AttemptsOfAuthenticator(_ context.Context, authenticatorID string, limit int) ([]store.AttemptRecord, error) {
+// EventsOfAuthenticator implements store.Transient.
+func (e *Engine) EventsOfAuthenticator(_ context.Context, authenticatorID string, limit int) ([]store.SignInEvent, error) {
 	return e.attemptsOf(ofAuthenticator+authenticatorID+"\n", limit)
 }
 
-// AttemptsOfUser implements store.Transient.
-func (e *Engine) AttemptsOfUser(_ context.Context, userID string, limit int) ([]store.AttemptRecord, error) {
+// EventsOfUser implements store.Transient.
+func (e *Engine) EventsOfUser(_ context.Context, userID string, limit int) ([]store.SignInEvent, error) {
 	return e.attemptsOf(ofUser+userID+"\n", limit)
 }
 
-func (e *Engine) attemptsOf(owner string, limit int) (items []store.AttemptRecord, err error) {
-	oldest := e.now().Add(-store.AttemptRetention)
-	limit = min(limit, store.MostAttempts)
+func (e *Engine) attemptsOf(owner string, limit int) (items []store.SignInEvent, err error) {
+	oldest := e.now().Add(-store.EventRetention)
+	limit = min(limit, store.MaxEvents)
 	err = e.read(func(tx transaction) error {
 		cursor := tx.Bucket([]byte(attempts)).Cursor()
 		for place, record := cursor.Seek([]byte(owner)); bytes.HasPrefix(place, []byte(owner)) && len(items) < limit; place, record = cursor.Next() {
-			var a store.AttemptRecord
+			var a store.SignInEvent
 			if err := decode(attempts, record, &a); err != nil {
 				return err
 			}

@@ -30,8 +30,8 @@ func BenchmarkStartSession(b *testing.B) {
 				var count atomic.Int64
 				b.SetParallelism(max(1, writers/2))
 				start := func() {
-					o := store.Outcome{
-						Key: fmt.Sprintf("%016x", uint64(count.Add(1))*0x9e3779b97f4a7c15), Kind: store.OutcomeSession, KeepUntil: now.Add(time.Hour),
+					o := store.AttemptResult{
+						Key: fmt.Sprintf("%016x", uint64(count.Add(1))*0x9e3779b97f4a7c15), Kind: store.ResultSession, KeepUntil: now.Add(time.Hour),
 						Session: store.Session{UserID: "u", SignedInAt: now, ExpiresAt: now.Add(time.Hour)},
 					}
 					if err := engine.StartSession(b.Context(), o, ""); err != nil {

@@ -85,7 +85,7 @@ func TestAnsweredWritesSurviveKill(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s was answered and is lost: %v", phone, err)
 		}
-		if o, err := engine.Outcome(t.Context(), "session of "+phone); err != nil || o.Session.UserID != u.ID {
+		if o, err := engine.AttemptResult(t.Context(), "session of "+phone); err != nil || o.Session.UserID != u.ID {
 			t.Fatalf("the session of %s was answered and is lost: %v", phone, err)
 		}
 	}
@@ -99,8 +99,8 @@ func writeUntilKilled(t *testing.T, path string) {
 		if err := engine.CreateUser(t.Context(), u); err != nil {
 			t.Fatal(err)
 		}
-		o := store.Outcome{
-			Key: "session of " + u.Phone, Kind: store.OutcomeSession, KeepUntil: now.Add(time.Hour),
+		o := store.AttemptResult{
+			Key: "session of " + u.Phone, Kind: store.ResultSession, KeepUntil: now.Add(time.Hour),
 			Session: store.Session{UserID: u.ID, SignedInAt: now, ExpiresAt: now.Add(time.Hour)},
 		}
 		if err := engine.StartSession(t.Context(), o, ""); err != nil {
@@ -116,7 +116,7 @@ func TestExpiredOutcomesAreCleanedUp(t *testing.T) {
 	record := func(prefix string, count int) {
 		for i := range count {
 			key := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, prefix, i)))
-			if err := engine.RecordOutcome(t.Context(), store.Outcome{Key: key, Kind: store.OutcomeContinued, KeepUntil: now.Add(time.Minute)}); err != nil {
+			if err := engine.RecordResult(t.Context(), store.AttemptResult{Key: key, Kind: store.ResultContinued, KeepUntil: now.Add(time.Minute)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -161,25 +161,25 @@ func TestOlderFileGetsNames(t *testing.T) {
 func TestOldAttemptsLeaveTheFile(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	engine := open(t, filepath.Join(t.TempDir(), "store.db"), func() time.Time { return now })
-	outcome := func(i int, a *store.AttemptRecord) store.Outcome {
+	outcome := func(i int, a *store.SignInEvent) store.AttemptResult {
 		key := fmt.Sprintf("%016x", uint64(i+1)*0x9e3779b97f4a7c15)
-		return store.Outcome{Key: key, Kind: store.OutcomeRefused, KeepUntil: now.Add(time.Minute), Attempt: a}
+		return store.AttemptResult{Key: key, Kind: store.ResultRefused, KeepUntil: now.Add(time.Minute), Attempt: a}
 	}
 	for i := range 50 {
-		a := store.AttemptRecord{At: now, AuthenticatorID: "a", UserID: fmt.Sprint("user", i)}
+		a := store.SignInEvent{At: now, AuthenticatorID: "a", UserID: fmt.Sprint("user", i)}
 		err := errors.Join(
-			engine.RecordOutcome(t.Context(), outcome(i, &a)),
-			engine.RecordAttempt(t.Context(), outcome(i+100, nil).Key, a),
+			engine.RecordResult(t.Context(), outcome(i, &a)),
+			engine.RecordEvent(t.Context(), outcome(i+100, nil).Key, a),
 		)
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	now = now.Add(store.AttemptRetention + time.Hour)
+	now = now.Add(store.EventRetention + time.Hour)
 	engine.writes.Store(0)
 	for i := range 256 { // all places
 		engine.writes.Add(cleanEvery - 1) // every write cleans
-		if err := engine.RecordOutcome(t.Context(), outcome(i+1000, nil)); err != nil {
+		if err := engine.RecordResult(t.Context(), outcome(i+1000, nil)); err != nil {
 			t.Fatal(err)
 		}
 	}

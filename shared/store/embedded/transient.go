@@ -11,14 +11,14 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// Outcome implements store.Transient.
-func (e *Engine) Outcome(_ context.Context, key string) (o store.Outcome, err error) {
+// AttemptResult implements store.Transient.
+func (e *Engine) AttemptResult(_ context.Context, key string) (o store.AttemptResult, err error) {
 	err = e.read(func(tx transaction) error { return tx.outcome(key, e.now(), &o) })
 	return o, err
 }
 
 // outcome reads one that need not be forgotten yet.
-func (tx transaction) outcome(key string, now time.Time, o *store.Outcome) error {
+func (tx transaction) outcome(key string, now time.Time, o *store.AttemptResult) error {
 	found := tx.Bucket([]byte(outcomes)).Get([]byte(key))
 	if len(found) < keepUntilSize {
 		return store.ErrNotFound
@@ -36,7 +36,7 @@ func (tx transaction) outcome(key string, now time.Time, o *store.Outcome) error
 // milliseconds, so that cleaning, which looks at many, need not decode them.
 const keepUntilSize = 8
 
-func (tx transaction) putOutcome(o store.Outcome) error {
+func (tx transaction) putOutcome(o store.AttemptResult) error {
 	o.Attempt = nil // has a table of its own
 	encoded, err := json.Marshal(o)
 	if err != nil {
@@ -46,13 +46,13 @@ func (tx transaction) putOutcome(o store.Outcome) error {
 	return tx.Bucket([]byte(outcomes)).Put([]byte(o.Key), append(record, encoded...))
 }
 
-// RecordOutcome implements store.Transient.
-func (e *Engine) RecordOutcome(_ context.Context, o store.Outcome) error {
+// RecordResult implements store.Transient.
+func (e *Engine) RecordResult(_ context.Context, o store.AttemptResult) error {
 	return e.writeOutcome(func(tx transaction) error { return tx.addOutcome(o, e.now()) })
 }
 
-func (tx transaction) addOutcome(o store.Outcome, now time.Time) error {
-	var there store.Outcome
+func (tx transaction) addOutcome(o store.AttemptResult, now time.Time) error {
+	var there store.AttemptResult
 	if err := tx.outcome(o.Key, now, &there); !errors.Is(err, store.ErrNotFound) {
 		return errors.Join(err, store.ErrExists)
 	}
@@ -65,7 +65,7 @@ func (tx transaction) addOutcome(o store.Outcome, now time.Time) error {
 }
 
 // StartSession implements store.Transient.
-func (e *Engine) StartSession(_ context.Context, o store.Outcome, earlier string) error {
+func (e *Engine) StartSession(_ context.Context, o store.AttemptResult, earlier string) error {
 	return e.writeOutcome(func(tx transaction) error {
 		if err := tx.addOutcome(o, e.now()); err != nil {
 			return err
@@ -95,15 +95,15 @@ func (e *Engine) EndSession(_ context.Context, key string) error {
 }
 
 func (tx transaction) endSession(key string, now time.Time) error {
-	var there store.Outcome
+	var there store.AttemptResult
 	err := tx.outcome(key, now, &there)
-	if errors.Is(err, store.ErrNotFound) || err == nil && there.Kind != store.OutcomeSession {
+	if errors.Is(err, store.ErrNotFound) || err == nil && there.Kind != store.ResultSession {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return tx.putOutcome(store.Outcome{Key: key, Kind: store.OutcomeEnded, KeepUntil: there.KeepUntil})
+	return tx.putOutcome(store.AttemptResult{Key: key, Kind: store.ResultEnded, KeepUntil: there.KeepUntil})
 }
 
 // Cleaning happens within every so many new outcomes, a few records at a time, so

@@ -82,7 +82,7 @@ func doubledCallbacksAtOnce(t *testing.T, b *bench) {
 		t.Fatalf("%d sessions began", n)
 	}
 	winner := slices.Index(errs, nil)
-	if got, err := b.Outcome(t.Context(), "key"); err != nil || got.Session.WeComUserID != fmt.Sprint("request", winner) {
+	if got, err := b.AttemptResult(t.Context(), "key"); err != nil || got.Session.WeComUserID != fmt.Sprint("request", winner) {
 		t.Fatalf("%+v, %v, want that of request %d", got, err, winner)
 	}
 }

@@ -12,14 +12,14 @@ import (
 )
 
 // attempt is one of a user, as the rules would note it now.
-func (b *bench) attempt(authenticatorID, userID, code string) store.AttemptRecord {
-	return store.AttemptRecord{
+func (b *bench) attempt(authenticatorID, userID, code string) store.SignInEvent {
+	return store.SignInEvent{
 		At: b.now(), AuthenticatorID: authenticatorID, AuthenticatorName: "demo", UserID: userID,
-		CorpID: "ww0123", WeComUserID: "ZhangSan", InClient: true, Code: code, WeComCode: 60020, RequestID: "request-1",
+		CorpID: "ww0123", WeComUserID: "ZhangSan", InWeCom: true, Code: code, WeComCode: 60020, RequestID: "request-1",
 	}
 }
 
-func (b *bench) listed(read func() ([]store.AttemptRecord, error), want ...store.AttemptRecord) {
+func (b *bench) listed(read func() ([]store.SignInEvent, error), want ...store.SignInEvent) {
 	b.Helper()
 	got, err := read()
 	b.ok(err)
@@ -35,35 +35,35 @@ func attempts(t *testing.T, b *bench) {
 	ctx := t.Context()
 	u := b.user("+8613800000001")
 	b.ok(b.CreateUser(ctx, u))
-	of := func(authenticatorID string) func() ([]store.AttemptRecord, error) {
-		return func() ([]store.AttemptRecord, error) { return b.AttemptsOfAuthenticator(ctx, authenticatorID, 10) }
+	of := func(authenticatorID string) func() ([]store.SignInEvent, error) {
+		return func() ([]store.SignInEvent, error) { return b.EventsOfAuthenticator(ctx, authenticatorID, 10) }
 	}
-	ofUser := func() ([]store.AttemptRecord, error) { return b.AttemptsOfUser(ctx, u.ID, 10) }
+	ofUser := func() ([]store.SignInEvent, error) { return b.EventsOfUser(ctx, u.ID, 10) }
 	b.listed(of("a"))
 	b.listed(ofUser)
 
 	// A refusal, a sign-in, one that goes on, one under another authenticator.
 	refused := b.attempt("a", "", "first_sign_in_in_wecom")
-	b.ok(b.RecordOutcome(ctx, store.Outcome{Key: "refused", Kind: store.OutcomeRefused, Code: refused.Code, KeepUntil: b.now().Add(time.Minute), Attempt: &refused}))
+	b.ok(b.RecordResult(ctx, store.AttemptResult{Key: "refused", Kind: store.ResultRefused, Code: refused.Code, KeepUntil: b.now().Add(time.Minute), Attempt: &refused}))
 	b.pass(time.Millisecond)
 	began := b.attempt("a", u.ID, "")
 	session := b.session("session", u)
 	session.Attempt = &began
 	b.ok(b.StartSession(ctx, session, ""))
 	b.pass(time.Millisecond)
-	b.ok(b.RecordOutcome(ctx, store.Outcome{Key: "continued", Kind: store.OutcomeContinued, KeepUntil: b.now().Add(time.Minute)}))
+	b.ok(b.RecordResult(ctx, store.AttemptResult{Key: "continued", Kind: store.ResultContinued, KeepUntil: b.now().Add(time.Minute)}))
 	elsewhere := b.attempt("b", u.ID, "user_disabled")
-	b.ok(b.RecordOutcome(ctx, store.Outcome{Key: "elsewhere", Kind: store.OutcomeRefused, Code: "user_disabled", KeepUntil: b.now().Add(time.Minute), Attempt: &elsewhere}))
+	b.ok(b.RecordResult(ctx, store.AttemptResult{Key: "elsewhere", Kind: store.ResultRefused, Code: "user_disabled", KeepUntil: b.now().Add(time.Minute), Attempt: &elsewhere}))
 	b.listed(of("a"), began, refused)
 	b.listed(of("b"), elsewhere)
 	b.listed(ofUser, elsewhere, began)
 	b.listed(of("absent"))
 	b.listed(of(""))
-	b.listed(func() ([]store.AttemptRecord, error) { return b.AttemptsOfUser(ctx, u.ID, 1) }, elsewhere)
+	b.listed(func() ([]store.SignInEvent, error) { return b.EventsOfUser(ctx, u.ID, 1) }, elsewhere)
 
 	// What is not the outcome leaves nothing.
 	late := b.attempt("a", u.ID, "internal")
-	b.is(b.RecordOutcome(ctx, store.Outcome{Key: "session", Kind: store.OutcomeRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &late}), store.ErrExists)
+	b.is(b.RecordResult(ctx, store.AttemptResult{Key: "session", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &late}), store.ErrExists)
 	again := b.session("session", u)
 	again.Attempt = &late
 	b.is(b.StartSession(ctx, again, ""), store.ErrExists)
@@ -74,7 +74,7 @@ func attempts(t *testing.T, b *bench) {
 	b.listed(of("a"), began, refused)
 
 	// The outcome is read as before, and ending the session keeps what is known of it.
-	if got, err := b.Outcome(ctx, "session"); err != nil || got.Attempt != nil || got.Kind != store.OutcomeSession {
+	if got, err := b.AttemptResult(ctx, "session"); err != nil || got.Attempt != nil || got.Kind != store.ResultSession {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	b.ok(b.EndSession(ctx, "session"))
@@ -84,31 +84,31 @@ func attempts(t *testing.T, b *bench) {
 	// comes later, and never touches the outcome.
 	b.pass(time.Second)
 	busy := b.attempt("a", "", "wecom_busy")
-	b.ok(b.RecordAttempt(ctx, "session", busy))
+	b.ok(b.RecordEvent(ctx, "session", busy))
 	b.listed(of("a"), busy, began, refused)
 	b.pass(time.Second)
 	down := b.attempt("a", "", "wecom_unavailable")
-	b.ok(b.RecordAttempt(ctx, "session", down))
+	b.ok(b.RecordEvent(ctx, "session", down))
 	b.listed(of("a"), down, began, refused)
-	if got, err := b.Outcome(ctx, "session"); err != nil || got.Kind != store.OutcomeEnded {
+	if got, err := b.AttemptResult(ctx, "session"); err != nil || got.Kind != store.ResultEnded {
 		t.Fatalf("%+v, %v", got, err)
 	}
 
 	// Also when it is of another user by now.
 	b.pass(time.Second)
 	named := b.attempt("a", "another", "user_disabled")
-	b.ok(b.RecordAttempt(ctx, "session", named))
+	b.ok(b.RecordEvent(ctx, "session", named))
 	b.listed(of("a"), named, began, refused)
-	b.listed(func() ([]store.AttemptRecord, error) { return b.AttemptsOfUser(ctx, "another", 10) }, named)
-	b.ok(b.RecordAttempt(ctx, "session", down))
-	b.listed(func() ([]store.AttemptRecord, error) { return b.AttemptsOfUser(ctx, "another", 10) })
+	b.listed(func() ([]store.SignInEvent, error) { return b.EventsOfUser(ctx, "another", 10) }, named)
+	b.ok(b.RecordEvent(ctx, "session", down))
+	b.listed(func() ([]store.SignInEvent, error) { return b.EventsOfUser(ctx, "another", 10) })
 	b.listed(of("a"), down, began, refused)
-	b.listed(func() ([]store.AttemptRecord, error) { return b.AttemptsOfAuthenticator(ctx, "a", 0) })
+	b.listed(func() ([]store.SignInEvent, error) { return b.EventsOfAuthenticator(ctx, "a", 0) })
 
 	// An outcome in place of one that may be forgotten takes its record along.
 	b.pass(time.Minute)
 	anew := b.attempt("a", "", "signup_closed")
-	b.ok(b.RecordOutcome(ctx, store.Outcome{Key: "refused", Kind: store.OutcomeRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &anew}))
+	b.ok(b.RecordResult(ctx, store.AttemptResult{Key: "refused", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &anew}))
 	b.listed(of("a"), anew, down, began)
 
 	// Whoever is deleted is still in the authenticator's list.
@@ -117,7 +117,7 @@ func attempts(t *testing.T, b *bench) {
 	b.ok(b.DeleteUser(ctx, read))
 	b.listed(of("a"), anew, down, began)
 
-	b.pass(store.AttemptRetention - b.now().Sub(down.At))
+	b.pass(store.EventRetention - b.now().Sub(down.At))
 	b.listed(of("a"), anew, down) // exactly as old as is kept
 	b.pass(time.Hour)
 	b.listed(of("a"))
@@ -127,22 +127,22 @@ func manyAttempts(t *testing.T, b *bench) {
 	ctx := t.Context()
 	// Several in one millisecond are told apart by their keys.
 	for _, err := range atOnce(5, func(i int) error {
-		return b.RecordAttempt(ctx, fmt.Sprint("same", i), b.attempt("a", "u", "wecom_busy"))
+		return b.RecordEvent(ctx, fmt.Sprint("same", i), b.attempt("a", "u", "wecom_busy"))
 	}) {
 		b.ok(err)
 	}
-	got, err := b.AttemptsOfUser(ctx, "u", 50)
+	got, err := b.EventsOfUser(ctx, "u", 50)
 	b.ok(err)
 	if len(got) != 5 {
 		t.Fatalf("%d of 5 in one millisecond", len(got))
 	}
-	for i := range store.MostAttempts + 20 {
+	for i := range store.MaxEvents + 20 {
 		b.pass(time.Second)
-		b.ok(b.RecordAttempt(ctx, fmt.Sprint("key", i), b.attempt("a", "", "wecom_busy")))
+		b.ok(b.RecordEvent(ctx, fmt.Sprint("key", i), b.attempt("a", "", "wecom_busy")))
 	}
-	got, err = b.AttemptsOfAuthenticator(ctx, "a", 1000)
+	got, err = b.EventsOfAuthenticator(ctx, "a", 1000)
 	b.ok(err)
-	if len(got) != store.MostAttempts || !got[0].At.Equal(b.now()) {
+	if len(got) != store.MaxEvents || !got[0].At.Equal(b.now()) {
 		t.Fatalf("%d, the newest of %v", len(got), got[0].At)
 	}
 }

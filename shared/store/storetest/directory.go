@@ -301,7 +301,7 @@ func strangeNames(t *testing.T, b *bench) {
 			"phone":         func() error { _, err := b.UserByPhone(ctx, name); return err },
 			"identity":      func() error { _, err := b.UserByIdentity(ctx, "ww0123", name); return err },
 			"domain file":   func() error { _, err := b.DomainFile(ctx, name); return err },
-			"outcome":       func() error { _, err := b.Outcome(ctx, name); return err },
+			"outcome":       func() error { _, err := b.AttemptResult(ctx, name); return err },
 			"deleted file":  func() error { return b.DeleteDomainFile(ctx, name) },
 		} {
 			if err := read(); !errors.Is(err, store.ErrNotFound) {

@@ -11,15 +11,15 @@ import (
 
 func outcomes(t *testing.T, b *bench) {
 	ctx := t.Context()
-	_, err := b.Outcome(ctx, "key")
+	_, err := b.AttemptResult(ctx, "key")
 	b.is(err, store.ErrNotFound)
-	for _, o := range []store.Outcome{
-		{Key: "continued", Kind: store.OutcomeContinued, KeepUntil: b.now().Add(15 * time.Minute)},
-		{Key: "refused", Kind: store.OutcomeRefused, Code: "phone_in_use", KeepUntil: b.now().Add(15 * time.Minute)},
+	for _, o := range []store.AttemptResult{
+		{Key: "continued", Kind: store.ResultContinued, KeepUntil: b.now().Add(15 * time.Minute)},
+		{Key: "refused", Kind: store.ResultRefused, Code: "phone_in_use", KeepUntil: b.now().Add(15 * time.Minute)},
 	} {
-		b.ok(b.RecordOutcome(ctx, o))
-		b.is(b.RecordOutcome(ctx, store.Outcome{Key: o.Key, Kind: store.OutcomeRefused, Code: "later", KeepUntil: b.now().Add(time.Hour)}), store.ErrExists)
-		got, err := b.Outcome(ctx, o.Key)
+		b.ok(b.RecordResult(ctx, o))
+		b.is(b.RecordResult(ctx, store.AttemptResult{Key: o.Key, Kind: store.ResultRefused, Code: "later", KeepUntil: b.now().Add(time.Hour)}), store.ErrExists)
+		got, err := b.AttemptResult(ctx, o.Key)
 		b.ok(err)
 		if diff := cmp.Diff(o, got); diff != "" {
 			t.Fatal(diff)
@@ -28,18 +28,18 @@ func outcomes(t *testing.T, b *bench) {
 		b.ok(b.CreateUser(ctx, u))
 		b.is(b.StartSession(ctx, b.session(o.Key, u), ""), store.ErrExists)
 		b.ok(b.EndSession(ctx, o.Key)) // no session: nothing happens
-		if got, _ := b.Outcome(ctx, o.Key); got.Kind != o.Kind {
+		if got, _ := b.AttemptResult(ctx, o.Key); got.Kind != o.Kind {
 			t.Fatalf("ending turned %s into %s", o.Kind, got.Kind)
 		}
 	}
 	b.pass(15*time.Minute - time.Millisecond)
-	_, err = b.Outcome(ctx, "refused")
+	_, err = b.AttemptResult(ctx, "refused")
 	b.ok(err)
 	b.pass(time.Millisecond)
-	_, err = b.Outcome(ctx, "refused")
+	_, err = b.AttemptResult(ctx, "refused")
 	b.is(err, store.ErrNotFound)
 	// What may be forgotten does not stand in the way, cleaned up or not.
-	b.ok(b.RecordOutcome(ctx, store.Outcome{Key: "refused", Kind: store.OutcomeContinued, KeepUntil: b.now().Add(time.Minute)}))
+	b.ok(b.RecordResult(ctx, store.AttemptResult{Key: "refused", Kind: store.ResultContinued, KeepUntil: b.now().Add(time.Minute)}))
 }
 
 func sessions(t *testing.T, b *bench) {
@@ -49,7 +49,7 @@ func sessions(t *testing.T, b *bench) {
 	first := b.session("first", u)
 	b.ok(b.StartSession(ctx, first, "never-was"))
 	b.is(b.StartSession(ctx, first, ""), store.ErrExists)
-	got, err := b.Outcome(ctx, "first")
+	got, err := b.AttemptResult(ctx, "first")
 	b.ok(err)
 	if diff := cmp.Diff(first, got); diff != "" {
 		t.Fatal(diff)
@@ -64,7 +64,7 @@ func sessions(t *testing.T, b *bench) {
 	// loses no last sign-in.
 	b.pass(time.Minute)
 	b.ok(b.StartSession(ctx, b.session("second", u), "first"))
-	if got, err := b.Outcome(ctx, "first"); err != nil || got.Kind != store.OutcomeEnded || got.Session != (store.Session{}) || !got.KeepUntil.Equal(first.KeepUntil) {
+	if got, err := b.AttemptResult(ctx, "first"); err != nil || got.Kind != store.ResultEnded || got.Session != (store.Session{}) || !got.KeepUntil.Equal(first.KeepUntil) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	changed := next(u, func(u *store.User) { u.Name = "new" })
@@ -76,33 +76,33 @@ func sessions(t *testing.T, b *bench) {
 	}
 
 	// What is no session is not touched, and the new session does not end itself.
-	refused := store.Outcome{Key: "refused", Kind: store.OutcomeRefused, Code: "x", KeepUntil: b.now().Add(time.Hour)}
-	b.ok(b.RecordOutcome(ctx, refused))
+	refused := store.AttemptResult{Key: "refused", Kind: store.ResultRefused, Code: "x", KeepUntil: b.now().Add(time.Hour)}
+	b.ok(b.RecordResult(ctx, refused))
 	for _, earlier := range []string{"first", "refused", "self", "absent"} {
 		o := b.session("self", u)
 		if earlier != "self" {
 			o.Key = "after " + earlier
 		}
 		b.ok(b.StartSession(ctx, o, earlier))
-		got, err := b.Outcome(ctx, o.Key)
+		got, err := b.AttemptResult(ctx, o.Key)
 		b.ok(err)
 		if diff := cmp.Diff(o, got); diff != "" {
 			t.Fatal(diff)
 		}
 	}
-	got, err = b.Outcome(ctx, "refused")
+	got, err = b.AttemptResult(ctx, "refused")
 	b.ok(err)
 	if diff := cmp.Diff(refused, got); diff != "" {
 		t.Fatal(diff)
 	}
-	_, err = b.Outcome(ctx, "absent")
+	_, err = b.AttemptResult(ctx, "absent")
 	b.is(err, store.ErrNotFound)
 
 	// Ended once, ended for good.
 	b.ok(b.EndSession(ctx, "second"))
 	b.ok(b.EndSession(ctx, "second"))
 	b.ok(b.EndSession(ctx, "never-was"))
-	_, err = b.Outcome(ctx, "never-was")
+	_, err = b.AttemptResult(ctx, "never-was")
 	b.is(err, store.ErrNotFound)
 	b.is(b.StartSession(ctx, b.session("second", u), ""), store.ErrExists)
 
@@ -114,11 +114,11 @@ func sessions(t *testing.T, b *bench) {
 	b.is(b.StartSession(ctx, gone, ""), store.ErrChanged)
 	b.ok(b.UpdateUser(ctx, changed, next(changed, func(u *store.User) { u.Enabled = false })))
 	b.is(b.StartSession(ctx, b.session("third", u), ""), store.ErrChanged)
-	_, err = b.Outcome(ctx, "third")
+	_, err = b.AttemptResult(ctx, "third")
 	b.is(err, store.ErrNotFound)
 
 	b.pass(8 * time.Hour)
-	_, err = b.Outcome(ctx, "second")
+	_, err = b.AttemptResult(ctx, "second")
 	b.is(err, store.ErrNotFound)
 }
 
