@@ -77,7 +77,7 @@ func (h handler) listAuthenticators(w http.ResponseWriter, r *http.Request) erro
 	for _, a := range authenticators {
 		entries = append(entries, authenticatorEntry{
 			Name: a.Name, Title: title(a), Type: "wecom",
-			AuthorizeURL: authorizeURL(apigw.PublicURL(r.Context()), a.Name, "", false),
+			AuthorizeURL: authflow.AuthorizeURL(apigw.PublicURL(r.Context()), a.Name, authflow.Destination{}),
 		})
 	}
 	return apigw.WriteJSON(w, http.StatusOK, entries)
@@ -147,7 +147,7 @@ func (h handler) offerAutomaticLogin(w http.ResponseWriter, r *http.Request, ref
 		origin = public
 	}
 	if automatic.HoldsAutoLogin() && automatic.Origin == origin {
-		w.Header().Set(automaticLoginHeader, authorizeURL(public, automatic.Name, "", false))
+		w.Header().Set(automaticLoginHeader, authflow.AuthorizeURL(public, automatic.Name, authflow.Destination{}))
 		w.Header().Set("Access-Control-Expose-Headers", automaticLoginHeader)
 	}
 	return refusal
@@ -205,7 +205,7 @@ func (h handler) signOut(w http.ResponseWriter, r *http.Request) error {
 	h.Cookie.Clear(w)
 	forgetBounces(w, r)
 	if strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html") {
-		w.Header().Set("Location", apigw.SignInPage{}.Address(apigw.PublicURL(r.Context())))
+		w.Header().Set("Location", authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{}))
 		w.WriteHeader(http.StatusSeeOther)
 		return nil
 	}

@@ -88,7 +88,7 @@ func (h handler) route(r *http.Request) http.Handler {
 	case isOurs(path):
 		return apigw.JSON(h.notFound)
 	default:
-		return apigw.Browser(h.link)
+		return apigw.Browser(h.link, authflow.ErrorURL)
 	}
 }
 
@@ -123,7 +123,7 @@ func nothingHere(http.ResponseWriter, *http.Request) error { return apierr.New(a
 // notFound is nothingHere for people.
 func (h handler) notFound(w http.ResponseWriter, r *http.Request) error {
 	return h.Pages.NotFound(w, page.NotFound{
-		Language: text.LanguageOf(r), SignIn: apigw.SignInPage{}.Address(apigw.PublicURL(r.Context())),
+		Language: text.LanguageOf(r), SignIn: authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{}),
 	})
 }
 

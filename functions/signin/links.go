@@ -22,9 +22,10 @@ func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return h.notFound(w, r)
 	}
-	// What may travel through sign-in is more narrow; the rest begins at the
+	// What may travel through sign-in is narrower; anything else begins at the
 	// application's default page.
-	redirect, _ := authflow.CheckRedirect(target)
+	returnPath, _ := authflow.ParseReturnPath(target)
+	destination := authflow.Destination{Path: returnPath}
 	live, err := h.live(w, r)
 	switch {
 	case err == nil:
@@ -32,35 +33,35 @@ func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 		if !ok {
 			return h.notFound(w, r)
 		}
-		return h.send(w, r, live.Authenticator, location, redirect)
+		return h.send(w, r, live.Authenticator, location, destination)
 	case !apierr.Is(err, apierr.Unauthorized):
-		return &apigw.SignInPageError{Redirect: redirect, Err: err}
+		return &authflow.PageError{Destination: destination, Err: err}
 	case !wecom.IsClient(r.UserAgent()):
-		return h.toSignInPage(w, r, redirect)
+		return h.toSignInPage(w, r, destination)
 	}
 	automatic, err := h.Authenticators.AutoLoginAuthenticator(r.Context())
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && !automatic.HoldsAutoLogin():
-		return h.toSignInPage(w, r, redirect)
+		return h.toSignInPage(w, r, destination)
 	case err != nil:
-		return &apigw.SignInPageError{Redirect: redirect, Err: fmt.Errorf("read automatic authenticator: %w", err)}
+		return &authflow.PageError{Destination: destination, Err: fmt.Errorf("read automatic authenticator: %w", err)}
 	}
-	return h.send(w, r, automatic, authorizeURL(apigw.PublicURL(r.Context()), automatic.Name, redirect, false), redirect)
+	return h.send(w, r, automatic, authflow.AuthorizeURL(apigw.PublicURL(r.Context()), automatic.Name, destination), destination)
 }
 
 // send redirects a visitor to the application of an authenticator, or to the
 // sign-in that leads there, unless that would come back here: because service and
 // application share their address, or because the application keeps sending the
 // visitor back.
-func (h handler) send(w http.ResponseWriter, r *http.Request, a store.Authenticator, location, redirect string) error {
+func (h handler) send(w http.ResponseWriter, r *http.Request, a store.Authenticator, location string, destination authflow.Destination) error {
 	apigw.LogField(r.Context(), "authenticator", a.Name)
 	if a.Origin == apigw.PublicURL(r.Context()) {
 		return h.notFound(w, r)
 	}
 	if r.Method == http.MethodGet && countBounce(w, r, h.Now()) >= mostBounces {
 		clearBounces(w)
-		return &apigw.SignInPageError{
-			Authenticator: a.Name, Redirect: redirect,
+		return &authflow.PageError{
+			Authenticator: a.Name, Destination: destination,
 			Err: apierr.Newf(apierr.RedirectLoop, "%d redirects to one path in %s", mostBounces, bounceWindow),
 		}
 	}
@@ -70,7 +71,7 @@ func (h handler) send(w http.ResponseWriter, r *http.Request, a store.Authentica
 
 // toSignInPage lets the visitor choose, if there is anything to choose that leads
 // anywhere but here.
-func (h handler) toSignInPage(w http.ResponseWriter, r *http.Request, redirect string) error {
+func (h handler) toSignInPage(w http.ResponseWriter, r *http.Request, destination authflow.Destination) error {
 	public := apigw.PublicURL(r.Context())
 	// A failure to read is the sign-in page's to tell.
 	if enabled, err := h.enabled(r.Context()); err == nil && len(enabled) > 0 {
@@ -78,7 +79,7 @@ func (h handler) toSignInPage(w http.ResponseWriter, r *http.Request, redirect s
 			return h.notFound(w, r)
 		}
 	}
-	apigw.Redirect(w, apigw.SignInPage{Redirect: redirect}.Address(public))
+	apigw.Redirect(w, authflow.SignInURL(public, authflow.SignInPage{Destination: destination}))
 	return nil
 }
 
@@ -112,21 +113,4 @@ func onOrigin(origin, target string) (string, bool) {
 		return "", false
 	}
 	return address, true
-}
-
-// authorizeURL is where signing in with an authenticator begins. An empty redirect
-// means its default page.
-func authorizeURL(public, name, redirect string, toConsole bool) string {
-	query := url.Values{}
-	if redirect != "" {
-		query.Set("redirect", redirect)
-	}
-	if toConsole {
-		query.Set(authflow.ReturnParameter, authflow.ReturnToConsole)
-	}
-	address := public + "/authorize/" + url.PathEscape(name)
-	if len(query) > 0 {
-		address += "?" + query.Encode()
-	}
-	return address
 }
