@@ -39,7 +39,7 @@ type Directory interface {
 // Sessions looks sessions up; *authflow.Sessions implements it. CheckKey returns
 // apierr.Unauthorized when the key has no active session.
 type Sessions interface {
-	CheckKey(ctx context.Context, key string) (authflow.ActiveSession, error)
+	CheckKey(ctx context.Context, key, userID string) (authflow.ActiveSession, error)
 }
 
 // Secrets is the part of the secret store that the authorizer reads.
@@ -179,11 +179,11 @@ func (a *Authorizer) administrator(ctx context.Context, credential, publicURL st
 	switch {
 	case claims.SessionKey == "":
 		return "", refusal("the token names no session")
-	case claims.AuthorizedParty != "":
+	case claims.Audience != publicURL || claims.ClientID != "":
 		// Otherwise a flaw in any application would be a flaw in the console.
-		return "", refusal("the token was made for a page of an application")
+		return "", refusal("the token was made for an application")
 	}
-	active, err := a.cfg.Sessions.CheckKey(ctx, claims.SessionKey)
+	active, err := a.cfg.Sessions.CheckKey(ctx, claims.SessionKey, claims.Subject)
 	switch {
 	case apierr.Is(err, apierr.Unauthorized):
 		return "", refusal("the session of the token is over")

@@ -66,7 +66,7 @@ func newWorld() *world {
 }
 
 // CheckKey knows one session of each user, which is live while the user is enabled.
-func (w *world) CheckKey(_ context.Context, key string) (authflow.ActiveSession, error) {
+func (w *world) CheckKey(_ context.Context, key, _ string) (authflow.ActiveSession, error) {
 	w.userReads.Add(1)
 	if w.userErr != nil {
 		return authflow.ActiveSession{}, w.userErr
@@ -128,7 +128,7 @@ func mint(t testing.TB, user string, change func(*keys.AccessTokenClaims)) strin
 	t.Helper()
 	minter := keys.NewMinter(keys.MinterConfig{Load: func(context.Context) (string, error) { return testSet().Encode() }})
 	claims := keys.AccessTokenClaims{
-		Issuer: publicURL, Audience: "https://app.example.com", Subject: user,
+		Issuer: publicURL, Audience: publicURL, Subject: user,
 		Name: "张三", PhoneNumber: "+8613800000000", Roles: []string{"admin"},
 		SessionKey: "session of " + user,
 	}
@@ -215,8 +215,14 @@ func TestDecisions(t *testing.T) {
 		{"attack: token of another issuer", authorization("Bearer " + mint(t, "01admin", func(c *keys.AccessTokenClaims) {
 			c.Issuer = "https://abc.execute-api.eu-central-1.amazonaws.com"
 		})), nil, no, false},
-		{"attack: token that an application's page asked for", authorization("Bearer " + mint(t, "01admin", func(c *keys.AccessTokenClaims) {
-			c.AuthorizedParty = "https://app.example.com"
+		{"attack: token for an application's page", authorization("Bearer " + mint(t, "01admin", func(c *keys.AccessTokenClaims) {
+			c.Audience = "https://app.example.com"
+		})), nil, no, false},
+		{"attack: token for an address like ours", authorization("Bearer " + mint(t, "01admin", func(c *keys.AccessTokenClaims) {
+			c.Audience = publicURL + "/"
+		})), nil, no, false},
+		{"attack: token issued to an OAuth client", authorization("Bearer " + mint(t, "01admin", func(c *keys.AccessTokenClaims) {
+			c.ClientID = "grafana"
 		})), nil, no, false},
 		{"attack: token with another payload", authorization("Bearer " + exchange(t, token, mint(t, "01staff", nil))), nil, no, false},
 		{"public keys unreadable", authorization("Bearer " + token), func(w *world) { w.keysErr = down }, no, true},
@@ -312,6 +318,7 @@ func TestTheAPIsOwnAddressIsTheIssuerByDefault(t *testing.T) {
 	a := authorizer.New(authorizer.Config{Directory: w, Sessions: w, Secrets: w, AdminKeySecret: "admin-key", Logger: slog.New(slog.DiscardHandler)})
 	own := mint(t, "01admin", func(c *keys.AccessTokenClaims) {
 		c.Issuer = "https://abc.execute-api.eu-central-1.amazonaws.com"
+		c.Audience = c.Issuer
 	})
 	if !decide(t, a, authorization("Bearer "+own)) {
 		t.Error("denied")
@@ -373,7 +380,7 @@ func TestAFloodOfGuessesReadsTheKeyOnceASecond(t *testing.T) {
 
 type panicking struct{ *world }
 
-func (panicking) CheckKey(context.Context, string) (authflow.ActiveSession, error) {
+func (panicking) CheckKey(context.Context, string, string) (authflow.ActiveSession, error) {
 	panic("out of order")
 }
 

@@ -78,7 +78,7 @@ func (cfg Config) request(r *http.Request) (authflow.CallbackRequest, error) {
 		Restarted:     authflow.IsRestarted(query),
 		InWeCom:       wecom.TakesClientPage(r.UserAgent()),
 		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
-		SessionID:     cfg.Cookie.ID(r),
+		Sessions:      cfg.Cookie.Sessions(r),
 		RequestID:     apigw.RequestID(ctx),
 	}
 	if store.IsAuthenticatorName(req.Authenticator) {
@@ -113,7 +113,7 @@ func (cfg Config) answer(w http.ResponseWriter, r *http.Request, req authflow.Ca
 	if req.AttemptFound {
 		cfg.Attempts.Clear(w, req.State)
 	}
-	cfg.Cookie.Set(w, result.SessionID, result.ExpiresAt.Sub(cfg.Now()))
+	cfg.Cookie.Set(w, authflow.SessionRef{ID: result.SessionID, UserID: result.UserID}, result.ExpiresAt.Sub(cfg.Now()))
 	apigw.Redirect(w, withFragment(result.URL))
 	return nil
 }

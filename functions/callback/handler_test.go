@@ -89,7 +89,7 @@ func TestSignedInVisitorGoesToTheApplication(t *testing.T) {
 	response := serve(t, completerFunc(func(got authflow.CallbackRequest) (authflow.CallbackResult, error) {
 		want := authflow.CallbackRequest{
 			Authenticator: "demo", PublicURL: "https://signin.example.com", Code: "CODE", State: "STATE", ReturnTo: attempt.Destination, InWeCom: true,
-			SessionID: earlier, RequestID: "request-1", Attempt: attempt, AttemptFound: true,
+			Sessions: []authflow.SessionRef{{ID: earlier}}, RequestID: "request-1", Attempt: attempt, AttemptFound: true,
 		}
 		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(authflow.ReturnPath{})); diff != "" {
 			t.Error(diff)
@@ -100,7 +100,7 @@ func TestSignedInVisitorGoesToTheApplication(t *testing.T) {
 		t.Fatalf("%d %v", response.StatusCode, response.Headers)
 	}
 	if len(response.Cookies) != 2 || !strings.HasPrefix(response.Cookies[0], "__Host-wecom_attempt_") || !strings.Contains(response.Cookies[0], "Max-Age=0") ||
-		response.Cookies[1] != "__Host-wecom_session=SESSION; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Lax" {
+		response.Cookies[1] != "__Host-wecom_session=SESSION.u; Path=/; Max-Age=3600; HttpOnly; Secure; SameSite=Lax" {
 		t.Fatalf("cookies %q", response.Cookies)
 	}
 }
@@ -108,7 +108,7 @@ func TestSignedInVisitorGoesToTheApplication(t *testing.T) {
 func TestVisitorWhoGoesOnKeepsANewAttempt(t *testing.T) {
 	a := attempts(t)
 	response := serve(t, completerFunc(func(got authflow.CallbackRequest) (authflow.CallbackResult, error) {
-		if got.AttemptFound || !got.Restarted || !got.ReturnTo.Console || got.SessionID != "" {
+		if got.AttemptFound || !got.Restarted || !got.ReturnTo.Console || len(got.Sessions) != 0 {
 			t.Errorf("%+v", got)
 		}
 		return authflow.CallbackResult{Redirect: &authflow.Redirect{URL: "https://wecom.example/go", Attempt: authflow.LoginAttempt{State: "NEXT", IssuedAt: noon}}}, nil

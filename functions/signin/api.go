@@ -64,6 +64,14 @@ func (h handler) showSession(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
+	// A page of another company is not told who this is, and may offer its own sign-in.
+	audience, err := h.audience(r, active)
+	if err != nil {
+		return err
+	}
+	if audience == "" {
+		return h.offerAutomaticLogin(w, r, apierr.Newf(apierr.Unauthorized, "the page belongs to another corp"))
+	}
 	return apigw.WriteJSON(w, http.StatusOK, sessionBody{
 		User: userBody{
 			ID: active.User.ID, Name: active.User.Name, Phone: active.User.Phone, Avatar: active.User.Avatar, Roles: roles(active.User),
@@ -120,18 +128,23 @@ func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	audience, err := h.audience(r, active)
+	if err != nil {
+		return err
+	}
+	if audience == "" {
+		return &apierr.Error{Code: apierr.Forbidden, Detail: "This origin belongs to another company."}
+	}
 	token, lifetime, err := h.Minter.Mint(r.Context(), keys.AccessTokenClaims{
 		Issuer:      apigw.PublicURL(r.Context()),
-		Audience:    active.Authenticator.Origin,
+		Audience:    audience,
 		Subject:     active.User.ID,
 		Name:        active.User.Name,
 		PhoneNumber: active.User.Phone,
 		Roles:       roles(active.User),
 		CorpID:      active.Session.CorpID,
 		WeComUserID: active.Session.WeComUserID,
-		SessionKey:  authflow.SessionKey(h.Cookie.ID(r)),
-		// The authorizer of /api/admin refuses tokens that an application's page asked for.
-		AuthorizedParty: applicationOf(r),
+		SessionKey:  active.Key,
 	}, active.Session.ExpiresAt)
 	if errors.Is(err, keys.ErrNoTimeLeft) {
 		return apierr.New(apierr.Unauthorized, err)
@@ -142,20 +155,37 @@ func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
 	return apigw.WriteJSON(w, http.StatusOK, tokenBody{token, "Bearer", int(lifetime / time.Second)})
 }
 
-// applicationOf returns the origin of the page that sends the request, or nothing for
-// the service's own pages. A page cannot choose it: browsers add it to every POST.
-func applicationOf(r *http.Request) string {
-	if origin := r.Header.Get("Origin"); origin != apigw.PublicURL(r.Context()) {
-		return origin
+// audience returns whom a token for the page that sends a request is meant for: the
+// service itself, or an application of the session's own corp. Empty: the page is another
+// corp's. A page cannot choose its Origin, and a browser adds it to every POST; without
+// one, the application that the session was begun for asks.
+func (h handler) audience(r *http.Request, active authflow.ActiveSession) (string, error) {
+	origin := r.Header.Get("Origin")
+	switch origin {
+	case "":
+		return active.Authenticator.Origin, nil
+	case apigw.PublicURL(r.Context()):
+		return origin, nil
 	}
-	return ""
+	authenticators, err := h.enabledAuthenticators(r.Context())
+	if err != nil {
+		return "", fmt.Errorf("read allowed origins: %w", err)
+	}
+	for _, a := range authenticators {
+		if a.Origin == origin && a.CorpID == active.Session.CorpID {
+			return origin, nil
+		}
+	}
+	return "", nil
 }
 
 // signOut ends the session in the store first: if that fails, the browser keeps its
 // cookie and can try again.
 func (h handler) signOut(w http.ResponseWriter, r *http.Request) error {
-	if err := h.Sessions.End(r.Context(), h.Cookie.ID(r)); err != nil {
-		return err
+	for _, ref := range h.Cookie.Sessions(r) {
+		if err := h.Sessions.End(r.Context(), ref.ID); err != nil {
+			return err
+		}
 	}
 	h.Cookie.Clear(w)
 	forgetRedirects(w, r)

@@ -30,7 +30,7 @@ type DomainFiles interface {
 // Sessions looks sessions up; *authflow.Sessions implements it.
 type Sessions interface {
 	// Check returns the active session of an id, or apierr.Unauthorized.
-	Check(ctx context.Context, sessionID string) (authflow.ActiveSession, error)
+	Check(ctx context.Context, ref authflow.SessionRef) (authflow.ActiveSession, error)
 	// End ends the session of an id, if there is one.
 	End(ctx context.Context, sessionID string) error
 }
@@ -125,17 +125,24 @@ func (h handler) notFoundPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 // activeSession returns the session of a request, or apierr.Unauthorized. It clears a
-// cookie whose session has ended.
+// cookie whose session has ended. Of several cookies, one may be another deployment's on
+// a parent domain: the first that leads to a session counts, and none is cleared then.
 func (h handler) activeSession(w http.ResponseWriter, r *http.Request) (authflow.ActiveSession, error) {
-	id := h.Cookie.ID(r)
-	if id == "" {
-		return authflow.ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
+	failure := error(apierr.New(apierr.Unauthorized, nil))
+	refs := h.Cookie.Sessions(r)
+	for _, ref := range refs {
+		active, err := h.Sessions.Check(r.Context(), ref)
+		if err == nil {
+			return active, nil
+		}
+		if failure = err; !apierr.Is(err, apierr.Unauthorized) {
+			return authflow.ActiveSession{}, failure
+		}
 	}
-	active, err := h.Sessions.Check(r.Context(), id)
-	if apierr.Is(err, apierr.Unauthorized) {
+	if len(refs) > 0 {
 		h.Cookie.Clear(w)
 	}
-	return active, err
+	return authflow.ActiveSession{}, failure
 }
 
 // listPage is how many authenticators one read returns; few companies have more.

@@ -64,7 +64,7 @@ func newWorld() *world {
 			{ID: "3", Name: "old", Title: "Old", Enabled: false, CorpID: "wwsecretcorp", Origin: "https://old.example.com", WorkbenchRedirectPath: "/"},
 		},
 		session: store.Session{
-			UserID: "u1", AuthenticatorName: "demo", CorpID: "wwcorp", WeComUserID: "ZhangSan",
+			UserID: "u1", AuthenticatorName: "demo", CorpID: "wwsecretcorp", WeComUserID: "ZhangSan",
 			SignedInAt: now.Add(-time.Hour), ExpiresAt: now.Add(7 * time.Hour),
 		},
 		user: store.User{ID: "u1", Name: "张三", Phone: "+8613800000001", Roles: []string{"admin"}, Enabled: true},
@@ -106,16 +106,16 @@ func (f *world) DomainFile(_ context.Context, name string) (store.DomainFile, er
 	return store.DomainFile{Filename: name}, nil
 }
 
-func (f *world) Check(_ context.Context, id string) (authflow.ActiveSession, error) {
+func (f *world) Check(_ context.Context, ref authflow.SessionRef) (authflow.ActiveSession, error) {
 	switch {
 	case f.checkError != nil:
 		return authflow.ActiveSession{}, f.checkError
-	case id != liveID:
+	case ref.ID != liveID:
 		return authflow.ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
 	for _, a := range f.authenticators {
 		if a.Name == f.session.AuthenticatorName {
-			return authflow.ActiveSession{Session: f.session, User: f.user, Authenticator: a}, nil
+			return authflow.ActiveSession{Key: authflow.SessionKey(ref.ID), Session: f.session, User: f.user, Authenticator: a}, nil
 		}
 	}
 	return authflow.ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
@@ -405,7 +405,7 @@ func TestAuthenticatorsAreListedWithoutSecrets(t *testing.T) {
 func TestSession(t *testing.T) {
 	f := newWorld()
 	got := f.ask(t, ask{path: "/api/session", session: liveID})
-	want := `{"user":{"id":"u1","name":"张三","phone":"+8613800000001","avatar":"","roles":["admin"]},"authenticator":"demo","corpId":"wwcorp",` +
+	want := `{"user":{"id":"u1","name":"张三","phone":"+8613800000001","avatar":"","roles":["admin"]},"authenticator":"demo","corpId":"wwsecretcorp",` +
 		`"wecomUserId":"ZhangSan","signedInAt":"2026-11-21T07:00:00Z","expiresAt":"2026-11-21T15:00:00Z"}`
 	if got.status != 200 || strings.TrimSpace(got.body) != want {
 		t.Fatalf("%d %s", got.status, got.body)
@@ -439,18 +439,39 @@ func TestToken(t *testing.T) {
 	}
 	want := []keys.AccessTokenClaims{{
 		Issuer: public, Audience: appOrigin, Subject: "u1", Name: "张三", PhoneNumber: "+8613800000001",
-		Roles: []string{"admin"}, CorpID: "wwcorp", WeComUserID: "ZhangSan", SessionKey: authflow.SessionKey(liveID),
-		AuthorizedParty: appOrigin,
+		Roles: []string{"admin"}, CorpID: "wwsecretcorp", WeComUserID: "ZhangSan", SessionKey: authflow.SessionKey(liveID),
 	}}
 	if diff := cmp.Diff(want, f.minted); diff != "" {
 		t.Fatal(diff)
 	}
-	// The console's own page, and a program with the cookie: nobody's but the user's.
-	for _, headers := range []map[string]string{{"Origin": public}, nil} {
+	f.authenticators = append(f.authenticators,
+		store.Authenticator{ID: "4", Name: "partner", Enabled: true, CorpID: "wwpartner", Origin: "https://partner.example.com"},
+		store.Authenticator{ID: "5", Name: "shared", Enabled: true, CorpID: "wwpartner", Origin: "https://crm.example.com:8443"})
+	for _, test := range []struct {
+		name, origin string
+		status       int
+		audience     string
+	}{
+		{"the console's own page", public, 200, public},
+		{"a program with the cookie", "", 200, appOrigin},
+		{"another application of the same company", "https://crm.example.com:8443", 200, "https://crm.example.com:8443"},
+		{"attack: a page of another company", "https://partner.example.com", 403, ""},
+		{"attack: a page of a disabled authenticator", "https://old.example.com", 403, ""},
+		{"attack: a page of anybody", "https://evil.example", 403, ""},
+	} {
 		f.minted = nil
-		f.ask(t, ask{method: "POST", path: "/api/token", session: liveID, headers: headers})
-		if len(f.minted) != 1 || f.minted[0].AuthorizedParty != "" {
-			t.Errorf("asked with %v: %+v", headers, f.minted)
+		request := ask{method: "POST", path: "/api/token", session: liveID}
+		if test.origin != "" {
+			request.headers = map[string]string{"Origin": test.origin}
+		}
+		got := f.ask(t, request)
+		if got.status != test.status || (len(f.minted) == 1) != (test.status == 200) || len(f.minted) == 1 && f.minted[0].Audience != test.audience {
+			t.Errorf("%s: %d %+v", test.name, got.status, f.minted)
+		}
+		// The session itself is not shown to a page of another company either.
+		request.method, request.path = "GET", "/api/session"
+		if got := f.ask(t, request); test.origin == "https://partner.example.com" && (got.status != 401 || strings.Contains(got.body, "张三") || len(got.cookies) != 0) {
+			t.Errorf("%s: %d %s %v", test.name, got.status, got.body, got.cookies)
 		}
 	}
 	f.session.ExpiresAt = f.now.Add(time.Minute)

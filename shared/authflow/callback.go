@@ -19,13 +19,13 @@ const callbackTime = 19 * time.Second
 // Store is what LoginCompleter needs of the store.
 type Store interface {
 	SessionStore
-	UserByIdentity(ctx context.Context, corpID, wecomUserID string) (store.User, error)
+	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error)
 	UserByPhone(ctx context.Context, phone string) (store.User, error)
 	CreateUser(ctx context.Context, u store.User) error
 	UpdateUser(ctx context.Context, from, to store.User) error
 	RecordEvent(ctx context.Context, key string, e store.SignInEvent) error
 	RecordResult(ctx context.Context, r store.AttemptResult) error
-	StartSession(ctx context.Context, r store.AttemptResult, earlier string) error
+	StartSession(ctx context.Context, r store.AttemptResult) error
 }
 
 // WeCom is what LoginCompleter asks of WeCom; *wecom.Client does.
@@ -75,8 +75,8 @@ type CallbackRequest struct {
 	Restarted     bool        // the address marks a second attempt
 	InWeCom       bool        // the browser is WeCom's own
 	Language      string
-	SessionID     string // of the session cookie, or empty
-	RequestID     string // the gateway's, for administrators to find it in the log
+	Sessions      []SessionRef // of the session cookies, mostly one or none
+	RequestID     string       // the gateway's, for administrators to find it in the log
 	// Attempt is the one this browser began under State. AttemptFound is false when it
 	// carries none; AttemptErr is OpenAttempt's.
 	Attempt      LoginAttempt
@@ -151,22 +151,25 @@ func isCode(code string) bool {
 // alreadySignedIn answers the Back button, and a doubled request that comes after the
 // first was answered: the browser holds the active session of this very state.
 func (c *LoginCompleter) alreadySignedIn(ctx context.Context, authenticator store.Authenticator, req CallbackRequest) (CallbackResult, bool, error) {
-	if req.SessionID == "" || !c.SessionIDs.Matches(req.State, req.SessionID) {
-		return CallbackResult{}, false, nil
+	for _, ref := range req.Sessions {
+		if !c.SessionIDs.Matches(req.State, ref.ID) {
+			continue
+		}
+		active, err := c.Sessions.Check(ctx, ref)
+		switch {
+		case apierr.Is(err, apierr.Unauthorized):
+			return CallbackResult{}, false, nil
+		case err != nil:
+			return CallbackResult{}, false, err
+		case active.Authenticator.ID != authenticator.ID:
+			return CallbackResult{}, false, nil
+		}
+		return CallbackResult{
+			URL:       req.Destination().URL(req.PublicURL, authenticator),
+			SessionID: ref.ID, ExpiresAt: active.Session.ExpiresAt, UserID: active.User.ID,
+		}, true, nil
 	}
-	active, err := c.Sessions.Check(ctx, req.SessionID)
-	switch {
-	case apierr.Is(err, apierr.Unauthorized):
-		return CallbackResult{}, false, nil
-	case err != nil:
-		return CallbackResult{}, false, err
-	case active.Authenticator.ID != authenticator.ID:
-		return CallbackResult{}, false, nil
-	}
-	return CallbackResult{
-		URL:       req.Destination().URL(req.PublicURL, authenticator),
-		SessionID: req.SessionID, ExpiresAt: active.Session.ExpiresAt, UserID: active.User.ID,
-	}, true, nil
+	return CallbackResult{}, false, nil
 }
 
 // restart is for a browser without a cookie of this state. WeCom's desktop client may

@@ -223,7 +223,7 @@ func TestReturningMemberCostsOneCall(t *testing.T) {
 	if result.UserID != user.ID || result.URL != "https://app.example.com/" || h.wecom.count() != "getuserinfo" {
 		t.Fatalf("%+v after %s", result, h.wecom.count())
 	}
-	live, err := h.Sessions.Check(t.Context(), result.SessionID)
+	live, err := h.Sessions.Check(t.Context(), SessionRef{ID: result.SessionID, UserID: result.UserID})
 	if err != nil || live.User.ID != user.ID || !live.User.LastSignInAt.Equal(h.now) || !live.Session.ExpiresAt.Equal(h.now.Add(8*time.Hour)) {
 		t.Fatalf("%+v, %v", live, err)
 	}
@@ -457,7 +457,7 @@ func TestBackButtonGoesToTheTarget(t *testing.T) {
 	req := h.callback(t, nil)
 	first := h.mustComplete(t, req)
 	again := h.mustComplete(t, h.back(Redirect{Attempt: LoginAttempt{State: req.State}}, func(a *CallbackRequest) {
-		a.SessionID, a.AttemptFound, a.Attempt, a.ReturnTo = first.SessionID, false, LoginAttempt{}, toPath("/kept")
+		a.Sessions, a.AttemptFound, a.Attempt, a.ReturnTo = []SessionRef{{ID: first.SessionID}}, false, LoginAttempt{}, toPath("/kept")
 	}))
 	if again.SessionID != first.SessionID || again.URL != "https://app.example.com/kept" || h.wecom.count() != "getuserinfo" {
 		t.Fatalf("%+v after %s", again, h.wecom.count())
@@ -470,11 +470,13 @@ func TestEarlierPersonsSessionEnds(t *testing.T) {
 	h.user(t, "+8613800000002", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "lisi"}} })
 	first := h.mustComplete(t, h.callback(t, nil))
 	h.wecom.visitor = wecom.Identity{UserID: "lisi"}
-	second := h.mustComplete(t, h.callback(t, func(a *CallbackRequest) { a.SessionID = first.SessionID }))
-	if _, err := h.Sessions.Check(t.Context(), first.SessionID); !apierr.Is(err, apierr.Unauthorized) {
+	second := h.mustComplete(t, h.callback(t, func(a *CallbackRequest) {
+		a.Sessions = []SessionRef{{ID: first.SessionID}, {ID: "another deployment's"}}
+	}))
+	if _, err := h.Sessions.Check(t.Context(), SessionRef{ID: first.SessionID, UserID: first.UserID}); !apierr.Is(err, apierr.Unauthorized) {
 		t.Fatalf("the earlier session lives: %v", err)
 	}
-	if _, err := h.Sessions.Check(t.Context(), second.SessionID); err != nil {
+	if _, err := h.Sessions.Check(t.Context(), SessionRef{ID: second.SessionID, UserID: second.UserID}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -580,7 +582,7 @@ func TestDisablingEndsSessionsAndEnablingDoesNotBringThemBack(t *testing.T) {
 		if err := h.store.UpdateUser(t.Context(), from, to); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.Sessions.Check(t.Context(), result.SessionID); !apierr.Is(err, apierr.Unauthorized) {
+		if _, err := h.Sessions.Check(t.Context(), SessionRef{ID: result.SessionID, UserID: result.UserID}); !apierr.Is(err, apierr.Unauthorized) {
 			t.Fatalf("enabled %v: the session lives: %v", enabled, err)
 		}
 	}
@@ -592,7 +594,7 @@ func TestNamesakeOfADeletedAuthenticatorInheritsNothing(t *testing.T) {
 	pending := h.callback(t, nil)
 	result := h.mustComplete(t, h.callback(t, nil))
 	h.authenticator(t, func(*store.Authenticator) {})
-	if _, err := h.Sessions.Check(t.Context(), result.SessionID); !apierr.Is(err, apierr.Unauthorized) {
+	if _, err := h.Sessions.Check(t.Context(), SessionRef{ID: result.SessionID, UserID: result.UserID}); !apierr.Is(err, apierr.Unauthorized) {
 		t.Fatalf("the session lives: %v", err)
 	}
 	_, err := h.Complete(t.Context(), pending)

@@ -13,15 +13,15 @@ import (
 // writeTime bounds a last write after the callback's own time may have run out.
 const writeTime = 2 * time.Second
 
-// startSession begins the session of a user and ends the browser's earlier one. It
+// startSession ends the browser's earlier session and begins one of the user. It
 // becomes the attempt's result. store.ErrExists: the attempt has one already.
-func (l *login) startSession(ctx context.Context, user store.User) (CallbackResult, error) {
+func (l *login) startSession(ctx context.Context, owner store.IdentityOwner) (CallbackResult, error) {
 	now, lifetime := l.flow.Now(), l.flow.SessionLifetime
-	l.userID = user.ID
+	l.userID = owner.UserID
 	result := store.AttemptResult{
 		SessionKey: l.sessionKey, Kind: store.ResultSession,
 		Session: store.Session{
-			UserID: user.ID, UserGeneration: user.SessionGeneration,
+			UserID: owner.UserID, UserGeneration: owner.SessionGeneration,
 			AuthenticatorName: l.authenticator.Name, AuthenticatorID: l.authenticator.ID,
 			AuthenticatorGeneration: l.authenticator.Generation,
 			CorpID:                  l.authenticator.CorpID, WeComUserID: l.wecomUserID,
@@ -30,11 +30,16 @@ func (l *login) startSession(ctx context.Context, user store.User) (CallbackResu
 		Attempt:   l.event(nil),
 		KeepUntil: now.Add(max(lifetime, AttemptLifetime)),
 	}
-	earlier := ""
-	if l.req.SessionID != "" && l.req.SessionID != l.sessionID {
-		earlier = SessionKey(l.req.SessionID)
+	// Ended first: if that fails, there is no new session beside an old one.
+	for _, ref := range l.req.Sessions {
+		if ref.ID == l.sessionID {
+			continue
+		}
+		if err := l.flow.Sessions.End(ctx, ref.ID); err != nil {
+			return CallbackResult{}, err
+		}
 	}
-	if err := l.flow.Store.StartSession(ctx, result, earlier); err != nil {
+	if err := l.flow.Store.StartSession(ctx, result); err != nil {
 		return CallbackResult{}, fmt.Errorf("start session: %w", err)
 	}
 	return l.signedIn(result.Session), nil
@@ -122,7 +127,7 @@ func (l *login) storedResult(ctx context.Context) (CallbackResult, error) {
 	}
 	switch result.Kind {
 	case store.ResultSession:
-		_, err := l.flow.Sessions.CheckKey(ctx, l.sessionKey)
+		_, err := l.flow.Sessions.CheckKey(ctx, l.sessionKey, result.Session.UserID)
 		if apierr.Is(err, apierr.Unauthorized) {
 			return CallbackResult{}, apierr.Newf(apierr.CodeInvalid, "the session of this state is over")
 		}

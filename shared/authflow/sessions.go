@@ -15,6 +15,7 @@ import (
 // SessionStore is what Sessions needs of the store.
 type SessionStore interface {
 	AttemptResult(ctx context.Context, sessionKey string) (store.AttemptResult, error)
+	ResultAndUser(ctx context.Context, sessionKey, userID string) (store.AttemptResult, store.User, error)
 	EndSession(ctx context.Context, sessionKey string) error
 	User(ctx context.Context, id string) (store.User, error)
 }
@@ -29,6 +30,7 @@ type Sessions struct {
 
 // ActiveSession is a session that may be acted on now.
 type ActiveSession struct {
+	Key           string // see SessionKey
 	Session       store.Session
 	User          store.User
 	Authenticator store.Authenticator
@@ -41,30 +43,35 @@ func SessionKey(sessionID string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// SessionRef is a session id as a browser carries it.
+type SessionRef struct {
+	ID string
+	// UserID is whose session it is, so that both are read at once. It is compared with
+	// the session and trusted for nothing. Empty: a cookie from before it was there.
+	UserID string
+}
+
 // Check returns the active session of an id. Error Unauthorized: it does not exist, has
 // expired or was ended, its user is gone or disabled, or its authenticator is gone,
 // disabled or belongs to another corp now.
-func (s *Sessions) Check(ctx context.Context, sessionID string) (ActiveSession, error) {
-	if sessionID == "" {
+func (s *Sessions) Check(ctx context.Context, ref SessionRef) (ActiveSession, error) {
+	if ref.ID == "" {
 		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
-	return s.CheckKey(ctx, SessionKey(sessionID))
+	return s.CheckKey(ctx, SessionKey(ref.ID), ref.UserID)
 }
 
-// CheckKey is Check for a session key, which an access token carries. The key alone
-// gives nobody a session: it is not accepted where an id is asked for.
-func (s *Sessions) CheckKey(ctx context.Context, sessionKey string) (ActiveSession, error) {
-	result, err := s.Store.AttemptResult(ctx, sessionKey)
+// CheckKey is Check for a session key and the user whose session it is, which an access
+// token carries. The key alone gives nobody a session: it is not accepted where an id is
+// asked for.
+func (s *Sessions) CheckKey(ctx context.Context, sessionKey, userID string) (ActiveSession, error) {
+	result, user, err := s.read(ctx, sessionKey, userID)
 	if err != nil {
-		return ActiveSession{}, notActive("read session", err)
+		return ActiveSession{}, err
 	}
 	session := result.Session
-	if result.Kind != store.ResultSession || !s.Now().Before(session.ExpiresAt) {
+	if result.Kind != store.ResultSession || !s.Now().Before(session.ExpiresAt) || user.ID != session.UserID {
 		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
-	}
-	user, err := s.Store.User(ctx, session.UserID)
-	if err != nil {
-		return ActiveSession{}, notActive("read user of session", err)
 	}
 	if !user.Enabled || user.SessionGeneration != session.UserGeneration {
 		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
@@ -76,7 +83,27 @@ func (s *Sessions) CheckKey(ctx context.Context, sessionKey string) (ActiveSessi
 	if !authenticator.Enabled || authenticator.ID != session.AuthenticatorID || authenticator.Generation != session.AuthenticatorGeneration {
 		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
-	return ActiveSession{session, user, authenticator}, nil
+	return ActiveSession{sessionKey, session, user, authenticator}, nil
+}
+
+// read reads a session and its user, at once where the user is known.
+func (s *Sessions) read(ctx context.Context, sessionKey, userID string) (store.AttemptResult, store.User, error) {
+	if userID != "" {
+		result, user, err := s.Store.ResultAndUser(ctx, sessionKey, userID)
+		if err != nil {
+			return store.AttemptResult{}, store.User{}, notActive("read session and user", err)
+		}
+		return result, user, nil
+	}
+	result, err := s.Store.AttemptResult(ctx, sessionKey)
+	if err != nil {
+		return store.AttemptResult{}, store.User{}, notActive("read session", err)
+	}
+	user, err := s.Store.User(ctx, result.Session.UserID)
+	if err != nil {
+		return store.AttemptResult{}, store.User{}, notActive("read user of session", err)
+	}
+	return result, user, nil
 }
 
 // End ends the session of an id in the store. An id without a session is not an error.

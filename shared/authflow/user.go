@@ -14,25 +14,26 @@ import (
 // errPhoneNeeded says that the identity is unknown and came without a user_ticket.
 var errPhoneNeeded = errors.New("unknown identity without a user_ticket")
 
-// findUser returns the enabled user whom an identity belongs to, bound or created on the
-// way when it is new. errPhoneNeeded: only a phone can tell. A race (isRace) leaves
-// nothing behind: find again and decide again.
-func (l *login) findUser(ctx context.Context, identity wecom.Identity) (store.User, error) {
-	user, err := l.flow.Store.UserByIdentity(ctx, l.authenticator.CorpID, identity.UserID)
-	l.userID = user.ID
+// findUser returns whom an identity belongs to, bound or created on the way when it is
+// new; never a disabled user. errPhoneNeeded: only a phone can tell. A race (isRace)
+// leaves nothing behind: find again and decide again.
+func (l *login) findUser(ctx context.Context, identity wecom.Identity) (store.IdentityOwner, error) {
+	owner, err := l.flow.Store.OwnerOfIdentity(ctx, l.authenticator.CorpID, identity.UserID)
+	l.userID = owner.UserID
 	switch {
 	case errors.Is(err, store.ErrNotFound) && identity.UserTicket == "":
-		return store.User{}, errPhoneNeeded
+		return store.IdentityOwner{}, errPhoneNeeded
 	case errors.Is(err, store.ErrNotFound):
-		return l.findByPhone(ctx, identity)
+		user, err := l.findByPhone(ctx, identity)
+		return user.Owner(), err
 	case err != nil:
-		return store.User{}, fmt.Errorf("read user by identity: %w", err)
-	case !user.Enabled:
-		return store.User{}, apierr.Newf(apierr.UserDisabled, "user %s is disabled", user.ID)
-	case user.NamePending:
-		return l.completeName(ctx, user, identity.UserID)
+		return store.IdentityOwner{}, fmt.Errorf("read owner of identity: %w", err)
+	case !owner.Enabled:
+		return store.IdentityOwner{}, apierr.Newf(apierr.UserDisabled, "user %s is disabled", owner.UserID)
+	case owner.NamePending:
+		return l.completeName(ctx, owner, identity.UserID)
 	}
-	return user, nil
+	return owner, nil
 }
 
 // findByPhone finds the user with the member's phone and binds the member to it, or
@@ -121,14 +122,22 @@ func (l *login) createUser(ctx context.Context, m member) (store.User, error) {
 
 // completeName asks again for a name that WeCom would not tell before. When it still
 // does not, the sign-in goes on with the user as it is.
-func (l *login) completeName(ctx context.Context, user store.User, userID string) (store.User, error) {
+func (l *login) completeName(ctx context.Context, owner store.IdentityOwner, userID string) (store.IdentityOwner, error) {
 	name, err := l.memberName(ctx, userID)
 	if err != nil || name == "" {
-		return user, err
+		return owner, err
+	}
+	user, err := l.flow.Store.User(ctx, owner.UserID)
+	if errors.Is(err, store.ErrNotFound) {
+		return owner, store.ErrChanged
+	}
+	if err != nil {
+		return owner, fmt.Errorf("read user: %w", err)
 	}
 	named := user
 	named.Name, named.NamePending = name, false
-	return l.updateUser(ctx, user, named)
+	named, err = l.updateUser(ctx, user, named)
+	return named.Owner(), err
 }
 
 func (l *login) updateUser(ctx context.Context, from, to store.User) (store.User, error) {

@@ -33,7 +33,7 @@ const (
 // OpenID Connect where they have one.
 type AccessTokenClaims struct {
 	Issuer      string   `json:"iss"` // the public URL of the service
-	Audience    string   `json:"aud"` // the origin of the authenticator
+	Audience    string   `json:"aud"` // an application's origin, or the public URL
 	Subject     string   `json:"sub"` // user id
 	IssuedAt    int64    `json:"iat"` // Unix seconds; set by Mint
 	ExpiresAt   int64    `json:"exp"` // Unix seconds; set by Mint
@@ -46,9 +46,9 @@ type AccessTokenClaims struct {
 	// SessionKey is the key of the session that the token comes from (a hash, which
 	// opens nothing): whoever must know at once that it ended looks there.
 	SessionKey string `json:"sid"`
-	// AuthorizedParty is the origin of the application's page that asked for the token
-	// (azp, OpenID Connect Core §2); empty when the service's own page did, or no page.
-	AuthorizedParty string `json:"azp,omitempty"`
+	// ClientID names the OAuth client a token was issued to (RFC 9068 §2.2); a token of
+	// /api/token has none.
+	ClientID string `json:"client_id,omitempty"`
 }
 
 // LogValue leaves out what is personal.

@@ -31,19 +31,29 @@ func (c Cookie) name() string {
 // sessionIDLength is that of aead.Deriver's results.
 const sessionIDLength = 43
 
-// ID returns the session id a request carries, or empty. What cannot be one is
-// not looked up.
-func (c Cookie) ID(r *http.Request) string {
-	cookie, err := r.Cookie(c.name())
-	if err != nil || len(cookie.Value) != sessionIDLength {
-		return ""
+// maxSessions is how many session cookies of one request are looked up.
+const maxSessions = 3
+
+// Sessions returns the sessions that a request carries, mostly one or none. There are
+// more when another deployment on a parent domain uses the same name. What cannot be one
+// is not looked up. The value is the session id and, after a dot, the user's id.
+func (c Cookie) Sessions(r *http.Request) []authflow.SessionRef {
+	var refs []authflow.SessionRef
+	for _, cookie := range r.CookiesNamed(c.name()) {
+		id, userID, _ := strings.Cut(cookie.Value, ".")
+		if len(id) == sessionIDLength && len(userID) <= maxUserID && len(refs) < maxSessions {
+			refs = append(refs, authflow.SessionRef{ID: id, UserID: userID})
+		}
 	}
-	return cookie.Value
+	return refs
 }
 
+// maxUserID is longer than any user's id.
+const maxUserID = 64
+
 // Set gives the browser a session until it expires.
-func (c Cookie) Set(w http.ResponseWriter, sessionID string, lifetime time.Duration) {
-	http.SetCookie(w, c.cookie(sessionID, int(lifetime/time.Second)))
+func (c Cookie) Set(w http.ResponseWriter, session authflow.SessionRef, lifetime time.Duration) {
+	http.SetCookie(w, c.cookie(session.ID+"."+session.UserID, int(lifetime/time.Second)))
 }
 
 // Clear takes the session from the browser.

@@ -67,12 +67,12 @@ func TestSessionCookieAttributes(t *testing.T) {
 		cookie Cookie
 		want   string
 	}{
-		"host only":     {Cookie{}, "__Host-wecom_session=ID; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax"},
-		"parent domain": {Cookie{Domain: "example.com"}, "__Secure-wecom_session=ID; Path=/; Domain=example.com; Max-Age=60; HttpOnly; Secure; SameSite=Lax"},
+		"host only":     {Cookie{}, "__Host-wecom_session=ID.u; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax"},
+		"parent domain": {Cookie{Domain: "example.com"}, "__Secure-wecom_session=ID.u; Path=/; Domain=example.com; Max-Age=60; HttpOnly; Secure; SameSite=Lax"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			test.cookie.Set(w, "ID", time.Minute)
+			test.cookie.Set(w, authflow.SessionRef{ID: "ID", UserID: "u"}, time.Minute)
 			if got := w.Header().Get("Set-Cookie"); got != test.want {
 				t.Fatalf("got  %s\nwant %s", got, test.want)
 			}

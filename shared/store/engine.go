@@ -66,6 +66,9 @@ type Directory interface {
 	// UserByIdentity returns the user a WeCom member is, or ErrNotFound. The userid
 	// is compared by FoldUserID.
 	UserByIdentity(ctx context.Context, corpID, wecomUserID string) (User, error)
+	// OwnerOfIdentity returns what a sign-in needs of that user, by one read, or
+	// ErrNotFound.
+	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (IdentityOwner, error)
 	// Users returns a page in order of id; next is empty at the end.
 	Users(ctx context.Context, page Page) (items []User, next string, err error)
 	// UsersByName returns a page of the users whose FoldName begins with that of prefix,
@@ -107,12 +110,15 @@ type Transient interface {
 	// RecordResult writes an outcome that is no session. ErrExists: the attempt
 	// has one already.
 	RecordResult(ctx context.Context, o AttemptResult) error
-	// StartSession writes an ResultSession, notes the user's LastSignInAt
-	// (o.Session.SignedInAt) and ends the session of key earlier when that is not
-	// empty (a key of no session is no fault), all or nothing. ErrExists: the
-	// attempt has an outcome already. ErrChanged: the user is gone, disabled, or
-	// its SessionGeneration is no longer o.Session.UserGeneration.
-	StartSession(ctx context.Context, o AttemptResult, earlier string) error
+	// ResultAndUser returns AttemptResult and the user of an id by one read. A user that
+	// does not exist is the zero User; ErrNotFound is the result's alone.
+	ResultAndUser(ctx context.Context, sessionKey, userID string) (AttemptResult, User, error)
+	// StartSession writes a ResultSession and notes the user's LastSignInAt
+	// (r.Session.SignedInAt) when the one noted is an hour old or more. ErrExists: the
+	// attempt has a result already. The user is not looked at: checking a session compares
+	// user and SessionGeneration, so a session that begins while its user is disabled is
+	// nobody's. A lost LastSignInAt is not an error.
+	StartSession(ctx context.Context, r AttemptResult) error
 	// EndSession turns the session of this key into ResultEnded, keeping KeepUntil.
 	// No session there is no fault, and nothing is written then.
 	EndSession(ctx context.Context, key string) error

@@ -93,6 +93,22 @@ func (u User) IdentityIn(corpID string) (Identity, bool) {
 	return u.Identities[i], true
 }
 
+// IdentityOwner is what a sign-in needs of the user whom an identity belongs to.
+type IdentityOwner struct {
+	UserID            string
+	Enabled           bool
+	NamePending       bool
+	SessionGeneration int64
+}
+
+// Owner returns what the identities of a user say of it.
+func (u User) Owner() IdentityOwner {
+	return IdentityOwner{UserID: u.ID, Enabled: u.Enabled, NamePending: u.NamePending, SessionGeneration: u.SessionGeneration}
+}
+
+// LastSignInInterval is how old a LastSignInAt is before another sign-in replaces it.
+const LastSignInInterval = time.Hour
+
 // FoldUserID returns the form in which WeCom userids are compared: WeCom itself
 // ignores their case (path 90196 of its documentation).
 func FoldUserID(userID string) string { return strings.ToLower(userID) }

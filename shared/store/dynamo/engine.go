@@ -81,6 +81,11 @@ func textOf(i item, name string) string {
 	return ""
 }
 
+func truthOf(i item, name string) bool {
+	value, ok := i[name].(*types.AttributeValueMemberBOOL)
+	return ok && value.Value
+}
+
 func numberOf(i item, name string) int64 {
 	value, ok := i[name].(*types.AttributeValueMemberN)
 	if !ok {
@@ -157,6 +162,36 @@ func (e *Engine) get(ctx context.Context, table string, key item) (item, error) 
 		return nil, store.ErrNotFound
 	}
 	return output.Item, nil
+}
+
+// getBatch reads at most 100 items of the tables by one call, again for those that
+// DynamoDB leaves unread. Items that do not exist are not among the results.
+func (e *Engine) getBatch(ctx context.Context, keys map[string][]item) (map[string][]item, error) {
+	wanted := make(map[string]types.KeysAndAttributes, len(keys))
+	for table, of := range keys {
+		wanted[table] = types.KeysAndAttributes{Keys: of, ConsistentRead: aws.Bool(true)}
+	}
+	found := make(map[string][]item, len(keys))
+	for try := 1; ; try++ {
+		output, err := e.cfg.Client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: wanted})
+		if err != nil {
+			return nil, fmt.Errorf("get items: %w", err)
+		}
+		for table, items := range output.Responses {
+			found[table] = append(found[table], items...)
+		}
+		if wanted = output.UnprocessedKeys; len(wanted) == 0 {
+			return found, nil
+		}
+		if try == tries {
+			return nil, fmt.Errorf("get items: DynamoDB left keys unread %d times", try)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("get items: %w", ctx.Err())
+		case <-time.After(time.Duration(try) * 20 * time.Millisecond):
+		}
+	}
 }
 
 // tries is how often a write is made that loses against a transaction on the same

@@ -26,6 +26,11 @@ func (e *Engine) AttemptResult(ctx context.Context, key string) (o store.Attempt
 	if err != nil {
 		return o, err
 	}
+	return e.decodeResult(found, key)
+}
+
+// decodeResult reads a result, or store.ErrNotFound for one that may be forgotten.
+func (e *Engine) decodeResult(found item, key string) (o store.AttemptResult, err error) {
 	o = store.AttemptResult{
 		SessionKey: key, Kind: store.ResultKind(textOf(found, "kind")), Code: textOf(found, "code"), KeepUntil: momentOf(found, "keepUntil"),
 	}
@@ -36,6 +41,30 @@ func (e *Engine) AttemptResult(ctx context.Context, key string) (o store.Attempt
 		err = decode(found, &o.Session)
 	}
 	return o, err
+}
+
+// ResultAndUser implements store.Transient.
+func (e *Engine) ResultAndUser(ctx context.Context, sessionKey, userID string) (o store.AttemptResult, u store.User, err error) {
+	if !possible(userKey(userID)) {
+		o, err = e.AttemptResult(ctx, sessionKey)
+		return o, u, err
+	}
+	found, err := e.getBatch(ctx, map[string][]item{
+		e.cfg.TransientTable: {outcomeKey(sessionKey)}, e.cfg.DirectoryTable: {userKey(userID)},
+	})
+	if err != nil {
+		return o, u, err
+	}
+	for _, i := range found[e.cfg.DirectoryTable] {
+		if u, err = decodeUser(i); err != nil {
+			return o, u, err
+		}
+	}
+	for _, i := range found[e.cfg.TransientTable] {
+		o, err = e.decodeResult(i, sessionKey)
+		return o, u, err
+	}
+	return o, u, store.ErrNotFound
 }
 
 // newOutcome is the condition that an attempt has no outcome, or one that may be
@@ -77,24 +106,27 @@ func (e *Engine) RecordResult(ctx context.Context, o store.AttemptResult) error 
 var errNothingToEnd = errors.New("no session to end")
 
 // StartSession implements store.Transient.
-func (e *Engine) StartSession(ctx context.Context, o store.AttemptResult, earlier string) error {
+func (e *Engine) StartSession(ctx context.Context, o store.AttemptResult) error {
 	write, err := e.putOutcome(o)
 	if err != nil {
 		return err
 	}
-	steps := []step{
-		write,
-		update(e.cfg.DirectoryTable, userKey(o.Session.UserID), "SET lastSignInAt = :at", "enabled = :true AND sessionGeneration = :generation", nil,
-			item{":at": moment(o.Session.SignedInAt), ":true": truth(true), ":generation": number(o.Session.UserGeneration)}, failing(store.ErrChanged)),
-	}
-	if earlier != "" && earlier != o.SessionKey {
-		err := e.transact(ctx, append(steps[:2:2], e.endSession(earlier)))
-		if !errors.Is(err, errNothingToEnd) {
-			return err
-		}
-		// It ended meanwhile, or the cookie was old: begin without.
-	}
-	return e.transact(ctx, steps)
+	noted := make(chan struct{})
+	go func() {
+		defer close(noted)
+		e.noteSignIn(ctx, o.Session)
+	}()
+	err = e.run(ctx, []step{write})
+	<-noted
+	return err
+}
+
+// noteSignIn notes when a user signed in last, unless that was noted a moment ago. It
+// costs the sign-in no time, and its loss harms nobody.
+func (e *Engine) noteSignIn(ctx context.Context, s store.Session) {
+	_ = e.run(ctx, []step{update(e.cfg.DirectoryTable, userKey(s.UserID), "SET lastSignInAt = :at",
+		"attribute_exists(pk) AND (attribute_not_exists(lastSignInAt) OR lastSignInAt <= :before)", nil,
+		item{":at": moment(s.SignedInAt), ":before": moment(s.SignedInAt.Add(-store.LastSignInInterval))}, failing(nil))})
 }
 
 // EndSession implements store.Transient.

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -51,6 +50,23 @@ func (e *Engine) UserByIdentity(ctx context.Context, corpID, wecomUserID string)
 		identity, bound := u.IdentityIn(corpID)
 		return bound && store.FoldUserID(identity.WeComUserID) == store.FoldUserID(wecomUserID)
 	})
+}
+
+// OwnerOfIdentity implements store.Directory. The item of an identity carries what it
+// says of its owner; one from before that does not, and the user is read.
+func (e *Engine) OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error) {
+	found, err := e.get(ctx, e.cfg.DirectoryTable, identityKey(identityName(corpID, wecomUserID)))
+	if err != nil {
+		return store.IdentityOwner{}, err
+	}
+	if _, complete := found["enabled"]; !complete {
+		u, err := e.UserByIdentity(ctx, corpID, wecomUserID)
+		return u.Owner(), err
+	}
+	return store.IdentityOwner{
+		UserID: textOf(found, "userId"), Enabled: truthOf(found, "enabled"),
+		NamePending: truthOf(found, "namePending"), SessionGeneration: numberOf(found, "sessionGeneration"),
+	}, nil
 }
 
 // lookups is how often two reads that belong together are made when a write came
@@ -115,33 +131,20 @@ func (e *Engine) readUsers(ctx context.Context, ids []string) ([]store.User, err
 }
 
 func (e *Engine) readBatch(ctx context.Context, ids []string, byID map[string]store.User) error {
-	keys := make([]map[string]types.AttributeValue, len(ids))
+	keys := make([]item, len(ids))
 	for i, id := range ids {
 		keys[i] = userKey(id)
 	}
-	wanted := map[string]types.KeysAndAttributes{e.cfg.DirectoryTable: {Keys: keys, ConsistentRead: aws.Bool(true)}}
-	for try := 1; len(wanted) > 0; try++ {
-		output, err := e.cfg.Client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: wanted})
+	found, err := e.getBatch(ctx, map[string][]item{e.cfg.DirectoryTable: keys})
+	if err != nil {
+		return fmt.Errorf("read users: %w", err)
+	}
+	for _, i := range found[e.cfg.DirectoryTable] {
+		u, err := decodeUser(i)
 		if err != nil {
-			return fmt.Errorf("read users: %w", err)
+			return err
 		}
-		for _, found := range output.Responses[e.cfg.DirectoryTable] {
-			u, err := decodeUser(found)
-			if err != nil {
-				return err
-			}
-			byID[u.ID] = u
-		}
-		if wanted = output.UnprocessedKeys; len(wanted) > 0 {
-			if try == tries {
-				return fmt.Errorf("read users: DynamoDB left keys unread %d times", try)
-			}
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("read users: %w", ctx.Err())
-			case <-time.After(time.Duration(try) * 20 * time.Millisecond):
-			}
-		}
+		byID[u.ID] = u
 	}
 	return nil
 }
@@ -190,7 +193,11 @@ func (e *Engine) DeleteUser(ctx context.Context, u store.User) error {
 // that only to has; the name moves with them.
 func (e *Engine) moveKeys(from, to store.User) []step {
 	var steps []step
-	move := func(had, has map[string]item, taken error) {
+	owner := item{
+		"userId": text(to.ID), "enabled": truth(to.Enabled), "namePending": truth(to.NamePending),
+		"sessionGeneration": number(to.SessionGeneration),
+	}
+	move := func(had, has map[string]item, owner item, taken error) {
 		for name, key := range had {
 			if _, kept := has[name]; !kept {
 				steps = append(steps, remove(e.cfg.DirectoryTable, key, "userId = :id", item{":id": text(from.ID)}, failing(store.ErrChanged)))
@@ -198,16 +205,23 @@ func (e *Engine) moveKeys(from, to store.User) []step {
 		}
 		for name, key := range has {
 			if _, before := had[name]; !before {
-				owned := item{"userId": text(to.ID)}
-				for attribute, value := range key {
-					owned[attribute] = value
-				}
+				owned := maps.Clone(owner)
+				maps.Copy(owned, key)
 				steps = append(steps, put(e.cfg.DirectoryTable, owned, "attribute_not_exists(pk)", nil, failing(taken)))
 			}
 		}
 	}
-	move(phoneKeys(from), phoneKeys(to), store.ErrPhoneTaken)
-	move(identityKeys(from), identityKeys(to), store.ErrIdentityTaken)
+	had, has := identityKeys(from), identityKeys(to)
+	move(phoneKeys(from), phoneKeys(to), item{"userId": text(to.ID)}, store.ErrPhoneTaken)
+	move(had, has, owner, store.ErrIdentityTaken)
+	for name, key := range has {
+		if _, kept := had[name]; kept && from.Owner() != to.Owner() {
+			steps = append(steps, update(e.cfg.DirectoryTable, key,
+				"SET enabled = :enabled, namePending = :pending, sessionGeneration = :generation", "userId = :id", nil, item{
+					":id": owner["userId"], ":enabled": owner["enabled"], ":pending": owner["namePending"], ":generation": owner["sessionGeneration"],
+				}, failing(store.ErrChanged)))
+		}
+	}
 	return append(steps, e.moveName(from, to)...)
 }
 

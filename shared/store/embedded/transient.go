@@ -64,28 +64,34 @@ func (tx transaction) addOutcome(o store.AttemptResult, now time.Time) error {
 	return tx.putOutcome(o)
 }
 
+// ResultAndUser implements store.Transient.
+func (e *Engine) ResultAndUser(_ context.Context, sessionKey, userID string) (o store.AttemptResult, u store.User, err error) {
+	err = e.read(func(tx transaction) error {
+		if err := tx.get(users, userID, &u); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		return tx.outcome(sessionKey, e.now(), &o)
+	})
+	return o, u, err
+}
+
 // StartSession implements store.Transient.
-func (e *Engine) StartSession(_ context.Context, o store.AttemptResult, earlier string) error {
+func (e *Engine) StartSession(_ context.Context, o store.AttemptResult) error {
 	return e.writeOutcome(func(tx transaction) error {
 		if err := tx.addOutcome(o, e.now()); err != nil {
 			return err
 		}
 		var user store.User
-		err := tx.get(users, o.Session.UserID, &user)
-		if errors.Is(err, store.ErrNotFound) || err == nil && (!user.Enabled || user.SessionGeneration != o.Session.UserGeneration) {
-			return store.ErrChanged
-		}
-		if err != nil {
+		switch err := tx.get(users, o.Session.UserID, &user); {
+		case errors.Is(err, store.ErrNotFound):
+			return nil
+		case err != nil:
 			return err
-		}
-		user.LastSignInAt = o.Session.SignedInAt
-		if err := tx.put(users, user.ID, user); err != nil {
-			return err
-		}
-		if earlier == o.SessionKey { // the attempt's own key is no earlier session
+		case user.LastSignInAt.After(o.Session.SignedInAt.Add(-store.LastSignInInterval)):
 			return nil
 		}
-		return tx.endSession(earlier, e.now())
+		user.LastSignInAt = o.Session.SignedInAt
+		return tx.put(users, user.ID, user)
 	})
 }
 

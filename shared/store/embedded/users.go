@@ -32,6 +32,12 @@ func (e *Engine) UserByIdentity(_ context.Context, corpID, wecomUserID string) (
 	return u, err
 }
 
+// OwnerOfIdentity implements store.Directory.
+func (e *Engine) OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error) {
+	u, err := e.UserByIdentity(ctx, corpID, wecomUserID)
+	return u.Owner(), err
+}
+
 // Users implements store.Directory.
 func (e *Engine) Users(_ context.Context, page store.Page) ([]store.User, string, error) {
 	return list[store.User](e, users, page)

@@ -125,10 +125,23 @@ func users(t *testing.T, b *bench) {
 	}
 	_, err = b.UserByIdentity(ctx, "wwother", "ZhangSan")
 	b.is(err, store.ErrNotFound)
+	_, err = b.OwnerOfIdentity(ctx, "wwother", "ZhangSan")
+	b.is(err, store.ErrNotFound)
+	owned := func(by store.User) {
+		t.Helper()
+		got, err := b.OwnerOfIdentity(ctx, "ww0123", "zHANGsAN")
+		b.ok(err)
+		if diff := cmp.Diff(by.Owner(), got); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+	owned(created)
 
 	changed := next(created, func(u *store.User) { u.Name, u.Enabled, u.Roles = "李四", false, nil })
 	b.ok(b.UpdateUser(ctx, created, changed))
+	owned(changed)
 	b.is(b.UpdateUser(ctx, created, changed), store.ErrChanged)
+	owned(changed)
 	b.is(b.DeleteUser(ctx, created), store.ErrChanged)
 	got, err := b.User(ctx, created.ID)
 	b.ok(err)
