@@ -13,14 +13,14 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// signInPage answers GET /signin, always with status 200: also when what it needs
-// cannot be read, because it is where failures are explained.
+// signInPage answers GET /signin. Its status is 200 even when the store fails, because
+// this page explains failures.
 func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, public, query := r.Context(), apigw.PublicURL(r.Context()), r.URL.Query()
 	destination := authflow.DestinationOf(query)
 	shown := page.SignIn{
 		Language: text.LanguageOf(r),
-		Client:   visitor(r.UserAgent()),
+		Client:   clientKind(r.UserAgent()),
 		Self:     selfURL(public, query, destination),
 		Console:  authflow.ConsoleURL(public),
 		Version:  version.Version,
@@ -31,7 +31,7 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 			Code: query.Get("error"), Authenticator: query.Get("authenticator"), RequestID: query.Get("request"),
 		}
 	}
-	authenticators, err := h.enabled(ctx)
+	authenticators, err := h.enabledAuthenticators(ctx)
 	if err != nil {
 		apigw.LogError(ctx, apierr.From(err))
 		shown.Unreadable = true
@@ -43,13 +43,13 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 		shown.SignedIn = h.signedIn(w, r, destination)
 	}
 	text.RememberLanguage(w, query.Get("lang"))
-	forgetBounces(w, r)
+	forgetRedirects(w, r)
 	return h.Pages.SignIn(w, shown)
 }
 
-// signedIn says who has a session already, so that nobody signs in again by mistake.
+// signedIn returns who has a session already, so that nobody signs in twice by mistake.
 func (h handler) signedIn(w http.ResponseWriter, r *http.Request, destination authflow.Destination) *page.SignedIn {
-	live, err := h.live(w, r)
+	active, err := h.activeSession(w, r)
 	if err != nil {
 		if !apierr.Is(err, apierr.Unauthorized) {
 			apigw.LogError(r.Context(), apierr.From(err))
@@ -57,10 +57,10 @@ func (h handler) signedIn(w http.ResponseWriter, r *http.Request, destination au
 		return nil
 	}
 	public := apigw.PublicURL(r.Context())
-	return &page.SignedIn{Name: live.User.Name, Continue: destination.URL(public, live.Authenticator), SignOut: public + "/api/signout"}
+	return &page.SignedIn{Name: active.User.Name, Continue: destination.URL(public, active.Authenticator), SignOut: public + "/api/signout"}
 }
 
-func visitor(userAgent string) page.ClientKind {
+func clientKind(userAgent string) page.ClientKind {
 	switch {
 	case wecom.IsClient(userAgent):
 		return page.InWeCom
@@ -71,7 +71,7 @@ func visitor(userAgent string) page.ClientKind {
 	}
 }
 
-// selfURL is the address of the page in hand, with the parameters it knows.
+// selfURL returns the address of this page with the parameters it knows.
 func selfURL(public string, query url.Values, destination authflow.Destination) string {
 	short := func(name string) string {
 		if value := query.Get(name); len(value) <= 128 {
