@@ -2,6 +2,8 @@ package admin
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,25 +14,6 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
-
-// list is a part of a list; NextCursor is null at the end.
-type list struct {
-	Items      any     `json:"items"`
-	NextCursor *string `json:"nextCursor"`
-}
-
-// writeList shows every item; an empty list is [] and never null.
-func writeList[T, V any](w http.ResponseWriter, items []T, next string, view func(T) V) error {
-	views := make([]V, len(items))
-	for i, item := range items {
-		views[i] = view(item)
-	}
-	answer := list{Items: views}
-	if next != "" {
-		answer.NextCursor = &next
-	}
-	return apigw.WriteJSON(w, http.StatusOK, answer)
-}
 
 func (h *handler) listAuthenticators(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
@@ -218,6 +201,16 @@ func (h *handler) putSecret(ctx context.Context, a store.Authenticator, value se
 	}
 	put[a.ID] = version
 	return version, nil
+}
+
+// newSecretVersion returns 128 random bits in the form of a UUID, which is what
+// Secrets Manager suggests for a ClientRequestToken.
+func newSecretVersion() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // crypto/rand never fails: it ends the process instead
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	text := hex.EncodeToString(b[:])
+	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
 func (h *handler) deleteAuthenticator(w http.ResponseWriter, r *http.Request) error {

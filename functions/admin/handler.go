@@ -150,12 +150,3 @@ func methodNotAllowed(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Allow", strings.Replace(w.Header().Get("Allow"), "GET, HEAD", "GET", 1))
 	return &apierr.Error{Code: apierr.MethodNotAllowed, Detail: "This path does not take " + shorten(r.Method) + "."}
 }
-
-// shorten keeps what a caller sent from filling an answer.
-func shorten(text string) string {
-	const most = 64
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
-}

@@ -2,8 +2,6 @@ package admin
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -46,14 +44,4 @@ func pause(ctx context.Context, attempt int) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// newSecretVersion returns 128 random bits in the form of a UUID, which is what
-// Secrets Manager suggests for a ClientRequestToken.
-func newSecretVersion() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // crypto/rand never fails: it ends the process instead
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	text := hex.EncodeToString(b[:])
-	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }

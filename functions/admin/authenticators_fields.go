@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -81,8 +80,6 @@ func callbackDomain(publicURL string) string {
 	}
 	return u.Host
 }
-
-func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func authenticatorWritable() []string {
 	return []string{"title", "enabled", "corpId", "agentId", "secret", "origin", "workbenchRedirectPath", "autoSignup", "autoLogin"}
