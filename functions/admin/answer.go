@@ -8,13 +8,13 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
-// list is a part of a list; NextCursor is null at the end.
+// list is a page of a list; NextCursor is null on the last one.
 type list struct {
 	Items      any     `json:"items"`
 	NextCursor *string `json:"nextCursor"`
 }
 
-// writeList shows every item; an empty list is [] and never null.
+// writeList writes the views of items; an empty list is [], never null.
 func writeList[T, V any](w http.ResponseWriter, items []T, next string, view func(T) V) error {
 	views := make([]V, len(items))
 	for i, item := range items {
@@ -29,13 +29,13 @@ func writeList[T, V any](w http.ResponseWriter, items []T, next string, view fun
 
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// requestLanguage is the language of sentences in an answer: the console names its
-// own in Accept-Language.
+// requestLanguage returns the language of sentences in an answer. The console sends
+// its own in Accept-Language.
 func requestLanguage(r *http.Request) text.Language {
 	return text.Choose(r.Header.Get("Accept-Language"))
 }
 
-// shorten keeps what a caller sent from filling an answer.
+// shorten cuts off what would fill an answer: callers and WeCom choose the text.
 func shorten(text string) string {
 	const most = 64
 	if runes := []rune(text); len(runes) > most {

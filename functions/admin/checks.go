@@ -6,16 +6,16 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 )
 
-// checkStep is one thing that was tried.
+// checkStep is the result of one step of a check.
 type checkStep struct {
 	Step stepName `json:"step"`
 	OK   bool     `json:"ok"`
-	// WeComCode is WeCom's number for the failure, 0 when it has none. What is found in
-	// the settings that WeCom tells, or before WeCom is asked, has the number that a
-	// sign-in would meet: a number and a step name the cause for good.
+	// WeComCode is WeCom's number for the failure, or 0. A failure found without asking
+	// WeCom, or in the settings that WeCom shows, has the number that a sign-in would
+	// meet, so that step and number always identify the cause.
 	WeComCode int    `json:"wecomCode"`
 	Title     string `json:"title"`
-	// Fix says what to do; empty when there is nothing to do.
+	// Fix says what to do, or is empty.
 	Fix string `json:"fix"`
 }
 
@@ -24,15 +24,15 @@ type stepName string
 const (
 	// stepCredentials is gettoken: corp ID and secret belong together.
 	stepCredentials stepName = "credentials"
-	// stepTrustedIP is the first call with the token: only there does WeCom look at
-	// the address that calls.
+	// stepTrustedIP is the first call with the token: WeCom does not check the address
+	// of the caller before.
 	stepTrustedIP stepName = "trusted-ip"
-	// The next three are what agent/get tells. WeCom does not tell every app: then
-	// they are left out.
+	// The next three come from agent/get. WeCom does not allow it to every app; the
+	// steps are then left out.
 	stepAgent         stepName = "agent"          // the AgentId is of the secret's app, which is enabled
-	stepTrustedDomain stepName = "trusted-domain" // the app's domain is ours
+	stepTrustedDomain stepName = "trusted-domain" // the app's domain is the service's
 	stepVisibleRange  stepName = "visible-range"  // somebody may use the app
-	// stepDomainFile is of another check: see checkDomainFile.
+	// stepDomainFile is the only step of checkDomainFile.
 	stepDomainFile stepName = "domain-file"
 )
 

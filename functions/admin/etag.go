@@ -11,14 +11,14 @@ import (
 // precondition is an If-Match header (RFC 9110 §13.1.1).
 type precondition struct {
 	given bool
-	any   bool
+	any   bool // "*"
 	tags  []string
 }
 
 func ifMatch(r *http.Request) precondition {
 	values := r.Header.Values("If-Match")
 	p := precondition{given: len(values) > 0}
-	// An ETag of ours holds no comma, so one that does matches nothing anyway.
+	// Our ETags hold no comma, so splitting breaks none of them.
 	for tag := range strings.SplitSeq(strings.Join(values, ","), ",") {
 		tag = strings.TrimSpace(tag)
 		p.any = p.any || tag == "*"
@@ -27,8 +27,8 @@ func ifMatch(r *http.Request) precondition {
 	return p
 }
 
-// check refuses when the header is there and does not name the version. A weak tag
-// never matches, and neither does one that is no tag at all.
+// check fails if the header is given and does not name the version. A weak tag never
+// matches, nor does a malformed one.
 func (p precondition) check(version int64) error {
 	if !p.given || p.any {
 		return nil

@@ -74,7 +74,7 @@ func newOffice(t testing.TB) *office {
 // assemble puts the function together again, with what change changes.
 func (o *office) assemble(publicURL string, change func(*admin.Config)) {
 	cfg := admin.Config{
-		Directory: o.directory, Attempts: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom,
+		Directory: o.directory, SignInEvents: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom,
 		Now: func() time.Time { return o.clock },
 	}
 	change(&cfg)

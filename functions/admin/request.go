@@ -19,8 +19,9 @@ const (
 	maxLimit     = 200
 )
 
-// readJSON returns the members of the JSON object that a request carries.
-func readJSON(r *http.Request) (*object, error) {
+// readJSON returns the JSON object of a request. It fails if there is a field that the
+// caller may not set.
+func readJSON(r *http.Request, writable, readOnly []string) (*object, error) {
 	if err := requireType(r, "application/json"); err != nil {
 		return nil, err
 	}
@@ -28,10 +29,14 @@ func readJSON(r *http.Request) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseObject(body)
+	o, err := parseObject(body)
+	if err != nil {
+		return nil, err
+	}
+	return o, o.only(writable, readOnly)
 }
 
-// requireType accepts one media type, in UTF-8.
+// requireType fails unless the body has the media type, in UTF-8.
 func requireType(r *http.Request, want string) error {
 	got, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := strings.ToLower(parameters["charset"])
@@ -41,6 +46,7 @@ func requireType(r *http.Request, want string) error {
 	return nil
 }
 
+// readBody returns the body, of at most most bytes.
 func readBody(r *http.Request, most int) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, int64(most)+1))
 	if err != nil {
@@ -52,12 +58,12 @@ func readBody(r *http.Request, most int) ([]byte, error) {
 	return body, nil
 }
 
-// readPage reads ?cursor=&limit=, of which limit is at most most, and returns the
-// query for what else is in it.
+// readPage parses ?cursor=&limit=, where limit is at most most. It also returns the
+// whole query.
 func readPage(r *http.Request, most uint64) (store.Page, url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		// Half a query must not become another question, such as "all users".
+		// Half a query could ask for something else, such as all users.
 		return store.Page{}, nil, apierr.Invalid("query", "The query is not correctly encoded.")
 	}
 	page := store.Page{Cursor: query.Get("cursor"), Limit: defaultLimit}
@@ -71,8 +77,8 @@ func readPage(r *http.Request, most uint64) (store.Page, url.Values, error) {
 	return page, query, nil
 }
 
-// listFault translates what a list of the store answers.
-func listFault(err error) error {
+// listError translates an error of one of the store's lists.
+func listError(err error) error {
 	if errors.Is(err, store.ErrBadCursor) {
 		return apierr.Invalid("cursor", "cursor must be the nextCursor of an earlier answer.")
 	}

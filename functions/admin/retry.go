@@ -10,13 +10,12 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// changeAttempts bounds how often a change is decided anew because somebody else
-// was faster. In every round somebody wins, so this many writers of one record at
-// the same moment all get through.
+// changeAttempts is how often a change is tried while other writers are faster. One
+// writer wins each round, so this many concurrent writers of one record all succeed.
 const changeAttempts = 40
 
-// retryChanged runs read, decide and write again while the write says that what was
-// read has changed.
+// retryChanged runs change (read, decide and write) again while its write fails with
+// store.ErrChanged.
 func retryChanged[T any](ctx context.Context, change func() (T, error)) (T, error) {
 	var result T
 	var err error

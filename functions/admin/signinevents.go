@@ -8,15 +8,15 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// Attempts is what the store keeps of attempts to sign in: newest first, none older
-// than store.EventRetention. A list may lag a moment behind.
-type Attempts interface {
+// SignInEvents lists recent attempts to sign in: newest first, none older than
+// store.EventRetention. A list may lag a moment behind.
+type SignInEvents interface {
 	EventsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]store.SignInEvent, error)
 	EventsOfUser(ctx context.Context, userID string, limit int) ([]store.SignInEvent, error)
 }
 
-// attemptView is an attempt as the API shows it; what is not known is empty.
-type attemptView struct {
+// signInEventView is an event as the API shows it; what is not known is empty.
+type signInEventView struct {
 	At     string `json:"at"`
 	Result string `json:"result"` // signed_in or refused
 	// Code is why it was refused: a code of the sign-in page.
@@ -30,53 +30,53 @@ type attemptView struct {
 	RequestID     string `json:"requestId"`
 }
 
-func viewAttempt(a store.SignInEvent) attemptView {
-	view := attemptView{
-		At: timestamp(a.At), Result: "signed_in", Code: a.Code, WeComCode: a.WeComCode, Authenticator: a.AuthenticatorName,
-		UserID: a.UserID, CorpID: a.CorpID, WeComUserID: a.WeComUserID, Client: "browser", RequestID: a.RequestID,
+func viewSignInEvent(e store.SignInEvent) signInEventView {
+	view := signInEventView{
+		At: timestamp(e.At), Result: "signed_in", Code: e.Code, WeComCode: e.WeComCode, Authenticator: e.AuthenticatorName,
+		UserID: e.UserID, CorpID: e.CorpID, WeComUserID: e.WeComUserID, Client: "browser", RequestID: e.RequestID,
 	}
-	if a.Code != "" {
+	if e.Code != "" {
 		view.Result = "refused"
 	}
-	if a.InWeCom {
+	if e.InWeCom {
 		view.Client = "wecom"
 	}
 	return view
 }
 
-// attemptsOfAuthenticator asks by the authenticator's own id: a new one of the same
-// name does not show what became of another's visitors.
-func (h *handler) attemptsOfAuthenticator(w http.ResponseWriter, r *http.Request) error {
-	return writeAttempts(w, r, func(ctx context.Context, limit int) ([]store.SignInEvent, error) {
+// eventsOfAuthenticator lists events by the id of the authenticator, so that a namesake
+// of a deleted one does not show its events.
+func (h *handler) eventsOfAuthenticator(w http.ResponseWriter, r *http.Request) error {
+	return writeSignInEvents(w, r, func(ctx context.Context, limit int) ([]store.SignInEvent, error) {
 		a, err := h.authenticator(ctx, r.PathValue("name"))
 		if err != nil {
 			return nil, err
 		}
-		return h.Attempts.EventsOfAuthenticator(ctx, a.ID, limit)
+		return h.SignInEvents.EventsOfAuthenticator(ctx, a.ID, limit)
 	})
 }
 
-func (h *handler) attemptsOfUser(w http.ResponseWriter, r *http.Request) error {
-	return writeAttempts(w, r, func(ctx context.Context, limit int) ([]store.SignInEvent, error) {
+func (h *handler) eventsOfUser(w http.ResponseWriter, r *http.Request) error {
+	return writeSignInEvents(w, r, func(ctx context.Context, limit int) ([]store.SignInEvent, error) {
 		u, err := h.user(ctx, r.PathValue("id"))
 		if err != nil {
 			return nil, err
 		}
-		return h.Attempts.EventsOfUser(ctx, u.ID, limit)
+		return h.SignInEvents.EventsOfUser(ctx, u.ID, limit)
 	})
 }
 
-func writeAttempts(w http.ResponseWriter, r *http.Request, list func(ctx context.Context, limit int) ([]store.SignInEvent, error)) error {
+func writeSignInEvents(w http.ResponseWriter, r *http.Request, list func(ctx context.Context, limit int) ([]store.SignInEvent, error)) error {
 	page, _, err := readPage(r, store.MaxEvents)
 	if err != nil {
 		return err
 	}
 	if page.Cursor != "" {
-		return listFault(store.ErrBadCursor) // this list has one page
+		return listError(store.ErrBadCursor) // the list has one page
 	}
 	items, err := list(r.Context(), page.Limit)
 	if err != nil {
 		return fmt.Errorf("list attempts: %w", err)
 	}
-	return writeList(w, items, "", viewAttempt)
+	return writeList(w, items, "", viewSignInEvent)
 }
