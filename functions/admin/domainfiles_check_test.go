@@ -22,13 +22,13 @@ const (
 	fileCheck   = "/api/admin/domain-files/" + fileName + "/check"
 )
 
-// world is the network: it answers every request alike and remembers the addresses.
-type world struct {
+// network is the network: it answers every request alike and records the addresses.
+type network struct {
 	answer func(*http.Request) (*http.Response, error)
 	asked  []string
 }
 
-func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.asked = append(w.asked, r.Method+" "+r.URL.String()+" "+r.Host+" "+r.Header.Get("Authorization")+r.Header.Get("Cookie"))
 	return w.answer(r)
 }
@@ -42,8 +42,8 @@ func comes(status int, contentType, body string) func(*http.Request) (*http.Resp
 	}
 }
 
-// atDoor is an office whose own address leads to w, with the file stored.
-func atDoor(t *testing.T, w *world) *office {
+// newOfficeOn returns an office whose own address leads to w, with the file stored.
+func newOfficeOn(t *testing.T, w *network) *office {
 	t.Helper()
 	o := newOffice(t)
 	o.assemble(publicURL, func(cfg *admin.Config) { cfg.HTTP = &http.Client{Transport: w} })
@@ -51,8 +51,8 @@ func atDoor(t *testing.T, w *world) *office {
 	return o
 }
 
-// lookAtFile returns whether the check is content, and its title.
-func lookAtFile(t *testing.T, o *office, language string) (bool, string) {
+// checkFile returns the result and the title of the check.
+func checkFile(t *testing.T, o *office, language string) (bool, string) {
 	t.Helper()
 	var result struct {
 		OK    bool
@@ -113,15 +113,15 @@ func TestCheckDomainFile(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			w := &world{answer: test.answer}
-			o := atDoor(t, w)
-			if ok, title := lookAtFile(t, o, "en"); ok != test.ok || title != test.title {
+			w := &network{answer: test.answer}
+			o := newOfficeOn(t, w)
+			if ok, title := checkFile(t, o, "en"); ok != test.ok || title != test.title {
 				t.Errorf("got %v %q", ok, title)
 			}
 			if len(w.asked) != 1 || w.asked[0] != "GET "+address+" signin.example.com " {
 				t.Errorf("asked %q", w.asked)
 			}
-			if _, title := lookAtFile(t, o, "zh-CN"); title == test.title {
+			if _, title := checkFile(t, o, "zh-CN"); title == test.title {
 				t.Errorf("not in Chinese: %s", title)
 			}
 		})
@@ -158,13 +158,13 @@ func TestCheckDomainFileOverTheNetwork(t *testing.T) {
 		gone: gone + "/" + fileName + " could not be reached",
 	} {
 		o.assemble(address, func(*admin.Config) {})
-		if _, title := lookAtFile(t, o, "en"); title != want {
+		if _, title := checkFile(t, o, "en"); title != want {
 			t.Errorf("%s: %q", address, title)
 		}
 	}
 	// The time is bounded: here by the client given, as five seconds are long for a test.
 	o.assemble(slow.URL, func(cfg *admin.Config) { cfg.HTTP = &http.Client{Timeout: 20 * time.Millisecond} })
-	if _, title := lookAtFile(t, o, "en"); title != slow.URL+"/"+fileName+" gave no answer within 5 seconds" {
+	if _, title := checkFile(t, o, "en"); title != slow.URL+"/"+fileName+" gave no answer within 5 seconds" {
 		t.Errorf("slow: %q", title)
 	}
 }
@@ -172,8 +172,8 @@ func TestCheckDomainFileOverTheNetwork(t *testing.T) {
 // Attack: use the service to reach what only it can reach (server-side request
 // forgery): by the name of the file, by a header, by a redirect. And read what is there.
 func TestCheckDomainFileReachesNothingElse(t *testing.T) {
-	w := &world{answer: comes(200, "text/plain", "the network's own secret")}
-	o := atDoor(t, w)
+	w := &network{answer: comes(200, "text/plain", "the network's own secret")}
+	o := newOfficeOn(t, w)
 	for _, name := range []string{
 		"WW_verify_aaaaaaaaaaaaaaaa.txt", // not stored
 		"index.html", "@evil.example", ".evil.example", "WW_verify_AbCdEfGh12345678.txt@evil.example", "WW_verify_AbCdEfGh12345678.txt%0d%0aHost:evil",

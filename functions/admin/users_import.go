@@ -23,34 +23,34 @@ import (
 
 const (
 	mostRows = 5000
-	// importWorkers write rows at the same time: 5,000 rows one after the other would
-	// not end within the gateway's 30 s.
+	// importWorkers write rows concurrently: one after the other, 5,000 rows would take
+	// longer than the gateway's 30 s.
 	importWorkers = 16
-	// importTime is when no further row is begun, so that the answer arrives.
+	// importTime is when no further row is started, so that the answer is in time.
 	importTime = 24 * time.Second
-	// importReserve is what is left, before the function's own deadline, for the answer.
+	// importReserve is the time kept for the answer before the function's own deadline.
 	importReserve = 2 * time.Second
-	// importFaults is after how many faults of the store the rest is not tried.
-	importFaults = importWorkers
+	// importErrors is after how many errors of the store no further row is tried.
+	importErrors = importWorkers
 )
 
-// line is a row of the file with a phone.
+// line is a row of the file.
 type line struct {
-	row   int // line of the file on which it begins; the header is on line 1
+	row   int // line of the file on which it starts; the header is on line 1
 	phone string
 	name  string
 	roles string
 	cells int
 }
 
-// rowResult says what became of one row.
+// rowResult is what became of one row.
 type rowResult struct {
 	Row    int         `json:"row"`
 	Phone  string      `json:"phone"`
 	Result rowOutcome  `json:"result"`
 	ID     string      `json:"id,omitempty"`
 	Code   apierr.Code `json:"code,omitempty"`
-	// Field is the column at fault, or cells; empty when it is none.
+	// Field is the wrong column, or "cells", or empty.
 	Field  string `json:"field,omitempty"`
 	Detail string `json:"detail,omitempty"`
 }
@@ -72,8 +72,8 @@ type importResult struct {
 	Failed    int         `json:"failed"`
 }
 
-// importUsers creates and updates users by phone. A file that cannot be read as a
-// whole changes nothing; in one that can, every row stands for itself.
+// importUsers creates and updates users by phone. A file that cannot be read as a whole
+// changes nothing; otherwise each row succeeds or fails alone.
 func (h *handler) importUsers(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	if err := requireType(r, "text/csv"); err != nil {
@@ -106,9 +106,8 @@ func (h *handler) importUsers(w http.ResponseWriter, r *http.Request) error {
 	return apigw.WriteJSON(w, http.StatusOK, result)
 }
 
-// parseImport reads the whole file before anything is written. It returns the rows
-// and how many columns the header has. Rows without any content are left out, as
-// spreadsheets add them.
+// parseImport parses the whole file before anything is written. It returns the rows and
+// the number of columns in the header. It skips empty rows, which spreadsheets add.
 func parseImport(file []byte) ([]line, int, error) {
 	if !utf8.Valid(file) {
 		return nil, 0, apierr.Invalid("encoding", "The file is not in UTF-8; spreadsheet programs call it \"CSV UTF-8\".")
@@ -152,7 +151,7 @@ func parseImport(file []byte) ([]line, int, error) {
 }
 
 // brokenCSV names the line as the field: the console translates by code and field, and
-// a line among thousands must not get lost in that.
+// must show which of thousands of lines is wrong.
 func brokenCSV(err error) error {
 	where := "line 1"
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
@@ -165,7 +164,7 @@ func brokenCSV(err error) error {
 func (h *handler) importLines(ctx context.Context, lines []line, columns int) []rowResult {
 	results := make([]rowResult, len(lines))
 	var todo []int
-	seen := map[string]int{} // row by normalised phone
+	seen := map[string]int{} // row by normalized phone
 	for i := range lines {
 		l := &lines[i]
 		results[i] = rowResult{Row: l.row, Phone: shorten(l.phone), Result: rowFailed}
@@ -189,14 +188,14 @@ func (h *handler) importLines(ctx context.Context, lines []line, columns int) []
 		todo = append(todo, i)
 	}
 
-	// Rows left have different phones, so they concern different users.
-	begun := &importProgress{until: importDeadline(ctx)}
+	// The remaining rows have different phones, so they concern different users.
+	progress := &importProgress{until: importDeadline(ctx)}
 	queue := make(chan int)
 	var workers sync.WaitGroup
 	for range min(importWorkers, len(todo)) {
 		workers.Go(func() {
 			for i := range queue {
-				h.importLine(ctx, lines[i], &results[i], begun)
+				h.importLine(ctx, lines[i], &results[i], progress)
 			}
 		})
 	}
@@ -208,19 +207,19 @@ func (h *handler) importLines(ctx context.Context, lines []line, columns int) []
 	return results
 }
 
-// importProgress stops an import that has run out of time or of a store.
+// importProgress ends an import when time is up or the store keeps failing.
 type importProgress struct {
 	until time.Time
 
 	mu     sync.Mutex
-	faults int
+	errors int
 	first  error
 }
 
 func (p *importProgress) failed(ctx context.Context, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.faults++
+	p.errors++
 	if p.first == nil {
 		p.first = err
 		apigw.LogError(ctx, apierr.New(apierr.Internal, fmt.Errorf("import: %w", err)))
@@ -230,10 +229,10 @@ func (p *importProgress) failed(ctx context.Context, err error) {
 func (p *importProgress) over() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.faults >= importFaults || !time.Now().Before(p.until)
+	return p.errors >= importErrors || !time.Now().Before(p.until)
 }
 
-// importDeadline is on the machine's clock, as deadlines of contexts are.
+// importDeadline uses the machine's clock, as deadlines of contexts do.
 func importDeadline(ctx context.Context) time.Time {
 	until := time.Now().Add(importTime)
 	if deadline, ok := ctx.Deadline(); ok && deadline.Add(-importReserve).Before(until) {
@@ -278,7 +277,7 @@ func (h *handler) importUser(ctx context.Context, l line) (store.User, rowOutcom
 			outcome = rowCreated
 			err = h.Directory.CreateUser(ctx, created)
 			if errors.Is(err, store.ErrPhoneTaken) {
-				return created, store.ErrChanged // somebody was faster: it is a change now
+				return created, store.ErrChanged // somebody was faster: change that user now
 			}
 			return created, err
 		}
@@ -301,7 +300,7 @@ func (h *handler) importUser(ctx context.Context, l line) (store.User, rowOutcom
 	return u, outcome, err
 }
 
-// fill sets what the cells of a line say; an empty cell says nothing.
+// fill sets what the cells of a line say. An empty cell changes nothing.
 func fill(u store.User, l line) (store.User, error) {
 	if l.name != "" && !setName(&u, l.name) {
 		return u, apierr.Invalid("name", nameWrong)
@@ -319,8 +318,8 @@ func fill(u store.User, l line) (store.User, error) {
 	return u, nil
 }
 
-// sameRoles compares regardless of order: a file exported and imported again, its
-// roles sorted, changes nobody.
+// sameRoles ignores the order, so that importing an exported file, whose roles are
+// sorted, changes nobody.
 func sameRoles(a, b []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }

@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -26,8 +25,7 @@ const (
 	longestSecret = 512 // WeCom's have 43 characters today
 )
 
-// authenticatorView is an authenticator as the API shows it. It has no place for a
-// secret.
+// authenticatorView is an authenticator as the API shows it, without its secret.
 type authenticatorView struct {
 	Name                  string `json:"name"`
 	Title                 string `json:"title"`
@@ -38,8 +36,8 @@ type authenticatorView struct {
 	WorkbenchRedirectPath string `json:"workbenchRedirectPath"`
 	AutoSignup            bool   `json:"autoSignup"`
 	AutoLogin             bool   `json:"autoLogin"`
-	// WorkbenchHomepageLink, CallbackURL and CallbackDomain are what the administrator
-	// copies into WeCom's console.
+	// The administrator copies WorkbenchHomepageLink, CallbackURL and CallbackDomain into
+	// WeCom's console.
 	WorkbenchHomepageLink string `json:"workbenchHomepageLink"`
 	CallbackURL           string `json:"callbackUrl"`
 	CallbackDomain        string `json:"callbackDomain"`
@@ -69,8 +67,8 @@ func workbenchLink(a store.Authenticator, publicURL string) string {
 	return authflow.AuthorizeURL(publicURL, a.Name, authflow.Destination{Path: path})
 }
 
-// callbackDomain is the public address without its scheme. WeCom compares it
-// exactly, port included, and the port is in it only when a browser shows it.
+// callbackDomain returns host and port of the public URL, the port only if it is not the
+// scheme's own: WeCom compares them exactly.
 func callbackDomain(publicURL string) string {
 	u, err := url.Parse(publicURL)
 	if err != nil {
@@ -82,8 +80,6 @@ func callbackDomain(publicURL string) string {
 	return u.Host
 }
 
-func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
 func authenticatorWritable() []string {
 	return []string{"title", "enabled", "corpId", "agentId", "secret", "origin", "workbenchRedirectPath", "autoSignup", "autoLogin"}
 }
@@ -92,13 +88,10 @@ func authenticatorReadOnly() []string {
 	return []string{"workbenchHomepageLink", "callbackUrl", "callbackDomain", "createdAt", "updatedAt", "version"}
 }
 
-// newAuthenticator reads the body of a creation. What the store and the clock add
-// is left out.
+// newAuthenticator parses the body of a creation. ID, versions and times are still
+// empty.
 func newAuthenticator(body *object) (store.Authenticator, secret.Value, error) {
 	none := secret.Value{}
-	if err := body.only(append(authenticatorWritable(), "name"), authenticatorReadOnly()); err != nil {
-		return store.Authenticator{}, none, err
-	}
 	if err := body.require("name", "corpId", "agentId", "secret", "origin"); err != nil {
 		return store.Authenticator{}, none, err
 	}
@@ -114,12 +107,12 @@ func newAuthenticator(body *object) (store.Authenticator, secret.Value, error) {
 	}, body)
 }
 
-// changeAuthenticator returns a with what the body sets, and the new secret if the
+// changeAuthenticator returns a with the fields of the body, and the new secret if the
 // body has one.
 func changeAuthenticator(a store.Authenticator, body *object) (store.Authenticator, secret.Value, error) {
 	fields := []struct {
 		name string
-		set  func(text string) string // the sentence for a wrong value, or empty
+		set  func(text string) string // returns the sentence for a wrong value, or nothing
 	}{
 		{"title", func(text string) string {
 			if a.Title = strings.TrimSpace(text); a.Title == "" || !isName(a.Title) {
@@ -188,7 +181,7 @@ func newSecret(body *object) (secret.Value, error) {
 	if err != nil || !there {
 		return secret.Value{}, err
 	}
-	// Mostly what a slip of copying adds: a space, a line break, half a sentence.
+	// Copying often adds a space, a line break or half a sentence.
 	odd := strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
 	if text == "" || len(text) > longestSecret || odd {
 		return secret.Value{}, apierr.Invalid("secret", "secret must be the app's secret: visible ASCII characters, without spaces.")
@@ -196,8 +189,8 @@ func newSecret(body *object) (secret.Value, error) {
 	return secret.NewValue(text), nil
 }
 
-// parseOrigin returns an origin as browsers write it: lower case, without the
-// scheme's own port. A slash at the end is a path, and an origin has none.
+// parseOrigin returns an origin as browsers write it: in lower case, without the
+// scheme's own port. A slash at the end would be a path, which an origin does not have.
 func parseOrigin(text string) (string, bool) {
 	if strings.HasSuffix(text, "/") {
 		return "", false
@@ -206,7 +199,7 @@ func parseOrigin(text string) (string, bool) {
 	return origin, err == nil
 }
 
-// isName reports whether text can be shown as a name on one line.
+// isName reports whether text fits on one line as a name.
 func isName(text string) bool {
 	return utf8.RuneCountInString(text) <= longestName && !strings.ContainsFunc(text, unicode.IsControl)
 }

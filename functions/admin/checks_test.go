@@ -12,8 +12,8 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
-// The sentences of checks: every key that the code names is there, in both parts
-// where it is a failure, and every key that is there is named.
+// Every key of a sentence that the code names exists, in both parts for a failure, and
+// the code names every key that exists.
 func TestCheckTexts(t *testing.T) {
 	english, err := text.Read(text.English, text.CheckArea)
 	if err != nil {
@@ -46,7 +46,7 @@ func TestCheckTexts(t *testing.T) {
 	}
 }
 
-// without returns the keys of a that b has not.
+// without returns the keys of a that b does not have.
 func without[A, B any](a map[string]A, b map[string]B) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(a)), func(key string) bool { _, there := b[key]; return there })
 }

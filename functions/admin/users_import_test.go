@@ -165,8 +165,8 @@ func TestImportOfManyRows(t *testing.T) {
 	}
 }
 
-// An administrator creates a user while an import is about to: one user, and the
-// import goes on from what it finds.
+// An administrator creates a user while an import is about to do so: there is one user,
+// and the import changes it.
 func TestImportMeetsAnotherAdministrator(t *testing.T) {
 	o := newOffice(t)
 	raced := false

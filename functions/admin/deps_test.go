@@ -15,8 +15,8 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// A check asks with a code of nobody, and for the address without credentials. The
-// refusals that this must meet are no errors of WeCom to look into; all others are.
+// A check sends an invalid code, and asks for the address without credentials. The
+// refusals that it expects are not errors to look into; all others are.
 func TestWeComErrorsOfAdministration(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -25,7 +25,7 @@ func TestWeComErrorsOfAdministration(t *testing.T) {
 	}{
 		{"credentials are good", wecom.Call{Operation: "gettoken", Answered: true}, ""},
 		{"credentials are wrong", wecom.Call{Operation: "gettoken", Answered: true, Code: wecom.InvalidCredential}, `"wecomCode":40001`},
-		{"the code of nobody", wecom.Call{Operation: "getuserinfo", Answered: true, Code: wecom.InvalidCode}, ""},
+		{"the invalid code", wecom.Call{Operation: "getuserinfo", Answered: true, Code: wecom.InvalidCode}, ""},
 		{"an address that is not trusted", wecom.Call{Operation: "getuserinfo", Answered: true, Code: wecom.UntrustedIP}, `"wecomCode":60020`},
 		{"no corp in the question for the address", wecom.Call{Operation: "gettoken without credentials", Answered: true, Code: wecom.CorpIDMissing}, ""},
 		{"no secret in the question for the address", wecom.Call{Operation: "gettoken without credentials", Answered: true, Code: wecom.SecretMissing}, ""},
@@ -48,9 +48,9 @@ func TestWeComErrorsOfAdministration(t *testing.T) {
 			if got := strings.Contains(line, "WeComErrors"); got != (test.want != "") || !strings.Contains(line, test.want) || got != strings.Contains(line, "wecomCode") {
 				t.Errorf("want %q: %s", test.want, line)
 			}
-			// How long visitors wait for WeCom is the callback's to say.
+			// The function callback measures how long people wait for WeCom.
 			if strings.Contains(line, "WeComDuration") {
-				t.Errorf("a check counts as a visitor's time: %s", line)
+				t.Errorf("a check counts as the time of a sign-in: %s", line)
 			}
 		})
 	}

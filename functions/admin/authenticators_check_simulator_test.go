@@ -12,7 +12,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// plain seals nothing: what is sealed is not the question here.
+// plain does not encrypt.
 type plain struct{}
 
 func (plain) Seal(plaintext, _ []byte) ([]byte, error) { return slices.Clone(plaintext), nil }
@@ -73,7 +73,7 @@ func TestCheckAgainstSimulator(t *testing.T) {
 	if got := check(); got != "false credentials:40001" {
 		t.Error(got)
 	}
-	// The refusal is remembered for sign-ins, and not for the one who repairs it.
+	// A refused secret is remembered for sign-ins, but not for a check.
 	patch(`{"secret":"` + theSecret + `"}`)
 	if got := check(); got != "true credentials:0 trusted-ip:0 agent:0 trusted-domain:0 visible-range:0" {
 		t.Error(got)
@@ -82,7 +82,7 @@ func TestCheckAgainstSimulator(t *testing.T) {
 	if got := check(); got != "false credentials:40013" {
 		t.Error(got)
 	}
-	// Each thing that WeCom knows otherwise is told, and costs one call of each kind.
+	// Every difference is reported, at the cost of one call of each kind.
 	patch(`{"corpId":"` + corp + `","agentId":"1000003"}`)
 	counted := []string{"/cgi-bin/gettoken", "/cgi-bin/auth/getuserinfo", wecomsim.PathGetAgent}
 	var calls []int

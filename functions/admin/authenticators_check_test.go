@@ -67,11 +67,11 @@ func TestCheck(t *testing.T) {
 			if strings.TrimSpace(got.body) != test.want {
 				t.Errorf("got\n%s\nwant\n%s", got.body, test.want)
 			}
-			// A refusal that is remembered must not answer for WeCom.
+			// A remembered refusal must not answer in WeCom's place.
 			if a := o.authenticator("hr"); fmt.Sprint(o.tokens.calls) != "[forget token]" || o.tokens.lastID != a.ID {
 				t.Errorf("calls %v for %s", o.tokens.calls, o.tokens.lastID)
 			}
-			// agent/get needs what the steps before it try.
+			// agent/get needs what the earlier steps check.
 			if asked := slices.Contains(o.wecom.calls, "agent/get 1000002"); asked != (test.name == "good") {
 				t.Errorf("calls %v", o.wecom.calls)
 			}
@@ -85,8 +85,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// What agent/get tells makes three more steps. Only a contradiction fails; what is not
-// told is left out.
+// agent/get adds three steps. Only a contradiction fails; what WeCom does not say is
+// left out.
 func TestCheckOfAgent(t *testing.T) {
 	good := wecom.Agent{
 		AgentID: "1000002", Name: "人事", TrustedDomain: "signin.example.com", TrustedDomainTold: true,
@@ -159,7 +159,8 @@ func TestCheckOfAgent(t *testing.T) {
 	}
 }
 
-// checked returns the steps of a check as "step ok code title". Each has what it needs.
+// checked returns the steps of a check as "step ok code title", and fails for incomplete
+// ones.
 func checked(t *testing.T, o *office, language string) []string {
 	t.Helper()
 	var result struct {
@@ -187,7 +188,7 @@ func checked(t *testing.T, o *office, language string) []string {
 	return lines
 }
 
-// Every number with sentences of its own has them, with nothing left to fill in.
+// Every number with its own sentences has them, without open places.
 func TestCheckOfEveryCode(t *testing.T) {
 	for _, code := range []int{-1, 45033, 40001, 40091, 41004, 40013, 41002, 40014, 42001, 40056, 45009, 48002, 50001, 50003, 60020, 60031, 301002, 301007, 1} {
 		for _, language := range []string{"zh-CN", "en"} {
@@ -204,7 +205,7 @@ func TestCheckOfEveryCode(t *testing.T) {
 	}
 }
 
-// Two apps side by side: what a check says names the corp or app that it is about.
+// With two apps, the sentences of a check name the corp or app that it is about.
 func TestCheckTellsAppsApart(t *testing.T) {
 	for _, code := range []int{wecom.InvalidCredential, wecom.InvalidCorpID, wecom.InvalidAgentID, wecom.WrongAgent} {
 		var titles []string

@@ -10,16 +10,15 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 )
 
-// object is a JSON object as a request carries it. encoding/json alone would take
-// names in any case, the last of two equal names, null for everything and broken
-// UTF-8: each of these can mean one thing to a check in front of us and another
-// to us.
+// object is the JSON object of a request. encoding/json alone accepts names in any case,
+// the last of two equal names, null for every type and broken UTF-8: a check in front of
+// the service could understand each of these differently.
 type object struct {
 	names  []string // in the order of the document
 	values map[string]json.RawMessage
 }
 
-// parseObject reads exactly one JSON object in which no name occurs twice.
+// parseObject parses exactly one JSON object whose names are unique.
 func parseObject(body []byte) (*object, error) {
 	broken := &apierr.Error{Code: apierr.InvalidRequest, Detail: "The body must be one JSON object in UTF-8."}
 	if !utf8.Valid(body) || !json.Valid(body) {
@@ -52,7 +51,7 @@ func parseObject(body []byte) (*object, error) {
 	return o, nil
 }
 
-// only refuses every field that the caller may not set.
+// only fails if there is a field that the caller may not set.
 func (o *object) only(writable, readOnly []string) error {
 	for _, name := range o.names {
 		switch {
@@ -66,7 +65,7 @@ func (o *object) only(writable, readOnly []string) error {
 	return nil
 }
 
-// require refuses a body without one of the fields.
+// require fails if one of the fields is missing.
 func (o *object) require(names ...string) error {
 	for _, name := range names {
 		if _, there := o.values[name]; !there {
@@ -76,7 +75,7 @@ func (o *object) require(names ...string) error {
 	return nil
 }
 
-// text returns a string, and whether the field is there.
+// text returns a string field, and whether it is there.
 func (o *object) text(name string) (string, bool, error) {
 	raw, there := o.values[name]
 	if !there {
@@ -89,7 +88,7 @@ func (o *object) text(name string) (string, bool, error) {
 	return text, true, nil
 }
 
-// texts returns an array of strings, and whether the field is there.
+// texts returns a field that is an array of strings, and whether it is there.
 func (o *object) texts(name string) ([]string, bool, error) {
 	raw, there := o.values[name]
 	if !there {
@@ -97,7 +96,7 @@ func (o *object) texts(name string) ([]string, bool, error) {
 	}
 	var elements []json.RawMessage
 	wrong := apierr.Invalid(name, "This field must be an array of strings.")
-	// null is taken by Unmarshal and is no array.
+	// Unmarshal accepts null.
 	if raw[0] != '[' || json.Unmarshal(raw, &elements) != nil {
 		return nil, true, wrong
 	}
@@ -112,7 +111,7 @@ func (o *object) texts(name string) ([]string, bool, error) {
 	return texts, true, nil
 }
 
-// flag returns a boolean, and whether the field is there.
+// flag returns a boolean field, and whether it is there.
 func (o *object) flag(name string) (value, there bool, err error) {
 	raw, there := o.values[name]
 	if !there {
@@ -132,7 +131,7 @@ func asText(raw json.RawMessage) (string, bool) {
 	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
 		return "", false
 	}
-	// The decoder puts U+FFFD in place of half a surrogate pair. What was sent must
-	// not become something else, and nobody means U+FFFD.
+	// The decoder replaces half a surrogate pair by U+FFFD, which nobody means: the text
+	// would no longer be what was sent.
 	return text, !strings.ContainsRune(text, utf8.RuneError)
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
-// role is what a role may be called. It travels in tokens and, in an import, in a
-// cell where spaces separate roles. Case counts: "Admin" is not "admin".
+// role is the form of a role's name. Tokens contain roles, and in an import spaces
+// separate them. Case matters: "Admin" is not "admin".
 var role = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$`)
 
 const (
-	mostRoles     = 50 // a token carries them all, and a header has to take the token
+	mostRoles     = 50 // a token contains them all and must fit into a header
 	longestAvatar = 2048
 	phoneWrong    = "phone must be a telephone number, such as +8613800138000; without a country code it is a Chinese one."
 	nameWrong     = "name must be at most 200 characters, without control characters."
@@ -29,7 +29,7 @@ const (
 type userView struct {
 	ID    string `json:"id"`
 	Phone string `json:"phone"`
-	// PhoneText is the number as people of the request's language write it.
+	// PhoneText is the number as readers of the request's language write it.
 	PhoneText  string         `json:"phoneText"`
 	Name       string         `json:"name"`
 	Avatar     string         `json:"avatar"`
@@ -83,7 +83,7 @@ func userReadOnly() []string {
 	return []string{"id", "phoneText", "identities", "phoneConflict", "createdAt", "updatedAt", "lastSignInAt", "version"}
 }
 
-// changeUser returns u with what the body sets.
+// changeUser returns u with the fields of the body.
 func changeUser(u store.User, body *object) (store.User, error) {
 	text, there, err := body.text("phone")
 	if err != nil {
@@ -95,7 +95,7 @@ func changeUser(u store.User, body *object) (store.User, error) {
 			return u, apierr.Invalid("phone", phoneWrong)
 		}
 		if number != u.Phone {
-			u.PhoneConflict = nil // what was disputed was the old one
+			u.PhoneConflict = nil // it was about the old phone
 		}
 		u.Phone = number
 	}
@@ -137,8 +137,8 @@ func changeUser(u store.User, body *object) (store.User, error) {
 	return u, nil
 }
 
-// setName sets a name, or reports that it cannot be one. A user without a name is
-// asked for it, of WeCom, at the next sign-in.
+// setName sets the name, or returns false if text cannot be one. The next sign-in asks
+// WeCom for the name of a user without one.
 func setName(u *store.User, text string) bool {
 	text = strings.TrimSpace(text)
 	if !isName(text) {
@@ -150,8 +150,8 @@ func setName(u *store.User, text string) bool {
 	return true
 }
 
-// setEnabled switches a user; switching off ends the sessions, and switching on
-// again does not bring them back.
+// setEnabled enables or disables a user. Disabling ends the sessions, and enabling does
+// not bring them back.
 func setEnabled(u *store.User, enabled bool) {
 	if u.Enabled && !enabled {
 		u.SessionGeneration++
@@ -159,7 +159,7 @@ func setEnabled(u *store.User, enabled bool) {
 	u.Enabled = enabled
 }
 
-// checkRoles returns the roles, each once, in the order given.
+// checkRoles returns the roles without duplicates, in the order given.
 func checkRoles(given []string) ([]string, error) {
 	wrong := apierr.Invalid("roles", "roles must be at most "+strconv.Itoa(mostRoles)+", each of 1 to 64 letters, digits and . _ : / - , beginning with a letter or digit.")
 	roles := make([]string, 0, min(len(given), mostRoles))
@@ -178,7 +178,7 @@ func checkRoles(given []string) ([]string, error) {
 	return roles, nil
 }
 
-// isAvatar accepts what a browser can load and nothing that it would run.
+// isAvatar accepts addresses that a browser loads and never runs.
 func isAvatar(text string) bool {
 	if text == "" {
 		return true
@@ -187,7 +187,7 @@ func isAvatar(text string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && len(text) <= longestAvatar
 }
 
-// sameUser reports whether there is nothing to write.
+// sameUser reports whether a and b are the same record, so that there is nothing to write.
 func sameUser(a, b store.User) bool {
 	return a.Phone == b.Phone && a.Name == b.Name && a.NamePending == b.NamePending && a.Avatar == b.Avatar &&
 		slices.Equal(a.Roles, b.Roles) && a.Enabled == b.Enabled && slices.Equal(a.Identities, b.Identities) &&

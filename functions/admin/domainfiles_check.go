@@ -14,22 +14,21 @@ import (
 	"strings"
 	"time"
 
-	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 const (
-	// domainFileTime bounds the whole of a fetch. What WeCom grants is not known; a
-	// file of 16 characters that takes longer is a fault anyway.
+	// domainFileTime bounds a fetch. How long WeCom waits is not documented; a file of 16
+	// characters that takes longer is a failure anyway.
 	domainFileTime = 5 * time.Second
-	// domainFileBody is how much is read, in bytes: enough to tell a web page.
+	// domainFileBody is how many bytes are read: enough to recognise a web page.
 	domainFileBody = 4 << 10
 )
 
-// newFetcher returns a client of its own for fetching domain files: it follows no
-// redirect and keeps no cookie, as WeCom's visit must do without both.
+// newFetcher returns the client that fetches domain files. It neither follows redirects
+// nor keeps cookies, because WeCom needs neither.
 func newFetcher(given *http.Client) *http.Client {
 	fetcher := &http.Client{}
 	if given != nil {
@@ -37,7 +36,7 @@ func newFetcher(given *http.Client) *http.Client {
 	} else {
 		fetcher.Transport = &http.Transport{
 			DialContext: (&net.Dialer{Timeout: domainFileTime}).DialContext,
-			// Every check looks up, connects and shakes hands anew: that is what it is for.
+			// Every check must test DNS, connection and TLS anew.
 			DisableKeepAlives:      true,
 			DisableCompression:     true,
 			MaxResponseHeaderBytes: 32 << 10,
@@ -48,21 +47,20 @@ func newFetcher(given *http.Client) *http.Client {
 	return fetcher
 }
 
-// checkDomainFile fetches a stored file over the network, as WeCom will. The address
-// is the service's own and the name is one of a stored file: a caller cannot have
-// anything else fetched, and of what comes the answer holds nothing.
+// checkDomainFile fetches a stored file over the network, as WeCom does. Address and
+// name are the service's own and a stored file's, so that a caller cannot make it fetch
+// anything else, and the answer holds nothing of what it fetched.
 func (h *handler) checkDomainFile(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	filename := r.PathValue("filename")
-	absent := &apierr.Error{Code: apierr.NotFound, Detail: "There is no domain file of this name."}
 	name := domainFilename.FindStringSubmatch(filename)
 	if name == nil {
-		return absent
+		return noDomainFile()
 	}
 	apigw.LogField(ctx, "domainFile", filename)
 	_, err := h.Directory.DomainFile(ctx, filename)
 	if errors.Is(err, store.ErrNotFound) {
-		return absent
+		return noDomainFile()
 	}
 	if err != nil {
 		return fmt.Errorf("read domain file: %w", err)
@@ -88,8 +86,8 @@ func (h *handler) checkDomainFile(w http.ResponseWriter, r *http.Request) error 
 	}})
 }
 
-// fetchDomainFile returns the key of what is wrong, or nothing when the file came as
-// it must, and the status of the answer.
+// fetchDomainFile returns the key of the sentences for what is wrong, or nothing if the
+// file is right, and the status of the answer.
 func (h *handler) fetchDomainFile(ctx context.Context, address *url.URL, content string) (key string, status int) {
 	ctx, cancel := context.WithTimeout(ctx, domainFileTime)
 	defer cancel()
@@ -119,7 +117,7 @@ func (h *handler) fetchDomainFile(ctx context.Context, address *url.URL, content
 	return bodyKey(response.Header.Get("Content-Type"), string(body), content), status
 }
 
-// bodyKey tells apart what may come with status 200.
+// bodyKey returns the key for the body of an answer with status 200.
 func bodyKey(contentType, body, content string) string {
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	html := err == nil && (mediaType == "text/html" || mediaType == "application/xhtml+xml")
@@ -136,7 +134,7 @@ func bodyKey(contentType, body, content string) string {
 	return "check.domain-file.other"
 }
 
-// connectionKey tells apart why there is no answer.
+// connectionKey returns the key for the reason why there is no answer.
 func connectionKey(ctx context.Context, err error) string {
 	name, isName := errors.AsType[*net.DNSError](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
