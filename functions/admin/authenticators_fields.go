@@ -58,9 +58,10 @@ func viewAuthenticator(a store.Authenticator, publicURL string) authenticatorVie
 }
 
 // workbenchLink is the homepage of the app in WeCom's workbench. With automatic
-// login an application link is enough, because it finds the authenticator itself.
+// login an application link is enough, because it finds the authenticator itself; but no
+// browser sends a fragment.
 func workbenchLink(a store.Authenticator, publicURL string) string {
-	if a.AutoLogin {
+	if a.AutoLogin && !strings.Contains(a.WorkbenchRedirectPath, "#") {
 		return publicURL + a.WorkbenchRedirectPath
 	}
 	path, _ := authflow.ParseReturnPath(a.WorkbenchRedirectPath)

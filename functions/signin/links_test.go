@@ -3,6 +3,7 @@ package signin
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +139,8 @@ func follow(t *testing.T, f *world, a ask, times int, pause time.Duration) []str
 	return locations
 }
 
+func sent(location string, times int) []string { return slices.Repeat([]string{location}, times) }
+
 func TestRedirectLoopEnds(t *testing.T) {
 	const loop = "/signin?authenticator=demo&error=redirect_loop&redirect=%2Fx&request=request-1"
 	const authorize = "/authorize/demo?redirect=%2Fx"
@@ -147,10 +150,13 @@ func TestRedirectLoopEnds(t *testing.T) {
 		pause time.Duration
 		want  []string
 	}{
-		{"a session that the application does not see", ask{path: "/x", session: liveID}, time.Second, []string{appOrigin + "/x", appOrigin + "/x", loop, appOrigin + "/x", appOrigin + "/x", loop}},
-		{"a session that the browser does not keep", ask{path: "/x", agent: wecomUA}, 3 * time.Second, []string{authorize, authorize, loop}},
-		{"a person who takes the time", ask{path: "/x", session: liveID}, 5 * time.Second, []string{appOrigin + "/x", appOrigin + "/x", appOrigin + "/x", appOrigin + "/x"}},
-		{"the last moment", ask{path: "/x", session: liveID}, 4999 * time.Millisecond, []string{appOrigin + "/x", appOrigin + "/x", loop}},
+		{"a session that the application does not see", ask{path: "/x", session: liveID}, time.Second, slices.Concat(sent(appOrigin+"/x", 5), []string{loop, appOrigin + "/x"})},
+		{"a session that the browser does not keep", ask{path: "/x", agent: wecomUA}, 1500 * time.Millisecond, slices.Concat(sent(authorize, 5), []string{loop})},
+		{"an application that takes its time", ask{path: "/x", session: liveID}, 2 * time.Second, sent(appOrigin+"/x", 12)},
+		{"the last moment", ask{path: "/x", session: liveID}, 1999 * time.Millisecond, slices.Concat(sent(appOrigin+"/x", 5), []string{loop})},
+		{"a person who taps a link again and again", ask{path: "/x", session: liveID, headers: map[string]string{"Sec-Fetch-User": "?1"}}, time.Second, sent(appOrigin+"/x", 8)},
+		{"a person who opens bookmarks", ask{path: "/x", session: liveID, headers: map[string]string{"Sec-Fetch-Site": "none"}}, time.Second, sent(appOrigin+"/x", 8)},
+		{"a chain of redirects that a person began", ask{path: "/x", session: liveID, headers: map[string]string{"Sec-Fetch-User": "?1"}}, 10 * time.Millisecond, slices.Concat(sent(appOrigin+"/x", 8), []string{loop})},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := follow(t, newWorld(), test.ask, len(test.want), test.pause)
@@ -189,6 +195,37 @@ func TestForgedLoopCookiesCountNothing(t *testing.T) {
 		got := newWorld().ask(t, ask{path: "/x", session: liveID, cookies: []string{loopCookie + "=" + value}})
 		if got.headers["location"] != appOrigin+"/x" {
 			t.Errorf("%q: %s", value, got.headers["location"])
+		}
+	}
+}
+
+// Attack: a link whose redirect_uri is any path of the service has WeCom's code sent to
+// an application, whose log shows it to somebody who spends it first.
+func TestCodeOfWeComNeverReachesAnApplication(t *testing.T) {
+	for _, query := range []string{
+		"code=CODE&state=STATE", "state=STATE&a=1&code=CODE", "redirect=%2Fx&code=CODE&state=STATE", "code&state",
+		"%63ode=CODE&st%61te=STATE", "Code=CODE&STATE=S", "code[]=CODE&state[0]=S", "a;code=CODE;state=S", "code=CODE&+state=S", "code=CODE&code=X&state=",
+	} {
+		for name, a := range map[string]ask{
+			"with a session":       {session: liveID},
+			"without":              {},
+			"with automatic login": {agent: wecomUA},
+			"with both":            {session: liveID, agent: wecomUA},
+			"HEAD":                 {session: liveID, method: "HEAD"},
+		} {
+			for _, path := range []string{"/", "/anything", "/task/7"} {
+				a.path, a.query = path, query
+				got := newWorld().ask(t, a)
+				if got.status != 302 || got.headers["location"] != public+"/signin" {
+					t.Errorf("%s, %s?%s: %d to %s", name, path, query, got.status, got.headers["location"])
+				}
+			}
+		}
+	}
+	// Neither of them alone is WeCom's answer.
+	for _, query := range []string{"code=1", "state=open", "codes=1&state=2", "x=code&y=state"} {
+		if got := newWorld().ask(t, ask{path: "/x", query: query, session: liveID}); got.headers["location"] != appOrigin+"/x?"+query {
+			t.Errorf("%s leads to %s", query, got.headers["location"])
 		}
 	}
 }

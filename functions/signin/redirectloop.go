@@ -17,21 +17,36 @@ const (
 	loopCookie = "__Host-wecom_bounces"
 	// loopWindow is counted from the first redirect.
 	loopWindow = 10 * time.Second
-	// loopLimit is which redirect of one path within loopWindow is refused.
-	loopLimit = 3
+	// loopLimit refuses the sixth redirect of one path within loopWindow. A person's own
+	// navigation weighs less, because somebody may open a few tasks at once or tap a link
+	// again; it counts all the same, because browsers call every request of a chain of
+	// redirects the person's who began it, and give up at the 20th with a page that helps
+	// nobody.
+	loopLimit    = 6 * redirectWeight
+	personWeight = 2
+	// redirectWeight is that of a redirect that no person began.
+	redirectWeight = 3
 )
 
-// countRedirect counts one more redirect of the request's path and returns its number
-// in the row.
+// weightOf returns what a request adds to the count (Fetch Metadata).
+func weightOf(r *http.Request) int {
+	if r.Header.Get("Sec-Fetch-User") == "?1" || r.Header.Get("Sec-Fetch-Site") == "none" {
+		return personWeight
+	}
+	return redirectWeight
+}
+
+// countRedirect counts one more redirect of the request's path and returns the weight of
+// the row.
 func countRedirect(w http.ResponseWriter, r *http.Request, now time.Time) int {
 	// Without the query, to which some applications add something new each time. Hashed,
 	// because a path may be long and hold any character.
 	sum := sha256.Sum256([]byte(r.URL.Path))
 	path := hex.EncodeToString(sum[:8])
-	count, since := 1, now
+	count, since := weightOf(r), now
 	if cookie, err := r.Cookie(loopCookie); err == nil {
 		if earlier, began, ok := parseRedirectCount(cookie.Value, path, now); ok {
-			count, since = earlier+1, began
+			count, since = earlier+weightOf(r), began
 		}
 	}
 	value := strconv.Itoa(count) + "." + strconv.FormatInt(since.UnixMilli(), 10) + "." + path
