@@ -12,8 +12,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/net/publicsuffix"
 
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 )
@@ -290,11 +293,15 @@ func (r *reader) cookieDomain() string {
 		return ""
 	}
 	_, isAddress := netip.ParseAddr(value)
+	shared, _ := publicsuffix.PublicSuffix(value)
 	switch {
+	case strings.HasPrefix(value, "."):
+		r.fault(SessionCookieDomain, "begins with a dot: write example.com, which includes everything below it")
 	case isAddress == nil, !isHostname(value), !strings.Contains(value, "."):
 		r.fault(SessionCookieDomain, "must be a domain of at least two labels, such as example.com")
-	case value == "amazonaws.com", value == "amazonaws.com.cn":
-		r.fault(SessionCookieDomain, "must be a domain of your own: that one is shared with strangers")
+	case shared == value, value == "amazonaws.com", value == "amazonaws.com.cn":
+		// Browsers refuse such a cookie, or would send it to others.
+		r.fault(SessionCookieDomain, "must be a domain of your own: that one is a public suffix")
 	}
 	return value
 }
