@@ -15,6 +15,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/wecom-signin/wecom-signin/shared/ascii"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 )
 
@@ -179,7 +180,7 @@ func (r *reader) required(name Name) string {
 	switch {
 	case value == "":
 		r.fault(name, "is not set")
-	case strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }):
+	case !ascii.IsVisible(value):
 		r.fault(name, "must not hold spaces, control or non-ASCII characters")
 	}
 	return value
@@ -220,7 +221,7 @@ func (r *reader) port() int {
 
 func (r *reader) adminKey() secret.Value {
 	value := r.text(AdminKey, "")
-	if strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }) {
+	if !ascii.IsVisible(value) {
 		r.fault(AdminKey, "must be visible ASCII characters without spaces")
 	}
 	return secret.NewValue(value)
@@ -251,7 +252,7 @@ func (r *reader) companyLogo() string {
 		_, err = ParseAddress("https://"+u.Host, false)
 	}
 	if err != nil || u.Scheme != "https" || u.User != nil || !isHostname(strings.ToLower(u.Hostname())) ||
-		strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`"'<>\`+"`"+`;,`, c) }) {
+		!ascii.IsVisible(value) || strings.ContainsAny(value, `"'<>\`+"`"+`;,`) {
 		r.fault(CompanyLogo, "must be the https address of a picture, or a data URL of a PNG, JPEG, WebP or GIF")
 	}
 	return value
@@ -278,7 +279,7 @@ const longestServiceName = 128
 // serviceName reads a name that can be the value of a metric's dimension.
 func (r *reader) serviceName() string {
 	value := r.text(ServiceName, "")
-	if len(value) > longestServiceName || strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }) {
+	if len(value) > longestServiceName || !ascii.IsVisible(value) {
 		r.fault(ServiceName, "must be at most %d visible ASCII characters without spaces", longestServiceName)
 	}
 	return value
