@@ -12,7 +12,7 @@ import (
 // WeCom's directory keeps them. Two habits are read, too, where they cannot mean another
 // number: the trunk prefix in brackets, +44 (0)20, and the .0 of a spreadsheet.
 func Normalize(text string) (string, bool) {
-	// Far longer than any spelling of 15 digits; an import file may hold anything.
+	// Far longer than any spelling of 15 digits; a cell of an import may hold anything.
 	if len(text) > 128 {
 		return "", false
 	}
