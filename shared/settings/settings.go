@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/wecom-signin/wecom-signin/shared/ascii"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 )
 
@@ -113,7 +114,7 @@ func FromEnvironment(lookup func(string) (string, bool), names ...Name) (Setting
 
 type reader struct {
 	lookup func(string) (string, bool)
-	errs []error
+	errs   []error
 }
 
 func (r *reader) read(s *Settings, name Name) {
@@ -294,12 +295,12 @@ func (r *reader) cookieDomain() string {
 	shared, _ := publicsuffix.PublicSuffix(value)
 	switch {
 	case strings.HasPrefix(value, "."):
-		r.fault(SessionCookieDomain, "begins with a dot: write example.com, which includes everything below it")
+		r.reject(SessionCookieDomain, "begins with a dot: write example.com, which includes everything below it")
 	case isAddress == nil, !isHostname(value), !strings.Contains(value, "."):
-		r.fault(SessionCookieDomain, "must be a domain of at least two labels, such as example.com")
+		r.reject(SessionCookieDomain, "must be a domain of at least two labels, such as example.com")
 	case shared == value, value == "amazonaws.com", value == "amazonaws.com.cn":
 		// Browsers refuse such a cookie, or would send it to others.
-		r.fault(SessionCookieDomain, "must be a domain of your own: that one is a public suffix")
+		r.reject(SessionCookieDomain, "must be a domain of your own: that one is a public suffix")
 	}
 	return value
 }
