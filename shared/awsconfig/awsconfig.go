@@ -2,8 +2,10 @@ package awsconfig
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,7 +13,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go/logging"
 )
 
@@ -64,11 +65,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (aws.Config, error) {
 	cfg := aws.Config{
 		Region:      region,
 		Credentials: credentials(lookup),
-		HTTPClient: awshttp.NewBuildableClient().WithTimeout(attemptTimeout).WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConns = 2 * idleConnections
-			t.MaxIdleConnsPerHost = idleConnections
-			t.TLSHandshakeTimeout = connectTimeout
-		}),
+		HTTPClient:  newHTTPClient(),
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxAttempts = maxAttempts
@@ -88,6 +85,29 @@ func FromEnvironment(lookup func(string) (string, bool)) (aws.Config, error) {
 		return aws.Config{}, err
 	}
 	return cfg, nil
+}
+
+// newHTTPClient returns one made for a function that makes few, quick calls to two hosts.
+// The SDK's own client costs more time for each call, and speaks HTTP/2, which neither
+// host does.
+func newHTTPClient() *http.Client {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Client{
+		Timeout: attemptTimeout,
+		// A redirect would be answered with credentials for another host.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			DialContext:         (&net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}).DialContext,
+			Protocols:           protocols,
+			TLSHandshakeTimeout: connectTimeout,
+			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+			MaxIdleConns:        2 * idleConnections,
+			MaxIdleConnsPerHost: idleConnections,
+			IdleConnTimeout:     90 * time.Second,
+			DisableCompression:  true, // items are small
+		},
+	}
 }
 
 // credentials reads them anew each time, so that what a long-lived environment

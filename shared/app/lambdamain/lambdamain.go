@@ -3,8 +3,12 @@ package lambdamain
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
+	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -35,6 +39,7 @@ const startTime = 8 * time.Second
 // process when anything is missing.
 func Start(names []settings.Name, run func(ctx context.Context, deps app.Deps, cfg aws.Config) error) {
 	slog.SetDefault(slog.New(lambdacontext.NewLogHandler()))
+	useOneProcessor(os.LookupEnv)
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	deps, cfg, err := deps(names)
@@ -50,16 +55,66 @@ func Start(names []settings.Name, run func(ctx context.Context, deps app.Deps, c
 // Serve starts a function behind the HTTP API. maxBody is the largest request body
 // in bytes, 0 for the usual.
 func Serve(name string, maxBody int, names []settings.Name, assemble app.NewHandler) {
-	Start(names, func(ctx context.Context, deps app.Deps, _ aws.Config) error {
+	Start(names, func(ctx context.Context, deps app.Deps, cfg aws.Config) error {
+		connected := connect(ctx, cfg)
 		handler, err := assemble(ctx, deps)
 		if err != nil {
 			return err
 		}
+		<-connected
 		lambda.Start(apigw.New(apigw.Config{
 			Handler: handler, PublicURL: deps.Settings.PublicURL, Name: name, Service: deps.Settings.ServiceName, MaxBody: maxBody,
 		}))
 		return nil
 	})
+}
+
+// memoryOfOneProcessor is the memory, in MB, with which Lambda gives a function the time
+// of one processor ("Configure Lambda function memory").
+const memoryOfOneProcessor = 1769
+
+// useOneProcessor keeps Go from spreading the fraction of a processor that a small
+// function has over the two that it sees. GOMAXPROCS overrides it.
+func useOneProcessor(lookup func(string) (string, bool)) {
+	memory, _ := lookup("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+	if _, chosen := lookup("GOMAXPROCS"); chosen {
+		return
+	}
+	if size, err := strconv.Atoi(memory); err == nil && size < memoryOfOneProcessor {
+		runtime.GOMAXPROCS(1)
+	}
+}
+
+// connectTime bounds the first connection, which is tried again when it is needed.
+const connectTime = time.Second
+
+// connect opens the first connection to DynamoDB while the function starts, so that the
+// first visitor does not wait for it. The channel is closed when that is over.
+func connect(ctx context.Context, cfg aws.Config) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx, cancel := context.WithTimeout(ctx, connectTime)
+		defer cancel()
+		endpoint, err := dynamodb.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, dynamodb.EndpointParameters{
+			Region: aws.String(cfg.Region), Endpoint: dynamodb.NewFromConfig(cfg).Options().BaseEndpoint,
+		})
+		if err != nil {
+			return
+		}
+		// Unsigned and answered with a greeting or an error; the connection stays.
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint.URI.String(), http.NoBody)
+		if err != nil {
+			return
+		}
+		response, err := cfg.HTTPClient.Do(r)
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 4<<10))
+		_ = response.Body.Close()
+	}()
+	return done
 }
 
 func deps(names []settings.Name) (app.Deps, aws.Config, error) {
