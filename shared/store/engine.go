@@ -63,11 +63,8 @@ type Directory interface {
 	User(ctx context.Context, id string) (User, error)
 	// UserByPhone returns the user with an E.164 phone, or ErrNotFound.
 	UserByPhone(ctx context.Context, phone string) (User, error)
-	// UserByIdentity returns the user a WeCom member is, or ErrNotFound. The userid
-	// is compared by FoldUserID.
-	UserByIdentity(ctx context.Context, corpID, wecomUserID string) (User, error)
-	// OwnerOfIdentity returns what a sign-in needs of that user, by one read, or
-	// ErrNotFound.
+	// OwnerOfIdentity returns what a sign-in needs of the user a WeCom member is, by one
+	// read, or ErrNotFound. The userid is compared by FoldUserID.
 	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (IdentityOwner, error)
 	// Users returns a page in order of id; next is empty at the end.
 	Users(ctx context.Context, page Page) (items []User, next string, err error)
@@ -111,14 +108,15 @@ type Transient interface {
 	// has one already.
 	RecordResult(ctx context.Context, o AttemptResult) error
 	// ResultAndUser returns AttemptResult and the user of an id by one read. A user that
-	// does not exist is the zero User; ErrNotFound is the result's alone.
+	// does not exist is the zero User, and LastSignInAt may be missing; ErrNotFound is the
+	// result's alone.
 	ResultAndUser(ctx context.Context, sessionKey, userID string) (AttemptResult, User, error)
-	// StartSession writes a ResultSession and notes the user's LastSignInAt
-	// (r.Session.SignedInAt) when the one noted is an hour old or more. ErrExists: the
-	// attempt has a result already. The user is not looked at: checking a session compares
-	// user and SessionGeneration, so a session that begins while its user is disabled is
-	// nobody's. A lost LastSignInAt is not an error.
-	StartSession(ctx context.Context, r AttemptResult) error
+	// StartSession writes a ResultSession. ErrExists: the attempt has a result already.
+	// The user is not looked at: checking a session compares user and SessionGeneration,
+	// so a session that begins while its user is disabled is nobody's. noteSignIn says to
+	// note r.Session.SignedInAt as the LastSignInAt of the session's identity, too; that
+	// it is lost is not an error.
+	StartSession(ctx context.Context, r AttemptResult, noteSignIn bool) error
 	// EndSession turns the session of this key into ResultEnded, keeping KeepUntil.
 	// No session there is no fault, and nothing is written then.
 	EndSession(ctx context.Context, key string) error

@@ -72,7 +72,7 @@ type User struct {
 	SessionGeneration int64
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
-	LastSignInAt      time.Time // zero before the first; not part of Version
+	LastSignInAt      time.Time // by any identity; zero before the first; not part of Version
 	Version           int64     // 1 when created, one more with every update
 }
 
@@ -99,15 +99,13 @@ type IdentityOwner struct {
 	Enabled           bool
 	NamePending       bool
 	SessionGeneration int64
+	LastSignInAt      time.Time // by this identity; zero before the first
 }
 
 // Owner returns what the identities of a user say of it.
 func (u User) Owner() IdentityOwner {
-	return IdentityOwner{UserID: u.ID, Enabled: u.Enabled, NamePending: u.NamePending, SessionGeneration: u.SessionGeneration}
+	return IdentityOwner{UserID: u.ID, Enabled: u.Enabled, NamePending: u.NamePending, SessionGeneration: u.SessionGeneration, LastSignInAt: u.LastSignInAt}
 }
-
-// LastSignInInterval is how old a LastSignInAt is before another sign-in replaces it.
-const LastSignInInterval = time.Hour
 
 // FoldUserID returns the form in which WeCom userids are compared: WeCom itself
 // ignores their case (path 90196 of its documentation).

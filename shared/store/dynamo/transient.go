@@ -106,10 +106,13 @@ func (e *Engine) RecordResult(ctx context.Context, o store.AttemptResult) error 
 var errNothingToEnd = errors.New("no session to end")
 
 // StartSession implements store.Transient.
-func (e *Engine) StartSession(ctx context.Context, o store.AttemptResult) error {
+func (e *Engine) StartSession(ctx context.Context, o store.AttemptResult, noteSignIn bool) error {
 	write, err := e.putOutcome(o)
 	if err != nil {
 		return err
+	}
+	if !noteSignIn {
+		return e.run(ctx, []step{write})
 	}
 	noted := make(chan struct{})
 	go func() {
@@ -121,12 +124,12 @@ func (e *Engine) StartSession(ctx context.Context, o store.AttemptResult) error 
 	return err
 }
 
-// noteSignIn notes when a user signed in last, unless that was noted a moment ago. It
-// costs the sign-in no time, and its loss harms nobody.
+// noteSignIn notes when an identity signed in last. It costs the sign-in no time, and its
+// loss harms nobody.
 func (e *Engine) noteSignIn(ctx context.Context, s store.Session) {
-	_ = e.run(ctx, []step{update(e.cfg.DirectoryTable, userKey(s.UserID), "SET lastSignInAt = :at",
-		"attribute_exists(pk) AND (attribute_not_exists(lastSignInAt) OR lastSignInAt <= :before)", nil,
-		item{":at": moment(s.SignedInAt), ":before": moment(s.SignedInAt.Add(-store.LastSignInInterval))}, failing(nil))})
+	key := identityKey(identityName(s.CorpID, s.WeComUserID))
+	_ = e.run(ctx, []step{update(e.cfg.DirectoryTable, key, "SET lastSignInAt = :at", "userId = :id", nil,
+		item{":at": moment(s.SignedInAt), ":id": text(s.UserID)}, failing(nil))})
 }
 
 // EndSession implements store.Transient.

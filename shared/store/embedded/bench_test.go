@@ -34,7 +34,7 @@ func BenchmarkStartSession(b *testing.B) {
 						SessionKey: fmt.Sprintf("%016x", uint64(count.Add(1))*0x9e3779b97f4a7c15), Kind: store.ResultSession, KeepUntil: now.Add(time.Hour),
 						Session: store.Session{UserID: "u", SignedInAt: now, ExpiresAt: now.Add(time.Hour)},
 					}
-					if err := engine.StartSession(b.Context(), o); err != nil {
+					if err := engine.StartSession(b.Context(), o, true); err != nil {
 						b.Error(err)
 					}
 				}

@@ -103,7 +103,7 @@ func writeUntilKilled(t *testing.T, path string) {
 			SessionKey: "session of " + u.Phone, Kind: store.ResultSession, KeepUntil: now.Add(time.Hour),
 			Session: store.Session{UserID: u.ID, SignedInAt: now, ExpiresAt: now.Add(time.Hour)},
 		}
-		if err := engine.StartSession(t.Context(), o); err != nil {
+		if err := engine.StartSession(t.Context(), o, true); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println(u.Phone)

@@ -76,19 +76,18 @@ func (e *Engine) ResultAndUser(_ context.Context, sessionKey, userID string) (o 
 }
 
 // StartSession implements store.Transient.
-func (e *Engine) StartSession(_ context.Context, o store.AttemptResult) error {
+func (e *Engine) StartSession(_ context.Context, o store.AttemptResult, noteSignIn bool) error {
 	return e.writeOutcome(func(tx transaction) error {
-		if err := tx.addOutcome(o, e.now()); err != nil {
+		if err := tx.addOutcome(o, e.now()); err != nil || !noteSignIn {
 			return err
 		}
 		var user store.User
-		switch err := tx.get(users, o.Session.UserID, &user); {
-		case errors.Is(err, store.ErrNotFound):
+		err := tx.get(users, o.Session.UserID, &user)
+		if errors.Is(err, store.ErrNotFound) {
 			return nil
-		case err != nil:
+		}
+		if err != nil {
 			return err
-		case user.LastSignInAt.After(o.Session.SignedInAt.Add(-store.LastSignInInterval)):
-			return nil
 		}
 		user.LastSignInAt = o.Session.SignedInAt
 		return tx.put(users, user.ID, user)

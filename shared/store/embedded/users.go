@@ -24,17 +24,12 @@ func (e *Engine) UserByPhone(_ context.Context, phone string) (u store.User, err
 	return u, err
 }
 
-// UserByIdentity implements store.Directory.
-func (e *Engine) UserByIdentity(_ context.Context, corpID, wecomUserID string) (u store.User, err error) {
-	err = e.read(func(tx transaction) error {
+// OwnerOfIdentity implements store.Directory.
+func (e *Engine) OwnerOfIdentity(_ context.Context, corpID, wecomUserID string) (store.IdentityOwner, error) {
+	var u store.User
+	err := e.read(func(tx transaction) error {
 		return tx.get(users, tx.pointer(identities, identityKey(corpID, wecomUserID)), &u)
 	})
-	return u, err
-}
-
-// OwnerOfIdentity implements store.Directory.
-func (e *Engine) OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error) {
-	u, err := e.UserByIdentity(ctx, corpID, wecomUserID)
 	return u.Owner(), err
 }
 

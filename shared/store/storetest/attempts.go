@@ -49,7 +49,7 @@ func attempts(t *testing.T, b *bench) {
 	began := b.attempt("a", u.ID, "")
 	session := b.session("session", u)
 	session.Attempt = &began
-	b.ok(b.StartSession(ctx, session))
+	b.ok(b.StartSession(ctx, session, true))
 	b.pass(time.Millisecond)
 	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "continued", Kind: store.ResultContinued, KeepUntil: b.now().Add(time.Minute)}))
 	elsewhere := b.attempt("b", u.ID, "user_disabled")
@@ -66,7 +66,7 @@ func attempts(t *testing.T, b *bench) {
 	b.is(b.RecordResult(ctx, store.AttemptResult{SessionKey: "session", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &late}), store.ErrExists)
 	again := b.session("session", u)
 	again.Attempt = &late
-	b.is(b.StartSession(ctx, again), store.ErrExists)
+	b.is(b.StartSession(ctx, again, true), store.ErrExists)
 	b.listed(of("a"), began, refused)
 
 	// The outcome is read as before, and ending the session keeps what is known of it.

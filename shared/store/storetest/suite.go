@@ -97,6 +97,15 @@ func (b *bench) user(phone string) store.User {
 	}
 }
 
+// byIdentity returns the user whom an identity belongs to.
+func (b *bench) byIdentity(corpID, wecomUserID string) (store.User, error) {
+	owner, err := b.OwnerOfIdentity(background(), corpID, wecomUserID)
+	if err != nil {
+		return store.User{}, err
+	}
+	return b.User(background(), owner.UserID)
+}
+
 func member(id string) store.Identity {
 	return store.Identity{CorpID: "ww0123", WeComUserID: id, Authenticator: "demo", BoundAt: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 }
