@@ -111,7 +111,7 @@ func FromEnvironment(lookup func(string) (string, bool), names ...Name) (Setting
 
 type reader struct {
 	lookup func(string) (string, bool)
-	errs []error
+	errs   []error
 }
 
 func (r *reader) read(s *Settings, name Name) {
