@@ -38,11 +38,11 @@ type directive struct {
 	} `json:"Metrics"`
 }
 
-// Read returns what CloudWatch makes of a line, each value as
+// Read returns the values that CloudWatch extracts from a line, each as
 //
 //	Namespace Name{Dimension=value,…} value Unit
 //
-// in the line's order. A line without metadata has none.
+// in the order of the line. A line without metadata has none.
 func Read(line []byte) ([]string, error) {
 	if len(line) > longestLine {
 		return nil, fmt.Errorf("the line has %d bytes", len(line))
@@ -85,8 +85,7 @@ func Read(line []byte) ([]string, error) {
 	return values, nil
 }
 
-// root returns the members of a line, which must be one object and have each member
-// once.
+// root returns the members of a line, which must be one object with unique members.
 func root(line []byte) (map[string]json.RawMessage, error) {
 	members := map[string]json.RawMessage{}
 	decoder := json.NewDecoder(bytes.NewReader(line))
