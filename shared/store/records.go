@@ -1,6 +1,7 @@
 package store
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -170,10 +171,23 @@ type AccessToken struct {
 	LeaseUntil time.Time
 }
 
-// DomainFile is WeCom's proof of domain ownership: WW_verify_{Token}.txt.
+// DomainFile is WeCom's proof of domain ownership. Its name contains its content, see
+// DomainFileContent.
 type DomainFile struct {
-	Filename  string // WW_verify_ + 16 letters or digits + .txt
+	Filename  string
 	CreatedAt time.Time
+}
+
+var domainFilename = regexp.MustCompile(`^WW_verify_([A-Za-z0-9]{16})\.txt$`)
+
+// DomainFileContent returns the content of a domain file, which is part of its name:
+// WW_verify_, 16 letters or digits, .txt. ok is false for any other name.
+func DomainFileContent(filename string) (content string, ok bool) {
+	match := domainFilename.FindStringSubmatch(filename)
+	if match == nil {
+		return "", false
+	}
+	return match[1], true
 }
 
 // PublicKeys is the JWKS document that the issuer publishes.
