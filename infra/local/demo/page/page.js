@@ -6,13 +6,13 @@ const chinese = (navigator.language || "").toLowerCase().startsWith("zh");
 const texts = chinese ? {
   title: "示例应用",
   kind: "示例应用", signin: "使用企业微信登录", signout: "退出登录", token: "在后端校验令牌", claims: "后端从令牌中读到的内容",
-  hello: (name) => `你好，${name}`, signedOut: "你还没有登录", page: (path) => `当前页面：${path}`,
+  hello: (name) => `你好，${name}`, stranger: "你还没有登录", page: (path) => `当前页面：${path}`,
   unreachable: "暂时连不上登录服务", failed: "操作没有成功，请重试。",
   phone: "手机号", roles: "角色", authenticator: "登录方式", member: "企业微信账号", since: "登录时间", until: "有效期至",
 } : {
   title: "Demo application",
   kind: "Demo application", signin: "Sign in with WeCom", signout: "Sign out", token: "Check a token in the backend", claims: "What the backend read from the token",
-  hello: (name) => `Hello, ${name}`, signedOut: "You are not signed in", page: (path) => `This page: ${path}`,
+  hello: (name) => `Hello, ${name}`, stranger: "You are not signed in", page: (path) => `This page: ${path}`,
   unreachable: "The sign-in service cannot be reached", failed: "That did not work. Please try again.",
   phone: "Phone", roles: "Roles", authenticator: "Signed in with", member: "WeCom account", since: "Since", until: "Until",
 };
@@ -47,7 +47,7 @@ function show(session) {
   const signedIn = Boolean(session);
   find("signin").hidden = signedIn;
   for (const id of ["token", "signout", "facts"]) find(id).hidden = !signedIn;
-  find("greeting").textContent = signedIn ? texts.hello(session.user.name) : texts.signedOut;
+  find("greeting").textContent = signedIn ? texts.hello(session.user.name) : texts.stranger;
   find("detail").textContent = texts.page(here());
   if (signedIn) showFacts(session);
   else find("claims").hidden = true;
