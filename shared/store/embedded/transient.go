@@ -38,7 +38,7 @@ const keepUntilSize = 8
 
 func (tx transaction) putResult(result store.AttemptResult) error {
 	result.Event = nil // it has another table
-	encoded, err := json.Marshal(result)
+	encoded, err := json.Marshal(result) //nolint:gosec // the session key is a hash, not a credential
 	if err != nil {
 		return fmt.Errorf("encode record of %s: %w", results, err)
 	}
