@@ -37,7 +37,7 @@ func (tx transaction) result(sessionKey string, now time.Time, result *store.Att
 const keepUntilSize = 8
 
 func (tx transaction) putResult(result store.AttemptResult) error {
-	result.Event = nil // it has another table
+	result.Event = nil                   // it has another table
 	encoded, err := json.Marshal(result) //nolint:gosec // the session key is a hash, not a credential
 	if err != nil {
 		return fmt.Errorf("encode record of %s: %w", results, err)
