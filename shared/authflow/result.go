@@ -31,7 +31,7 @@ func (l *login) startSession(ctx context.Context, owner store.IdentityOwner) (Ca
 			CorpID:                  l.authenticator.CorpID, WeComUserID: l.wecomUserID,
 			SignedInAt: now, ExpiresAt: now.Add(lifetime),
 		},
-		Attempt:   l.event(nil),
+		Event:     l.event(nil),
 		KeepUntil: now.Add(max(lifetime, AttemptLifetime)),
 	}
 	// Ended first: if that fails, there is no new session beside an old one.
@@ -76,7 +76,7 @@ func (l *login) refuse(ctx context.Context, err error) (CallbackResult, error) {
 	defer cancel()
 	recorded := l.flow.Store.RecordResult(ctx, store.AttemptResult{
 		SessionKey: l.sessionKey, Kind: store.ResultRefused, Code: string(failure.Code),
-		Attempt: l.event(failure), KeepUntil: l.flow.Now().Add(AttemptLifetime),
+		Event: l.event(failure), KeepUntil: l.flow.Now().Add(AttemptLifetime),
 	})
 	if errors.Is(recorded, store.ErrExists) {
 		return l.storedResult(ctx)

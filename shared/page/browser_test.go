@@ -61,7 +61,7 @@ func TestPageInABrowser(t *testing.T) {
 	}
 	want := func(what, expression, want string) {
 		t.Helper()
-		// The page may need a moment for an answer, and between two pages there is none.
+		// The page may need a moment to answer, and there is none between two pages.
 		var got string
 		var err error
 		for range 100 {

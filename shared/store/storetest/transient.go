@@ -9,7 +9,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-func outcomes(t *testing.T, b *bench) {
+func results(t *testing.T, b *bench) {
 	ctx := t.Context()
 	_, err := b.AttemptResult(ctx, "key")
 	b.is(err, store.ErrNotFound)
@@ -38,7 +38,7 @@ func outcomes(t *testing.T, b *bench) {
 	b.pass(time.Millisecond)
 	_, err = b.AttemptResult(ctx, "refused")
 	b.is(err, store.ErrNotFound)
-	// What may be forgotten does not stand in the way, cleaned up or not.
+	// An expired result does not prevent a new one, cleaned up or not.
 	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "refused", Kind: store.ResultContinued, KeepUntil: b.now().Add(time.Minute)}))
 }
 
@@ -104,7 +104,7 @@ func sessions(t *testing.T, b *bench) {
 		}
 	}
 
-	// Ended once, ended for good.
+	// An ended session stays ended.
 	b.ok(b.EndSession(ctx, "second"))
 	b.ok(b.EndSession(ctx, "second"))
 	b.ok(b.EndSession(ctx, "never-was"))
@@ -151,12 +151,12 @@ func accessTokens(t *testing.T, b *bench) {
 	if diff := cmp.Diff(token, got); diff != "" {
 		t.Fatal(diff)
 	}
-	// Saving gave the lease back; what is known stays while another one fetches.
+	// Saving ended the lease; the token stays while another owner fetches.
 	lease("two", true)
 	if got, err = b.AccessToken(ctx, "app"); err != nil || len(got.Sealed) != 3 || got.LeaseOwner != "two" {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	// A holder that died does not block for ever.
+	// An owner that died does not block for ever.
 	b.pass(10 * time.Second)
 	lease("three", true)
 	b.is(b.SaveAccessToken(ctx, "app", "two", token), store.ErrChanged)
