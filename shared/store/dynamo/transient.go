@@ -26,13 +26,13 @@ func (e *Engine) AttemptResult(ctx context.Context, sessionKey string) (result s
 	if err != nil {
 		return result, err
 	}
-	return e.decodeResult(found, key)
+	return e.decodeResult(found, sessionKey)
 }
 
 // decodeResult reads a result, or store.ErrNotFound for one that may be forgotten.
-func (e *Engine) decodeResult(found item, key string) (o store.AttemptResult, err error) {
-	o = store.AttemptResult{
-		SessionKey: key, Kind: store.ResultKind(textOf(found, "kind")), Code: textOf(found, "code"), KeepUntil: momentOf(found, "keepUntil"),
+func (e *Engine) decodeResult(found item, sessionKey string) (result store.AttemptResult, err error) {
+	result = store.AttemptResult{
+		SessionKey: sessionKey, Kind: store.ResultKind(textOf(found, "kind")), Code: textOf(found, "code"), KeepUntil: momentOf(found, "keepUntil"),
 	}
 	if !e.cfg.Now().Before(result.KeepUntil) {
 		return store.AttemptResult{}, store.ErrNotFound
@@ -44,32 +44,32 @@ func (e *Engine) decodeResult(found item, key string) (o store.AttemptResult, er
 }
 
 // ResultAndUser implements store.Transient.
-func (e *Engine) ResultAndUser(ctx context.Context, sessionKey, userID string) (o store.AttemptResult, u store.User, err error) {
+func (e *Engine) ResultAndUser(ctx context.Context, sessionKey, userID string) (result store.AttemptResult, u store.User, err error) {
 	if !possible(userKey(userID)) {
-		o, err = e.AttemptResult(ctx, sessionKey)
-		return o, u, err
+		result, err = e.AttemptResult(ctx, sessionKey)
+		return result, u, err
 	}
 	found, err := e.getBatch(ctx, map[string][]item{
-		e.cfg.TransientTable: {outcomeKey(sessionKey)}, e.cfg.DirectoryTable: {userKey(userID)},
+		e.cfg.TransientTable: {resultKey(sessionKey)}, e.cfg.DirectoryTable: {userKey(userID)},
 	})
 	if err != nil {
-		return o, u, err
+		return result, u, err
 	}
 	for _, i := range found[e.cfg.DirectoryTable] {
 		if u, err = decodeUser(i); err != nil {
-			return o, u, err
+			return result, u, err
 		}
 	}
 	for _, i := range found[e.cfg.TransientTable] {
-		o, err = e.decodeResult(i, sessionKey)
-		return o, u, err
+		result, err = e.decodeResult(i, sessionKey)
+		return result, u, err
 	}
-	return o, u, store.ErrNotFound
+	return result, u, store.ErrNotFound
 }
 
-// newOutcome is the condition that an attempt has no outcome, or one that may be
-// forgotten and only has not been cleaned up.
-const newOutcome = "attribute_not_exists(pk) OR keepUntil <= :now"
+// newResult is the condition that an attempt has no result, or one that may be forgotten
+// and only has not been cleaned up.
+const newResult = "attribute_not_exists(pk) OR keepUntil <= :now"
 
 func (e *Engine) putResult(result store.AttemptResult) (step, error) {
 	i := resultKey(result.SessionKey)
@@ -102,12 +102,12 @@ func (e *Engine) RecordResult(ctx context.Context, result store.AttemptResult) e
 	return e.run(ctx, []step{write})
 }
 
-// errNothingToEnd: there is no earlier session, or its result is not a session.
+// errNothingToEnd: there is no result of this key, or it is not a session.
 var errNothingToEnd = errors.New("no session to end")
 
 // StartSession implements store.Transient.
-func (e *Engine) StartSession(ctx context.Context, o store.AttemptResult, noteSignIn bool) error {
-	write, err := e.putOutcome(o)
+func (e *Engine) StartSession(ctx context.Context, result store.AttemptResult, noteSignIn bool) error {
+	write, err := e.putResult(result)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (e *Engine) StartSession(ctx context.Context, o store.AttemptResult, noteSi
 	noted := make(chan struct{})
 	go func() {
 		defer close(noted)
-		e.noteSignIn(ctx, o.Session)
+		e.noteSignIn(ctx, result.Session)
 	}()
 	err = e.run(ctx, []step{write})
 	<-noted

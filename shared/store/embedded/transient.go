@@ -65,31 +65,31 @@ func (tx transaction) addResult(result store.AttemptResult, now time.Time) error
 }
 
 // ResultAndUser implements store.Transient.
-func (e *Engine) ResultAndUser(_ context.Context, sessionKey, userID string) (o store.AttemptResult, u store.User, err error) {
+func (e *Engine) ResultAndUser(_ context.Context, sessionKey, userID string) (result store.AttemptResult, u store.User, err error) {
 	err = e.read(func(tx transaction) error {
 		if err := tx.get(users, userID, &u); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		return tx.outcome(sessionKey, e.now(), &o)
+		return tx.result(sessionKey, e.now(), &result)
 	})
-	return o, u, err
+	return result, u, err
 }
 
 // StartSession implements store.Transient.
-func (e *Engine) StartSession(_ context.Context, o store.AttemptResult, noteSignIn bool) error {
-	return e.writeOutcome(func(tx transaction) error {
-		if err := tx.addOutcome(o, e.now()); err != nil || !noteSignIn {
+func (e *Engine) StartSession(_ context.Context, result store.AttemptResult, noteSignIn bool) error {
+	return e.writeResult(func(tx transaction) error {
+		if err := tx.addResult(result, e.now()); err != nil || !noteSignIn {
 			return err
 		}
 		var user store.User
-		err := tx.get(users, o.Session.UserID, &user)
+		err := tx.get(users, result.Session.UserID, &user)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		user.LastSignInAt = o.Session.SignedInAt
+		user.LastSignInAt = result.Session.SignedInAt
 		return tx.put(users, user.ID, user)
 	})
 }

@@ -48,7 +48,7 @@ func signInEvents(t *testing.T, b *bench) {
 	b.pass(time.Millisecond)
 	began := b.event("a", u.ID, "")
 	session := b.session("session", u)
-	session.Attempt = &began
+	session.Event = &began
 	b.ok(b.StartSession(ctx, session, true))
 	b.pass(time.Millisecond)
 	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "continued", Kind: store.ResultContinued, KeepUntil: b.now().Add(time.Minute)}))
@@ -65,7 +65,7 @@ func signInEvents(t *testing.T, b *bench) {
 	late := b.event("a", u.ID, "internal")
 	b.is(b.RecordResult(ctx, store.AttemptResult{SessionKey: "session", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Event: &late}), store.ErrExists)
 	again := b.session("session", u)
-	again.Attempt = &late
+	again.Event = &late
 	b.is(b.StartSession(ctx, again, true), store.ErrExists)
 	b.listed(of("a"), began, refused)
 
