@@ -112,7 +112,7 @@ func TestPagesNeedNoForeignHost(t *testing.T) {
 	for _, target := range []string{"/wecomsim/", "/wecomsim/avatar?name=%3Cscript%3E", "/wecomsim/avatar", "/wecomsim/assets/style.css", "/wecomsim/assets/weblogin.js"} {
 		got := h.do(http.MethodGet, target, "", nil)
 		body := strings.ReplaceAll(string(got.raw), `xmlns="http://www.w3.org/2000/svg"`, "")
-		if got.status != http.StatusOK || strings.Contains(body, "://") || strings.Contains(body, "<script>") {
+		if got.status != http.StatusOK || strings.Contains(body, "://") || strings.Contains(body, "<script>") || strings.Contains(body, ConsolePath) {
 			t.Errorf("%s: %d, %.200s", target, got.status, body)
 		}
 		if policy := got.header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") {
