@@ -389,7 +389,7 @@ func TestAttackAdminTokenOfAnApplicationPage(t *testing.T) {
 	f, member, _ := signedInFixture(t)
 	user := "/users/" + member.session().User.ID
 	f.mustAdmin(http.StatusOK, http.MethodPatch, user, map[string]any{"roles": []string{"admin"}})
-	for origin, want := range map[string]int{application: http.StatusForbidden, f.url: http.StatusOK, "": http.StatusOK} {
+	for origin, want := range map[string]int{application: http.StatusForbidden, f.url: http.StatusOK, "": http.StatusForbidden} {
 		token := member.token(testbrowser.Header("Origin", origin))
 		if a := f.adminAs("Bearer "+token, http.MethodGet, user, nil); a.Status != want {
 			t.Errorf("asked for by %q: %d, want %d", origin, a.Status, want)

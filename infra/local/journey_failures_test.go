@@ -237,6 +237,7 @@ func TestFailureTokenEndsEarly(t *testing.T) {
 		b.signIn("/authorize/main")
 		f.wantCalls(calls{wecomsim.PathGetToken: 1, wecomsim.PathGetUserInfo: 2})
 
+		f.wait(3 * time.Second) // a second replacement waits for two
 		f.weCom.ResetCalls()
 		f.weCom.Inject(wecomsim.Refuse(errcode, 0).On(wecomsim.PathGetUserInfo))
 		b.post("/api/signout")
@@ -637,7 +638,7 @@ func TestFailureCallbackTwice(t *testing.T) {
 				for i, a := range answers {
 					end := ending{Navigation: testbrowser.Navigation{Address: a.Location(), Redirects: []testbrowser.Answer{a}}}
 					if test.code == "" {
-						if a.Location() != application+"/x" {
+						if a.Redirect() != application+"/x" {
 							t.Errorf("request %d: %s", i, a.Location())
 						}
 						continue

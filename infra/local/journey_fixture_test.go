@@ -452,9 +452,9 @@ type ending struct {
 
 // open goes to an address and wherever it leads, through WeCom as well, until there
 // is a page or the application begins.
-func (b *browser) open(path string) ending {
+func (b *browser) open(path string, options ...testbrowser.Option) ending {
 	b.f.t.Helper()
-	end := ending{Navigation: b.Open(b.f.t, path)}
+	end := ending{Navigation: b.Open(b.f.t, path, options...)}
 	// What came of the address itself; the address is the test's own.
 	for _, a := range append(end.Redirects, end.Page)[1:] {
 		b.f.learnCallback(a.URL)

@@ -1,7 +1,6 @@
 package testbrowser
 
 import (
-	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -57,7 +56,8 @@ type Answer struct {
 func (a Answer) Location() string { return a.Header.Get("Location") }
 
 // Redirect is where the answer leads, or empty: an absolute address as it came, with
-// the fragment of the request unless it has one itself (RFC 9110 §10.2.2).
+// the fragment of the request unless it has one itself, an empty one included
+// (RFC 9110 §10.2.2).
 func (a Answer) Redirect() string {
 	from, errFrom := url.Parse(a.URL)
 	to, errTo := url.Parse(a.Location())
@@ -67,7 +67,9 @@ func (a Answer) Redirect() string {
 	if !to.IsAbs() {
 		to = from.ResolveReference(to)
 	}
-	to.Fragment = cmp.Or(to.Fragment, from.Fragment)
+	if !strings.Contains(a.Location(), "#") {
+		to.Fragment = from.Fragment
+	}
 	return to.String()
 }
 
