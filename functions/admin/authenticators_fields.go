@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/ascii"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
@@ -182,8 +183,7 @@ func newSecret(body *object) (secret.Value, error) {
 		return secret.Value{}, err
 	}
 	// Copying often adds a space, a line break or half a sentence.
-	odd := strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c > '~' })
-	if text == "" || len(text) > longestSecret || odd {
+	if text == "" || len(text) > longestSecret || !ascii.IsVisible(text) {
 		return secret.Value{}, apierr.Invalid("secret", "secret must be the app's secret: visible ASCII characters, without spaces.")
 	}
 	return secret.NewValue(text), nil

@@ -42,7 +42,7 @@ func benchCompany(users int, domain string) *wecomsim.Simulator {
 		members = append(members, wecomsim.Member{UserID: nthMember(n, users), Name: "Member"})
 	}
 	return wecomsim.New(wecomsim.Config{
-		Limits: wecomsim.Limits{CorpPerMinute: -1, CorpPerHour: -1, IPPerMinute: -1, IPPerHour: -1},
+		Limits: wecomsim.Limits{CorpPerMinute: -1},
 		Corps: []wecomsim.Corp{{ID: corpID, Members: members, Apps: []wecomsim.App{{
 			AgentID: agentID, Secret: appSecret, TrustedDomain: domain, Fields: []wecomsim.Field{wecomsim.FieldMobile, wecomsim.FieldAvatar},
 		}}}},

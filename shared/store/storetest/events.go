@@ -11,8 +11,8 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// attempt is one of a user, as the rules would note it now.
-func (b *bench) attempt(authenticatorID, userID, code string) store.SignInEvent {
+// event returns an event of now.
+func (b *bench) event(authenticatorID, userID, code string) store.SignInEvent {
 	return store.SignInEvent{
 		At: b.now(), AuthenticatorID: authenticatorID, AuthenticatorName: "demo", UserID: userID,
 		CorpID: "ww0123", WeComUserID: "ZhangSan", InWeCom: true, Code: code, WeComCode: 60020, RequestID: "request-1",
@@ -31,7 +31,7 @@ func (b *bench) listed(read func() ([]store.SignInEvent, error), want ...store.S
 	}
 }
 
-func attempts(t *testing.T, b *bench) {
+func signInEvents(t *testing.T, b *bench) {
 	ctx := t.Context()
 	u := b.user("+8613800000001")
 	b.ok(b.CreateUser(ctx, u))
@@ -42,18 +42,18 @@ func attempts(t *testing.T, b *bench) {
 	b.listed(of("a"))
 	b.listed(ofUser)
 
-	// A refusal, a sign-in, one that goes on, one under another authenticator.
-	refused := b.attempt("a", "", "first_sign_in_in_wecom")
-	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "refused", Kind: store.ResultRefused, Code: refused.Code, KeepUntil: b.now().Add(time.Minute), Attempt: &refused}))
+	// A refusal, a sign-in, one that continues, one of another authenticator.
+	refused := b.event("a", "", "first_sign_in_in_wecom")
+	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "refused", Kind: store.ResultRefused, Code: refused.Code, KeepUntil: b.now().Add(time.Minute), Event: &refused}))
 	b.pass(time.Millisecond)
-	began := b.attempt("a", u.ID, "")
+	began := b.event("a", u.ID, "")
 	session := b.session("session", u)
-	session.Attempt = &began
+	session.Event = &began
 	b.ok(b.StartSession(ctx, session, ""))
 	b.pass(time.Millisecond)
 	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "continued", Kind: store.ResultContinued, KeepUntil: b.now().Add(time.Minute)}))
-	elsewhere := b.attempt("b", u.ID, "user_disabled")
-	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "elsewhere", Kind: store.ResultRefused, Code: "user_disabled", KeepUntil: b.now().Add(time.Minute), Attempt: &elsewhere}))
+	elsewhere := b.event("b", u.ID, "user_disabled")
+	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "elsewhere", Kind: store.ResultRefused, Code: "user_disabled", KeepUntil: b.now().Add(time.Minute), Event: &elsewhere}))
 	b.listed(of("a"), began, refused)
 	b.listed(of("b"), elsewhere)
 	b.listed(ofUser, elsewhere, began)
@@ -61,42 +61,42 @@ func attempts(t *testing.T, b *bench) {
 	b.listed(of(""))
 	b.listed(func() ([]store.SignInEvent, error) { return b.EventsOfUser(ctx, u.ID, 1) }, elsewhere)
 
-	// What is not the outcome leaves nothing.
-	late := b.attempt("a", u.ID, "internal")
-	b.is(b.RecordResult(ctx, store.AttemptResult{SessionKey: "session", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &late}), store.ErrExists)
+	// A result that is not recorded leaves no event.
+	late := b.event("a", u.ID, "internal")
+	b.is(b.RecordResult(ctx, store.AttemptResult{SessionKey: "session", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Event: &late}), store.ErrExists)
 	again := b.session("session", u)
-	again.Attempt = &late
+	again.Event = &late
 	b.is(b.StartSession(ctx, again, ""), store.ErrExists)
 	stale := b.session("stale", u)
 	stale.Session.UserGeneration++
-	stale.Attempt = &late
+	stale.Event = &late
 	b.is(b.StartSession(ctx, stale, ""), store.ErrChanged)
 	b.listed(of("a"), began, refused)
 
-	// The outcome is read as before, and ending the session keeps what is known of it.
-	if got, err := b.AttemptResult(ctx, "session"); err != nil || got.Attempt != nil || got.Kind != store.ResultSession {
+	// The result is read without its event, and ending the session keeps the event.
+	if got, err := b.AttemptResult(ctx, "session"); err != nil || got.Event != nil || got.Kind != store.ResultSession {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	b.ok(b.EndSession(ctx, "session"))
 	b.listed(of("a"), began, refused)
 
-	// A note without an outcome is replaced by the next under its key, also when that
-	// comes later, and never touches the outcome.
+	// An event without a result is replaced by the next one of its key, even a later one,
+	// and never changes the result.
 	b.pass(time.Second)
-	busy := b.attempt("a", "", "wecom_busy")
+	busy := b.event("a", "", "wecom_busy")
 	b.ok(b.RecordEvent(ctx, "session", busy))
 	b.listed(of("a"), busy, began, refused)
 	b.pass(time.Second)
-	down := b.attempt("a", "", "wecom_unavailable")
+	down := b.event("a", "", "wecom_unavailable")
 	b.ok(b.RecordEvent(ctx, "session", down))
 	b.listed(of("a"), down, began, refused)
 	if got, err := b.AttemptResult(ctx, "session"); err != nil || got.Kind != store.ResultEnded {
 		t.Fatalf("%+v, %v", got, err)
 	}
 
-	// Also when it is of another user by now.
+	// Also when it has another user now.
 	b.pass(time.Second)
-	named := b.attempt("a", "another", "user_disabled")
+	named := b.event("a", "another", "user_disabled")
 	b.ok(b.RecordEvent(ctx, "session", named))
 	b.listed(of("a"), named, began, refused)
 	b.listed(func() ([]store.SignInEvent, error) { return b.EventsOfUser(ctx, "another", 10) }, named)
@@ -105,29 +105,29 @@ func attempts(t *testing.T, b *bench) {
 	b.listed(of("a"), down, began, refused)
 	b.listed(func() ([]store.SignInEvent, error) { return b.EventsOfAuthenticator(ctx, "a", 0) })
 
-	// An outcome in place of one that may be forgotten takes its record along.
+	// A result in place of an expired one replaces its event, too.
 	b.pass(time.Minute)
-	anew := b.attempt("a", "", "signup_closed")
-	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "refused", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &anew}))
+	anew := b.event("a", "", "signup_closed")
+	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "refused", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Event: &anew}))
 	b.listed(of("a"), anew, down, began)
 
-	// Whoever is deleted is still in the authenticator's list.
+	// The authenticator's list keeps events of deleted users.
 	read, err := b.User(ctx, u.ID)
 	b.ok(err)
 	b.ok(b.DeleteUser(ctx, read))
 	b.listed(of("a"), anew, down, began)
 
 	b.pass(store.EventRetention - b.now().Sub(down.At))
-	b.listed(of("a"), anew, down) // exactly as old as is kept
+	b.listed(of("a"), anew, down) // exactly the oldest that is kept
 	b.pass(time.Hour)
 	b.listed(of("a"))
 }
 
-func manyAttempts(t *testing.T, b *bench) {
+func manySignInEvents(t *testing.T, b *bench) {
 	ctx := t.Context()
-	// Several in one millisecond are told apart by their keys.
+	// Keys distinguish several events of one millisecond.
 	for _, err := range atOnce(5, func(i int) error {
-		return b.RecordEvent(ctx, fmt.Sprint("same", i), b.attempt("a", "u", "wecom_busy"))
+		return b.RecordEvent(ctx, fmt.Sprint("same", i), b.event("a", "u", "wecom_busy"))
 	}) {
 		b.ok(err)
 	}
@@ -138,7 +138,7 @@ func manyAttempts(t *testing.T, b *bench) {
 	}
 	for i := range store.MaxEvents + 20 {
 		b.pass(time.Second)
-		b.ok(b.RecordEvent(ctx, fmt.Sprint("key", i), b.attempt("a", "", "wecom_busy")))
+		b.ok(b.RecordEvent(ctx, fmt.Sprint("key", i), b.event("a", "", "wecom_busy")))
 	}
 	got, err = b.EventsOfAuthenticator(ctx, "a", 1000)
 	b.ok(err)
@@ -175,7 +175,7 @@ func usersByName(t *testing.T, b *bench) {
 			t.Errorf("%q finds (-want, +got):\n%s", prefix, diff)
 		}
 	}
-	find("张", zhang, zhang3) // who has the name itself comes first
+	find("张", zhang, zhang3) // the exact name comes first
 	find("张三", zhang3)
 	find("三")
 	find(" aNNa ", anna, anna2)
@@ -196,7 +196,7 @@ func usersByName(t *testing.T, b *bench) {
 	b.ok(b.DeleteUser(ctx, anna))
 	find("anna", anna2)
 
-	// Page by page, with somebody leaving in between, and a cursor of another prefix.
+	// Page by page, with a deletion in between, and the cursor of another prefix.
 	var many []store.User
 	for i := range 7 {
 		many = append(many, add(fmt.Sprintf("王%d", i), fmt.Sprintf("+861390000000%d", i)))
@@ -209,14 +209,14 @@ func usersByName(t *testing.T, b *bench) {
 	if diff := cmp.Diff(many, append(first, rest...)); diff != "" || end != "" {
 		t.Errorf("%s, goes on at %q", diff, end)
 	}
-	// Forged ones that look right find nobody, or are found out.
+	// Forged cursors in the right form find nobody, or are refused.
 	for _, forged := range []string{"王\U0010ffffz", "王" + strings.Repeat("x", 1021), "王\x00"} {
-		_, _, err = b.UsersByName(ctx, "王", store.Page{Limit: 3, Cursor: store.SealCursor("user-names", forged)})
+		_, _, err = b.UsersByName(ctx, "王", store.Page{Limit: 3, Cursor: store.EncodeCursor("user-names", forged)})
 		if err != nil {
 			b.is(err, store.ErrBadCursor)
 		}
 	}
-	for _, wrong := range []string{"x", store.SealCursor("other", "王0")} {
+	for _, wrong := range []string{"x", store.EncodeCursor("other", "王0")} {
 		_, _, err = b.UsersByName(ctx, "王", store.Page{Limit: 3, Cursor: wrong})
 		b.is(err, store.ErrBadCursor)
 	}

@@ -12,27 +12,27 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// Two indexes of the transient table list attempts. The attributes they are made of
-// lie in the item of the attempt's outcome, so that a record costs no write of its
-// own; who has no outcome has an item of its own.
+// Two indexes of the transient table list sign-in events. Their attributes are in the
+// item of the attempt's result, so that an event needs no further write; an attempt
+// without a result has a separate item.
 const (
 	authenticatorIndex = "attempts-of-authenticator"
 	userIndex          = "attempts-of-user"
 )
 
-func attemptKey(key string) item { return item{"pk": text("attempt#" + key)} }
+func eventKey(sessionKey string) item { return item{"pk": text("attempt#" + sessionKey)} }
 
-// describeAttempt adds what the indexes show, and keeps the item long enough.
-func describeAttempt(i item, a store.SignInEvent, keepUntil time.Time) error {
-	record, err := json.Marshal(a)
+// setEvent adds the attributes of the indexes, and keeps the item long enough.
+func setEvent(i item, event store.SignInEvent, keepUntil time.Time) error {
+	record, err := json.Marshal(event)
 	if err != nil {
 		return fmt.Errorf("encode attempt: %w", err)
 	}
-	i["attempt"], i["at"], i["authenticatorId"] = text(string(record)), moment(a.At), text(a.AuthenticatorID)
-	if a.UserID != "" { // an index leaves out items without its key
-		i["userId"] = text(a.UserID)
+	i["attempt"], i["at"], i["authenticatorId"] = text(string(record)), moment(event.At), text(event.AuthenticatorID)
+	if event.UserID != "" { // an index skips items without its key
+		i["userId"] = text(event.UserID)
 	}
-	end := a.At.Add(store.EventRetention)
+	end := event.At.Add(store.EventRetention)
 	if keepUntil.After(end) {
 		end = keepUntil
 	}
@@ -41,9 +41,9 @@ func describeAttempt(i item, a store.SignInEvent, keepUntil time.Time) error {
 }
 
 // RecordEvent implements store.Transient.
-func (e *Engine) RecordEvent(ctx context.Context, key string, a store.SignInEvent) error {
-	i := attemptKey(key)
-	if err := describeAttempt(i, a, a.At); err != nil {
+func (e *Engine) RecordEvent(ctx context.Context, sessionKey string, event store.SignInEvent) error {
+	i := eventKey(sessionKey)
+	if err := setEvent(i, event, event.At); err != nil {
 		return err
 	}
 	return e.run(ctx, []step{put(e.cfg.TransientTable, i, "", nil, failing(nil))})
@@ -51,15 +51,15 @@ func (e *Engine) RecordEvent(ctx context.Context, key string, a store.SignInEven
 
 // EventsOfAuthenticator implements store.Transient.
 func (e *Engine) EventsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]store.SignInEvent, error) {
-	return e.attempts(ctx, authenticatorIndex, "authenticatorId", authenticatorID, limit)
+	return e.events(ctx, authenticatorIndex, "authenticatorId", authenticatorID, limit)
 }
 
 // EventsOfUser implements store.Transient.
 func (e *Engine) EventsOfUser(ctx context.Context, userID string, limit int) ([]store.SignInEvent, error) {
-	return e.attempts(ctx, userIndex, "userId", userID, limit)
+	return e.events(ctx, userIndex, "userId", userID, limit)
 }
 
-func (e *Engine) attempts(ctx context.Context, index, attribute, owner string, limit int) ([]store.SignInEvent, error) {
+func (e *Engine) events(ctx context.Context, index, attribute, owner string, limit int) ([]store.SignInEvent, error) {
 	if owner == "" || len(owner) > 2048 || limit < 1 {
 		return nil, nil
 	}
@@ -71,7 +71,7 @@ func (e *Engine) attempts(ctx context.Context, index, attribute, owner string, l
 			":owner": text(owner), ":oldest": moment(e.cfg.Now().Add(-store.EventRetention)),
 		},
 		ScanIndexForward: aws.Bool(false),
-		// A page of at most a hundred small records is far below 1 MB: one query.
+		// At most a hundred small records are far below 1 MB, so one query is enough.
 		Limit: aws.Int32(int32(min(limit, store.MaxEvents))),
 	})
 	if err != nil {
