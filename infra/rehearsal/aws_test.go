@@ -142,6 +142,17 @@ func (s *stack) resources(t *testing.T) map[string]string {
 	return resources
 }
 
+// roleOf returns the name of a function's role.
+func (s *stack) roleOf(t *testing.T, function string) string {
+	t.Helper()
+	configuration := s.ask(t, "lambda", http.MethodGet, "/2015-03-31/functions/"+s.resources(t)[function]+"/configuration", "", "")
+	roles := values(t, configuration, "Role")
+	if len(roles) != 1 {
+		t.Fatalf("%s has the roles %q", function, roles)
+	}
+	return roles[0][strings.LastIndex(roles[0], "/")+1:]
+}
+
 // alarmed reports whether an alarm went off, and fails the test when nothing has been
 // measured under the names that it watches: the emulator's alarms look at a metric's
 // name alone.

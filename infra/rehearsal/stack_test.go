@@ -93,7 +93,7 @@ func (s *stack) run(t *testing.T, environment []string, arguments ...string) (st
 // nothing, and a kept result would be taken for the present one after a change.
 func dependOnSources(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"functions", "shared", "infra/network.yaml", "infra/monitoring.yaml", "template.yaml", "samconfig.toml", "Makefile", "go.mod", "go.sum"} {
+	for _, name := range []string{"functions", "shared", "infra/directory.yaml", "infra/domain.yaml", "infra/roles.yaml", "infra/network.yaml", "infra/monitoring.yaml", "template.yaml", "samconfig.toml", "Makefile", "go.mod", "go.sum"} {
 		if err := filepath.WalkDir(filepath.Join(moduleRoot, name), func(path string, _ fs.DirEntry, err error) error {
 			if err == nil {
 				_, err = os.Stat(path)
