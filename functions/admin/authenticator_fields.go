@@ -65,7 +65,8 @@ func workbenchLink(a store.Authenticator, publicURL string) string {
 	if a.AutoLogin {
 		return publicURL + a.WorkbenchRedirectPath
 	}
-	return publicURL + "/authorize/" + a.Name + "?" + url.Values{"redirect": {a.WorkbenchRedirectPath}}.Encode()
+	path, _ := authflow.ParseReturnPath(a.WorkbenchRedirectPath)
+	return authflow.AuthorizeURL(publicURL, a.Name, authflow.Destination{Path: path})
 }
 
 // callbackDomain is the public address without its scheme. WeCom compares it
@@ -146,8 +147,8 @@ func changeAuthenticator(a store.Authenticator, body *object) (store.Authenticat
 			return ""
 		}},
 		{"workbenchRedirectPath", func(text string) string {
-			var valid bool
-			if a.WorkbenchRedirectPath, valid = authflow.CheckRedirect(text); !valid {
+			path, valid := authflow.ParseReturnPath(text)
+			if a.WorkbenchRedirectPath = path.String(); !valid {
 				return "workbenchRedirectPath must be a path on the application, such as /admin, of at most 2,048 bytes."
 			}
 			return ""

@@ -21,13 +21,13 @@ import (
 type Tokens interface {
 	// Forget makes the next Token ask WeCom, even when a secret was refused a moment ago.
 	Forget(ctx context.Context, app accesstoken.App) error
-	Token(ctx context.Context, app accesstoken.App) (wecom.AccessToken, error)
+	Token(ctx context.Context, app accesstoken.App) (secret.Value, error)
 }
 
 // WeCom is what administration asks of WeCom; *wecom.Client does.
 type WeCom interface {
-	Identify(ctx context.Context, token wecom.AccessToken, code string) (wecom.Identity, error)
-	Agent(ctx context.Context, token wecom.AccessToken, agentID string) (wecom.Agent, error)
+	Identify(ctx context.Context, token secret.Value, code string) (wecom.Identity, error)
+	Agent(ctx context.Context, token secret.Value, agentID string) (wecom.Agent, error)
 	// CallerAddress is one call at most.
 	CallerAddress(ctx context.Context) (netip.Addr, error)
 }
@@ -133,10 +133,7 @@ func (c checkWords) bad(step stepName, code int, key string, pairs ...string) ch
 // tried again.
 func (h *handler) check(ctx context.Context, words checkWords) ([]checkStep, error) {
 	a := words.a
-	app := accesstoken.App{
-		CorpID: a.CorpID, AgentID: a.AgentID, AuthenticatorID: a.ID,
-		SecretName: h.SecretName(a.ID), SecretVersion: a.SecretVersion,
-	}
+	app := accesstoken.AppOf(a, h.SecretName(a.ID))
 	if err := h.Tokens.Forget(ctx, app); err != nil {
 		return nil, fmt.Errorf("forget access token: %w", err)
 	}

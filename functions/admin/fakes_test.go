@@ -165,9 +165,9 @@ func (f *tokens) Forget(_ context.Context, app accesstoken.App) error {
 	return nil
 }
 
-func (f *tokens) Token(_ context.Context, app accesstoken.App) (wecom.AccessToken, error) {
+func (f *tokens) Token(_ context.Context, app accesstoken.App) (secret.Value, error) {
 	f.note("token", app)
-	return wecom.AccessToken{}, f.err
+	return secret.Value{}, f.err
 }
 
 // wecomFake answers every code with err, and calls like a WeCom without agent/get
@@ -180,12 +180,12 @@ type wecomFake struct {
 	calls    []string
 }
 
-func (f *wecomFake) Identify(context.Context, wecom.AccessToken, string) (wecom.Identity, error) {
+func (f *wecomFake) Identify(context.Context, secret.Value, string) (wecom.Identity, error) {
 	f.calls = append(f.calls, "getuserinfo")
 	return wecom.Identity{}, f.err
 }
 
-func (f *wecomFake) Agent(_ context.Context, _ wecom.AccessToken, agentID string) (wecom.Agent, error) {
+func (f *wecomFake) Agent(_ context.Context, _ secret.Value, agentID string) (wecom.Agent, error) {
 	f.calls = append(f.calls, "agent/get "+agentID)
 	if f.agentErr == nil && f.agent == (wecom.Agent{}) {
 		return wecom.Agent{}, &wecom.UnavailableError{Op: "agent/get", Reason: "HTTP status 404"}

@@ -69,7 +69,7 @@ func seed(ctx context.Context, engine *dynamo.Engine, client *secretsmanager.Cli
 		SignedInAt: now, ExpiresAt: now.Add(demoLife),
 	}
 	if err := engine.StartSession(ctx, store.AttemptResult{
-		Key: authflow.SessionKey(demoSession), Kind: store.ResultSession, Session: session, KeepUntil: session.ExpiresAt,
+		SessionKey: authflow.SessionKey(demoSession), Kind: store.ResultSession, Session: session, KeepUntil: session.ExpiresAt,
 	}, ""); err != nil {
 		return fmt.Errorf("seed: %w", err)
 	}

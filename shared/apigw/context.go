@@ -47,10 +47,6 @@ func RequestID(ctx context.Context) string { return info(ctx).requestID }
 // without a slash at the end.
 func PublicURL(ctx context.Context) string { return info(ctx).publicURL }
 
-// AuthorizerContext returns what the Lambda authorizer said of the caller, or nil
-// when no authorizer was asked.
-func AuthorizerContext(ctx context.Context) map[string]any { return info(ctx).authorizer }
-
 // LogField adds a field to the log event of this request; of several values for one
 // field the last one wins. Values must not be secret: names, codes, ids.
 func LogField(ctx context.Context, key string, value any) {

@@ -115,6 +115,7 @@ func TestLogEvent(t *testing.T) {
 // The operator is called for what the service itself did not manage, and for nothing
 // that a visitor or WeCom did.
 func TestInternalErrorsAreOurs(t *testing.T) {
+	errorPage := func(publicURL, _ string, _ error) string { return publicURL + "/signin" }
 	fails := func(code apierr.Code) HandlerFunc {
 		return func(http.ResponseWriter, *http.Request) error { return apierr.New(code, nil) }
 	}
@@ -126,8 +127,8 @@ func TestInternalErrorsAreOurs(t *testing.T) {
 		{"an answer", JSON(func(http.ResponseWriter, *http.Request) error { return nil }), false},
 		{"an unknown error", JSON(func(http.ResponseWriter, *http.Request) error { return errors.New("down") }), true},
 		{"a panic", JSON(func(http.ResponseWriter, *http.Request) error { panic("bug") }), true},
-		{"a panic in a browser's request", Browser(func(http.ResponseWriter, *http.Request) error { panic("bug") }), true},
-		{"a redirect to the page that says internal", Browser(fails(apierr.Internal)), true},
+		{"a panic in a browser's request", Browser(func(http.ResponseWriter, *http.Request) error { panic("bug") }, errorPage), true},
+		{"a redirect to the page that says internal", Browser(fails(apierr.Internal), errorPage), true},
 		{"a page that is shown all the same", JSON(func(_ http.ResponseWriter, r *http.Request) error {
 			LogError(r.Context(), apierr.Newf(apierr.Internal, "authenticators cannot be read"))
 			return nil
@@ -136,7 +137,7 @@ func TestInternalErrorsAreOurs(t *testing.T) {
 		{"a code without a status of its own", JSON(fails("nobody knows")), true},
 		{"a visitor without a session", JSON(fails(apierr.Unauthorized)), false},
 		{"a visitor's mistake", JSON(fails(apierr.InvalidRequest)), false},
-		{"a refused visitor", Browser(fails(apierr.UserDisabled)), false},
+		{"a refused visitor", Browser(fails(apierr.UserDisabled), errorPage), false},
 		{"WeCom is busy", JSON(fails(apierr.WeComBusy)), false},
 		{"WeCom does not answer", JSON(fails(apierr.WeComUnavailable)), false},
 		{"WeCom refuses the app", JSON(fails(apierr.WeComConfiguration)), false},

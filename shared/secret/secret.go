@@ -2,6 +2,7 @@ package secret
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,8 @@ import (
 // Value is a secret. It prints as "[redacted]" wherever it is formatted, logged or
 // encoded; Reveal is the only way to its content.
 //
-// Values are not comparable with ==: that would tell two secrets apart in a time
-// that depends on them.
+// Values are not comparable with ==, which would tell two secrets apart in a time that
+// depends on them; see Equal.
 type Value struct {
 	_ [0]func()
 	// content is behind a pointer: a printer that cannot call methods, because the
@@ -36,7 +37,13 @@ func (v Value) Reveal() string {
 // IsEmpty reports whether there is nothing in it.
 func (v Value) IsEmpty() bool { return v.Reveal() == "" }
 
-// String hides the secret from whoever asks for text.
+// Equal reports whether both are the same secret, in a time that does not tell where
+// they differ.
+func (v Value) Equal(other Value) bool {
+	return subtle.ConstantTimeCompare([]byte(v.Reveal()), []byte(other.Reveal())) == 1
+}
+
+// String hides the secret from code that asks for text.
 func (Value) String() string { return redacted }
 
 // Format hides the secret from fmt, whatever the verb.

@@ -25,33 +25,24 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
-// Members of the context that a yes carries; see apigw.AuthorizerContext.
-const (
-	ContextCaller = "caller" // CallerAdminKey or CallerUser
-	ContextUserID = "userId" // with CallerUser
-
-	CallerAdminKey = "admin-key"
-	CallerUser     = "user"
-)
-
 // RoleAdmin is the role that may use /api/admin.
 const RoleAdmin = "admin"
 
-// keepAdminKey is how long a read admin key is used; see the package comment.
+// keepAdminKey is how long the admin key is used without reading it again.
 const keepAdminKey = time.Second
 
-// Directory is what is read of the store.
+// Directory is the part of the store that the authorizer reads.
 type Directory interface {
 	PublicKeys(ctx context.Context) (store.PublicKeys, error)
 }
 
-// Sessions says whose session a key is now; *authflow.Sessions does. Fault
-// Unauthorized: nobody's.
+// Sessions looks sessions up; *authflow.Sessions implements it. CheckKey returns
+// apierr.Unauthorized when the key has no active session.
 type Sessions interface {
 	CheckKey(ctx context.Context, key string) (authflow.ActiveSession, error)
 }
 
-// Secrets is what is read of the secret store.
+// Secrets is the part of the secret store that the authorizer reads.
 type Secrets interface {
 	Get(ctx context.Context, name, version string) (secret.Value, error)
 }
@@ -65,7 +56,7 @@ type Config struct {
 	AdminKeySecret string
 	// PublicURL is the setting PUBLIC_URL, or empty for the API's own address.
 	PublicURL string
-	// Service is the setting SERVICE_NAME. Empty: log records are no metrics.
+	// Service is the setting SERVICE_NAME. Empty: log records carry no metrics.
 	Service string
 	// Logger receives one record per decision. Nil: slog.Default().
 	Logger *slog.Logger
@@ -83,7 +74,7 @@ type Authorizer struct {
 	tokens   *keys.Verifier
 }
 
-// New returns an authorizer; nothing is read yet.
+// New returns an authorizer. It reads nothing before the first request.
 func New(cfg Config) *Authorizer {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -110,19 +101,18 @@ func New(cfg Config) *Authorizer {
 	}
 }
 
-// Function is the Lambda function. It takes the event as it comes, so that one it
-// cannot read is a no too. The error is always nil.
+// Function is the Lambda function. It decodes the event itself, so that an unreadable
+// event is denied, too. The error is always nil.
 func (a *Authorizer) Function(ctx context.Context, payload json.RawMessage) (Response, error) {
 	var request events.APIGatewayV2CustomAuthorizerV2Request
 	if err := json.Unmarshal(payload, &request); err != nil {
 		// The decoder's error may quote the event, so it is not logged.
-		return a.deny(request, errors.New("the event is not readable")), nil //nolint:nilerr // a no is an answer
+		return a.deny(request, errors.New("the event is not readable")), nil //nolint:nilerr // a denial is an answer
 	}
 	return a.Decide(ctx, request)
 }
 
-// Decide answers one request. The error is always nil: it makes Decide a function
-// that a gateway can call.
+// Decide answers one request. The error is always nil; a gateway wants one.
 func (a *Authorizer) Decide(ctx context.Context, request events.APIGatewayV2CustomAuthorizerV2Request) (response Response, _ error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -140,19 +130,19 @@ func (a *Authorizer) decide(ctx context.Context, request events.APIGatewayV2Cust
 	publicURL := apigw.ResolvePublicURL(a.cfg.PublicURL, request.RequestContext.DomainName)
 	userID, err := a.administrator(ctx, credential, publicURL)
 	if err == nil {
-		return a.allow(request, map[string]any{ContextCaller: CallerUser, ContextUserID: userID})
+		return a.allow(request, apigw.UserCaller(userID))
 	}
 	if !errors.Is(err, keys.ErrRefused) {
 		return a.deny(request, err)
 	}
-	// No token of ours: perhaps the admin key.
+	// Not one of our tokens: perhaps the admin key.
 	if keyErr := a.checkAdminKey(ctx, credential); keyErr != nil {
 		return a.deny(request, errors.Join(err, keyErr))
 	}
-	return a.allow(request, map[string]any{ContextCaller: CallerAdminKey})
+	return a.allow(request, apigw.AdminKeyCaller())
 }
 
-// refusal is a no for which the caller is the reason, not the service.
+// refusal is a denial caused by the caller, not by a failure of the service.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
@@ -160,7 +150,7 @@ func (r refusal) Error() string { return string(r) }
 // bearer returns the credential of the one Authorization header (RFC 6750 §2.1).
 func bearer(headers map[string]string) (string, error) {
 	var values []string
-	// The gateway writes names in lower case; emulators leave them as they came.
+	// The gateway writes names in lower case; emulators keep them as sent.
 	for name, value := range headers {
 		if strings.EqualFold(name, "Authorization") {
 			values = append(values, value)
@@ -169,8 +159,7 @@ func bearer(headers map[string]string) (string, error) {
 	if len(values) != 1 {
 		return "", refusal("there is not exactly one Authorization header")
 	}
-	// Two headers in one request arrive joined by a comma; what follows is then no
-	// credential of anybody.
+	// The gateway joins two headers with a comma; the result matches no credential.
 	scheme, credential, _ := strings.Cut(values[0], " ")
 	credential = strings.Trim(credential, " ")
 	if !strings.EqualFold(scheme, "Bearer") || credential == "" {
@@ -179,9 +168,9 @@ func bearer(headers map[string]string) (string, error) {
 	return credential, nil
 }
 
-// administrator returns the user of an access token who is an administrator now, in
-// a session that is live now: ending it, or disabling the user or the authenticator,
-// ends the token here at once.
+// administrator returns the id of an access token's user, who must be an administrator
+// with an active session now: ending the session, or disabling the user or the
+// authenticator, ends the token here at once.
 func (a *Authorizer) administrator(ctx context.Context, credential, publicURL string) (string, error) {
 	claims, err := a.tokens.Verify(ctx, credential, publicURL)
 	if err != nil {
@@ -194,18 +183,18 @@ func (a *Authorizer) administrator(ctx context.Context, credential, publicURL st
 		// Otherwise a flaw in any application would be a flaw in the console.
 		return "", refusal("the token was made for a page of an application")
 	}
-	live, err := a.cfg.Sessions.CheckKey(ctx, claims.SessionKey)
+	active, err := a.cfg.Sessions.CheckKey(ctx, claims.SessionKey)
 	switch {
 	case apierr.Is(err, apierr.Unauthorized):
 		return "", refusal("the session of the token is over")
 	case err != nil:
 		return "", fmt.Errorf("read session: %w", err)
-	case live.User.ID != claims.Subject:
+	case active.User.ID != claims.Subject:
 		return "", refusal("the session of the token is somebody else's")
-	case !slices.Contains(live.User.Roles, RoleAdmin):
+	case !slices.Contains(active.User.Roles, RoleAdmin):
 		return "", refusal("the user of the token is no administrator")
 	}
-	return live.User.ID, nil
+	return active.User.ID, nil
 }
 
 func (a *Authorizer) checkAdminKey(ctx context.Context, credential string) error {
@@ -213,12 +202,12 @@ func (a *Authorizer) checkAdminKey(ctx context.Context, credential string) error
 	if err != nil {
 		return fmt.Errorf("read admin key: %w", err)
 	}
-	// A key that was put there from a file often ends with a line feed.
+	// A key that was stored from a file often ends with a line feed.
 	want := strings.TrimSpace(key.Reveal())
 	if want == "" {
 		return errors.New("read admin key: it is empty")
 	}
-	// Hashes have one length, so that the comparison does not tell the key's.
+	// Hashes have one length, so that the comparison does not reveal the key's.
 	given, wanted := sha256.Sum256([]byte(credential)), sha256.Sum256([]byte(want))
 	if subtle.ConstantTimeCompare(given[:], wanted[:]) != 1 {
 		return refusal("not the admin key")
@@ -226,9 +215,9 @@ func (a *Authorizer) checkAdminKey(ctx context.Context, credential string) error
 	return nil
 }
 
-func (a *Authorizer) allow(request events.APIGatewayV2CustomAuthorizerV2Request, caller map[string]any) Response {
-	a.log(slog.LevelInfo, request, slog.Bool("authorized", true), slog.Any(ContextCaller, caller[ContextCaller]))
-	return Response{IsAuthorized: true, Context: caller}
+func (a *Authorizer) allow(request events.APIGatewayV2CustomAuthorizerV2Request, caller apigw.Caller) Response {
+	a.log(slog.LevelInfo, request, slog.Bool("authorized", true), slog.String("caller", caller.Kind()))
+	return Response{IsAuthorized: true, Context: caller.Encode()}
 }
 
 func (a *Authorizer) deny(request events.APIGatewayV2CustomAuthorizerV2Request, why error) Response {
@@ -242,11 +231,11 @@ func (a *Authorizer) deny(request events.APIGatewayV2CustomAuthorizerV2Request, 
 	return Response{IsAuthorized: false}
 }
 
-// functionName is the function's in log records and metrics.
+// functionName is the name of the function in log records and metrics.
 const functionName = "authorizer"
 
-// log writes the record of a decision. It has no context, from which Lambda's handler
-// would take another request id than the gateway's.
+// log writes the record of a decision. It passes no context, from which Lambda's log
+// handler would take another request id than the gateway's.
 func (a *Authorizer) log(level slog.Level, request events.APIGatewayV2CustomAuthorizerV2Request, attributes ...slog.Attr) {
 	a.cfg.Logger.LogAttrs(context.Background(), level, "decision", append([]slog.Attr{
 		slog.String("function", functionName),

@@ -14,7 +14,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 )
 
-// Settings returns the names of what the function reads.
+// Settings returns the settings that the function reads.
 func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.DirectoryTable, settings.TransientTable,
@@ -23,8 +23,8 @@ func Settings() []settings.Name {
 	}
 }
 
-// NewHandler puts the function together. The signing keys are read when the first
-// token is asked for: most invocations never need them.
+// NewHandler makes the handler of its dependencies. The signing keys are read at the
+// first request for a token: most invocations never need them.
 func NewHandler(_ context.Context, deps app.Deps) (http.Handler, error) {
 	pages, err := page.New(page.Config{
 		CompanyName: deps.Settings.CompanyName,

@@ -6,14 +6,14 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 )
 
-// Settings returns the names of what the function reads.
+// Settings returns the settings that the function reads.
 func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.DirectoryTable, settings.TransientTable, settings.AdminKeySecret, settings.ServiceName,
 	}
 }
 
-// NewHandler puts the function together.
+// NewHandler makes the authorizer of its dependencies.
 func NewHandler(deps app.Deps) *Authorizer {
 	return New(Config{
 		Directory:      deps.Store,

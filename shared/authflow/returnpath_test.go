@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestCheckRedirect(t *testing.T) {
+func TestParseReturnPath(t *testing.T) {
 	for target, want := range map[string]string{
 		"/":                       "/",
 		"/admin":                  "/admin",
@@ -21,8 +21,8 @@ func TestCheckRedirect(t *testing.T) {
 		"/:80/x":                  "/:80/x",
 		"/@evil.example":          "/@evil.example",
 	} {
-		if got, ok := CheckRedirect(target); !ok || got != want {
-			t.Errorf("CheckRedirect(%q) = %q, %v; want %q", target, got, ok, want)
+		if got, ok := ParseReturnPath(target); !ok || got.String() != want {
+			t.Errorf("ParseReturnPath(%q) = %q, %v; want %q", target, got, ok, want)
 		}
 	}
 }
@@ -33,26 +33,27 @@ func TestOpenRedirectIsRefused(t *testing.T) {
 		`/\evil.example`, `\/evil.example`, `/a\b`, "/\t/evil.example", "/a\r\nSet-Cookie: x=y", "/a\x00", "/a\x7f",
 		"javascript:alert(1)", "/" + strings.Repeat("a", 2048), "/" + strings.Repeat("你", 400), " /a",
 	} {
-		if got, ok := CheckRedirect(target); ok {
-			t.Errorf("CheckRedirect(%q) = %q", target, got)
+		if got, ok := ParseReturnPath(target); ok {
+			t.Errorf("ParseReturnPath(%q) = %q", target, got)
 		}
 	}
 }
 
-func FuzzCheckRedirect(f *testing.F) {
+func FuzzParseReturnPath(f *testing.F) {
 	for _, seed := range []string{"/", "//a", `/\a`, "/a?b#c", "/%2f%2fa", "/%", "/你"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, target string) {
-		clean, ok := CheckRedirect(target)
+		path, ok := ParseReturnPath(target)
 		if !ok {
 			return
 		}
+		clean := path.String()
 		parsed, err := url.Parse("https://app.example" + clean)
 		if err != nil || parsed.Host != "app.example" || parsed.User != nil || parsed.Scheme != "https" {
 			t.Fatalf("%q leads to %v, %v", clean, parsed, err)
 		}
-		if again, ok := CheckRedirect(clean); !ok || again != clean {
+		if again, ok := ParseReturnPath(clean); !ok || again.String() != clean {
 			t.Fatalf("%q is not stable: %q, %v", clean, again, ok)
 		}
 		for i := range len(clean) {

@@ -16,7 +16,7 @@ import (
 )
 
 // recorded is what administrators are shown of demo, newest first.
-func (h *house) recorded(t *testing.T) []store.SignInEvent {
+func (h *fixture) recorded(t *testing.T) []store.SignInEvent {
 	t.Helper()
 	demo, err := h.store.Authenticator(t.Context(), "demo")
 	if err != nil {
@@ -37,31 +37,31 @@ func TestAttemptsAreRecorded(t *testing.T) {
 		u.ID, u.Identities = "user-1", []store.Identity{{CorpID: corpID, WeComUserID: "ZhangSan"}}
 	}
 	for _, test := range []struct {
-		name  string
-		set   func(*testing.T, *house)
-		visit func(*CallbackRequest)
-		want  *store.SignInEvent // the parts that differ; nil for nothing at all
+		name   string
+		set    func(*testing.T, *fixture)
+		change func(*CallbackRequest)
+		want   *store.SignInEvent // the parts that differ; nil for nothing at all
 	}{
 		{
 			"signed in",
-			func(t *testing.T, h *house) { h.user(t, phone, bound) }, nil,
+			func(t *testing.T, h *fixture) { h.user(t, phone, bound) }, nil,
 			&store.SignInEvent{UserID: "user-1", WeComUserID: "ZhangSan", InWeCom: true},
 		},
 		{
 			"signed in through the browser's door",
-			func(t *testing.T, h *house) { h.user(t, phone, bound) },
+			func(t *testing.T, h *fixture) { h.user(t, phone, bound) },
 			func(a *CallbackRequest) { a.Attempt.InWeCom = false },
 			&store.SignInEvent{UserID: "user-1", WeComUserID: "ZhangSan"},
 		},
 		{
 			"disabled user",
-			func(t *testing.T, h *house) { h.user(t, phone, func(u *store.User) { bound(u); u.Enabled = false }) }, nil,
+			func(t *testing.T, h *fixture) { h.user(t, phone, func(u *store.User) { bound(u); u.Enabled = false }) }, nil,
 			&store.SignInEvent{UserID: "user-1", WeComUserID: "ZhangSan", InWeCom: true, Code: "user_disabled"},
 		},
 		{
 			"phone of another member of the corp",
-			func(t *testing.T, h *house) {
-				h.wecom.withTicket()
+			func(t *testing.T, h *fixture) {
+				h.wecom.withUserTicket()
 				h.user(t, phone, func(u *store.User) {
 					u.ID, u.Identities = "user-1", []store.Identity{{CorpID: corpID, WeComUserID: "lisi"}}
 				})
@@ -75,7 +75,7 @@ func TestAttemptsAreRecorded(t *testing.T) {
 		},
 		{
 			"no member",
-			func(_ *testing.T, h *house) { h.wecom.visitor = wecom.Identity{OpenID: "oDOGms"} }, nil,
+			func(_ *testing.T, h *fixture) { h.wecom.visitor = wecom.Identity{OpenID: "oDOGms"} }, nil,
 			&store.SignInEvent{InWeCom: true, Code: "not_a_member"},
 		},
 		{
@@ -90,18 +90,18 @@ func TestAttemptsAreRecorded(t *testing.T) {
 		},
 		{
 			"WeCom does not trust the address",
-			func(_ *testing.T, h *house) { h.wecom.identifyErr = &wecom.Error{Op: "getuserinfo", Code: 60020} }, nil,
+			func(_ *testing.T, h *fixture) { h.wecom.identifyErr = &wecom.Error{Op: "getuserinfo", Code: 60020} }, nil,
 			&store.SignInEvent{InWeCom: true, Code: "wecom_configuration", WeComCode: 60020},
 		},
 		{
 			"WeCom is down",
-			func(_ *testing.T, h *house) { h.wecom.identifyErr = &wecom.UnavailableError{Op: "getuserinfo"} }, nil,
+			func(_ *testing.T, h *fixture) { h.wecom.identifyErr = &wecom.UnavailableError{Op: "getuserinfo"} }, nil,
 			&store.SignInEvent{InWeCom: true, Code: "wecom_unavailable"},
 		},
 		{"goes on for the phone number", nil, nil, nil},
 		{"attack: fill the list by leaving and coming back", nil, func(a *CallbackRequest) { a.Code = "" }, nil},
 		{"attack: fill the list by coming back late", nil, func(a *CallbackRequest) { a.AttemptErr = ErrAttemptExpired }, nil},
-		{"attack: fill the list with made-up codes", func(_ *testing.T, h *house) {
+		{"attack: fill the list with made-up codes", func(_ *testing.T, h *fixture) {
 			h.wecom.identifyErr = &wecom.Error{Op: "getuserinfo", Code: wecom.CodeExpired}
 		}, nil, nil},
 		{"attack: fill the list without a cookie", nil, func(a *CallbackRequest) { a.AttemptFound = false }, nil},
@@ -112,13 +112,13 @@ func TestAttemptsAreRecorded(t *testing.T) {
 		}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			if test.set != nil {
 				test.set(t, h)
 			}
-			arrival := h.arrival(t, test.visit)
-			arrival.RequestID = "request-1"
-			result, err := h.Complete(t.Context(), arrival)
+			req := h.callback(t, test.change)
+			req.RequestID = "request-1"
+			result, err := h.Complete(t.Context(), req)
 			var want []store.SignInEvent
 			if test.want != nil {
 				record := *test.want
@@ -135,7 +135,7 @@ func TestAttemptsAreRecorded(t *testing.T) {
 				t.Fatalf("recorded (-want, +got):\n%s", diff)
 			}
 			written, _ := json.Marshal(records)
-			for _, secret := range []string{arrival.State, "CODE", "TICKET", "13800000001", result.SessionID} {
+			for _, secret := range []string{req.State, "CODE", "TICKET", "13800000001", result.SessionID} {
 				if secret != "" && strings.Contains(string(written), secret) {
 					t.Errorf("the record holds %s", secret)
 				}
@@ -145,12 +145,12 @@ func TestAttemptsAreRecorded(t *testing.T) {
 }
 
 func TestDoubledRequestIsRecordedOnce(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.wecom.spent = map[string]bool{}
 	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "ZhangSan"}} })
-	arrival := h.arrival(t, nil)
+	req := h.callback(t, nil)
 	for range 2 {
-		h.mustArrive(t, arrival)
+		h.mustComplete(t, req)
 	}
 	if records := h.recorded(t); len(records) != 1 {
 		t.Fatalf("%d records of one sign-in", len(records))
@@ -160,15 +160,15 @@ func TestDoubledRequestIsRecordedOnce(t *testing.T) {
 // WeCom was busy, the visitor tried again with the same code and got in: both are
 // worth knowing.
 func TestRetryAfterAFailureIsRecordedBeside(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "ZhangSan"}} })
-	arrival := h.arrival(t, nil)
+	req := h.callback(t, nil)
 	h.wecom.identifyErr = &wecom.Error{Op: "getuserinfo", Code: wecom.SystemBusy}
-	_, err := h.Complete(t.Context(), arrival)
-	wantFault(t, err, apierr.WeComBusy)
+	_, err := h.Complete(t.Context(), req)
+	wantError(t, err, apierr.WeComBusy)
 	h.wecom.identifyErr = nil
 	h.now = h.now.Add(time.Second)
-	h.mustArrive(t, arrival)
+	h.mustComplete(t, req)
 	var codes []string
 	for _, record := range h.recorded(t) {
 		codes = append(codes, record.Code)
@@ -179,12 +179,12 @@ func TestRetryAfterAFailureIsRecordedBeside(t *testing.T) {
 }
 
 func TestUnwritableRecordChangesNothingForTheVisitor(t *testing.T) {
-	h := newHouse(t)
-	arrival := h.arrival(t, func(a *CallbackRequest) { a.Code, a.Attempt.Scope = "", wecom.ScopePrivateInfo })
+	h := newFixture(t)
+	req := h.callback(t, func(a *CallbackRequest) { a.Code, a.Attempt.Scope = "", wecom.ScopePrivateInfo })
 	rules := *h.LoginCompleter
 	rules.Store = noRecords{h.store}
-	_, err := rules.Complete(t.Context(), arrival)
-	wantFault(t, err, apierr.AccessDenied)
+	_, err := rules.Complete(t.Context(), req)
+	wantError(t, err, apierr.AccessDenied)
 	if !strings.Contains(strings.Join(h.notes, " "), "attemptNotRecorded=") {
 		t.Fatalf("the operator is not told: %q", h.notes)
 	}
@@ -200,31 +200,33 @@ func (noRecords) RecordEvent(context.Context, string, store.SignInEvent) error {
 // An administrator who signs in for the console comes back to it, whichever way the
 // browser takes.
 func TestReturnToConsole(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "ZhangSan"}} })
-	leave := func() Redirect {
-		ticket, err := h.Starter.Start(t.Context(), AuthRequest{Authenticator: "demo", PublicURL: publicURL, Target: "/kept", ToConsole: true, InWeCom: true})
+	start := func() Redirect {
+		redirect, err := h.Starter.Start(t.Context(), AuthRequest{Authenticator: "demo", PublicURL: publicURL, Destination: Destination{Path: toPath("/kept").Path, Console: true}, InWeCom: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return ticket
+		return redirect
 	}
-	ticket := leave()
-	if want := publicURL + "/callback/demo?redirect=%2Fkept&return=console"; !strings.HasSuffix(ticket.URL, " "+want) {
-		t.Fatalf("left for %s", ticket.URL)
+	redirect := start()
+	if want := publicURL + "/callback/demo?redirect=%2Fkept&return=console"; !strings.HasSuffix(redirect.URL, " "+want) {
+		t.Fatalf("started with %s", redirect.URL)
 	}
-	if result := h.mustArrive(t, h.back(ticket, nil)); result.Address != publicURL+"/console" {
-		t.Errorf("came to %s", result.Address)
+	if result := h.mustComplete(t, h.back(redirect, nil)); result.URL != publicURL+"/console" {
+		t.Errorf("came to %s", result.URL)
 	}
 	// The cookie was lost: the address still says where to go, and so does the second round.
-	lost := h.mustArrive(t, h.back(leave(), func(a *CallbackRequest) { a.AttemptFound, a.Attempt, a.ToConsole = false, LoginAttempt{}, true }))
-	if result := h.mustArrive(t, h.back(*lost.Redirect, nil)); result.Address != publicURL+"/console" {
-		t.Errorf("came to %s in the second round", result.Address)
+	lost := h.mustComplete(t, h.back(start(), func(a *CallbackRequest) {
+		a.AttemptFound, a.Attempt, a.ReturnTo = false, LoginAttempt{}, Destination{Console: true}
+	}))
+	if result := h.mustComplete(t, h.back(*lost.Redirect, nil)); result.URL != publicURL+"/console" {
+		t.Errorf("came to %s in the second round", result.URL)
 	}
 	// Going on for the phone number keeps it.
-	stranger := newHouse(t)
-	on, err := stranger.Complete(t.Context(), stranger.arrival(t, func(a *CallbackRequest) { a.Attempt.ToConsole = true }))
-	if err != nil || on.Redirect == nil || !on.Redirect.Attempt.ToConsole {
+	unknown := newFixture(t)
+	on, err := unknown.Complete(t.Context(), unknown.callback(t, func(a *CallbackRequest) { a.Attempt.Destination.Console = true }))
+	if err != nil || on.Redirect == nil || !on.Redirect.Attempt.Destination.Console {
 		t.Errorf("went on with %+v, %v", on.Redirect, err)
 	}
 }

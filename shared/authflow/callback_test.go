@@ -14,6 +14,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -24,8 +25,8 @@ const (
 	corpID    = "ww0123456789abcdef"
 )
 
-// house is the rules with a real store and a WeCom that a test scripts.
-type house struct {
+// fixture is the flow with a real store and a WeCom that a test scripts.
+type fixture struct {
 	*LoginCompleter
 	store *embedded.Engine
 	wecom *scriptedWeCom
@@ -33,9 +34,9 @@ type house struct {
 	notes []string
 }
 
-func newHouse(t *testing.T) *house {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	h := &house{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+	h := &fixture{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return h.now }
 	engine, err := embedded.Open(embedded.Config{Path: t.TempDir() + "/store.db", Now: now})
 	if err != nil {
@@ -62,7 +63,7 @@ func newHouse(t *testing.T) *house {
 }
 
 // authenticator writes the authenticator demo anew.
-func (h *house) authenticator(t *testing.T, change func(*store.Authenticator)) store.Authenticator {
+func (h *fixture) authenticator(t *testing.T, change func(*store.Authenticator)) store.Authenticator {
 	t.Helper()
 	if old, err := h.store.Authenticator(t.Context(), "demo"); err == nil {
 		if err := h.store.DeleteAuthenticator(t.Context(), old); err != nil {
@@ -81,7 +82,7 @@ func (h *house) authenticator(t *testing.T, change func(*store.Authenticator)) s
 	return a
 }
 
-func (h *house) user(t *testing.T, phone string, change func(*store.User)) store.User {
+func (h *fixture) user(t *testing.T, phone string, change func(*store.User)) store.User {
 	t.Helper()
 	u := store.User{ID: store.NewUserID(h.now), Phone: phone, Name: "张三", Enabled: true, CreatedAt: h.now, UpdatedAt: h.now, Version: 1}
 	change(&u)
@@ -91,21 +92,30 @@ func (h *house) user(t *testing.T, phone string, change func(*store.User)) store
 	return u
 }
 
-// arrival is a browser that left and comes back, through the client's door unless
-// change says otherwise.
-func (h *house) arrival(t *testing.T, change func(*CallbackRequest)) CallbackRequest {
+// callback is a browser that WeCom sends back, in WeCom's client unless change says
+// otherwise.
+func (h *fixture) callback(t *testing.T, change func(*CallbackRequest)) CallbackRequest {
 	t.Helper()
-	ticket, err := h.Starter.Start(t.Context(), AuthRequest{Authenticator: "demo", PublicURL: publicURL, InWeCom: true})
+	redirect, err := h.Starter.Start(t.Context(), AuthRequest{Authenticator: "demo", PublicURL: publicURL, InWeCom: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return h.back(ticket, change)
+	return h.back(redirect, change)
 }
 
-func (h *house) back(ticket Redirect, change func(*CallbackRequest)) CallbackRequest {
+// toPath is a destination on the application's origin.
+func toPath(text string) Destination {
+	path, ok := ParseReturnPath(text)
+	if !ok {
+		panic("not a return path: " + text)
+	}
+	return Destination{Path: path}
+}
+
+func (h *fixture) back(redirect Redirect, change func(*CallbackRequest)) CallbackRequest {
 	a := CallbackRequest{
-		Authenticator: "demo", PublicURL: publicURL, Code: "CODE", State: ticket.Attempt.State, InWeCom: true,
-		Attempt: ticket.Attempt, AttemptFound: true,
+		Authenticator: "demo", PublicURL: publicURL, Code: "CODE", State: redirect.Attempt.State, InWeCom: true,
+		Attempt: redirect.Attempt, AttemptFound: true,
 	}
 	if change != nil {
 		change(&a)
@@ -113,7 +123,7 @@ func (h *house) back(ticket Redirect, change func(*CallbackRequest)) CallbackReq
 	return a
 }
 
-func (h *house) mustArrive(t *testing.T, a CallbackRequest) CallbackResult {
+func (h *fixture) mustComplete(t *testing.T, a CallbackRequest) CallbackResult {
 	t.Helper()
 	result, err := h.Complete(t.Context(), a)
 	if err != nil {
@@ -122,10 +132,10 @@ func (h *house) mustArrive(t *testing.T, a CallbackRequest) CallbackResult {
 	return result
 }
 
-func wantFault(t *testing.T, err error, code apierr.Code) {
+func wantError(t *testing.T, err error, code apierr.Code) {
 	t.Helper()
 	if !apierr.Is(err, code) {
-		t.Fatalf("err = %v, want fault %s", err, code)
+		t.Fatalf("err = %v, want %s", err, code)
 	}
 }
 
@@ -148,16 +158,16 @@ func (w *scriptedWeCom) note(call string) {
 	w.calls = append(w.calls, call)
 }
 
-func (w *scriptedWeCom) Token(context.Context, accesstoken.App) (wecom.AccessToken, error) {
-	return wecom.AccessToken{}, w.tokenErr
+func (w *scriptedWeCom) Token(context.Context, accesstoken.App) (secret.Value, error) {
+	return secret.Value{}, w.tokenErr
 }
 
-func (w *scriptedWeCom) Reject(context.Context, accesstoken.App, wecom.AccessToken) error {
+func (w *scriptedWeCom) Reject(context.Context, accesstoken.App, secret.Value) error {
 	w.note("reject")
 	return nil
 }
 
-func (w *scriptedWeCom) Identify(_ context.Context, _ wecom.AccessToken, code string) (wecom.Identity, error) {
+func (w *scriptedWeCom) Identify(_ context.Context, _ secret.Value, code string) (wecom.Identity, error) {
 	w.note("getuserinfo")
 	if w.beforeIdentify != nil {
 		w.beforeIdentify()
@@ -173,12 +183,12 @@ func (w *scriptedWeCom) Identify(_ context.Context, _ wecom.AccessToken, code st
 	return w.visitor, w.identifyErr
 }
 
-func (w *scriptedWeCom) Detail(context.Context, wecom.AccessToken, string) (wecom.Detail, error) {
+func (w *scriptedWeCom) Detail(context.Context, secret.Value, string) (wecom.Detail, error) {
 	w.note("getuserdetail")
 	return w.detail, w.detailErr
 }
 
-func (w *scriptedWeCom) Member(context.Context, wecom.AccessToken, string) (wecom.Member, error) {
+func (w *scriptedWeCom) Member(context.Context, secret.Value, string) (wecom.Member, error) {
 	w.note("user/get")
 	return w.member, w.nameErr
 }
@@ -201,16 +211,16 @@ type plainIDs struct{}
 func (plainIDs) Derive(state string) string         { return "session-of-" + state }
 func (plainIDs) Matches(state, session string) bool { return session == "session-of-"+state }
 
-// withTicket scripts a member who consents.
-func (w *scriptedWeCom) withTicket() { w.visitor.UserTicket = "TICKET" }
+// withUserTicket scripts a member who consents.
+func (w *scriptedWeCom) withUserTicket() { w.visitor.UserTicket = "TICKET" }
 
 func TestReturningMemberCostsOneCall(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	user := h.user(t, "+8613800000001", func(u *store.User) {
 		u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} // WeCom spells it ZhangSan today
 	})
-	result := h.mustArrive(t, h.arrival(t, nil))
-	if result.UserID != user.ID || result.Address != "https://app.example.com/" || h.wecom.count() != "getuserinfo" {
+	result := h.mustComplete(t, h.callback(t, nil))
+	if result.UserID != user.ID || result.URL != "https://app.example.com/" || h.wecom.count() != "getuserinfo" {
 		t.Fatalf("%+v after %s", result, h.wecom.count())
 	}
 	live, err := h.Sessions.Check(t.Context(), result.SessionID)
@@ -220,18 +230,18 @@ func TestReturningMemberCostsOneCall(t *testing.T) {
 }
 
 func TestFirstSignInCostsFourCallsAndMakesAUser(t *testing.T) {
-	h := newHouse(t)
-	first := h.mustArrive(t, h.arrival(t, func(a *CallbackRequest) { a.Attempt.Target = "/m?x=1" }))
+	h := newFixture(t)
+	first := h.mustComplete(t, h.callback(t, func(a *CallbackRequest) { a.Attempt.Destination = toPath("/m?x=1") }))
 	if first.Redirect == nil || !strings.HasPrefix(first.Redirect.URL, "client:snsapi_privateinfo ") {
 		t.Fatalf("did not go on with snsapi_privateinfo: %+v", first)
 	}
-	h.wecom.withTicket()
-	second := h.mustArrive(t, h.back(*first.Redirect, nil))
+	h.wecom.withUserTicket()
+	second := h.mustComplete(t, h.back(*first.Redirect, nil))
 	if got := h.wecom.count(); got != "getuserinfo getuserinfo getuserdetail user/get" {
 		t.Fatalf("calls: %s", got)
 	}
-	if second.Address != "https://app.example.com/m?x=1" {
-		t.Fatalf("the target was lost: %s", second.Address)
+	if second.URL != "https://app.example.com/m?x=1" {
+		t.Fatalf("the target was lost: %s", second.URL)
 	}
 	user, err := h.store.UserByPhone(t.Context(), "+8613800000001")
 	if err != nil || user.Name != "张三" || user.Avatar != "https://avatar.example/1" || user.NamePending || !user.Enabled {
@@ -249,61 +259,61 @@ func TestRefusals(t *testing.T) {
 	}
 	wecomError := func(code int) error { return &wecom.Error{Op: "getuserinfo", Code: code} }
 	for _, test := range []struct {
-		name  string
-		set   func(*testing.T, *house)
-		visit func(*CallbackRequest)
-		want  apierr.Code
+		name   string
+		set    func(*testing.T, *fixture)
+		change func(*CallbackRequest)
+		want   apierr.Code
 	}{
 		{"no state", nil, func(a *CallbackRequest) { a.State = "" }, apierr.StateInvalid},
 		{"cookie does not open", nil, func(a *CallbackRequest) { a.AttemptErr = ErrAttemptInvalid }, apierr.StateInvalid},
 		{"cookie is 15 minutes old", nil, func(a *CallbackRequest) { a.AttemptErr = ErrAttemptExpired }, apierr.StateExpired},
-		{"no cookie, second round", nil, func(a *CallbackRequest) { a.AttemptFound, a.Again = false, true }, apierr.CookiesBlocked},
+		{"no cookie, second round", nil, func(a *CallbackRequest) { a.AttemptFound, a.Restarted = false, true }, apierr.CookiesBlocked},
 		{"state without code", nil, func(a *CallbackRequest) { a.Code = "" }, apierr.AccessDenied},
 		{"unknown authenticator", nil, func(a *CallbackRequest) { a.Authenticator = "other" }, apierr.AuthenticatorUnknown},
 		{"a name longer than any", nil, func(a *CallbackRequest) { a.Authenticator = strings.Repeat("a", 2000) }, apierr.AuthenticatorUnknown},
 		{"another authenticator's attempt", nil, func(a *CallbackRequest) { a.Attempt.AuthenticatorID = "other" }, apierr.StateInvalid},
 		{"a re-enabled authenticator's old attempt", nil, func(a *CallbackRequest) { a.Attempt.AuthenticatorGeneration = "old" }, apierr.StateInvalid},
-		{"not a member", func(_ *testing.T, h *house) { h.wecom.visitor = wecom.Identity{OpenID: "oDOGms"} }, nil, apierr.NotAMember},
-		{"another corp's member", func(_ *testing.T, h *house) { h.wecom.visitor.UserID = "wwother/lisi" }, nil, apierr.OtherCorp},
+		{"not a member", func(_ *testing.T, h *fixture) { h.wecom.visitor = wecom.Identity{OpenID: "oDOGms"} }, nil, apierr.NotAMember},
+		{"another corp's member", func(_ *testing.T, h *fixture) { h.wecom.visitor.UserID = "wwother/lisi" }, nil, apierr.OtherCorp},
 		{"unknown in a browser", nil, func(a *CallbackRequest) { a.Attempt.InWeCom = false }, apierr.FirstSignInInWeCom},
-		{"privateinfo without ticket", nil, func(a *CallbackRequest) { a.Attempt.Scope = wecom.ScopePrivateInfo }, apierr.PhoneNotShared},
-		{"phone not ticked", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.detail.Mobile = "" }, nil, apierr.PhoneNotShared},
-		{"ticket refused", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.detailErr = wecomError(40058) }, nil, apierr.PhoneNotShared},
-		{"phone is no number", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.detail.Mobile = "n/a" }, nil, apierr.PhoneInvalid},
-		{"detail of somebody else", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.detail.UserID = "lisi" }, nil, apierr.WeComUnavailable},
-		{"member disabled in WeCom", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.member.Status = wecom.MemberDisabled }, nil, apierr.UserDisabled},
-		{"member has left", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.member.Status = wecom.MemberLeft }, nil, apierr.UserDisabled},
-		{"user disabled here", func(t *testing.T, h *house) {
+		{"privateinfo without redirect", nil, func(a *CallbackRequest) { a.Attempt.Scope = wecom.ScopePrivateInfo }, apierr.PhoneNotShared},
+		{"phone not ticked", func(_ *testing.T, h *fixture) { h.wecom.withUserTicket(); h.wecom.detail.Mobile = "" }, nil, apierr.PhoneNotShared},
+		{"redirect refused", func(_ *testing.T, h *fixture) { h.wecom.withUserTicket(); h.wecom.detailErr = wecomError(40058) }, nil, apierr.PhoneNotShared},
+		{"phone is no number", func(_ *testing.T, h *fixture) { h.wecom.withUserTicket(); h.wecom.detail.Mobile = "n/a" }, nil, apierr.PhoneInvalid},
+		{"detail of somebody else", func(_ *testing.T, h *fixture) { h.wecom.withUserTicket(); h.wecom.detail.UserID = "lisi" }, nil, apierr.WeComUnavailable},
+		{"member disabled in WeCom", func(_ *testing.T, h *fixture) { h.wecom.withUserTicket(); h.wecom.member.Status = wecom.MemberDisabled }, nil, apierr.UserDisabled},
+		{"member has left", func(_ *testing.T, h *fixture) { h.wecom.withUserTicket(); h.wecom.member.Status = wecom.MemberLeft }, nil, apierr.UserDisabled},
+		{"user disabled here", func(t *testing.T, h *fixture) {
 			h.user(t, "+8613800000001", func(u *store.User) { bound(u); u.Enabled = false })
 		}, nil, apierr.UserDisabled},
-		{"phone of a disabled user", func(t *testing.T, h *house) {
-			h.wecom.withTicket()
+		{"phone of a disabled user", func(t *testing.T, h *fixture) {
+			h.wecom.withUserTicket()
 			h.user(t, "+8613800000001", func(u *store.User) { u.Enabled = false })
 		}, nil, apierr.UserDisabled},
-		{"recycled phone of another member", func(t *testing.T, h *house) {
-			h.wecom.withTicket()
+		{"recycled phone of another member", func(t *testing.T, h *fixture) {
+			h.wecom.withUserTicket()
 			h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "lisi"}} })
 		}, nil, apierr.PhoneInUse},
-		{"nobody has the phone, sign-up closed", func(t *testing.T, h *house) {
-			h.wecom.withTicket()
+		{"nobody has the phone, sign-up closed", func(t *testing.T, h *fixture) {
+			h.wecom.withUserTicket()
 			h.authenticator(t, func(a *store.Authenticator) { a.AutoSignup = false })
 		}, nil, apierr.SignupClosed},
-		{"busy to the end", func(_ *testing.T, h *house) { h.wecom.identifyErr = wecomError(-1) }, nil, apierr.WeComBusy},
-		{"rate limited", func(_ *testing.T, h *house) { h.wecom.identifyErr = wecomError(45009) }, nil, apierr.WeComBusy},
-		{"wrong secret", func(_ *testing.T, h *house) { h.wecom.tokenErr = wecomError(40001) }, nil, apierr.WeComConfiguration},
-		{"address not trusted", func(_ *testing.T, h *house) { h.wecom.identifyErr = wecomError(60020) }, nil, apierr.WeComConfiguration},
-		{"address not trusted at getuserdetail", func(_ *testing.T, h *house) { h.wecom.withTicket(); h.wecom.detailErr = wecomError(60020) }, nil, apierr.WeComConfiguration},
-		{"token refused twice", func(_ *testing.T, h *house) { h.wecom.identifyErr = wecomError(42001) }, nil, apierr.WeComConfiguration},
-		{"WeCom is down", func(_ *testing.T, h *house) { h.wecom.identifyErr = &wecom.UnavailableError{Op: "getuserinfo"} }, nil, apierr.WeComUnavailable},
+		{"busy to the end", func(_ *testing.T, h *fixture) { h.wecom.identifyErr = wecomError(-1) }, nil, apierr.WeComBusy},
+		{"rate limited", func(_ *testing.T, h *fixture) { h.wecom.identifyErr = wecomError(45009) }, nil, apierr.WeComBusy},
+		{"wrong secret", func(_ *testing.T, h *fixture) { h.wecom.tokenErr = wecomError(40001) }, nil, apierr.WeComConfiguration},
+		{"address not trusted", func(_ *testing.T, h *fixture) { h.wecom.identifyErr = wecomError(60020) }, nil, apierr.WeComConfiguration},
+		{"address not trusted at getuserdetail", func(_ *testing.T, h *fixture) { h.wecom.withUserTicket(); h.wecom.detailErr = wecomError(60020) }, nil, apierr.WeComConfiguration},
+		{"token refused twice", func(_ *testing.T, h *fixture) { h.wecom.identifyErr = wecomError(42001) }, nil, apierr.WeComConfiguration},
+		{"WeCom is down", func(_ *testing.T, h *fixture) { h.wecom.identifyErr = &wecom.UnavailableError{Op: "getuserinfo"} }, nil, apierr.WeComUnavailable},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			if test.set != nil {
 				test.set(t, h)
 			}
 			before, _, _ := h.store.Users(t.Context(), store.Page{Limit: 10})
-			_, err := h.Complete(t.Context(), h.arrival(t, test.visit))
-			wantFault(t, err, test.want)
+			_, err := h.Complete(t.Context(), h.callback(t, test.change))
+			wantError(t, err, test.want)
 			after, _, _ := h.store.Users(t.Context(), store.Page{Limit: 10})
 			if len(after) != len(before) {
 				t.Fatal("a refusal made a user")
@@ -319,8 +329,8 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestUnboundStateNeverSpendsItsCode(t *testing.T) {
-	h := newHouse(t)
-	result := h.mustArrive(t, h.arrival(t, func(a *CallbackRequest) { a.AttemptFound = false; a.Target = "/kept" }))
+	h := newFixture(t)
+	result := h.mustComplete(t, h.callback(t, func(a *CallbackRequest) { a.AttemptFound = false; a.ReturnTo = toPath("/kept") }))
 	if result.Redirect == nil || result.SessionID != "" {
 		t.Fatalf("%+v", result)
 	}
@@ -335,32 +345,32 @@ func TestUnboundStateNeverSpendsItsCode(t *testing.T) {
 }
 
 func TestStateStartsOneSessionEver(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
-	arrival := h.arrival(t, nil)
-	first := h.mustArrive(t, arrival)
+	req := h.callback(t, nil)
+	first := h.mustComplete(t, req)
 	if err := h.Sessions.End(t.Context(), first.SessionID); err != nil {
 		t.Fatal(err)
 	}
-	arrival.Code = "FRESH"
-	_, err := h.Complete(t.Context(), arrival)
-	wantFault(t, err, apierr.CodeInvalid)
+	req.Code = "FRESH"
+	_, err := h.Complete(t.Context(), req)
+	wantError(t, err, apierr.CodeInvalid)
 }
 
 func TestDoubledCallbackAnswersTheSame(t *testing.T) {
-	bound := func(t *testing.T, h *house) {
+	bound := func(t *testing.T, h *fixture) {
 		h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
 	}
-	for name, set := range map[string]func(*testing.T, *house){
+	for name, set := range map[string]func(*testing.T, *fixture){
 		"a session": bound,
-		"go on":     func(*testing.T, *house) {},
-		"refused":   func(_ *testing.T, h *house) { h.wecom.visitor = wecom.Identity{OpenID: "oDOGms"} },
+		"go on":     func(*testing.T, *fixture) {},
+		"refused":   func(_ *testing.T, h *fixture) { h.wecom.visitor = wecom.Identity{OpenID: "oDOGms"} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			h.wecom.spent = map[string]bool{}
 			set(t, h)
-			arrival := h.arrival(t, nil)
+			req := h.callback(t, nil)
 			type answer struct {
 				result CallbackResult
 				err    error
@@ -369,7 +379,7 @@ func TestDoubledCallbackAnswersTheSame(t *testing.T) {
 			const requests = 8
 			for range requests {
 				go func() {
-					result, err := h.Complete(context.Background(), arrival)
+					result, err := h.Complete(context.Background(), req)
 					answers <- answer{result, err}
 				}()
 			}
@@ -395,17 +405,17 @@ func TestDoubledCallbackAnswersTheSame(t *testing.T) {
 }
 
 func TestSpentCodeWithoutAnOutcomeIsInvalid(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.wecom.spent = map[string]bool{"CODE": true}
-	arrival := h.arrival(t, nil)
-	_, err := h.Complete(t.Context(), arrival)
-	wantFault(t, err, apierr.CodeInvalid)
+	req := h.callback(t, nil)
+	_, err := h.Complete(t.Context(), req)
+	wantError(t, err, apierr.CodeInvalid)
 	defer func() {
 		// Garbage under the same state is not waited for again.
 		begun := time.Now()
-		_, err := h.Complete(t.Context(), arrival)
-		wantFault(t, err, apierr.CodeInvalid)
-		if waited := time.Since(begun); waited > outcomeTime/2 {
+		_, err := h.Complete(t.Context(), req)
+		wantError(t, err, apierr.CodeInvalid)
+		if waited := time.Since(begun); waited > resultTime/2 {
 			t.Fatalf("waited %v again", waited)
 		}
 	}()
@@ -418,38 +428,38 @@ func TestSpentCodeWithoutAnOutcomeIsInvalid(t *testing.T) {
 // sign-ins when a server on the way refuses the long address.
 func TestMadeUpCodeNeverReachesWeCom(t *testing.T) {
 	for _, code := range []string{strings.Repeat("!", 513), "CODE\n", "CODE X", "C\x00DE", "CÖDE"} {
-		h := newHouse(t)
-		_, err := h.Complete(t.Context(), h.arrival(t, func(a *CallbackRequest) { a.Code = code }))
-		wantFault(t, err, apierr.CodeInvalid)
+		h := newFixture(t)
+		_, err := h.Complete(t.Context(), h.callback(t, func(a *CallbackRequest) { a.Code = code }))
+		wantError(t, err, apierr.CodeInvalid)
 		if got := h.wecom.count(); got != "" {
 			t.Errorf("%q: %s", code, got)
 		}
 	}
-	h := newHouse(t)
+	h := newFixture(t)
 	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
-	h.mustArrive(t, h.arrival(t, func(a *CallbackRequest) { a.Code = strings.Repeat("~", 512) }))
+	h.mustComplete(t, h.callback(t, func(a *CallbackRequest) { a.Code = strings.Repeat("~", 512) }))
 }
 
 func TestBackButtonGoesToTheTarget(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
-	arrival := h.arrival(t, nil)
-	first := h.mustArrive(t, arrival)
-	again := h.mustArrive(t, h.back(Redirect{Attempt: LoginAttempt{State: arrival.State}}, func(a *CallbackRequest) {
-		a.SessionID, a.AttemptFound, a.Attempt, a.Target = first.SessionID, false, LoginAttempt{}, "/kept"
+	req := h.callback(t, nil)
+	first := h.mustComplete(t, req)
+	again := h.mustComplete(t, h.back(Redirect{Attempt: LoginAttempt{State: req.State}}, func(a *CallbackRequest) {
+		a.SessionID, a.AttemptFound, a.Attempt, a.ReturnTo = first.SessionID, false, LoginAttempt{}, toPath("/kept")
 	}))
-	if again.SessionID != first.SessionID || again.Address != "https://app.example.com/kept" || h.wecom.count() != "getuserinfo" {
+	if again.SessionID != first.SessionID || again.URL != "https://app.example.com/kept" || h.wecom.count() != "getuserinfo" {
 		t.Fatalf("%+v after %s", again, h.wecom.count())
 	}
 }
 
 func TestEarlierPersonsSessionEnds(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
 	h.user(t, "+8613800000002", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "lisi"}} })
-	first := h.mustArrive(t, h.arrival(t, nil))
+	first := h.mustComplete(t, h.callback(t, nil))
 	h.wecom.visitor = wecom.Identity{UserID: "lisi"}
-	second := h.mustArrive(t, h.arrival(t, func(a *CallbackRequest) { a.SessionID = first.SessionID }))
+	second := h.mustComplete(t, h.callback(t, func(a *CallbackRequest) { a.SessionID = first.SessionID }))
 	if _, err := h.Sessions.Check(t.Context(), first.SessionID); !apierr.Is(err, apierr.Unauthorized) {
 		t.Fatalf("the earlier session lives: %v", err)
 	}
@@ -459,11 +469,11 @@ func TestEarlierPersonsSessionEnds(t *testing.T) {
 }
 
 func TestPhoneLinksAndNameDoesNot(t *testing.T) {
-	h := newHouse(t)
-	h.wecom.withTicket()
+	h := newFixture(t)
+	h.wecom.withUserTicket()
 	namesake := h.user(t, "+8613999999999", func(u *store.User) { u.Name = "张三" })
 	imported := h.user(t, "+8613800000001", func(u *store.User) { u.Name = "Boss" })
-	result := h.mustArrive(t, h.arrival(t, nil))
+	result := h.mustComplete(t, h.callback(t, nil))
 	if result.UserID != imported.ID || result.UserID == namesake.ID {
 		t.Fatalf("signed in as %s", result.UserID)
 	}
@@ -474,12 +484,12 @@ func TestPhoneLinksAndNameDoesNot(t *testing.T) {
 }
 
 func TestAdministratorSeesBothMembersOfARecycledPhone(t *testing.T) {
-	h := newHouse(t)
-	h.wecom.withTicket()
+	h := newFixture(t)
+	h.wecom.withUserTicket()
 	user := h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "lisi"}} })
 	for range 2 {
-		_, err := h.Complete(t.Context(), h.arrival(t, nil))
-		wantFault(t, err, apierr.PhoneInUse)
+		_, err := h.Complete(t.Context(), h.callback(t, nil))
+		wantError(t, err, apierr.PhoneInUse)
 	}
 	user, _ = h.store.User(t.Context(), user.ID)
 	if user.PhoneConflict == nil || user.PhoneConflict.WeComUserID != "ZhangSan" || user.Identities[0].WeComUserID != "lisi" || user.Version != 2 {
@@ -488,10 +498,10 @@ func TestAdministratorSeesBothMembersOfARecycledPhone(t *testing.T) {
 }
 
 func TestSamePersonInTwoCorpsIsOneUser(t *testing.T) {
-	h := newHouse(t)
-	h.wecom.withTicket()
+	h := newFixture(t)
+	h.wecom.withUserTicket()
 	user := h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: "wwother", WeComUserID: "zs"}} })
-	if result := h.mustArrive(t, h.arrival(t, nil)); result.UserID != user.ID {
+	if result := h.mustComplete(t, h.callback(t, nil)); result.UserID != user.ID {
 		t.Fatalf("signed in as %s", result.UserID)
 	}
 	if user, _ = h.store.User(t.Context(), user.ID); len(user.Identities) != 2 {
@@ -500,33 +510,33 @@ func TestSamePersonInTwoCorpsIsOneUser(t *testing.T) {
 }
 
 func TestNameIsAskedForAgain(t *testing.T) {
-	h := newHouse(t)
-	h.wecom.withTicket()
+	h := newFixture(t)
+	h.wecom.withUserTicket()
 	h.wecom.nameErr = &wecom.Error{Op: "user/get", Code: 60111}
-	result := h.mustArrive(t, h.arrival(t, nil))
+	result := h.mustComplete(t, h.callback(t, nil))
 	if user, _ := h.store.User(t.Context(), result.UserID); user.Name != "ZhangSan" || !user.NamePending {
 		t.Fatalf("%+v", user)
 	}
 	h.wecom.nameErr = nil
-	h.mustArrive(t, h.arrival(t, nil))
+	h.mustComplete(t, h.callback(t, nil))
 	if user, _ := h.store.User(t.Context(), result.UserID); user.Name != "张三" || user.NamePending {
 		t.Fatalf("%+v", user)
 	}
 }
 
 func TestManyFirstSignInsMakeOneUser(t *testing.T) {
-	h := newHouse(t)
-	h.wecom.withTicket()
+	h := newFixture(t)
+	h.wecom.withUserTicket()
 	arrivals := make([]CallbackRequest, 10)
 	for i := range arrivals {
-		arrivals[i] = h.arrival(t, nil)
+		arrivals[i] = h.callback(t, nil)
 	}
 	h.LogField = func(context.Context, string, any) {}
 	var wait sync.WaitGroup
 	results := make([]CallbackResult, len(arrivals))
 	errs := make([]error, len(arrivals))
-	for i, arrival := range arrivals {
-		wait.Go(func() { results[i], errs[i] = h.Complete(context.Background(), arrival) })
+	for i, req := range arrivals {
+		wait.Go(func() { results[i], errs[i] = h.Complete(context.Background(), req) })
 	}
 	wait.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -543,9 +553,9 @@ func TestManyFirstSignInsMakeOneUser(t *testing.T) {
 }
 
 func TestDisablingEndsSessionsAndEnablingDoesNotBringThemBack(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	user := h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
-	result := h.mustArrive(t, h.arrival(t, nil))
+	result := h.mustComplete(t, h.callback(t, nil))
 	for _, enabled := range []bool{false, true} {
 		from, err := h.store.User(t.Context(), user.ID)
 		if err != nil {
@@ -566,14 +576,14 @@ func TestDisablingEndsSessionsAndEnablingDoesNotBringThemBack(t *testing.T) {
 }
 
 func TestNamesakeOfADeletedAuthenticatorInheritsNothing(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
-	pending := h.arrival(t, nil)
-	result := h.mustArrive(t, h.arrival(t, nil))
+	pending := h.callback(t, nil)
+	result := h.mustComplete(t, h.callback(t, nil))
 	h.authenticator(t, func(*store.Authenticator) {})
 	if _, err := h.Sessions.Check(t.Context(), result.SessionID); !apierr.Is(err, apierr.Unauthorized) {
 		t.Fatalf("the session lives: %v", err)
 	}
 	_, err := h.Complete(t.Context(), pending)
-	wantFault(t, err, apierr.StateInvalid)
+	wantError(t, err, apierr.StateInvalid)
 }
