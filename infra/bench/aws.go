@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
+	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 	"github.com/wecom-signin/wecom-signin/shared/awsconfig"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
@@ -153,14 +154,9 @@ func (c *cloud) settingsOf(names []settings.Name) (settings.Settings, error) {
 // newGateway puts functions behind the routes of template.yaml. Those that are not
 // given answer 501.
 func newGateway(functions map[string]gateway.Function) (*gateway.Gateway, error) {
-	file, err := os.Open("template.yaml")
+	template, err := samtemplate.ReadFile("template.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("run this in the folder of template.yaml: %w", err)
-	}
-	defer func() { _ = file.Close() }()
-	template, err := gateway.ReadTemplate(file)
-	if err != nil {
-		return nil, err
 	}
 	absent := func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusNotImplemented}, nil
