@@ -11,7 +11,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// Settings returns the names of what the function reads.
+// Settings returns the settings that the function reads.
 func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable,
@@ -20,7 +20,8 @@ func Settings() []settings.Name {
 	}
 }
 
-// NewHandler puts the function together. It reads the store itself, never a cache.
+// NewHandler makes the handler of its dependencies. It reads the store itself, never a
+// cache.
 func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	keys, err := deps.SealingKeys(ctx)
 	if err != nil {
@@ -33,7 +34,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: observe})
 	return New(Config{
 		Directory:       deps.Store,
-		Attempts:        deps.Store,
+		SignInEvents:    deps.Store,
 		Secrets:         deps.Secrets,
 		SecretName:      deps.AuthenticatorSecretName,
 		Tokens:          accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now}),
@@ -43,12 +44,12 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	}), nil
 }
 
-// observe puts calls to WeCom into the log event of their request.
+// observe adds a call to WeCom to the log event of its request.
 func observe(ctx context.Context, call wecom.Call) {
 	switch call.Code {
 	case wecom.InvalidCode, wecom.CorpIDMissing, wecom.SecretMissing:
-		// The right answer to a check, which has no code of anybody, and to the question
-		// for the address, which has no credentials: no error to look into.
+		// The expected answer to a check, which sends an invalid code, and to the request
+		// for the address, which sends no credentials: not an error to look into.
 		call.Code = 0
 	}
 	app.LogWeComCall(ctx, call)

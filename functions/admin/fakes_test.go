@@ -14,9 +14,8 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// directory is the embedded engine. before, when set, runs ahead of every write: the
-// moment of a race, or a store that is down; after turns a write that happened into
-// an error.
+// directory is the embedded engine. before, if set, runs before every write, to race
+// against it or to fail it; after turns a write that happened into an error.
 type directory struct {
 	*embedded.Engine
 	before, after func(operation string) error
@@ -67,7 +66,7 @@ func (d *directory) DeleteDomainFile(ctx context.Context, filename string) error
 	return d.write("DeleteDomainFile", func() error { return d.Engine.DeleteDomainFile(ctx, filename) })
 }
 
-// vault is a secret store in memory. fail, when set, may refuse an operation.
+// vault is a secret store in memory. fail, if set, may refuse an operation.
 type vault struct {
 	fail func(operation string) error
 
@@ -146,7 +145,7 @@ func (v *vault) secretOf(a store.Authenticator) string {
 
 func secretName(authenticatorID string) string { return "test/authenticators/" + authenticatorID }
 
-// tokens gives a token, or an error, and remembers for which app.
+// tokens returns a token or an error, and records for which app.
 type tokens struct {
 	mu     sync.Mutex
 	err    error

@@ -13,12 +13,12 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// MaxBody is the largest body of any request here, in bytes: the CSV of an import.
-// It is what apigw.Config.MaxBody must be for this function.
+// MaxBody is the largest request body in bytes, that of a CSV import, for
+// apigw.Config.MaxBody.
 const MaxBody = 1 << 20
 
-// Directory is what administration needs of the store. Reads must be fresh: no
-// cache may stand in between.
+// Directory is the part of the store that administration needs. Its reads must be
+// fresh, not cached.
 type Directory interface {
 	Authenticator(ctx context.Context, name string) (store.Authenticator, error)
 	Authenticators(ctx context.Context, page store.Page) ([]store.Authenticator, string, error)
@@ -41,8 +41,8 @@ type Directory interface {
 	DeleteDomainFile(ctx context.Context, filename string) error
 }
 
-// Secrets is what administration needs of a secret.Store: it writes secrets and
-// has no way to read one.
+// Secrets is the part of a secret.Store that administration needs: it writes secrets
+// and cannot read them.
 type Secrets interface {
 	Create(ctx context.Context, name, version string, value secret.Value) error
 	Put(ctx context.Context, name, version string, value secret.Value) error
@@ -53,19 +53,18 @@ type Secrets interface {
 type Config struct {
 	Directory Directory
 	Secrets   Secrets
-	// SecretName returns where the secret of an authenticator lies. It depends on the
-	// ID and not on the name, so that a namesake inherits nothing.
-	SecretName func(authenticatorID string) string
-	// Attempts is usually the Directory's other half.
-	Attempts Attempts
-	// Tokens and WeCom try an authenticator's credentials.
+	// SecretName returns the name of an authenticator's secret. It depends on the ID,
+	// not on the name, so that a namesake inherits nothing.
+	SecretName   func(authenticatorID string) string
+	SignInEvents SignInEvents
+	// Tokens and WeCom check an authenticator's credentials.
 	Tokens Tokens
 	WeCom  WeCom
-	// EgressAddresses are those that the operator knows WeCom is called from. None:
-	// WeCom is asked what it sees.
+	// EgressAddresses are the fixed addresses that the service calls WeCom from. None:
+	// WeCom is asked which one it sees.
 	EgressAddresses []netip.Addr
-	// HTTP fetches a domain file back from the service's public address. It is copied,
-	// and never follows a redirect. Nil: one that uses no proxy of the environment.
+	// HTTP fetches domain files from the service's public address; a copy of it that
+	// follows no redirect is used. Nil: a client that ignores proxies of the environment.
 	HTTP *http.Client
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
@@ -76,8 +75,7 @@ type handler struct {
 	fetcher *http.Client
 }
 
-// New returns the handler of /api/admin/ and /console. It expects to run in
-// package apigw, with MaxBody.
+// New returns the handler of /api/admin/ and /console, for package apigw with MaxBody.
 func New(cfg Config) http.Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -90,7 +88,7 @@ func New(cfg Config) http.Handler {
 	api.Handle("GET /api/admin/authenticators/{name}", h.getAuthenticator)
 	api.Handle("PATCH /api/admin/authenticators/{name}", h.patchAuthenticator)
 	api.Handle("POST /api/admin/authenticators/{name}/check", h.checkAuthenticator)
-	api.Handle("GET /api/admin/authenticators/{name}/attempts", h.attemptsOfAuthenticator)
+	api.Handle("GET /api/admin/authenticators/{name}/attempts", h.eventsOfAuthenticator)
 	api.Handle("GET /api/admin/egress", h.egress)
 	api.Handle("GET /api/admin/users", h.listUsers)
 	api.Handle("POST /api/admin/users", h.createUser)
@@ -98,7 +96,7 @@ func New(cfg Config) http.Handler {
 	api.Handle("DELETE /api/admin/users/{id}", h.deleteUser)
 	api.Handle("GET /api/admin/users/{id}", h.getUser)
 	api.Handle("PATCH /api/admin/users/{id}", h.patchUser)
-	api.Handle("GET /api/admin/users/{id}/attempts", h.attemptsOfUser)
+	api.Handle("GET /api/admin/users/{id}/attempts", h.eventsOfUser)
 	api.Handle("DELETE /api/admin/users/{id}/sessions", h.endSessions)
 	api.Handle("DELETE /api/admin/users/{id}/identities/{corpId}/{wecomUserId}", h.unbindIdentity)
 	api.Handle("GET /api/admin/domain-files", h.listDomainFiles)
@@ -114,17 +112,16 @@ func New(cfg Config) http.Handler {
 	return routes
 }
 
-// newRouter returns a router that says in a sentence what is wrong with a path or a
-// method.
+// newRouter returns a router whose 404 and 405 have a sentence.
 func newRouter() *apigw.Router {
 	router := apigw.NewRouter(apigw.JSON(func(http.ResponseWriter, *http.Request) error { return notFound() }))
 	router.MethodNotAllowed = methodNotAllowed
 	return router
 }
 
-// administratorsOnly refuses a request that the authorizer did not let pass. It stands
-// in front of every route, so that a template that forgets it opens nothing: an
-// unknown path is refused, too.
+// administratorsOnly refuses requests that the authorizer did not allow. The authorizer
+// stands in front of every route here; should a template forget it, every path, unknown
+// ones included, stays closed.
 func administratorsOnly(api http.Handler) apigw.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		ctx := r.Context()
@@ -146,16 +143,7 @@ func notFound() error {
 }
 
 func methodNotAllowed(w http.ResponseWriter, r *http.Request) error {
-	// GET stands for HEAD here.
+	// In this API GET stands for HEAD, too.
 	w.Header().Set("Allow", strings.Replace(w.Header().Get("Allow"), "GET, HEAD", "GET", 1))
 	return &apierr.Error{Code: apierr.MethodNotAllowed, Detail: "This path does not take " + shorten(r.Method) + "."}
-}
-
-// shorten keeps what a caller sent from filling an answer.
-func shorten(text string) string {
-	const most = 64
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return text
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 )
 
-// HandlerFunc answers a request or returns why it cannot. When it returns an error
-// it has written nothing but headers.
+// HandlerFunc answers a request or returns an error. With an error it has written
+// nothing but headers.
 type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
 
 // JSON returns a handler whose errors are answered as problem+json.
@@ -88,7 +88,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	status := Status(failure.Code)
 	detail := failure.Detail
 	if status == http.StatusInternalServerError {
-		detail = "" // whatever it says, it is not for the caller
+		detail = "" // not for the caller, whatever it says
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
@@ -96,7 +96,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// WriteJSON writes a 200 answer, or another status already chosen by the caller.
+// WriteJSON writes an answer of any status.
 func WriteJSON(w http.ResponseWriter, status int, body any) error {
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -108,8 +108,8 @@ func WriteJSON(w http.ResponseWriter, status int, body any) error {
 	return err
 }
 
-// Redirect answers 302 without a body. Unlike http.Redirect it takes the address
-// as it is: it was built and checked by us, and has no need to be "cleaned".
+// Redirect answers 302 without a body. Unlike http.Redirect it does not "clean" the
+// address, which the caller has built and checked.
 func Redirect(w http.ResponseWriter, address string) {
 	w.Header().Set("Location", address)
 	w.WriteHeader(http.StatusFound)

@@ -94,7 +94,7 @@ func TestRequestIsCompleted(t *testing.T) {
 }
 
 func TestPathIsTakenAsItIs(t *testing.T) {
-	// The gateway decodes; whatever looks like syntax in the result is a character.
+	// The gateway decodes: what looks like syntax in the result is a character.
 	for _, path := range []string{"/50%", "/a?b", "/a#b", "/a b", "//evil.example/x", "/%zz", "/a/../b", "/你好"} {
 		t.Run(path, func(t *testing.T) {
 			var got string
@@ -146,7 +146,7 @@ func TestBinaryBodyIsEncodedAndHeadHasNone(t *testing.T) {
 	}
 }
 
-func TestFaultsAreAnsweredWithoutTheirCause(t *testing.T) {
+func TestErrorsAreAnsweredWithoutTheirCause(t *testing.T) {
 	cause := errors.New("dial tcp 10.0.0.1: connection refused")
 	for _, test := range []struct {
 		name   string
@@ -199,9 +199,9 @@ func TestBrowserErrorsAreRedirectedToThePageThatExplainsThem(t *testing.T) {
 }
 
 func TestPanicBecomesAnAnswer(t *testing.T) {
-	panicking := func(http.ResponseWriter, *http.Request) error { panic("secret of the house") }
+	panicking := func(http.ResponseWriter, *http.Request) error { panic("secret of ours") }
 	response, log := serve(t, Config{Handler: JSON(panicking)}, event(t, nil))
-	if response.StatusCode != 500 || strings.Contains(response.Body, "house") {
+	if response.StatusCode != 500 || strings.Contains(response.Body, "ours") {
 		t.Fatalf("%d %s", response.StatusCode, response.Body)
 	}
 	if !strings.Contains(log, "apigw_test.go") {
@@ -219,8 +219,8 @@ func TestOversizedBodyIsRefusedBeforeTheHandler(t *testing.T) {
 	}
 }
 
-// Attack: a body where none means anything, so that the request fails before the
-// handler sees it.
+// Attack: send a body that has no meaning, so that the request fails before the handler
+// sees it.
 func TestBodyOfAReadIsNotLookedAt(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD"} {
 		var got []byte

@@ -55,7 +55,7 @@ func (c Caller) Encode() map[string]any {
 // CallerOf returns the caller of a request. Unless the authorizer named one the error
 // is Forbidden, so that a route without its authorizer is closed.
 func CallerOf(ctx context.Context) (Caller, error) {
-	authorizer := info(ctx).authorizer
+	authorizer := infoOf(ctx).authorizer
 	switch authorizer[memberCaller] {
 	case kindAdminKey:
 		return AdminKeyCaller(), nil
