@@ -72,8 +72,14 @@ func processor(t *testing.T) string {
 // prints.
 func (s *stack) run(t *testing.T, environment []string, arguments ...string) (string, error) {
 	t.Helper()
+	return s.answer(t, "", environment, arguments...)
+}
+
+// answer runs SAM's command line with somebody who types these lines.
+func (s *stack) answer(t *testing.T, typed string, environment []string, arguments ...string) (string, error) {
+	t.Helper()
 	command := exec.CommandContext(t.Context(), s.sam, arguments...)
-	command.Dir = moduleRoot
+	command.Dir, command.Stdin = moduleRoot, strings.NewReader(typed)
 	for _, variable := range os.Environ() {
 		// Below another make this one would wait for its job server; the tester's own
 		// account is none of our business.
