@@ -7,6 +7,7 @@ TOOLS := $(CURDIR)/.tools
 BUILD := $(CURDIR)/.build
 GO_TOOLS := go -C infra/tools build
 DYNOXIDE_VERSION := 3.2.0
+CFN_GUARD_VERSION := 3.2.1
 PYTHON ?= /usr/bin/python3
 # AWS's command line for the template. SAM names one that is installed already.
 SAM ?= $(TOOLS)/sam/bin/sam
@@ -82,8 +83,8 @@ test: tools lint size ## everything a change must pass
 	@go run ./infra/local/testrun -- -race ./...
 
 .PHONY: validate
-validate: $(TOOLS)/sam/ready ## check template.yaml as SAM, CloudFormation and our own rules see it
-	@go run ./infra/validate
+validate: $(TOOLS)/sam/ready $(TOOLS)/cfn-guard/bin/cfn-guard ## check template.yaml as SAM, CloudFormation and our own rules see it
+	@go test -count=1 ./infra/templatetest
 
 .PHONY: emulators
 emulators: $(EMULATORS) ## start AWS and WeCom on this machine for `make invoke` and `make api`
@@ -100,10 +101,6 @@ api: $(EMULATORS) ## run the whole service by sam local start-api (needs a Docke
 .PHONY: rehearsal
 rehearsal: $(REHEARSAL) ## deploy, update, delete and restore the service on this machine, by SAM
 	@go test -count=1 -v ./infra/rehearsal
-
-.PHONY: deploy
-deploy: $(TOOLS)/sam/ready ## deploy to AWS, step by step (ARGS="-yes STACK": with the kept answers)
-	$(call run,deploy,$(ARGS))
 
 .PHONY: doctor
 doctor: ## check a running deployment from outside: make doctor URL=https://...
@@ -141,7 +138,7 @@ screenshots: ## make the pictures of README and guide (needs Chromium)
 	@go run ./infra/screenshots -service $(BUILD)/local -to docs/images
 
 .PHONY: tools
-tools: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/dynoxide $(TOOLS)/ministack/ready $(TOOLS)/sam/ready $(TOOLS)/bin/cyclonedx-gomod $(TOOLS)/axe/axe.min.js ## fetch what the tests need into .tools
+tools: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/dynoxide $(TOOLS)/ministack/ready $(TOOLS)/sam/ready $(TOOLS)/cfn-guard/bin/cfn-guard $(TOOLS)/bin/cyclonedx-gomod $(TOOLS)/axe/axe.min.js ## fetch what the tests need into .tools
 
 $(TOOLS)/bin/gofumpt: infra/tools/go.mod
 	@mkdir -p $(@D)
@@ -162,6 +159,14 @@ $(TOOLS)/bin/dynoxide:
 			--features native-sqlite,http-server,cli --root $(TOOLS) --quiet; \
 	elif [ -n "$${CI:-}" ]; then echo "cargo is missing: it builds dynoxide, the DynamoDB of the tests"; exit 1; \
 	else echo "SKIP dynoxide: cargo is missing, tests against DynamoDB will be skipped"; fi
+
+# Judges the template by infra/templatetest/rules.guard. Not optimized: that builds three
+# times as fast, and judging takes a moment either way.
+$(TOOLS)/cfn-guard/bin/cfn-guard:
+	@if command -v cargo >/dev/null; then \
+		cargo install cfn-guard --version $(CFN_GUARD_VERSION) --locked --debug --root $(TOOLS)/cfn-guard --quiet; \
+	elif [ -n "$${CI:-}" ]; then echo "cargo is missing: it builds cfn-guard, which judges the template"; exit 1; \
+	else echo "SKIP cfn-guard: cargo is missing, the template will not be judged by our own rules"; fi
 
 # AWS on this machine.
 $(TOOLS)/ministack/ready: infra/tools/ministack-requirements.txt

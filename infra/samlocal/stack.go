@@ -60,11 +60,32 @@ func (l *local) readStack() (*cloudformation.Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	return template.Evaluate(cloudformation.Values{
+	values := cloudformation.Values{
 		Parameters: map[string]string{"Architecture": architecture},
 		Pseudo:     map[string]string{"AWS::StackName": stackName, "AWS::Region": emulator.Region, "AWS::AccountId": emulator.Account},
 		Ref:        func(id string) (string, error) { return physicalName(id), nil },
-	})
+		Attribute: func(id, attribute string) (string, error) {
+			if id == "Directory" && attribute == "Outputs.TableName" {
+				return physicalName(directoryTable), nil
+			}
+			return "", cloudformation.ErrSample
+		},
+	}
+	stack, err := template.Evaluate(values)
+	if err != nil {
+		return nil, err
+	}
+	nested, err := cloudformation.ReadFile(filepath.Join(l.source, "infra/directory.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	values.Parameters, values.Attribute = map[string]string{"TableName": ""}, nil
+	directory, err := nested.Evaluate(values)
+	if err != nil {
+		return nil, err
+	}
+	stack.Resources[directoryTable] = directory.Resources[directoryTable]
+	return stack, nil
 }
 
 // properties of resources as the template spells them.
