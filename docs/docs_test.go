@@ -59,7 +59,7 @@ func chinese(page string) string { return strings.TrimSuffix(page, ".md") + ".zh
 
 func allPages(t *testing.T) []string {
 	t.Helper()
-	all := []string{"docs/architecture.md"}
+	all := []string{"docs/architecture.md", "docs/sam-local.md"}
 	for _, page := range englishPages(t) {
 		all = append(all, page, chinese(page))
 	}

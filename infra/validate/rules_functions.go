@@ -112,8 +112,8 @@ func checkVariables(s stack) []string {
 				f.add("%s reads %s, which is not set", id, name)
 			}
 		}
-		sorted(given, func(name string, _ any) {
-			if !read[name] {
+		sorted(given, func(name string, value any) {
+			if !read[name] && len(choices(value)) > 0 {
 				f.add("%s is given %s, which it does not read", id, name)
 			}
 		})

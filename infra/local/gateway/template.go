@@ -193,6 +193,7 @@ func (t *templateReader) function(id string, r resource) {
 		variables = map[string]yaml.Node{}
 	}
 	maps.Copy(variables, p.Environment.Variables)
+	maps.DeleteFunc(variables, func(_ string, value yaml.Node) bool { return value.Tag == "!Ref" && value.Value == "AWS::NoValue" })
 	spec.Environment = slices.Sorted(maps.Keys(variables))
 	t.out.Functions[id] = spec
 
