@@ -107,7 +107,11 @@ deploy: $(TOOLS)/sam/ready ## deploy to AWS, step by step (ARGS="-yes STACK": wi
 
 .PHONY: doctor
 doctor: ## check a running deployment from outside: make doctor URL=https://...
-	$(call run,doctor,$(ARGS) $(URL))
+	@mkdir -p $(BUILD)
+	@go build -o $(BUILD)/doctor ./infra/doctor
+	@if [ -t 0 ] && [ -z "$${ADMIN_KEY-}" ]; then \
+		read -rsp 'Admin key (not shown; Enter skips what needs it): ' ADMIN_KEY || true; echo >&2; \
+	fi; export ADMIN_KEY; exec $(BUILD)/doctor $(ARGS) $(URL)
 
 .PHONY: reproducible
 reproducible: ## build twice, in two places, and compare
@@ -192,6 +196,24 @@ $(TOOLS)/axe/axe.min.js: infra/tools/axe-requirements.txt $(TOOLS)/ministack/rea
 		mv "$$unpacked" $@; touch $@; \
 	elif [ -n "$${CI:-}" ]; then echo "pip is missing: it fetches axe-core (apt-get install python3-venv)"; exit 1; \
 	else echo "SKIP axe-core: no Python with venv, pages will not be judged for accessibility"; fi
+
+# JavaScript and CSS are formatted and linted along with Go.
+BIOME := $(TOOLS)/biome/node_modules/.bin/biome
+.PHONY: format-pages lint-pages
+format: format-pages
+format-pages: $(TOOLS)/biome/ready
+	@if [ -e $< ]; then $(BIOME) check --write --linter-enabled=false functions shared infra; fi
+lint: lint-pages
+lint-pages: $(TOOLS)/biome/ready
+	@if [ -e $< ]; then $(BIOME) check --error-on-warnings functions shared infra; fi
+tools: $(TOOLS)/biome/ready
+$(TOOLS)/biome/ready: infra/tools/package-lock.json
+	@if command -v npm >/dev/null; then \
+		rm -rf $(@D); mkdir -p $(@D); cp $(<D)/package.json $< $(@D); \
+		(cd $(@D) && npm ci --loglevel=error --no-audit --no-fund --ignore-scripts >/dev/null); \
+		touch $@; \
+	elif [ -n "$${CI:-}" ]; then echo "npm is missing: it fetches biome (apt-get install npm)"; exit 1; \
+	else echo "SKIP biome: npm is missing, JavaScript and CSS will not be checked"; fi
 
 .PHONY: clean
 clean: ## remove what was built; .tools and .local stay

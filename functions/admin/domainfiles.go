@@ -15,7 +15,7 @@ var domainFilename = regexp.MustCompile(`^WW_verify_([A-Za-z0-9]{16})\.txt$`)
 
 type domainFileView struct {
 	Filename  string `json:"filename"`
-	URL       string `json:"url"` // where WeCom will look
+	URL       string `json:"url"` // where WeCom reads it
 	CreatedAt string `json:"createdAt"`
 }
 
@@ -27,7 +27,7 @@ func (h *handler) listDomainFiles(w http.ResponseWriter, r *http.Request) error 
 	}
 	items, next, err := h.Directory.DomainFiles(ctx, page)
 	if err != nil {
-		return listFault(fmt.Errorf("list domain files: %w", err))
+		return listError(fmt.Errorf("list domain files: %w", err))
 	}
 	publicURL := apigw.PublicURL(ctx)
 	return writeList(w, items, next, func(f store.DomainFile) domainFileView {
@@ -35,8 +35,8 @@ func (h *handler) listDomainFiles(w http.ResponseWriter, r *http.Request) error 
 	})
 }
 
-// putDomainFile remembers a file. Its name says all there is in it, so the body is
-// only a check that the administrator has not mixed up two files.
+// putDomainFile stores a file. Its name contains its content, so a body only proves that
+// the administrator did not mix up two files.
 func (h *handler) putDomainFile(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	filename := r.PathValue("filename")
@@ -62,18 +62,21 @@ func (h *handler) putDomainFile(w http.ResponseWriter, r *http.Request) error {
 func (h *handler) deleteDomainFile(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	filename := r.PathValue("filename")
-	absent := &apierr.Error{Code: apierr.NotFound, Detail: "There is no domain file of this name."}
 	if !domainFilename.MatchString(filename) {
-		return absent
+		return noDomainFile()
 	}
 	apigw.LogField(ctx, "domainFile", filename)
 	err := h.Directory.DeleteDomainFile(ctx, filename)
 	if errors.Is(err, store.ErrNotFound) {
-		return absent
+		return noDomainFile()
 	}
 	if err != nil {
 		return fmt.Errorf("delete domain file: %w", err)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+func noDomainFile() error {
+	return &apierr.Error{Code: apierr.NotFound, Detail: "There is no domain file of this name."}
 }

@@ -33,13 +33,11 @@ import (
 func TestSetupTexts(t *testing.T) {
 	key, place := regexp.MustCompile(`'(setup\.[a-z0-9.]+)'`), regexp.MustCompile(`\{\w+\}`)
 	used := map[string]bool{}
-	for _, name := range []string{"setup.js", "pictures.js"} {
-		file, err := os.ReadFile("console/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, found := range key.FindAllStringSubmatch(string(file), -1) {
-			used[found[1]] = true
+	for name, source := range consoleSources(t) {
+		if strings.HasPrefix(name, "setup") || name == "pictures.js" {
+			for _, found := range key.FindAllStringSubmatch(source, -1) {
+				used[found[1]] = true
+			}
 		}
 	}
 	places := func(text string) []string {

@@ -12,8 +12,8 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// domainFileName is WeCom's name for a proof of domain ownership; the 16 characters
-// in it are the content too.
+// domainFileName is the form of WeCom's proofs of domain ownership. The file's content
+// is the 16 characters in its name.
 var domainFileName = regexp.MustCompile(`^WW_verify_([A-Za-z0-9]{16})\.txt$`)
 
 // domainFile answers WeCom's check of the domain.
@@ -36,16 +36,16 @@ func (h handler) domainFile(w http.ResponseWriter, r *http.Request) error {
 //go:embed auto-login.js
 var autoLogin []byte
 
-// autoLoginScript answers with the script for pages of applications.
+// autoLoginScript serves the script that applications load.
 func autoLoginScript(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	// Pages of other origins are what it is for; it holds nothing secret.
+	// It is for pages of other origins, and holds no secret.
 	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
 	return write(w, autoLogin)
 }
 
-// robots keeps search engines away: there is nothing here to be found.
+// robots keeps search engines out.
 func robots(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "public, max-age=86400")

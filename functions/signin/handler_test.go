@@ -75,7 +75,7 @@ func (f *world) Authenticators(_ context.Context, page store.Page) ([]store.Auth
 	if f.failing != nil {
 		return nil, "", f.failing
 	}
-	// One at a time, so that whoever forgets the cursor is found out.
+	// One at a time, so that a caller that forgets the cursor fails.
 	for i, a := range f.authenticators {
 		if page.Cursor == "" || a.Name == page.Cursor {
 			if i+1 < len(f.authenticators) {
@@ -133,7 +133,7 @@ func (f *world) Mint(_ context.Context, claims keys.AccessTokenClaims, end time.
 	return "signed", min(15*time.Minute, end.Sub(f.now)), f.mintError
 }
 
-// ask is a request; without a path it is for "/".
+// ask is a request; without a path it asks for "/".
 type ask struct {
 	method  string // GET when empty
 	path    string
@@ -187,7 +187,7 @@ func (f *world) ask(t *testing.T, a ask) answer {
 	return answer{response.StatusCode, response.Headers, response.Cookies, response.Body}
 }
 
-// jar adds what an answer left with the browser to the next request.
+// jar returns the cookies that an answer sets, for the next request.
 func (a answer) jar() []string {
 	var kept []string
 	for _, cookie := range a.cookies {
@@ -654,8 +654,8 @@ func TestAutomaticLoginIsOfferedToItsOwnPagesAlone(t *testing.T) {
 	}
 }
 
-// The page tells the version, for whoever asks which one is running; what is called
-// by every visit of an application does not.
+// The sign-in page shows operators which version runs; what every page of an
+// application calls does not tell it.
 func TestVersionIsToldByTheSignInPageAlone(t *testing.T) {
 	for _, test := range []struct{ method, path, want string }{
 		{"GET", "/signin", version.Version},

@@ -265,7 +265,7 @@ func FuzzParseAddress(f *testing.F) {
 
 func TestSettingsOfPagesAndMetrics(t *testing.T) {
 	const pixel = "data:image/png;base64,iVBORw0KGgo="
-	for _, test := range []struct{ name, value, fault string }{
+	for _, test := range []struct{ name, value, want string }{
 		{"COMPANY_NAME", strings.Repeat("企", 60), ""},
 		{"COMPANY_NAME", strings.Repeat("企", 61), "at most 60 characters"},
 		{"COMPANY_NAME", "two\nlines", "one line"},
@@ -292,10 +292,10 @@ func TestSettingsOfPagesAndMetrics(t *testing.T) {
 	} {
 		_, err := settings.FromEnvironment(lookup(map[string]string{test.name: test.value}), settings.Name(test.name))
 		switch {
-		case test.fault == "" && err != nil:
+		case test.want == "" && err != nil:
 			t.Errorf("%s=%q: %v", test.name, test.value, err)
-		case test.fault != "" && (err == nil || !strings.Contains(err.Error(), test.fault)):
-			t.Errorf("%s=%q: %v, want %q", test.name, test.value, err, test.fault)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s=%q: %v, want %q", test.name, test.value, err, test.want)
 		}
 	}
 }

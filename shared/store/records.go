@@ -102,9 +102,10 @@ type Session struct {
 // AttemptResult is how one attempt to sign in ended. An attempt has one outcome, ever:
 // it is written under a key derived from the attempt's state, only if absent.
 type AttemptResult struct {
-	// Key is the hex SHA-256 of the session id that the state leads to.
-	Key  string
-	Kind ResultKind
+	// SessionKey is the hex SHA-256 of the session id that the state leads to. Its name
+	// in JSON is the one that files of the embedded engine have.
+	SessionKey string `json:"Key"`
+	Kind       ResultKind
 	// Session is set for ResultSession; ResultEnded keeps nothing of it.
 	Session Session
 	// Code is the fault code for ResultRefused.

@@ -102,7 +102,7 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 	u := store.User{ID: store.NewUserID(now), Phone: "+8613800000001", Enabled: true, Version: 1, Identities: []store.Identity{{CorpID: "ww0123", WeComUserID: "zhangsan"}}}
 	a := store.Authenticator{ID: store.NewID(), Name: "demo", Enabled: true, Version: 1}
 	session := func(key string) store.AttemptResult {
-		return store.AttemptResult{Key: key, Kind: store.ResultSession, KeepUntil: now.Add(time.Hour), Session: store.Session{UserID: u.ID, ExpiresAt: now.Add(time.Hour)}}
+		return store.AttemptResult{SessionKey: key, Kind: store.ResultSession, KeepUntil: now.Add(time.Hour), Session: store.Session{UserID: u.ID, ExpiresAt: now.Add(time.Hour)}}
 	}
 	renamed := u
 	renamed.Name, renamed.Version = "new", 2

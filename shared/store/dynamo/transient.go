@@ -27,7 +27,7 @@ func (e *Engine) AttemptResult(ctx context.Context, key string) (o store.Attempt
 		return o, err
 	}
 	o = store.AttemptResult{
-		Key: key, Kind: store.ResultKind(textOf(found, "kind")), Code: textOf(found, "code"), KeepUntil: momentOf(found, "keepUntil"),
+		SessionKey: key, Kind: store.ResultKind(textOf(found, "kind")), Code: textOf(found, "code"), KeepUntil: momentOf(found, "keepUntil"),
 	}
 	if !e.cfg.Now().Before(o.KeepUntil) {
 		return store.AttemptResult{}, store.ErrNotFound
@@ -43,7 +43,7 @@ func (e *Engine) AttemptResult(ctx context.Context, key string) (o store.Attempt
 const newOutcome = "attribute_not_exists(pk) OR keepUntil <= :now"
 
 func (e *Engine) putOutcome(o store.AttemptResult) (step, error) {
-	i := outcomeKey(o.Key)
+	i := outcomeKey(o.SessionKey)
 	i["kind"], i["keepUntil"] = text(string(o.Kind)), moment(o.KeepUntil)
 	i["ttl"] = number(o.KeepUntil.Add(lingering).Unix())
 	if o.Attempt != nil {
@@ -87,7 +87,7 @@ func (e *Engine) StartSession(ctx context.Context, o store.AttemptResult, earlie
 		update(e.cfg.DirectoryTable, userKey(o.Session.UserID), "SET lastSignInAt = :at", "enabled = :true AND sessionGeneration = :generation", nil,
 			item{":at": moment(o.Session.SignedInAt), ":true": truth(true), ":generation": number(o.Session.UserGeneration)}, failing(store.ErrChanged)),
 	}
-	if earlier != "" && earlier != o.Key {
+	if earlier != "" && earlier != o.SessionKey {
 		err := e.transact(ctx, append(steps[:2:2], e.endSession(earlier)))
 		if !errors.Is(err, errNothingToEnd) {
 			return err

@@ -31,7 +31,7 @@ func BenchmarkStartSession(b *testing.B) {
 				b.SetParallelism(max(1, writers/2))
 				start := func() {
 					o := store.AttemptResult{
-						Key: fmt.Sprintf("%016x", uint64(count.Add(1))*0x9e3779b97f4a7c15), Kind: store.ResultSession, KeepUntil: now.Add(time.Hour),
+						SessionKey: fmt.Sprintf("%016x", uint64(count.Add(1))*0x9e3779b97f4a7c15), Kind: store.ResultSession, KeepUntil: now.Add(time.Hour),
 						Session: store.Session{UserID: "u", SignedInAt: now, ExpiresAt: now.Add(time.Hour)},
 					}
 					if err := engine.StartSession(b.Context(), o, ""); err != nil {

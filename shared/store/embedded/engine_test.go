@@ -100,7 +100,7 @@ func writeUntilKilled(t *testing.T, path string) {
 			t.Fatal(err)
 		}
 		o := store.AttemptResult{
-			Key: "session of " + u.Phone, Kind: store.ResultSession, KeepUntil: now.Add(time.Hour),
+			SessionKey: "session of " + u.Phone, Kind: store.ResultSession, KeepUntil: now.Add(time.Hour),
 			Session: store.Session{UserID: u.ID, SignedInAt: now, ExpiresAt: now.Add(time.Hour)},
 		}
 		if err := engine.StartSession(t.Context(), o, ""); err != nil {
@@ -116,7 +116,7 @@ func TestExpiredOutcomesAreCleanedUp(t *testing.T) {
 	record := func(prefix string, count int) {
 		for i := range count {
 			key := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, prefix, i)))
-			if err := engine.RecordResult(t.Context(), store.AttemptResult{Key: key, Kind: store.ResultContinued, KeepUntil: now.Add(time.Minute)}); err != nil {
+			if err := engine.RecordResult(t.Context(), store.AttemptResult{SessionKey: key, Kind: store.ResultContinued, KeepUntil: now.Add(time.Minute)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -163,13 +163,13 @@ func TestOldAttemptsLeaveTheFile(t *testing.T) {
 	engine := open(t, filepath.Join(t.TempDir(), "store.db"), func() time.Time { return now })
 	outcome := func(i int, a *store.SignInEvent) store.AttemptResult {
 		key := fmt.Sprintf("%016x", uint64(i+1)*0x9e3779b97f4a7c15)
-		return store.AttemptResult{Key: key, Kind: store.ResultRefused, KeepUntil: now.Add(time.Minute), Attempt: a}
+		return store.AttemptResult{SessionKey: key, Kind: store.ResultRefused, KeepUntil: now.Add(time.Minute), Attempt: a}
 	}
 	for i := range 50 {
 		a := store.SignInEvent{At: now, AuthenticatorID: "a", UserID: fmt.Sprint("user", i)}
 		err := errors.Join(
 			engine.RecordResult(t.Context(), outcome(i, &a)),
-			engine.RecordEvent(t.Context(), outcome(i+100, nil).Key, a),
+			engine.RecordEvent(t.Context(), outcome(i+100, nil).SessionKey, a),
 		)
 		if err != nil {
 			t.Fatal(err)

@@ -43,7 +43,7 @@ func (tx transaction) putOutcome(o store.AttemptResult) error {
 		return fmt.Errorf("encode record of %s: %w", outcomes, err)
 	}
 	record := binary.BigEndian.AppendUint64(make([]byte, 0, keepUntilSize+len(encoded)), uint64(o.KeepUntil.UnixMilli()))
-	return tx.Bucket([]byte(outcomes)).Put([]byte(o.Key), append(record, encoded...))
+	return tx.Bucket([]byte(outcomes)).Put([]byte(o.SessionKey), append(record, encoded...))
 }
 
 // RecordResult implements store.Transient.
@@ -53,11 +53,11 @@ func (e *Engine) RecordResult(_ context.Context, o store.AttemptResult) error {
 
 func (tx transaction) addOutcome(o store.AttemptResult, now time.Time) error {
 	var there store.AttemptResult
-	if err := tx.outcome(o.Key, now, &there); !errors.Is(err, store.ErrNotFound) {
+	if err := tx.outcome(o.SessionKey, now, &there); !errors.Is(err, store.ErrNotFound) {
 		return errors.Join(err, store.ErrExists)
 	}
 	if o.Attempt != nil {
-		if err := tx.addAttempt(o.Key, *o.Attempt); err != nil {
+		if err := tx.addAttempt(o.SessionKey, *o.Attempt); err != nil {
 			return err
 		}
 	}
@@ -82,7 +82,7 @@ func (e *Engine) StartSession(_ context.Context, o store.AttemptResult, earlier 
 		if err := tx.put(users, user.ID, user); err != nil {
 			return err
 		}
-		if earlier == o.Key { // the attempt's own key is no earlier session
+		if earlier == o.SessionKey { // the attempt's own key is no earlier session
 			return nil
 		}
 		return tx.endSession(earlier, e.now())
@@ -103,7 +103,7 @@ func (tx transaction) endSession(key string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return tx.putOutcome(store.AttemptResult{Key: key, Kind: store.ResultEnded, KeepUntil: there.KeepUntil})
+	return tx.putOutcome(store.AttemptResult{SessionKey: key, Kind: store.ResultEnded, KeepUntil: there.KeepUntil})
 }
 
 // Cleaning happens within every so many new outcomes, a few records at a time, so

@@ -44,16 +44,16 @@ func attempts(t *testing.T, b *bench) {
 
 	// A refusal, a sign-in, one that goes on, one under another authenticator.
 	refused := b.attempt("a", "", "first_sign_in_in_wecom")
-	b.ok(b.RecordResult(ctx, store.AttemptResult{Key: "refused", Kind: store.ResultRefused, Code: refused.Code, KeepUntil: b.now().Add(time.Minute), Attempt: &refused}))
+	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "refused", Kind: store.ResultRefused, Code: refused.Code, KeepUntil: b.now().Add(time.Minute), Attempt: &refused}))
 	b.pass(time.Millisecond)
 	began := b.attempt("a", u.ID, "")
 	session := b.session("session", u)
 	session.Attempt = &began
 	b.ok(b.StartSession(ctx, session, ""))
 	b.pass(time.Millisecond)
-	b.ok(b.RecordResult(ctx, store.AttemptResult{Key: "continued", Kind: store.ResultContinued, KeepUntil: b.now().Add(time.Minute)}))
+	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "continued", Kind: store.ResultContinued, KeepUntil: b.now().Add(time.Minute)}))
 	elsewhere := b.attempt("b", u.ID, "user_disabled")
-	b.ok(b.RecordResult(ctx, store.AttemptResult{Key: "elsewhere", Kind: store.ResultRefused, Code: "user_disabled", KeepUntil: b.now().Add(time.Minute), Attempt: &elsewhere}))
+	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "elsewhere", Kind: store.ResultRefused, Code: "user_disabled", KeepUntil: b.now().Add(time.Minute), Attempt: &elsewhere}))
 	b.listed(of("a"), began, refused)
 	b.listed(of("b"), elsewhere)
 	b.listed(ofUser, elsewhere, began)
@@ -63,7 +63,7 @@ func attempts(t *testing.T, b *bench) {
 
 	// What is not the outcome leaves nothing.
 	late := b.attempt("a", u.ID, "internal")
-	b.is(b.RecordResult(ctx, store.AttemptResult{Key: "session", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &late}), store.ErrExists)
+	b.is(b.RecordResult(ctx, store.AttemptResult{SessionKey: "session", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &late}), store.ErrExists)
 	again := b.session("session", u)
 	again.Attempt = &late
 	b.is(b.StartSession(ctx, again, ""), store.ErrExists)
@@ -108,7 +108,7 @@ func attempts(t *testing.T, b *bench) {
 	// An outcome in place of one that may be forgotten takes its record along.
 	b.pass(time.Minute)
 	anew := b.attempt("a", "", "signup_closed")
-	b.ok(b.RecordResult(ctx, store.AttemptResult{Key: "refused", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &anew}))
+	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "refused", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Attempt: &anew}))
 	b.listed(of("a"), anew, down, began)
 
 	// Whoever is deleted is still in the authenticator's list.

@@ -104,7 +104,7 @@ func member(id string) store.Identity {
 // session is an outcome that begins a session of a user.
 func (b *bench) session(key string, u store.User) store.AttemptResult {
 	return store.AttemptResult{
-		Key: key, Kind: store.ResultSession, KeepUntil: b.now().Add(8 * time.Hour),
+		SessionKey: key, Kind: store.ResultSession, KeepUntil: b.now().Add(8 * time.Hour),
 		Session: store.Session{
 			UserID: u.ID, UserGeneration: u.SessionGeneration, AuthenticatorName: "demo", AuthenticatorID: "id", AuthenticatorGeneration: "g",
 			CorpID: "ww0123", WeComUserID: "zhangsan", SignedInAt: b.now(), ExpiresAt: b.now().Add(8 * time.Hour),

@@ -14,21 +14,21 @@ func outcomes(t *testing.T, b *bench) {
 	_, err := b.AttemptResult(ctx, "key")
 	b.is(err, store.ErrNotFound)
 	for _, o := range []store.AttemptResult{
-		{Key: "continued", Kind: store.ResultContinued, KeepUntil: b.now().Add(15 * time.Minute)},
-		{Key: "refused", Kind: store.ResultRefused, Code: "phone_in_use", KeepUntil: b.now().Add(15 * time.Minute)},
+		{SessionKey: "continued", Kind: store.ResultContinued, KeepUntil: b.now().Add(15 * time.Minute)},
+		{SessionKey: "refused", Kind: store.ResultRefused, Code: "phone_in_use", KeepUntil: b.now().Add(15 * time.Minute)},
 	} {
 		b.ok(b.RecordResult(ctx, o))
-		b.is(b.RecordResult(ctx, store.AttemptResult{Key: o.Key, Kind: store.ResultRefused, Code: "later", KeepUntil: b.now().Add(time.Hour)}), store.ErrExists)
-		got, err := b.AttemptResult(ctx, o.Key)
+		b.is(b.RecordResult(ctx, store.AttemptResult{SessionKey: o.SessionKey, Kind: store.ResultRefused, Code: "later", KeepUntil: b.now().Add(time.Hour)}), store.ErrExists)
+		got, err := b.AttemptResult(ctx, o.SessionKey)
 		b.ok(err)
 		if diff := cmp.Diff(o, got); diff != "" {
 			t.Fatal(diff)
 		}
-		u := b.user("+86138000000" + map[string]string{"continued": "01", "refused": "02"}[o.Key])
+		u := b.user("+86138000000" + map[string]string{"continued": "01", "refused": "02"}[o.SessionKey])
 		b.ok(b.CreateUser(ctx, u))
-		b.is(b.StartSession(ctx, b.session(o.Key, u), ""), store.ErrExists)
-		b.ok(b.EndSession(ctx, o.Key)) // no session: nothing happens
-		if got, _ := b.AttemptResult(ctx, o.Key); got.Kind != o.Kind {
+		b.is(b.StartSession(ctx, b.session(o.SessionKey, u), ""), store.ErrExists)
+		b.ok(b.EndSession(ctx, o.SessionKey)) // no session: nothing happens
+		if got, _ := b.AttemptResult(ctx, o.SessionKey); got.Kind != o.Kind {
 			t.Fatalf("ending turned %s into %s", o.Kind, got.Kind)
 		}
 	}
@@ -39,7 +39,7 @@ func outcomes(t *testing.T, b *bench) {
 	_, err = b.AttemptResult(ctx, "refused")
 	b.is(err, store.ErrNotFound)
 	// What may be forgotten does not stand in the way, cleaned up or not.
-	b.ok(b.RecordResult(ctx, store.AttemptResult{Key: "refused", Kind: store.ResultContinued, KeepUntil: b.now().Add(time.Minute)}))
+	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "refused", Kind: store.ResultContinued, KeepUntil: b.now().Add(time.Minute)}))
 }
 
 func sessions(t *testing.T, b *bench) {
@@ -76,15 +76,15 @@ func sessions(t *testing.T, b *bench) {
 	}
 
 	// What is no session is not touched, and the new session does not end itself.
-	refused := store.AttemptResult{Key: "refused", Kind: store.ResultRefused, Code: "x", KeepUntil: b.now().Add(time.Hour)}
+	refused := store.AttemptResult{SessionKey: "refused", Kind: store.ResultRefused, Code: "x", KeepUntil: b.now().Add(time.Hour)}
 	b.ok(b.RecordResult(ctx, refused))
 	for _, earlier := range []string{"first", "refused", "self", "absent"} {
 		o := b.session("self", u)
 		if earlier != "self" {
-			o.Key = "after " + earlier
+			o.SessionKey = "after " + earlier
 		}
 		b.ok(b.StartSession(ctx, o, earlier))
-		got, err := b.AttemptResult(ctx, o.Key)
+		got, err := b.AttemptResult(ctx, o.SessionKey)
 		b.ok(err)
 		if diff := cmp.Diff(o, got); diff != "" {
 			t.Fatal(diff)
