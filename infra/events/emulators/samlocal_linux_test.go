@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"io"
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -17,6 +17,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 )
@@ -73,6 +74,9 @@ func TestSAMLocal(t *testing.T) {
 
 // isolate runs TestSAMLocal in a process of its own.
 func isolate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("no containers in short mode")
+	}
 	missing := ""
 	for _, name := range []string{"dockerd", "docker", "busybox", "ip", "make", "../../../.tools/sam/bin/sam", "../../../.tools/ministack/bin/python"} {
 		if _, err := exec.LookPath(name); err != nil {
@@ -126,7 +130,7 @@ func shell(t *testing.T, script string) string {
 	var output, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &log
 	cmd.WaitDelay = time.Second // dockerd stays and keeps its output open
-	if err := cmd.Run(); err != nil && err != exec.ErrWaitDelay {
+	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		t.Fatalf("%s: %v\n%s%s", script, err, output.String(), log.String())
 	}
 	return output.String()
@@ -147,19 +151,8 @@ func checkAddresses(t *testing.T) {
 			connection.Close()
 		}
 	}
-	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://127.0.0.1:3001/wecomsim/", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Host = "attacker.example"
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	response.Body.Close()
-	if response.StatusCode != http.StatusMisdirectedRequest {
-		t.Errorf("a page of another site gets %d", response.StatusCode)
-	}
+	rebound := func(r *http.Request) { r.Host = "attacker.example" }
+	testbrowser.New(testbrowser.Config{}).Expect(t, 421, "GET", "http://127.0.0.1:3001/wecomsim/", rebound)
 }
 
 // compareAnswer compares an answer with infra/events/answers, except for what is
@@ -219,34 +212,28 @@ func signIn(t *testing.T, weCom *wecomsim.Simulator, overrides string) {
 			t.Logf("sam local start-api:\n%s", log.String())
 		}
 	}()
-	for range 300 {
-		if response, err := http.Get("http://localhost:3000/assets/none"); err == nil {
+	const service = "http://localhost:3000"
+	for range 600 {
+		if response, err := http.Get(service + "/assets/none"); err == nil {
 			response.Body.Close()
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	b := &browser{t: t, cookies: map[string]string{}}
-	atWeCom := b.expect(302, "GET", "/authorize/demo?redirect=%2Forders%3Fid%3D1", "")
-	for range 3 { // the second time for the phone number
-		callback, err := weCom.Follow(t.Context(), atWeCom, wecomsim.Browser{UserID: "lisi", UserAgent: wecomsim.UserAgentWeComAndroid})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if atWeCom = b.expect(302, "GET", strings.TrimPrefix(callback, "http://localhost:3000"), ""); strings.HasPrefix(atWeCom, applicationURL) {
-			break
-		}
-	}
-	if atWeCom != applicationURL+"/orders?id=1" {
-		t.Fatalf("the sign-in ended at %s", atWeCom)
+	b := testbrowser.New(testbrowser.Config{
+		URL: service, UserAgent: wecomsim.UserAgentWeComAndroid,
+		WeCom: weCom, WeComURL: "http://localhost:3001", Member: wecomsim.Browser{UserID: "lisi"},
+	})
+	if end := b.Open(t, "/authorize/demo?redirect=%2Forders%3Fid%3D1"); end.Address != applicationURL+"/orders?id=1" {
+		t.Fatalf("the sign-in ended at %s: %s", end.Address, end.Page.Body)
 	}
 	var token struct {
 		AccessToken string `json:"access_token"`
 	}
-	if err := json.Unmarshal([]byte(b.expect(200, "POST", "/api/token", "")), &token); err != nil {
+	if err := json.Unmarshal([]byte(b.Expect(t, 200, "POST", "/api/token").Body), &token); err != nil {
 		t.Fatal(err)
 	}
-	provider, err := oidc.NewProvider(t.Context(), "http://localhost:3000")
+	provider, err := oidc.NewProvider(t.Context(), service)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,60 +241,19 @@ func signIn(t *testing.T, weCom *wecomsim.Simulator, overrides string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if session := b.expect(200, "GET", "/api/session", ""); !strings.Contains(session, `"id":"`+verified.Subject+`","name":"李四","phone":"+8613800000002"`) {
-		t.Errorf("signed in as %s, with a token of %s", session, verified.Subject)
+	session := b.Expect(t, 200, "GET", "/api/session").Body
+	if want := `"id":"` + verified.Subject + `","name":"李四","phone":"+8613800000002"`; !strings.Contains(session, want) {
+		t.Errorf("signed in as %s, want %s", session, want)
 	}
 	// The gateway's $default, and its authorizer.
-	if location := b.expect(302, "GET", "/orders/%E4%B8%AD?a=1&a=2", ""); location != applicationURL+"/orders/%E4%B8%AD?a=1&a=2" {
+	if location := b.Expect(t, 302, "GET", "/orders/%E4%B8%AD?a=1&a=2").Location(); location != applicationURL+"/orders/%E4%B8%AD?a=1&a=2" {
 		t.Errorf("an application link leads to %s", location)
 	}
-	b.expect(404, "GET", "/api/none", "")
-	b.expect(200, "GET", "/console", "")
-	b.expect(401, "GET", "/api/admin/authenticators", "")
-	b.expect(403, "GET", "/api/admin/authenticators", "not-the-admin-key")
-	b.expect(200, "GET", "/api/admin/authenticators", demoAdminKey)
-	b.expect(204, "POST", "/api/signout", "")
-	b.expect(401, "GET", "/api/session", "")
-}
-
-// browser keeps cookies as browsers do on localhost, where they count it as secure.
-type browser struct {
-	t       *testing.T
-	cookies map[string]string
-}
-
-// expect sends a request and returns where its answer leads, or the body.
-func (b *browser) expect(status int, method, path, adminKey string) string {
-	b.t.Helper()
-	r, err := http.NewRequestWithContext(b.t.Context(), method, "http://localhost:3000"+path, http.NoBody)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	r.Header.Set("User-Agent", wecomsim.UserAgentWeComAndroid)
-	r.Header.Set("Origin", "http://localhost:3000")
-	if adminKey != "" {
-		r.Header.Set("Authorization", "Bearer "+adminKey)
-	}
-	for name, value := range b.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
-	}
-	response, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != status {
-		b.t.Fatalf("%s %s: %d %s %v, want %d", method, path, response.StatusCode, body, err, status)
-	}
-	for _, cookie := range response.Cookies() {
-		b.cookies[cookie.Name] = cookie.Value
-		if cookie.MaxAge < 0 {
-			delete(b.cookies, cookie.Name)
-		}
-	}
-	if location := response.Header.Get("Location"); location != "" {
-		return location
-	}
-	return string(body)
+	b.Expect(t, 404, "GET", "/api/none")
+	b.Expect(t, 200, "GET", "/console")
+	b.Expect(t, 401, "GET", "/api/admin/authenticators")
+	b.Expect(t, 403, "GET", "/api/admin/authenticators", testbrowser.Bearer("not-the-admin-key"))
+	b.Expect(t, 200, "GET", "/api/admin/authenticators", testbrowser.Bearer(demoAdminKey))
+	b.Expect(t, 204, "POST", "/api/signout")
+	b.Expect(t, 401, "GET", "/api/session")
 }
