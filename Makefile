@@ -30,6 +30,8 @@ FUNCTIONS := $(notdir $(patsubst %/lambda/,%,$(wildcard functions/*/lambda/)))
 # and for nothing of what is combined with them.
 LICENCES := Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
 
+# What `make test` tests.
+PACKAGES ?= ./...
 # Packages whose tests need nothing but Go, with -short.
 QUICK := ./functions/... ./shared/... ./docs/... ./infra/local/... ./infra/wecomsim/... ./infra/testbrowser
 # How long each fuzz target runs.
@@ -61,7 +63,7 @@ check: gofmt-check ## the quick part of `make test`, with Go alone: format, vet,
 test: tools lint size ## everything that a change must pass; fetches its tools
 	@$(MAKE) -s reproducible ARCHITECTURES=$(ARCH)
 	@status=0; \
-	$(TOOLS)/bin/gotestsum --jsonfile-timing-events $(BUILD)/tests.json -- -race -timeout 40m ./... || status=$$?; \
+	$(TOOLS)/bin/gotestsum --jsonfile-timing-events $(BUILD)/tests.json -- -race -timeout 40m $(PACKAGES) || status=$$?; \
 	awk -v status=$$status -v ci="$${CI:-}" -f infra/tools/testsummary.awk $(BUILD)/tests.json
 
 .PHONY: build

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -93,6 +94,7 @@ func isolate(t *testing.T) {
 		t.Skip("SKIP sam local: it needs" + missing)
 	}
 	shell(t, "go mod download") // there will be no network
+	runtime.LockOSThread()      // Pdeathsig is about the thread
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestSAMLocal$", "-test.v", "-test.timeout=20m")
 	cmd.Env = append(os.Environ(), isolated+"=1", "DOCKER_HOST=")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
@@ -117,7 +119,7 @@ mkdir -p /run/image/bin /run/image/etc /run/image/tmp /run/image/var/task
 cp "$(command -v busybox)" /run/image/bin/busybox
 for name in sh mv chmod; do ln -s busybox /run/image/bin/$name; done
 printf 'root:x:0:0:root:/root:/bin/sh\nsbx_user1051:x:993:990::/home/sbx_user1051:/bin/sh\n' >/run/image/etc/passwd
-for _ in $(seq 600); do docker info >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 1800); do docker info >/dev/null 2>&1 && break; sleep 0.1; done
 architecture=$(uname -m | sed s/aarch64/arm64/)
 tar -C /run/image -c . | docker import --change 'WORKDIR /var/task' --change 'ENV PATH=/bin LAMBDA_TASK_ROOT=/var/task' - \
 	public.ecr.aws/lambda/provided:al2023-$architecture || { cat /run/dockerd.log; exit 1; }
@@ -213,7 +215,7 @@ func signIn(t *testing.T, weCom *wecomsim.Simulator, overrides string) {
 		}
 	}()
 	const service = "http://localhost:3000"
-	for range 600 {
+	for range 1800 {
 		if response, err := http.Get(service + "/assets/none"); err == nil {
 			response.Body.Close()
 			break
