@@ -226,11 +226,7 @@ func (h *handler) deleteUser(w http.ResponseWriter, r *http.Request) error {
 		}
 		return u, nil
 	})
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return noContent(w, err)
 }
 
 // endSessions ends all sessions of a user: each carries the generation of its start.
@@ -239,11 +235,7 @@ func (h *handler) endSessions(w http.ResponseWriter, r *http.Request) error {
 		u.SessionGeneration++
 		return u, nil
 	})
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return noContent(w, err)
 }
 
 // unbindIdentity removes a WeCom identity from a user. It also ends the sessions, any of
@@ -262,9 +254,5 @@ func (h *handler) unbindIdentity(w http.ResponseWriter, r *http.Request) error {
 		u.SessionGeneration++
 		return u, nil
 	})
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return noContent(w, err)
 }

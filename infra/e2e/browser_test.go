@@ -112,7 +112,7 @@ func TestNewcomer(t *testing.T) {
 			w.Do("be disabled", visit(local.service+"/authorize/demo"), seesWeCom("consent"), click(`button[value=agree]`), seesFailure("user_disabled"))
 			be("/partner", "上游伙伴")
 			w.Do("be of another company", visit(local.service+"/authorize/demo"), seesFailure("other_corp"))
-			be("visitor000000000000002", "访客")
+			be("guest00000000000000002", "访客")
 			w.Do("be nobody's member", visit(local.service+"/authorize/demo"), seesFailure("not_a_member"))
 			if language := w.Language(); language != say.language {
 				t.Errorf("the failure is told in %s", language)

@@ -17,6 +17,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim/console"
 )
 
 // What the tests in a browser share, because starting it is the slow part: one
@@ -66,7 +67,7 @@ const (
 // strict as the real one. ends takes what ends it, to be called the last first.
 func startWorkplace(folder string, company wecomsim.Corp, ends func(func())) (*workplace, error) {
 	place := &workplace{simulator: wecomsim.New(wecomsim.Config{
-		Console: true,
+		Console: console.New,
 		// A company on one machine: its addresses are no public ones.
 		Choices: wecomsim.Choices{AskAgainAfterRefusal: true, LoopbackTrustedIPs: true, TrustedIPsAtOnce: true},
 		Corps:   []wecomsim.Corp{company},

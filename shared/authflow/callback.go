@@ -3,11 +3,11 @@ package authflow
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/ascii"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -145,7 +145,7 @@ const maxCode = 512
 // server on the way may refuse a long address by itself, which would look like WeCom
 // being down.
 func isCode(code string) bool {
-	return len(code) <= maxCode && !strings.ContainsFunc(code, func(r rune) bool { return r <= ' ' || r > '~' })
+	return len(code) <= maxCode && ascii.IsVisible(code)
 }
 
 // alreadySignedIn answers the Back button, and a doubled request that comes after the

@@ -27,7 +27,7 @@ func (l *login) startSession(ctx context.Context, user store.User) (CallbackResu
 			CorpID:                  l.authenticator.CorpID, WeComUserID: l.wecomUserID,
 			SignedInAt: now, ExpiresAt: now.Add(lifetime),
 		},
-		Attempt:   l.event(nil),
+		Event:     l.event(nil),
 		KeepUntil: now.Add(max(lifetime, AttemptLifetime)),
 	}
 	earlier := ""
@@ -66,7 +66,7 @@ func (l *login) refuse(ctx context.Context, err error) (CallbackResult, error) {
 	defer cancel()
 	recorded := l.flow.Store.RecordResult(ctx, store.AttemptResult{
 		SessionKey: l.sessionKey, Kind: store.ResultRefused, Code: string(failure.Code),
-		Attempt: l.event(failure), KeepUntil: l.flow.Now().Add(AttemptLifetime),
+		Event: l.event(failure), KeepUntil: l.flow.Now().Add(AttemptLifetime),
 	})
 	if errors.Is(recorded, store.ErrExists) {
 		return l.storedResult(ctx)

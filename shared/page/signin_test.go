@@ -34,7 +34,7 @@ type facts struct {
 	Ways                 []way
 }
 
-// read takes a page apart. It fails where the page is no good whatever it says.
+// read returns the facts of a page. It fails for a page that is wrong whatever it says.
 func read(t *testing.T, body string) facts {
 	t.Helper()
 	if !strings.HasPrefix(body, "<!doctype html>\n") {
@@ -346,8 +346,8 @@ func TestAddressWithoutTheFailure(t *testing.T) {
 	}
 }
 
-// The link of a QR code is as long as the target makes it; what no code can hold is
-// left to be copied.
+// The length of a QR code's link depends on the return path; a link that is too long for
+// a code can only be copied.
 func TestEndlessLinkHasNoCode(t *testing.T) {
 	long := Button{Name: "demo", Title: "Demo", URL: "https://signin.example.com/authorize/demo?redirect=%2F" + strings.Repeat("%E4%BD%A0", 700)}
 	body := render(t, SignIn{

@@ -159,7 +159,7 @@ func (r *reader) read(s *Settings, name Name) {
 	case AdminKey:
 		s.AdminKey = r.adminKey()
 	default:
-		r.reject(name, "is no setting of this service")
+		r.reject(name, "is not a setting of this service")
 	}
 }
 
@@ -293,7 +293,7 @@ func (r *reader) cookieDomain() string {
 	case isAddress == nil, !isHostname(value), !strings.Contains(value, "."):
 		r.reject(SessionCookieDomain, "must be a domain of at least two labels, such as example.com")
 	case value == "amazonaws.com", value == "amazonaws.com.cn":
-		r.reject(SessionCookieDomain, "must be a domain of your own: that one is shared with strangers")
+		r.reject(SessionCookieDomain, "must be a domain of your own: that one is shared with others")
 	}
 	return value
 }

@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// countingAPI counts what is asked of DynamoDB.
+// countingAPI counts the requests to DynamoDB.
 type countingAPI struct {
 	dynamo.API
 	mu    sync.Mutex
@@ -88,7 +88,7 @@ func (c *countingAPI) TransactWriteItems(ctx context.Context, in *dynamodb.Trans
 	return c.API.TransactWriteItems(ctx, in, o...)
 }
 
-// TestRemoteCallsPerOperation is the cost of the store, counted.
+// TestRemoteCallsPerOperation counts the cost of the store.
 func TestRemoteCallsPerOperation(t *testing.T) {
 	server := dynamotest.Start(t)
 	tables := server.CreateTables(t)
