@@ -226,6 +226,7 @@ func (t *reader) function(id string, r resource) {
 	variables := map[string]yaml.Node{}
 	maps.Copy(variables, globals.Environment.Variables)
 	maps.Copy(variables, p.Environment.Variables)
+	maps.DeleteFunc(variables, func(_ string, value yaml.Node) bool { return value.Tag == "!Ref" && value.Value == "AWS::NoValue" })
 	t.out.Functions[id] = Function{
 		CodeURI:    p.CodeURI,
 		Timeout:    time.Duration(t.number(id, "Timeout", p.Timeout, globals.Timeout, defaultTimeout, 900)) * time.Second,

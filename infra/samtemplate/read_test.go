@@ -18,7 +18,7 @@ Parameters:
 Globals:
   Function:
     Timeout: 10
-    Environment: {Variables: {COMMON: x}}
+    Environment: {Variables: {COMMON: x, NONE: !Ref AWS::NoValue}}
 Resources:
   Api:
     Type: AWS::Serverless::HttpApi
