@@ -123,6 +123,7 @@ func (t *reader) template(name string) {
 	t.doc = t.document(name)
 	t.out.Parameters = slices.Sorted(maps.Keys(t.doc.Parameters))
 	t.out.Outputs = slices.Sorted(maps.Keys(t.doc.Outputs))
+	maps.DeleteFunc(t.doc.Globals.Function.Environment.Variables, isAbsent)
 	t.out.CommonVariables = slices.Sorted(maps.Keys(t.doc.Globals.Function.Environment.Variables))
 	t.resources(t.doc, func(id string, r resource) {
 		switch r.Type {
@@ -216,6 +217,11 @@ func (t *reader) api(id string, r resource) {
 	}
 }
 
+// isAbsent reports whether a variable is named for sam local's sake alone.
+func isAbsent(_ string, value yaml.Node) bool {
+	return value.Tag == "!Ref" && value.Value == "AWS::NoValue"
+}
+
 func (t *reader) function(id string, r resource) {
 	var p functionProperties
 	if err := r.Properties.Decode(&p); err != nil {
@@ -226,7 +232,7 @@ func (t *reader) function(id string, r resource) {
 	variables := map[string]yaml.Node{}
 	maps.Copy(variables, globals.Environment.Variables)
 	maps.Copy(variables, p.Environment.Variables)
-	maps.DeleteFunc(variables, func(_ string, value yaml.Node) bool { return value.Tag == "!Ref" && value.Value == "AWS::NoValue" })
+	maps.DeleteFunc(variables, isAbsent)
 	t.out.Functions[id] = Function{
 		CodeURI:    p.CodeURI,
 		Timeout:    time.Duration(t.number(id, "Timeout", p.Timeout, globals.Timeout, defaultTimeout, 900)) * time.Second,
