@@ -371,7 +371,7 @@ func TestOwnTemplates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kind := stack.Resources["DirectoryTable"].Type; kind != "AWS::DynamoDB::Table" {
-		t.Errorf("DirectoryTable is %q", kind)
+	if kind := stack.Resources["TransientTable"].Type; kind != "AWS::DynamoDB::Table" {
+		t.Errorf("TransientTable is %q", kind)
 	}
 }

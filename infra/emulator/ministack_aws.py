@@ -42,7 +42,7 @@ from ministack.core.responses import (  # noqa: E402
     new_uuid,
     request_scope,
 )
-from ministack.services import apigateway, cloudwatch, dynamodb, ec2, iam, lambda_svc  # noqa: E402
+from ministack.services import apigateway, cloudformation, cloudwatch, dynamodb, ec2, iam, lambda_svc  # noqa: E402
 from ministack.services import secretsmanager as secrets  # noqa: E402
 from ministack.services.cloudformation import handlers, provisioners  # noqa: E402
 
@@ -640,6 +640,16 @@ def get_template(original, params):
     status, headers, body = original(params)
     here, there = os.environ["AWS_ENDPOINT_URL"], f"https://s3.{get_region()}.amazonaws.com"
     return status, headers, body.replace(f"{here}/".encode(), f"{there}/".encode())
+
+
+# --- CloudFormation: what an update leaves unchanged in a nested stack keeps its attributes.
+
+
+@patch(provisioners, "_update_resource")
+def update_nested(original, kind, physical_id, old, new, stack, logical_id=None, attributes=None):
+    if attributes is None:
+        attributes = cloudformation._stacks[stack]["_resources"].get(logical_id, {}).get("Attributes")
+    return original(kind, physical_id, old, new, stack, logical_id, attributes)
 
 
 # --- Resources that are unknown to ministack. CodeDeploy is kept as records, after the checks

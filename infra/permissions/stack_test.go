@@ -2,7 +2,6 @@ package permissions_test
 
 import (
 	"maps"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -43,11 +42,7 @@ func deploy(t *testing.T, weCom *wecomsim.Simulator) *world {
 // evaluate works out template.yaml with the tables and secrets that there are.
 func evaluate(t *testing.T, parameters, physical map[string]string) *cloudformation.Stack {
 	t.Helper()
-	template, err := cloudformation.ReadFile(filepath.Join(moduleRoot, "template.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	stack, err := template.Evaluate(values(parameters, physical))
+	stack, err := teststack.Evaluate(teststack.ReadFrom(moduleRoot), values(parameters, physical))
 	if err != nil {
 		t.Fatal(err)
 	}

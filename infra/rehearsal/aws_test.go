@@ -19,6 +19,16 @@ import (
 // them one question each.
 func (s *stack) ask(t *testing.T, service, method, path, target, body string) []byte {
 	t.Helper()
+	status, answer := s.try(t, service, method, path, target, body)
+	if status != http.StatusOK {
+		t.Fatalf("%s %s%s %s: %d %s", service, path, target, body, status, answer)
+	}
+	return answer
+}
+
+// try is ask for a question that may be refused.
+func (s *stack) try(t *testing.T, service, method, path, target, body string) (status int, answer []byte) {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.aws.Endpoint+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -38,14 +48,10 @@ func (s *stack) ask(t *testing.T, service, method, path, target, body string) []
 		t.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
+	if answer, err = io.ReadAll(response.Body); err != nil {
 		t.Fatal(err)
 	}
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("%s %s%s %s: %d %s", service, path, target, body, response.StatusCode, answer)
-	}
-	return answer
+	return response.StatusCode, answer
 }
 
 // query calls a service that takes forms.
@@ -140,6 +146,17 @@ func (s *stack) resources(t *testing.T) map[string]string {
 		resources[name] = ids[i]
 	}
 	return resources
+}
+
+// roleOf returns the name of a function's role.
+func (s *stack) roleOf(t *testing.T, function string) string {
+	t.Helper()
+	configuration := s.ask(t, "lambda", http.MethodGet, "/2015-03-31/functions/"+s.resources(t)[function]+"/configuration", "", "")
+	roles := values(t, configuration, "Role")
+	if len(roles) != 1 {
+		t.Fatalf("%s has the roles %q", function, roles)
+	}
+	return roles[0][strings.LastIndex(roles[0], "/")+1:]
 }
 
 // alarmed reports whether an alarm went off, and fails the test when nothing has been

@@ -230,7 +230,7 @@ func (d *deployment) rotatesAfterInterruption(t *testing.T) {
 	version := d.current(t, d.secrets, resources["SigningKeys"]).version
 	old := d.phone.token(t)
 	// What could be a moment without Secrets Manager: the last step is refused.
-	role := url.Values{"RoleName": {resources["RotateKeysRole"]}, "PolicyName": {"fault"}}
+	role := url.Values{"RoleName": {d.roleOf(t, "RotateKeysFunction")}, "PolicyName": {"fault"}}
 	fault := maps.Clone(role)
 	fault.Set("PolicyDocument", `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"secretsmanager:UpdateSecretVersionStage","Resource":"*"}]}`)
 	d.query(t, "iam", "2010-05-08", "PutRolePolicy", fault)
@@ -317,9 +317,11 @@ func (d *deployment) isBuiltAgain(t *testing.T) {
 
 func (d *deployment) deniesWhatNoRoleAllows(t *testing.T) {
 	less := d.edit(t, "third", "less.yaml", func(template *yaml.Node) {
-		if n := replace(child(t, template, "Resources", "CallbackRole"), "dynamodb:PutItem", "dynamodb:DescribeTable"); n == 0 {
-			t.Fatal("the callback's role may not put items")
-		}
+		child(t, template, "Resources", "Roles", "Properties", "TemplateURL").Value = "Roles/" + d.edit(t, "third/Roles", "less.yaml", func(roles *yaml.Node) {
+			if n := replace(child(t, roles, "Resources", "CallbackRole"), "dynamodb:PutItem", "dynamodb:DescribeTable"); n == 0 {
+				t.Fatal("the callback's role may not put items")
+			}
+		})
 	})
 	d.update(t, "third", less, "CompanyName=Second")
 	v := d.visitor("lisi", wecomsim.UserAgentWeComAndroid)

@@ -72,8 +72,14 @@ func processor(t *testing.T) string {
 // prints.
 func (s *stack) run(t *testing.T, environment []string, arguments ...string) (string, error) {
 	t.Helper()
+	return s.answer(t, "", environment, arguments...)
+}
+
+// answer runs SAM's command line with somebody who types these lines.
+func (s *stack) answer(t *testing.T, typed string, environment []string, arguments ...string) (string, error) {
+	t.Helper()
 	command := exec.CommandContext(t.Context(), s.sam, arguments...)
-	command.Dir = moduleRoot
+	command.Dir, command.Stdin = moduleRoot, strings.NewReader(typed)
 	for _, variable := range os.Environ() {
 		// Below another make this one would wait for its job server; the tester's own
 		// account is none of our business.
@@ -93,7 +99,7 @@ func (s *stack) run(t *testing.T, environment []string, arguments ...string) (st
 // nothing, and a kept result would be taken for the present one after a change.
 func dependOnSources(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"functions", "shared", "infra/network.yaml", "infra/monitoring.yaml", "template.yaml", "samconfig.toml", "Makefile", "go.mod", "go.sum"} {
+	for _, name := range []string{"functions", "shared", "infra/directory.yaml", "infra/domain.yaml", "infra/roles.yaml", "infra/network.yaml", "infra/monitoring.yaml", "template.yaml", "samconfig.toml", "Makefile", "go.mod", "go.sum"} {
 		if err := filepath.WalkDir(filepath.Join(moduleRoot, name), func(path string, _ fs.DirEntry, err error) error {
 			if err == nil {
 				_, err = os.Stat(path)

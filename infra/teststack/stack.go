@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
 	"github.com/wecom-signin/wecom-signin/infra/local/lambdaruntime"
 	"github.com/wecom-signin/wecom-signin/infra/permissions"
+	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 )
 
@@ -94,8 +94,8 @@ func Deploy(t testing.TB, cfg Config) *Stack {
 	t.Cleanup(s.Close)
 	for id, function := range template.Functions {
 		variables := variablesOf(made.Resources[id])
-		if len(variables) != len(function.Environment) {
-			t.Fatalf("%s: the template declares %v", id, function.Environment)
+		if len(variables) != len(function.Variables) {
+			t.Fatalf("%s: the template declares %v", id, function.Variables)
 		}
 		program := filepath.Join(programs, path.Base(path.Dir(function.CodeURI)), "bootstrap")
 		s.start(t, id, function, variables, program, roles[id])
@@ -107,14 +107,9 @@ func Deploy(t testing.TB, cfg Config) *Stack {
 }
 
 // readRoutes reads the template as the gateway sees it.
-func readRoutes(t testing.TB, root string) *gateway.Template {
+func readRoutes(t testing.TB, root string) *samtemplate.Template {
 	t.Helper()
-	file, err := os.Open(templateIn(root))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
-	template, err := gateway.ReadTemplate(file)
+	template, err := samtemplate.ReadFile(templateIn(root))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +126,7 @@ func variablesOf(function cloudformation.Resource) map[string]any {
 }
 
 // start starts a function, with a recorder of its own where it looks for AWS.
-func (s *Stack) start(t testing.TB, id string, function gateway.FunctionSpec, variables map[string]any, program string, role permissions.Role) {
+func (s *Stack) start(t testing.TB, id string, function samtemplate.Function, variables map[string]any, program string, role permissions.Role) {
 	t.Helper()
 	cfg := permissions.RecorderConfig{
 		DynamoDB: s.database.Endpoint, SecretsManager: s.account.Endpoint,
@@ -175,7 +170,7 @@ func (s *Stack) start(t testing.TB, id string, function gateway.FunctionSpec, va
 }
 
 // routes returns the API in front of the functions.
-func (s *Stack) routes(t testing.TB, template *gateway.Template) http.Handler {
+func (s *Stack) routes(t testing.TB, template *samtemplate.Template) http.Handler {
 	t.Helper()
 	wiring := gateway.Config{Template: template, Functions: map[string]gateway.Function{}, Authorizers: map[string]gateway.Authorizer{}}
 	for _, route := range template.Routes {

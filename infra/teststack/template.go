@@ -3,6 +3,8 @@ package teststack
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,11 +30,88 @@ func Values(name string, parameters, resources map[string]string) cloudformation
 			return "", cloudformation.ErrSample
 		},
 		Attribute: func(id, attribute string) (string, error) {
-			if made, ok := resources[id]; ok && strings.HasSuffix(id, "Table") && attribute == "Arn" {
+			output, _ := strings.CutPrefix(attribute, "Outputs.")
+			directory, restored := resources["DirectoryTable"], parameters["DirectoryTableName"]
+			if restored != "" {
+				directory = restored
+			}
+			switch made, ok := resources[id]; {
+			case ok && strings.HasSuffix(id, "Table") && attribute == "Arn":
 				return TableARN(made), nil
+			case id == "Directory" && output == "TableName":
+				return directory, nil
+			case id == "Directory" && output == "TableArn":
+				return TableARN(directory), nil
+			case id == "Roles":
+				return "arn:aws:iam::" + emulator.Account + ":role/" + name + "-" + output + "Role", nil
 			}
 			return "", cloudformation.ErrSample
 		},
+	}
+}
+
+// Evaluate works out template.yaml with the roles of the stacks below it, as if they
+// were its own. read returns a template by its path in the module.
+func Evaluate(read func(path string) (*cloudformation.Template, error), v cloudformation.Values) (*cloudformation.Stack, error) {
+	template, err := read("template.yaml")
+	if err != nil {
+		return nil, err
+	}
+	stack, err := template.Evaluate(v)
+	if err != nil {
+		return nil, err
+	}
+	below := func(id string) (*cloudformation.Stack, error) {
+		nested, ok := stack.Resources[id]
+		if !ok {
+			return &cloudformation.Stack{}, nil
+		}
+		template, err := read(fmt.Sprint(nested.Properties["TemplateURL"]))
+		if err != nil {
+			return nil, err
+		}
+		given := cloudformation.Values{Parameters: map[string]string{}, Pseudo: v.Pseudo}
+		parameters, _ := nested.Properties["Parameters"].(map[string]any)
+		for name, value := range parameters {
+			given.Parameters[name] = fmt.Sprint(value)
+		}
+		made, err := template.Evaluate(given)
+		if err != nil {
+			return nil, err
+		}
+		given.Attribute = func(id, attribute string) (string, error) {
+			if group, ok := made.Resources[id].Properties["LogGroupName"]; ok && attribute == "Arn" {
+				return fmt.Sprintf("arn:aws:logs:%s:%s:log-group:%s:*", emulator.Region, emulator.Account, group), nil
+			}
+			return "", cloudformation.ErrSample
+		}
+		return template.Evaluate(given)
+	}
+	roles, err := below("Roles")
+	if err != nil {
+		return nil, err
+	}
+	network, err := below("Network")
+	if err != nil {
+		return nil, err
+	}
+	for id, resource := range roles.Resources {
+		policy, ok := network.Resources["InterfacePolicy"]
+		if names, _ := policy.Properties["Roles"].([]any); ok && slices.Contains(names, any(v.Pseudo["AWS::StackName"]+"-"+id)) {
+			policies, _ := resource.Properties["Policies"].([]any)
+			resource.Properties["Policies"] = append(policies, map[string]any{
+				"PolicyName": policy.Properties["PolicyName"], "PolicyDocument": policy.Properties["PolicyDocument"],
+			})
+		}
+		stack.Resources[id] = resource
+	}
+	return stack, nil
+}
+
+// ReadFrom reads the templates of the module in a folder.
+func ReadFrom(root string) func(path string) (*cloudformation.Template, error) {
+	return func(path string) (*cloudformation.Template, error) {
+		return cloudformation.ReadFile(filepath.Join(root, path))
 	}
 }
 
@@ -46,10 +125,6 @@ func TableARN(name string) string {
 // its own and is put in its place at the end.
 func (s *Stack) evaluate(t testing.TB, parameters map[string]string) *cloudformation.Stack {
 	t.Helper()
-	template, err := cloudformation.ReadFile(templateIn(s.cfg.Root))
-	if err != nil {
-		t.Fatal(err)
-	}
 	given := map[string]string{}
 	var addresses []string
 	for name, value := range parameters {
@@ -61,7 +136,7 @@ func (s *Stack) evaluate(t testing.TB, parameters map[string]string) *cloudforma
 		given[name] = value
 	}
 	values := Values(s.cfg.Name, given, s.Resources)
-	before, err := template.Evaluate(values)
+	before, err := Evaluate(ReadFrom(s.cfg.Root), values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +145,7 @@ func (s *Stack) evaluate(t testing.TB, parameters map[string]string) *cloudforma
 			s.Resources[id] = s.createSecret(t, id, resource.Properties)
 		}
 	}
-	after, err := template.Evaluate(values)
+	after, err := Evaluate(ReadFrom(s.cfg.Root), values)
 	if err != nil {
 		t.Fatal(err)
 	}

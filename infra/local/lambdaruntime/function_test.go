@@ -19,6 +19,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
 	"github.com/wecom-signin/wecom-signin/infra/local/lambdaruntime"
+	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 )
 
 var program string // built once by TestMain
@@ -154,9 +155,9 @@ func TestCloseEndsACallInProgress(t *testing.T) {
 func TestBehindTheGateway(t *testing.T) {
 	f := newFunction(t, nil)
 	g, err := gateway.New(gateway.Config{
-		Template: &gateway.Template{
-			Functions: map[string]gateway.FunctionSpec{"Echo": {Timeout: 5 * time.Second}},
-			Routes:    []gateway.Route{{Function: "Echo"}},
+		Template: &samtemplate.Template{
+			Functions: map[string]samtemplate.Function{"Echo": {Timeout: 5 * time.Second}},
+			Routes:    []samtemplate.Route{{Function: "Echo"}},
 		},
 		Functions: map[string]gateway.Function{"Echo": f.HTTP()},
 	})

@@ -58,6 +58,7 @@ func Main(m *testing.M) int {
 // test is skipped, and fails where CI is set.
 func Shared(t testing.TB) *Browser {
 	t.Helper()
+	skipIfShort(t)
 	shared.once.Do(func() {
 		if shared.profile, shared.err = os.MkdirTemp("", "chromium-"); shared.err == nil {
 			shared.browser, shared.err = launch(shared.profile)
@@ -70,10 +71,19 @@ func Shared(t testing.TB) *Browser {
 // Start starts a browser for one test, with a profile that may have content already.
 func Start(t testing.TB, profile string, options ...chromedp.ExecAllocatorOption) *Browser {
 	t.Helper()
+	skipIfShort(t)
 	b, err := launch(profile, options...)
 	mustRun(t, err)
 	t.Cleanup(b.end)
 	return b
+}
+
+// skipIfShort leaves browsers out of `make check`.
+func skipIfShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("no browser in short mode")
+	}
 }
 
 func mustRun(t testing.TB, err error) {
