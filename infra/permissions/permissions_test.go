@@ -53,7 +53,7 @@ func TestRolesAllowWhatFunctionsDo(t *testing.T) {
 				if test.directory != "" {
 					made = moved(made, tableARN(w.Resources["DirectoryTable"]), tableARN(test.directory))
 				}
-				for _, fault := range permissions.Compare(roles[id], made, families, logGroup(stack.Resources[id])) {
+				for _, fault := range permissions.Compare(roles[id], made, families, logGroup(stack, id)) {
 					faults = append(faults, id+": "+w.readable(fault))
 				}
 			}
@@ -100,10 +100,12 @@ func (w *world) readable(text string) string {
 	return text
 }
 
-func logGroup(function cloudformation.Resource) string {
-	logging, _ := function.Properties["LoggingConfig"].(map[string]any)
+// logGroup is the name of a function's log group, whose logical id ends what !Ref gives.
+func logGroup(stack *cloudformation.Stack, function string) string {
+	logging, _ := stack.Resources[function].Properties["LoggingConfig"].(map[string]any)
 	group, _ := logging["LogGroup"].(string)
-	return group
+	name, _ := stack.Resources[group[strings.LastIndex(group, "-")+1:]].Properties["LogGroupName"].(string)
+	return name
 }
 
 // compareWithGolden shows in a change of the file what a change of the code asks for.

@@ -76,7 +76,7 @@ func (r recorded) judge(file, text string, parameters map[string]string) []strin
 	}
 	roles, faults := permissions.Roles(stack)
 	for id, calls := range r.calls {
-		for _, fault := range permissions.Compare(roles[id], calls, r.families, logGroup(stack.Resources[id])) {
+		for _, fault := range permissions.Compare(roles[id], calls, r.families, logGroup(stack, id)) {
 			faults = append(faults, id+": "+fault)
 		}
 	}
@@ -138,8 +138,8 @@ func TestMistakesInRolesAreFound(t *testing.T) {
 		{"resources that nobody has listed", "AdminRole", "secret:${ServiceName}/authenticators/*", "secret:${ServiceName}*", "", "secret:signin-permissions*: name the resource"},
 		{"every index", "AdminRole", "/index/attempts-of-user", "/index/*", "", "/index/*"},
 		{"a table and what is below", "IssuerRole", "!Ref DirectoryTable,", "!Sub '${DirectoryTable}*',", "", "too much: dynamodb:GetItem"},
-		{"the log of another function", "IssuerRole", "!GetAtt IssuerLogGroup.Arn", "!GetAtt AdminLogGroup.Arn", "", "too much: logs:CreateLogStream"},
-		{"every log", "IssuerRole", "!GetAtt IssuerLogGroup.Arn", "!Sub 'arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*'", "", "too much: logs:CreateLogStream"},
+		{"the log of another function", "IssuerRole", "${ServiceName}/issuer:", "${ServiceName}/admin:", "", "too much: logs:CreateLogStream"},
+		{"every log", "IssuerRole", "log-group:/aws/lambda/${ServiceName}/issuer:*", "log-group:*", "", "too much: logs:CreateLogStream"},
 		{"the same twice", "IssuerRole", "[dynamodb:GetItem]", "[dynamodb:GetItem, dynamodb:GetItem]", "", "twice: dynamodb:GetItem"},
 		{"no leading keys", "IssuerRole", conditional, "", "", "without leading keys"},
 
@@ -233,7 +233,7 @@ func TestRolesNameNoPartition(t *testing.T) {
 		t.Fatal(err)
 	}
 	for region, partition := range map[string]string{"eu-central-1": "aws", "cn-northwest-1": "aws-cn", "us-gov-west-1": "aws-us-gov"} {
-		parameters := map[string]string{"ServiceName": stackName, "LogRetentionDays": "30"}
+		parameters := map[string]string{"ServiceName": stackName}
 		for _, name := range []string{"DirectoryTable", "TransientTable", "AdminKey", "SealingKeys", "SigningKeys"} {
 			parameters[name] = fmt.Sprintf("arn:%s:service:%s:%s:%s", partition, region, account, name)
 		}

@@ -83,7 +83,7 @@ func answers(t *testing.T, parameters map[string]string) string {
 		t.Fatalf("nobody asks for %v", given)
 	}
 	// Confirm changes, make roles, no rollback, save, file, environment; then the changes.
-	lines = append(lines, "y", "", "", "", "", "", "y")
+	lines = append(lines, "", "", "", "", "", "", "y")
 	return strings.Join(lines, "\n") + "\n"
 }
 
