@@ -93,13 +93,16 @@ func (a *Account) start(ctx context.Context, python string, cfg Config) error {
 	if a.authority, err = newAuthority(a.folder); err != nil {
 		return err
 	}
-	listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	var config net.ListenConfig
+	// Python sets TCP_NODELAY for plain TCP alone; without, each call takes 40 ms more.
+	config.SetMultipathTCP(false)
+	listener, err := config.Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
 	// The socket itself is handed over: nobody else can take the port in between.
-	socket, err := listener.File()
+	socket, err := listener.(*net.TCPListener).File()
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ patch restores a behaviour of AWS that a test relies on; doc.go lists what is le
 import asyncio
 import contextvars
 import functools
+import http.server
 import importlib.metadata
 import json
 import os
@@ -373,6 +374,8 @@ if __name__ == "__main__":
     from hypercorn.config import Config
     from ministack.app import app
 
+    # Or a function waits 40 ms for each event.
+    http.server.BaseHTTPRequestHandler.disable_nagle_algorithm = True
     settings = Config()
     settings.bind = [f"fd://{os.environ['EMULATOR_SOCKET']}"]
     settings.keep_alive_timeout = 75

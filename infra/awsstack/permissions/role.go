@@ -53,7 +53,7 @@ type Statement struct {
 // document is a policy of IAM, as far as it is understood.
 type document struct {
 	Version, ID string
-	Statement []struct {
+	Statement   []struct {
 		Sid, Effect      string
 		Principal        map[string]texts
 		Action, Resource texts
