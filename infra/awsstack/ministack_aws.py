@@ -253,10 +253,10 @@ def provision_secret(original, first, *rest):
 
 @patch(provisioners, "_sm_secret_string")
 def generated_value(original, props):
-    wanted = props.get("GenerateSecretString")
-    if wanted and wanted.get("ExcludePunctuation"):
+    wanted = dict(props.get("GenerateSecretString", {}))
+    if wanted.get("ExcludePunctuation"):
         wanted["ExcludeCharacters"] = string.punctuation
-    return original(props)
+    return original({**props, "GenerateSecretString": wanted})
 
 def refuse(kind, message):
     return error_response_json(kind, message, 400)
