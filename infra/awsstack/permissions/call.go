@@ -1,0 +1,66 @@
+package permissions
+
+import (
+	"slices"
+	"strings"
+)
+
+// Call is one permission that a function needed. A transaction needs the permission
+// of the underlying action for each item; the items of one action and table are one
+// call here, because nobody promises that AWS does not judge their keys together.
+type Call struct {
+	Action   string // such as dynamodb:GetItem
+	Resource string // an ARN
+	// Keys are the values of the partition key, each once; nil where there is none.
+	Keys []string
+}
+
+// Grant is the smallest thing that a role allows: an action on a resource, of a table
+// with the kind of record.
+type Grant struct {
+	Action   string
+	Resource string // an ARN, or the beginning of some with * at the end
+	Key      string // of records: a key, or the beginning of some with * at the end
+}
+
+func (g Grant) String() string { return strings.TrimRight(g.Action+" "+g.Resource+" "+g.Key, " ") }
+
+// Families are beginnings of ARNs that stand for all that begin so, as far as a role
+// can tell them: the secrets of authenticators are made at run time.
+type Families []string
+
+// Grants returns what a role must allow for this call and no more.
+func (c Call) Grants(families Families) []Grant {
+	resource := c.Resource
+	for _, family := range families {
+		if strings.HasPrefix(resource, family) {
+			resource = family + "*"
+		}
+	}
+	if !c.hasKeys() {
+		return []Grant{{Action: c.Action, Resource: resource}}
+	}
+	var grants []Grant
+	for _, key := range c.Keys {
+		grant := Grant{Action: c.Action, Resource: resource, Key: kindOf(key)}
+		if !slices.Contains(grants, grant) {
+			grants = append(grants, grant)
+		}
+	}
+	return grants
+}
+
+// hasKeys reports whether leading keys can limit the call. The keys of an index are
+// ids, which tell nothing apart.
+func (c Call) hasKeys() bool {
+	return len(c.Keys) > 0 && !strings.Contains(c.Resource, "/index/")
+}
+
+// kindOf returns the kind of record that a partition key is of: what is in front of
+// the first # is the kind, one without is a kind of its own (package dynamo).
+func kindOf(key string) string {
+	if kind, _, ok := strings.Cut(key, "#"); ok {
+		return kind + "#*"
+	}
+	return key
+}
