@@ -99,7 +99,7 @@ func seed(ctx context.Context, config aws.Config, variables map[settings.Name]st
 	return errors.Join(
 		engine.StartSession(ctx, store.AttemptResult{
 			SessionKey: authflow.SessionKey(demoSession), Kind: store.ResultSession, Session: session, KeepUntil: session.ExpiresAt,
-		}, ""),
+		}, false),
 		engine.PutDomainFile(ctx, store.DomainFile{Filename: demoFile, CreatedAt: now}),
 		engine.PutPublicKeys(ctx, store.PublicKeys{Document: document, UpdatedAt: now}),
 	)
