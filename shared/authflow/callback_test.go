@@ -149,7 +149,7 @@ type scriptedWeCom struct {
 	tokenErr                        error
 	spent                           map[string]bool // codes, when set
 	calls                           []string
-	beforeIdentify                  func()
+	beforeIdentify, beforeMember    func()
 }
 
 func (w *scriptedWeCom) note(call string) {
@@ -190,6 +190,9 @@ func (w *scriptedWeCom) Detail(context.Context, secret.Value, string) (wecom.Det
 
 func (w *scriptedWeCom) Member(context.Context, secret.Value, string) (wecom.Member, error) {
 	w.note("user/get")
+	if w.beforeMember != nil {
+		w.beforeMember()
+	}
 	return w.member, w.nameErr
 }
 
@@ -334,6 +337,37 @@ func TestRefusals(t *testing.T) {
 				if diff := cmp.Diff(before[i], after[i]); diff != "" {
 					t.Fatalf("a refusal changed a user: %s", diff)
 				}
+			}
+		})
+	}
+}
+
+// Attack: whoever is thrown out while WeCom is slow to tell a name is in all the same.
+func TestNobodySignsInWhoIsThrownOutWhileWeComTellsTheName(t *testing.T) {
+	for name, change := range map[string]func(*store.User){
+		"disabled":       func(u *store.User) { u.Enabled = false; u.SessionGeneration++ },
+		"unbound":        func(u *store.User) { u.Identities = nil; u.SessionGeneration++ },
+		"sessions ended": func(u *store.User) { u.SessionGeneration++ },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newFixture(t)
+			user := h.user(t, "+8613800000001", func(u *store.User) {
+				u.NamePending, u.Identities = true, []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}}
+			})
+			h.wecom.beforeMember = func() {
+				h.wecom.beforeMember = nil
+				changed := user
+				change(&changed)
+				changed.Version++
+				if err := h.store.UpdateUser(t.Context(), user, changed); err != nil {
+					t.Error(err)
+				}
+			}
+			result, err := h.Complete(t.Context(), h.callback(t, nil))
+			_, checked := h.Sessions.Check(t.Context(), SessionRef{ID: result.SessionID, UserID: result.UserID})
+			// Ended sessions say nothing about a sign-in that begins again with what is now.
+			if name != "sessions ended" && err == nil && result.Redirect == nil && checked == nil {
+				t.Errorf("signed in as %s", result.UserID)
 			}
 		})
 	}

@@ -39,6 +39,23 @@ func TestOpenRedirectIsRefused(t *testing.T) {
 	}
 }
 
+// Attack: a redirect_uri whose redirect parameter ends in a question mark takes WeCom's
+// code along to the application.
+func TestWeComsAnswerIsNoDestination(t *testing.T) {
+	for query, want := range map[string]string{
+		"redirect=/x?code=CODE&state=STATE": "", "redirect=/x?a=1?code=CODE&state=": "", "redirect=/x%3Fcode%3DCODE%26state%3DS": "",
+		"redirect=/x?a=1&state=STATE": "/x?a=1", "redirect=/x?code=PROMO": "/x?code=PROMO", "redirect=/x&code=CODE&state=STATE": "/x",
+	} {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := DestinationOf(values).Path.String(); got != want {
+			t.Errorf("%s leads to %q, want %q", query, got, want)
+		}
+	}
+}
+
 func FuzzParseReturnPath(f *testing.F) {
 	for _, seed := range []string{"/", "//a", `/\a`, "/a?b#c", "/%2f%2fa", "/%", "/你"} {
 		f.Add(seed)
