@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -30,22 +29,30 @@ func TestGuidedDeployment(t *testing.T) {
 	}
 	deploy := func(parameters map[string]string, outputs map[string]string) {
 		t.Helper()
-		output, err := d.answer(t, answers(t, parameters), nil,
-			"deploy", "--guided", "--template-file", filepath.Join(d.folder, "guided", "template.yaml"), "--config-file", config)
-		if err != nil {
-			t.Fatalf("sam deploy --guided: %v\n%s", err, output)
+		if err := d.answer(t, answers(t, parameters), nil,
+			"deploy", "--guided", "--template-file", filepath.Join(d.folder, "guided", "template.yaml"), "--config-file", config); err != nil {
+			t.Fatal(err)
 		}
-		said := d.stack.outputs(t)
+		said := d.Outputs(t)
 		for name, want := range outputs {
 			if got := said[name]; !regexp.MustCompile("^(?:" + want + ")$").MatchString(got) {
 				t.Errorf("output %s is %q, want %s", name, got, want)
 			}
 		}
 	}
-	deploy(map[string]string{"Architecture": d.architecture, "CompanyName": "示例 Company, Ltd.", "LogRetentionDays": "7"}, map[string]string{
+	deploy(map[string]string{"Architecture": processor(t), "CompanyName": "示例 Company, Ltd.", "LogRetentionDays": "7"}, map[string]string{
 		"ServiceUrl": `https://\w+\.execute-api\.eu-central-1\.amazonaws\.com`, "ConsoleUrl": "https://.+com/console", "CallbackDomain": `\w+\..+com`,
 		"ApiUrl": "https://.+", "EgressAddresses": "none", "DomainTarget": "", "AdminKeySecret": "arn:.+", "Dashboard": "signin-eu-central-1",
 	})
+	// Without a domain the service speaks of the address that it was called by.
+	api := d.Outputs(t)["ApiUrl"]
+	if err := d.address.LeadTo(api); err != nil {
+		t.Fatal(err)
+	}
+	id, _, _ := strings.Cut(api, ".")
+	if body := d.anyone.Expect(t, 200, "GET", "/.well-known/openid-configuration").Body; !strings.Contains(body, `"issuer":"`+id+`.execute-api.`) {
+		t.Errorf("discovery says %s", body)
+	}
 	deploy(map[string]string{"DomainName": "signin.example.com", "CertificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/0"}, map[string]string{
 		"ServiceUrl": "https://signin.example.com", "ConsoleUrl": "https://signin.example.com/console", "CallbackDomain": "signin.example.com", "DomainTarget": ".+",
 	})
@@ -83,7 +90,7 @@ func answers(t *testing.T, parameters map[string]string) string {
 		t.Fatalf("nobody asks for %v", given)
 	}
 	// Confirm changes, make roles, no rollback, save, file, environment; then the changes.
-	lines = append(lines, "y", "", "", "", "", "", "y")
+	lines = append(lines, "", "", "", "", "", "", "y")
 	return strings.Join(lines, "\n") + "\n"
 }
 
@@ -92,16 +99,17 @@ func answers(t *testing.T, parameters map[string]string) string {
 func (d *deployment) judgesParameters(t *testing.T) {
 	type parameter struct{ ParameterKey, ParameterValue string }
 	propose := func(name string, parameters ...parameter) (bool, string) {
-		form := url.Values{
-			"Action": {"CreateChangeSet"}, "Version": {"2010-05-15"}, "StackName": {stackName}, "ChangeSetName": {name},
-			"UsePreviousTemplate": {"true"}, "Capabilities.member.1": {"CAPABILITY_IAM"},
+		fields := url.Values{
+			"StackName": {stackName}, "ChangeSetName": {name}, "UsePreviousTemplate": {"true"}, "Capabilities.member.1": {"CAPABILITY_IAM"},
 		}
 		for i, p := range parameters {
-			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterKey", i+1), p.ParameterKey)
-			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterValue", i+1), p.ParameterValue)
+			fields.Set(fmt.Sprintf("Parameters.member.%d.ParameterKey", i+1), p.ParameterKey)
+			fields.Set(fmt.Sprintf("Parameters.member.%d.ParameterValue", i+1), p.ParameterValue)
 		}
-		status, answer := d.try(t, "cloudformation", http.MethodPost, "/", "", form.Encode())
-		return status == http.StatusOK, string(answer)
+		if _, err := d.TryQuery(t, "cloudformation", "2010-05-15", "CreateChangeSet", fields); err != nil {
+			return false, err.Error()
+		}
+		return true, ""
 	}
 	files, err := filepath.Glob(filepath.Join(moduleRoot, "infra/templatetest/parameters/*.json"))
 	if err != nil || len(files) < 6 {

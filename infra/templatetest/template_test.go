@@ -34,9 +34,14 @@ func read(t *testing.T) *samtemplate.Template {
 	return read
 }
 
-func TestTemplateFitsTheFunctions(t *testing.T) {
-	template := read(t)
-	for _, fault := range append(settingFaults(template), functionFaults(template)...) {
+func TestTemplateDeclaresWhatFunctionsRead(t *testing.T) {
+	for _, fault := range settingFaults(read(t)) {
+		t.Error(fault)
+	}
+}
+
+func TestTemplateFunctions(t *testing.T) {
+	for _, fault := range functionFaults(read(t)) {
 		t.Error(fault)
 	}
 }
