@@ -319,7 +319,7 @@ func (d *deployment) deniesWhatNoRoleAllows(t *testing.T) {
 	}
 	b.Expect(t, 401, "GET", "/api/session")
 	d.logged(t, "callback", "AccessDenied")
-	if !d.alarmed(t, "CallbackInternalAlarm") {
+	if !d.alarmed(t, "CallbackInternalAlarm", "callback") {
 		t.Error("nobody is told")
 	}
 	put(policy)
