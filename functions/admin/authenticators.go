@@ -2,6 +2,8 @@ package admin
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,25 +15,6 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// list is a part of a list; NextCursor is null at the end.
-type list struct {
-	Items      any     `json:"items"`
-	NextCursor *string `json:"nextCursor"`
-}
-
-// writeList shows every item; an empty list is [] and never null.
-func writeList[T, V any](w http.ResponseWriter, items []T, next string, view func(T) V) error {
-	views := make([]V, len(items))
-	for i, item := range items {
-		views[i] = view(item)
-	}
-	answer := list{Items: views}
-	if next != "" {
-		answer.NextCursor = &next
-	}
-	return apigw.WriteJSON(w, http.StatusOK, answer)
-}
-
 func (h *handler) listAuthenticators(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	page, _, err := readPage(r, maxLimit)
@@ -40,7 +23,7 @@ func (h *handler) listAuthenticators(w http.ResponseWriter, r *http.Request) err
 	}
 	items, next, err := h.Directory.Authenticators(ctx, page)
 	if err != nil {
-		return listFault(fmt.Errorf("list authenticators: %w", err))
+		return listError(fmt.Errorf("list authenticators: %w", err))
 	}
 	publicURL := apigw.PublicURL(ctx)
 	return writeList(w, items, next, func(a store.Authenticator) authenticatorView {
@@ -61,7 +44,7 @@ func writeAuthenticator(w http.ResponseWriter, r *http.Request, status int, a st
 	return apigw.WriteJSON(w, status, viewAuthenticator(a, apigw.PublicURL(r.Context())))
 }
 
-// authenticator reads one by the name in a path.
+// authenticator reads the authenticator of a name in a path.
 func (h *handler) authenticator(ctx context.Context, name string) (store.Authenticator, error) {
 	absent := &apierr.Error{Code: apierr.NotFound, Detail: "There is no authenticator of this name."}
 	if !authenticatorName.MatchString(name) {
@@ -80,7 +63,7 @@ func (h *handler) authenticator(ctx context.Context, name string) (store.Authent
 
 func (h *handler) createAuthenticator(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	body, err := readJSON(r)
+	body, err := readJSON(r, append(authenticatorWritable(), "name"), authenticatorReadOnly())
 	if err != nil {
 		return err
 	}
@@ -93,7 +76,7 @@ func (h *handler) createAuthenticator(w http.ResponseWriter, r *http.Request) er
 	a.ID, a.Generation, a.SecretVersion = store.NewID(), store.NewID(), newSecretVersion()
 	a.CreatedAt, a.UpdatedAt, a.Version = now, now, 1
 
-	// Only spares a secret that would be removed again; the write below decides.
+	// Only saves creating a secret and deleting it again; the write below decides.
 	_, err = h.Directory.Authenticator(ctx, a.Name)
 	switch {
 	case err == nil:
@@ -104,7 +87,7 @@ func (h *handler) createAuthenticator(w http.ResponseWriter, r *http.Request) er
 	if err := h.checkAutoLogin(ctx, a); err != nil {
 		return err
 	}
-	// The secret comes first: an authenticator is never seen without one.
+	// The secret first, so that no authenticator is ever without one.
 	if err := h.Secrets.Create(ctx, h.SecretName(a.ID), a.SecretVersion, value); err != nil {
 		return fmt.Errorf("create secret: %w", err)
 	}
@@ -115,8 +98,8 @@ func (h *handler) createAuthenticator(w http.ResponseWriter, r *http.Request) er
 	return writeAuthenticator(w, r, http.StatusCreated, a)
 }
 
-// writeNew writes the record of an authenticator whose secret is there already, and
-// takes the secret back when the record is certainly not.
+// writeNew writes the record of an authenticator whose secret exists already. It deletes
+// the secret when the record was certainly not written.
 func (h *handler) writeNew(ctx context.Context, a store.Authenticator) error {
 	err := h.Directory.CreateAuthenticator(ctx, a)
 	if err == nil {
@@ -124,15 +107,15 @@ func (h *handler) writeNew(ctx context.Context, a store.Authenticator) error {
 	}
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
-	refused := authenticatorFault(err)
+	refused := storeRefusal(err)
 	if refused == nil {
-		// The store did not say what happened: the record may be there.
+		// The outcome is unknown: the record may have been written.
 		written, readErr := h.Directory.Authenticator(cleanup, a.Name)
 		switch {
 		case readErr == nil && written.ID == a.ID:
 			return nil
 		case readErr != nil && !errors.Is(readErr, store.ErrNotFound):
-			// A secret too many is harmless, an authenticator without one is not.
+			// An unused secret is harmless, an authenticator without one is not.
 			return fmt.Errorf("create authenticator, outcome unknown: %w", errors.Join(err, readErr))
 		}
 		refused = fmt.Errorf("create authenticator: %w", err)
@@ -145,15 +128,12 @@ func (h *handler) writeNew(ctx context.Context, a store.Authenticator) error {
 
 func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	body, err := readJSON(r)
+	body, err := readJSON(r, authenticatorWritable(), append(authenticatorReadOnly(), "name"))
 	if err != nil {
 		return err
 	}
-	if err := body.only(authenticatorWritable(), append(authenticatorReadOnly(), "name")); err != nil {
-		return err
-	}
 	match := ifMatch(r)
-	put := map[string]string{} // version of the new secret by authenticator ID: written once, however often we retry
+	put := map[string]string{} // version of the new secret by authenticator ID: a retry does not write it again
 	a, err := retryChanged(ctx, func() (store.Authenticator, error) {
 		from, err := h.authenticator(ctx, r.PathValue("name"))
 		if err != nil {
@@ -184,7 +164,7 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 			}
 		}
 		if err := h.Directory.UpdateAuthenticator(ctx, from, to); err != nil {
-			if refused := authenticatorFault(err); refused != nil {
+			if refused := storeRefusal(err); refused != nil {
 				return from, refused
 			}
 			return from, fmt.Errorf("update authenticator: %w", err)
@@ -197,8 +177,8 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 	return writeAuthenticator(w, r, http.StatusOK, a)
 }
 
-// putSecret writes a new version of an authenticator's secret and returns its name.
-// Nothing uses the version until the record refers to it.
+// putSecret writes a new version of an authenticator's secret and returns its name. The
+// version is not in use until the record refers to it.
 func (h *handler) putSecret(ctx context.Context, a store.Authenticator, value secret.Value, put map[string]string) (string, error) {
 	if version, done := put[a.ID]; done {
 		return version, nil
@@ -206,7 +186,7 @@ func (h *handler) putSecret(ctx context.Context, a store.Authenticator, value se
 	version := newSecretVersion()
 	err := h.Secrets.Put(ctx, h.SecretName(a.ID), version, value)
 	if errors.Is(err, secret.ErrNotFound) {
-		// Deleted together with its authenticator a moment ago, which reading again
+		// Deleted a moment ago together with its authenticator, which reading again
 		// shows; or by hand in the console of the secret store, which this repairs.
 		if _, err := h.authenticator(ctx, a.Name); err != nil {
 			return "", err
@@ -218,6 +198,16 @@ func (h *handler) putSecret(ctx context.Context, a store.Authenticator, value se
 	}
 	put[a.ID] = version
 	return version, nil
+}
+
+// newSecretVersion returns 128 random bits in the form of a UUID, which is what
+// Secrets Manager suggests for a ClientRequestToken.
+func newSecretVersion() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // crypto/rand never fails: it ends the process instead
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	text := hex.EncodeToString(b[:])
+	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }
 
 func (h *handler) deleteAuthenticator(w http.ResponseWriter, r *http.Request) error {
@@ -236,9 +226,8 @@ func (h *handler) deleteAuthenticator(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	// The record went first: it must never point at a secret that is gone. From here
-	// on the authenticator is deleted, whatever becomes of the secret, whose name
-	// nobody will use again.
+	// The record first: it must never refer to a deleted secret. From here on the
+	// authenticator is deleted, even if its secret, whose name is never used again, stays.
 	if err := h.deleteSecret(ctx, h.SecretName(a.ID)); err != nil {
 		apigw.LogField(ctx, "secretLeft", a.ID)
 		apigw.LogError(ctx, apierr.New(apierr.Internal, fmt.Errorf("delete secret: %w", err)))
@@ -252,7 +241,7 @@ func (h *handler) deleteRecord(ctx context.Context, a store.Authenticator) error
 	if err == nil || errors.Is(err, store.ErrChanged) {
 		return err
 	}
-	// The store did not say what happened. If the record is gone, its secret must go too.
+	// The outcome is unknown. If the record is gone, its secret must be deleted, too.
 	check, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	if _, readErr := h.Directory.Authenticator(check, a.Name); errors.Is(readErr, store.ErrNotFound) {
@@ -266,7 +255,7 @@ const (
 	cleanupAttempts = 3
 )
 
-// deleteSecret tries a few times, and goes on when the caller has hung up.
+// deleteSecret tries a few times, even after the caller has hung up.
 func (h *handler) deleteSecret(ctx context.Context, name string) error {
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
@@ -282,8 +271,8 @@ func (h *handler) deleteSecret(ctx context.Context, name string) error {
 	return err
 }
 
-// checkAutoLogin answers early, with the holder's name, when a wants an automatic
-// login that another one has. The store decides in the write.
+// checkAutoLogin fails early, with the holder's name, if a wants the automatic login that
+// another authenticator has. The store decides in the write.
 func (h *handler) checkAutoLogin(ctx context.Context, a store.Authenticator) error {
 	if !a.HoldsAutoLogin() {
 		return nil
@@ -298,9 +287,9 @@ func (h *handler) checkAutoLogin(ctx context.Context, a store.Authenticator) err
 	return autoLoginTaken(holder.Name)
 }
 
-// authenticatorFault translates what the store refuses; nil for anything else.
-// store.ErrChanged stays what it is, for retryChanged.
-func authenticatorFault(err error) error {
+// storeRefusal translates an error by which the store refuses a write, and returns nil
+// for any other. It returns store.ErrChanged as it is, for retryChanged.
+func storeRefusal(err error) error {
 	if taken, ok := errors.AsType[*store.AutoLoginTakenError](err); ok {
 		return autoLoginTaken(taken.Holder)
 	}

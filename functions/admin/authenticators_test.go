@@ -235,8 +235,8 @@ func TestAutoLoginTaken(t *testing.T) {
 	}
 }
 
-// Reading that nobody has automatic login and then writing lets two administrators
-// through at the same moment.
+// Two administrators read that nobody has automatic login, then both
+// write.
 func TestAutomaticLoginReadThenWriteRace(t *testing.T) {
 	o := newOffice(t)
 	const rivals = 8
@@ -308,7 +308,7 @@ func TestIfMatch(t *testing.T) {
 }
 
 // Two administrators change different fields at the same moment: without If-Match
-// nothing is lost, with it the slower one hears of it.
+// nothing is lost, with it the slower one gets 412.
 func TestLostUpdate(t *testing.T) {
 	o := newOffice(t)
 	o.create("hr", "")
@@ -362,8 +362,8 @@ func TestRaceThatIsNeverWonEnds(t *testing.T) {
 	})
 }
 
-// The record decides whether there is an authenticator; the secret follows it,
-// whatever fails in between.
+// The record decides whether an authenticator exists; the secret follows it, whatever
+// fails in between.
 func TestSecretAndRecordStayTogether(t *testing.T) {
 	down := errors.New("the store is down")
 	only := func(name string) func(string) error {
@@ -457,7 +457,7 @@ func TestSecretAndRecordStayTogether(t *testing.T) {
 		}
 		o.expect(404, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"secret":"new"}`})
 		if len(o.vault.names()) != 0 {
-			t.Error("a secret of nobody was left")
+			t.Error("a secret without an authenticator stays")
 		}
 	})
 }

@@ -7,9 +7,8 @@ import (
 	"embed"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"html"
+	"html/template"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -99,47 +98,48 @@ func newConsole() (*console, error) {
 	return c, nil
 }
 
-// document fills the page's text for one language.
+// consoleDocument is what console/page.html shows.
+type consoleDocument struct {
+	Language  text.Language
+	Languages []text.Language
+	Texts     text.Texts
+	Assets    string // address of the folder of this version
+	Styles    []string
+	Modules   []string
+	Mark      template.HTML
+	Icon      template.URL
+}
+
+// document fills console/page.html for one language. The template is parsed here and
+// not at the start: most requests are for something else.
 func (c *console) document(tag text.Language, styles, modules []string) ([]byte, error) {
-	file, err := consoleFiles.ReadFile("console/page.html")
-	if err != nil {
-		return nil, fmt.Errorf("read embedded file: %w", err)
-	}
 	texts, err := consoleTexts(tag)
 	if err != nil {
 		return nil, err
-	}
-	encoded, err := json.Marshal(texts) // writes "<" so that no text can end the element
-	if err != nil {
-		return nil, fmt.Errorf("encode texts: %w", err)
 	}
 	mark, err := page.Mark()
 	if err != nil {
 		return nil, fmt.Errorf("read mark: %w", err)
 	}
-	links := func(element string, names []string) string {
-		var all strings.Builder
-		for _, name := range names {
-			fmt.Fprintf(&all, element+"\n", "/assets/console/"+c.version+"/"+name)
-		}
-		return strings.TrimSpace(all.String())
+	parsed, err := template.New("page.html").Option("missingkey=error").ParseFS(consoleFiles, "console/page.html")
+	if err != nil {
+		return nil, fmt.Errorf("parse page: %w", err)
 	}
-	return []byte(strings.NewReplacer(
-		"@lang@", string(tag),
-		"@title@", html.EscapeString(texts["title"]),
-		"@noscript@", html.EscapeString(texts["noscript"]),
-		"@skip@", html.EscapeString(texts["skip"]),
-		"@loading@", html.EscapeString(texts["loading"]),
-		"@language@", html.EscapeString(texts["language"]),
-		"@sections@", html.EscapeString(texts["sections"]),
-		"@languages@", languageOptions(tag),
-		"@mark@", string(mark),
-		"@icon@", "data:image/svg+xml;base64,"+base64.StdEncoding.EncodeToString(mark),
-		"@styles@", links(`<link rel="stylesheet" href="%s">`, styles),
-		"@modules@", links(`<link rel="modulepreload" href="%s">`, modules),
-		"@script@", "/assets/console/"+c.version+"/app.js",
-		"@texts@", string(encoded),
-	).Replace(string(file))), nil
+	var filled bytes.Buffer
+	if err := parsed.Execute(&filled, consoleDocument{
+		Language:  tag,
+		Languages: text.Languages(),
+		Texts:     texts,
+		Assets:    "/assets/console/" + c.version + "/",
+		Styles:    styles,
+		Modules:   modules,
+		Mark:      template.HTML(mark), //nolint:gosec // embedded, not input
+		Icon: template.URL("data:image/svg+xml;base64," + //nolint:gosec // embedded, not input
+			base64.StdEncoding.EncodeToString(mark)),
+	}); err != nil {
+		return nil, fmt.Errorf("fill page: %w", err)
+	}
+	return filled.Bytes(), nil
 }
 
 // consoleTexts returns what the console's files may say.
@@ -154,19 +154,6 @@ func consoleTexts(tag text.Language) (text.Texts, error) {
 	}
 	maps.Copy(texts, setup)
 	return texts, nil
-}
-
-// languageOptions offers every language under its own name.
-func languageOptions(chosen text.Language) string {
-	var options strings.Builder
-	for _, tag := range text.Languages() {
-		selected := ""
-		if tag == chosen {
-			selected = " selected"
-		}
-		fmt.Fprintf(&options, `<option value="%s" lang="%s"%s>%s</option>`, tag, tag, selected, html.EscapeString(tag.Name()))
-	}
-	return options.String()
 }
 
 // newContent returns content that is made once, by what makes it plain.

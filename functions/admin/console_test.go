@@ -59,7 +59,8 @@ func TestConsoleDocument(t *testing.T) {
 					t.Errorf("does not offer %s", tag)
 				}
 			}
-			if place := regexp.MustCompile(`@[a-z]+@`).FindString(got.body); place != "" || strings.Contains(got.body, "Human resources") {
+			// html/template writes ZgotmplZ in place of what it takes for unsafe.
+			if place := regexp.MustCompile(`\{\{|ZgotmplZ`).FindString(got.body); place != "" || strings.Contains(got.body, "Human resources") {
 				t.Errorf("the page holds data, or the unfilled place %q", place)
 			}
 		})
@@ -93,7 +94,7 @@ func TestConsoleAssets(t *testing.T) {
 		return o.expect(status, request{method: "GET", path: path, noAuthorizer: true, header: map[string]string{"Accept-Encoding": accept}})
 	}
 	document := get(200, "/console", "").body
-	linked := regexp.MustCompile(`(?:href|src)="(/assets/console/[0-9a-f]{16}/)([a-z]+\.(?:js|css))"`).FindAllStringSubmatch(document, -1)
+	linked := regexp.MustCompile(`(?:href|src)="(/assets/console/[0-9a-f]{16}/)([a-z-]+\.(?:js|css))"`).FindAllStringSubmatch(document, -1)
 	names := map[string]bool{}
 	for _, link := range linked {
 		base, name := link[1], link[2]
@@ -174,7 +175,7 @@ func consoleSources(t *testing.T) map[string]string {
 func TestConsoleModulesFitTogether(t *testing.T) {
 	sources := consoleSources(t)
 	exported := regexp.MustCompile(`(?m)^export (?:async )?(?:function|const|class|let) (\w+)`)
-	imported := regexp.MustCompile(`(?s)import\s+(?:\{([^}]*)\}|\* as \w+)\s+from\s+'\./([\w.]+)'`)
+	imported := regexp.MustCompile(`(?s)import\s+(?:\{([^}]*)\}|\* as \w+)\s+from\s+'\./([\w.-]+)'`)
 	for name, source := range sources {
 		for _, statement := range imported.FindAllStringSubmatch(source, -1) {
 			other, there := sources[statement[2]]
@@ -218,7 +219,7 @@ func TestConsoleTexts(t *testing.T) {
 		for _, match := range literal.FindAllStringSubmatch(source, -1) {
 			maybe[match[1]] = true // t(condition ? 'one' : 'other')
 		}
-		for _, match := range regexp.MustCompile(`asked\('([a-z.]+)'`).FindAllStringSubmatch(source, -1) {
+		for _, match := range regexp.MustCompile(`asked\(\s*'([a-z.]+)'`).FindAllStringSubmatch(source, -1) {
 			used[match[1]+".title"], used[match[1]+".text"] = true, true
 		}
 	}

@@ -1,25 +1,29 @@
-// Package admin answers administrators: the API under /api/admin/ and the page
-// /console that uses it.
+// Package admin serves administrators: the API under /api/admin/ and the page /console
+// that uses it.
 //
-// Duty: authenticators with their secrets and the check of their credentials,
-// users with import and the ending of access, what became of attempts to sign in,
-// domain files and whether the world can read them. It validates every
-// field and names the one at fault; it keeps two administrators from overwriting
-// each other (If-Match, or a bounded retry of read, decide and write).
+// Duty: authenticators, their secrets and the check of their credentials; users, their
+// import and the end of their access; recent sign-in events; domain files and whether
+// they can be read from outside. It validates every field and names the wrong one, and
+// it keeps two administrators from overwriting each other (If-Match, or a bounded retry
+// of read, decide and write).
 //
-// Boundary: who is an administrator was decided by the authorizer in front of the
-// function. What must never be true twice (a name, a phone, automatic login) is
-// decided by the store, in the write itself; what is read before only spares a
-// useless write or makes a better sentence.
+// Read handler.go first: it lists the routes. Each resource has its files:
+// authenticators*.go, users*.go, domainfiles*.go, signinevents.go, egress.go and
+// console.go. In request.go, jsonobject.go, etag.go, answer.go, checks.go and retry.go
+// is what they share.
+//
+// Boundary: the authorizer in front of the function decides who is an administrator.
+// The store decides, in the write itself, what must be unique (a name, a phone,
+// automatic login); a read before only saves a useless write or improves a message.
 //
 // Invariants:
-//   - without the authorizer's word about the caller every admin request is
-//     refused, so that a route wired without its authorizer is closed, not open;
+//   - without the authorizer's word about the caller every admin request is refused, so
+//     that a route wired without its authorizer is closed, not open;
 //   - a secret goes in and never comes out: not in an answer, a log or an error;
 //   - a request changes everything it asks for, or nothing (an import: each row);
-//   - a failure that an administrator can meet is told by its code and field alone,
-//     for the console to say it in another language;
-//   - of what WeCom or a fetched page says, an answer holds numbers, names and
-//     addresses that were looked at, never a text;
+//   - code and field alone identify an error that an administrator can meet, so that
+//     the console can explain it in another language;
+//   - answers hold numbers, names and addresses of what WeCom or a fetched page says,
+//     each of them checked, but never its text;
 //   - the console page is the same for everybody and holds no data.
 package admin

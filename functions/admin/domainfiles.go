@@ -4,18 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-var domainFilename = regexp.MustCompile(`^WW_verify_([A-Za-z0-9]{16})\.txt$`)
-
 type domainFileView struct {
 	Filename  string `json:"filename"`
-	URL       string `json:"url"` // where WeCom will look
+	URL       string `json:"url"` // where WeCom reads it
 	CreatedAt string `json:"createdAt"`
 }
 
@@ -27,7 +24,7 @@ func (h *handler) listDomainFiles(w http.ResponseWriter, r *http.Request) error 
 	}
 	items, next, err := h.Directory.DomainFiles(ctx, page)
 	if err != nil {
-		return listFault(fmt.Errorf("list domain files: %w", err))
+		return listError(fmt.Errorf("list domain files: %w", err))
 	}
 	publicURL := apigw.PublicURL(ctx)
 	return writeList(w, items, next, func(f store.DomainFile) domainFileView {
@@ -35,20 +32,20 @@ func (h *handler) listDomainFiles(w http.ResponseWriter, r *http.Request) error 
 	})
 }
 
-// putDomainFile remembers a file. Its name says all there is in it, so the body is
-// only a check that the administrator has not mixed up two files.
+// putDomainFile stores a file. Its name contains its content, so a body only proves that
+// the administrator did not mix up two files.
 func (h *handler) putDomainFile(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	filename := r.PathValue("filename")
-	name := domainFilename.FindStringSubmatch(filename)
-	if name == nil {
+	content, ok := store.DomainFileContent(filename)
+	if !ok {
 		return apierr.Invalid("filename", "The file's name must be WW_verify_, 16 letters or digits, and .txt.")
 	}
 	body, err := readBody(r, maxJSON)
 	if err != nil {
 		return err
 	}
-	if len(body) > 0 && string(body) != name[1] {
+	if len(body) > 0 && string(body) != content {
 		return apierr.Invalid("body", "The body must be empty or exactly the 16 characters in the file's name.")
 	}
 	apigw.LogField(ctx, "domainFile", filename)
@@ -62,18 +59,21 @@ func (h *handler) putDomainFile(w http.ResponseWriter, r *http.Request) error {
 func (h *handler) deleteDomainFile(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	filename := r.PathValue("filename")
-	absent := &apierr.Error{Code: apierr.NotFound, Detail: "There is no domain file of this name."}
-	if !domainFilename.MatchString(filename) {
-		return absent
+	if _, ok := store.DomainFileContent(filename); !ok {
+		return noDomainFile()
 	}
 	apigw.LogField(ctx, "domainFile", filename)
 	err := h.Directory.DeleteDomainFile(ctx, filename)
 	if errors.Is(err, store.ErrNotFound) {
-		return absent
+		return noDomainFile()
 	}
 	if err != nil {
 		return fmt.Errorf("delete domain file: %w", err)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+func noDomainFile() error {
+	return &apierr.Error{Code: apierr.NotFound, Detail: "There is no domain file of this name."}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 )
 
-// egressView says which addresses an administrator lists in WeCom's console.
+// egressView has the addresses to trust in WeCom's console.
 type egressView struct {
 	Addresses []string     `json:"addresses"`
 	Source    egressSource `json:"source"`
@@ -15,16 +15,16 @@ type egressView struct {
 type egressSource string
 
 const (
-	// egressSetting: the operator named them, and they are there to stay.
+	// egressSetting: the operator has set them; they are fixed.
 	egressSetting egressSource = "setting"
-	// egressWeCom: WeCom saw the address just now. Nothing promises that it stays.
+	// egressWeCom: WeCom saw the address just now. It may change.
 	egressWeCom egressSource = "wecom"
-	// egressUnknown: nobody could tell.
+	// egressUnknown: WeCom did not say.
 	egressUnknown egressSource = "unknown"
 )
 
-// egress tells where the service's calls to WeCom come from. That it cannot be found
-// out is an answer too: the page it stands on is about more than this.
+// egress tells from which addresses the service calls WeCom. "Unknown" is an answer, not
+// a failure, because the page that shows it is about more than this.
 func (h *handler) egress(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	view := egressView{Addresses: []string{}, Source: egressUnknown}
@@ -39,7 +39,7 @@ func (h *handler) egress(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		view.Source, view.Addresses = egressWeCom, append(view.Addresses, address.String())
 	} else {
-		apigw.LogField(ctx, "egress", err.Error()) // without any text of WeCom's
+		apigw.LogField(ctx, "egress", err.Error()) // it holds no text of WeCom's
 	}
 	return apigw.WriteJSON(w, http.StatusOK, view)
 }

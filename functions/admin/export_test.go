@@ -9,10 +9,10 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// Observe is what NewHandler gives the client of WeCom.
+// Observe is observe.
 func Observe(ctx context.Context, call wecom.Call) { observe(ctx, call) }
 
-// CheckParseObject: what is accepted means the same to another reader of JSON.
+// CheckParseObject fails unless an accepted body means the same to encoding/json.
 func CheckParseObject(t *testing.T, body []byte) {
 	o, err := parseObject(body)
 	if err != nil {
@@ -35,7 +35,7 @@ func CheckParseObject(t *testing.T, body []byte) {
 	}
 }
 
-// CheckParseImport: every row is where it says it is, and in order.
+// CheckParseImport fails unless every row is where it says, in order.
 func CheckParseImport(t *testing.T, file []byte) {
 	lines, columns, err := parseImport(file)
 	if err != nil {

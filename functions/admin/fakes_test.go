@@ -14,9 +14,8 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// directory is the embedded engine. before, when set, runs ahead of every write: the
-// moment of a race, or a store that is down; after turns a write that happened into
-// an error.
+// directory is the embedded engine. before, if set, runs before every write, to race
+// against it or to fail it; after turns a write that happened into an error.
 type directory struct {
 	*embedded.Engine
 	before, after func(operation string) error
@@ -67,7 +66,7 @@ func (d *directory) DeleteDomainFile(ctx context.Context, filename string) error
 	return d.write("DeleteDomainFile", func() error { return d.Engine.DeleteDomainFile(ctx, filename) })
 }
 
-// vault is a secret store in memory. fail, when set, may refuse an operation.
+// vault is a secret store in memory. fail, if set, may refuse an operation.
 type vault struct {
 	fail func(operation string) error
 
@@ -146,7 +145,7 @@ func (v *vault) secretOf(a store.Authenticator) string {
 
 func secretName(authenticatorID string) string { return "test/authenticators/" + authenticatorID }
 
-// tokens gives a token, or an error, and remembers for which app.
+// tokens returns a token or an error, and records for which app.
 type tokens struct {
 	mu     sync.Mutex
 	err    error
@@ -165,9 +164,9 @@ func (f *tokens) Forget(_ context.Context, app accesstoken.App) error {
 	return nil
 }
 
-func (f *tokens) Token(_ context.Context, app accesstoken.App) (wecom.AccessToken, error) {
+func (f *tokens) Token(_ context.Context, app accesstoken.App) (secret.Value, error) {
 	f.note("token", app)
-	return wecom.AccessToken{}, f.err
+	return secret.Value{}, f.err
 }
 
 // wecomFake answers every code with err, and calls like a WeCom without agent/get
@@ -180,12 +179,12 @@ type wecomFake struct {
 	calls    []string
 }
 
-func (f *wecomFake) Identify(context.Context, wecom.AccessToken, string) (wecom.Identity, error) {
+func (f *wecomFake) Identify(context.Context, secret.Value, string) (wecom.Identity, error) {
 	f.calls = append(f.calls, "getuserinfo")
 	return wecom.Identity{}, f.err
 }
 
-func (f *wecomFake) Agent(_ context.Context, _ wecom.AccessToken, agentID string) (wecom.Agent, error) {
+func (f *wecomFake) Agent(_ context.Context, _ secret.Value, agentID string) (wecom.Agent, error) {
 	f.calls = append(f.calls, "agent/get "+agentID)
 	if f.agentErr == nil && f.agent == (wecom.Agent{}) {
 		return wecom.Agent{}, &wecom.UnavailableError{Op: "agent/get", Reason: "HTTP status 404"}

@@ -25,7 +25,7 @@ import (
 
 const publicURL = "https://signin.example.com"
 
-// office is the function as the gateway sees it, with what it works on.
+// office is the function as the gateway sees it, with its fakes.
 type office struct {
 	t         testing.TB
 	function  apigw.Function
@@ -71,10 +71,10 @@ func newOffice(t testing.TB) *office {
 	return o
 }
 
-// assemble puts the function together again, with what change changes.
+// assemble makes the function again, with a changed Config.
 func (o *office) assemble(publicURL string, change func(*admin.Config)) {
 	cfg := admin.Config{
-		Directory: o.directory, Attempts: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom,
+		Directory: o.directory, SignInEvents: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom,
 		Now: func() time.Time { return o.clock },
 	}
 	change(&cfg)
@@ -187,7 +187,7 @@ func (o *office) createUser(phone string) string {
 	return created.object(o.t)["id"].(string)
 }
 
-// authenticator returns what the store has; the zero value for nothing.
+// authenticator returns the stored authenticator, or the zero value.
 func (o *office) authenticator(name string) store.Authenticator {
 	o.t.Helper()
 	a, err := o.directory.Authenticator(o.t.Context(), name)
@@ -221,7 +221,7 @@ func all[T any](o *office, list func(context.Context, store.Page) ([]T, string, 
 	return items
 }
 
-// user returns what the store has; the zero value for nothing.
+// user returns the stored user, or the zero value.
 func (o *office) user(id string) store.User {
 	o.t.Helper()
 	u, err := o.directory.User(o.t.Context(), id)
@@ -231,7 +231,7 @@ func (o *office) user(id string) store.User {
 	return u
 }
 
-// replaceUser puts a user there as it is.
+// replaceUser stores a user as it is.
 func (o *office) replaceUser(u store.User) {
 	o.t.Helper()
 	err := errors.Join(o.directory.DeleteUser(o.t.Context(), o.user(u.ID)), o.directory.CreateUser(o.t.Context(), u))

@@ -19,8 +19,9 @@ const (
 	maxLimit     = 200
 )
 
-// readJSON returns the members of the JSON object that a request carries.
-func readJSON(r *http.Request) (*object, error) {
+// readJSON returns the JSON object of a request. It fails if there is a field that the
+// caller may not set.
+func readJSON(r *http.Request, writable, readOnly []string) (*object, error) {
 	if err := requireType(r, "application/json"); err != nil {
 		return nil, err
 	}
@@ -28,10 +29,14 @@ func readJSON(r *http.Request) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseObject(body)
+	o, err := parseObject(body)
+	if err != nil {
+		return nil, err
+	}
+	return o, o.only(writable, readOnly)
 }
 
-// requireType accepts one media type, in UTF-8.
+// requireType fails unless the body has the media type, in UTF-8.
 func requireType(r *http.Request, want string) error {
 	got, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := strings.ToLower(parameters["charset"])
@@ -41,6 +46,7 @@ func requireType(r *http.Request, want string) error {
 	return nil
 }
 
+// readBody returns the body, of at most most bytes.
 func readBody(r *http.Request, most int) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, int64(most)+1))
 	if err != nil {
@@ -52,12 +58,12 @@ func readBody(r *http.Request, most int) ([]byte, error) {
 	return body, nil
 }
 
-// readPage reads ?cursor=&limit=, of which limit is at most most, and returns the
-// query for what else is in it.
+// readPage parses ?cursor=&limit=, where limit is at most most. It also returns the
+// whole query.
 func readPage(r *http.Request, most uint64) (store.Page, url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		// Half a query must not become another question, such as "all users".
+		// Half a query could ask for something else, such as all users.
 		return store.Page{}, nil, apierr.Invalid("query", "The query is not correctly encoded.")
 	}
 	page := store.Page{Cursor: query.Get("cursor"), Limit: defaultLimit}
@@ -71,46 +77,10 @@ func readPage(r *http.Request, most uint64) (store.Page, url.Values, error) {
 	return page, query, nil
 }
 
-// listFault translates what a list of the store answers.
-func listFault(err error) error {
+// listError translates an error of one of the store's lists.
+func listError(err error) error {
 	if errors.Is(err, store.ErrBadCursor) {
 		return apierr.Invalid("cursor", "cursor must be the nextCursor of an earlier answer.")
 	}
 	return err
 }
-
-// precondition is an If-Match header (RFC 9110 §13.1.1).
-type precondition struct {
-	given bool
-	any   bool
-	tags  []string
-}
-
-func ifMatch(r *http.Request) precondition {
-	values := r.Header.Values("If-Match")
-	p := precondition{given: len(values) > 0}
-	// An ETag of ours holds no comma, so one that does matches nothing anyway.
-	for tag := range strings.SplitSeq(strings.Join(values, ","), ",") {
-		tag = strings.TrimSpace(tag)
-		p.any = p.any || tag == "*"
-		p.tags = append(p.tags, tag)
-	}
-	return p
-}
-
-// check refuses when the header is there and does not name the version. A weak tag
-// never matches, and neither does one that is no tag at all.
-func (p precondition) check(version int64) error {
-	if !p.given || p.any {
-		return nil
-	}
-	present := etag(version)
-	for _, tag := range p.tags {
-		if tag == present {
-			return nil
-		}
-	}
-	return &apierr.Error{Code: apierr.VersionMismatch, Detail: "It has been changed meanwhile; the present version is " + present + "."}
-}
-
-func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

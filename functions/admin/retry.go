@@ -2,8 +2,6 @@ package admin
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -12,13 +10,12 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// changeAttempts bounds how often a change is decided anew because somebody else
-// was faster. In every round somebody wins, so this many writers of one record at
-// the same moment all get through.
+// changeAttempts is how often a change is tried while other writers are faster. One
+// writer wins each round, so this many concurrent writers of one record all succeed.
 const changeAttempts = 40
 
-// retryChanged runs read, decide and write again while the write says that what was
-// read has changed.
+// retryChanged runs change (read, decide and write) again while its write fails with
+// store.ErrChanged.
 func retryChanged[T any](ctx context.Context, change func() (T, error)) (T, error) {
 	var result T
 	var err error
@@ -46,14 +43,4 @@ func pause(ctx context.Context, attempt int) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// newSecretVersion returns 128 random bits in the form of a UUID, which is what
-// Secrets Manager suggests for a ClientRequestToken.
-func newSecretVersion() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // crypto/rand never fails: it ends the process instead
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	text := hex.EncodeToString(b[:])
-	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }

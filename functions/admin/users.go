@@ -17,7 +17,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// userID is any id that could be one: what it is made of, the store knows.
+// userID bounds what is looked up; ids by store.NewUserID have this form.
 var userID = regexp.MustCompile(`^[0-9A-Za-z_-]{1,64}$`)
 
 func (h *handler) listUsers(w http.ResponseWriter, r *http.Request) error {
@@ -43,7 +43,7 @@ func (h *handler) listUsers(w http.ResponseWriter, r *http.Request) error {
 	}
 	items, next, err := list(ctx, page)
 	if err != nil {
-		return listFault(fmt.Errorf("list users: %w", err))
+		return listError(fmt.Errorf("list users: %w", err))
 	}
 	return writeUsers(w, r, items, next)
 }
@@ -54,10 +54,10 @@ func writeUsers(w http.ResponseWriter, r *http.Request, users []store.User, next
 	return writeList(w, users, next, func(u store.User) userView { return viewUser(u, language) })
 }
 
-// findUser answers ?phone= with a list of one or none.
+// findUser answers ?phone= with a list of at most one user.
 func (h *handler) findUser(w http.ResponseWriter, r *http.Request, page store.Page) error {
 	if page.Cursor != "" {
-		return listFault(store.ErrBadCursor) // this list has one page
+		return listError(store.ErrBadCursor) // the list has one page
 	}
 	number, valid := phone.Normalize(phoneQuery(r.URL.RawQuery))
 	if !valid {
@@ -73,8 +73,8 @@ func (h *handler) findUser(w http.ResponseWriter, r *http.Request, page store.Pa
 	return writeUsers(w, r, []store.User{u}, "")
 }
 
-// phoneQuery returns the value of phone. In a query "+" is a space, but a person
-// who writes ?phone=+86138… means the plus sign in front of a country code.
+// phoneQuery returns the value of phone. In a query "+" is a space, but ?phone=+86138…
+// means the plus sign of a country code.
 func phoneQuery(rawQuery string) string {
 	for part := range strings.SplitSeq(rawQuery, "&") {
 		name, value, _ := strings.Cut(part, "=")
@@ -105,7 +105,7 @@ func writeUser(w http.ResponseWriter, r *http.Request, status int, u store.User)
 	return apigw.WriteJSON(w, status, viewUser(u, requestLanguage(r)))
 }
 
-// user reads one by the id in a path.
+// user reads the user of an id in a path.
 func (h *handler) user(ctx context.Context, id string) (store.User, error) {
 	absent := &apierr.Error{Code: apierr.NotFound, Detail: "There is no user of this id."}
 	if !userID.MatchString(id) {
@@ -118,17 +118,14 @@ func (h *handler) user(ctx context.Context, id string) (store.User, error) {
 	if err != nil {
 		return store.User{}, fmt.Errorf("read user: %w", err)
 	}
-	apigw.LogField(ctx, "user", u.ID) // not what the path says, which may be a phone
+	apigw.LogField(ctx, "user", u.ID) // not the id in the path, which may be a phone
 	return u, nil
 }
 
 func (h *handler) createUser(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	body, err := readJSON(r)
+	body, err := readJSON(r, userWritable(), userReadOnly())
 	if err != nil {
-		return err
-	}
-	if err := body.only(userWritable(), userReadOnly()); err != nil {
 		return err
 	}
 	if err := body.require("phone"); err != nil {
@@ -140,13 +137,13 @@ func (h *handler) createUser(w http.ResponseWriter, r *http.Request) error {
 	}
 	apigw.LogField(ctx, "user", u.ID)
 	if err := h.Directory.CreateUser(ctx, u); err != nil {
-		return h.userFault(ctx, u.Phone, fmt.Errorf("create user: %w", err))
+		return h.phoneTakenError(ctx, u.Phone, fmt.Errorf("create user: %w", err))
 	}
 	w.Header().Set("Location", "/api/admin/users/"+u.ID)
 	return writeUser(w, r, http.StatusCreated, u)
 }
 
-// emptyUser is a user before anything is known of the person.
+// emptyUser returns a new user without phone and name.
 func (h *handler) emptyUser() store.User {
 	now := h.Now().UTC()
 	return store.User{
@@ -156,11 +153,8 @@ func (h *handler) emptyUser() store.User {
 }
 
 func (h *handler) patchUser(w http.ResponseWriter, r *http.Request) error {
-	body, err := readJSON(r)
+	body, err := readJSON(r, userWritable(), userReadOnly())
 	if err != nil {
-		return err
-	}
-	if err := body.only(userWritable(), userReadOnly()); err != nil {
 		return err
 	}
 	u, err := h.updateUser(r, func(u store.User) (store.User, error) { return changeUser(u, body) })
@@ -170,8 +164,8 @@ func (h *handler) patchUser(w http.ResponseWriter, r *http.Request) error {
 	return writeUser(w, r, http.StatusOK, u)
 }
 
-// updateUser reads the user of the path, lets change decide and writes the result,
-// again while others are faster.
+// updateUser reads the user of the path, applies change and writes the result, again
+// while other writers are faster.
 func (h *handler) updateUser(r *http.Request, change func(store.User) (store.User, error)) (store.User, error) {
 	ctx := r.Context()
 	match := ifMatch(r)
@@ -191,20 +185,21 @@ func (h *handler) updateUser(r *http.Request, change func(store.User) (store.Use
 	})
 }
 
-// writeUser replaces from by to and returns what is in force now.
+// writeUser replaces from by to, unless they are the same, and returns the stored user.
 func (h *handler) writeUser(ctx context.Context, from, to store.User) (store.User, error) {
 	if sameUser(from, to) {
 		return from, nil
 	}
 	to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
 	if err := h.Directory.UpdateUser(ctx, from, to); err != nil {
-		return from, h.userFault(ctx, to.Phone, fmt.Errorf("update user: %w", err))
+		return from, h.phoneTakenError(ctx, to.Phone, fmt.Errorf("update user: %w", err))
 	}
 	return to, nil
 }
 
-// userFault translates what the store refuses.
-func (h *handler) userFault(ctx context.Context, number string, err error) error {
+// phoneTakenError translates store.ErrPhoneTaken, naming the holder, and returns any
+// other error as it is.
+func (h *handler) phoneTakenError(ctx context.Context, number string, err error) error {
 	if !errors.Is(err, store.ErrPhoneTaken) {
 		return err
 	}
@@ -231,28 +226,20 @@ func (h *handler) deleteUser(w http.ResponseWriter, r *http.Request) error {
 		}
 		return u, nil
 	})
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return noContent(w, err)
 }
 
-// endSessions ends all sessions of a user: each carries the generation it began in.
+// endSessions ends all sessions of a user: each carries the generation of its start.
 func (h *handler) endSessions(w http.ResponseWriter, r *http.Request) error {
 	_, err := h.updateUser(r, func(u store.User) (store.User, error) {
 		u.SessionGeneration++
 		return u, nil
 	})
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return noContent(w, err)
 }
 
-// unbindIdentity takes a WeCom member off a user. The sessions end too: any of them
-// may have begun as that member, who is nobody's from now on.
+// unbindIdentity removes a WeCom identity from a user. It also ends the sessions, any of
+// which that member may have started.
 func (h *handler) unbindIdentity(w http.ResponseWriter, r *http.Request) error {
 	corp, member := r.PathValue("corpId"), store.FoldUserID(r.PathValue("wecomUserId"))
 	_, err := h.updateUser(r, func(u store.User) (store.User, error) {
@@ -263,13 +250,9 @@ func (h *handler) unbindIdentity(w http.ResponseWriter, r *http.Request) error {
 			return u, &apierr.Error{Code: apierr.NotFound, Detail: "The user has no such identity."}
 		}
 		u.Identities = slices.Delete(slices.Clone(u.Identities), i, i+1)
-		u.PhoneConflict = nil // the way is free for the other member
+		u.PhoneConflict = nil // the other member may be bound now
 		u.SessionGeneration++
 		return u, nil
 	})
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return noContent(w, err)
 }

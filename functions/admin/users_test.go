@@ -228,7 +228,7 @@ func TestPhoneTaken(t *testing.T) {
 	o.expect(200, request{method: "PATCH", path: "/api/admin/users/" + second, body: `{"phone":"13800138000"}`})
 }
 
-// Reading that a phone is free and then writing makes two users of one person.
+// Two requests read that a phone is free, then both write.
 func TestPhoneIsFreeReadThenWriteRace(t *testing.T) {
 	o := newOffice(t)
 	others := []string{o.createUser("13900139001"), o.createUser("13900139002")}

@@ -1,8 +1,8 @@
 // Package authorize is the function behind GET /authorize/{authenticator}: it sends
 // the browser to WeCom.
 //
-// Duty: choose the door (WeCom's own client or any other browser), start an
-// attempt, leave it with the browser in a cookie, redirect.
+// Duty: tell WeCom's own client from any other browser, begin an attempt, give it to the
+// browser in a cookie, redirect.
 //
 // Boundary: it writes no HTML; a failure redirects to the sign-in page. It never
 // asks who is signed in: WeCom is asked every time.

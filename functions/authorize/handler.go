@@ -13,7 +13,7 @@ import (
 
 // LoginStarter starts attempts; *authflow.LoginStarter does.
 type LoginStarter interface {
-	Start(ctx context.Context, departure authflow.AuthRequest) (authflow.Redirect, error)
+	Start(ctx context.Context, req authflow.AuthRequest) (authflow.Redirect, error)
 }
 
 // Config is what New needs.
@@ -23,32 +23,30 @@ type Config struct {
 }
 
 // New returns the handler.
-func New(cfg Config) http.Handler { return apigw.Browser(cfg.serve) }
+func New(cfg Config) http.Handler { return apigw.Browser(cfg.serve, authflow.ErrorURL) }
 
 func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
-	name := r.PathValue("authenticator")
-	query := r.URL.Query()
-	target, toConsole := query.Get("redirect"), authflow.WantsConsole(query)
-	apigw.LogField(r.Context(), "authenticator", name)
+	ctx, name := r.Context(), r.PathValue("authenticator")
+	destination := authflow.DestinationOf(r.URL.Query())
+	apigw.LogField(ctx, "authenticator", name)
 	if loadedByPage(r) {
-		return &apigw.SignInPageError{ToConsole: toConsole, Err: apierr.Newf(apierr.AccessDenied, "authorize was loaded as part of a page")}
+		destination.Path = authflow.ReturnPath{}
+		return &authflow.PageError{Destination: destination, Err: apierr.Newf(apierr.AccessDenied, "authorize was loaded as part of a page")}
 	}
-	ticket, err := cfg.Starter.Start(r.Context(), authflow.AuthRequest{
+	redirect, err := cfg.Starter.Start(ctx, authflow.AuthRequest{
 		Authenticator: name,
-		PublicURL:     apigw.PublicURL(r.Context()),
-		Target:        target,
-		ToConsole:     toConsole,
+		PublicURL:     apigw.PublicURL(ctx),
+		Destination:   destination,
 		InWeCom:       wecom.IsClient(r.UserAgent()),
 		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
 	})
 	if err != nil {
-		target, _ = authflow.CheckRedirect(target)
-		return &apigw.SignInPageError{Authenticator: name, Redirect: target, ToConsole: toConsole, Err: err}
+		return &authflow.PageError{Authenticator: name, Destination: destination, Err: err}
 	}
-	if err := cfg.Attempts.Save(w, r, ticket.Attempt); err != nil {
+	if err := cfg.Attempts.Save(w, r, redirect.Attempt); err != nil {
 		return err
 	}
-	apigw.Redirect(w, ticket.URL)
+	apigw.Redirect(w, redirect.URL)
 	return nil
 }
 

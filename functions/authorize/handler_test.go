@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -63,12 +64,12 @@ func TestBrowserIsSentToWeCom(t *testing.T) {
 		"WeCom's client": {
 			"redirect=%2Fa%3Fb%3Dc",
 			map[string]string{"user-agent": "Mozilla/5.0 WxWork/4.1 MicroMessenger/7", "accept-language": "zh-CN"},
-			authflow.AuthRequest{Authenticator: "demo", PublicURL: "https://signin.example.com", Target: "/a?b=c", InWeCom: true, Language: "zh"},
+			authflow.AuthRequest{Authenticator: "demo", PublicURL: "https://signin.example.com", Destination: authflow.DestinationOf(url.Values{"redirect": {"/a?b=c"}}), InWeCom: true, Language: "zh"},
 		},
 		"an administrator on the way to the console": {
 			"return=console",
 			nil,
-			authflow.AuthRequest{Authenticator: "demo", PublicURL: "https://signin.example.com", ToConsole: true},
+			authflow.AuthRequest{Authenticator: "demo", PublicURL: "https://signin.example.com", Destination: authflow.Destination{Console: true}},
 		},
 		"attack: a return address of the visitor's choice": {
 			"return=https%3A%2F%2Fevil.example",
@@ -89,7 +90,7 @@ func TestBrowserIsSentToWeCom(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			response := serve(t, starterFunc(func(got authflow.AuthRequest) (authflow.Redirect, error) {
 				if got != test.want {
-					t.Errorf("departure %+v, want %+v", got, test.want)
+					t.Errorf("request %+v, want %+v", got, test.want)
 				}
 				return authflow.Redirect{URL: "https://wecom.example/go", Attempt: authflow.LoginAttempt{State: "STATE", IssuedAt: noon}}, nil
 			}), test.query, test.headers)

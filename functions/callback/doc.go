@@ -1,8 +1,8 @@
 // Package callback is the function behind GET /callback/{authenticator}: it takes
 // WeCom's code and signs the person in.
 //
-// Duty: gather what the browser brings (code, state, cookies), let the rules of
-// package signin decide, turn their result into cookies and a redirect, and count how
+// Duty: gather what the browser brings (code, state, cookies), let package authflow
+// decide, turn its result into cookies and a redirect, and count how
 // each request ended.
 //
 // Boundary: it writes no HTML; a failure redirects to the sign-in page.

@@ -16,7 +16,7 @@ import (
 
 // LoginCompleter signs people in; *authflow.LoginCompleter does.
 type LoginCompleter interface {
-	Complete(ctx context.Context, arrival authflow.CallbackRequest) (authflow.CallbackResult, error)
+	Complete(ctx context.Context, req authflow.CallbackRequest) (authflow.CallbackResult, error)
 }
 
 // Config is what New needs.
@@ -37,99 +37,85 @@ const (
 // New returns the handler. Each request has one outcome, in its log event and as a
 // metric.
 func New(cfg Config) http.Handler {
-	handler := apigw.Browser(cfg.serve)
+	handler := apigw.Browser(cfg.serve, authflow.ErrorURL)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		apigw.MeasureInternalErrors(ctx)
 		handler.ServeHTTP(w, r)
 		if failure := apigw.LoggedError(ctx); failure != nil {
-			ended(ctx, string(failure.Code))
+			logOutcome(ctx, string(failure.Code))
 		}
 	})
 }
 
-// ended notes how the request ended; the last one wins.
-func ended(ctx context.Context, outcome string) {
+// logOutcome says how the request ended; the last one wins.
+func logOutcome(ctx context.Context, outcome string) {
 	apigw.LogField(ctx, "outcome", outcome)
 	apigw.Measure(ctx, metrics.SignIns(outcome))
 }
 
 func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
-	arrival, err := cfg.arrival(r)
+	req, err := cfg.request(r)
 	if err == nil {
 		var result authflow.CallbackResult
-		if result, err = cfg.Completer.Complete(r.Context(), arrival); err == nil {
-			return cfg.answer(w, r, arrival, result)
+		if result, err = cfg.Completer.Complete(r.Context(), req); err == nil {
+			return cfg.answer(w, r, req, result)
 		}
 	}
-	return &apigw.SignInPageError{
-		Authenticator: arrival.Authenticator, Redirect: target(arrival),
-		ToConsole: arrival.ForConsole(), Err: err,
-	}
+	return &authflow.PageError{Authenticator: req.Authenticator, Destination: req.Destination(), Err: err}
 }
 
-// arrival gathers what the browser brings. A parameter given twice is ambiguous:
-// whoever added the second one is not WeCom.
-func (cfg Config) arrival(r *http.Request) (authflow.CallbackRequest, error) {
+// request gathers what the browser brings. A parameter given twice is ambiguous: WeCom
+// did not add the second one.
+func (cfg Config) request(r *http.Request) (authflow.CallbackRequest, error) {
 	ctx, query := r.Context(), r.URL.Query()
-	arrival := authflow.CallbackRequest{
+	req := authflow.CallbackRequest{
 		Authenticator: r.PathValue("authenticator"),
 		PublicURL:     apigw.PublicURL(ctx),
-		Target:        query.Get("redirect"),
-		Again:         query.Has("again"),
-		ToConsole:     authflow.WantsConsole(query),
+		ReturnTo:      authflow.DestinationOf(query),
+		Restarted:     authflow.IsRestarted(query),
 		InWeCom:       wecom.IsClient(r.UserAgent()),
 		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
 		SessionID:     cfg.Cookie.ID(r),
 		RequestID:     apigw.RequestID(ctx),
 	}
-	apigw.LogField(ctx, "authenticator", arrival.Authenticator)
+	apigw.LogField(ctx, "authenticator", req.Authenticator)
 	var once bool
-	if arrival.State, once = single(query, "state"); !once {
-		return arrival, apierr.Newf(apierr.StateInvalid, "state given twice")
+	if req.State, once = single(query, "state"); !once {
+		return req, apierr.Newf(apierr.StateInvalid, "state given twice")
 	}
-	if arrival.Code, once = single(query, "code"); !once {
-		return arrival, apierr.Newf(apierr.StateInvalid, "code given twice")
+	if req.Code, once = single(query, "code"); !once {
+		return req, apierr.Newf(apierr.StateInvalid, "code given twice")
 	}
-	arrival.Attempt, arrival.AttemptFound, arrival.AttemptErr = cfg.Attempts.Find(r, arrival.State)
-	return arrival, nil
+	req.Attempt, req.AttemptFound, req.AttemptErr = cfg.Attempts.Find(r, req.State)
+	return req, nil
 }
 
-func (cfg Config) answer(w http.ResponseWriter, r *http.Request, arrival authflow.CallbackRequest, result authflow.CallbackResult) error {
+func (cfg Config) answer(w http.ResponseWriter, r *http.Request, req authflow.CallbackRequest, result authflow.CallbackResult) error {
 	if result.Redirect != nil {
 		if err := cfg.Attempts.Save(w, r, result.Redirect.Attempt); err != nil {
 			return err
 		}
-		ended(r.Context(), roundOf(result.Redirect.Attempt))
+		logOutcome(r.Context(), redirectOutcome(result.Redirect.Attempt))
 		apigw.Redirect(w, result.Redirect.URL)
 		return nil
 	}
-	ended(r.Context(), signedIn)
+	logOutcome(r.Context(), signedIn)
 	apigw.LogField(r.Context(), "user", result.UserID)
-	if arrival.AttemptFound {
-		cfg.Attempts.Clear(w, arrival.State)
+	if req.AttemptFound {
+		cfg.Attempts.Clear(w, req.State)
 	}
 	cfg.Cookie.Set(w, result.SessionID, result.ExpiresAt.Sub(cfg.Now()))
-	apigw.Redirect(w, result.Address)
+	apigw.Redirect(w, result.URL)
 	return nil
 }
 
-// roundOf says why a browser goes to WeCom once more.
-func roundOf(next authflow.LoginAttempt) string {
+// redirectOutcome says why a browser goes to WeCom once more.
+func redirectOutcome(next authflow.LoginAttempt) string {
 	if next.Scope == wecom.ScopePrivateInfo {
 		return consent
 	}
 	return restarted
-}
-
-// target is where the visitor wanted to go, for the sign-in page to offer again.
-func target(arrival authflow.CallbackRequest) string {
-	for _, candidate := range []string{arrival.Attempt.Target, arrival.Target} {
-		if clean, ok := authflow.CheckRedirect(candidate); ok {
-			return clean
-		}
-	}
-	return ""
 }
 
 func single(query url.Values, name string) (string, bool) {

@@ -5,12 +5,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
@@ -20,10 +22,10 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/session"
 )
 
-// arrivalsFunc signs people in as a test says.
-type arrivalsFunc func(authflow.CallbackRequest) (authflow.CallbackResult, error)
+// completerFunc signs people in as a test says.
+type completerFunc func(authflow.CallbackRequest) (authflow.CallbackResult, error)
 
-func (f arrivalsFunc) Complete(_ context.Context, a authflow.CallbackRequest) (authflow.CallbackResult, error) {
+func (f completerFunc) Complete(_ context.Context, a authflow.CallbackRequest) (authflow.CallbackResult, error) {
 	return f(a)
 }
 
@@ -53,10 +55,10 @@ func cookieOf(t *testing.T, a *session.Attempts, attempt authflow.LoginAttempt) 
 	return pair
 }
 
-func serve(t *testing.T, arrivals LoginCompleter, a *session.Attempts, rawQuery string, cookies ...string) events.APIGatewayV2HTTPResponse {
+func serve(t *testing.T, completer LoginCompleter, a *session.Attempts, rawQuery string, cookies ...string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	function := apigw.New(apigw.Config{
-		Handler:   New(Config{Completer: arrivals, Attempts: a, Now: func() time.Time { return noon }}),
+		Handler:   New(Config{Completer: completer, Attempts: a, Now: func() time.Time { return noon }}),
 		PublicURL: "https://signin.example.com", Logger: slog.New(slog.DiscardHandler),
 	})
 	event := events.APIGatewayV2HTTPRequest{
@@ -75,17 +77,17 @@ func serve(t *testing.T, arrivals LoginCompleter, a *session.Attempts, rawQuery 
 
 func TestSignedInVisitorGoesToTheApplication(t *testing.T) {
 	a := attempts(t)
-	attempt := authflow.LoginAttempt{State: "STATE", Target: "/a", InWeCom: true, Scope: "snsapi_base", IssuedAt: time.UnixMilli(noon.UnixMilli())}
+	attempt := authflow.LoginAttempt{State: "STATE", Destination: authflow.DestinationOf(url.Values{"redirect": {"/a"}}), InWeCom: true, Scope: "snsapi_base", IssuedAt: time.UnixMilli(noon.UnixMilli())}
 	earlier := strings.Repeat("e", 43)
-	response := serve(t, arrivalsFunc(func(got authflow.CallbackRequest) (authflow.CallbackResult, error) {
+	response := serve(t, completerFunc(func(got authflow.CallbackRequest) (authflow.CallbackResult, error) {
 		want := authflow.CallbackRequest{
-			Authenticator: "demo", PublicURL: "https://signin.example.com", Code: "CODE", State: "STATE", Target: "/a", InWeCom: true,
+			Authenticator: "demo", PublicURL: "https://signin.example.com", Code: "CODE", State: "STATE", ReturnTo: attempt.Destination, InWeCom: true,
 			SessionID: earlier, RequestID: "request-1", Attempt: attempt, AttemptFound: true,
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(authflow.ReturnPath{})); diff != "" {
 			t.Error(diff)
 		}
-		return authflow.CallbackResult{Address: "https://app.example.com/a", SessionID: "SESSION", ExpiresAt: noon.Add(time.Hour), UserID: "u"}, nil
+		return authflow.CallbackResult{URL: "https://app.example.com/a", SessionID: "SESSION", ExpiresAt: noon.Add(time.Hour), UserID: "u"}, nil
 	}), a, "redirect=%2Fa&code=CODE&state=STATE", cookieOf(t, a, attempt), "__Host-wecom_session="+earlier)
 	if response.StatusCode != http.StatusFound || response.Headers["location"] != "https://app.example.com/a" || response.Headers["cache-control"] != "no-store" {
 		t.Fatalf("%d %v", response.StatusCode, response.Headers)
@@ -98,8 +100,8 @@ func TestSignedInVisitorGoesToTheApplication(t *testing.T) {
 
 func TestVisitorWhoGoesOnKeepsANewAttempt(t *testing.T) {
 	a := attempts(t)
-	response := serve(t, arrivalsFunc(func(got authflow.CallbackRequest) (authflow.CallbackResult, error) {
-		if got.AttemptFound || !got.Again || !got.ToConsole || got.SessionID != "" {
+	response := serve(t, completerFunc(func(got authflow.CallbackRequest) (authflow.CallbackResult, error) {
+		if got.AttemptFound || !got.Restarted || !got.ReturnTo.Console || got.SessionID != "" {
 			t.Errorf("%+v", got)
 		}
 		return authflow.CallbackResult{Redirect: &authflow.Redirect{URL: "https://wecom.example/go", Attempt: authflow.LoginAttempt{State: "NEXT", IssuedAt: noon}}}, nil
@@ -111,9 +113,9 @@ func TestVisitorWhoGoesOnKeepsANewAttempt(t *testing.T) {
 
 func TestFailureGoesToTheSignInPageAndSetsNothing(t *testing.T) {
 	a := attempts(t)
-	response := serve(t, arrivalsFunc(func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
+	response := serve(t, completerFunc(func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
 		return authflow.CallbackResult{}, apierr.Newf(apierr.PhoneInUse, "zhangsan and lisi")
-	}), a, "code=CODE&state=STATE", cookieOf(t, a, authflow.LoginAttempt{State: "STATE", Target: "/kept", ToConsole: true, IssuedAt: noon}))
+	}), a, "code=CODE&state=STATE", cookieOf(t, a, authflow.LoginAttempt{State: "STATE", Destination: authflow.DestinationOf(url.Values{"redirect": {"/kept"}, "return": {"console"}}), IssuedAt: noon}))
 	want := "https://signin.example.com/signin?authenticator=demo&error=phone_in_use&redirect=%2Fkept&request=request-1&return=console"
 	if response.Headers["location"] != want || len(response.Cookies) != 0 {
 		t.Fatalf("%s %q", response.Headers["location"], response.Cookies)
@@ -122,8 +124,8 @@ func TestFailureGoesToTheSignInPageAndSetsNothing(t *testing.T) {
 
 func TestParameterGivenTwiceIsRefusedUnread(t *testing.T) {
 	for _, query := range []string{"code=A&code=B&state=S", "code=A&state=S&state=T"} {
-		response := serve(t, arrivalsFunc(func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
-			t.Error("the rules were asked")
+		response := serve(t, completerFunc(func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
+			t.Error("the login was completed")
 			return authflow.CallbackResult{}, nil
 		}), attempts(t), query)
 		if !strings.Contains(response.Headers["location"], "error=state_invalid") {

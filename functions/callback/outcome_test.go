@@ -21,21 +21,21 @@ import (
 
 // Every request ends in one of few ways, and is counted once by it.
 func TestOutcomes(t *testing.T) {
-	goesOn := func(scope wecom.Scope) arrivalsFunc {
+	goesOn := func(scope wecom.Scope) completerFunc {
 		return func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
 			return authflow.CallbackResult{Redirect: &authflow.Redirect{URL: "https://wecom.example/go", Attempt: authflow.LoginAttempt{State: "NEXT", Scope: scope, IssuedAt: noon}}}, nil
 		}
 	}
 	type test struct {
 		name     string
-		arrivals arrivalsFunc
+		arrivals completerFunc
 		query    string
 		want     string
 		internal bool
 	}
 	tests := []test{
 		{"a session begins", func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
-			return authflow.CallbackResult{Address: "https://app.example.com/", SessionID: "SESSION", ExpiresAt: noon.Add(time.Hour), UserID: "u"}, nil
+			return authflow.CallbackResult{URL: "https://app.example.com/", SessionID: "SESSION", ExpiresAt: noon.Add(time.Hour), UserID: "u"}, nil
 		}, "code=CODE&state=STATE", "signed_in", false},
 		{"on for the phone", goesOn(wecom.ScopePrivateInfo), "code=CODE&state=STATE", "consent", false},
 		{"once more in this browser", goesOn(wecom.ScopeBase), "code=CODE&state=STATE", "restarted", false},

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/cache"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
@@ -20,11 +19,12 @@ const (
 	keysPath      = "/.well-known/jwks.json"
 
 	cacheControl = "public, max-age=300"
-	// keepKeys is how long the document is used without reading the directory again.
+	// keepKeys is how long the keys are served without reading the directory again.
 	keepKeys = time.Minute
-	// staleKeys is how much longer while the directory cannot be read: the keys of
-	// yesterday are of more use than none.
+	// staleKeys is how much longer they are served while the directory cannot be read:
+	// yesterday's keys are better than none.
 	staleKeys = 12 * time.Hour
+	// pauseKeys is the least time between two attempts to read the directory.
 	pauseKeys = 10 * time.Second
 )
 
@@ -40,7 +40,8 @@ type Config struct {
 	Now func() time.Time
 }
 
-// metadata is what is true of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2.
+// metadata has the members of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2 that hold
+// for this issuer.
 type metadata struct {
 	Issuer            string   `json:"issuer"`
 	KeysAddress       string   `json:"jwks_uri"`
@@ -72,22 +73,10 @@ func New(cfg Config) http.Handler {
 		},
 		Keep: keepKeys, Stale: staleKeys, Pause: pauseKeys, Now: cfg.Now,
 	})}
-	return apigw.JSON(h.serve)
-}
-
-func (h handler) serve(w http.ResponseWriter, r *http.Request) error {
-	answer, known := map[string]apigw.HandlerFunc{
-		discoveryPath: discovery,
-		keysPath:      h.publicKeys,
-	}[r.URL.Path]
-	if !known {
-		return apierr.New(apierr.NotFound, nil)
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		return apierr.New(apierr.MethodNotAllowed, nil)
-	}
-	return answer(w, r)
+	routes := apigw.NewRouter(nil)
+	routes.Handle("GET "+discoveryPath, discovery)
+	routes.Handle("GET "+keysPath, h.publicKeys)
+	return routes
 }
 
 func discovery(w http.ResponseWriter, r *http.Request) error {
@@ -112,7 +101,7 @@ func (h handler) publicKeys(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Cache-Control", cacheControl)
 	w.Header().Set("Content-Type", "application/json")
-	// So that anybody who watches over the service sees that rotation goes on.
+	// Shows operators that rotation goes on.
 	if at := published.UpdatedAt; !at.IsZero() {
 		w.Header().Set("Last-Modified", at.UTC().Format(http.TimeFormat))
 		apigw.Measure(r.Context(), metrics.SigningKeyAge(h.now().Sub(at)))

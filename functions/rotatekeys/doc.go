@@ -2,15 +2,14 @@
 // that sign access tokens.
 //
 // Duty: the four steps of a rotation (createSecret, setSecret, testSecret,
-// finishSecret); the first set of keys in a secret that has none yet; the
-// publication of the public keys in the directory, where the issuer and the
-// authorizer find them.
+// finishSecret), the first key set of a secret that has none yet, and the publication
+// of the public keys in the directory, where the issuer and the authorizer read them.
 //
-// Boundary: what a key set is and how one follows another is package keys'; when
-// to rotate is the schedule's in the template. The time between two rotations must
-// be much longer than keys are cached anywhere: days, not minutes.
+// Boundary: package keys defines a key set and how one follows another; the template
+// schedules rotations. The time between two rotations must be much longer than keys
+// are cached anywhere: days, not minutes.
 //
-// Invariants: every key is published before a function can read the set it is in;
-// every step may be repeated, also after it was interrupted, and a rotation makes
-// one new key however often its steps run.
+// Invariants: a key is published before a function can read the set that holds it;
+// every step may be repeated, also after an interruption, and a rotation makes one new
+// key however often its steps run.
 package rotatekeys

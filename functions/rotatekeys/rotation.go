@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -14,92 +13,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/wecom-signin/wecom-signin/shared/keys"
-	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/store"
-	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
-// SecretsManager is the part of *secretsmanager.Client that a rotation uses. The
-// versions and labels of a rotation are AWS's own, so it does not go through
-// secret.Store.
-type SecretsManager interface {
-	DescribeSecret(context.Context, *secretsmanager.DescribeSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.DescribeSecretOutput, error)
-	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
-	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
-	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput, ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
-}
-
-// Publisher is where the public keys are published; store.Directory is one.
-type Publisher interface {
-	PutPublicKeys(context.Context, store.PublicKeys) error
-}
-
-// The labels of Secrets Manager.
+// The staging labels of Secrets Manager.
 const (
 	current = "AWSCURRENT"
 	pending = "AWSPENDING"
 )
 
-// Config is what New needs.
-type Config struct {
-	SecretsManager SecretsManager
-	Publisher      Publisher
-	// Secret is the name or the ARN of the signing keys: no other secret is touched.
-	Secret string
-	// Service is the setting SERVICE_NAME, for the log.
-	Service string
-	// Logger receives one record per step. Nil: slog.Default().
-	Logger *slog.Logger
-	// Now is the clock. Nil: time.Now.
-	Now func() time.Time
-}
-
-// Function is the Lambda function. An error makes Secrets Manager try the rotation
-// again later; the keys in force stay in force.
-type Function func(context.Context, events.SecretsManagerSecretRotationEvent) error
-
-// New returns the function.
-func New(cfg Config) Function {
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	return func(ctx context.Context, event events.SecretsManagerSecretRotationEvent) error {
-		started := cfg.Now()
-		ended, err := cfg.step(ctx, event)
-		level := slog.LevelInfo
-		attributes := []slog.Attr{
-			slog.String("function", "rotatekeys"),
-			slog.String("version", version.Version),
-			slog.String("service", cfg.Service),
-			slog.String("step", event.Step),
-			// A name that Secrets Manager gave: it leads to the version, and opens nothing.
-			slog.String("secretVersion", event.ClientRequestToken),
-			slog.String("outcome", string(ended)),
-			slog.Float64("milliseconds", metrics.Milliseconds(cfg.Now().Sub(started))),
-		}
-		if err != nil {
-			level = slog.LevelError
-			attributes = append(attributes, slog.String("cause", err.Error()))
-			err = fmt.Errorf("rotate keys: %s: %w", event.Step, err)
-		}
-		cfg.Logger.LogAttrs(ctx, level, "rotation", attributes...)
-		return err
-	}
-}
-
-// outcome says in the log how a step ended.
+// outcome is how a step ended, for the log.
 type outcome string
 
 const (
 	done   outcome = "done"
-	tidied outcome = "tidied" // the rotation was over already; its key was published again
+	tidied outcome = "tidied" // the rotation had ended already; its key was published again
 	failed outcome = "failed"
 )
 
-// step takes one step. With an error the outcome is failed.
+// step runs one step. With an error the outcome is failed.
 func (cfg Config) step(ctx context.Context, event events.SecretsManagerSecretRotationEvent) (outcome, error) {
 	r, err := cfg.rotation(ctx, event)
 	if err != nil {
@@ -113,7 +45,7 @@ func (cfg Config) step(ctx context.Context, event events.SecretsManagerSecretRot
 	}[event.Step]
 	switch {
 	case r.replaces == r.version:
-		// Done already, by an attempt that perhaps ended before it had tidied up.
+		// An earlier attempt has finished, and may have been interrupted before it tidied up.
 		ended, take = tidied, r.publishAlone
 	case take == nil:
 		return failed, errors.New("unknown step")
@@ -132,7 +64,7 @@ type rotation struct {
 	replaces string // the version that is current now
 }
 
-// rotation finds out where the rotation of an event stands.
+// rotation reads the state of the rotation of an event.
 func (cfg Config) rotation(ctx context.Context, event events.SecretsManagerSecretRotationEvent) (rotation, error) {
 	described, err := cfg.SecretsManager.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &event.SecretID})
 	if err != nil {
@@ -177,7 +109,7 @@ func (r rotation) create(ctx context.Context) error {
 		SecretString:       &text,
 		VersionStages:      []string{pending},
 	})
-	// Two attempts at the same moment: the first one's keys are the ones.
+	// Of two attempts at the same moment the first one's keys count.
 	if _, exists := errors.AsType[*types.ResourceExistsException](err); exists {
 		return nil
 	}
@@ -219,8 +151,7 @@ func (r rotation) read(ctx context.Context, version string) (set keys.Set, found
 	return set, err == nil, err
 }
 
-// both returns what is in force and what is about to be; the first rotation has
-// nothing in force.
+// both returns the current set, which a first rotation does not have, and the next one.
 func (r rotation) both(ctx context.Context) (sets []keys.Set, next keys.Set, err error) {
 	next, found, err := r.read(ctx, r.version)
 	if err != nil {
@@ -282,8 +213,8 @@ func (r rotation) test(ctx context.Context) error {
 	return err
 }
 
-// finish makes the pending version the current one. It publishes before that, again,
-// so that nothing depends on who ran which step.
+// finish makes the pending version the current one. It publishes once more before, so
+// that the keys are published whichever steps ran.
 func (r rotation) finish(ctx context.Context) error {
 	if err := r.publishBoth(ctx); err != nil {
 		return err
@@ -297,8 +228,8 @@ func (r rotation) finish(ctx context.Context) error {
 		input.RemoveFromVersionId = &r.replaces
 	}
 	if _, err := r.SecretsManager.UpdateSecretVersionStage(ctx, input); err != nil {
-		// A request whose answer was lost is sent again by the client, and then finds
-		// that the label has moved already.
+		// The client repeats a request whose answer was lost, and the repeated one finds
+		// the label moved already.
 		if done, checkErr := r.isCurrent(ctx); checkErr != nil || !done {
 			return fmt.Errorf("make the pending version current: %w", errors.Join(err, checkErr))
 		}

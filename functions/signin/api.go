@@ -15,52 +15,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// api answers everything under /api/ that no other function has.
-func (h handler) api(w http.ResponseWriter, r *http.Request) error {
-	var method string
-	var answer apigw.HandlerFunc
-	switch r.URL.Path {
-	case "/api/authenticators":
-		method, answer = http.MethodGet, h.listAuthenticators
-	case "/api/session":
-		method, answer = http.MethodGet, h.showSession
-	case "/api/token":
-		method, answer = http.MethodPost, h.issueToken
-	case "/api/signout":
-		method, answer = http.MethodPost, h.signOut
-	default:
-		return apierr.New(apierr.NotFound, nil)
-	}
-	// Always, also for an answer without any Origin: a cache must not give it to one.
-	w.Header().Set("Vary", "Origin")
-	from, err := h.whose(r)
-	if err != nil {
-		return fmt.Errorf("read allowed origins: %w", err)
-	}
-	if from == friend {
-		allow(w, r)
-	}
-	asked := r.Method
-	if asked == http.MethodHead {
-		asked = http.MethodGet
-	}
-	switch {
-	case asked == http.MethodOptions:
-		preflight(w, from, method)
-		return nil
-	case asked != method && method == http.MethodGet:
-		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
-		return apierr.New(apierr.MethodNotAllowed, nil)
-	case asked != method:
-		w.Header().Set("Allow", method+", OPTIONS")
-		return apierr.New(apierr.MethodNotAllowed, nil)
-	case method == http.MethodPost && !mayChange(r, from):
-		return &apierr.Error{Code: apierr.Forbidden, Detail: "This origin may not do that."}
-	}
-	return answer(w, r)
-}
-
-// authenticatorEntry is what anybody may know of an authenticator.
+// authenticatorEntry is the public part of an authenticator.
 type authenticatorEntry struct {
 	Name         string `json:"name"`
 	Title        string `json:"title"`
@@ -69,7 +24,7 @@ type authenticatorEntry struct {
 }
 
 func (h handler) listAuthenticators(w http.ResponseWriter, r *http.Request) error {
-	authenticators, err := h.enabled(r.Context())
+	authenticators, err := h.enabledAuthenticators(r.Context())
 	if err != nil {
 		return fmt.Errorf("list authenticators: %w", err)
 	}
@@ -77,7 +32,7 @@ func (h handler) listAuthenticators(w http.ResponseWriter, r *http.Request) erro
 	for _, a := range authenticators {
 		entries = append(entries, authenticatorEntry{
 			Name: a.Name, Title: title(a), Type: "wecom",
-			AuthorizeURL: authorizeURL(apigw.PublicURL(r.Context()), a.Name, "", false),
+			AuthorizeURL: authflow.AuthorizeURL(apigw.PublicURL(r.Context()), a.Name, authflow.Destination{}),
 		})
 	}
 	return apigw.WriteJSON(w, http.StatusOK, entries)
@@ -102,7 +57,7 @@ type userBody struct {
 }
 
 func (h handler) showSession(w http.ResponseWriter, r *http.Request) error {
-	live, err := h.live(w, r)
+	active, err := h.activeSession(w, r)
 	if err != nil {
 		if apierr.Is(err, apierr.Unauthorized) {
 			return h.offerAutomaticLogin(w, r, err)
@@ -111,23 +66,23 @@ func (h handler) showSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	return apigw.WriteJSON(w, http.StatusOK, sessionBody{
 		User: userBody{
-			ID: live.User.ID, Name: live.User.Name, Phone: live.User.Phone, Avatar: live.User.Avatar, Roles: roles(live.User),
+			ID: active.User.ID, Name: active.User.Name, Phone: active.User.Phone, Avatar: active.User.Avatar, Roles: roles(active.User),
 		},
-		Authenticator: live.Session.AuthenticatorName,
-		CorpID:        live.Session.CorpID,
-		WeComUserID:   live.Session.WeComUserID,
-		SignedInAt:    timestamp(live.Session.SignedInAt),
-		ExpiresAt:     timestamp(live.Session.ExpiresAt),
+		Authenticator: active.Session.AuthenticatorName,
+		CorpID:        active.Session.CorpID,
+		WeComUserID:   active.Session.WeComUserID,
+		SignedInAt:    timestamp(active.Session.SignedInAt),
+		ExpiresAt:     timestamp(active.Session.ExpiresAt),
 	})
 }
 
-// automaticLoginHeader tells auto-login.js where to go. A header and not a member
-// of the body: it is for that script alone.
+// automaticLoginHeader tells auto-login.js where to go. It is a header, not a member
+// of the body, because only that script needs it.
 const automaticLoginHeader = "Automatic-Login"
 
-// offerAutomaticLogin adds to a refusal where a page in WeCom's browser can sign in
-// without asking: only if that comes back to the page's own origin, because the
-// automatic authenticator may be another application's.
+// offerAutomaticLogin adds to a refusal the address at which a page in WeCom's browser
+// signs in without asking. It does so only for pages of the automatic authenticator's
+// origin: a sign-in that another page starts would end at the wrong application.
 func (h handler) offerAutomaticLogin(w http.ResponseWriter, r *http.Request, refusal error) error {
 	if !wecom.IsClient(r.UserAgent()) {
 		return refusal
@@ -139,21 +94,21 @@ func (h handler) offerAutomaticLogin(w http.ResponseWriter, r *http.Request, ref
 	if err != nil {
 		return fmt.Errorf("read automatic authenticator: %w", err)
 	}
-	// A page of the service's own address, shared with an application, names no
-	// origin when it only reads.
+	// Browsers leave Origin out of a GET to the page's own origin, which an application
+	// may share with the service.
 	public := apigw.PublicURL(r.Context())
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		origin = public
 	}
 	if automatic.HoldsAutoLogin() && automatic.Origin == origin {
-		w.Header().Set(automaticLoginHeader, authorizeURL(public, automatic.Name, "", false))
+		w.Header().Set(automaticLoginHeader, authflow.AuthorizeURL(public, automatic.Name, authflow.Destination{}))
 		w.Header().Set("Access-Control-Expose-Headers", automaticLoginHeader)
 	}
 	return refusal
 }
 
-// tokenBody is that of RFC 6749 §5.1.
+// tokenBody is the answer of RFC 6749 §5.1.
 type tokenBody struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
@@ -161,23 +116,23 @@ type tokenBody struct {
 }
 
 func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
-	live, err := h.live(w, r)
+	active, err := h.activeSession(w, r)
 	if err != nil {
 		return err
 	}
 	token, lifetime, err := h.Minter.Mint(r.Context(), keys.AccessTokenClaims{
 		Issuer:      apigw.PublicURL(r.Context()),
-		Audience:    live.Authenticator.Origin,
-		Subject:     live.User.ID,
-		Name:        live.User.Name,
-		PhoneNumber: live.User.Phone,
-		Roles:       roles(live.User),
-		CorpID:      live.Session.CorpID,
-		WeComUserID: live.Session.WeComUserID,
+		Audience:    active.Authenticator.Origin,
+		Subject:     active.User.ID,
+		Name:        active.User.Name,
+		PhoneNumber: active.User.Phone,
+		Roles:       roles(active.User),
+		CorpID:      active.Session.CorpID,
+		WeComUserID: active.Session.WeComUserID,
 		SessionKey:  authflow.SessionKey(h.Cookie.ID(r)),
-		// The authorizer of /api/admin takes no token that an application's page asked for.
+		// The authorizer of /api/admin refuses tokens that an application's page asked for.
 		AuthorizedParty: applicationOf(r),
-	}, live.Session.ExpiresAt)
+	}, active.Session.ExpiresAt)
 	if errors.Is(err, keys.ErrNoTimeLeft) {
 		return apierr.New(apierr.Unauthorized, err)
 	}
@@ -187,8 +142,8 @@ func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
 	return apigw.WriteJSON(w, http.StatusOK, tokenBody{token, "Bearer", int(lifetime / time.Second)})
 }
 
-// applicationOf is the origin of the page that asks, unless that is the service's
-// own. Pages cannot choose it: browsers write it into every POST.
+// applicationOf returns the origin of the page that sends the request, or nothing for
+// the service's own pages. A page cannot choose it: browsers add it to every POST.
 func applicationOf(r *http.Request) string {
 	if origin := r.Header.Get("Origin"); origin != apigw.PublicURL(r.Context()) {
 		return origin
@@ -196,16 +151,16 @@ func applicationOf(r *http.Request) string {
 	return ""
 }
 
-// signOut ends the session in the store first: if that fails the browser keeps its
+// signOut ends the session in the store first: if that fails, the browser keeps its
 // cookie and can try again.
 func (h handler) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err := h.Sessions.End(r.Context(), h.Cookie.ID(r)); err != nil {
 		return err
 	}
 	h.Cookie.Clear(w)
-	forgetBounces(w, r)
+	forgetRedirects(w, r)
 	if strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html") {
-		w.Header().Set("Location", apigw.SignInPage{}.Address(apigw.PublicURL(r.Context())))
+		w.Header().Set("Location", authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{}))
 		w.WriteHeader(http.StatusSeeOther)
 		return nil
 	}
@@ -213,7 +168,7 @@ func (h handler) signOut(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// roles is never null in JSON.
+// roles returns the roles of a user, which JSON shows as [] rather than null.
 func roles(u store.User) []string { return append([]string{}, u.Roles...) }
 
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

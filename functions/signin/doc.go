@@ -1,20 +1,21 @@
-// Package signin is the function people and applications meet when they do not
-// come from WeCom: the sign-in page, the session, the token, sign-out, domain files
-// and application links.
+// Package signin is the function that serves browsers and applications around a
+// sign-in: the sign-in page, the session, the token, sign-out, domain files and
+// application links.
 //
-// Read handler.go first: it is the list of addresses. api.go answers applications,
-// cors.go decides whose pages may read those answers, signinpage.go answers people,
-// links.go sends application links on their way, files.go serves what is fixed.
+// Read handler.go first: it lists the routes. api.go answers applications, cors.go
+// decides which origins may read those answers, signinpage.go answers people,
+// links.go redirects application links, redirectloop.go ends their loops, files.go
+// serves fixed content.
 //
-// Boundary: it starts no session and spends no code; who is signed in, shared/signin
-// says. It decides about addresses itself instead of using an http.ServeMux, which
-// would answer unclean paths with a redirect of its own making.
+// Boundary: it starts no session and spends no code. Package authflow says who is
+// signed in.
 //
 // Invariants:
 //   - a redirect leads to the public URL or to the origin of an enabled
 //     authenticator, whatever the path or the query holds;
-//   - only the service itself and the origins of enabled authenticators may read
-//     answers from their pages, or change anything;
-//   - what a visitor sees or a list tells holds no secret and no id of a corp;
-//   - no address of ours becomes an application link, and no link leads to itself.
+//   - only pages of the service itself and of the origins of enabled authenticators
+//     may read answers or change anything;
+//   - neither a page nor a list shows a secret or the id of a corp;
+//   - a path of the service never becomes an application link, and no link leads to
+//     itself.
 package signin

@@ -5,24 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/page"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// domainFileName is WeCom's name for a proof of domain ownership; the 16 characters
-// in it are the content too.
-var domainFileName = regexp.MustCompile(`^WW_verify_([A-Za-z0-9]{16})\.txt$`)
-
 // domainFile answers WeCom's check of the domain.
 func (h handler) domainFile(w http.ResponseWriter, r *http.Request) error {
-	match := domainFileName.FindStringSubmatch(r.URL.Path[1:])
-	if match == nil {
+	filename := r.URL.Path[1:]
+	content, ok := store.DomainFileContent(filename)
+	if !ok {
 		return apierr.New(apierr.NotFound, nil)
 	}
-	_, err := h.DomainFiles.DomainFile(r.Context(), match[0])
+	_, err := h.DomainFiles.DomainFile(r.Context(), filename)
 	if errors.Is(err, store.ErrNotFound) {
 		return apierr.New(apierr.NotFound, nil)
 	}
@@ -30,22 +26,22 @@ func (h handler) domainFile(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("read domain file: %w", err)
 	}
 	w.Header().Set("Content-Type", "text/plain")
-	return write(w, []byte(match[1]))
+	return write(w, []byte(content))
 }
 
 //go:embed auto-login.js
 var autoLogin []byte
 
-// autoLoginScript answers with the script for pages of applications.
+// autoLoginScript serves the script that applications load.
 func autoLoginScript(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Header().Set("Cache-Control", "public, max-age=300")
-	// Pages of other origins are what it is for; it holds nothing secret.
+	// It is for pages of other origins, and holds no secret.
 	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
 	return write(w, autoLogin)
 }
 
-// robots keeps search engines away: there is nothing here to be found.
+// robots keeps search engines out.
 func robots(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "public, max-age=86400")

@@ -16,33 +16,33 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
-// Authenticators reads the configuration; it may be a moment old.
+// Authenticators reads the configuration, which may be a moment old.
 type Authenticators interface {
 	Authenticators(ctx context.Context, page store.Page) (items []store.Authenticator, next string, err error)
 	AutoLoginAuthenticator(ctx context.Context) (store.Authenticator, error)
 }
 
-// DomainFiles reads the proofs that a domain is ours.
+// DomainFiles reads the proofs of domain ownership.
 type DomainFiles interface {
 	DomainFile(ctx context.Context, filename string) (store.DomainFile, error)
 }
 
-// Sessions says whose session an id is; *authflow.Sessions does.
+// Sessions looks sessions up; *authflow.Sessions implements it.
 type Sessions interface {
-	// Check returns the live session of an id, or fault Unauthorized.
+	// Check returns the active session of an id, or apierr.Unauthorized.
 	Check(ctx context.Context, sessionID string) (authflow.ActiveSession, error)
-	// End ends the session of an id. None is no fault.
+	// End ends the session of an id, if there is one.
 	End(ctx context.Context, sessionID string) error
 }
 
-// Minter signs access tokens; *keys.Minter does.
+// Minter signs access tokens; *keys.Minter implements it.
 type Minter interface {
 	// Mint returns a token and its lifetime in whole seconds, at most 15 minutes and
 	// not beyond sessionEnd (keys.ErrNoTimeLeft).
 	Mint(ctx context.Context, claims keys.AccessTokenClaims, sessionEnd time.Time) (token string, lifetime time.Duration, err error)
 }
 
-// Config is what New needs; all of it.
+// Config is what New needs. Every field is required.
 type Config struct {
 	Authenticators Authenticators
 	DomainFiles    DomainFiles
@@ -55,56 +55,54 @@ type Config struct {
 
 type handler struct{ Config }
 
-// New returns the handler of every address that no other function has.
-func New(cfg Config) http.Handler { return handler{cfg} }
-
-func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.route(r).ServeHTTP(w, r)
+// New returns the handler of every path that no other function serves.
+func New(cfg Config) http.Handler {
+	h := handler{cfg}
+	routes := apigw.NewRouter(http.HandlerFunc(h.serveUnknown))
+	routes.Handle("/api/authenticators", h.crossOrigin(http.MethodGet, h.listAuthenticators))
+	routes.Handle("/api/session", h.crossOrigin(http.MethodGet, h.showSession))
+	routes.Handle("/api/token", h.crossOrigin(http.MethodPost, h.issueToken))
+	routes.Handle("/api/signout", h.crossOrigin(http.MethodPost, h.signOut))
+	// A failure here is problem+json: a redirect to the sign-in page would be a loop.
+	routes.Handle("GET /signin", h.signInPage)
+	routes.Handle("GET /auto-login.js", autoLoginScript)
+	routes.Handle("GET /robots.txt", robots)
+	routes.Handle("GET /favicon.ico", icon)
+	return routes
 }
 
-// route finds who answers. The path is decoded already and may hold anything.
-func (h handler) route(r *http.Request) http.Handler {
-	path := r.URL.Path
-	if strings.HasPrefix(path, "/api/") {
-		return apigw.JSON(h.api)
-	}
-	if !isRead(r.Method) {
-		return apigw.JSON(onlyRead)
-	}
+// serveUnknown answers every path without a route: an application link, unless the
+// path is reserved. The path is decoded already and may hold anything.
+func (h handler) serveUnknown(w http.ResponseWriter, r *http.Request) {
+	path, answer := r.URL.Path, apigw.Browser(h.link, authflow.ErrorURL)
 	switch {
-	case path == "/signin":
-		// Not apigw.Browser: a failure of the sign-in page must not lead to itself.
-		return apigw.JSON(h.signInPage)
-	case path == "/auto-login.js":
-		return apigw.JSON(autoLoginScript)
-	case path == "/robots.txt":
-		return apigw.JSON(robots)
-	case path == "/favicon.ico":
-		return apigw.JSON(icon)
+	case strings.HasPrefix(path, "/api/"):
+		answer = apigw.JSON(notFound)
+	case !isRead(r.Method):
+		answer = apigw.JSON(onlyRead)
 	case strings.HasPrefix(path, "/WW_verify_"):
-		return apigw.JSON(h.domainFile)
-	case isMachines(path):
-		return apigw.JSON(nothingHere)
-	case isOurs(path):
-		return apigw.JSON(h.notFound)
-	default:
-		return apigw.Browser(h.link)
+		answer = apigw.JSON(h.domainFile)
+	case isForPrograms(path):
+		answer = apigw.JSON(notFound)
+	case isForPeople(path):
+		answer = apigw.JSON(h.notFoundPage)
 	}
+	answer.ServeHTTP(w, r)
 }
 
 // isRead reports whether a method only reads. HEAD is GET without the body, which
-// apigw leaves out.
+// package apigw leaves out.
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
-// isMachines reports whether a path is kept for programs: no application link, and
-// nothing that a person should be shown.
-func isMachines(path string) bool {
+// isForPrograms reports whether a path is reserved for programs: never an application
+// link, and without a page for people.
+func isForPrograms(path string) bool {
 	return isUnder(path, "/.well-known") || isUnder(path, "/oauth2") || strings.HasPrefix(path, "/assets/")
 }
 
-// isOurs reports whether a path belongs to another route of the service, which had
-// no use for it as it is.
-func isOurs(path string) bool {
+// isForPeople reports whether a path belongs to a route of another function that does
+// not take it as it is.
+func isForPeople(path string) bool {
 	return isUnder(path, "/authorize") || isUnder(path, "/callback") || isUnder(path, "/console")
 }
 
@@ -114,38 +112,37 @@ func isUnder(path, root string) bool {
 }
 
 func onlyRead(w http.ResponseWriter, _ *http.Request) error {
-	w.Header().Set("Allow", "GET, HEAD")
-	return apierr.New(apierr.MethodNotAllowed, nil)
+	return apigw.MethodNotAllowed(w, http.MethodGet, http.MethodHead)
 }
 
-func nothingHere(http.ResponseWriter, *http.Request) error { return apierr.New(apierr.NotFound, nil) }
+func notFound(http.ResponseWriter, *http.Request) error { return apierr.New(apierr.NotFound, nil) }
 
-// notFound is nothingHere for people.
-func (h handler) notFound(w http.ResponseWriter, r *http.Request) error {
+// notFoundPage is notFound for people.
+func (h handler) notFoundPage(w http.ResponseWriter, r *http.Request) error {
 	return h.Pages.NotFound(w, page.NotFound{
-		Language: text.LanguageOf(r), SignIn: apigw.SignInPage{}.Address(apigw.PublicURL(r.Context())),
+		Language: text.LanguageOf(r), SignIn: authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{}),
 	})
 }
 
-// live returns the session of a request, or fault Unauthorized. A cookie that leads
-// to no session any more is taken back.
-func (h handler) live(w http.ResponseWriter, r *http.Request) (authflow.ActiveSession, error) {
+// activeSession returns the session of a request, or apierr.Unauthorized. It clears a
+// cookie whose session has ended.
+func (h handler) activeSession(w http.ResponseWriter, r *http.Request) (authflow.ActiveSession, error) {
 	id := h.Cookie.ID(r)
 	if id == "" {
 		return authflow.ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
-	live, err := h.Sessions.Check(r.Context(), id)
+	active, err := h.Sessions.Check(r.Context(), id)
 	if apierr.Is(err, apierr.Unauthorized) {
 		h.Cookie.Clear(w)
 	}
-	return live, err
+	return active, err
 }
 
-// listPage is how many authenticators are read at a time; few companies have more.
+// listPage is how many authenticators one read returns; few companies have more.
 const listPage = 200
 
-// enabled returns the authenticators that can be used, in order of name.
-func (h handler) enabled(ctx context.Context) ([]store.Authenticator, error) {
+// enabledAuthenticators returns the enabled authenticators in order of name.
+func (h handler) enabledAuthenticators(ctx context.Context) ([]store.Authenticator, error) {
 	var found []store.Authenticator
 	for cursor := ""; ; {
 		items, next, err := h.Authenticators.Authenticators(ctx, store.Page{Cursor: cursor, Limit: listPage})
@@ -164,7 +161,7 @@ func (h handler) enabled(ctx context.Context) ([]store.Authenticator, error) {
 	}
 }
 
-// title is what people call an authenticator.
+// title returns the title of an authenticator, or its name when it has none.
 func title(a store.Authenticator) string {
 	if a.Title == "" {
 		return a.Name

@@ -75,7 +75,7 @@ func (f *world) Authenticators(_ context.Context, page store.Page) ([]store.Auth
 	if f.failing != nil {
 		return nil, "", f.failing
 	}
-	// One at a time, so that whoever forgets the cursor is found out.
+	// One at a time, so that a caller that forgets the cursor fails.
 	for i, a := range f.authenticators {
 		if page.Cursor == "" || a.Name == page.Cursor {
 			if i+1 < len(f.authenticators) {
@@ -133,7 +133,7 @@ func (f *world) Mint(_ context.Context, claims keys.AccessTokenClaims, end time.
 	return "signed", min(15*time.Minute, end.Sub(f.now)), f.mintError
 }
 
-// ask is a request; without a path it is for "/".
+// ask is a request; without a path it asks for "/".
 type ask struct {
 	method  string // GET when empty
 	path    string
@@ -187,7 +187,7 @@ func (f *world) ask(t *testing.T, a ask) answer {
 	return answer{response.StatusCode, response.Headers, response.Cookies, response.Body}
 }
 
-// jar adds what an answer left with the browser to the next request.
+// jar returns the cookies that an answer sets, for the next request.
 func (a answer) jar() []string {
 	var kept []string
 	for _, cookie := range a.cookies {
@@ -296,7 +296,7 @@ func TestSignInPage(t *testing.T) {
 		},
 		{"Chinese", ask{headers: map[string]string{"accept-language": "zh-CN"}}, nil, []string{`lang="zh-CN"`, "使用 Demo 登录"}, nil},
 		{"the language picked before", ask{cookies: []string{"__Host-wecom_language=zh-CN"}}, nil, []string{"使用 Demo 登录"}, nil},
-		{"a picked language that is none", ask{query: "lang=%3Cb%3E"}, nil, []string{"Sign in with Demo"}, []string{"<b>"}},
+		{"an unknown picked language", ask{query: "lang=%3Cb%3E"}, nil, []string{"Sign in with Demo"}, []string{"<b>"}},
 		{"in WeCom", ask{agent: wecomUA}, nil, []string{"One tap"}, nil},
 		{"on a phone", ask{agent: phoneUA}, nil, []string{"cannot scan its own screen"}, nil},
 		{
@@ -363,7 +363,7 @@ func TestPickedLanguageIsRemembered(t *testing.T) {
 	}
 }
 
-// What a stranger writes into a link to the page does not become part of it.
+// Attack: text in a link to the page that becomes part of the page.
 func TestSignInPageShowsNoScriptOfALink(t *testing.T) {
 	const attack = `"><script>alert(1)</script>`
 	f := newWorld()
@@ -445,7 +445,7 @@ func TestToken(t *testing.T) {
 	if diff := cmp.Diff(want, f.minted); diff != "" {
 		t.Fatal(diff)
 	}
-	// The console's own page, and a program with the cookie: nobody's but the user's.
+	// The console's own page, and a program with the cookie, act for the user alone.
 	for _, headers := range []map[string]string{{"Origin": public}, nil} {
 		f.minted = nil
 		f.ask(t, ask{method: "POST", path: "/api/token", session: liveID, headers: headers})
@@ -503,14 +503,14 @@ func TestCrossOriginRules(t *testing.T) {
 	paths := map[string]string{"/api/authenticators": "GET", "/api/session": "GET", "/api/token": "POST", "/api/signout": "POST"}
 	for _, test := range []struct {
 		name, origin string
-		friend       bool
+		allowed      bool
 	}{
 		{"an enabled authenticator", appOrigin, true},
 		{"another one, with a port", "https://crm.example.com:8443", true},
 		{"the service itself", public, true},
 		{"a disabled authenticator", "https://old.example.com", false},
 		{"null", "null", false},
-		{"a stranger", "https://evil.example", false},
+		{"an unknown origin", "https://evil.example", false},
 		{"a longer name", appOrigin + ".evil.example", false},
 		{"a name in front", "https://xapp.example.com", false},
 		{"another scheme", "http://app.example.com", false},
@@ -529,7 +529,7 @@ func TestCrossOriginRules(t *testing.T) {
 						"Origin": test.origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": "content-type",
 					}})
 					want := map[string]string{"vary": "Origin"}
-					if test.friend {
+					if test.allowed {
 						want["access-control-allow-origin"] = test.origin
 						want["access-control-allow-credentials"] = "true"
 						if asked == "OPTIONS" {
@@ -548,10 +548,10 @@ func TestCrossOriginRules(t *testing.T) {
 					switch {
 					case asked == "OPTIONS" && (got.status != 204 || got.body != ""):
 						t.Errorf("preflight: %d %s", got.status, got.body)
-					case asked == "POST" && !test.friend && (got.status != 403 || len(f.ended)+len(f.minted) > 0 || !strings.Contains(got.body, `"code":"forbidden"`)):
-						t.Errorf("a stranger's call: %d %s, ended %v, minted %v", got.status, got.body, f.ended, f.minted)
-					case asked == "POST" && test.friend && got.status >= 300:
-						t.Errorf("a friend's call: %d %s", got.status, got.body)
+					case asked == "POST" && !test.allowed && (got.status != 403 || len(f.ended)+len(f.minted) > 0 || !strings.Contains(got.body, `"code":"forbidden"`)):
+						t.Errorf("a denied call: %d %s, ended %v, minted %v", got.status, got.body, f.ended, f.minted)
+					case asked == "POST" && test.allowed && got.status >= 300:
+						t.Errorf("an allowed call: %d %s", got.status, got.body)
 					}
 				})
 			}
@@ -632,7 +632,7 @@ func TestAutomaticLoginIsOfferedToItsOwnPagesAlone(t *testing.T) {
 		{"its page, in WeCom", ask{agent: wecomUA, headers: map[string]string{"Origin": appOrigin}}, nil, public + "/authorize/demo"},
 		{"its page, elsewhere", ask{agent: desktopUA, headers: map[string]string{"Origin": appOrigin}}, nil, ""},
 		{"another application's page", ask{agent: wecomUA, headers: map[string]string{"Origin": "https://crm.example.com:8443"}}, nil, ""},
-		{"a stranger's page", ask{agent: wecomUA, headers: map[string]string{"Origin": "https://evil.example"}}, nil, ""},
+		{"a page of another origin", ask{agent: wecomUA, headers: map[string]string{"Origin": "https://evil.example"}}, nil, ""},
 		{"no page", ask{agent: wecomUA}, nil, ""},
 		{"a page of the shared address", ask{agent: wecomUA}, func(f *world) { f.authenticators[1].Origin = public }, public + "/authorize/demo"},
 		{"switched off", ask{agent: wecomUA, headers: map[string]string{"Origin": appOrigin}}, func(f *world) { f.authenticators[1].AutoLogin = false }, ""},
@@ -654,8 +654,8 @@ func TestAutomaticLoginIsOfferedToItsOwnPagesAlone(t *testing.T) {
 	}
 }
 
-// The page tells the version, for whoever asks which one is running; what is called
-// by every visit of an application does not.
+// The sign-in page shows operators which version runs; what every page of an
+// application calls does not tell it.
 func TestVersionIsToldByTheSignInPageAlone(t *testing.T) {
 	for _, test := range []struct{ method, path, want string }{
 		{"GET", "/signin", version.Version},

@@ -15,75 +15,75 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// link answers an application link: the same path and query on the application's
-// origin, with a sign-in on the way when there is no session.
+// link redirects an application link to the same path and query on the application's
+// origin, through a sign-in when there is no session.
 func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 	target, ok := linkTarget(r.URL.Path, r.URL.RawQuery)
 	if !ok {
-		return h.notFound(w, r)
+		return h.notFoundPage(w, r)
 	}
-	// What may travel through sign-in is more narrow; the rest begins at the
+	// A sign-in keeps fewer paths than a link may have; with any other it ends at the
 	// application's default page.
-	redirect, _ := authflow.CheckRedirect(target)
-	live, err := h.live(w, r)
+	returnPath, _ := authflow.ParseReturnPath(target)
+	destination := authflow.Destination{Path: returnPath}
+	active, err := h.activeSession(w, r)
 	switch {
 	case err == nil:
-		location, ok := onOrigin(live.Authenticator.Origin, target)
+		location, ok := onOrigin(active.Authenticator.Origin, target)
 		if !ok {
-			return h.notFound(w, r)
+			return h.notFoundPage(w, r)
 		}
-		return h.send(w, r, live.Authenticator, location, redirect)
+		return h.redirectTo(w, r, active.Authenticator, location, destination)
 	case !apierr.Is(err, apierr.Unauthorized):
-		return &apigw.SignInPageError{Redirect: redirect, Err: err}
+		return &authflow.PageError{Destination: destination, Err: err}
 	case !wecom.IsClient(r.UserAgent()):
-		return h.toSignInPage(w, r, redirect)
+		return h.toSignInPage(w, r, destination)
 	}
 	automatic, err := h.Authenticators.AutoLoginAuthenticator(r.Context())
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && !automatic.HoldsAutoLogin():
-		return h.toSignInPage(w, r, redirect)
+		return h.toSignInPage(w, r, destination)
 	case err != nil:
-		return &apigw.SignInPageError{Redirect: redirect, Err: fmt.Errorf("read automatic authenticator: %w", err)}
+		return &authflow.PageError{Destination: destination, Err: fmt.Errorf("read automatic authenticator: %w", err)}
 	}
-	return h.send(w, r, automatic, authorizeURL(apigw.PublicURL(r.Context()), automatic.Name, redirect, false), redirect)
+	return h.redirectTo(w, r, automatic, authflow.AuthorizeURL(apigw.PublicURL(r.Context()), automatic.Name, destination), destination)
 }
 
-// send redirects a visitor to the application of an authenticator, or to the
-// sign-in that leads there, unless that would come back here: because service and
-// application share their address, or because the application keeps sending the
-// visitor back.
-func (h handler) send(w http.ResponseWriter, r *http.Request, a store.Authenticator, location, redirect string) error {
+// redirectTo redirects to the application of an authenticator, or to the sign-in for
+// it, unless that would come back here: because service and application share their
+// address, or because the application keeps redirecting to the service.
+func (h handler) redirectTo(w http.ResponseWriter, r *http.Request, a store.Authenticator, location string, destination authflow.Destination) error {
 	apigw.LogField(r.Context(), "authenticator", a.Name)
 	if a.Origin == apigw.PublicURL(r.Context()) {
-		return h.notFound(w, r)
+		return h.notFoundPage(w, r)
 	}
-	if r.Method == http.MethodGet && countBounce(w, r, h.Now()) >= mostBounces {
-		clearBounces(w)
-		return &apigw.SignInPageError{
-			Authenticator: a.Name, Redirect: redirect,
-			Err: apierr.Newf(apierr.RedirectLoop, "%d redirects to one path in %s", mostBounces, bounceWindow),
+	if r.Method == http.MethodGet && countRedirect(w, r, h.Now()) >= loopLimit {
+		clearRedirectCount(w)
+		return &authflow.PageError{
+			Authenticator: a.Name, Destination: destination,
+			Err: apierr.Newf(apierr.RedirectLoop, "%d redirects to one path in %s", loopLimit, loopWindow),
 		}
 	}
 	apigw.Redirect(w, location)
 	return nil
 }
 
-// toSignInPage lets the visitor choose, if there is anything to choose that leads
-// anywhere but here.
-func (h handler) toSignInPage(w http.ResponseWriter, r *http.Request, redirect string) error {
+// toSignInPage redirects to the sign-in page, if any authenticator there leads to an
+// application with another address.
+func (h handler) toSignInPage(w http.ResponseWriter, r *http.Request, destination authflow.Destination) error {
 	public := apigw.PublicURL(r.Context())
-	// A failure to read is the sign-in page's to tell.
-	if enabled, err := h.enabled(r.Context()); err == nil && len(enabled) > 0 {
+	// The sign-in page reports a failure to read.
+	if enabled, err := h.enabledAuthenticators(r.Context()); err == nil && len(enabled) > 0 {
 		if !slices.ContainsFunc(enabled, func(a store.Authenticator) bool { return a.Origin != public }) {
-			return h.notFound(w, r)
+			return h.notFoundPage(w, r)
 		}
 	}
-	apigw.Redirect(w, apigw.SignInPage{Redirect: redirect}.Address(public))
+	apigw.Redirect(w, authflow.SignInURL(public, authflow.SignInPage{Destination: destination}))
 	return nil
 }
 
-// linkTarget returns the path of an application link, which the gateway decoded,
-// encoded again in the one canonical way, with its query byte for byte.
+// linkTarget returns the target of an application link: its path, which the gateway
+// decoded, in canonical encoding, and its query byte for byte.
 func linkTarget(path, rawQuery string) (string, bool) {
 	if path == "" {
 		path = "/"
@@ -100,8 +100,8 @@ func linkTarget(path, rawQuery string) (string, bool) {
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
-// onOrigin returns a target on an origin. The origin comes first and ends where a
-// path must begin, so that no path can change it; the parser has the last word.
+// onOrigin returns the address of a target on an origin. No path can change the origin
+// in front of it, because it must begin with a slash; the parser confirms that.
 func onOrigin(origin, target string) (string, bool) {
 	if !strings.HasPrefix(target, "/") {
 		return "", false
@@ -112,21 +112,4 @@ func onOrigin(origin, target string) (string, bool) {
 		return "", false
 	}
 	return address, true
-}
-
-// authorizeURL is where signing in with an authenticator begins. An empty redirect
-// means its default page.
-func authorizeURL(public, name, redirect string, toConsole bool) string {
-	query := url.Values{}
-	if redirect != "" {
-		query.Set("redirect", redirect)
-	}
-	if toConsole {
-		query.Set(authflow.ReturnParameter, authflow.ReturnToConsole)
-	}
-	address := public + "/authorize/" + url.PathEscape(name)
-	if len(query) > 0 {
-		address += "?" + query.Encode()
-	}
-	return address
 }

@@ -31,7 +31,7 @@ func TestApplicationLink(t *testing.T) {
 		{"in a browser", ask{path: "/any/path", query: "q=1", agent: desktopUA}, nil, public + "/signin?redirect=%2Fany%2Fpath%3Fq%3D1"},
 		{"in a browser, the root", ask{path: "/", agent: desktopUA}, nil, public + "/signin?redirect=%2F"},
 		{"nothing set up", ask{path: "/x"}, func(f *world) { f.authenticators = nil }, public + "/signin?redirect=%2Fx"},
-		{"a gateway of its own name", ask{path: "/x"}, func(f *world) { f.publicURL = "" }, "https://api.example.net/signin?redirect=%2Fx"},
+		{"the gateway's own name", ask{path: "/x"}, func(f *world) { f.publicURL = "" }, "https://api.example.net/signin?redirect=%2Fx"},
 
 		{"a shared address, with a session", ask{path: "/x", session: liveID}, shared, ""},
 		{"a shared address, in WeCom", ask{path: "/x", agent: wecomUA}, shared, ""},
@@ -40,7 +40,7 @@ func TestApplicationLink(t *testing.T) {
 		{"a store that does not answer, sessions", ask{path: "/x", session: liveID}, func(f *world) { f.checkError = errors.New("down") }, public + "/signin?error=internal&redirect=%2Fx&request=request-1"},
 		{"a store that does not answer, authenticators", ask{path: "/x", agent: wecomUA}, func(f *world) { f.failing = errors.New("down") }, public + "/signin?error=internal&redirect=%2Fx&request=request-1"},
 
-		// The path arrives decoded: what looks like syntax is a character.
+		// The path is decoded: what looks like syntax is a character.
 		{"a space", ask{path: "/a b", session: liveID}, nil, appOrigin + "/a%20b"},
 		{"a question mark", ask{path: "/a?b", query: "c", session: liveID}, nil, appOrigin + "/a%3Fb?c"},
 		{"a number sign", ask{path: "/a#b", session: liveID}, nil, appOrigin + "/a%23b"},
@@ -93,11 +93,11 @@ func TestApplicationLinkIsNoOpenRedirect(t *testing.T) {
 		{"/authorize//evil.example", ""},
 		{"/signin/..//evil.example", "redirect=//evil.example"},
 	} {
-		for name, visitor := range map[string]ask{
+		for name, browser := range map[string]ask{
 			"with a session": {session: liveID}, "in WeCom": {agent: wecomUA}, "in a browser": {agent: desktopUA},
 		} {
-			visitor.path, visitor.query = attack.path, attack.query
-			got := newWorld().ask(t, visitor)
+			browser.path, browser.query = attack.path, attack.query
+			got := newWorld().ask(t, browser)
 			if got.status == 404 {
 				continue
 			}
@@ -120,16 +120,16 @@ func TestApplicationLinkIsNoOpenRedirect(t *testing.T) {
 	}
 }
 
-// visit follows an application link again and again, as an application does that
-// always sends the visitor back, and returns where each visit led to.
-func visit(t *testing.T, f *world, a ask, times int, pause time.Duration) []string {
+// follow requests an application link again and again, as a browser does when the
+// application always redirects back, and returns where each answer leads.
+func follow(t *testing.T, f *world, a ask, times int, pause time.Duration) []string {
 	t.Helper()
 	var locations []string
 	var jar []string
 	for range times {
 		a.cookies = jar
 		got := f.ask(t, a)
-		if next := got.jar(); len(next) > 0 || got.clears(bounceCookie) {
+		if next := got.jar(); len(next) > 0 || got.clears(loopCookie) {
 			jar = next
 		}
 		locations = append(locations, strings.TrimPrefix(got.headers["location"], public))
@@ -138,7 +138,7 @@ func visit(t *testing.T, f *world, a ask, times int, pause time.Duration) []stri
 	return locations
 }
 
-func TestBouncingForEverEnds(t *testing.T) {
+func TestRedirectLoopEnds(t *testing.T) {
 	const loop = "/signin?authenticator=demo&error=redirect_loop&redirect=%2Fx&request=request-1"
 	const authorize = "/authorize/demo?redirect=%2Fx"
 	for _, test := range []struct {
@@ -149,11 +149,11 @@ func TestBouncingForEverEnds(t *testing.T) {
 	}{
 		{"a session that the application does not see", ask{path: "/x", session: liveID}, time.Second, []string{appOrigin + "/x", appOrigin + "/x", loop, appOrigin + "/x", appOrigin + "/x", loop}},
 		{"a session that the browser does not keep", ask{path: "/x", agent: wecomUA}, 3 * time.Second, []string{authorize, authorize, loop}},
-		{"a visitor who takes the time", ask{path: "/x", session: liveID}, 5 * time.Second, []string{appOrigin + "/x", appOrigin + "/x", appOrigin + "/x", appOrigin + "/x"}},
+		{"a person who takes the time", ask{path: "/x", session: liveID}, 5 * time.Second, []string{appOrigin + "/x", appOrigin + "/x", appOrigin + "/x", appOrigin + "/x"}},
 		{"the last moment", ask{path: "/x", session: liveID}, 4999 * time.Millisecond, []string{appOrigin + "/x", appOrigin + "/x", loop}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := visit(t, newWorld(), test.ask, len(test.want), test.pause)
+			got := follow(t, newWorld(), test.ask, len(test.want), test.pause)
 			if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
 				t.Fatalf("%q\nwant %q", got, test.want)
 			}
@@ -161,13 +161,13 @@ func TestBouncingForEverEnds(t *testing.T) {
 	}
 }
 
-func TestBouncesOfOtherPathsDoNotCount(t *testing.T) {
+func TestRedirectsOfOtherPathsDoNotCount(t *testing.T) {
 	f := newWorld()
 	var jar []string
 	for i, path := range []string{"/x", "/x", "/y", "/x", "/y", "/x"} {
 		got := f.ask(t, ask{path: path, session: liveID, cookies: jar})
 		if got.headers["location"] != appOrigin+path {
-			t.Fatalf("visit %d of %s leads to %s", i+1, path, got.headers["location"])
+			t.Fatalf("request %d of %s leads to %s", i+1, path, got.headers["location"])
 		}
 		jar = got.jar()
 	}
@@ -176,17 +176,17 @@ func TestBouncesOfOtherPathsDoNotCount(t *testing.T) {
 func TestAPageInBetweenEndsTheRow(t *testing.T) {
 	f := newWorld()
 	first := f.ask(t, ask{path: "/x", session: liveID})
-	if got := f.ask(t, ask{path: "/signin", cookies: first.jar()}); !got.clears(bounceCookie) {
-		t.Fatal("the visitor has seen a page, and the row goes on")
+	if got := f.ask(t, ask{path: "/signin", cookies: first.jar()}); !got.clears(loopCookie) {
+		t.Fatal("a page was shown, and the row goes on")
 	}
-	if got := f.ask(t, ask{method: "POST", path: "/api/signout", cookies: first.jar()}); !got.clears(bounceCookie) {
-		t.Fatal("the visitor has signed out, and the row goes on")
+	if got := f.ask(t, ask{method: "POST", path: "/api/signout", cookies: first.jar()}); !got.clears(loopCookie) {
+		t.Fatal("the session was ended, and the row goes on")
 	}
 }
 
-func TestStrangeBounceCookiesCountNothing(t *testing.T) {
+func TestForgedLoopCookiesCountNothing(t *testing.T) {
 	for _, value := range []string{"", "x", "2", "2.3", "2.3.4.5", "99.0.abc", "-1.0.x", "2.99999999999999999999.2d711642b726b044", "2.1.2d711642b726b044"} {
-		got := newWorld().ask(t, ask{path: "/x", session: liveID, cookies: []string{bounceCookie + "=" + value}})
+		got := newWorld().ask(t, ask{path: "/x", session: liveID, cookies: []string{loopCookie + "=" + value}})
 		if got.headers["location"] != appOrigin+"/x" {
 			t.Errorf("%q: %s", value, got.headers["location"])
 		}

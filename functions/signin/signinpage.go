@@ -13,17 +13,16 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// signInPage answers GET /signin, always with status 200: also when what it needs
-// cannot be read, because it is where failures are explained.
+// signInPage answers GET /signin. Its status is 200 even when the store fails, because
+// this page explains failures.
 func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, public, query := r.Context(), apigw.PublicURL(r.Context()), r.URL.Query()
-	redirect, _ := authflow.CheckRedirect(query.Get("redirect"))
-	toConsole := authflow.WantsConsole(query)
+	destination := authflow.DestinationOf(query)
 	shown := page.SignIn{
 		Language: text.LanguageOf(r),
-		Client:   visitor(r.UserAgent()),
-		Self:     selfAddress(public, query, redirect, toConsole),
-		Console:  authflow.ConsoleAddress(public),
+		Client:   clientKind(r.UserAgent()),
+		Self:     selfURL(public, query, destination),
+		Console:  authflow.ConsoleURL(public),
 		Version:  version.Version,
 	}
 	w.Header().Set(version.Header, version.Version)
@@ -32,45 +31,36 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 			Code: query.Get("error"), Authenticator: query.Get("authenticator"), RequestID: query.Get("request"),
 		}
 	}
-	authenticators, err := h.enabled(ctx)
+	authenticators, err := h.enabledAuthenticators(ctx)
 	if err != nil {
 		apigw.LogError(ctx, apierr.From(err))
 		shown.Unreadable = true
 	}
 	for _, a := range authenticators {
-		shown.Buttons = append(shown.Buttons, page.Button{Name: a.Name, Title: title(a), URL: authorizeURL(public, a.Name, redirect, toConsole)})
+		shown.Buttons = append(shown.Buttons, page.Button{Name: a.Name, Title: title(a), URL: authflow.AuthorizeURL(public, a.Name, destination)})
 	}
 	if shown.Failure == nil {
-		shown.SignedIn = h.signedIn(w, r, redirect, toConsole)
+		shown.SignedIn = h.signedIn(w, r, destination)
 	}
 	text.RememberLanguage(w, query.Get("lang"))
-	forgetBounces(w, r)
+	forgetRedirects(w, r)
 	return h.Pages.SignIn(w, shown)
 }
 
-// signedIn says who has a session already, so that nobody signs in again by mistake.
-func (h handler) signedIn(w http.ResponseWriter, r *http.Request, redirect string, toConsole bool) *page.SignedIn {
-	live, err := h.live(w, r)
+// signedIn returns who has a session already, so that nobody signs in twice by mistake.
+func (h handler) signedIn(w http.ResponseWriter, r *http.Request, destination authflow.Destination) *page.SignedIn {
+	active, err := h.activeSession(w, r)
 	if err != nil {
 		if !apierr.Is(err, apierr.Unauthorized) {
 			apigw.LogError(r.Context(), apierr.From(err))
 		}
 		return nil
 	}
-	if redirect == "" {
-		redirect, _ = authflow.CheckRedirect(live.Authenticator.WorkbenchRedirectPath)
-	}
-	address, ok := onOrigin(live.Authenticator.Origin, redirect)
-	if !ok {
-		return nil
-	}
-	if toConsole {
-		address = authflow.ConsoleAddress(apigw.PublicURL(r.Context()))
-	}
-	return &page.SignedIn{Name: live.User.Name, Continue: address, SignOut: apigw.PublicURL(r.Context()) + "/api/signout"}
+	public := apigw.PublicURL(r.Context())
+	return &page.SignedIn{Name: active.User.Name, Continue: destination.URL(public, active.Authenticator), SignOut: public + "/api/signout"}
 }
 
-func visitor(userAgent string) page.ClientKind {
+func clientKind(userAgent string) page.ClientKind {
 	switch {
 	case wecom.IsClient(userAgent):
 		return page.InWeCom
@@ -81,22 +71,16 @@ func visitor(userAgent string) page.ClientKind {
 	}
 }
 
-// selfAddress is the address of the page in hand, with the parameters it knows.
-func selfAddress(public string, query url.Values, redirect string, toConsole bool) string {
-	known := url.Values{}
-	if redirect != "" {
-		known.Set("redirect", redirect)
-	}
-	if toConsole {
-		known.Set(authflow.ReturnParameter, authflow.ReturnToConsole)
-	}
-	for _, name := range []string{"error", "authenticator", "request"} {
-		if value := query.Get(name); value != "" && len(value) <= 128 {
-			known.Set(name, value)
+// selfURL returns the address of this page with the parameters it knows.
+func selfURL(public string, query url.Values, destination authflow.Destination) string {
+	short := func(name string) string {
+		if value := query.Get(name); len(value) <= 128 {
+			return value
 		}
+		return ""
 	}
-	if len(known) == 0 {
-		return public + "/signin"
-	}
-	return public + "/signin?" + known.Encode()
+	return authflow.SignInURL(public, authflow.SignInPage{
+		Error: apierr.Code(short("error")), Authenticator: short("authenticator"),
+		Destination: destination, RequestID: short("request"),
+	})
 }

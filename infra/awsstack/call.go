@@ -35,14 +35,15 @@ func (a *Account) Call(t testing.TB, service, method, path, target string, body 
 // Query asks a service that takes forms.
 func (a *Account) Query(t testing.TB, service, version, action string, fields url.Values) Answer {
 	t.Helper()
-	answer, err := a.query(t, service, version, action, fields)
+	answer, err := a.TryQuery(t, service, version, action, fields)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return answer
 }
 
-func (a *Account) query(t testing.TB, service, version, action string, fields url.Values) (Answer, error) {
+// TryQuery is Query for a question that may be refused; the error has the answer in it.
+func (a *Account) TryQuery(t testing.TB, service, version, action string, fields url.Values) (Answer, error) {
 	form := url.Values{"Action": {action}, "Version": {version}}
 	for name, values := range fields {
 		form[name] = values

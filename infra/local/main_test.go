@@ -14,12 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wecom-signin/wecom-signin/infra/teststack"
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
 type running struct {
-	out   *teststack.Log
+	out   *logBuffer
 	stop  context.CancelFunc
 	ended chan error
 }
@@ -27,7 +27,7 @@ type running struct {
 func start(t *testing.T, values map[string]string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	r := &running{out: &teststack.Log{}, stop: cancel, ended: make(chan error, 1)}
+	r := &running{out: &logBuffer{}, stop: cancel, ended: make(chan error, 1)}
 	if values["PORT"] == "" {
 		values["PORT"] = "0"
 	}
@@ -54,7 +54,7 @@ func (r *running) end(t *testing.T) {
 	if err := <-r.ended; err != nil {
 		t.Errorf("ended with %v", err)
 	}
-	if took := time.Since(started); took > 5*time.Second {
+	if took := time.Since(started); took > 4*stopLimit {
 		t.Errorf("stopping took %s", took)
 	}
 }
@@ -70,24 +70,8 @@ func (r *running) line(word string) string {
 
 func get(t *testing.T, address, authorization string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if authorization != "" {
-		r.Header.Set("Authorization", authorization)
-	}
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, string(body)
+	a := testbrowser.New(testbrowser.Config{}).Send(t, http.MethodGet, address, testbrowser.Header("Authorization", authorization))
+	return a.Status, a.Body
 }
 
 func TestDemo(t *testing.T) {

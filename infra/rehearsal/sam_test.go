@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -60,8 +61,14 @@ func processor(t *testing.T) string {
 // run runs SAM's command line in the module, without a terminal.
 func (s *sam) run(t *testing.T, environment []string, arguments ...string) error {
 	t.Helper()
+	return s.answer(t, "", environment, arguments...)
+}
+
+// answer runs SAM's command line with somebody who types these lines.
+func (s *sam) answer(t *testing.T, typed string, environment []string, arguments ...string) error {
+	t.Helper()
 	command := exec.CommandContext(t.Context(), s.program, arguments...)
-	command.Dir = moduleRoot
+	command.Dir, command.Stdin = moduleRoot, strings.NewReader(typed)
 	// SAM asks this often, in seconds, whether a stack is ready.
 	command.Env = append(append(awsstack.OutsideMake(), s.environment...), "SAM_CLI_POLL_DELAY=0.3")
 	command.Env = append(command.Env, environment...)

@@ -164,7 +164,7 @@ type Navigation struct {
 	Page Answer
 	// Redirects are the service's answers before, in order.
 	Redirects []Answer
-	// WeCom counts the visits there.
+	// WeCom counts the redirects there.
 	WeCom int
 	// WeComPage is the page of WeCom's own where the navigation ended, or empty.
 	WeComPage wecomsim.Page

@@ -247,7 +247,7 @@ func TestOpen(t *testing.T) {
 			}
 			end := b.Open(t, "/round")
 			if test.want.Address != "" && end.Address != test.want.Address || end.WeCom != test.want.WeCom || end.WeComPage != test.want.WeComPage {
-				t.Errorf("ended at %s %s after %d visits to WeCom", end.Address, end.WeComPage, end.WeCom)
+				t.Errorf("ended at %s %s after %d redirects to WeCom", end.Address, end.WeComPage, end.WeCom)
 			}
 			if refused := strings.HasSuffix(end.Address, "/refused"); refused != (end.Page.Status == http.StatusNotFound) {
 				t.Errorf("status %d at %s", end.Page.Status, end.Address)

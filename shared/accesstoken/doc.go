@@ -1,10 +1,14 @@
 // Package accesstoken keeps WeCom's access tokens, one per app.
 //
-// Duty: give a token that WeCom will still take, from memory, then from the
-// short-lived table, then from WeCom; replace it early, or when WeCom refused it.
+// Duty: give a token that WeCom will still take, from memory, then from the short-lived
+// table, then from WeCom; replace it early, or when WeCom refused it.
 //
-// Boundary: it makes no call but gettoken, and does not decide what a refused
-// secret means to a visitor.
+// Read source.go first: what a caller gets, and how the callers of one process take
+// turns. fetch.go is the protocol between processes: who may ask WeCom, and what is
+// written down afterwards. token.go is a token and its times.
+//
+// Boundary: it makes no call but gettoken, and does not decide what a refused secret
+// means to a visitor.
 //
 // Invariants:
 //   - a token belongs to one corp, app, authenticator and version of the secret;
@@ -15,7 +19,7 @@
 //     to its key;
 //   - no lock is held over a slow call, and nothing runs after the call that
 //     started it has returned: a frozen function runs no background work;
-//   - a secret that WeCom refused is not sent again for a minute: WeCom bans the
-//     address of whoever keeps trying. Another version of the secret is another
-//     secret, and Forget ends the minute.
+//   - a secret that WeCom refused is not sent again for a minute: WeCom bans an
+//     address that keeps trying. Another version of the secret is another secret,
+//     and Forget ends the minute.
 package accesstoken

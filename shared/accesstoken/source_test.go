@@ -113,9 +113,9 @@ type gettoken struct {
 func (f *gettoken) FetchToken(ctx context.Context, _, corpSecret string) (wecom.Token, error) {
 	f.mu.Lock()
 	f.count++
-	token := wecom.Token{Value: wecom.NewAccessToken(fmt.Sprintf("%s-%d", corpSecret, f.count)), ExpiresIn: f.life}
+	token := wecom.Token{Value: secret.NewValue(fmt.Sprintf("%s-%d", corpSecret, f.count)), ExpiresIn: f.life}
 	if f.same {
-		token.Value = wecom.NewAccessToken("same")
+		token.Value = secret.NewValue("same")
 	}
 	if f.life == 0 {
 		token.ExpiresIn = 2 * time.Hour
@@ -171,7 +171,7 @@ func (w *world) sources(n int) []*Source {
 
 var app = App{CorpID: "ww1", AgentID: "1000002", AuthenticatorID: "a1", SecretName: "s", SecretVersion: "v1"}
 
-func mustToken(t *testing.T, s *Source, app App) wecom.AccessToken {
+func mustToken(t *testing.T, s *Source, app App) secret.Value {
 	t.Helper()
 	token, err := s.Token(t.Context(), app)
 	if err != nil {
@@ -244,14 +244,14 @@ func TestRejectedTokenIsReplacedOnceByTwentyFunctions(t *testing.T) {
 		var group sync.WaitGroup
 		for _, source := range sources {
 			group.Go(func() {
-				if err := source.Reject(t.Context(), app, wecom.NewAccessToken("sv1-1")); err != nil {
+				if err := source.Reject(t.Context(), app, secret.NewValue("sv1-1")); err != nil {
 					t.Error(err)
 				}
 				if token := mustToken(t, source, app); token.Reveal() != "sv1-2" {
 					t.Error("the rejected token came back")
 				}
 				// A second call that held the old token must not drop the new one.
-				if err := source.Reject(t.Context(), app, wecom.NewAccessToken("sv1-1")); err != nil {
+				if err := source.Reject(t.Context(), app, secret.NewValue("sv1-1")); err != nil {
 					t.Error(err)
 				}
 				mustToken(t, source, app)
@@ -489,7 +489,7 @@ func TestRejectionsDoNotBecomeAStreamOfCalls(t *testing.T) {
 				}
 				_ = source.Reject(t.Context(), app, token)
 			}
-			if w.wecom.count > 1+rejections {
+			if w.wecom.count > 1+maxReplaced {
 				t.Errorf("same %v: %d calls of gettoken", same, w.wecom.count)
 			}
 			time.Sleep(time.Minute)

@@ -17,22 +17,21 @@ import (
 // Purpose separates the uses of the sealing keys.
 type Purpose string
 
-// The purposes in use. Changing one makes everything sealed under it unreadable.
+// The purposes in use. Changing one makes unreadable what was sealed for it.
 const (
 	StateCookie Purpose = "state cookie"
 	SessionID   Purpose = "session id"
 	AccessToken Purpose = "access token"
-	SecretsFile Purpose = "secrets file"
 )
 
-// ErrNotOpened: the value was not sealed by us, for this purpose, with this
+// ErrNotOpened: the value was not sealed by this service, for this purpose and with this
 // associated data, or its key is gone.
 var ErrNotOpened = errors.New("sealed value does not open")
 
-// minimumSecret is the shortest sealing secret accepted, in characters.
+// minimumSecret is the length of the shortest accepted sealing key, in characters.
 const minimumSecret = 32
 
-// Keys are the secrets that the keys of all purposes come from.
+// Keys are the sealing keys, from which the key of each purpose is derived.
 type Keys struct{ masters []string } // current first
 
 // ParseKeys reads the sealing secret: {"current":"…","previous":"…"}, where
@@ -96,7 +95,7 @@ func (k *Keys) Box(purpose Purpose) (*Box, error) {
 
 // Seal returns plaintext encrypted, bound to the associated data.
 func (b *Box) Seal(plaintext, associated []byte) ([]byte, error) {
-	return b.ciphers[0].Seal(nil, nil, plaintext, associated), nil //nolint:gosec // the nonce is random and made by the cipher, see Box
+	return b.ciphers[0].Seal(nil, nil, plaintext, associated), nil //nolint:gosec // the cipher makes a random nonce, see Box
 }
 
 // Open returns what was sealed with the same associated data, or ErrNotOpened.
@@ -109,7 +108,7 @@ func (b *Box) Open(sealed, associated []byte) ([]byte, error) {
 	return nil, ErrNotOpened
 }
 
-// Deriver turns a value into an unguessable one that only we can compute.
+// Deriver derives from a value another one that nobody without the key can compute.
 type Deriver struct{ keys [][]byte }
 
 // Deriver returns the deriver of a purpose.

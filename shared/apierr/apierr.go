@@ -5,38 +5,38 @@ import (
 	"fmt"
 )
 
-// Code is a stable name of a failure: API callers branch on it, the sign-in page
-// has a sentence for it in every language. Codes are never renamed.
+// Code is the stable name of an error: API callers branch on it, and the sign-in page
+// explains it in every language. Codes are never renamed.
 type Code string
 
 // Codes of the sign-in page (query parameter error of GET /signin).
 const (
-	StateInvalid          Code = "state_invalid"          // the state is not one this browser was given
+	StateInvalid          Code = "state_invalid"          // this browser was not given this state
 	StateExpired          Code = "state_expired"          // the attempt is older than 15 minutes
 	CookiesBlocked        Code = "cookies_blocked"        // the browser lost the attempt's cookie twice in a row
 	AccessDenied          Code = "access_denied"          // the member refused, WeCom sent no code
 	CodeInvalid           Code = "code_invalid"           // WeCom's 40029: unknown, spent or older than 5 minutes
-	NotAMember            Code = "not_a_member"           // WeCom knows the visitor only by an openid
+	NotAMember            Code = "not_a_member"           // WeCom knows the person only by an openid
 	OtherCorp             Code = "other_corp"             // a member of an interconnected corp (CorpId/userid)
-	FirstSignInInWeCom    Code = "first_sign_in_in_wecom" // a phone is needed, and only the client gives one
+	FirstSignInInWeCom    Code = "first_sign_in_in_wecom" // a phone is needed, and only WeCom's client gives one
 	PhoneNotShared        Code = "phone_not_shared"       // the member or the administrator did not share it
-	PhoneInvalid          Code = "phone_invalid"          // WeCom's mobile is no telephone number
+	PhoneInvalid          Code = "phone_invalid"          // WeCom's mobile is not a telephone number
 	PhoneInUse            Code = "phone_in_use"           // the phone belongs to another member of this corp
 	SignupClosed          Code = "signup_closed"          // no user has this phone and autoSignup is off
 	UserDisabled          Code = "user_disabled"          // here, or in WeCom (status 2 or 5)
 	AuthenticatorUnknown  Code = "authenticator_unknown"  // no authenticator of this name
-	AuthenticatorDisabled Code = "authenticator_disabled" // it exists and is switched off
-	RedirectLoop          Code = "redirect_loop"          // the application keeps sending the visitor back
+	AuthenticatorDisabled Code = "authenticator_disabled" // it exists and is disabled
+	RedirectLoop          Code = "redirect_loop"          // the application keeps redirecting back
 	WeComBusy             Code = "wecom_busy"             // −1 or 45033 to the end, 45009
 	WeComUnavailable      Code = "wecom_unavailable"      // no usable answer from WeCom
-	WeComConfiguration    Code = "wecom_configuration"    // an administrator must repair something
+	WeComConfiguration    Code = "wecom_configuration"    // an administrator must change something
 	Internal              Code = "internal"               // ours: a bug or a store that does not answer
 )
 
 // Codes of the JSON API alone.
 const (
-	InvalidRequest   Code = "invalid_request"        // 400: Field names the offending member when there is one
-	Unauthorized     Code = "unauthorized"           // 401: no live session
+	InvalidRequest   Code = "invalid_request"        // 400: Field names the wrong member when there is one
+	Unauthorized     Code = "unauthorized"           // 401: no active session
 	Forbidden        Code = "forbidden"              // 403: a foreign origin, or not an administrator
 	NotFound         Code = "not_found"              // 404
 	MethodNotAllowed Code = "method_not_allowed"     // 405
@@ -49,29 +49,28 @@ const (
 	UnsupportedMedia Code = "unsupported_media_type" // 415
 )
 
-// Error is a failure with a name. The zero Status means the code's usual one;
-// see package apigw.
+// Error is an error with a code. apigw.Status maps the code to an HTTP status.
 type Error struct {
 	Code   Code
-	Field  string // JSON name of the request member at fault, or empty
+	Field  string // JSON name of the wrong member of the request, or empty
 	Detail string // one sentence that the caller may read; no secret, no cause
 	Err    error  // the cause, for the log only
 }
 
-// New returns a fault with a cause. cause may be nil.
+// New returns an error with a cause, which may be nil.
 func New(code Code, cause error) *Error { return &Error{Code: code, Err: cause} }
 
-// Newf returns a fault whose cause is formatted as by fmt.Errorf.
+// Newf returns an error whose cause is formatted as by fmt.Errorf.
 func Newf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
 }
 
-// Invalid returns an InvalidRequest fault for one field, with a sentence for the caller.
+// Invalid returns an InvalidRequest for one field, with a sentence for the caller.
 func Invalid(field, detail string) *Error {
 	return &Error{Code: InvalidRequest, Field: field, Detail: detail}
 }
 
-// Error describes the failure for the log.
+// Error describes the error for the log.
 func (e *Error) Error() string {
 	text := string(e.Code)
 	if e.Field != "" {
@@ -86,7 +85,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// From returns err as a fault; what is not one becomes Internal with err as its cause.
+// From returns the *Error in err, or Internal with err as its cause.
 func From(err error) *Error {
 	if known, ok := errors.AsType[*Error](err); ok {
 		return known
@@ -94,7 +93,7 @@ func From(err error) *Error {
 	return New(Internal, err)
 }
 
-// Is reports whether err is a fault of the given code.
+// Is reports whether err is an *Error with the given code.
 func Is(err error, code Code) bool {
 	known, ok := errors.AsType[*Error](err)
 	return ok && known.Code == code

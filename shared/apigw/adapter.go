@@ -22,14 +22,15 @@ type Function func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIG
 
 // Config is what New needs.
 type Config struct {
-	// Handler answers; see JSON and Browser for handlers that return errors.
+	// Handler answers the requests; Router, JSON and Browser make one of functions that
+	// return errors.
 	Handler http.Handler
 	// PublicURL is the setting PUBLIC_URL, or empty for the API's own address.
 	PublicURL string
-	// Name of the function, for the log.
+	// Name is the name of the function, for the log.
 	Name string
 	// Service is the setting SERVICE_NAME: the name of this deployment in metrics.
-	// Empty: log events are no metrics.
+	// Empty: log events carry no metrics.
 	Service string
 	// Logger receives one record per request. Nil: slog.Default().
 	Logger *slog.Logger
@@ -76,7 +77,7 @@ func New(cfg Config) Function {
 }
 
 // ResolvePublicURL returns the setting, or the API's own address when it is empty.
-// The domain is the one the gateway matched, not a header the caller chose.
+// domain is the one that the gateway matched, not a header that the caller chose.
 func ResolvePublicURL(setting, domain string) string {
 	if setting != "" {
 		return setting
@@ -84,14 +85,14 @@ func ResolvePublicURL(setting, domain string) string {
 	return "https://" + domain
 }
 
-// request completes an http.Request. It returns one even with an error, for the
-// answer to be written.
+// request builds the http.Request of an event. It returns one even with an error, which
+// the answer to that request explains.
 func request(ctx context.Context, event *events.APIGatewayV2HTTPRequest, maxBody int) (*http.Request, error) {
 	header := make(http.Header, len(event.Headers)+1)
 	for name, value := range event.Headers {
 		header.Set(name, value)
 	}
-	// The gateway moves cookies out of the headers; an emulator may leave them there too.
+	// The gateway moves cookies out of the headers; an emulator may keep them there, too.
 	if len(event.Cookies) > 0 {
 		header.Set("Cookie", strings.Join(event.Cookies, "; "))
 	}
@@ -110,7 +111,7 @@ func request(ctx context.Context, event *events.APIGatewayV2HTTPRequest, maxBody
 		r.SetPathValue(name, value)
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		// A body means nothing here (RFC 9110 §9.3.1), and so cannot be at fault.
+		// A body has no meaning here (RFC 9110 §9.3.1), so it cannot be wrong.
 		return r, nil
 	}
 	body := []byte(event.Body)
@@ -176,7 +177,7 @@ func (w *recorder) response(publicURL, method string) events.APIGatewayV2HTTPRes
 	return response
 }
 
-// secureHeaders adds what every answer carries unless the handler chose otherwise.
+// secureHeaders adds the headers of every answer that the handler did not set.
 func secureHeaders(header http.Header, publicURL string) {
 	set := func(name, value string) {
 		if header.Get(name) == "" {

@@ -2,26 +2,27 @@ package apigw
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"runtime/debug"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 )
 
-// HandlerFunc answers a request or returns why it cannot. When it returns an error
-// it has written nothing but headers.
+// HandlerFunc answers a request or returns an error. With an error it has written
+// nothing but headers.
 type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
 
 // JSON returns a handler whose errors are answered as problem+json.
 func JSON(handle HandlerFunc) http.Handler { return handler{handle, writeProblem} }
 
-// Browser returns a handler whose errors are answered with a redirect to the
-// sign-in page, which says what happened and what to do. The page gets the code,
-// the request id and what a *SignInPageError adds.
-func Browser(handle HandlerFunc) http.Handler { return handler{handle, redirectToSignIn} }
+// Browser returns a handler whose errors are answered with a redirect to the page that
+// explains them. errorURL makes its address; authflow.ErrorURL does.
+func Browser(handle HandlerFunc, errorURL func(publicURL, requestID string, err error) string) http.Handler {
+	return handler{handle, func(w http.ResponseWriter, r *http.Request, err error) {
+		Redirect(w, errorURL(PublicURL(r.Context()), RequestID(r.Context()), err))
+	}}
+}
 
 type handler struct {
 	handle  HandlerFunc
@@ -87,7 +88,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	status := Status(failure.Code)
 	detail := failure.Detail
 	if status == http.StatusInternalServerError {
-		detail = "" // whatever it says, it is not for the caller
+		detail = "" // not for the caller, whatever it says
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
@@ -95,7 +96,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, err error) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// WriteJSON writes a 200 answer, or another status already chosen by the caller.
+// WriteJSON writes an answer of any status.
 func WriteJSON(w http.ResponseWriter, status int, body any) error {
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -107,61 +108,8 @@ func WriteJSON(w http.ResponseWriter, status int, body any) error {
 	return err
 }
 
-// SignInPageError is a failure of a browser leg with what the sign-in page needs
-// to offer the way forward.
-type SignInPageError struct {
-	Authenticator string // name, or empty
-	Redirect      string // checked target path, or empty
-	ToConsole     bool   // the visitor signs in for the console
-	Err           error
-}
-
-func (e *SignInPageError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the failure itself.
-func (e *SignInPageError) Unwrap() error { return e.Err }
-
-// SignInPage is what the sign-in page is told in its address; empty values are left
-// out.
-type SignInPage struct {
-	Error         apierr.Code
-	Authenticator string // name of the one that failed
-	Redirect      string // checked target path
-	ToConsole     bool   // return=console
-	RequestID     string // of the request that failed
-}
-
-// Address returns the address of the sign-in page.
-func (p SignInPage) Address(publicURL string) string {
-	query := url.Values{}
-	for name, value := range map[string]string{
-		"error": string(p.Error), "authenticator": p.Authenticator, "redirect": p.Redirect, "request": p.RequestID,
-	} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-	if p.ToConsole {
-		query.Set("return", "console")
-	}
-	address := publicURL + "/signin"
-	if len(query) > 0 {
-		address += "?" + query.Encode()
-	}
-	return address
-}
-
-func redirectToSignIn(w http.ResponseWriter, r *http.Request, err error) {
-	ctx := r.Context()
-	page := SignInPage{Error: apierr.From(err).Code, RequestID: RequestID(ctx)}
-	if wanted, ok := errors.AsType[*SignInPageError](err); ok {
-		page.Authenticator, page.Redirect, page.ToConsole = wanted.Authenticator, wanted.Redirect, wanted.ToConsole
-	}
-	Redirect(w, page.Address(PublicURL(ctx)))
-}
-
-// Redirect answers 302 without a body. Unlike http.Redirect it takes the address
-// as it is: it was built and checked by us, and has no need to be "cleaned".
+// Redirect answers 302 without a body. Unlike http.Redirect it does not "clean" the
+// address, which the caller has built and checked.
 func Redirect(w http.ResponseWriter, address string) {
 	w.Header().Set("Location", address)
 	w.WriteHeader(http.StatusFound)

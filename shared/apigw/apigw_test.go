@@ -88,13 +88,13 @@ func TestRequestIsCompleted(t *testing.T) {
 			t.Errorf("%s = %q, want %q", check.name, check.got, check.want)
 		}
 	}
-	if diff := cmp.Diff(map[string]any{"caller": "admin-key"}, AuthorizerContext(got.Context())); diff != "" {
-		t.Error(diff)
+	if caller, err := CallerOf(got.Context()); err != nil || caller != AdminKeyCaller() {
+		t.Errorf("caller = %+v, %v", caller, err)
 	}
 }
 
 func TestPathIsTakenAsItIs(t *testing.T) {
-	// The gateway decodes; whatever looks like syntax in the result is a character.
+	// The gateway decodes: what looks like syntax in the result is a character.
 	for _, path := range []string{"/50%", "/a?b", "/a#b", "/a b", "//evil.example/x", "/%zz", "/a/../b", "/你好"} {
 		t.Run(path, func(t *testing.T) {
 			var got string
@@ -146,7 +146,7 @@ func TestBinaryBodyIsEncodedAndHeadHasNone(t *testing.T) {
 	}
 }
 
-func TestFaultsAreAnsweredWithoutTheirCause(t *testing.T) {
+func TestErrorsAreAnsweredWithoutTheirCause(t *testing.T) {
 	cause := errors.New("dial tcp 10.0.0.1: connection refused")
 	for _, test := range []struct {
 		name   string
@@ -186,19 +186,22 @@ func TestFaultsAreAnsweredWithoutTheirCause(t *testing.T) {
 	}
 }
 
-func TestBrowserFaultsGoToTheSignInPage(t *testing.T) {
-	err := &SignInPageError{Authenticator: "demo", Redirect: "/a?b=c", Err: apierr.Newf(apierr.PhoneInUse, "zhangsan and lisi")}
-	response, _ := serve(t, Config{Handler: Browser(func(http.ResponseWriter, *http.Request) error { return err })}, event(t, nil))
-	want := "https://signin.example.com/signin?authenticator=demo&error=phone_in_use&redirect=%2Fa%3Fb%3Dc&request=request-1"
+func TestBrowserErrorsAreRedirectedToThePageThatExplainsThem(t *testing.T) {
+	err := apierr.Newf(apierr.PhoneInUse, "zhangsan and lisi")
+	errorURL := func(publicURL, requestID string, failure error) string {
+		return publicURL + "/signin?error=" + string(apierr.From(failure).Code) + "&request=" + requestID
+	}
+	response, _ := serve(t, Config{Handler: Browser(func(http.ResponseWriter, *http.Request) error { return err }, errorURL)}, event(t, nil))
+	want := "https://signin.example.com/signin?error=phone_in_use&request=request-1"
 	if response.StatusCode != 302 || response.Headers["location"] != want {
 		t.Fatalf("%d %s", response.StatusCode, response.Headers["location"])
 	}
 }
 
 func TestPanicBecomesAnAnswer(t *testing.T) {
-	panicking := func(http.ResponseWriter, *http.Request) error { panic("secret of the house") }
+	panicking := func(http.ResponseWriter, *http.Request) error { panic("secret of ours") }
 	response, log := serve(t, Config{Handler: JSON(panicking)}, event(t, nil))
-	if response.StatusCode != 500 || strings.Contains(response.Body, "house") {
+	if response.StatusCode != 500 || strings.Contains(response.Body, "ours") {
 		t.Fatalf("%d %s", response.StatusCode, response.Body)
 	}
 	if !strings.Contains(log, "apigw_test.go") {
@@ -216,8 +219,8 @@ func TestOversizedBodyIsRefusedBeforeTheHandler(t *testing.T) {
 	}
 }
 
-// Attack: a body where none means anything, so that the request fails before the
-// handler sees it.
+// Attack: send a body that has no meaning, so that the request fails before the handler
+// sees it.
 func TestBodyOfAReadIsNotLookedAt(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD"} {
 		var got []byte

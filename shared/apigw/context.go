@@ -17,8 +17,8 @@ import (
 
 type infoKey struct{}
 
-// requestInfo is what is known about the request in hand, and what its log event
-// will say.
+// requestInfo is what the gateway says about a request, and what its log event will
+// contain.
 type requestInfo struct {
 	requestID  string
 	publicURL  string
@@ -27,122 +27,117 @@ type requestInfo struct {
 	started    time.Time
 
 	mu       sync.Mutex
-	notes    []slog.Attr
+	fields   []slog.Attr
 	measured []metrics.Measurement
-	fault    *apierr.Error
+	failure  *apierr.Error
 }
 
-func info(ctx context.Context) *requestInfo {
-	if known, ok := ctx.Value(infoKey{}).(*requestInfo); ok {
-		return known
+func infoOf(ctx context.Context) *requestInfo {
+	if info, ok := ctx.Value(infoKey{}).(*requestInfo); ok {
+		return info
 	}
 	return &requestInfo{}
 }
 
-// RequestID returns the gateway's id of the request: it is shown to people and
-// found in the log.
-func RequestID(ctx context.Context) string { return info(ctx).requestID }
+// RequestID returns the gateway's id of the request. People see it, and the log has it.
+func RequestID(ctx context.Context) string { return infoOf(ctx).requestID }
 
 // PublicURL returns scheme, host and port under which browsers see the service,
 // without a slash at the end.
-func PublicURL(ctx context.Context) string { return info(ctx).publicURL }
+func PublicURL(ctx context.Context) string { return infoOf(ctx).publicURL }
 
-// AuthorizerContext returns what the Lambda authorizer said of the caller, or nil
-// when no authorizer was asked.
-func AuthorizerContext(ctx context.Context) map[string]any { return info(ctx).authorizer }
-
-// LogField adds a field to the log event of this request; of several values for one
-// field the last one wins. Values must not be secret: names, codes, ids.
+// LogField sets a field in the log event of the request; the last value of a field wins.
+// Values must not be secret: names, codes, ids.
 func LogField(ctx context.Context, key string, value any) {
-	known := info(ctx)
-	known.mu.Lock()
-	defer known.mu.Unlock()
-	known.note(slog.Any(key, value))
+	info := infoOf(ctx)
+	info.mu.Lock()
+	defer info.mu.Unlock()
+	info.setField(slog.Any(key, value))
 }
 
-// AddToLogField adds to a number in the log event of this request, and returns the sum, to the
-// thousandth.
+// AddToLogField adds to a number in the log event of the request, and returns the sum,
+// rounded to thousandths.
 func AddToLogField(ctx context.Context, key string, value float64) float64 {
-	known := info(ctx)
-	known.mu.Lock()
-	defer known.mu.Unlock()
-	if i := known.find(key); i >= 0 && known.notes[i].Value.Kind() == slog.KindFloat64 {
-		value = math.Round((value+known.notes[i].Value.Float64())*1000) / 1000
+	info := infoOf(ctx)
+	info.mu.Lock()
+	defer info.mu.Unlock()
+	if i := info.findField(key); i >= 0 && info.fields[i].Value.Kind() == slog.KindFloat64 {
+		value = math.Round((value+info.fields[i].Value.Float64())*1000) / 1000
 	}
-	known.note(slog.Float64(key, value))
+	info.setField(slog.Float64(key, value))
 	return value
 }
 
-// Measure makes the log event of this request a value of a metric, too; of several
-// values for one metric the last one wins.
+// Measure adds a value of a metric to the log event of the request; the last value of a
+// metric wins.
 func Measure(ctx context.Context, m metrics.Measurement) {
-	known := info(ctx)
-	known.mu.Lock()
-	defer known.mu.Unlock()
-	known.measure(m)
+	info := infoOf(ctx)
+	info.mu.Lock()
+	defer info.mu.Unlock()
+	info.setMeasurement(m)
 }
 
-// MeasureInternalErrors makes every request of this function a value of the metric
-// InternalErrors: 0, unless the service itself fails. A 0 tells an alarm that there was
-// something to look at; without it only failures are counted.
+// MeasureInternalErrors adds the metric InternalErrors to the log event of the request: 0
+// unless the service itself fails. Without it only failures are counted, and an alarm
+// cannot tell success from silence.
 func MeasureInternalErrors(ctx context.Context) {
-	known := info(ctx)
-	known.mu.Lock()
-	defer known.mu.Unlock()
-	known.measure(metrics.InternalErrors(0, known.function))
+	info := infoOf(ctx)
+	info.mu.Lock()
+	defer info.mu.Unlock()
+	info.setMeasurement(metrics.InternalErrors(0, info.function))
 }
 
-// LogError makes a failure part of the log event; the last one wins.
+// LogError adds an error to the log event of the request; the last one wins.
 func LogError(ctx context.Context, failure *apierr.Error) {
-	known := info(ctx)
-	known.mu.Lock()
-	defer known.mu.Unlock()
-	known.fault = failure
+	info := infoOf(ctx)
+	info.mu.Lock()
+	defer info.mu.Unlock()
+	info.failure = failure
 }
 
-// LoggedError returns the failure that was noted, or nil.
+// LoggedError returns the error in the log event of the request, or nil.
 func LoggedError(ctx context.Context) *apierr.Error {
-	known := info(ctx)
-	known.mu.Lock()
-	defer known.mu.Unlock()
-	return known.fault
+	info := infoOf(ctx)
+	info.mu.Lock()
+	defer info.mu.Unlock()
+	return info.failure
 }
 
-// find returns where a field is among the notes, or -1. The caller holds the lock,
-// here and below.
-func (known *requestInfo) find(key string) int {
-	return slices.IndexFunc(known.notes, func(a slog.Attr) bool { return a.Key == key })
+// findField returns the index of a field, or -1. Its caller holds the lock, as do those
+// of the methods below.
+func (info *requestInfo) findField(key string) int {
+	return slices.IndexFunc(info.fields, func(a slog.Attr) bool { return a.Key == key })
 }
 
-func (known *requestInfo) note(field slog.Attr) {
-	if i := known.find(field.Key); i >= 0 {
-		known.notes[i] = field
+func (info *requestInfo) setField(field slog.Attr) {
+	if i := info.findField(field.Key); i >= 0 {
+		info.fields[i] = field
 		return
 	}
-	known.notes = append(known.notes, field)
+	info.fields = append(info.fields, field)
 }
 
-func (known *requestInfo) measure(m metrics.Measurement) {
+func (info *requestInfo) setMeasurement(m metrics.Measurement) {
 	same := func(other metrics.Measurement) bool { return other.Name() == m.Name() }
-	if i := slices.IndexFunc(known.measured, same); i >= 0 {
-		known.measured[i] = m
+	if i := slices.IndexFunc(info.measured, same); i >= 0 {
+		info.measured[i] = m
 		return
 	}
-	known.measured = append(known.measured, m)
+	info.measured = append(info.measured, m)
 }
 
-// code returns the code of the failure, or empty.
-func (known *requestInfo) code() apierr.Code {
-	if known.fault == nil {
+// code returns the code of the logged error, or nothing.
+func (info *requestInfo) code() apierr.Code {
+	if info.failure == nil {
 		return ""
 	}
-	return known.fault.Code
+	return info.failure.Code
 }
 
-// isInternal reports whether the service itself failed, whatever the visitor was
-// shown. WeCom's failures are counted apart.
-func (known *requestInfo) isInternal(status int) bool {
-	switch known.code() {
+// isInternal reports whether the service itself failed, whatever the answer says.
+// WeCom's failures have a metric of their own.
+func (info *requestInfo) isInternal(status int) bool {
+	switch info.code() {
 	case apierr.Internal:
 		return true
 	case apierr.WeComBusy, apierr.WeComUnavailable, apierr.WeComConfiguration:
@@ -152,34 +147,34 @@ func (known *requestInfo) isInternal(status int) bool {
 	}
 }
 
-func (known *requestInfo) log(cfg Config, event *events.APIGatewayV2HTTPRequest, status int) {
-	known.mu.Lock()
-	defer known.mu.Unlock()
+func (info *requestInfo) log(cfg Config, event *events.APIGatewayV2HTTPRequest, status int) {
+	info.mu.Lock()
+	defer info.mu.Unlock()
 	now := cfg.Now()
-	// The route, never the path: a path may be the application's and a query holds codes.
+	// The route, never the path: a path may be an application's, and a query holds codes.
 	attributes := []slog.Attr{
 		slog.String("function", cfg.Name),
 		slog.String("version", version.Version),
 		slog.String("method", event.RequestContext.HTTP.Method),
 		slog.String("route", event.RouteKey),
-		slog.String("requestId", known.requestID),
+		slog.String("requestId", info.requestID),
 		slog.Int("status", status),
-		slog.Float64("milliseconds", metrics.Milliseconds(now.Sub(known.started))),
+		slog.Float64("milliseconds", metrics.Milliseconds(now.Sub(info.started))),
 	}
 	level := slog.LevelInfo
-	if status >= 500 || known.code() == apierr.Internal {
+	if status >= 500 || info.code() == apierr.Internal {
 		level = slog.LevelError
 	}
-	if known.isInternal(status) {
-		known.measure(metrics.InternalErrors(1, cfg.Name))
+	if info.isInternal(status) {
+		info.setMeasurement(metrics.InternalErrors(1, cfg.Name))
 	}
-	if known.fault != nil {
-		attributes = append(attributes, slog.String("code", string(known.fault.Code)))
-		if known.fault.Err != nil {
-			attributes = append(attributes, slog.String("cause", known.fault.Err.Error()))
+	if info.failure != nil {
+		attributes = append(attributes, slog.String("code", string(info.failure.Code)))
+		if info.failure.Err != nil {
+			attributes = append(attributes, slog.String("cause", info.failure.Err.Error()))
 		}
 	}
-	attributes = append(attributes, known.notes...)
-	attributes = append(attributes, metrics.Attributes(cfg.Service, now, known.measured...)...)
+	attributes = append(attributes, info.fields...)
+	attributes = append(attributes, metrics.Attributes(cfg.Service, now, info.measured...)...)
 	cfg.Logger.LogAttrs(context.Background(), level, "request", attributes...)
 }

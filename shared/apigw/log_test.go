@@ -35,7 +35,7 @@ func logged(t *testing.T, cfg Config) []byte {
 	return log.Bytes()
 }
 
-// One request, one line: for those who search, and for CloudWatch.
+// One request, one line, for people who search and for CloudWatch.
 func TestLogEvent(t *testing.T) {
 	cause := errors.New("dynamodb: connection refused")
 	begins := `{"level":"INFO","msg":"request","function":"callback","version":"` + version.Version + `","method":"GET","route":"GET /callback/{authenticator}","requestId":"request-1"`
@@ -112,9 +112,9 @@ func TestLogEvent(t *testing.T) {
 	}
 }
 
-// The operator is called for what the service itself did not manage, and for nothing
-// that a visitor or WeCom did.
+// Only failures of the service itself alarm the operator, not those of people or WeCom.
 func TestInternalErrorsAreOurs(t *testing.T) {
+	errorPage := func(publicURL, _ string, _ error) string { return publicURL + "/signin" }
 	fails := func(code apierr.Code) HandlerFunc {
 		return func(http.ResponseWriter, *http.Request) error { return apierr.New(code, nil) }
 	}
@@ -126,17 +126,17 @@ func TestInternalErrorsAreOurs(t *testing.T) {
 		{"an answer", JSON(func(http.ResponseWriter, *http.Request) error { return nil }), false},
 		{"an unknown error", JSON(func(http.ResponseWriter, *http.Request) error { return errors.New("down") }), true},
 		{"a panic", JSON(func(http.ResponseWriter, *http.Request) error { panic("bug") }), true},
-		{"a panic in a browser's request", Browser(func(http.ResponseWriter, *http.Request) error { panic("bug") }), true},
-		{"a redirect to the page that says internal", Browser(fails(apierr.Internal)), true},
-		{"a page that is shown all the same", JSON(func(_ http.ResponseWriter, r *http.Request) error {
+		{"a panic in a browser's request", Browser(func(http.ResponseWriter, *http.Request) error { panic("bug") }, errorPage), true},
+		{"a redirect to the page that says internal", Browser(fails(apierr.Internal), errorPage), true},
+		{"a page that is shown nevertheless", JSON(func(_ http.ResponseWriter, r *http.Request) error {
 			LogError(r.Context(), apierr.Newf(apierr.Internal, "authenticators cannot be read"))
 			return nil
 		}), true},
-		{"a status without a fault", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }), true},
-		{"a code without a status of its own", JSON(fails("nobody knows")), true},
-		{"a visitor without a session", JSON(fails(apierr.Unauthorized)), false},
-		{"a visitor's mistake", JSON(fails(apierr.InvalidRequest)), false},
-		{"a refused visitor", Browser(fails(apierr.UserDisabled)), false},
+		{"a status without an error", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }), true},
+		{"a code without its own status", JSON(fails("nobody knows")), true},
+		{"nobody signed in", JSON(fails(apierr.Unauthorized)), false},
+		{"a wrong request", JSON(fails(apierr.InvalidRequest)), false},
+		{"a refused person", Browser(fails(apierr.UserDisabled), errorPage), false},
 		{"WeCom is busy", JSON(fails(apierr.WeComBusy)), false},
 		{"WeCom does not answer", JSON(fails(apierr.WeComUnavailable)), false},
 		{"WeCom refuses the app", JSON(fails(apierr.WeComConfiguration)), false},
@@ -157,7 +157,7 @@ func TestInternalErrorsAreOurs(t *testing.T) {
 	}
 }
 
-func TestFaultIsTheOneThatWasNoted(t *testing.T) {
+func TestLoggedErrorIsTheOneOfTheAnswer(t *testing.T) {
 	var before, after *apierr.Error
 	handler := JSON(func(http.ResponseWriter, *http.Request) error { return apierr.New(apierr.NotFound, nil) })
 	logged(t, Config{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -170,8 +170,8 @@ func TestFaultIsTheOneThatWasNoted(t *testing.T) {
 	}
 }
 
-// Code that runs in no request, in a test perhaps, notes for nobody.
-func TestNotesOutsideOfARequestAreNoFault(t *testing.T) {
+// Code that runs outside of a request, as in a test, logs nothing.
+func TestLoggingOutsideOfARequestDoesNothing(t *testing.T) {
 	ctx := context.Background()
 	LogField(ctx, "outcome", "signed_in")
 	Measure(ctx, metrics.SignIns("signed_in"))

@@ -1,21 +1,29 @@
-// Package authflow is the rules of signing in: who is let in, as whom, and when not.
+// Package authflow decides who is signed in, as whom, and when not.
 //
-// Read it in the order of a sign-in. LoginStarter (depart.go) sends a browser to
-// WeCom with a new LoginAttempt (attempt.go). LoginCompleter (arrive.go) takes the browser
-// back: it checks that the attempt is this browser's, spends WeCom's code
-// (exchange.go), finds or creates the user (person.go) and starts the session.
-// Sessions (sessions.go) says later whose session an id is, and ends it.
+// Read it in the order of a sign-in. LoginStarter (authorize.go) sends a browser to
+// WeCom with a LoginAttempt (attempt.go). LoginCompleter (callback.go) takes the browser
+// back: it checks that the attempt belongs to this browser, spends WeCom's code
+// (identity.go), finds, binds or creates the user (user.go) and starts the session
+// (result.go). Sessions (sessions.go) later tells whose session an id is, and ends it.
+// A ReturnPath (returnpath.go) is where the browser goes afterwards; urls.go builds the
+// service's own addresses; event.go is what administrators are shown.
 //
-// Boundary: no HTTP and no AWS. The store, WeCom, access tokens and sealing come
-// in through interfaces declared here; cookies are package session's, status
-// codes package apigw's.
+// One value has three forms. The random state travels to WeCom and back. The session id
+// is derived from the state with a server key (SessionIDs) and lives in the browser's
+// cookie. The session key is the SHA-256 of the session id, and the only form that is
+// stored. So a state can start one session, ever, and the store gives nobody a session.
+//
+// Boundary: no HTTP and no AWS. The store, WeCom, access tokens and key derivation come
+// in through interfaces declared here; package session keeps cookies, package apigw maps
+// errors to status codes.
 //
 // Invariants:
 //   - a code is spent only for a state that this browser was given, by this
 //     authenticator, less than 15 minutes ago; it is never spent twice;
-//   - a state leads to one outcome, and so to one session, ever;
+//   - a state leads to one result, and so to one session, ever;
 //   - only a phone that WeCom gave, or an administrator, links a WeCom member to a
 //     user: never a name, never a userid;
-//   - every failure is a fault with a code the sign-in page explains, and every
-//     doubt is a refusal.
+//   - a browser is sent only to the application's origin or to the console;
+//   - every failure is an *apierr.Error with a code that the sign-in page explains, and
+//     every doubt is a refusal.
 package authflow

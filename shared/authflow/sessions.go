@@ -2,6 +2,8 @@ package authflow
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -12,12 +14,12 @@ import (
 
 // SessionStore is what Sessions needs of the store.
 type SessionStore interface {
-	AttemptResult(ctx context.Context, key string) (store.AttemptResult, error)
-	EndSession(ctx context.Context, key string) error
+	AttemptResult(ctx context.Context, sessionKey string) (store.AttemptResult, error)
+	EndSession(ctx context.Context, sessionKey string) error
 	User(ctx context.Context, id string) (store.User, error)
 }
 
-// Sessions says whose session an id is. Every check reads the session and its user
+// Sessions tells whose session an id is. Every check reads the session and its user
 // afresh, so that ending access takes effect at once.
 type Sessions struct {
 	Store          SessionStore
@@ -32,9 +34,16 @@ type ActiveSession struct {
 	Authenticator store.Authenticator
 }
 
-// Check returns the live session of an id. Fault Unauthorized: there is none, it
-// has expired or was ended, its user is gone or disabled, or its authenticator is
-// gone, disabled or belongs to another corp now.
+// SessionKey returns the key under which a session id is stored: its SHA-256 in hex, so
+// that reading the store gives nobody a session.
+func SessionKey(sessionID string) string {
+	sum := sha256.Sum256([]byte(sessionID))
+	return hex.EncodeToString(sum[:])
+}
+
+// Check returns the active session of an id. Error Unauthorized: it does not exist, has
+// expired or was ended, its user is gone or disabled, or its authenticator is gone,
+// disabled or belongs to another corp now.
 func (s *Sessions) Check(ctx context.Context, sessionID string) (ActiveSession, error) {
 	if sessionID == "" {
 		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
@@ -42,27 +51,27 @@ func (s *Sessions) Check(ctx context.Context, sessionID string) (ActiveSession, 
 	return s.CheckKey(ctx, SessionKey(sessionID))
 }
 
-// CheckKey is Check for the key of a session, which an access token carries. The
-// key alone gives nobody a session: it is not accepted where an id is asked for.
-func (s *Sessions) CheckKey(ctx context.Context, key string) (ActiveSession, error) {
-	outcome, err := s.Store.AttemptResult(ctx, key)
+// CheckKey is Check for a session key, which an access token carries. The key alone
+// gives nobody a session: it is not accepted where an id is asked for.
+func (s *Sessions) CheckKey(ctx context.Context, sessionKey string) (ActiveSession, error) {
+	result, err := s.Store.AttemptResult(ctx, sessionKey)
 	if err != nil {
-		return ActiveSession{}, noSession("read session", err)
+		return ActiveSession{}, notActive("read session", err)
 	}
-	session := outcome.Session
-	if outcome.Kind != store.ResultSession || !s.Now().Before(session.ExpiresAt) {
+	session := result.Session
+	if result.Kind != store.ResultSession || !s.Now().Before(session.ExpiresAt) {
 		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
 	user, err := s.Store.User(ctx, session.UserID)
 	if err != nil {
-		return ActiveSession{}, noSession("read user of session", err)
+		return ActiveSession{}, notActive("read user of session", err)
 	}
 	if !user.Enabled || user.SessionGeneration != session.UserGeneration {
 		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
 	authenticator, err := s.Authenticators.Authenticator(ctx, session.AuthenticatorName)
 	if err != nil {
-		return ActiveSession{}, noSession("read authenticator of session", err)
+		return ActiveSession{}, notActive("read authenticator of session", err)
 	}
 	if !authenticator.Enabled || authenticator.ID != session.AuthenticatorID || authenticator.Generation != session.AuthenticatorGeneration {
 		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
@@ -70,7 +79,7 @@ func (s *Sessions) CheckKey(ctx context.Context, key string) (ActiveSession, err
 	return ActiveSession{session, user, authenticator}, nil
 }
 
-// End ends the session of an id in the store. An id of no session is no fault.
+// End ends the session of an id in the store. An id without a session is not an error.
 func (s *Sessions) End(ctx context.Context, sessionID string) error {
 	if sessionID == "" {
 		return nil
@@ -81,7 +90,7 @@ func (s *Sessions) End(ctx context.Context, sessionID string) error {
 	return nil
 }
 
-func noSession(doing string, err error) error {
+func notActive(doing string, err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return apierr.New(apierr.Unauthorized, nil)
 	}

@@ -22,10 +22,9 @@ type (
 	}
 )
 
-// Attributes returns the members of a log record that make metrics of it: the
-// metadata, and the values and dimensions that it names. None for a deployment
-// without a name, or without measurements. Measurements of one metric must not be
-// given twice.
+// Attributes returns the members of a log record that carry metrics: the metadata, and
+// the values and dimensions that it names. It returns nothing for a deployment without a
+// name, or without measurements. No two measurements may be of the same metric.
 func Attributes(serviceName string, at time.Time, measured ...Measurement) []slog.Attr {
 	if serviceName == "" || len(measured) == 0 {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Namespace is where CloudWatch keeps the metrics of every deployment; the dimension
-// Service tells deployments apart.
+// Namespace is the CloudWatch namespace of every deployment's metrics; the dimension
+// Service distinguishes deployments.
 const Namespace = "WeComSignIn"
 
 // The dimensions.
@@ -31,22 +31,21 @@ type Measurement struct {
 	name  string
 	unit  string
 	value float64
-	// dimension is the one beside Service, or empty, with its value.
+	// dimension is the one in addition to Service, or empty; member is its value.
 	dimension, member string
-	// both: the value counts for Service alone, too.
+	// both: the value also counts for Service alone.
 	both bool
 }
 
 // Name returns the name of the metric.
 func (m Measurement) Name() string { return m.name }
 
-// SignIns counts a request at the callback by how it ended: a word of the service's
-// own, such as a fault's code.
+// SignIns counts a request to the callback by its outcome, such as the code of an error.
 func SignIns(ended string) Measurement {
 	return Measurement{name: "SignIns", unit: count, value: 1, dimension: outcome, member: word(ended)}
 }
 
-// NoAnswer stands in the place of WeCom's number when WeCom gave no usable answer.
+// NoAnswer replaces WeCom's number when WeCom gave no usable answer.
 const NoAnswer = "none"
 
 // WeComErrors counts a request for which WeCom answered with a number other than 0,
@@ -60,14 +59,14 @@ func WeComDuration(took float64) Measurement {
 	return Measurement{name: "WeComDuration", unit: milliseconds, value: took}
 }
 
-// InternalErrors counts failures of the service itself in one request of a function,
-// of the whole service and of that function. 0 says that there was a request.
+// InternalErrors counts failures of the service itself in one request, for the whole
+// service and for the function. 0 says that there was a request.
 func InternalErrors(failures int, of string) Measurement {
 	return Measurement{name: "InternalErrors", unit: count, value: float64(failures), dimension: function, member: word(of), both: true}
 }
 
-// SigningKeyAge is how long ago the public keys were published, in days. Clocks
-// differ: an age below 0 is 0.
+// SigningKeyAge is how long ago the public keys were published, in days. An age below 0,
+// from clocks that differ, is 0.
 func SigningKeyAge(age time.Duration) Measurement {
 	days := max(0, age).Hours() / 24
 	return Measurement{name: "SigningKeyAge", unit: none, value: math.Round(days*100) / 100}
@@ -76,10 +75,10 @@ func SigningKeyAge(age time.Duration) Measurement {
 // Milliseconds is how durations are written in log events.
 func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// other stands for a value that a dimension does not take.
+// other replaces a value that a dimension does not accept.
 const other = "other"
 
-// word returns a short word as the service's own names are written.
+// word returns text if it is a short name such as the service uses.
 func word(text string) string {
 	if text == "" || len(text) > 32 || strings.ContainsFunc(text, func(c rune) bool { return (c < 'a' || c > 'z') && c != '_' }) {
 		return other
@@ -87,11 +86,11 @@ func word(text string) string {
 	return text
 }
 
-// longestNumber is that of WeCom's numbers (path 90313 of its documentation).
+// longestNumber is the length of WeCom's numbers (path 90313 of its documentation).
 const longestNumber = 6
 
-// numberOf bounds what comes from outside: WeCom, or whoever answers in its place,
-// could otherwise make as many metrics as it likes.
+// numberOf bounds the values of the dimension: WeCom, or a server in its place, could
+// otherwise create any number of metrics.
 func numberOf(code string) string {
 	digits := strings.TrimPrefix(code, "-")
 	if _, err := strconv.ParseUint(digits, 10, 64); err == nil && len(code) <= longestNumber {

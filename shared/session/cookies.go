@@ -16,8 +16,8 @@ import (
 
 // Cookie is the session cookie of a deployment. The zero value is host-only.
 type Cookie struct {
-	// Domain is the setting SESSION_COOKIE_DOMAIN: a parent domain to share the
-	// session with, or empty for the service's own host.
+	// Domain is the setting SESSION_COOKIE_DOMAIN: a parent domain that shares the
+	// session, or empty for the service's own host.
 	Domain string
 }
 
@@ -28,11 +28,11 @@ func (c Cookie) name() string {
 	return "__Host-wecom_session"
 }
 
-// sessionIDLength is that of aead.Deriver's results.
+// sessionIDLength is the length of aead.Deriver's results.
 const sessionIDLength = 43
 
-// ID returns the session id a request carries, or empty. What cannot be one is
-// not looked up.
+// ID returns the session id of a request, or nothing. A value of another length is not
+// looked up.
 func (c Cookie) ID(r *http.Request) string {
 	cookie, err := r.Cookie(c.name())
 	if err != nil || len(cookie.Value) != sessionIDLength {
@@ -41,12 +41,12 @@ func (c Cookie) ID(r *http.Request) string {
 	return cookie.Value
 }
 
-// Set gives the browser a session until it expires.
+// Set stores a session in the browser for its lifetime.
 func (c Cookie) Set(w http.ResponseWriter, sessionID string, lifetime time.Duration) {
 	http.SetCookie(w, c.cookie(sessionID, int(lifetime/time.Second)))
 }
 
-// Clear takes the session from the browser.
+// Clear removes the session from the browser.
 func (c Cookie) Clear(w http.ResponseWriter) { http.SetCookie(w, c.cookie("", -1)) }
 
 func (c Cookie) cookie(value string, maxAge int) *http.Cookie {
@@ -56,8 +56,8 @@ func (c Cookie) cookie(value string, maxAge int) *http.Cookie {
 	}
 }
 
-// Attempts keeps attempts in cookies, one for each, so that several tabs can sign
-// in at once.
+// Attempts stores attempts to sign in in cookies, one each, so that several tabs can sign
+// in at the same time.
 type Attempts struct {
 	Box *aead.Box // of purpose aead.StateCookie
 	Now func() time.Time
@@ -66,19 +66,19 @@ type Attempts struct {
 const (
 	attemptPrefix = "__Host-wecom_attempt_"
 	keptAttempts  = 8
-	// maxCleared bounds the lines of an answer: who sends hundreds of cookies of this
-	// name made them up.
+	// maxCleared bounds the headers of an answer: hundreds of cookies of this name are
+	// forged.
 	maxCleared = 32
 )
 
-// attemptName hides the state: cookie names reach places that values do not.
+// attemptName hides the state: names of cookies appear where their values do not.
 func attemptName(state string) string {
 	sum := sha256.Sum256([]byte(state))
 	return attemptPrefix + hex.EncodeToString(sum[:8])
 }
 
-// Save gives the browser an attempt to keep and takes away all but the newest
-// eight, counting this one.
+// Save stores an attempt in the browser and removes all but the newest eight, this one
+// included.
 func (a *Attempts) Save(w http.ResponseWriter, r *http.Request, attempt authflow.LoginAttempt) error {
 	name := attemptName(attempt.State)
 	sealed, err := authflow.SealAttempt(a.Box, name, attempt)
@@ -90,8 +90,7 @@ func (a *Attempts) Save(w http.ResponseWriter, r *http.Request, attempt authflow
 	return nil
 }
 
-// prune clears what is not worth keeping: cookies that do not open or have
-// expired, then the oldest.
+// prune removes cookies that do not open or have expired, then the oldest ones.
 func (a *Attempts) prune(w http.ResponseWriter, r *http.Request, saved string) {
 	type kept struct {
 		name     string
@@ -120,8 +119,8 @@ func (a *Attempts) prune(w http.ResponseWriter, r *http.Request, saved string) {
 	}
 }
 
-// Find returns the attempt this browser made under a state; found is false when it
-// carries no cookie for it. The error is one of authflow.OpenAttempt's.
+// Find returns the attempt that this browser started with a state; found is false if it
+// has no cookie for it. The error is one of authflow.OpenAttempt's.
 func (a *Attempts) Find(r *http.Request, state string) (attempt authflow.LoginAttempt, found bool, err error) {
 	cookie, err := r.Cookie(attemptName(state))
 	if err != nil {
@@ -135,7 +134,7 @@ func (a *Attempts) Find(r *http.Request, state string) (attempt authflow.LoginAt
 	return attempt, true, err
 }
 
-// Clear takes an attempt from the browser.
+// Clear removes an attempt from the browser.
 func (a *Attempts) Clear(w http.ResponseWriter, state string) {
 	http.SetCookie(w, attemptCookie(attemptName(state), "", -1))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -82,7 +83,7 @@ func TestSessionCookieAttributes(t *testing.T) {
 func TestAttemptIsFoundUnderItsStateOnly(t *testing.T) {
 	now := noon
 	a, b := attempts(t, &now), browser{}
-	want := authflow.LoginAttempt{State: "STATE1", AuthenticatorID: "id", AuthenticatorGeneration: "g", Target: "/a?b=c", ToConsole: true, InWeCom: true, Scope: "snsapi_base", IssuedAt: now}
+	want := authflow.LoginAttempt{State: "STATE1", AuthenticatorID: "id", AuthenticatorGeneration: "g", Destination: destination("/a?b=c", true), InWeCom: true, Scope: "snsapi_base", IssuedAt: now}
 	w := save(t, a, b, want)
 	header := w.Header().Get("Set-Cookie")
 	for _, attribute := range []string{"__Host-", "; Path=/", "; Max-Age=900", "; HttpOnly", "; Secure", "; SameSite=Lax"} {
@@ -94,7 +95,7 @@ func TestAttemptIsFoundUnderItsStateOnly(t *testing.T) {
 		t.Errorf("cookie shows its content: %s", header)
 	}
 	got, found, err := a.Find(b.request(), "STATE1")
-	if !found || err != nil || got.State != want.State || got.Target != want.Target || !got.InWeCom || !got.IssuedAt.Equal(want.IssuedAt) {
+	if !found || err != nil || got.State != want.State || got.Destination != want.Destination || !got.InWeCom || !got.IssuedAt.Equal(want.IssuedAt) {
 		t.Fatalf("Find = %+v, %v, %v", got, found, err)
 	}
 	if _, found, _ := a.Find(b.request(), "STATE2"); found {
@@ -150,7 +151,7 @@ func TestEightAttemptsFitTheGatewaysHeaders(t *testing.T) {
 	for i := range 9 {
 		save(t, a, b, authflow.LoginAttempt{
 			State: fmt.Sprintf("%026d", i), AuthenticatorID: strings.Repeat("i", 26), AuthenticatorGeneration: strings.Repeat("g", 26),
-			Target: "/" + strings.Repeat("t", 127), Scope: "snsapi_privateinfo", IssuedAt: now,
+			Destination: destination("/"+strings.Repeat("t", 127), false), Scope: "snsapi_privateinfo", IssuedAt: now,
 		})
 	}
 	if size := len(b.request().Header.Get("Cookie")); size > 4<<10 {
@@ -169,7 +170,7 @@ func FuzzAttemptCookie(f *testing.F) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Cookie", attemptName(state)+"="+value)
 		if _, found, err := a.Find(r, state); found && err == nil {
-			t.Fatalf("a cookie of the visitor's own making opened: %q", value)
+			t.Fatalf("a forged cookie opened: %q", value)
 		}
 	})
 }
@@ -185,4 +186,10 @@ func TestHundredsOfMadeUpCookiesMakeNoLargeAnswer(t *testing.T) {
 	if n := len(w.Result().Cookies()); n > maxCleared+1 {
 		t.Errorf("%d cookies in one answer", n)
 	}
+}
+
+func destination(path string, console bool) authflow.Destination {
+	d := authflow.DestinationOf(url.Values{"redirect": {path}})
+	d.Console = console
+	return d
 }

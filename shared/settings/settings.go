@@ -15,14 +15,14 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/wecom-signin/wecom-signin/shared/ascii"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 )
 
 // Name is the name of an environment variable.
 type Name string
 
-// The settings of the service. Those without a default are required of every
-// program that names them.
+// The settings of the service. A program that names one without a default requires it.
 const (
 	PublicURL                 Name = "PUBLIC_URL"                  // default: the API's own address
 	WeComAPIURL               Name = "WECOM_API_URL"               // default: https://qyapi.weixin.qq.com
@@ -45,22 +45,22 @@ const (
 	AdminKey                  Name = "ADMIN_KEY"                   // local run only; default: a generated one
 )
 
-// Settings is what FromEnvironment read. A setting that was not named keeps its
-// zero value.
+// Settings is what FromEnvironment has read. A setting that was not named is zero.
 type Settings struct {
-	// PublicURL is scheme, host and port that browsers see; empty means the API's
-	// own address, which only a request knows.
+	// PublicURL is scheme, host and port that browsers see; empty means the API's own
+	// address, which only a request tells.
 	PublicURL string
-	// WeComAPIURL, WeComOAuthURL and WeComLoginURL are WeCom's three hosts, perhaps
-	// with a path in front of WeCom's own paths; never with a slash at the end.
+	// WeComAPIURL, WeComOAuthURL and WeComLoginURL are the addresses of WeCom's three
+	// hosts. They may have a path, which precedes WeCom's own paths, and have no slash at
+	// the end.
 	WeComAPIURL, WeComOAuthURL, WeComLoginURL string
 	// DirectoryTable and TransientTable are names of DynamoDB tables.
 	DirectoryTable, TransientTable string
 	// SigningKeysSecret, SealingKeysSecret and AdminKeySecret are names or ARNs in
 	// Secrets Manager.
 	SigningKeysSecret, SealingKeysSecret, AdminKeySecret string
-	// AuthenticatorSecretPrefix begins the name of every authenticator's secret. It
-	// ends with a slash.
+	// AuthenticatorSecretPrefix is the beginning of the name of every authenticator's
+	// secret. It ends with a slash.
 	AuthenticatorSecretPrefix string
 	// SessionLifetime is how long a session lasts, 1 second to 30 days.
 	SessionLifetime time.Duration
@@ -72,8 +72,8 @@ type Settings struct {
 	// CompanyLogo is the address of a picture for the sign-in page: https, or a data
 	// URL of an image. Empty: the service's own mark.
 	CompanyLogo string
-	// EgressAddresses are the fixed IPv4 addresses that the service calls WeCom from,
-	// for the console to show. Empty: they are not known, or not fixed.
+	// EgressAddresses are the fixed IPv4 addresses from which the service calls WeCom, for
+	// the console to show. Empty: they are unknown or not fixed.
 	EgressAddresses []netip.Addr
 	// ServiceName is the name of this deployment in metrics, or empty for none.
 	ServiceName string
@@ -93,9 +93,9 @@ const (
 	MaxSessionLifetime = 30 * 24 * time.Hour
 )
 
-// FromEnvironment reads the named settings through lookup (os.LookupEnv, or a fake)
-// and nothing else. An empty variable counts as absent, because a template cannot
-// leave one out. The error joins all faults, one line each.
+// FromEnvironment reads the named settings, and no others, through lookup (os.LookupEnv
+// or a fake). An empty variable counts as absent, because a template cannot leave one
+// out. The error joins all errors, one line each.
 func FromEnvironment(lookup func(string) (string, bool), names ...Name) (Settings, error) {
 	r := reader{lookup: lookup}
 	var s Settings
@@ -103,7 +103,7 @@ func FromEnvironment(lookup func(string) (string, bool), names ...Name) (Setting
 		r.read(&s, name)
 	}
 	r.checkCookieDomain(s, slices.Contains(names, PublicURL))
-	if err := errors.Join(r.faults...); err != nil {
+	if err := errors.Join(r.errs...); err != nil {
 		return Settings{}, err
 	}
 	return s, nil
@@ -111,7 +111,7 @@ func FromEnvironment(lookup func(string) (string, bool), names ...Name) (Setting
 
 type reader struct {
 	lookup func(string) (string, bool)
-	faults []error
+	errs   []error
 }
 
 func (r *reader) read(s *Settings, name Name) {
@@ -137,8 +137,8 @@ func (r *reader) read(s *Settings, name Name) {
 	case AuthenticatorSecretPrefix:
 		s.AuthenticatorSecretPrefix = r.required(name)
 		if p := s.AuthenticatorSecretPrefix; p != "" && (!strings.HasSuffix(p, "/") || p == "/") {
-			// Without the slash the prefix of one stack could match secrets of another.
-			r.fault(name, "must be a path that ends with a slash")
+			// Without the slash the prefix of one stack could match another's secrets.
+			r.reject(name, "must be a path that ends with a slash")
 		}
 	case SessionLifetime:
 		s.SessionLifetime = r.lifetime()
@@ -159,12 +159,12 @@ func (r *reader) read(s *Settings, name Name) {
 	case AdminKey:
 		s.AdminKey = r.adminKey()
 	default:
-		r.fault(name, "is no setting of this service")
+		r.reject(name, "is not a setting of this service")
 	}
 }
 
-func (r *reader) fault(name Name, format string, args ...any) {
-	r.faults = append(r.faults, fmt.Errorf("%s %s", name, fmt.Sprintf(format, args...)))
+func (r *reader) reject(name Name, format string, args ...any) {
+	r.errs = append(r.errs, fmt.Errorf("%s %s", name, fmt.Sprintf(format, args...)))
 }
 
 func (r *reader) text(name Name, absent string) string {
@@ -178,9 +178,9 @@ func (r *reader) required(name Name) string {
 	value := r.text(name, "")
 	switch {
 	case value == "":
-		r.fault(name, "is not set")
-	case strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }):
-		r.fault(name, "must not hold spaces, control or non-ASCII characters")
+		r.reject(name, "is not set")
+	case !ascii.IsVisible(value):
+		r.reject(name, "must not hold spaces, control or non-ASCII characters")
 	}
 	return value
 }
@@ -192,7 +192,7 @@ func (r *reader) address(name Name, absent string, allowPath bool) string {
 	}
 	address, err := ParseAddress(value, allowPath)
 	if err != nil {
-		r.fault(name, "%v", err)
+		r.reject(name, "%v", err)
 	}
 	return address
 }
@@ -204,7 +204,7 @@ func (r *reader) lifetime() time.Duration {
 	}
 	lifetime, err := time.ParseDuration(value)
 	if err != nil || lifetime < MinSessionLifetime || lifetime > MaxSessionLifetime {
-		r.fault(SessionLifetime, "must be a duration such as 8h or 90m, from %s to %s", MinSessionLifetime, MaxSessionLifetime)
+		r.reject(SessionLifetime, "must be a duration such as 8h or 90m, from %s to %s", MinSessionLifetime, MaxSessionLifetime)
 	}
 	return lifetime
 }
@@ -213,15 +213,15 @@ func (r *reader) port() int {
 	value := r.text(Port, "3000")
 	port, err := strconv.ParseUint(value, 10, 16)
 	if err != nil {
-		r.fault(Port, "must be a number from 0 to %d", math.MaxUint16)
+		r.reject(Port, "must be a number from 0 to %d", math.MaxUint16)
 	}
 	return int(port)
 }
 
 func (r *reader) adminKey() secret.Value {
 	value := r.text(AdminKey, "")
-	if strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		r.fault(AdminKey, "must be visible ASCII characters without spaces")
+	if !ascii.IsVisible(value) {
+		r.reject(AdminKey, "must be visible ASCII characters without spaces")
 	}
 	return secret.NewValue(value)
 }
@@ -232,13 +232,13 @@ const longestCompanyName = 60
 func (r *reader) companyName() string {
 	value := strings.TrimSpace(r.text(CompanyName, ""))
 	if utf8.RuneCountInString(value) > longestCompanyName || !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
-		r.fault(CompanyName, "must be one line of at most %d characters", longestCompanyName)
+		r.reject(CompanyName, "must be one line of at most %d characters", longestCompanyName)
 	}
 	return value
 }
 
-// dataImage is a picture that lies in the setting itself. SVG is left out: it can
-// hold scripts, even though browsers run none in an image.
+// dataImage is a picture in the setting itself. It excludes SVG, which can hold scripts,
+// although browsers run none in an image.
 var dataImage = regexp.MustCompile(`^data:image/(png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}$`)
 
 func (r *reader) companyLogo() string {
@@ -251,20 +251,19 @@ func (r *reader) companyLogo() string {
 		_, err = ParseAddress("https://"+u.Host, false)
 	}
 	if err != nil || u.Scheme != "https" || u.User != nil || !isHostname(strings.ToLower(u.Hostname())) ||
-		strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`"'<>\`+"`"+`;,`, c) }) {
-		r.fault(CompanyLogo, "must be the https address of a picture, or a data URL of a PNG, JPEG, WebP or GIF")
+		!ascii.IsVisible(value) || strings.ContainsAny(value, `"'<>\`+"`"+`;,`) {
+		r.reject(CompanyLogo, "must be the https address of a picture, or a data URL of a PNG, JPEG, WebP or GIF")
 	}
 	return value
 }
 
-// egressAddresses reads public IPv4 addresses: WeCom takes no other in its list of
-// trusted ones.
+// egressAddresses reads public IPv4 addresses: WeCom trusts no others.
 func (r *reader) egressAddresses() []netip.Addr {
 	var addresses []netip.Addr
 	for part := range strings.FieldsFuncSeq(r.text(EgressAddresses, ""), func(c rune) bool { return c == ',' || c == ';' || c == ' ' }) {
 		address, err := netip.ParseAddr(part)
 		if err != nil || !address.Is4() || !address.IsGlobalUnicast() || address.IsPrivate() {
-			r.fault(EgressAddresses, "must be public IPv4 addresses with commas in between")
+			r.reject(EgressAddresses, "must be public IPv4 addresses with commas in between")
 			return nil
 		}
 		addresses = append(addresses, address)
@@ -272,14 +271,14 @@ func (r *reader) egressAddresses() []netip.Addr {
 	return addresses
 }
 
-// longestServiceName is what a stack's name may have.
+// longestServiceName is the longest name of a CloudFormation stack.
 const longestServiceName = 128
 
-// serviceName reads a name that can be the value of a metric's dimension.
+// serviceName reads a name that is valid as the value of a metric's dimension.
 func (r *reader) serviceName() string {
 	value := r.text(ServiceName, "")
-	if len(value) > longestServiceName || strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		r.fault(ServiceName, "must be at most %d visible ASCII characters without spaces", longestServiceName)
+	if len(value) > longestServiceName || !ascii.IsVisible(value) {
+		r.reject(ServiceName, "must be at most %d visible ASCII characters without spaces", longestServiceName)
 	}
 	return value
 }
@@ -292,36 +291,36 @@ func (r *reader) cookieDomain() string {
 	_, isAddress := netip.ParseAddr(value)
 	switch {
 	case isAddress == nil, !isHostname(value), !strings.Contains(value, "."):
-		r.fault(SessionCookieDomain, "must be a domain of at least two labels, such as example.com")
+		r.reject(SessionCookieDomain, "must be a domain of at least two labels, such as example.com")
 	case value == "amazonaws.com", value == "amazonaws.com.cn":
-		r.fault(SessionCookieDomain, "must be a domain of your own: that one is shared with strangers")
+		r.reject(SessionCookieDomain, "must be a domain of your own: that one is shared with others")
 	}
 	return value
 }
 
-// checkCookieDomain fails closed: a cookie for a domain that is not the service's
-// would be refused by browsers at best, and seen by others at worst.
+// checkCookieDomain fails closed: browsers would at best refuse a cookie for a domain
+// that is not the service's, and at worst send it to others.
 func (r *reader) checkCookieDomain(s Settings, knowsPublicURL bool) {
-	if s.SessionCookieDomain == "" || len(r.faults) > 0 {
+	if s.SessionCookieDomain == "" || len(r.errs) > 0 {
 		return
 	}
 	if !knowsPublicURL || s.PublicURL == "" {
-		r.fault(SessionCookieDomain, "needs %s, which must be inside that domain", PublicURL)
+		r.reject(SessionCookieDomain, "needs %s, which must be inside that domain", PublicURL)
 		return
 	}
 	public, err := url.Parse(s.PublicURL)
 	if err != nil {
-		r.fault(PublicURL, "is not an address")
+		r.reject(PublicURL, "is not an address")
 		return
 	}
 	if host := public.Hostname(); host != s.SessionCookieDomain && !strings.HasSuffix(host, "."+s.SessionCookieDomain) {
-		r.fault(SessionCookieDomain, "must be the host of %s or a parent domain of it", PublicURL)
+		r.reject(SessionCookieDomain, "must be the host of %s or a parent domain of it", PublicURL)
 	}
 }
 
 // ParseAddress returns an address in canonical form: scheme, lower-case host, port
-// unless it is the scheme's own, and, where allowed, a path. Plain http is accepted
-// on loopback only. The error says what an address must be and does not repeat it.
+// unless it is the scheme's own, and, where allowed, a path. It accepts plain http for
+// loopback only. The error says what an address must be and does not repeat the value.
 func ParseAddress(value string, allowPath bool) (string, error) {
 	u, err := url.Parse(value)
 	switch {
@@ -380,8 +379,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// isHostname reports whether host is a lower-case DNS name (RFC 1123); a name in
-// another script must be given in its xn-- form, as browsers send it.
+// isHostname reports whether host is a lower-case DNS name (RFC 1123). A name in another
+// script must be in its xn-- form, as browsers send it.
 func isHostname(host string) bool {
 	if len(host) > 253 {
 		return false

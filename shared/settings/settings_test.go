@@ -60,7 +60,7 @@ func TestDefaults(t *testing.T) {
 	withEmpty := required()
 	for _, name := range everything() {
 		if _, ok := withEmpty[string(name)]; !ok {
-			withEmpty[string(name)] = "" // as a template's empty parameter arrives
+			withEmpty[string(name)] = "" // as for an empty parameter of a template
 		}
 	}
 	for _, values := range []map[string]string{required(), withEmpty} {
@@ -152,7 +152,7 @@ AUTHENTICATOR_SECRET_PREFIX is not set
 SESSION_LIFETIME must be a duration such as 8h or 90m, from 1s to 720h0m0s
 PORT must be a number from 0 to 65535
 ADMIN_KEY must be visible ASCII characters without spaces
-NO_SUCH_SETTING is no setting of this service`
+NO_SUCH_SETTING is not a setting of this service`
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Error(diff)
 	}
@@ -265,7 +265,7 @@ func FuzzParseAddress(f *testing.F) {
 
 func TestSettingsOfPagesAndMetrics(t *testing.T) {
 	const pixel = "data:image/png;base64,iVBORw0KGgo="
-	for _, test := range []struct{ name, value, fault string }{
+	for _, test := range []struct{ name, value, want string }{
 		{"COMPANY_NAME", strings.Repeat("企", 60), ""},
 		{"COMPANY_NAME", strings.Repeat("企", 61), "at most 60 characters"},
 		{"COMPANY_NAME", "two\nlines", "one line"},
@@ -292,10 +292,10 @@ func TestSettingsOfPagesAndMetrics(t *testing.T) {
 	} {
 		_, err := settings.FromEnvironment(lookup(map[string]string{test.name: test.value}), settings.Name(test.name))
 		switch {
-		case test.fault == "" && err != nil:
+		case test.want == "" && err != nil:
 			t.Errorf("%s=%q: %v", test.name, test.value, err)
-		case test.fault != "" && (err == nil || !strings.Contains(err.Error(), test.fault)):
-			t.Errorf("%s=%q: %v, want %q", test.name, test.value, err, test.fault)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s=%q: %v, want %q", test.name, test.value, err, test.want)
 		}
 	}
 }

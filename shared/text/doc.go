@@ -1,13 +1,13 @@
-// Package text holds what the service says to people, in every language it speaks, and
-// decides which language a visitor reads.
+// Package text has the texts of the service in every language, and chooses the language
+// of a request.
 //
-// Duty: the catalogue (one embedded file for each language and area), the choice of a
-// language by query, cookie and Accept-Language, and the cookie that remembers it.
+// Duty: the catalogue (one embedded file per language and area), the choice of a language
+// by query, cookie and Accept-Language, and the cookie that remembers it.
 //
-// Boundary: words only. Pages are package page's and the console's; it reads nothing of
-// a request but the language.
+// Boundary: texts only; package page and the console make pages of them. Of a request it
+// reads nothing but the language.
 //
 // Invariants: every language has every text of every area, with the same {places}; a
-// missing one fails the tests. A visitor whose browser asks for a language we do not have
-// reads English; a browser that asks for nothing gets Chinese, as WeCom's own do.
+// missing one fails the tests. A browser that asks for other languages only gets English;
+// one that asks for none gets Chinese, because WeCom's own browsers ask for none.
 package text

@@ -6,12 +6,12 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Language is a BCP 47 tag of a language we have texts in. The zero value stands
-// for DefaultLanguage.
+// Language is the BCP 47 tag of a language of the catalogue. The zero value means
+// DefaultLanguage.
 type Language string
 
-// The languages there are texts in. A new one is a folder in texts, a line here, one
-// in Languages and one in Name.
+// The languages of the catalogue. A new one needs a folder in texts, a line here, one in
+// Languages and one in Name.
 const (
 	Chinese    Language = "zh-CN"
 	English    Language = "en"
@@ -21,10 +21,10 @@ const (
 	French     Language = "fr"
 	Spanish    Language = "es"
 
-	// DefaultLanguage is for whoever asks for none.
+	// DefaultLanguage answers requests that ask for no language.
 	DefaultLanguage = Chinese
-	// strangersLanguage is for whoever asks for others.
-	strangersLanguage = English
+	// fallbackLanguage answers requests that ask for other languages only.
+	fallbackLanguage = English
 )
 
 // Languages returns all, in the order they are offered.
@@ -32,8 +32,8 @@ func Languages() []Language {
 	return []Language{Chinese, English, Ukrainian, Portuguese, Swedish, French, Spanish}
 }
 
-// Name returns what the language is called in itself. It is no text of the
-// catalogue: whoever offers all languages need not read them all.
+// Name returns the name of the language in that language. It is not in the catalogue,
+// so that a list of languages need not read every one of them.
 func (l Language) Name() string {
 	switch l {
 	case Chinese:
@@ -55,7 +55,7 @@ func (l Language) Name() string {
 	}
 }
 
-// ParseLanguage returns the language of a tag that the page itself gave out.
+// ParseLanguage returns the language with exactly this tag.
 func ParseLanguage(tag string) (Language, bool) {
 	for _, known := range Languages() {
 		if string(known) == tag {
@@ -65,11 +65,11 @@ func ParseLanguage(tag string) (Language, bool) {
 	return "", false
 }
 
-// longestAcceptLanguage bounds what is parsed: a browser's is below 200 bytes.
+// longestAcceptLanguage bounds what is parsed: browsers send less than 200 bytes.
 const longestAcceptLanguage = 1024
 
-// Choose returns the language for a visitor: the first of chosen that is one of
-// ours (what the visitor picked), else the best for an Accept-Language header.
+// Choose returns the first of chosen (what the person has picked) that is in the
+// catalogue, else the best language for an Accept-Language header.
 func Choose(acceptLanguage string, chosen ...string) Language {
 	for _, tag := range chosen {
 		if known, ok := ParseLanguage(tag); ok {
@@ -95,14 +95,14 @@ func Choose(acceptLanguage string, chosen ...string) Language {
 		if wanted[0] == language.Und || acceptLanguage == "*" {
 			return DefaultLanguage
 		}
-		return strangersLanguage
+		return fallbackLanguage
 	}
 	return Languages()[index]
 }
 
-// readsChinese replaces every written Chinese by the one we have. The matcher takes
-// traditional characters for so different that it would rather give the visitor the
-// next language, which is mostly English.
+// readsChinese replaces every written Chinese by the one in the catalogue. The matcher
+// thinks traditional characters so different that it prefers the next language in the
+// header, which is mostly English.
 func readsChinese(tag language.Tag) language.Tag {
 	base, _ := tag.Base()
 	switch base.String() {
@@ -113,15 +113,15 @@ func readsChinese(tag language.Tag) language.Tag {
 	}
 }
 
-// languageCookie keeps the language that a visitor chose, for the next visit and for
-// when WeCom sends the browser back. Sign-in page and console share it.
+// languageCookie remembers the chosen language, for later requests and for when WeCom
+// redirects back. Sign-in page and console share it.
 const languageCookie = "__Host-wecom_language"
 
-// languageKept is how long a choice is remembered, in seconds.
+// languageKept is how long the choice is remembered, in seconds.
 const languageKept = 365 * 24 * 60 * 60
 
-// LanguageOf returns the language to answer a request in: what the visitor picks
-// now (?lang=), else picked before, else what the browser asks for.
+// LanguageOf returns the language of the answer to a request: the one picked now
+// (?lang=), else the one picked before, else what the browser asks for.
 func LanguageOf(r *http.Request) Language {
 	chosen := []string{r.URL.Query().Get("lang")}
 	if cookie, err := r.Cookie(languageCookie); err == nil {
@@ -130,8 +130,8 @@ func LanguageOf(r *http.Request) Language {
 	return Choose(r.Header.Get("Accept-Language"), chosen...)
 }
 
-// RememberLanguage keeps a visitor's choice for a year. A tag that is none of ours,
-// the empty one included, is not kept and changes nothing.
+// RememberLanguage remembers a choice for a year. Any tag that is not in the catalogue,
+// the empty one included, changes nothing.
 func RememberLanguage(w http.ResponseWriter, tag string) {
 	chosen, ok := ParseLanguage(tag)
 	if !ok {

@@ -11,22 +11,22 @@ import (
 //go:embed texts
 var textFiles embed.FS
 
-// Area is a part of the catalogue: one file for each language.
+// Area is a part of the catalogue, with one file per language.
 type Area string
 
 // The areas of the catalogue.
 const (
 	SignInArea  Area = "signin"  // the sign-in page and what it says of failures
 	ConsoleArea Area = "console" // the administrator's page
-	SetupArea   Area = "setup"   // the guided set-up of a WeCom app in it
-	CheckArea   Area = "check"   // what a check says that was tried against WeCom
+	SetupArea   Area = "setup"   // its guided set-up of a WeCom app
+	CheckArea   Area = "check"   // the results of checks
 )
 
-// Texts is what an area says in one language, by key.
+// Texts are the texts of an area in one language, by key.
 type Texts map[string]string
 
-// Read returns an area in a language, or in DefaultLanguage for a language we do not
-// have. It reads and parses one embedded file at each call.
+// Read returns the texts of an area in a language, or in DefaultLanguage if the catalogue
+// does not have it. Each call reads and parses an embedded file.
 func Read(tag Language, area Area) (Texts, error) {
 	if _, ok := ParseLanguage(string(tag)); !ok {
 		tag = DefaultLanguage
@@ -42,13 +42,13 @@ func Read(tag Language, area Area) (Texts, error) {
 	return texts, nil
 }
 
-// textFile is the place of an area in a language.
+// textFile returns the path of an area in a language.
 func textFile(tag Language, area Area) string {
 	return "texts/" + string(tag) + "/" + string(area) + ".json"
 }
 
-// Text returns the text of a key. pairs are names and values for its {name} places.
-// A missing text shows its key: the tests find it before a visitor does.
+// Text returns the text of a key. pairs are names and values for its {name} places. A
+// missing text shows as its key, and fails the tests.
 func (t Texts) Text(key string, pairs ...string) string {
 	found, ok := t[key]
 	if !ok {
@@ -67,18 +67,19 @@ func (t Texts) Text(key string, pairs ...string) string {
 	return strings.NewReplacer(places...).Replace(found)
 }
 
-// Catalogue reads the languages of one area when they are asked for, and keeps them: a
-// function that starts for one visitor reads one. It is safe for concurrent use.
+// Catalogue reads the languages of one area on demand and keeps them, because most
+// processes of a function need only one. It is safe for concurrent use.
 type Catalogue struct {
 	area Area
 	mu   sync.Mutex
 	read map[Language]Texts
 }
 
-// NewCatalogue returns the catalogue of an area; nothing is read yet.
+// NewCatalogue returns the catalogue of an area. It reads nothing yet.
 func NewCatalogue(area Area) *Catalogue { return &Catalogue{area: area, read: map[Language]Texts{}} }
 
-// In returns the texts in a language, or in DefaultLanguage for a language we do not have.
+// In returns the texts in a language, or in DefaultLanguage if the catalogue does not have
+// it.
 func (c *Catalogue) In(tag Language) (Texts, error) {
 	if _, ok := ParseLanguage(string(tag)); !ok {
 		tag = DefaultLanguage

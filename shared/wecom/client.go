@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/secret"
 )
 
 // Names of the calls, as they stand in errors.
@@ -115,6 +117,14 @@ func New(cfg Config) *Client {
 	return c
 }
 
+// Token is what gettoken gives.
+type Token struct {
+	Value secret.Value
+	// ExpiresIn counts from the moment the call was made. WeCom may end a token
+	// earlier (40014, 42001).
+	ExpiresIn time.Duration
+}
+
 // FetchToken asks for an app's access token (path 91039). Keep it: WeCom blocks
 // whoever asks often. Errors: *Error, see SecretRefused; *UnavailableError.
 func (c *Client) FetchToken(ctx context.Context, corpID, corpSecret string) (Token, error) {
@@ -130,7 +140,7 @@ func (c *Client) FetchToken(ctx context.Context, corpID, corpSecret string) (Tok
 		return Token{}, a.unusable("access_token or expires_in")
 	}
 	// Two hours is what the documentation says; more is not believed.
-	return Token{Value: NewAccessToken(value), ExpiresIn: time.Duration(min(seconds, 7200)) * time.Second}, nil
+	return Token{Value: secret.NewValue(value), ExpiresIn: time.Duration(min(seconds, 7200)) * time.Second}, nil
 }
 
 // Identity is whose code it was (path 91023). It prints without the ticket.
@@ -150,7 +160,7 @@ type Identity struct {
 // Identify asks whose code it is (auth/getuserinfo, path 91023) and spends it.
 // One of UserID, OpenID and ExternalUserID is set. See MayHaveArrived for errors
 // after which the code counts as spent.
-func (c *Client) Identify(ctx context.Context, token AccessToken, code string) (Identity, error) {
+func (c *Client) Identify(ctx context.Context, token secret.Value, code string) (Identity, error) {
 	a, err := c.call(ctx, request{
 		op: opIdentify, path: "/cgi-bin/auth/getuserinfo",
 		query: tokenQuery(token) + "&code=" + url.QueryEscape(code),
@@ -181,7 +191,7 @@ type Detail struct {
 }
 
 // Detail asks for what a member shared (auth/getuserdetail, path 95833).
-func (c *Client) Detail(ctx context.Context, token AccessToken, userTicket string) (Detail, error) {
+func (c *Client) Detail(ctx context.Context, token secret.Value, userTicket string) (Detail, error) {
 	a, err := c.call(ctx, request{
 		op: opDetail, path: "/cgi-bin/auth/getuserdetail",
 		query: tokenQuery(token), body: encodeTicket(userTicket),
@@ -215,7 +225,7 @@ type Member struct {
 
 // Member asks for a member by userid (user/get, path 90196). Members outside of
 // what the app may see are UserNotFound or OutOfScope.
-func (c *Client) Member(ctx context.Context, token AccessToken, userID string) (Member, error) {
+func (c *Client) Member(ctx context.Context, token secret.Value, userID string) (Member, error) {
 	a, err := c.call(ctx, request{
 		op: opMember, path: "/cgi-bin/user/get", repeatable: true,
 		query: tokenQuery(token) + "&userid=" + url.QueryEscape(userID),
@@ -257,7 +267,7 @@ func (r VisibleRange) Empty() bool { return r.Told && r.Members+r.Departments+r.
 
 // Agent asks for the app of an AgentID. Errors: *Error, with WrongAgent or
 // InvalidAgentID when it is not the token's app; *UnavailableError.
-func (c *Client) Agent(ctx context.Context, token AccessToken, agentID string) (Agent, error) {
+func (c *Client) Agent(ctx context.Context, token secret.Value, agentID string) (Agent, error) {
 	a, err := c.call(ctx, request{
 		op: opAgent, path: "/cgi-bin/agent/get",
 		query: tokenQuery(token) + "&agentid=" + url.QueryEscape(agentID),
@@ -317,7 +327,7 @@ func (c *Client) CallerAddress(ctx context.Context) (netip.Addr, error) {
 	return netip.Addr{}, &UnavailableError{Op: opCaller, Reason: "the answer names no usable address"}
 }
 
-func tokenQuery(token AccessToken) string { return "access_token=" + url.QueryEscape(token.Reveal()) }
+func tokenQuery(token secret.Value) string { return "access_token=" + url.QueryEscape(token.Reveal()) }
 
 // String tells the visitor's ids.
 func (v Identity) String() string {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -25,7 +26,7 @@ const (
 	ticket     = "TICKET\"value"
 )
 
-func token() wecom.AccessToken { return wecom.NewAccessToken(tokenText) }
+func token() secret.Value { return secret.NewValue(tokenText) }
 
 // fake is WeCom: it answers from a list, the last again and again, and keeps what
 // it was asked.
@@ -468,14 +469,14 @@ func TestBusyStaysBusyWhenTimeIsShort(t *testing.T) {
 }
 
 func TestAccessTokenIsNeverShown(t *testing.T) {
-	type hiding struct{ inside wecom.AccessToken }
+	type hiding struct{ inside secret.Value }
 	visitor := wecom.Identity{UserID: "a", UserTicket: ticket}
 	shown := fmt.Sprintf("%v %+v %#v %s %q %x %v %+v %v %+v %#v", token(), token(), token(), token(), token(), token(),
 		hiding{token()}, wecom.Token{Value: token()}, visitor, visitor, visitor)
 	if strings.Contains(shown, "TOKEN") || strings.Contains(shown, fmt.Sprintf("%x", tokenText)) || strings.Contains(shown, "TICKET") {
 		t.Error(shown)
 	}
-	if !token().Equal(token()) || token().Equal(wecom.AccessToken{}) || !(wecom.AccessToken{}).IsEmpty() {
+	if !token().Equal(token()) || token().Equal(secret.Value{}) || !(secret.Value{}).IsEmpty() {
 		t.Error("Equal or IsEmpty is wrong")
 	}
 }

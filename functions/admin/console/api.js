@@ -1,7 +1,7 @@
 // Calls of the admin API: what authorises them, how access is renewed, and what a
 // refusal means in a sentence.
 
-import { t, has, language } from './texts.js';
+import { has, language, t } from './texts.js';
 
 const keyName = 'wecom-signin-admin-key';
 // A gateway gives up after 30 s; a little more, so that its own answer is seen.
@@ -25,11 +25,22 @@ export function problemText(error) {
     console.error(error);
     return t('problem.internal');
   }
-  const known = [`problem.${error.code}.${error.field}.${error.about}`, `problem.${error.code}.${error.field}`, `problem.${error.code}`].find(has);
+  const known = [
+    `problem.${error.code}.${error.field}.${error.about}`,
+    `problem.${error.code}.${error.field}`,
+    `problem.${error.code}`,
+  ].find(has);
   // The gateway's own answers have no code.
-  const plain = { 401: 'problem.access_ended', 403: 'problem.forbidden', 413: 'problem.payload_too_large', 429: 'problem.busy', 503: 'problem.busy', 504: 'problem.timeout' };
+  const plain = {
+    401: 'problem.access_ended',
+    403: 'problem.forbidden',
+    413: 'problem.payload_too_large',
+    429: 'problem.busy',
+    503: 'problem.busy',
+    504: 'problem.timeout',
+  };
   const text = t(known || plain[error.status] || (error.status >= 500 ? 'problem.internal' : 'problem.other'));
-  return error.status >= 500 && error.requestId ? text + ' ' + t('problem.request', { id: error.requestId }) : text;
+  return error.status >= 500 && error.requestId ? `${text} ${t('problem.request', { id: error.requestId })}` : text;
 }
 
 // access is what authorises calls: {kind: 'key', value} or {kind: 'session', value,
@@ -52,7 +63,10 @@ export function onAccessEnded(ask) {
 async function request(address, { signal, ...options } = {}) {
   const control = new AbortController();
   let late = false;
-  setTimeout(() => { late = true; control.abort(); }, patience);
+  setTimeout(() => {
+    late = true;
+    control.abort();
+  }, patience);
   if (signal?.aborted) control.abort();
   signal?.addEventListener('abort', () => control.abort());
   try {
@@ -65,12 +79,17 @@ async function request(address, { signal, ...options } = {}) {
 
 const readJSON = (response) => response.json().catch(() => ({}));
 
-const authorised = (candidate, headers = {}) => ({ Authorization: 'Bearer ' + candidate.value, 'Accept-Language': language, ...headers });
+const authorised = (candidate, headers = {}) => ({
+  Authorization: `Bearer ${candidate.value}`,
+  'Accept-Language': language,
+  ...headers,
+});
 
 // permitted tries what might authorise calls, and keeps it when it does.
 async function permitted(candidate) {
   const response = await request('/api/admin/authenticators?limit=1', {
-    headers: authorised(candidate), credentials: 'omit',
+    headers: authorised(candidate),
+    credentials: 'omit',
   });
   if (response.status === 401 || response.status === 403) return false;
   if (!response.ok) throw new Problem(response.status, await readJSON(response));
@@ -83,7 +102,7 @@ async function permitted(candidate) {
 export async function enterWithKey(value = sessionStorage.getItem(keyName)) {
   if (!value) return false;
   // What cannot stand in a header is no key.
-  if (!/^[\x21-\x7e]+$/.test(value) || !await permitted({ kind: 'key', value })) {
+  if (!/^[\x21-\x7e]+$/.test(value) || !(await permitted({ kind: 'key', value }))) {
     sessionStorage.removeItem(keyName);
     return false;
   }
@@ -110,8 +129,15 @@ function renew() {
     const answer = await readJSON(response);
     if (response.status === 401 || response.status === 403) return null;
     if (!response.ok || !answer.access_token) throw new Problem(response.status, answer);
-    return { kind: 'session', value: answer.access_token, until: Date.now() + answer.expires_in * 1000, person: personOf(answer.access_token) };
-  })().finally(() => { renewal = null; });
+    return {
+      kind: 'session',
+      value: answer.access_token,
+      until: Date.now() + answer.expires_in * 1000,
+      person: personOf(answer.access_token),
+    };
+  })().finally(() => {
+    renewal = null;
+  });
   return renewal;
 }
 
@@ -122,7 +148,7 @@ export async function enterWithSession({ samePerson = false } = {}) {
   const token = await renew();
   if (!token) return 'none';
   if (samePerson && access?.kind === 'session' && access.person !== token.person) return 'other';
-  return await permitted(token) ? 'entered' : 'refused';
+  return (await permitted(token)) ? 'entered' : 'refused';
 }
 
 // person is who the live session belongs to, or null.
@@ -146,12 +172,14 @@ let asking = null;
 
 // again resolves to whether access is there again; many calls ask once.
 function again() {
-  asking ??= ended().finally(() => { asking = null; });
+  asking ??= ended().finally(() => {
+    asking = null;
+  });
   return asking;
 }
 
 async function renewed(force) {
-  if (access?.kind !== 'session' || !force && Date.now() < access.until - margin) return;
+  if (access?.kind !== 'session' || (!force && Date.now() < access.until - margin)) return;
   const token = await renew();
   // Somebody else who signed in meanwhile, in another tab, must not go on here unseen.
   if (token && token.person === access.person) access = token;
@@ -175,8 +203,12 @@ export async function call(method, path, { json, body, type, version, signal } =
     const used = access;
     let response = null;
     if (used) {
-      response = await request('/api/admin' + path, {
-        method, body, headers: authorised(used, headers), credentials: 'omit', signal,
+      response = await request(`/api/admin${path}`, {
+        method,
+        body,
+        headers: authorised(used, headers),
+        credentials: 'omit',
+        signal,
       });
       if (response.status === 204) return null;
       if (response.status !== 401 && response.status !== 403) {
@@ -190,20 +222,20 @@ export async function call(method, path, { json, body, type, version, signal } =
       await renewed(true);
       continue;
     }
-    if (access === used && !await again()) throw new Problem(response?.status ?? 401, { code: 'access_ended' });
+    if (access === used && !(await again())) throw new Problem(response?.status ?? 401, { code: 'access_ended' });
     fresh = false;
   }
 }
 
 // at joins names to a path.
-export const at = (...names) => '/' + names.map(encodeURIComponent).join('/');
+export const at = (...names) => `/${names.map(encodeURIComponent).join('/')}`;
 
 // everything reads a list to its end. It is for lists that are short by nature.
 export async function everything(path) {
   const items = [];
   let cursor = '';
   do {
-    const page = await call('GET', `${path}?limit=200${cursor && '&cursor=' + encodeURIComponent(cursor)}`);
+    const page = await call('GET', `${path}?limit=200${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
     items.push(...page.items);
     cursor = page.nextCursor;
   } while (cursor);
@@ -219,6 +251,9 @@ export function publicUrl() {
     const answer = await readJSON(response);
     if (!response.ok || !answer.issuer) throw new Problem(response.status, answer);
     return answer.issuer;
-  })().catch((error) => { issuer = null; throw error; });
+  })().catch((error) => {
+    issuer = null;
+    throw error;
+  });
   return issuer;
 }

@@ -1,13 +1,18 @@
 // The frame of the console: who is in, which view is shown, and the way in.
 
-import { t } from './texts.js';
 import * as api from './api.js';
-import { el, button, form, field, notice, dialog, topDialog, closeDialogs, mayLeave, releaseGuards, unsaved, waiting } from './ui.js';
-import { authenticatorsView, authenticatorView } from './authenticators.js';
-import { usersView, userView } from './users.js';
-import { importView } from './import.js';
+import { authenticatorView } from './authenticator.js';
+import { authenticatorsView } from './authenticators.js';
+import { button } from './controls.js';
+import { closeDialogs, dialog, mayLeave, releaseGuards, unsaved } from './dialogs.js';
+import { entrance, noRole } from './entrance.js';
 import { filesView } from './files.js';
+import { importView } from './import.js';
 import { setupView } from './setup.js';
+import { t } from './texts.js';
+import { el, notice, openDialogs, waiting } from './ui.js';
+import { userView } from './user.js';
+import { usersView } from './users.js';
 
 const main = document.getElementById('main');
 const tabs = document.getElementById('tabs');
@@ -49,16 +54,29 @@ async function render({ focus = true } = {}) {
   const view = views[name];
   if (shownHash !== null && shownHash !== location.hash) window.scrollTo(0, 0);
   shownHash = location.hash;
-  tabs.replaceChildren(...['authenticators', 'users', 'files'].map((tab) =>
-    el('a', { href: '#' + tab, 'aria-current': view.tab === tab ? 'page' : null }, t('tab.' + tab))));
+  tabs.replaceChildren(
+    ...['authenticators', 'users', 'files'].map((tab) =>
+      el('a', { href: `#${tab}`, 'aria-current': view.tab === tab ? 'page' : null }, t(`tab.${tab}`)),
+    ),
+  );
   // What is there stays until the new view is; only a slow one says that it waits.
-  const slow = setTimeout(() => { if (mine === turn) main.replaceChildren(waiting()); }, 300);
+  const slow = setTimeout(() => {
+    if (mine === turn) main.replaceChildren(waiting());
+  }, 300);
   let nodes;
   try {
     nodes = await view.show(argument);
   } catch (error) {
-    nodes = [el('h1', { tabIndex: -1 }, t('view.failed')), notice('bad', el('p', {}, api.problemText(error))),
-      el('div', { className: 'actions' }, button(t('retry'), () => render(), 'main'), argument && el('a', { className: 'button', href: '#' + view.tab }, t('tab.' + view.tab)))];
+    nodes = [
+      el('h1', { tabIndex: -1 }, t('view.failed')),
+      notice('bad', el('p', {}, api.problemText(error))),
+      el(
+        'div',
+        { className: 'actions' },
+        button(t('retry'), () => render(), 'main'),
+        argument && el('a', { className: 'button', href: `#${view.tab}` }, t(`tab.${view.tab}`)),
+      ),
+    ];
   } finally {
     clearTimeout(slow);
   }
@@ -67,7 +85,7 @@ async function render({ focus = true } = {}) {
   main.replaceChildren(...[nodes].flat(Infinity).filter(Boolean));
   const title = main.querySelector('h1');
   document.title = title ? `${title.textContent} · ${t('title')}` : t('title');
-  if (!focus || topDialog()) return;
+  if (!focus || openDialogs().length) return;
   if (title) title.tabIndex = -1;
   (title || main).focus({ preventScroll: true });
 }
@@ -77,57 +95,35 @@ async function moved() {
   if (location.hash === shownHash) return;
   const wanted = location.hash;
   if (shownHash !== null) history.replaceState(null, '', shownHash || location.pathname + location.search);
-  if (!await mayLeave()) return;
+  if (!(await mayLeave())) return;
   history.replaceState(null, '', wanted || location.pathname + location.search);
   closeDialogs();
   await render();
-}
-
-// entrance is the way in: by WeCom or by the key. In place of a view it fills the
-// page; over a view, from which nothing may be lost, WeCom opens beside it.
-function entrance({ over, message, entered }) {
-  const said = el('div', { 'aria-live': 'polite' }, message);
-  const say = (...content) => said.replaceChildren(notice('bad', content));
-  const key = field({ name: 'key', label: t('enter.key'), hint: t('enter.key.hint'), type: 'password', required: true });
-  const useSession = async () => {
-    const result = await api.enterWithSession();
-    if (result === 'entered') return entered();
-    if (result === 'none') return say(el('p', {}, t('enter.none')));
-    return say(await noRole());
-  };
-  return el('div', { className: 'entrance' }, said,
-    el('p', { className: 'soft' }, t(over ? 'enter.again.text' : 'enter.text')),
-    el('a', { className: 'button main wide', href: '/signin?return=console', target: over ? '_blank' : null, rel: over ? 'noopener' : null }, t('enter.wecom')),
-    over && el('p', { className: 'hint' }, t('enter.wecom.beside')),
-    button(t('enter.session'), useSession, 'wide'),
-    el('p', { className: 'or' }, t('enter.or')),
-    form({ className: 'stack' }, async () => {
-      const value = key.input.value.trim();
-      if (!value) {
-        key.invalid(t('enter.key.missing'));
-        return key.input.focus();
-      }
-      if (await api.enterWithKey(value)) return entered();
-      key.invalid(t('enter.key.wrong'));
-      return key.input.focus();
-    }, key.node, el('button', { className: 'wide' }, t('enter.with.key'))));
-}
-
-// noRole says with whom somebody without the role is signed in, and what to do.
-async function noRole() {
-  const who = await api.person();
-  return [el('p', {}, el('strong', {}, t('enter.norole', { name: who?.name || who?.phone || '' }))), el('p', {}, t('enter.norole.todo'))];
 }
 
 // askAgain lets the administrator in again over the view, which stays as it is.
 function askAgain() {
   return new Promise((resolve) => {
     let back = false;
-    const box = dialog(t('enter.again'), entrance({ over: true, entered: () => { back = true; box.close(); frame(); } }));
+    const box = dialog(
+      t('enter.again'),
+      entrance({
+        over: true,
+        entered: () => {
+          back = true;
+          box.close();
+          frame();
+        },
+      }),
+    );
     // Signed in by WeCom in another tab and come back: nothing more to press.
     const returned = async () => {
       if (document.visibilityState !== 'visible' || back) return;
-      if (await api.enterWithSession({ samePerson: true }).catch(() => '') === 'entered' && box.open) { back = true; box.close(); frame(); }
+      if ((await api.enterWithSession({ samePerson: true }).catch(() => '')) === 'entered' && box.open) {
+        back = true;
+        box.close();
+        frame();
+      }
     };
     document.addEventListener('visibilitychange', returned);
     box.addEventListener('close', () => {
@@ -144,12 +140,17 @@ async function frame() {
   const name = key ? '' : (await api.person().catch(() => null))?.name || t('account.session');
   account.replaceChildren(
     key ? '' : el('span', { className: 'who', title: name }, name), // with the key, the button says it
-    button(t(key ? 'account.forget' : 'account.signout'), async () => {
-      if (!await mayLeave()) return;
-      await api.leave();
-      closeDialogs();
-      showEntrance();
-    }, 'small'));
+    button(
+      t(key ? 'account.forget' : 'account.signout'),
+      async () => {
+        if (!(await mayLeave())) return;
+        await api.leave();
+        closeDialogs();
+        showEntrance();
+      },
+      'small',
+    ),
+  );
 }
 
 function showEntrance(message) {
@@ -158,8 +159,14 @@ function showEntrance(message) {
   tabs.hidden = account.hidden = true;
   delete document.body.dataset.view;
   document.title = t('title');
-  main.replaceChildren(el('div', { className: 'card narrow' }, el('h1', { tabIndex: -1 }, t('enter.title')),
-    entrance({ message, entered: enter })));
+  main.replaceChildren(
+    el(
+      'div',
+      { className: 'card narrow' },
+      el('h1', { tabIndex: -1 }, t('enter.title')),
+      entrance({ message, entered: enter }),
+    ),
+  );
   main.querySelector('h1').focus();
 }
 
@@ -171,7 +178,9 @@ async function enter() {
 async function start() {
   api.onAccessEnded(askAgain);
   window.addEventListener('hashchange', moved);
-  document.addEventListener('outdated', () => { if (!topDialog() && !unsaved()) render({ focus: false }); });
+  document.addEventListener('outdated', () => {
+    if (!openDialogs().length && !unsaved()) render({ focus: false });
+  });
   document.getElementById('skip').addEventListener('click', (event) => {
     event.preventDefault();
     (main.querySelector('h1') || main).focus();
@@ -179,7 +188,7 @@ async function start() {
   languages.addEventListener('change', async () => {
     const wanted = languages.value;
     languages.value = document.documentElement.lang; // until it is so
-    if (!await mayLeave()) return;
+    if (!(await mayLeave())) return;
     const address = new URL(location.href);
     address.searchParams.set('lang', wanted);
     location.assign(address);

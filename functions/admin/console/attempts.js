@@ -1,14 +1,15 @@
 // Recent sign-ins and refusals, of an authenticator or of a user.
 
-import { t, has } from './texts.js';
 import { call, problemText } from './api.js';
-import { el, button, badge, notice, section, searchField, worthSearching, table, tableRow, time, waiting } from './ui.js';
+import { button, searchField, worthSearching } from './controls.js';
+import { has, t } from './texts.js';
+import { badge, el, notice, section, table, tableRow, time, waiting } from './ui.js';
 
 // The service keeps attempts for 30 days and tells at most this many.
 const most = 100;
 
 // refusalText says why an attempt was refused, to an administrator.
-const refusalText = (code) => t(has('refused.' + code) ? 'refused.' + code : 'refused.other', { code });
+const refusalText = (code) => t(has(`refused.${code}`) ? `refused.${code}` : 'refused.other', { code });
 
 // attemptsSection shows the attempts that path answers. of is 'authenticator' or
 // 'user': what the page is about needs no column.
@@ -20,18 +21,44 @@ export function attemptsSection(path, of) {
   const row = (attempt) => {
     const refused = attempt.result === 'refused';
     const who = attempt.wecomUserId || t('attempts.nobody');
-    const place = of === 'authenticator'
-      ? [t('attempts.who'), attempt.userId ? el('a', { href: '#users/' + encodeURIComponent(attempt.userId) }, who) : who]
-      : [t('attempts.through'), el('a', { href: '#authenticators/' + encodeURIComponent(attempt.authenticator) }, attempt.authenticator)];
+    const place =
+      of === 'authenticator'
+        ? [
+            t('attempts.who'),
+            attempt.userId ? el('a', { href: `#users/${encodeURIComponent(attempt.userId)}` }, who) : who,
+          ]
+        : [
+            t('attempts.through'),
+            el('a', { href: `#authenticators/${encodeURIComponent(attempt.authenticator)}` }, attempt.authenticator),
+          ];
     return tableRow([
       [t('attempts.when'), time(attempt.at)],
       place,
-      [t('attempts.where'), el('span', { className: 'unbroken' }, t(attempt.client === 'wecom' ? 'attempts.inwecom' : 'attempts.inbrowser'))],
-      [t('attempts.result'), badge(t(refused ? 'attempts.refused' : 'attempts.signedin'), refused ? 'bad' : 'good'),
+      [
+        t('attempts.where'),
+        el(
+          'span',
+          { className: 'unbroken' },
+          t(attempt.client === 'wecom' ? 'attempts.inwecom' : 'attempts.inbrowser'),
+        ),
+      ],
+      [
+        t('attempts.result'),
+        badge(t(refused ? 'attempts.refused' : 'attempts.signedin'), refused ? 'bad' : 'good'),
         refused && el('p', { className: 'part' }, refusalText(attempt.code)),
-        Boolean(refused || attempt.wecomCode) && el('p', { className: 'part hint' }, [
-          refused && attempt.code, attempt.wecomCode && t('attempts.wecomcode', { code: attempt.wecomCode }), t('attempts.request', { id: attempt.requestId }),
-        ].filter(Boolean).join(' · '))],
+        Boolean(refused || attempt.wecomCode) &&
+          el(
+            'p',
+            { className: 'part hint' },
+            [
+              refused && attempt.code,
+              attempt.wecomCode && t('attempts.wecomcode', { code: attempt.wecomCode }),
+              t('attempts.request', { id: attempt.requestId }),
+            ]
+              .filter(Boolean)
+              .join(' · '),
+          ),
+      ],
     ]);
   };
 
@@ -40,7 +67,12 @@ export function attemptsSection(path, of) {
       place.replaceChildren(el('p', { className: 'soft' }, t(of === 'user' ? 'attempts.none.user' : 'attempts.none')));
       return;
     }
-    const heads = [t('attempts.when'), t(of === 'authenticator' ? 'attempts.who' : 'attempts.through'), t('attempts.where'), t('attempts.result')];
+    const heads = [
+      t('attempts.when'),
+      t(of === 'authenticator' ? 'attempts.who' : 'attempts.through'),
+      t('attempts.where'),
+      t('attempts.result'),
+    ];
     const list = table(t('attempts.title'), heads, []);
     const none = el('p', { className: 'soft', role: 'status' });
     const filter = (wanted) => {
@@ -49,9 +81,14 @@ export function attemptsSection(path, of) {
       list.node.hidden = !found.length;
       none.textContent = found.length ? '' : t('search.none');
     };
-    const search = searchField({ label: t('attempts.search'), oninput: () => filter(search.input.value.trim().toLowerCase()) });
+    const search = searchField({
+      label: t('attempts.search'),
+      oninput: () => filter(search.input.value.trim().toLowerCase()),
+    });
     filter('');
-    place.replaceChildren(el('div', { className: 'stack' }, attempts.length >= worthSearching && search.node, none, list.node));
+    place.replaceChildren(
+      el('div', { className: 'stack' }, attempts.length >= worthSearching && search.node, none, list.node),
+    );
   }
 
   async function load() {
@@ -63,10 +100,22 @@ export function attemptsSection(path, of) {
     }
   }
   load();
-  return section(t('attempts.title'), el('div', { className: 'tools' }, el('p', { className: 'hint' }, t('attempts.about')), again), place);
+  return section(
+    t('attempts.title'),
+    el('div', { className: 'tools' }, el('p', { className: 'hint' }, t('attempts.about')), again),
+    place,
+  );
 }
 
-const words = (attempt) => [
-  attempt.wecomUserId, attempt.corpId, attempt.authenticator, attempt.code, attempt.wecomCode || '', attempt.requestId,
-  attempt.result === 'refused' ? t('attempts.refused') + ' ' + refusalText(attempt.code) : t('attempts.signedin'),
-].join(' ').toLowerCase();
+const words = (attempt) =>
+  [
+    attempt.wecomUserId,
+    attempt.corpId,
+    attempt.authenticator,
+    attempt.code,
+    attempt.wecomCode || '',
+    attempt.requestId,
+    attempt.result === 'refused' ? `${t('attempts.refused')} ${refusalText(attempt.code)}` : t('attempts.signedin'),
+  ]
+    .join(' ')
+    .toLowerCase();

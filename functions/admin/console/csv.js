@@ -40,7 +40,10 @@ export function parse(text) {
     if (c === '\n') line++;
     if (quoted) {
       if (c !== '"') cell += c;
-      else if (text[i + 1] === '"') { cell += '"'; i++; } else quoted = false;
+      else if (text[i + 1] === '"') {
+        cell += '"';
+        i++;
+      } else quoted = false;
     } else if (c === '"' && !cell.trim()) {
       cell = '';
       quoted = true;
@@ -67,7 +70,9 @@ export const rowText = (cells) => cells.map((cell) => cellText(String(cell))).jo
 // download hands rows over as a file. The mark in front tells spreadsheet programs
 // that it is UTF-8.
 export function download(name, rows) {
-  const address = URL.createObjectURL(new Blob(['\uFEFF', rows.map(rowText).join('\r\n'), '\r\n'], { type: 'text/csv;charset=utf-8' }));
+  const address = URL.createObjectURL(
+    new Blob(['\uFEFF', rows.map(rowText).join('\r\n'), '\r\n'], { type: 'text/csv;charset=utf-8' }),
+  );
   const link = document.createElement('a');
   Object.assign(link, { href: address, download: name });
   link.click();

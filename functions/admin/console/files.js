@@ -1,9 +1,11 @@
 // Domain files: WeCom's proof that the domain is ours.
 
+import { at, call, everything, problemText } from './api.js';
+import { checkResult } from './check.js';
+import { button, copyable, fileDrop, searchField, worthSearching } from './controls.js';
+import { confirmThen } from './dialogs.js';
 import { t } from './texts.js';
-import { call, at, everything, problemText } from './api.js';
-import { el, button, fileDrop, confirmThen, copyable, notice, searchField, worthSearching, section, time, toast, waiting } from './ui.js';
-import { checkResult } from './authenticators.js';
+import { el, notice, section, time, toast, waiting } from './ui.js';
 
 export async function filesView() {
   let files = await everything('/domain-files');
@@ -18,8 +20,20 @@ export async function filesView() {
     const found = files.filter((file) => file.filename.toLowerCase().includes(wanted));
     list.replaceChildren(...found.map(item));
     tools.hidden = files.length < worthSearching && !wanted;
-    said.replaceChildren(...(found.length ? [] : [files.length ? el('p', { className: 'soft' }, t('search.none'))
-      : el('div', { className: 'card empty stack' }, el('h2', {}, t('files.none.title')), el('p', {}, t('files.none')))]));
+    said.replaceChildren(
+      ...(found.length
+        ? []
+        : [
+            files.length
+              ? el('p', { className: 'soft' }, t('search.none'))
+              : el(
+                  'div',
+                  { className: 'card empty stack' },
+                  el('h2', {}, t('files.none.title')),
+                  el('p', {}, t('files.none')),
+                ),
+          ]),
+    );
   }
 
   function item(file) {
@@ -34,19 +48,34 @@ export async function filesView() {
     });
     check.setAttribute('aria-label', t('files.check.what', { file: file.filename }));
     check.dataset.focus = file.filename;
-    const remove = button(t('delete'), () => confirmThen({
-      title: t('files.delete.title', { file: file.filename }), text: t('files.delete.text'), action: t('delete'), danger: true,
-    }, async () => {
-      await call('DELETE', at('domain-files', file.filename));
-      await reload();
-      toast(t('deleted'));
-    }), 'danger');
+    const remove = button(
+      t('delete'),
+      () =>
+        confirmThen(
+          {
+            title: t('files.delete.title', { file: file.filename }),
+            text: t('files.delete.text'),
+            action: t('delete'),
+            danger: true,
+          },
+          async () => {
+            await call('DELETE', at('domain-files', file.filename));
+            await reload();
+            toast(t('deleted'));
+          },
+        ),
+      'danger',
+    );
     remove.setAttribute('aria-label', t('files.delete.title', { file: file.filename }));
-    return el('li', { className: 'card item' },
+    return el(
+      'li',
+      { className: 'card item' },
       el('div', { className: 'title' }, el('h2', {}, file.filename)),
       el('div', { className: 'facts' }, el('span', {}, t('files.since'), ' ', time(file.createdAt))),
       el('div', { className: 'actions' }, check, remove),
-      el('div', { className: 'wide-part part' }, copyable(file.url, t('files.address'))), place);
+      el('div', { className: 'wide-part part' }, copyable(file.url, t('files.address'))),
+      place,
+    );
   }
 
   async function reload() {
@@ -72,8 +101,15 @@ export async function filesView() {
 
   show();
   return [
-    el('h1', {}, t('tab.files')), el('p', { className: 'lead' }, t('files.lead')),
-    section(t('files.add'), fileDrop({ label: t('files.drop'), hint: t('files.drop.hint'), accept: '.txt,text/plain' }, upload), problem),
-    tools, said, list,
+    el('h1', {}, t('tab.files')),
+    el('p', { className: 'lead' }, t('files.lead')),
+    section(
+      t('files.add'),
+      fileDrop({ label: t('files.drop'), hint: t('files.drop.hint'), accept: '.txt,text/plain' }, upload),
+      problem,
+    ),
+    tools,
+    said,
+    list,
   ];
 }

@@ -1,9 +1,11 @@
 // The form of a record that others may change at the same time. What was typed is
 // never lost: not by a refusal, not by somebody else's change, not by leaving.
 
-import { t } from './texts.js';
 import { problemText } from './api.js';
-import { el, button, form, field, notice, toast, guardUnsaved } from './ui.js';
+import { button, field, form } from './controls.js';
+import { guardUnsaved } from './dialogs.js';
+import { t } from './texts.js';
+import { el, notice, toast } from './ui.js';
 
 // recordForm edits a record. specs are its fields: those of field() and
 //   from(record)  what the field shows of it; without it the member of its name
@@ -17,8 +19,12 @@ export function recordForm({ specs, record, read, send, saved, explain }) {
   const said = el('div', { className: 'said' });
   const entries = specs.map((spec) => ({ spec, ...field({ ...spec, value: shown(spec, base) }) }));
 
-  const typed = ({ spec, input }) => (spec.type === 'checkbox' ? input.checked : spec.type === 'password' ? input.value : input.value.trim());
-  const put = ({ spec, input }, value) => { if (spec.type === 'checkbox') input.checked = value; else input.value = value; };
+  const typed = ({ spec, input }) =>
+    spec.type === 'checkbox' ? input.checked : spec.type === 'password' ? input.value : input.value.trim();
+  const put = ({ spec, input }, value) => {
+    if (spec.type === 'checkbox') input.checked = value;
+    else input.value = value;
+  };
   const touched = () => entries.filter((entry) => typed(entry) !== shown(entry.spec, base));
   const isDirty = () => node.isConnected && touched().length > 0;
 
@@ -36,10 +42,12 @@ export function recordForm({ specs, record, read, send, saved, explain }) {
     for (const entry of entries) entry.invalid('');
     const changed = touched();
     if (!changed.length) return toast(t('form.unchanged'), 'info');
-    const changes = Object.fromEntries(changed.map((entry) => {
-      const value = typed(entry);
-      return [entry.spec.name, entry.spec.to ? entry.spec.to(value) : value];
-    }));
+    const changes = Object.fromEntries(
+      changed.map((entry) => {
+        const value = typed(entry);
+        return [entry.spec.name, entry.spec.to ? entry.spec.to(value) : value];
+      }),
+    );
     let updated;
     try {
       updated = await send(changes, base.version);
@@ -73,26 +81,63 @@ export function recordForm({ specs, record, read, send, saved, explain }) {
     const mine = new Set(touched().map(({ spec }) => spec.name));
     adopt(fresh);
     const title = el('p', { tabIndex: -1 }, el('strong', {}, t('conflict.title')));
-    said.replaceChildren(notice('warn', title,
-      el('p', {}, t(theirs.length ? 'conflict.text' : 'conflict.elsewhere')),
-      theirs.length > 0 && el('ul', { className: 'plainlist' }, theirs.map((spec) => {
-        const entry = entries.find((candidate) => candidate.spec === spec);
-        return el('li', {}, t('conflict.field', { field: spec.label, now: readable(shown(spec, fresh)), before: readable(shown(spec, before)) }),
-          mine.has(spec.name) && [' ', button(t('conflict.take'), (event) => {
-            put(entry, shown(spec, fresh));
-            event.currentTarget?.remove();
-            entry.input.focus();
-          }, 'small')]);
-      }))));
+    said.replaceChildren(
+      notice(
+        'warn',
+        title,
+        el('p', {}, t(theirs.length ? 'conflict.text' : 'conflict.elsewhere')),
+        theirs.length > 0 &&
+          el(
+            'ul',
+            { className: 'plainlist' },
+            theirs.map((spec) => {
+              const entry = entries.find((candidate) => candidate.spec === spec);
+              return el(
+                'li',
+                {},
+                t('conflict.field', {
+                  field: spec.label,
+                  now: readable(shown(spec, fresh)),
+                  before: readable(shown(spec, before)),
+                }),
+                mine.has(spec.name) && [
+                  ' ',
+                  button(
+                    t('conflict.take'),
+                    (event) => {
+                      put(entry, shown(spec, fresh));
+                      event.currentTarget?.remove();
+                      entry.input.focus();
+                    },
+                    'small',
+                  ),
+                ],
+              );
+            }),
+          ),
+      ),
+    );
     title.focus();
   }
 
-  const node = form({ className: 'recordform' }, submit, entries.map((entry) => entry.node), said,
-    el('div', { className: 'savebar' }, el('button', { className: 'main' }, t('save')),
+  const node = form(
+    { className: 'recordform' },
+    submit,
+    entries.map((entry) => entry.node),
+    said,
+    el(
+      'div',
+      { className: 'savebar' },
+      el('button', { className: 'main' }, t('save')),
       button(t('discard'), () => {
-        for (const entry of entries) { put(entry, shown(entry.spec, base)); entry.invalid(''); }
+        for (const entry of entries) {
+          put(entry, shown(entry.spec, base));
+          entry.invalid('');
+        }
         said.replaceChildren();
-      })));
+      }),
+    ),
+  );
   guardUnsaved(isDirty);
   return { node, rebase: adopt };
 }

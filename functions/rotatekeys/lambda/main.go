@@ -15,13 +15,7 @@ import (
 
 func main() {
 	lambdamain.Start(rotatekeys.Settings(), func(_ context.Context, deps app.Deps, cfg aws.Config) error {
-		lambda.Start(rotatekeys.New(rotatekeys.Config{
-			SecretsManager: secretsmanager.NewFromConfig(cfg),
-			Publisher:      deps.Store,
-			Secret:         deps.Settings.SigningKeysSecret,
-			Service:        deps.Settings.ServiceName,
-			Now:            deps.Now,
-		}))
+		lambda.Start(rotatekeys.NewHandler(deps, secretsmanager.NewFromConfig(cfg)))
 		return nil
 	})
 }

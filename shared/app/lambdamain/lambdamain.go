@@ -22,17 +22,16 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
 )
 
-// configurationAge is how old a cached authenticator may be: long enough that a
-// busy function does not read it for every visitor, short enough that an
-// administrator sees a change take effect.
+// configurationAge is how old a cached authenticator may be: long enough that a busy
+// function does not read it for every request, short enough that an administrator sees a
+// change take effect.
 const configurationAge = 10 * time.Second
 
-// startTime bounds what happens before the first request. Lambda allows 10 s.
+// startTime bounds the start. Lambda allows 10 s.
 const startTime = 8 * time.Second
 
-// Start reads the named settings, puts the deps together and hands them to run,
-// which starts the function and does not return while it lives. It ends the
-// process when anything is missing.
+// Start reads the named settings and passes the dependencies to run, which starts the
+// function and only returns with an error. Start exits the process on an error.
 func Start(names []settings.Name, run func(ctx context.Context, deps app.Deps, cfg aws.Config) error) {
 	slog.SetDefault(slog.New(lambdacontext.NewLogHandler()))
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
@@ -47,11 +46,11 @@ func Start(names []settings.Name, run func(ctx context.Context, deps app.Deps, c
 	}
 }
 
-// Serve starts a function behind the HTTP API. maxBody is the largest request body
-// in bytes, 0 for the usual.
-func Serve(name string, maxBody int, names []settings.Name, assemble app.NewHandler) {
+// Serve starts a function behind the HTTP API. maxBody is the largest request body in
+// bytes, 0 for the default of package apigw.
+func Serve(name string, maxBody int, names []settings.Name, newHandler app.NewHandler) {
 	Start(names, func(ctx context.Context, deps app.Deps, _ aws.Config) error {
-		handler, err := assemble(ctx, deps)
+		handler, err := newHandler(ctx, deps)
 		if err != nil {
 			return err
 		}

@@ -2,18 +2,18 @@ package display
 
 import "strings"
 
-// plan is how a country groups its numbers. X is a digit.
+// plan is how a country groups the digits of its numbers. X is a digit.
 type plan struct {
-	code   string // the country's
-	begins string // of the number behind the code, where not all are grouped alike
-	abroad string // behind the code
-	atHome string // empty: no language has this country alone for a home
+	code   string // of the country
+	begins string // first digits after the code, where not all numbers are grouped alike
+	abroad string // after the code
+	atHome string // empty: no language belongs to this country alone
 	home   string // BCP 47 tag of that language
 }
 
-// plans are those of mainland China, its neighbours with offices of Chinese
-// companies, and the countries of the languages that the service speaks. A number of
-// another length than its plan's is left as it is.
+// plans returns those of mainland China, of neighbours with offices of Chinese companies,
+// and of countries whose languages the service speaks. A number whose length differs
+// from its plan's stays as it is.
 func plans() []plan {
 	return []plan{
 		{code: "86", abroad: "XXX XXXX XXXX", atHome: "XXX XXXX XXXX", home: "zh-CN"},
@@ -32,14 +32,14 @@ func plans() []plan {
 	}
 }
 
-// Number writes an E.164 number for readers of a language (BCP 47). What is no such
-// number, or of a plan that is not known, comes back as it is.
+// Number formats an E.164 number for readers of a language (BCP 47). It returns any other
+// text, and a number of an unknown plan, as it is.
 func Number(e164, language string) string {
 	digits, found := strings.CutPrefix(e164, "+")
 	if !found || strings.ContainsFunc(digits, func(c rune) bool { return c < '0' || c > '9' }) {
 		return e164
 	}
-	// No country code begins with another one, so at most one plan fits.
+	// No country code begins with another one, so at most one plan matches.
 	for _, p := range plans() {
 		number, of := strings.CutPrefix(digits, p.code)
 		if !of || !strings.HasPrefix(number, p.begins) || len(number) != strings.Count(p.abroad, "X") {
@@ -53,7 +53,7 @@ func Number(e164, language string) string {
 	return e164
 }
 
-// group puts the digits into the places of a shape that has as many.
+// group replaces each X of a shape by a digit.
 func group(shape, digits string) string {
 	var text strings.Builder
 	for _, c := range shape {

@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// countingAPI counts what is asked of DynamoDB.
+// countingAPI counts the requests to DynamoDB.
 type countingAPI struct {
 	dynamo.API
 	mu    sync.Mutex
@@ -88,7 +88,7 @@ func (c *countingAPI) TransactWriteItems(ctx context.Context, in *dynamodb.Trans
 	return c.API.TransactWriteItems(ctx, in, o...)
 }
 
-// TestRemoteCallsPerOperation is the cost of the store, counted.
+// TestRemoteCallsPerOperation counts the cost of the store.
 func TestRemoteCallsPerOperation(t *testing.T) {
 	server := dynamotest.Start(t)
 	tables := server.CreateTables(t)
@@ -102,7 +102,7 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 	u := store.User{ID: store.NewUserID(now), Phone: "+8613800000001", Enabled: true, Version: 1, Identities: []store.Identity{{CorpID: "ww0123", WeComUserID: "zhangsan"}}}
 	a := store.Authenticator{ID: store.NewID(), Name: "demo", Enabled: true, Version: 1}
 	session := func(key string) store.AttemptResult {
-		return store.AttemptResult{Key: key, Kind: store.ResultSession, KeepUntil: now.Add(time.Hour), Session: store.Session{UserID: u.ID, ExpiresAt: now.Add(time.Hour)}}
+		return store.AttemptResult{SessionKey: key, Kind: store.ResultSession, KeepUntil: now.Add(time.Hour), Session: store.Session{UserID: u.ID, ExpiresAt: now.Add(time.Hour)}}
 	}
 	renamed := u
 	renamed.Name, renamed.Version = "new", 2

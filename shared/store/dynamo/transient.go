@@ -8,106 +8,106 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-func outcomeKey(key string) item { return item{"pk": text("outcome#" + key)} }
-func tokenKey(key string) item   { return item{"pk": text("token#" + key)} }
+func resultKey(sessionKey string) item { return item{"pk": text("outcome#" + sessionKey)} }
+func tokenKey(key string) item         { return item{"pk": text("token#" + key)} }
 
-// lingering is how much later than a record's end its TTL is. The end is compared
-// in code; the TTL only cleans up, and must never be early.
+// lingering is how much later the TTL of a record is than its end. The code compares the
+// end; the TTL only cleans up, and must never be early.
 const lingering = time.Hour
 
-// tokenLingering is the same for a leased token's record. The lease cannot keep the
-// later of two TTLs, so it is long enough for any token that lies there, which lives
-// two hours; the old TTL could end the record, and the lease with it, at once.
+// tokenLingering is the same for the record of a leased token. The lease cannot keep the
+// later of two TTLs: with the old TTL the record could be removed at once, together with
+// the lease. So it exceeds the life of any token in the record, two hours.
 const tokenLingering = 24 * time.Hour
 
 // AttemptResult implements store.Transient.
-func (e *Engine) AttemptResult(ctx context.Context, key string) (o store.AttemptResult, err error) {
-	found, err := e.get(ctx, e.cfg.TransientTable, outcomeKey(key))
+func (e *Engine) AttemptResult(ctx context.Context, sessionKey string) (result store.AttemptResult, err error) {
+	found, err := e.get(ctx, e.cfg.TransientTable, resultKey(sessionKey))
 	if err != nil {
-		return o, err
+		return result, err
 	}
-	o = store.AttemptResult{
-		Key: key, Kind: store.ResultKind(textOf(found, "kind")), Code: textOf(found, "code"), KeepUntil: momentOf(found, "keepUntil"),
+	result = store.AttemptResult{
+		SessionKey: sessionKey, Kind: store.ResultKind(textOf(found, "kind")), Code: textOf(found, "code"), KeepUntil: momentOf(found, "keepUntil"),
 	}
-	if !e.cfg.Now().Before(o.KeepUntil) {
+	if !e.cfg.Now().Before(result.KeepUntil) {
 		return store.AttemptResult{}, store.ErrNotFound
 	}
-	if o.Kind == store.ResultSession {
-		err = decode(found, &o.Session)
+	if result.Kind == store.ResultSession {
+		err = decode(found, &result.Session)
 	}
-	return o, err
+	return result, err
 }
 
-// newOutcome is the condition that an attempt has no outcome, or one that may be
-// forgotten and only has not been cleaned up.
-const newOutcome = "attribute_not_exists(pk) OR keepUntil <= :now"
+// newResult is the condition that an attempt has no result, or an expired one that was not
+// cleaned up yet.
+const newResult = "attribute_not_exists(pk) OR keepUntil <= :now"
 
-func (e *Engine) putOutcome(o store.AttemptResult) (step, error) {
-	i := outcomeKey(o.Key)
-	i["kind"], i["keepUntil"] = text(string(o.Kind)), moment(o.KeepUntil)
-	i["ttl"] = number(o.KeepUntil.Add(lingering).Unix())
-	if o.Attempt != nil {
-		if err := describeAttempt(i, *o.Attempt, o.KeepUntil); err != nil {
+func (e *Engine) putResult(result store.AttemptResult) (step, error) {
+	i := resultKey(result.SessionKey)
+	i["kind"], i["keepUntil"] = text(string(result.Kind)), moment(result.KeepUntil)
+	i["ttl"] = number(result.KeepUntil.Add(lingering).Unix())
+	if result.Event != nil {
+		if err := setEvent(i, *result.Event, result.KeepUntil); err != nil {
 			return step{}, err
 		}
 	}
-	if o.Code != "" {
-		i["code"] = text(o.Code)
+	if result.Code != "" {
+		i["code"] = text(result.Code)
 	}
-	if o.Kind == store.ResultSession {
-		data, err := encode(o.Session)
+	if result.Kind == store.ResultSession {
+		data, err := encode(result.Session)
 		if err != nil {
 			return step{}, err
 		}
 		i["data"] = data
 	}
-	return put(e.cfg.TransientTable, i, newOutcome, item{":now": e.now()}, failing(store.ErrExists)), nil
+	return put(e.cfg.TransientTable, i, newResult, item{":now": e.now()}, failing(store.ErrExists)), nil
 }
 
 // RecordResult implements store.Transient.
-func (e *Engine) RecordResult(ctx context.Context, o store.AttemptResult) error {
-	write, err := e.putOutcome(o)
+func (e *Engine) RecordResult(ctx context.Context, result store.AttemptResult) error {
+	write, err := e.putResult(result)
 	if err != nil {
 		return err
 	}
 	return e.run(ctx, []step{write})
 }
 
-// errNothingToEnd: the earlier session is not there, or is none.
+// errNothingToEnd: there is no earlier session, or its result is not a session.
 var errNothingToEnd = errors.New("no session to end")
 
 // StartSession implements store.Transient.
-func (e *Engine) StartSession(ctx context.Context, o store.AttemptResult, earlier string) error {
-	write, err := e.putOutcome(o)
+func (e *Engine) StartSession(ctx context.Context, result store.AttemptResult, earlierKey string) error {
+	write, err := e.putResult(result)
 	if err != nil {
 		return err
 	}
 	steps := []step{
 		write,
-		update(e.cfg.DirectoryTable, userKey(o.Session.UserID), "SET lastSignInAt = :at", "enabled = :true AND sessionGeneration = :generation", nil,
-			item{":at": moment(o.Session.SignedInAt), ":true": truth(true), ":generation": number(o.Session.UserGeneration)}, failing(store.ErrChanged)),
+		update(e.cfg.DirectoryTable, userKey(result.Session.UserID), "SET lastSignInAt = :at", "enabled = :true AND sessionGeneration = :generation", nil,
+			item{":at": moment(result.Session.SignedInAt), ":true": truth(true), ":generation": number(result.Session.UserGeneration)}, failing(store.ErrChanged)),
 	}
-	if earlier != "" && earlier != o.Key {
-		err := e.transact(ctx, append(steps[:2:2], e.endSession(earlier)))
+	if earlierKey != "" && earlierKey != result.SessionKey {
+		err := e.transact(ctx, append(steps[:2:2], e.endSession(earlierKey)))
 		if !errors.Is(err, errNothingToEnd) {
 			return err
 		}
-		// It ended meanwhile, or the cookie was old: begin without.
+		// It ended meanwhile, or the cookie was old: start without it.
 	}
 	return e.transact(ctx, steps)
 }
 
 // EndSession implements store.Transient.
-func (e *Engine) EndSession(ctx context.Context, key string) error {
-	err := e.run(ctx, []step{e.endSession(key)})
+func (e *Engine) EndSession(ctx context.Context, sessionKey string) error {
+	err := e.run(ctx, []step{e.endSession(sessionKey)})
 	if errors.Is(err, errNothingToEnd) {
 		return nil
 	}
 	return err
 }
 
-func (e *Engine) endSession(key string) step {
-	return update(e.cfg.TransientTable, outcomeKey(key), "SET kind = :ended REMOVE #data", "kind = :session",
+func (e *Engine) endSession(sessionKey string) step {
+	return update(e.cfg.TransientTable, resultKey(sessionKey), "SET kind = :ended REMOVE #data", "kind = :session",
 		map[string]string{"#data": "data"},
 		item{":ended": text(string(store.ResultEnded)), ":session": text(string(store.ResultSession))}, failing(errNothingToEnd))
 }

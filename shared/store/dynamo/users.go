@@ -19,7 +19,7 @@ func listingKey(id string) item    { return directoryKey(usersPartition, id) }
 func phoneKey(phone string) item   { return directoryKey("phone#"+phone, "phone") }
 func identityKey(name string) item { return directoryKey("identity#"+name, "identity") }
 
-// identityName joins corp and member; neither can hold a "#".
+// identityName joins corp and member, neither of which contains a "#".
 func identityName(corpID, wecomUserID string) string {
 	return corpID + "#" + store.FoldUserID(wecomUserID)
 }
@@ -33,7 +33,8 @@ func (e *Engine) User(ctx context.Context, id string) (store.User, error) {
 	return decodeUser(found)
 }
 
-// decodeUser reads a user; LastSignInAt changes without the record and lies beside it.
+// decodeUser decodes a user. LastSignInAt is a separate attribute, because it changes
+// without the record.
 func decodeUser(i item) (u store.User, err error) {
 	err = decode(i, &u)
 	u.LastSignInAt = momentOf(i, "lastSignInAt")
@@ -53,12 +54,12 @@ func (e *Engine) UserByIdentity(ctx context.Context, corpID, wecomUserID string)
 	})
 }
 
-// lookups is how often two reads that belong together are made when a write came
+// lookups is how often two reads that belong together are tried when a write happens
 // between them.
 const lookups = 3
 
-// userBehind follows the item that says whose a phone or an identity is. Between the
-// two reads it may have been given up: then the user found must not be returned.
+// userBehind returns the user that the item of a phone or an identity refers to, if the
+// user still has it: a write may happen between the two reads.
 func (e *Engine) userBehind(ctx context.Context, key item, has func(store.User) bool) (store.User, error) {
 	for range lookups {
 		found, err := e.get(ctx, e.cfg.DirectoryTable, key)
@@ -76,7 +77,7 @@ func (e *Engine) userBehind(ctx context.Context, key item, has func(store.User) 
 	return store.User{}, store.ErrNotFound
 }
 
-// batch is how many items BatchGetItem gives at most.
+// batch is how many items BatchGetItem returns at most.
 const batch = 100
 
 // Users implements store.Directory.
@@ -96,8 +97,8 @@ func (e *Engine) Users(ctx context.Context, page store.Page) ([]store.User, stri
 	return users, next, nil
 }
 
-// readUsers reads the users of a list, in its order; who was deleted since the list
-// was read is left out.
+// readUsers reads the users of a list, in its order, without those that were deleted
+// since the list was read.
 func (e *Engine) readUsers(ctx context.Context, ids []string) ([]store.User, error) {
 	byID := make(map[string]store.User, len(ids))
 	for some := range slices.Chunk(ids, batch) {
@@ -186,8 +187,8 @@ func (e *Engine) DeleteUser(ctx context.Context, u store.User) error {
 	return e.run(ctx, append(steps, e.moveKeys(u, store.User{})...))
 }
 
-// moveKeys frees the phone and the identities that only from has, and takes those
-// that only to has; the name moves with them.
+// moveKeys frees the phone and the identities that only from has, takes those that only to
+// has, and moves the name.
 func (e *Engine) moveKeys(from, to store.User) []step {
 	var steps []step
 	move := func(had, has map[string]item, taken error) {

@@ -86,7 +86,8 @@ func (tx transaction) unchangedUser(read store.User) (there store.User, err erro
 	return there, err
 }
 
-// replaceUser frees what old had and new has not, takes what new has, and writes new.
+// replaceUser frees the phone and identities that only old has, takes those of its
+// replacement, and writes the replacement.
 func (tx transaction) replaceUser(old, replacement store.User) error {
 	if err := tx.free(old, replacement); err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// firstSignInsAtOnce: 50 functions see the same unknown person.
+// firstSignInsAtOnce: 50 requests see the same unknown person.
 func firstSignInsAtOnce(t *testing.T, b *bench) {
 	const phone = "+8613800000001"
 	errs := atOnce(50, func(int) error {
@@ -44,8 +44,8 @@ func firstSignInsAtOnce(t *testing.T, b *bench) {
 	}
 }
 
-// administratorsAtOnce: 20 administrators switch automatic login on, each for
-// another authenticator.
+// administratorsAtOnce: 20 administrators enable automatic login, each of another
+// authenticator.
 func administratorsAtOnce(t *testing.T, b *bench) {
 	all := make([]store.Authenticator, 20)
 	for i := range all {
@@ -87,8 +87,8 @@ func doubledCallbacksAtOnce(t *testing.T, b *bench) {
 	}
 }
 
-// updatesAtOnce: whoever reads, decides and writes again after ErrChanged loses
-// nothing of what others wrote.
+// updatesAtOnce: writers that read and decide again after ErrChanged lose nothing of each
+// other's updates.
 func updatesAtOnce(t *testing.T, b *bench) {
 	u := b.user("+8613800000001")
 	u.Roles = nil
@@ -143,8 +143,8 @@ func signInsOfOneUserAtOnce(t *testing.T, b *bench) {
 	}
 }
 
-// disabledWhileSigningIn: after the user is disabled no session begins, whichever
-// write came first.
+// disabledWhileSigningIn: after the user is disabled no session starts, whichever write
+// came first.
 func disabledWhileSigningIn(t *testing.T, b *bench) {
 	u := b.user("+8613800000001")
 	b.ok(b.CreateUser(t.Context(), u))

@@ -76,7 +76,7 @@ func autoLogin(t *testing.T, b *bench) {
 	taken(b.CreateAuthenticator(ctx, two), "one")
 	_, err = b.Authenticator(ctx, "two")
 	b.is(err, store.ErrNotFound)
-	two.Enabled = false // switched off it may have the setting
+	two.Enabled = false // disabled, it may have the setting
 	b.ok(b.CreateAuthenticator(ctx, two))
 	enabled := nextAuthenticator(two, func(a *store.Authenticator) { a.Enabled = true })
 	taken(b.UpdateAuthenticator(ctx, two, enabled), "one")
@@ -184,7 +184,7 @@ func keys(t *testing.T, b *bench) {
 	}
 	b.ok(b.CreateUser(ctx, b.user(one.Phone)))
 
-	// An identity is unbound, and bound to somebody else; a spelling changes.
+	// An identity is unbound and bound to another user; its spelling changes.
 	unbound := next(moved, func(u *store.User) { u.Identities = nil })
 	b.ok(b.UpdateUser(ctx, moved, unbound))
 	_, err = b.UserByIdentity(ctx, "ww0123", "zhangsan")
@@ -229,7 +229,7 @@ func lists(t *testing.T, b *bench) {
 		}
 		pages++
 		if pages == 1 {
-			// The place in the list stays when the record it names is gone.
+			// The cursor stays valid when its record is deleted.
 			b.ok(b.DeleteUser(ctx, items[len(items)-1]))
 		}
 		if next == "" {
@@ -291,7 +291,7 @@ func publicKeys(t *testing.T, b *bench) {
 	}
 }
 
-// strangeNames: what a visitor may put into a path is looked for and not found.
+// strangeNames: any name from a URL is looked for and not found.
 func strangeNames(t *testing.T, b *bench) {
 	ctx := t.Context()
 	for _, name := range []string{"", "auto-login", "a/b", "a#b\n", "../demo", "演示", "\x00\xff", strings.Repeat("x", 5000)} {

@@ -9,26 +9,26 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-func outcomes(t *testing.T, b *bench) {
+func results(t *testing.T, b *bench) {
 	ctx := t.Context()
 	_, err := b.AttemptResult(ctx, "key")
 	b.is(err, store.ErrNotFound)
 	for _, o := range []store.AttemptResult{
-		{Key: "continued", Kind: store.ResultContinued, KeepUntil: b.now().Add(15 * time.Minute)},
-		{Key: "refused", Kind: store.ResultRefused, Code: "phone_in_use", KeepUntil: b.now().Add(15 * time.Minute)},
+		{SessionKey: "continued", Kind: store.ResultContinued, KeepUntil: b.now().Add(15 * time.Minute)},
+		{SessionKey: "refused", Kind: store.ResultRefused, Code: "phone_in_use", KeepUntil: b.now().Add(15 * time.Minute)},
 	} {
 		b.ok(b.RecordResult(ctx, o))
-		b.is(b.RecordResult(ctx, store.AttemptResult{Key: o.Key, Kind: store.ResultRefused, Code: "later", KeepUntil: b.now().Add(time.Hour)}), store.ErrExists)
-		got, err := b.AttemptResult(ctx, o.Key)
+		b.is(b.RecordResult(ctx, store.AttemptResult{SessionKey: o.SessionKey, Kind: store.ResultRefused, Code: "later", KeepUntil: b.now().Add(time.Hour)}), store.ErrExists)
+		got, err := b.AttemptResult(ctx, o.SessionKey)
 		b.ok(err)
 		if diff := cmp.Diff(o, got); diff != "" {
 			t.Fatal(diff)
 		}
-		u := b.user("+86138000000" + map[string]string{"continued": "01", "refused": "02"}[o.Key])
+		u := b.user("+86138000000" + map[string]string{"continued": "01", "refused": "02"}[o.SessionKey])
 		b.ok(b.CreateUser(ctx, u))
-		b.is(b.StartSession(ctx, b.session(o.Key, u), ""), store.ErrExists)
-		b.ok(b.EndSession(ctx, o.Key)) // no session: nothing happens
-		if got, _ := b.AttemptResult(ctx, o.Key); got.Kind != o.Kind {
+		b.is(b.StartSession(ctx, b.session(o.SessionKey, u), ""), store.ErrExists)
+		b.ok(b.EndSession(ctx, o.SessionKey)) // no session: nothing happens
+		if got, _ := b.AttemptResult(ctx, o.SessionKey); got.Kind != o.Kind {
 			t.Fatalf("ending turned %s into %s", o.Kind, got.Kind)
 		}
 	}
@@ -38,8 +38,8 @@ func outcomes(t *testing.T, b *bench) {
 	b.pass(time.Millisecond)
 	_, err = b.AttemptResult(ctx, "refused")
 	b.is(err, store.ErrNotFound)
-	// What may be forgotten does not stand in the way, cleaned up or not.
-	b.ok(b.RecordResult(ctx, store.AttemptResult{Key: "refused", Kind: store.ResultContinued, KeepUntil: b.now().Add(time.Minute)}))
+	// An expired result does not prevent a new one, cleaned up or not.
+	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "refused", Kind: store.ResultContinued, KeepUntil: b.now().Add(time.Minute)}))
 }
 
 func sessions(t *testing.T, b *bench) {
@@ -60,8 +60,8 @@ func sessions(t *testing.T, b *bench) {
 		t.Fatalf("last sign-in %v, version %d", read.LastSignInAt, read.Version)
 	}
 
-	// A second one ends the first, and an administrator's change that was under way
-	// loses no last sign-in.
+	// A second one ends the first, and a concurrent change by an administrator loses no
+	// last sign-in.
 	b.pass(time.Minute)
 	b.ok(b.StartSession(ctx, b.session("second", u), "first"))
 	if got, err := b.AttemptResult(ctx, "first"); err != nil || got.Kind != store.ResultEnded || got.Session != (store.Session{}) || !got.KeepUntil.Equal(first.KeepUntil) {
@@ -75,16 +75,16 @@ func sessions(t *testing.T, b *bench) {
 		t.Fatalf("%+v", read)
 	}
 
-	// What is no session is not touched, and the new session does not end itself.
-	refused := store.AttemptResult{Key: "refused", Kind: store.ResultRefused, Code: "x", KeepUntil: b.now().Add(time.Hour)}
+	// Only a session is ended, and a new session does not end itself.
+	refused := store.AttemptResult{SessionKey: "refused", Kind: store.ResultRefused, Code: "x", KeepUntil: b.now().Add(time.Hour)}
 	b.ok(b.RecordResult(ctx, refused))
 	for _, earlier := range []string{"first", "refused", "self", "absent"} {
 		o := b.session("self", u)
 		if earlier != "self" {
-			o.Key = "after " + earlier
+			o.SessionKey = "after " + earlier
 		}
 		b.ok(b.StartSession(ctx, o, earlier))
-		got, err := b.AttemptResult(ctx, o.Key)
+		got, err := b.AttemptResult(ctx, o.SessionKey)
 		b.ok(err)
 		if diff := cmp.Diff(o, got); diff != "" {
 			t.Fatal(diff)
@@ -98,7 +98,7 @@ func sessions(t *testing.T, b *bench) {
 	_, err = b.AttemptResult(ctx, "absent")
 	b.is(err, store.ErrNotFound)
 
-	// Ended once, ended for good.
+	// An ended session stays ended.
 	b.ok(b.EndSession(ctx, "second"))
 	b.ok(b.EndSession(ctx, "second"))
 	b.ok(b.EndSession(ctx, "never-was"))
@@ -106,7 +106,7 @@ func sessions(t *testing.T, b *bench) {
 	b.is(err, store.ErrNotFound)
 	b.is(b.StartSession(ctx, b.session("second", u), ""), store.ErrExists)
 
-	// The user must be as the rules saw it.
+	// The user must not have changed.
 	stale := b.session("third", u)
 	stale.Session.UserGeneration++
 	b.is(b.StartSession(ctx, stale, ""), store.ErrChanged)
@@ -145,12 +145,12 @@ func accessTokens(t *testing.T, b *bench) {
 	if diff := cmp.Diff(token, got); diff != "" {
 		t.Fatal(diff)
 	}
-	// Saving gave the lease back; what is known stays while another one fetches.
+	// Saving ended the lease; the token stays while another owner fetches.
 	lease("two", true)
 	if got, err = b.AccessToken(ctx, "app"); err != nil || len(got.Sealed) != 3 || got.LeaseOwner != "two" {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	// A holder that died does not block for ever.
+	// An owner that died does not block for ever.
 	b.pass(10 * time.Second)
 	lease("three", true)
 	b.is(b.SaveAccessToken(ctx, "app", "two", token), store.ErrChanged)

@@ -1,0 +1,181 @@
+// One authenticator: its options, what WeCom's console asks for, and the sign-ins.
+
+import { at, call, everything } from './api.js';
+import { attemptsSection } from './attempts.js';
+import { address, badges } from './authenticators.js';
+import { checkButton } from './check.js';
+import { button } from './controls.js';
+import { confirmThen, dialog, go } from './dialogs.js';
+import { recordForm } from './form.js';
+import { links } from './links.js';
+import { t } from './texts.js';
+import { el, icon, section, toast } from './ui.js';
+
+export async function authenticatorView(name) {
+  const path = at('authenticators', name);
+  let a = await call('GET', path);
+  const head = el('div', { className: 'head named' });
+  const actions = el('div', { className: 'actions' });
+  const linksPlace = el('div', {});
+
+  const options = recordForm({
+    record: a,
+    specs: [
+      { name: 'title', label: t('authenticator.title'), hint: t('authenticator.title.hint'), required: true },
+      {
+        name: 'autoSignup',
+        label: t('authenticator.autoSignup'),
+        hint: t('authenticator.autoSignup.hint'),
+        type: 'checkbox',
+      },
+      { name: 'corpId', label: t('authenticator.corpId'), hint: t('authenticator.corpId.hint'), required: true },
+      { name: 'agentId', label: t('authenticator.agentId'), hint: t('authenticator.agentId.hint'), required: true },
+      {
+        name: 'secret',
+        label: t('authenticator.secret'),
+        hint: t('authenticator.secret.hint'),
+        type: 'password',
+        placeholder: t('authenticator.secret.kept'),
+        autocomplete: 'new-password',
+        from: () => '',
+      },
+      {
+        name: 'origin',
+        label: t('authenticator.origin'),
+        hint: t('authenticator.origin.hint'),
+        required: true,
+        to: (text) => text.replace(/\/+$/, ''),
+      },
+      { name: 'workbenchRedirectPath', label: t('authenticator.path'), hint: t('authenticator.path.hint') },
+      {
+        name: 'autoLogin',
+        label: t('authenticator.autoLogin'),
+        hint: t('authenticator.autoLogin.hint'),
+        type: 'checkbox',
+      },
+    ],
+    read: () => call('GET', path),
+    send: (changes, version) => call('PATCH', path, { json: changes, version }),
+    saved: changed,
+    explain: (error) => (error.code === 'auto_login_taken' ? holderOfAutoLogin(a) : null),
+  });
+
+  function changed(updated) {
+    a = updated;
+    head.replaceChildren(el('h1', { tabIndex: -1 }, a.title), el('div', { className: 'badges' }, badges(a)));
+    actions.replaceChildren(
+      checkButton(a, 'main'),
+      el('a', { className: 'button', href: `#setup/${encodeURIComponent(a.name)}` }, t('authenticator.setup')),
+      el(
+        'a',
+        { className: 'button', href: `/authorize/${encodeURIComponent(a.name)}`, target: '_blank', rel: 'noopener' },
+        t('authenticator.try'),
+      ),
+    );
+    linksPlace.replaceChildren(links(a));
+    switches.replaceChildren(toggle(), remove());
+  }
+
+  const enable = async (enabled) => {
+    const updated = await call('PATCH', path, { json: { enabled } });
+    options.rebase(updated);
+    changed(updated);
+    toast(t(enabled ? 'authenticator.enabled' : 'authenticator.disabled'));
+  };
+  const toggle = () => {
+    const control = button(t(a.enabled ? 'disable' : 'enable'), async () => {
+      if (a.enabled) {
+        await confirmThen(
+          {
+            title: t('authenticator.disable.title', { title: a.title }),
+            text: t('authenticator.disable.text'),
+            action: t('disable'),
+            danger: true,
+          },
+          () => enable(false),
+        );
+        return;
+      }
+      try {
+        await enable(true);
+      } catch (error) {
+        if (error.code !== 'auto_login_taken') throw error;
+        dialog(t('authenticator.autoLogin'), await holderOfAutoLogin(a));
+      }
+    });
+    control.dataset.focus = 'toggle';
+    return el(
+      'div',
+      { className: 'choice' },
+      el('p', { className: 'hint' }, t(a.enabled ? 'authenticator.disable.text' : 'authenticator.enable.text')),
+      control,
+    );
+  };
+  const remove = () =>
+    el(
+      'div',
+      { className: 'choice' },
+      el('p', { className: 'hint' }, t('authenticator.delete.hint')),
+      button(
+        t('delete'),
+        () =>
+          confirmThen(
+            {
+              title: t('authenticator.delete.title', { title: a.title }),
+              text: [t('authenticator.delete.text'), t('authenticator.delete.instead')],
+              action: t('delete'),
+              danger: true,
+            },
+            async () => {
+              await call('DELETE', path, { version: a.version });
+              go('#authenticators');
+              toast(t('deleted'));
+            },
+          ),
+        'danger',
+      ),
+    );
+  const switches = el('div', { className: 'stack' });
+  changed(a);
+
+  return [
+    el('a', { className: 'back', href: '#authenticators' }, icon('back'), t('tab.authenticators')),
+    head,
+    actions,
+    el(
+      'div',
+      { className: 'columns' },
+      el(
+        'div',
+        {},
+        section(
+          t('authenticator.options'),
+          el(
+            'p',
+            { className: 'hint' },
+            t('authenticator.name'),
+            ' ',
+            el('code', {}, a.name),
+            ' · ',
+            t('authenticator.name.fixed'),
+          ),
+          options.node,
+        ),
+      ),
+      el('div', {}, section(t('links.title'), linksPlace), section(t('authenticator.switch'), switches)),
+    ),
+    attemptsSection(path, 'authenticator'),
+  ];
+}
+
+// holderOfAutoLogin says which other one has automatic login, and leads there.
+async function holderOfAutoLogin(a) {
+  const holder = (await everything('/authenticators')).find(
+    (other) => other.autoLogin && other.enabled && other.name !== a.name,
+  );
+  if (!holder) return null; // given up in this moment: the plain sentence is enough
+  return [
+    el('p', {}, t('autoLogin.taken', { title: holder.title })),
+    el('a', { className: 'button', href: address(holder) }, t('open.what', { what: holder.title })),
+  ];
+}

@@ -1,0 +1,56 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
+	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/app"
+	"github.com/wecom-signin/wecom-signin/shared/settings"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+)
+
+// Settings returns the settings that the function reads.
+func Settings() []settings.Name {
+	return []settings.Name{
+		settings.PublicURL, settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable,
+		settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix, settings.EgressAddresses,
+		settings.ServiceName,
+	}
+}
+
+// NewHandler makes the handler of its dependencies. It reads the store itself, never a
+// cache.
+func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
+	keys, err := deps.SealingKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := keys.Box(aead.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: observe})
+	return New(Config{
+		Directory:       deps.Store,
+		SignInEvents:    deps.Store,
+		Secrets:         deps.Secrets,
+		SecretName:      deps.AuthenticatorSecretName,
+		Tokens:          accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now}),
+		WeCom:           client,
+		EgressAddresses: deps.Settings.EgressAddresses,
+		Now:             deps.Now,
+	}), nil
+}
+
+// observe adds a call to WeCom to the log event of its request.
+func observe(ctx context.Context, call wecom.Call) {
+	switch call.Code {
+	case wecom.InvalidCode, wecom.CorpIDMissing, wecom.SecretMissing:
+		// The expected answer to a check, which sends an invalid code, and to the request
+		// for the address, which sends no credentials: not an error to look into.
+		call.Code = 0
+	}
+	app.LogWeComCall(ctx, call)
+}

@@ -1,0 +1,140 @@
+package authflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// writeTime bounds a last write after the callback's own time may have run out.
+const writeTime = 2 * time.Second
+
+// startSession begins the session of a user and ends the browser's earlier one. It
+// becomes the attempt's result. store.ErrExists: the attempt has one already.
+func (l *login) startSession(ctx context.Context, user store.User) (CallbackResult, error) {
+	now, lifetime := l.flow.Now(), l.flow.SessionLifetime
+	l.userID = user.ID
+	result := store.AttemptResult{
+		SessionKey: l.sessionKey, Kind: store.ResultSession,
+		Session: store.Session{
+			UserID: user.ID, UserGeneration: user.SessionGeneration,
+			AuthenticatorName: l.authenticator.Name, AuthenticatorID: l.authenticator.ID,
+			AuthenticatorGeneration: l.authenticator.Generation,
+			CorpID:                  l.authenticator.CorpID, WeComUserID: l.wecomUserID,
+			SignedInAt: now, ExpiresAt: now.Add(lifetime),
+		},
+		Event:     l.event(nil),
+		KeepUntil: now.Add(max(lifetime, AttemptLifetime)),
+	}
+	earlier := ""
+	if l.req.SessionID != "" && l.req.SessionID != l.sessionID {
+		earlier = SessionKey(l.req.SessionID)
+	}
+	if err := l.flow.Store.StartSession(ctx, result, earlier); err != nil {
+		return CallbackResult{}, fmt.Errorf("start session: %w", err)
+	}
+	return l.signedIn(result.Session), nil
+}
+
+func (l *login) signedIn(session store.Session) CallbackResult {
+	return CallbackResult{
+		URL:       l.req.Destination().URL(l.req.PublicURL, l.authenticator),
+		SessionID: l.sessionID, ExpiresAt: session.ExpiresAt, UserID: session.UserID,
+	}
+}
+
+// recordContinued makes it the attempt's result that another attempt asks for the phone.
+func (l *login) recordContinued(ctx context.Context) error {
+	err := l.flow.Store.RecordResult(ctx, store.AttemptResult{
+		SessionKey: l.sessionKey, Kind: store.ResultContinued, KeepUntil: l.flow.Now().Add(AttemptLifetime),
+	})
+	if err != nil {
+		return fmt.Errorf("record that the attempt continues: %w", err)
+	}
+	return nil
+}
+
+// refuse makes a failure the attempt's result, so that a doubled request answers the
+// same, and returns it. A result that is there already wins.
+func (l *login) refuse(ctx context.Context, err error) (CallbackResult, error) {
+	failure := apierr.From(err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+	defer cancel()
+	recorded := l.flow.Store.RecordResult(ctx, store.AttemptResult{
+		SessionKey: l.sessionKey, Kind: store.ResultRefused, Code: string(failure.Code),
+		Event: l.event(failure), KeepUntil: l.flow.Now().Add(AttemptLifetime),
+	})
+	if errors.Is(recorded, store.ErrExists) {
+		return l.storedResult(ctx)
+	}
+	return CallbackResult{}, failure
+}
+
+// fail answers a failure that is not the attempt's result, because it may still have
+// another, and records it for administrators. When that fails, it changes nothing for
+// the visitor.
+func (l *login) fail(ctx context.Context, err error) (CallbackResult, error) {
+	event := l.event(apierr.From(err))
+	if event == nil {
+		return CallbackResult{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+	defer cancel()
+	if err := l.flow.Store.RecordEvent(ctx, l.sessionKey, *event); err != nil {
+		l.flow.LogField(ctx, "attemptNotRecorded", err.Error())
+	}
+	return CallbackResult{}, err
+}
+
+// resultTime is how long a doubled request waits for the first one: as long as the call
+// to WeCom, in which the first one spent the code, may take.
+const resultTime = 5 * time.Second
+
+// awaitResult answers a doubled request: WeCom says that the code is spent, so the first
+// request is at work or done. Without a first one the code is just bad, and that becomes
+// the result: one state is waited for once, however often it is used.
+func (l *login) awaitResult(ctx context.Context, cause error) (CallbackResult, error) {
+	waiting, cancel := context.WithTimeout(ctx, resultTime)
+	defer cancel()
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 400*time.Millisecond) {
+		result, err := l.storedResult(waiting)
+		if !errors.Is(err, store.ErrNotFound) && waiting.Err() == nil {
+			return result, err
+		}
+		select {
+		case <-waiting.Done():
+			return l.refuse(ctx, apierr.New(apierr.CodeInvalid, cause))
+		case <-time.After(pause):
+		}
+	}
+}
+
+// storedResult answers as the attempt was answered before. store.ErrNotFound: it has no
+// result yet.
+func (l *login) storedResult(ctx context.Context) (CallbackResult, error) {
+	result, err := l.flow.Store.AttemptResult(ctx, l.sessionKey)
+	if err != nil {
+		return CallbackResult{}, fmt.Errorf("read result: %w", err)
+	}
+	switch result.Kind {
+	case store.ResultSession:
+		_, err := l.flow.Sessions.CheckKey(ctx, l.sessionKey)
+		if apierr.Is(err, apierr.Unauthorized) {
+			return CallbackResult{}, apierr.Newf(apierr.CodeInvalid, "the session of this state is over")
+		}
+		if err != nil {
+			return CallbackResult{}, err
+		}
+		return l.signedIn(result.Session), nil
+	case store.ResultContinued:
+		return l.continueWithPrivateInfo(), nil
+	case store.ResultRefused:
+		return CallbackResult{}, apierr.Newf(apierr.Code(result.Code), "a doubled request: the first was refused")
+	default:
+		return CallbackResult{}, apierr.Newf(apierr.CodeInvalid, "the session of this state was ended")
+	}
+}

@@ -1,0 +1,135 @@
+package authflow
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// maxReturnPath is the longest return path accepted, in bytes.
+const maxReturnPath = 2048
+
+// ReturnPath is a path, with query and fragment, on an application's origin that a
+// browser may be sent to. The zero value stands for the authenticator's default page;
+// any other value comes from ParseReturnPath, so an unchecked path does not compile.
+type ReturnPath struct{ checked string }
+
+// ParseReturnPath checks a path from a query, a cookie or the configuration. It reports
+// false, with the zero value, unless a browser stays on the origin that the path is
+// appended to: browsers read "//host" and "/\host" as another host and drop tabs and
+// line breaks, so none of these pass. Bytes outside ASCII come back percent-encoded,
+// because the path goes into a Location header; the query stays as it is.
+func ParseReturnPath(text string) (ReturnPath, bool) {
+	if len(text) > maxReturnPath || !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") {
+		return ReturnPath{}, false
+	}
+	path, _, _ := strings.Cut(text, "?")
+	if strings.Contains(path, `\`) {
+		return ReturnPath{}, false
+	}
+	encoded := make([]byte, 0, len(text))
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '%' && i < len(path) && !isEscape(text[i:]):
+			encoded = append(encoded, "%25"...)
+		case c < 0x20 || c == 0x7f:
+			return ReturnPath{}, false
+		case c == ' ' || c == '"' || c == '<' || c == '>' || c == '`' || c >= 0x80:
+			encoded = append(encoded, '%', upperHex[c>>4], upperHex[c&15])
+		default:
+			encoded = append(encoded, c)
+		}
+	}
+	if len(encoded) > maxReturnPath {
+		return ReturnPath{}, false
+	}
+	checked := string(encoded)
+	// A parser has the last word: no scheme, no host, whatever was missed above.
+	if parsed, err := url.Parse(checked); err != nil || parsed.IsAbs() || parsed.Host != "" || parsed.User != nil {
+		return ReturnPath{}, false
+	}
+	return ReturnPath{checked}, true
+}
+
+// IsZero reports whether the path stands for the authenticator's default page.
+func (p ReturnPath) IsZero() bool { return p.checked == "" }
+
+// String returns the path, or "" for the default page.
+func (p ReturnPath) String() string { return p.checked }
+
+const upperHex = "0123456789ABCDEF"
+
+// isEscape reports whether s begins with a percent sign and two hexadecimal digits.
+func isEscape(s string) bool {
+	return len(s) >= 3 && isHex(s[1]) && isHex(s[2])
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+// Destination is where a browser goes once it is signed in: a path of the application,
+// or the service's own console. The zero value is the authenticator's default page.
+type Destination struct {
+	Path ReturnPath
+	// Console sends an administrator back to the console; Path is kept and not used.
+	Console bool
+}
+
+// The query parameters of a destination, in the addresses of the sign-in page, of
+// authorize and of the callback. "return" knows one value, so it opens no redirect.
+const (
+	pathParameter    = "redirect"
+	consoleParameter = "return"
+	consoleValue     = "console"
+)
+
+// DestinationOf reads the destination from a query. A path that does not pass
+// ParseReturnPath is dropped for the default page.
+func DestinationOf(query url.Values) Destination {
+	path, _ := ParseReturnPath(query.Get(pathParameter))
+	return Destination{Path: path, Console: query.Get(consoleParameter) == consoleValue}
+}
+
+// addTo writes the destination into a query; the default page needs no parameter.
+func (d Destination) addTo(query url.Values) {
+	if !d.Path.IsZero() {
+		query.Set(pathParameter, d.Path.String())
+	}
+	if d.Console {
+		query.Set(consoleParameter, consoleValue)
+	}
+}
+
+// or completes a destination by another one, which says where to go when the first was
+// lost on the way.
+func (d Destination) or(other Destination) Destination {
+	if d.Path.IsZero() {
+		d.Path = other.Path
+	}
+	d.Console = d.Console || other.Console
+	return d
+}
+
+// URL returns the address of the destination for an authenticator.
+func (d Destination) URL(publicURL string, a store.Authenticator) string {
+	if d.Console {
+		return ConsoleURL(publicURL)
+	}
+	path := d.Path
+	if path.IsZero() {
+		path = defaultPath(a)
+	}
+	if path.IsZero() {
+		return a.Origin + "/"
+	}
+	return a.Origin + path.String()
+}
+
+// defaultPath is the authenticator's default page. It is checked like any other path:
+// an older version may have stored what is refused today.
+func defaultPath(a store.Authenticator) ReturnPath {
+	path, _ := ParseReturnPath(a.WorkbenchRedirectPath)
+	return path
+}

@@ -1,0 +1,65 @@
+package authflow
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestParseReturnPath(t *testing.T) {
+	for target, want := range map[string]string{
+		"/":                       "/",
+		"/admin":                  "/admin",
+		"/a/b?c=d&e=%2F":          "/a/b?c=d&e=%2F",
+		`/a?x=\`:                  `/a?x=\`, // after the query began, a backslash is a character
+		"/a?next=https://b.test/": "/a?next=https://b.test/",
+		"/a?b=1%":                 "/a?b=1%", // the query stays byte for byte
+		"/50%":                    "/50%25",
+		"/你好 x":                   "/%E4%BD%A0%E5%A5%BD%20x",
+		"/a#b":                    "/a#b",
+		"/a//b":                   "/a//b",
+		"/:80/x":                  "/:80/x",
+		"/@evil.example":          "/@evil.example",
+	} {
+		if got, ok := ParseReturnPath(target); !ok || got.String() != want {
+			t.Errorf("ParseReturnPath(%q) = %q, %v; want %q", target, got, ok, want)
+		}
+	}
+}
+
+func TestOpenRedirectIsRefused(t *testing.T) {
+	for _, target := range []string{
+		"", "admin", "?a=b", "https://evil.example", "https:/evil.example", "//evil.example", "///evil.example",
+		`/\evil.example`, `\/evil.example`, `/a\b`, "/\t/evil.example", "/a\r\nSet-Cookie: x=y", "/a\x00", "/a\x7f",
+		"javascript:alert(1)", "/" + strings.Repeat("a", 2048), "/" + strings.Repeat("你", 400), " /a",
+	} {
+		if got, ok := ParseReturnPath(target); ok {
+			t.Errorf("ParseReturnPath(%q) = %q", target, got)
+		}
+	}
+}
+
+func FuzzParseReturnPath(f *testing.F) {
+	for _, seed := range []string{"/", "//a", `/\a`, "/a?b#c", "/%2f%2fa", "/%", "/你"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, target string) {
+		path, ok := ParseReturnPath(target)
+		if !ok {
+			return
+		}
+		clean := path.String()
+		parsed, err := url.Parse("https://app.example" + clean)
+		if err != nil || parsed.Host != "app.example" || parsed.User != nil || parsed.Scheme != "https" {
+			t.Fatalf("%q leads to %v, %v", clean, parsed, err)
+		}
+		if again, ok := ParseReturnPath(clean); !ok || again.String() != clean {
+			t.Fatalf("%q is not stable: %q, %v", clean, again, ok)
+		}
+		for i := range len(clean) {
+			if clean[i] <= ' ' || clean[i] >= 0x7f {
+				t.Fatalf("%q holds byte %#x", clean, clean[i])
+			}
+		}
+	})
+}

@@ -1,0 +1,79 @@
+package authflow
+
+import (
+	"errors"
+	"net/url"
+
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+)
+
+// The addresses that browsers know the service by. publicURL is always the configured
+// public address, without a slash at the end: a request header is anybody's word.
+
+// ConsoleURL returns the address of the administrator's console.
+func ConsoleURL(publicURL string) string { return publicURL + "/console" }
+
+// AuthorizeURL returns where signing in with an authenticator begins.
+func AuthorizeURL(publicURL, authenticatorName string, d Destination) string {
+	query := url.Values{}
+	d.addTo(query)
+	return withQuery(publicURL+"/authorize/"+url.PathEscape(authenticatorName), query)
+}
+
+// CallbackURL returns where WeCom sends the browser back to. WeCom compares its host and
+// port exactly.
+func CallbackURL(publicURL, authenticatorName string) string {
+	return publicURL + "/callback/" + authenticatorName
+}
+
+// SignInPage is what the sign-in page is told in its address; empty values are left out.
+type SignInPage struct {
+	Error         apierr.Code
+	Authenticator string // name of the one that failed
+	Destination   Destination
+	RequestID     string // of the request that failed
+}
+
+// SignInURL returns the address of the sign-in page.
+func SignInURL(publicURL string, p SignInPage) string {
+	query := url.Values{}
+	p.Destination.addTo(query)
+	for name, value := range map[string]string{
+		"error": string(p.Error), "authenticator": p.Authenticator, "request": p.RequestID,
+	} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	return withQuery(publicURL+"/signin", query)
+}
+
+// PageError is a failure of a browser's request, with what the sign-in page needs to
+// offer a way forward.
+type PageError struct {
+	Authenticator string // name, or empty
+	Destination   Destination
+	Err           error
+}
+
+func (e *PageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the failure itself.
+func (e *PageError) Unwrap() error { return e.Err }
+
+// ErrorURL returns the address of the sign-in page that explains a failure. The page
+// gets the code, the request id, and what a *PageError adds; never the cause.
+func ErrorURL(publicURL, requestID string, err error) string {
+	page := SignInPage{Error: apierr.From(err).Code, RequestID: requestID}
+	if failed, ok := errors.AsType[*PageError](err); ok {
+		page.Authenticator, page.Destination = failed.Authenticator, failed.Destination
+	}
+	return SignInURL(publicURL, page)
+}
+
+func withQuery(address string, query url.Values) string {
+	if len(query) == 0 {
+		return address
+	}
+	return address + "?" + query.Encode()
+}

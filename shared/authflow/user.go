@@ -1,0 +1,137 @@
+package authflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+)
+
+// errPhoneNeeded says that the identity is unknown and came without a user_ticket.
+var errPhoneNeeded = errors.New("unknown identity without a user_ticket")
+
+// findUser returns the enabled user whom an identity belongs to, bound or created on the
+// way when it is new. errPhoneNeeded: only a phone can tell. A race (isRace) leaves
+// nothing behind: find again and decide again.
+func (l *login) findUser(ctx context.Context, identity wecom.Identity) (store.User, error) {
+	user, err := l.flow.Store.UserByIdentity(ctx, l.authenticator.CorpID, identity.UserID)
+	l.userID = user.ID
+	switch {
+	case errors.Is(err, store.ErrNotFound) && identity.UserTicket == "":
+		return store.User{}, errPhoneNeeded
+	case errors.Is(err, store.ErrNotFound):
+		return l.findByPhone(ctx, identity)
+	case err != nil:
+		return store.User{}, fmt.Errorf("read user by identity: %w", err)
+	case !user.Enabled:
+		return store.User{}, apierr.Newf(apierr.UserDisabled, "user %s is disabled", user.ID)
+	case user.NamePending:
+		return l.completeName(ctx, user, identity.UserID)
+	}
+	return user, nil
+}
+
+// findByPhone finds the user with the member's phone and binds the member to it, or
+// creates one where the authenticator allows that.
+func (l *login) findByPhone(ctx context.Context, identity wecom.Identity) (store.User, error) {
+	m, err := l.describe(ctx, identity)
+	if err != nil {
+		return store.User{}, err
+	}
+	user, err := l.flow.Store.UserByPhone(ctx, m.phone)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return l.createUser(ctx, m)
+	case err != nil:
+		return store.User{}, fmt.Errorf("read user by phone: %w", err)
+	}
+	return l.bindUser(ctx, user, m)
+}
+
+// bindUser makes the member the user's identity in this corp.
+func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.User, error) {
+	l.userID = user.ID // a refusal belongs in this user's list, too
+	if !user.Enabled {
+		return store.User{}, apierr.Newf(apierr.UserDisabled, "user %s is disabled", user.ID)
+	}
+	if other, bound := user.IdentityIn(l.authenticator.CorpID); bound {
+		if store.FoldUserID(other.WeComUserID) == store.FoldUserID(m.userID) {
+			return user, nil // a simultaneous first sign-in of the same person
+		}
+		// A recycled number must not inherit an account: an administrator decides.
+		l.notePhoneConflict(ctx, user, m)
+		return store.User{}, apierr.Newf(apierr.PhoneInUse, "user %s is %s in this corp, and %s has the same phone", user.ID, other.WeComUserID, m.userID)
+	}
+	bound := user
+	bound.Identities = append(slices.Clone(user.Identities), l.identityOf(m))
+	if bound.Avatar == "" {
+		bound.Avatar = m.avatar
+	}
+	if bound.Name == "" || bound.NamePending && !m.namePending {
+		bound.Name, bound.NamePending = m.name, m.namePending
+	}
+	return l.updateUser(ctx, user, bound)
+}
+
+// notePhoneConflict leaves the refused member on the user for the administrator. The
+// refusal stands whether or not this succeeds.
+func (l *login) notePhoneConflict(ctx context.Context, user store.User, m member) {
+	conflict := l.identityOf(m)
+	if known := user.PhoneConflict; known != nil && known.CorpID == conflict.CorpID && known.WeComUserID == conflict.WeComUserID {
+		return
+	}
+	noted := user
+	noted.PhoneConflict = &conflict
+	if _, err := l.updateUser(ctx, user, noted); err != nil {
+		l.flow.LogField(ctx, "conflictNotNoted", err.Error())
+	}
+}
+
+// createUser makes a user of the member where the authenticator allows sign-up.
+func (l *login) createUser(ctx context.Context, m member) (store.User, error) {
+	if !l.authenticator.AutoSignup {
+		return store.User{}, apierr.Newf(apierr.SignupClosed, "no user has this phone, and autoSignup is off")
+	}
+	now := l.flow.Now()
+	user := store.User{
+		ID: store.NewUserID(now), Phone: m.phone, Name: m.name, NamePending: m.namePending,
+		Avatar: m.avatar, Enabled: true, Identities: []store.Identity{l.identityOf(m)},
+		CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+	if err := l.flow.Store.CreateUser(ctx, user); err != nil {
+		return store.User{}, fmt.Errorf("create user: %w", err)
+	}
+	l.flow.LogField(ctx, "userCreated", user.ID)
+	return user, nil
+}
+
+// completeName asks again for a name that WeCom would not tell before. When it still
+// does not, the sign-in goes on with the user as it is.
+func (l *login) completeName(ctx context.Context, user store.User, userID string) (store.User, error) {
+	name, err := l.memberName(ctx, userID)
+	if err != nil || name == "" {
+		return user, err
+	}
+	named := user
+	named.Name, named.NamePending = name, false
+	return l.updateUser(ctx, user, named)
+}
+
+func (l *login) updateUser(ctx context.Context, from, to store.User) (store.User, error) {
+	to.Version, to.UpdatedAt = from.Version+1, l.flow.Now()
+	if err := l.flow.Store.UpdateUser(ctx, from, to); err != nil {
+		return store.User{}, fmt.Errorf("update user: %w", err)
+	}
+	return to, nil
+}
+
+func (l *login) identityOf(m member) store.Identity {
+	return store.Identity{
+		CorpID: l.authenticator.CorpID, WeComUserID: m.userID,
+		Authenticator: l.authenticator.Name, BoundAt: l.flow.Now(),
+	}
+}
