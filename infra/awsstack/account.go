@@ -121,7 +121,7 @@ func (a *Account) start(ctx context.Context, python string, cfg Config) error {
 		"EMULATOR_FOLDER=" + a.folder, "EMULATOR_SOCKET=3", "SSL_CERT_FILE=" + a.authority.file,
 		"BIND_HOST=127.0.0.1", "GATEWAY_PORT=" + port, "AWS_ENDPOINT_URL=" + a.Endpoint, "MINISTACK_HOST=localhost",
 		"MINISTACK_REGION=" + Region, "MINISTACK_ACCOUNT_ID=" + AccountID, "LAMBDA_EXECUTOR=local",
-		"IOT_MTLS_ENABLED=0", "SFTP_ENABLED=0", "DOCKER_HOST=unix://" + filepath.Join(a.folder, "no-docker.sock"),
+		"AWS_LAMBDA_LOG_FORMAT=JSON", "IOT_MTLS_ENABLED=0", "SFTP_ENABLED=0", "DOCKER_HOST=unix://" + filepath.Join(a.folder, "no-docker.sock"),
 		fmt.Sprintf("AUTH=%t", cfg.EnforceIAM), "SERVICES=" + cfg.Services,
 	}
 	a.process.ExtraFiles = []*os.File{socket}

@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import signal
-import string
 import sys
 import threading
 
@@ -33,6 +32,8 @@ PINNED = "1.5.33"
 if (found := importlib.metadata.version("ministack")) != PINNED:
     sys.exit(f"the launcher is written for ministack {PINNED}; this is {found}")
 
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.core.responses import json_response, new_uuid, request_scope
@@ -64,7 +65,6 @@ def properties(arguments):
     """The new properties among the arguments of a resource's create or update."""
     return [a for a in arguments if isinstance(a, dict)][-1]
 
-
 # --- CloudFormation: a nested stack keeps what has DeletionPolicy Retain, and knows the
 # attributes of what did not change.
 
@@ -82,7 +82,6 @@ def update_resource(original, kind, physical_id, old, new, stack, logical_id, kn
     physical_id, changed = original(kind, physical_id, old, new, stack, logical_id, known)
     return physical_id, changed or known
 
-
 # --- CloudFormation: the objects that a template names have S3's address, which is how
 # `sam delete` finds them.
 
@@ -91,7 +90,6 @@ def get_template(original, params):
     status, headers, body = original(params)
     here, there = os.environ["AWS_ENDPOINT_URL"], f"https://s3.{get_region()}.amazonaws.com"
     return status, headers, body.replace(f"{here}/".encode(), f"{there}/".encode())
-
 
 # --- API Gateway: an HTTP API has the routes and authorizers of its OpenAPI body.
 
@@ -124,7 +122,6 @@ def provision_api(original, *arguments):
     import_body(api, properties(arguments)["Body"])
     return api, attributes
 
-
 # --- Lambda: other services invoke a function that permits it. API Gateway's events have
 # cookies in a field and the headers of a proxy.
 
@@ -144,14 +141,8 @@ def execute(original, function, event):
         headers.setdefault("x-forwarded-proto", "https")
     return original(function, event)
 
-
-# --- Lambda: a function knows the format of its log and has the network of its template, and
-# an invocation that has begun when the function is changed comes to its end.
-
-@patch(lambda_svc, "_provided_worker_env")
-def environment(original, config, *arguments):
-    log_format = config["LoggingConfig"]["LogFormat"]
-    return {**original(config, *arguments), "AWS_LAMBDA_LOG_FORMAT": log_format}
+# --- Lambda: a function has the network of its template, and an invocation that has begun
+# when the function is changed comes to its end.
 
 @patch(RESOURCES["AWS::Lambda::Function"], "create", "update")
 def provision_function(original, *arguments):
@@ -172,21 +163,7 @@ def release(original, worker):
     if getattr(worker, "retired", False):
         lambda_runtime.kill_workers([worker])
 
-
-# --- CloudWatch: metrics in log lines (embedded metric format) ring alarms. Alarms on
-# expressions are kept and watch nothing.
-
-@patch(lambda_svc, "_emit_lambda_logs")
-def emit(original, function, request_id, text, *rest, **named):
-    original(function, request_id, text, *rest, **named)
-    for record in (json.loads(s) for s in (text or "").splitlines() if '"_aws"' in s):
-        for given in record["_aws"]["CloudWatchMetrics"]:
-            for name, unit in ((m["Name"], m.get("Unit", "None")) for m in given["Metrics"]):
-                for keys in given["Dimensions"]:
-                    dimensions = {key: record[key] for key in keys}
-                    value, space = record[name], given["Namespace"]
-                    cloudwatch.record_metric(space, name, value, unit, dimensions)
-        cloudwatch._evaluate_all_alarms()
+# --- CloudWatch: an alarm on an expression is kept and watches nothing.
 
 @patch(provisioners, "_cw_metric_alarm_record")
 def alarm_record(original, name, props):
@@ -194,7 +171,6 @@ def alarm_record(original, name, props):
         watched = {"Metrics": None, "Namespace": "emulator/expressions", "MetricName": name}
         props = {**props, **watched}
     return original(name, props)
-
 
 # --- IAM: dynamodb:LeadingKeys holds the partition keys of a request, or of a transaction's
 # items that need the same permission. What a role needed is written down.
@@ -235,31 +211,19 @@ def enforce(original, access_key, action, service, region, resource_arn="*", ser
 def evaluate(original, context, *policies):
     role = re.search(r":assumed-role/([^/]+)", context.principal_arn)
     if role:
-        needed = {"Role": role.group(1), "Action": context.action}
-        needed.update(Resource=context.resource_arn)
-        needed.update(Keys=context.service_context.get("dynamodb:leadingkeys"))
+        needed = {"Role": role[1], "Action": context.action, "Resource": context.resource_arn}
+        needed["Keys"] = context.service_context.get("dynamodb:leadingkeys")
         with open(f"{FOLDER}/permissions.jsonl", "a", encoding="utf-8") as file:
             file.write(json.dumps(needed) + "\n")
     return original(context, *policies)
 
-
-# --- Secrets Manager: !Ref of a secret is its ARN, and a generated value has no punctuation.
-# A request's token names the version, which takes one value, once.
+# --- Secrets Manager: !Ref of a secret is its ARN. A request's token names the version, which
+# takes one value, once.
 
 @patch(RESOURCES["AWS::SecretsManager::Secret"], "create", "update", "delete")
 def provision_secret(original, first, *rest):
     result = original(secrets._resolve(first)[0] or first, *rest)
     return result and (result[1]["Arn"], result[1])
-
-@patch(provisioners, "_sm_secret_string")
-def generated_value(original, props):
-    wanted = dict(props.get("GenerateSecretString", {}))
-    if wanted.get("ExcludePunctuation"):
-        wanted["ExcludeCharacters"] = string.punctuation
-    return original({**props, "GenerateSecretString": wanted})
-
-def refuse(kind, message):
-    return error_response_json(kind, message, 400)
 
 def value_of(version):
     return version.get("SecretString"), version.get("SecretBinary")
@@ -273,7 +237,7 @@ def write_version(original, data):
         answer = {"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": token}
         return json_response({**answer, "VersionStages": version["Stages"]})
     if value_of(version) != (None, None):
-        return refuse("ResourceExistsException", "This version has another value.")
+        return error_response_json("ResourceExistsException", "It has another value.", 400)
     response = original(data)
     if not secret and token and response[0] < 400:
         made = secrets._secrets[data["Name"]]
@@ -285,9 +249,8 @@ def get_secret_value(original, data):
     response = original(data)
     if response[0] < 400 and value_of(json.loads(response[2])) == (None, None):
         # A version that a rotation is about to fill.
-        return refuse("ResourceNotFoundException", "The version has no value.")
+        return error_response_json("ResourceNotFoundException", "The version has no value.", 400)
     return response
-
 
 # --- Secrets Manager: RotateSecret makes a pending version and runs the function's four steps.
 # A rotation that did not end is taken up again, under the same version, before there is another.
@@ -301,16 +264,12 @@ def rotate_secret(_, data):
         arn, account_id=account, region=region
     )
     if not permits(function, "secretsmanager.amazonaws.com"):
-        return refuse("AccessDeniedException", "Secrets Manager cannot invoke the function.")
+        return error_response_json("AccessDeniedException", "Not permitted to invoke it.", 400)
     secret.update(RotationLambdaARN=arn, RotationEnabled=True)
-    pending = [(t, v) for t, v in secret["Versions"].items() if "AWSPENDING" in v["Stages"]]
-    unfinished = [token for token, version in pending if "AWSCURRENT" not in version["Stages"]]
+    versions = secret["Versions"]
+    unfinished = [token for token, v in versions.items() if v["Stages"] == ["AWSPENDING"]]
     token = unfinished[0] if unfinished else data.get("ClientRequestToken") or new_uuid()
-    if not unfinished:
-        for _, version in pending:
-            version["Stages"].remove("AWSPENDING")
-        made = {"CreatedDate": secret["CreatedDate"], "Stages": ["AWSPENDING"]}
-        secret["Versions"][token] = made
+    versions.setdefault(token, {"CreatedDate": secret["CreatedDate"], "Stages": ["AWSPENDING"]})
     record = lambda_svc._execution_record_for_config(function, config)
 
     def run():
@@ -322,19 +281,18 @@ def rotate_secret(_, data):
 
     threading.Thread(target=run, daemon=True).start()
     if unfinished:
-        return refuse("InvalidRequestException", "A previous rotation isn't complete.")
+        return error_response_json("InvalidRequestException", "A rotation isn't complete.", 400)
     return json_response({"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": token})
 
 def schedule_rotation(logical_id, props, stack):
     checked(secrets._rotate_secret(props))
     return props["SecretId"], {}
 
-
 # --- Types that are unknown to ministack. An update does nothing to them, and but for rotations
 # they are records: an alias takes its new version at once, and calls go out as before.
 
 def fixed_address(logical_id, props, stack):
-    address = f"198.51.100.{int(new_uuid()[:2], 16)}"
+    address = "198.18.{}.{}".format(*bytes.fromhex(new_uuid()[:4]))
     return address, {"PublicIp": address, "AllocationId": f"eipalloc-{new_uuid()[:8]}"}
 
 def named(logical_id, props, stack):
@@ -349,7 +307,6 @@ for kind, create in {
 }.items():
     keep = lambda physical_id, old, new, stack: (physical_id, {})
     RESOURCES[kind] = {"create": create, "update": keep, "delete": lambda physical_id, props: None}
-
 
 # --- The start: on a socket that is open already, so that nobody else has its port.
 
@@ -369,14 +326,11 @@ def programs_only(app):
 
     return guarded
 
-if __name__ == "__main__":
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
-    from ministack.app import app
+from ministack.app import app  # with the patches
 
-    # Or a function waits 40 ms for each event.
-    http.server.BaseHTTPRequestHandler.disable_nagle_algorithm = True
-    settings = Config()
-    settings.bind = [f"fd://{os.environ['EMULATOR_SOCKET']}"]
-    settings.keep_alive_timeout = 75
-    asyncio.run(serve(programs_only(app), settings))
+# Or a function waits 40 ms for each event.
+http.server.BaseHTTPRequestHandler.disable_nagle_algorithm = True
+settings = Config()
+settings.bind = [f"fd://{os.environ['EMULATOR_SOCKET']}"]
+settings.keep_alive_timeout = 75
+asyncio.run(serve(programs_only(app), settings))

@@ -2,6 +2,7 @@ package rehearsal_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
 )
 
 func (d *deployment) iam(t *testing.T, action string, fields url.Values) awsstack.Answer {
@@ -144,34 +146,35 @@ func (d *deployment) logged(t *testing.T, function string, texts ...string) {
 	})
 }
 
-// alarmed reports whether an alarm went off, and fails the test when nothing has been
-// measured under the names that it watches: the emulator's alarms look at a metric's
-// name alone.
-func (d *deployment) alarmed(t *testing.T, alarm string) bool {
+// alarmed reports whether a function has measured what an alarm watches, so that it
+// goes off: the emulator itself takes no metrics out of lines.
+func (d *deployment) alarmed(t *testing.T, alarm, function string) bool {
 	t.Helper()
-	metrics := func(action string, question map[string]any) awsstack.Answer {
-		body, err := json.Marshal(question)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d.Call(t, "monitoring", http.MethodPost, "/", "GraniteServiceVersion20100801."+action, body)
+	body, err := json.Marshal(map[string]any{"AlarmNames": []string{d.Resources(t)[alarm]}})
+	if err != nil {
+		t.Fatal(err)
 	}
 	var found struct {
 		MetricAlarms []struct {
-			Namespace, MetricName, StateValue string
-			Dimensions                        []struct{ Name, Value string }
+			Namespace, MetricName, ComparisonOperator string
+			Threshold                                 float64
+			Dimensions                                []struct{ Name, Value string }
 		}
 	}
-	metrics("DescribeAlarms", map[string]any{"AlarmNames": []string{d.Resources(t)[alarm]}}).Decode(t, &found)
-	if len(found.MetricAlarms) != 1 {
-		t.Fatalf("%s is %v", alarm, found)
+	d.Call(t, "monitoring", http.MethodPost, "/", "GraniteServiceVersion20100801.DescribeAlarms", body).Decode(t, &found)
+	if len(found.MetricAlarms) != 1 || found.MetricAlarms[0].ComparisonOperator != "GreaterThanOrEqualToThreshold" || found.MetricAlarms[0].Threshold != 1 {
+		t.Fatalf("%s is %+v", alarm, found)
 	}
 	watched := found.MetricAlarms[0]
-	measured := metrics("ListMetrics", map[string]any{"Namespace": watched.Namespace, "MetricName": watched.MetricName, "Dimensions": watched.Dimensions})
-	if len(watched.Dimensions) == 0 || len(measured.Values(t, "MetricName")) == 0 {
-		t.Errorf("%s watches what nobody measures: %+v", alarm, watched)
+	var dimensions []string
+	for _, dimension := range watched.Dimensions {
+		dimensions = append(dimensions, dimension.Name+"="+dimension.Value)
 	}
-	return watched.StateValue == "ALARM"
+	want := fmt.Sprintf("%s %s{%s} 1 Count", watched.Namespace, watched.MetricName, strings.Join(dimensions, ","))
+	return slices.ContainsFunc(d.Logs(t, function), func(line string) bool {
+		measured, err := metricstest.Read([]byte(line))
+		return err == nil && slices.Contains(measured, want)
+	})
 }
 
 // inventory lists everything that can cost money or let somebody in, each as KIND NAME.

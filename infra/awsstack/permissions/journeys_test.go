@@ -187,8 +187,11 @@ func (v *visitor) judgesMembers() {
 	member.signIn("/authorize/main", application+"/")
 	v.send(200, "PATCH", user, v.adminKey, map[string]any{"enabled": false})
 	member.send(401, "GET", "/api/session", "", nil)
-	v.visitor("zhangsan", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=user_disabled")
+	member.send(401, "POST", "/api/token", "", nil)
+	member.signIn("/authorize/main", "error=user_disabled")
+	// Enabling again brings no session back.
 	v.send(200, "PATCH", user, v.adminKey, map[string]any{"enabled": true})
+	member.send(401, "GET", "/api/session", "", nil)
 	v.send(204, "DELETE", user+"/identities/"+corpID+"/zhangsan", v.adminKey, nil)
 	// Now the phone leads to this user, who is there already and gets an identity.
 	v.visitor("wangwu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", application+"/")
@@ -205,8 +208,14 @@ func (w *world) administratorsSignIn() {
 		AccessToken string `json:"access_token"`
 	}](w.t, member.send(200, "POST", "/api/token", "", nil)).AccessToken
 	member.send(403, "GET", "/api/admin/users", token, nil)
-	member.send(200, "PATCH", "/api/admin/users/"+session.User.ID, w.adminKey, map[string]any{"roles": []string{"admin"}})
-	member.send(200, "GET", "/api/admin/users", token, nil)
+	for _, change := range []struct {
+		field string
+		value any
+		want  int
+	}{{"roles", []string{"admin"}, 200}, {"enabled", false, 403}, {"enabled", true, 403}} {
+		member.send(200, "PATCH", "/api/admin/users/"+session.User.ID, w.adminKey, map[string]any{change.field: change.value})
+		member.send(change.want, "GET", "/api/admin/users", token, nil)
+	}
 }
 
 // Application links and mistakes.
@@ -265,6 +274,32 @@ func (w *world) everybodyAtOnce() {
 	// The check fetched a token of its own, and all sign-ins together one.
 	if n := w.weCom.Calls("/cgi-bin/gettoken"); n > 4 {
 		w.t.Errorf("%d calls of gettoken", n)
+	}
+}
+
+// A first deployment knows no address of its own: the service speaks of the one that
+// the gateway was called by.
+func (w *world) hasNoAddress() {
+	w.t.Helper()
+	api, _, _ := strings.Cut(w.Outputs(w.t)["ApiUrl"], ".")
+	public := api + ".execute-api.localhost"
+	v := w.visitor("", wecomsim.UserAgentWeComAndroid)
+	created := testbrowser.Decode[struct{ CallbackURL, WorkbenchHomepageLink string }](w.t, v.send(201, "POST", "/api/admin/authenticators", w.adminKey, map[string]any{
+		"name": "main", "corpId": corpID, "agentId": agentID, "secret": appSecret, "origin": application,
+	}))
+	if created.CallbackURL != public+"/callback/main" || !strings.HasPrefix(created.WorkbenchHomepageLink, public+"/authorize/main") {
+		w.t.Errorf("created %+v, want %s", created, public)
+	}
+	discovery := testbrowser.Decode[map[string]any](w.t, v.send(200, "GET", "/.well-known/openid-configuration", "", nil))
+	if discovery["issuer"] != public || discovery["jwks_uri"] != public+"/.well-known/jwks.json" {
+		w.t.Errorf("discovered %v, want %s", discovery, public)
+	}
+	out, err := url.Parse(v.send(302, "GET", "/authorize/main", "", nil).Location())
+	if err != nil || out.Query().Get("redirect_uri") != public+"/callback/main" {
+		w.t.Errorf("sent to WeCom with %q (%v)", out.Query().Get("redirect_uri"), err)
+	}
+	if lost := v.send(302, "GET", "/authorize/nothing", "", nil).Location(); !strings.HasPrefix(lost, public+"/signin?") {
+		w.t.Errorf("a failure leads to %s", lost)
 	}
 }
 

@@ -43,6 +43,11 @@ func TestRolesAllowWhatFunctionsDo(t *testing.T) {
 		w.Update(t, map[string]string{"EgressMode": "nat-closing"})
 		compare(t, w.Permissions(t))
 	})
+	t.Run("without an address of its own", func(t *testing.T) {
+		w.Update(t, map[string]string{"PublicUrl": ""})
+		w.t = t
+		w.hasNoAddress()
+	})
 	t.Run("with a restored directory", func(t *testing.T) {
 		table := func(name string) string { return "arn:aws:dynamodb:eu-central-1:111122223333:table/" + name }
 		own := table(w.Outputs(t)["DirectoryTable"])

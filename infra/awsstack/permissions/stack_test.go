@@ -69,8 +69,11 @@ func deploy(t *testing.T) *world {
 	}
 	_, w.adminKey = stack.Secret(t, stack.Resources(t)["AdminKey"])
 	w.known.add("admin key", w.adminKey)
-	_, sealing := stack.Secret(t, stack.Resources(t)["SealingKeys"])
-	w.known.add("sealing key", strings.Split(sealing, `"`)[3])
+	var sealing struct{ Current string }
+	if _, value := stack.Secret(t, stack.Resources(t)["SealingKeys"]); json.Unmarshal([]byte(value), &sealing) != nil || sealing.Current == "" {
+		t.Fatal("there is no sealing key")
+	}
+	w.known.add("sealing key", sealing.Current)
 	return w
 }
 

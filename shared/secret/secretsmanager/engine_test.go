@@ -21,7 +21,7 @@ import (
 
 var version = strings.Repeat("1", 32)
 
-// On an emulator the suite runs beside it, in infra/emulator.
+// On an emulator the suite runs beside it, in infra/awsstack.
 func TestSuiteOnAStandIn(t *testing.T) {
 	secrettest.Run(t, func(*testing.T) secret.Store {
 		return secretsmanager.New(secretsmanager.Config{Client: newStandIn()})
