@@ -232,8 +232,11 @@ func TestConsoleInABrowser(t *testing.T) {
 		w.do("check", chromedp.Click(button("Check")), chromedp.WaitVisible(chromedp.CSS(`dialog .steps li`)), chromedp.Click(dialogButton("Close")), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
 		w.do("links", slices.Concat(retype(`input[name=phone]`, "/m?a=1&b"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(said("/authorize/finance?redirect=%2Fm%3Fa%3D1%26b"))})...)
 		w.do("users", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(chromedp.CSS(`tbody a`)))
-		w.do("part of a number", chromedp.SendKeys(chromedp.CSS(`main input[type=search]`), "1380"), chromedp.WaitVisible(said("not a whole phone number")))
-		w.do("found", slices.Concat(retype(`main input[type=search]`, "+86 138-0013-8000"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(chromedp.CSS(`tbody a`))})...)
+		for _, part := range []string{"1", "380", "0138", "00"} { // a slow typist searches with each
+			w.do("part of a number", chromedp.SendKeys(chromedp.CSS(`main input[type=search]`), part), chromedp.WaitVisible(said("Nothing found yet")))
+		}
+		w.do("nobody's number", chromedp.SendKeys(chromedp.CSS(`main input[type=search]`), "1"), chromedp.WaitVisible(said("No user has the phone number 13800138001")))
+		w.do("found", slices.Concat(retype(`main input[type=search]`, "+86 138-0013\u200B-8000\u202C"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(chromedp.CSS(`tbody a`))})...)
 		w.do("user", chromedp.Click(chromedp.CSS(`tbody a`)), chromedp.WaitVisible(chromedp.CSS(`input[name=roles]`)))
 		w.do("make administrator", chromedp.Click(button("Make administrator")), chromedp.Click(dialogButton("Make administrator")), chromedp.WaitVisible(button("Remove administrator role")))
 		w.do("disable user", chromedp.Click(button("Disable")), chromedp.Click(dialogButton("Disable")), chromedp.WaitVisible(button("Enable")))
@@ -467,6 +470,45 @@ func TestConsolePhoneConflict(t *testing.T) {
 	if got := o.user(id); len(got.Identities) != 0 || got.PhoneConflict != nil {
 		t.Errorf("stored %+v", got)
 	}
+}
+
+// A member of another company was refused: the page says why, and that it may be left
+// as it is. There is no other member to unbind.
+func TestConsolePhoneConflictOfAnotherCompany(t *testing.T) {
+	o := newOffice(t)
+	o.create("partner", `,"title":"Partner","linkByPhone":false`)
+	id := o.createUser("13800138000")
+	u := o.user(id)
+	u.Identities = []store.Identity{{CorpID: "wwOwn", WeComUserID: "own", Authenticator: "hr", BoundAt: o.clock}}
+	u.PhoneConflict = &store.Identity{CorpID: "ww0123456789", WeComUserID: "foreign", Authenticator: "partner", BoundAt: o.clock}
+	o.replaceUser(u)
+	f := o.serve(t)
+	w := open(t, "foreignconflict", 360)
+	w.enter(f, "#users/"+id)
+	w.do("conflict", chromedp.WaitVisible(said("The member foreign of the company ww0123456789 has this phone number in WeCom, but does not become this user by it")), chromedp.WaitVisible(said("the member stays refused")))
+	if got := w.ask(`[...document.querySelectorAll('.notice.warn :is(button, a)')].map((one) => one.innerText).join()`); got != "Open partner" {
+		t.Errorf("it offers %q", got)
+	}
+	w.do("authenticator", chromedp.Click(chromedp.CSS(`.notice.warn a`)), chromedp.WaitVisible(chromedp.CSS(`input[name=linkByPhone]`)))
+	if got := w.ask(`document.querySelector('input[name=linkByPhone]').checked`); got != "false" {
+		t.Errorf("the option is %s", got)
+	}
+	w.do("link", chromedp.Click(chromedp.CSS(`input[name=linkByPhone]`)), chromedp.Click(button("Save")), chromedp.WaitVisible(said("Saved.")))
+	if o.authenticator("partner").LinkByPhoneOff {
+		t.Error("the option is still off")
+	}
+}
+
+// A page with a fragment is reached through the authenticator: no browser sends what
+// stands behind the number sign.
+func TestConsoleLinkWithAFragment(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", `,"autoLogin":true,"workbenchRedirectPath":"/#/home"`)
+	f := o.serve(t)
+	w := open(t, "fragment", 360)
+	w.enter(f, "#authenticators/hr")
+	w.do("fragment", chromedp.WaitVisible(said("https://signin.example.com/authorize/hr?redirect=%2F%23%2Fhome")))
+	w.do("none", slices.Concat(retype(`input[name=phone]`, "/m?a=1"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(chromedp.Search(`//code[text()="https://signin.example.com/m?a=1"]`))})...)
 }
 
 // directoryUsers reads all users, page by page.
