@@ -16,6 +16,9 @@ import (
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
 )
 
 const root = ".."
@@ -38,44 +41,88 @@ func found(pattern, text string) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// The English pages that have a Chinese twin; those of the guide are read from its
-// folder.
-func englishPages(t *testing.T) []string {
+// allPages returns every page that is written for readers.
+func allPages(t *testing.T) []string {
 	t.Helper()
-	names, err := filepath.Glob("guide/*.md")
-	if err != nil || len(names) < 4 {
-		t.Fatalf("the guide has the pages %q, %v", names, err)
-	}
-	english := []string{"README.md", operations}
-	for _, name := range names {
-		if !strings.HasSuffix(name, ".zh-CN.md") {
-			english = append(english, "docs/"+filepath.ToSlash(name))
+	var pages []string
+	for _, folder := range []string{".", "docs", "docs/guide", "docs/notes", "infra/events"} {
+		found, err := filepath.Glob(filepath.Join(root, folder, "*.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range found {
+			pages = append(pages, filepath.ToSlash(strings.TrimPrefix(page, root+string(filepath.Separator))))
 		}
 	}
-	return english
+	return pages
 }
+
+// currentPages returns the pages about what is there now. The changelog and the notes
+// are history, and may name what has gone.
+func currentPages(t *testing.T) []string {
+	t.Helper()
+	return slices.DeleteFunc(allPages(t), func(page string) bool {
+		return page == "CHANGELOG.md" || strings.HasPrefix(page, "docs/notes/")
+	})
+}
+
+// englishPages returns the English pages that have a Chinese twin, as every page for
+// administrators, operators and developers of applications must.
+func englishPages(t *testing.T) []string {
+	t.Helper()
+	all := allPages(t)
+	needed := []string{"README.md", operations, reference, security}
+	var pages []string
+	for _, page := range all {
+		switch {
+		case strings.HasSuffix(page, ".zh-CN.md"):
+		case slices.Contains(all, chinese(page)):
+			pages = append(pages, page)
+		case strings.HasPrefix(page, "docs/guide/"):
+			t.Errorf("%s has no Chinese twin", page)
+		}
+	}
+	for _, page := range needed {
+		if !slices.Contains(pages, page) {
+			t.Errorf("%s is not there in both languages", page)
+		}
+	}
+	return pages
+}
+
+const (
+	reference = "docs/reference.md"
+	security  = "docs/security.md"
+)
 
 func chinese(page string) string { return strings.TrimSuffix(page, ".md") + ".zh-CN.md" }
 
-func allPages(t *testing.T) []string {
-	t.Helper()
-	all := []string{"docs/architecture.md"}
-	for _, page := range englishPages(t) {
-		all = append(all, page, chinese(page))
-	}
-	return all
-}
+// both returns a page and its Chinese twin.
+func both(page string) []string { return []string{page, chinese(page)} }
 
-// A promise names the test that proves it. A renamed test must not leave the promise
+// A promise names the test that shows it. A renamed test must not leave the promise
 // without one.
 func TestNamedTestsExist(t *testing.T) {
-	var tests strings.Builder
+	known := tests(t)
+	for _, page := range currentPages(t) {
+		for _, name := range found("`((?:Test|Fuzz)\\w+)`", read(t, page)) {
+			if !slices.Contains(known, name) {
+				t.Errorf("%s names %s, which is no test", page, name)
+			}
+		}
+	}
+}
+
+// tests returns the names of all tests of the service and of what is around it.
+func tests(t *testing.T) []string {
+	t.Helper()
+	var sources strings.Builder
 	for _, folder := range []string{"functions", "shared", "infra"} {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, _ os.DirEntry, err error) error {
 			if err == nil && strings.HasSuffix(path, ".go") {
 				var content []byte
 				content, err = os.ReadFile(path)
-				tests.Write(content)
+				sources.Write(content)
 			}
 			return err
 		})
@@ -83,11 +130,40 @@ func TestNamedTestsExist(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	known := found(`(?m)^func ((?:Test|Fuzz)\w+)`, tests.String())
-	for _, page := range allPages(t) {
-		for _, name := range found("`((?:Test|Fuzz)\\w+)`", read(t, page)) {
-			if !slices.Contains(known, name) {
-				t.Errorf("%s names %s, which is no test", page, name)
+	return found(`(?m)^func ((?:Test|Fuzz)\w+)`, sources.String())
+}
+
+// Every promise is shown by a test, and every attack that a test tries is one that a
+// promise is about.
+func TestEveryPromiseHasATestAndEveryAttackAPromise(t *testing.T) {
+	attacks := slices.DeleteFunc(tests(t), func(name string) bool { return !strings.HasPrefix(name, "TestAttack") })
+	if len(attacks) < 15 {
+		t.Fatalf("found only the attacks %q", attacks)
+	}
+	for _, page := range both(security) {
+		_, promises, _ := strings.Cut(read(t, page), "\n## ")
+		promises, rest, _ := strings.Cut(promises, "\n## ")
+		table := tableRows(promises)
+		if len(table) < 15 {
+			t.Errorf("%s: found only %d promises", page, len(table))
+		}
+		for _, row := range table {
+			if len(row) != 3 || !regexp.MustCompile("^`(?:Test|Fuzz)").MatchString(row[2]) {
+				t.Errorf("%s names no test for %q", page, row[0])
+			}
+		}
+		for _, attack := range attacks {
+			if !strings.Contains(promises, "`"+attack+"`") {
+				t.Errorf("%s: %s shows no promise", page, attack)
+			}
+		}
+		functions, err := os.ReadDir(filepath.Join(root, "functions"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, function := range functions {
+			if !strings.Contains(rest, "\n| `"+function.Name()+"` |") {
+				t.Errorf("%s does not say what %s may know", page, function.Name())
 			}
 		}
 	}
@@ -176,13 +252,14 @@ func headings(text string) []string {
 	return titles
 }
 
-func TestEverySettingRouteAndTargetIsDescribed(t *testing.T) {
+func TestEverySettingAndRouteIsDescribed(t *testing.T) {
 	settings := found(`Name = "([A-Z_]+)"`, read(t, "shared/settings/settings.go"))
 	routes := found(`Path: '?(/(?:[\w./-]|\{[\w+]+\})*)`, read(t, "template.yaml"))
-	if len(settings) < 10 || len(routes) < 10 {
-		t.Fatalf("found only the settings %q and the routes %q", settings, routes)
+	api := regexp.MustCompile(`api\.Handle\("([A-Z]+) (/api/admin/[^"]+)"`).FindAllStringSubmatch(read(t, "functions/admin/handler.go"), -1)
+	if len(settings) < 10 || len(routes) < 10 || len(api) < 15 {
+		t.Fatalf("found only the settings %q, the routes %q and %q", settings, routes, api)
 	}
-	for _, page := range readmes() {
+	for _, page := range both(reference) {
 		text := read(t, page)
 		for _, setting := range settings {
 			if !strings.Contains(text, "`"+setting+"`") {
@@ -194,16 +271,126 @@ func TestEverySettingRouteAndTargetIsDescribed(t *testing.T) {
 				t.Errorf("%s does not describe the route %s", page, route)
 			}
 		}
-		makefile := read(t, "Makefile")
-		for _, target := range found("`make ([a-z]+)`", text) {
-			if !strings.Contains(makefile, "\n"+target+":") {
-				t.Errorf("%s names make %s, which is no target", page, target)
+		for _, route := range api {
+			if !regexp.MustCompile(`(?m)^\| [^|]*\b` + route[1] + "\\b[^|]* ?" + regexp.QuoteMeta(route[2]) + "`").MatchString(text) {
+				t.Errorf("%s does not describe %s %s", page, route[1], route[2])
 			}
 		}
 	}
 }
 
-func readmes() []string { return []string{"README.md", "README.zh-CN.md"} }
+// tableRows returns the cells of the rows of all tables, without their headings.
+func tableRows(text string) [][]string {
+	var rows [][]string
+	for line := range strings.Lines(text) {
+		switch line = strings.TrimSpace(line); {
+		case strings.HasPrefix(line, "| ---"):
+			rows = rows[:len(rows)-1]
+		case strings.HasPrefix(line, "|"):
+			rows = append(rows, strings.Split(strings.Trim(line, "| "), " | "))
+		}
+	}
+	return rows
+}
+
+// What an application or a program reads and writes has a name that is looked up.
+func TestEveryFieldAndClaimIsDescribed(t *testing.T) {
+	for _, source := range []struct{ file, name string }{
+		{"shared/keys/token.go", "AccessTokenClaims"},
+		{"functions/signin/api.go", "authenticatorEntry"},
+		{"functions/signin/api.go", "sessionBody"},
+		{"functions/signin/api.go", "userBody"},
+		{"functions/signin/api.go", "tokenBody"},
+		{"functions/admin/authenticators_fields.go", "authenticatorView"},
+		{"functions/admin/users_fields.go", "userView"},
+		{"functions/admin/users_fields.go", "identityView"},
+		{"functions/admin/users_import.go", "rowResult"},
+		{"functions/admin/users_import.go", "importResult"},
+		{"functions/admin/signinevents.go", "signInEventView"},
+		{"functions/admin/domainfiles.go", "domainFileView"},
+		{"functions/admin/egress.go", "egressView"},
+		{"shared/apigw/answer.go", "problem"},
+	} {
+		_, fields, ok := strings.Cut(read(t, source.file), "\ntype "+source.name+" struct {\n")
+		fields, _, _ = strings.Cut(fields, "\n}")
+		members := found("`json:\"(\\w+)", fields)
+		if !ok || len(members) < 2 {
+			t.Errorf("%s: found only %q of %s", source.file, members, source.name)
+		}
+		for _, page := range both(reference) {
+			text := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(read(t, page), "")
+			code := strings.Join(names(text), " ")
+			for _, name := range members {
+				if !regexp.MustCompile(`\b` + name + `\b`).MatchString(code) {
+					t.Errorf("%s does not describe %s of %s", page, name, source.name)
+				}
+			}
+		}
+	}
+}
+
+// An error has one row for programs, with its status, and one for people.
+func TestEveryCodeIsDescribed(t *testing.T) {
+	people, programs, cut := strings.Cut(read(t, "shared/apierr/apierr.go"), "// Codes of the JSON API alone.")
+	const pattern = `Code = "([a-z_]+)"`
+	if !cut || len(found(pattern, people)) < 20 || len(found(pattern, programs)) < 10 {
+		t.Fatalf("found only the codes %q and %q", found(pattern, people), found(pattern, programs))
+	}
+	for _, page := range both(reference) {
+		withStatus, without := map[string]string{}, map[string]bool{}
+		for _, row := range regexp.MustCompile("(?m)^\\| ((?:`[a-z_]+`(?:, )?)+) \\| (\\d{3})? ?").FindAllStringSubmatch(read(t, page), -1) {
+			for _, code := range names(row[1]) {
+				if row[2] != "" {
+					withStatus[code] = row[2]
+				} else {
+					without[code] = true
+				}
+			}
+		}
+		for _, code := range found(pattern, people) {
+			if !without[code] {
+				t.Errorf("%s does not describe %s of the sign-in page", page, code)
+			}
+		}
+		for _, code := range found(pattern, programs) {
+			if withStatus[code] == "" {
+				t.Errorf("%s does not describe %s of the API", page, code)
+			}
+		}
+		for code, status := range withStatus {
+			if want := strconv.Itoa(apigw.Status(apierr.Code(code))); status != want {
+				t.Errorf("%s: %s has the status %s, not %s", page, code, want, status)
+			}
+		}
+	}
+}
+
+// What a page tells people to type, or where it tells them to look, is there.
+func TestNamedTargetsAndFilesExist(t *testing.T) {
+	makefile := read(t, "Makefile")
+	for _, page := range currentPages(t) {
+		text := read(t, page)
+		for _, target := range found("(?m)(?:`|^)make ([a-z][a-z-]*)", text) {
+			if !strings.Contains(makefile, "\n"+target+":") {
+				t.Errorf("%s names make %s, which is no target", page, target)
+			}
+		}
+		for _, file := range found("`((?:functions|shared|infra|docs)/[\\w./-]+)`", text) {
+			if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+				t.Errorf("%s names %s, which is not there", page, file)
+			}
+		}
+	}
+}
+
+// The first page is read in one sitting.
+func TestReadmeIsShort(t *testing.T) {
+	for _, page := range both("README.md") {
+		if lines := strings.Count(read(t, page), "\n"); lines > 150 {
+			t.Errorf("%s has %d lines, more than 150", page, lines)
+		}
+	}
+}
 
 // Twins differ in language alone: same shape, same commands, same names, and links to
 // the same things, each in its own language.
@@ -257,29 +444,54 @@ func linked(text string) []string {
 // names returns what stands in backquotes, sorted: sentences put it in another order.
 func names(line string) []string { return found("`([^`]+)`", line) }
 
-// A folder that the tree of the README leaves out is one that nobody finds.
-func TestEveryFolderIsInTheTree(t *testing.T) {
-	for _, page := range readmes() {
-		_, tree, ok := strings.Cut(read(t, page), "```\nfunctions/")
-		tree, _, closed := strings.Cut(tree, "```")
-		if !ok || !closed {
-			t.Fatalf("%s has no tree", page)
+// A folder that the picture of the repository leaves out is one that nobody finds.
+func TestFolderPictureIsTheRepository(t *testing.T) {
+	_, picture, ok := strings.Cut(read(t, "CONTRIBUTING.md"), "```\nfunctions/")
+	picture, _, closed := strings.Cut("functions/"+picture, "```")
+	if !ok || !closed {
+		t.Fatal("CONTRIBUTING.md has no picture of the folders")
+	}
+	var drawn []string
+	parent := ""
+	for line := range strings.Lines(picture) {
+		name, _, isFolder := strings.Cut(strings.TrimSpace(line), "/ ")
+		switch {
+		case !isFolder || strings.Contains(name, " "):
+		case line[0] != ' ':
+			parent = name
+		default:
+			drawn = append(drawn, parent+"/"+name)
 		}
-		for _, parent := range []string{"functions", "infra"} {
-			entries, err := os.ReadDir(filepath.Join(root, parent))
-			if err != nil {
-				t.Fatal(err)
+	}
+	var there []string
+	for _, parent := range []string{"functions", "shared", "infra"} {
+		entries, err := os.ReadDir(filepath.Join(root, parent))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range entries {
+			if entry.IsDir() {
+				there = append(there, parent+"/"+entry.Name())
 			}
-			for _, entry := range entries {
-				if entry.IsDir() && !regexp.MustCompile(`\b`+entry.Name()+`\b`).MatchString(tree) {
-					t.Errorf("%s: the tree has no %s/%s", page, parent, entry.Name())
-				}
-			}
+		}
+	}
+	slices.Sort(drawn)
+	slices.Sort(there)
+	if diff := cmp.Diff(there, drawn); diff != "" {
+		t.Errorf("folders (-), picture of CONTRIBUTING.md (+):\n%s", diff)
+	}
+	architecture := read(t, "docs/architecture.md")
+	for _, folder := range there {
+		if strings.HasPrefix(folder, "functions/") || folder == "infra/events" || folder == "infra/tools" {
+			continue // all of one kind, or no package
+		}
+		if !strings.Contains(architecture, "`"+folder+"`") {
+			t.Errorf("architecture.md does not say what %s is for", folder)
 		}
 	}
 }
 
-// Whoever meets a code or a number finds it in the guide.
+// The guide has an answer to every code and every number.
 func TestEveryErrorHasAnAnswer(t *testing.T) {
 	source, _, cut := strings.Cut(read(t, "shared/apierr/apierr.go"), "// Codes of the JSON API alone.")
 	codes := found(`Code = "([a-z_]+)"`, source)

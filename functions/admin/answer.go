@@ -27,6 +27,14 @@ func writeList[T, V any](w http.ResponseWriter, items []T, next string, view fun
 	return apigw.WriteJSON(w, http.StatusOK, answer)
 }
 
+// noContent answers 204 unless there is an error, which it returns.
+func noContent(w http.ResponseWriter, err error) error {
+	if err == nil {
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return err
+}
+
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // requestLanguage returns the language of sentences in an answer. The console sends

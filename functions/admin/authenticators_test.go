@@ -485,7 +485,7 @@ func TestSecretAndRecordStayTogether(t *testing.T) {
 		}
 		o.expect(404, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"secret":"new"}`})
 		if len(o.vault.names()) != 0 {
-			t.Error("a secret of nobody was left")
+			t.Error("a secret without an authenticator stays")
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -19,7 +18,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/chromedp/chromedp"
 
-	"github.com/wecom-signin/wecom-signin/infra/browsertest"
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -109,73 +109,37 @@ func (o *office) serve(t *testing.T) *front {
 	return f
 }
 
-// window is a browser on the console.
-type window struct {
-	t          *testing.T
-	ctx        context.Context //nolint:containedctx // the browser itself
-	name       string
-	complaints func() []string
-}
+func TestMain(m *testing.M) { os.Exit(chromium.Main(m)) }
 
-// browser opens a window that reads English, or skips the test. It returns what the
-// page complained of.
-func browser(t *testing.T, width int64) (context.Context, func() []string) {
+// open opens a window that reads English. Requests that fail are part of the plays.
+func open(t *testing.T, width int64) *chromium.Window {
 	t.Helper()
-	return browsertest.Open(t, "console",
-		chromedp.WindowSize(int(width), 900), chromedp.Flag("lang", "en-US"), chromedp.Flag("accept-lang", "en-US,en"))
-}
-
-// open starts a browser for a test that must not make the page complain.
-func open(t *testing.T, name string, width int64) *window {
-	t.Helper()
-	ctx, complaints := browser(t, width)
-	w := &window{t: t, ctx: ctx, name: name, complaints: complaints}
-	t.Cleanup(func() {
-		if found := complaints(); len(found) > 0 {
-			t.Errorf("the page complains: %q", found)
-		}
-	})
-	w.do("size", chromedp.EmulateViewport(width, 900))
-	return w
-}
-
-// do acts, and then looks whether the page fits into the window.
-func (w *window) do(what string, actions ...chromedp.Action[chromedp.Void]) {
-	w.t.Helper()
-	step, done := context.WithTimeout(w.ctx, 15*time.Second)
-	defer done()
-	if err := chromedp.Do(step, actions...); err != nil {
-		text, _ := chromedp.Run(w.ctx, chromedp.Evaluate[string](`document.body.innerText`))
-		w.t.Fatalf("%s: %v\n%q\n%s", what, err, w.complaints(), text)
-	}
-	wide, err := chromedp.Run(step, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`))
-	if err != nil || wide {
-		w.t.Errorf("%s: wider than the window (%v)", what, err)
-	}
-	if folder := os.Getenv("SCREENSHOTS"); folder != "" {
-		picture, _ := chromedp.Run(step, chromedp.FullScreenshot(100))
-		_ = os.WriteFile(filepath.Join(folder, "console-"+w.name+"-"+strings.ReplaceAll(what, " ", "-")+".png"), picture, 0o600)
-	}
+	return chromium.Shared(t).Open(t, chromium.Device{
+		Width: width, Height: 900, Language: "en-US,en", UserAgent: wecomsim.UserAgentBrowser,
+	}, chromium.Network)
 }
 
 // ask evaluates an expression.
-func (w *window) ask(expression string) string {
-	w.t.Helper()
-	step, done := context.WithTimeout(w.ctx, 10*time.Second)
-	defer done()
-	found, err := chromedp.Run(step, chromedp.Evaluate[string]("String("+expression+")"))
-	if err != nil {
-		w.t.Fatalf("%s: %v", expression, err)
-	}
-	return found
+func ask(w *chromium.Window, expression string) string {
+	return chromium.Evaluate[string](w, "String("+expression+")")
 }
 
-// enter opens the console and comes in with the key.
-func (w *window) enter(f *front, hash string) {
-	w.t.Helper()
-	w.do("enter", chromedp.Navigate(f.URL+"/console"+hash), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)),
-		chromedp.SendKeys(chromedp.CSS(`input[name=key]`), adminKey+"\r"), chromedp.WaitVisible(chromedp.CSS(`#tabs a`)), chromedp.WaitNotPresent(chromedp.CSS(`input[name=key]`)))
+// enter opens the console and signs in with the key.
+func enter(w *chromium.Window, f *front, hash string) {
+	w.Do("enter", visit(f.URL+"/console"+hash), fill(`input[name=key]`, adminKey+"\r"), sees(`#tabs a`), gone(`input[name=key]`))
 }
+
+// The steps of an administrator.
+var visit, click, fill, sees, gone, upload = chromium.Visit, chromium.Click, chromium.Fill, chromium.Sees, chromium.Gone, chromium.Upload
+
+func clickOn(what chromedp.Search) chromium.Action { return chromedp.Click(what) }
+
+// types adds to what is in a field.
+func types(selector, text string) chromium.Action {
+	return chromedp.SendKeys(chromedp.CSS(selector), text)
+}
+
+func shows(what chromedp.Search) chromium.Action { return chromedp.WaitVisible(what) }
 
 func button(label string) chromedp.Search {
 	return chromedp.Search(`//main//button[normalize-space()="` + label + `"]`)
@@ -190,16 +154,9 @@ func said(text string) chromedp.Search {
 	return chromedp.Search(`//body//*[not(self::script)][contains(normalize-space(text()),"` + text + `")]`)
 }
 
-// retype replaces what is in a field, as a person does.
-func retype(css, text string) []chromedp.Action[chromedp.Void] {
-	return []chromedp.Action[chromedp.Void]{
-		chromedp.Focus(chromedp.CSS(css)), chromedp.Evaluate[chromedp.Void]("document.activeElement.select()"), chromedp.KeyEvent(text),
-	}
-}
-
-func atBothSizes(t *testing.T, test func(t *testing.T, name string, width int64)) {
+func atBothSizes(t *testing.T, test func(t *testing.T, width int64)) {
 	for name, width := range map[string]int64{"phone": 360, "desktop": 1440} {
-		t.Run(name, func(t *testing.T) { test(t, name, width) })
+		t.Run(name, func(t *testing.T) { test(t, width) })
 	}
 }
 
@@ -207,7 +164,7 @@ func atBothSizes(t *testing.T, test func(t *testing.T, name string, width int64)
 // a user and takes the access away, and nothing on the way breaks the page's policy
 // or its width.
 func TestConsoleInABrowser(t *testing.T) {
-	atBothSizes(t, func(t *testing.T, name string, width int64) {
+	atBothSizes(t, func(t *testing.T, width int64) {
 		o := newOffice(t)
 		o.create("finance", `,"title":"<img src=x onerror=alert(1)>","workbenchRedirectPath":"/a-rather-long-path-without-any-place-to-break-it-in-two/and-more-of-it"`)
 		for i := range 5 { // so many that there is a search
@@ -215,39 +172,33 @@ func TestConsoleInABrowser(t *testing.T) {
 		}
 		id := o.createUser("13800138000")
 		f := o.serve(t)
-		w := open(t, name, width)
-		w.do("open", chromedp.Navigate(f.URL+"/console"), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)))
-		w.do("wrong key", chromedp.SendKeys(chromedp.CSS(`input[name=key]`), "wrong\r"), chromedp.WaitVisible(chromedp.CSS(`input[name=key][aria-invalid=true]`)))
-		w.do("right key", slices.Concat(retype(`input[name=key]`, adminKey+"\r"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(chromedp.CSS(`.items .card`))})...)
-		w.do("search", chromedp.SendKeys(chromedp.CSS(`main input[type=search]`), "nothing like it"), chromedp.WaitVisible(said("Nothing matches")))
-		w.do("authenticator", slices.Concat(retype(`main input[type=search]`, "FINANCE"), []chromedp.Action[chromedp.Void]{
-			chromedp.Click(chromedp.CSS(`.item h2 a`)), chromedp.WaitVisible(chromedp.CSS(`input[name=agentId]`)),
-		})...)
-		w.do("wrong option", slices.Concat(retype(`input[name=agentId]`, "10a"), []chromedp.Action[chromedp.Void]{
-			chromedp.Click(button("Save")), chromedp.WaitVisible(chromedp.CSS(`input[name=agentId][aria-invalid=true]`)), chromedp.WaitVisible(said("1 to 16 digits")),
-		})...)
-		w.do("repaired", slices.Concat(retype(`input[name=agentId]`, "1000009"), retype(`input[name=origin]`, "https://new.example.com/"), []chromedp.Action[chromedp.Void]{
-			chromedp.Click(button("Save")), chromedp.WaitVisible(said("Saved.")),
-		})...)
-		w.do("check", chromedp.Click(button("Check")), chromedp.WaitVisible(chromedp.CSS(`dialog .steps li`)), chromedp.Click(dialogButton("Close")), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
-		w.do("links", slices.Concat(retype(`input[name=phone]`, "/m?a=1&b"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(said("/authorize/finance?redirect=%2Fm%3Fa%3D1%26b"))})...)
-		w.do("users", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(chromedp.CSS(`tbody a`)))
+		w := open(t, width)
+		w.Do("open", visit(f.URL+"/console"), sees(`input[name=key]`))
+		w.Do("wrong key", fill(`input[name=key]`, "wrong\r"), sees(`input[name=key][aria-invalid=true]`))
+		w.Do("right key", fill(`input[name=key]`, adminKey+"\r"), sees(`.items .card`))
+		w.Do("search", fill(`main input[type=search]`, "nothing like it"), shows(said("Nothing matches")))
+		w.Do("authenticator", fill(`main input[type=search]`, "FINANCE"), click(`.item h2 a`), sees(`input[name=agentId]`))
+		w.Do("wrong option", fill(`input[name=agentId]`, "10a"), clickOn(button("Save")), sees(`input[name=agentId][aria-invalid=true]`), shows(said("1 to 16 digits")))
+		w.Do("repaired", fill(`input[name=agentId]`, "1000009"), fill(`input[name=origin]`, "https://new.example.com/"), clickOn(button("Save")), shows(said("Saved.")))
+		w.Do("check", clickOn(button("Check")), sees(`dialog .steps li`), clickOn(dialogButton("Close")), gone(`dialog`))
+		w.Do("links", fill(`input[name=phone]`, "/m?a=1&b"), shows(said("/authorize/finance?redirect=%2Fm%3Fa%3D1%26b")))
+		w.Do("users", click(`#tabs a[href="#users"]`), sees(`tbody a`))
 		for _, part := range []string{"1", "380", "0138", "00"} { // a slow typist searches with each
-			w.do("part of a number", chromedp.SendKeys(chromedp.CSS(`main input[type=search]`), part), chromedp.WaitVisible(said("Nothing found yet")))
+			w.Do("part of a number", types(`main input[type=search]`, part), shows(said("Nothing found yet")))
 		}
-		w.do("nobody's number", chromedp.SendKeys(chromedp.CSS(`main input[type=search]`), "1"), chromedp.WaitVisible(said("No user has the phone number 13800138001")))
-		w.do("found", slices.Concat(retype(`main input[type=search]`, "+86 138-0013\u200B-8000\u202C"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(chromedp.CSS(`tbody a`))})...)
-		w.do("user", chromedp.Click(chromedp.CSS(`tbody a`)), chromedp.WaitVisible(chromedp.CSS(`input[name=roles]`)))
-		w.do("make administrator", chromedp.Click(button("Make administrator")), chromedp.Click(dialogButton("Make administrator")), chromedp.WaitVisible(button("Remove administrator role")))
-		w.do("disable user", chromedp.Click(button("Disable")), chromedp.Click(dialogButton("Disable")), chromedp.WaitVisible(button("Enable")))
-		w.do("domain files", chromedp.Click(chromedp.CSS(`#tabs a[href="#files"]`)), chromedp.WaitVisible(said("No domain files yet")))
+		w.Do("nobody's number", types(`main input[type=search]`, "1"), shows(said("No user has the phone number 13800138001")))
+		w.Do("found", fill(`main input[type=search]`, "+86 138-0013\u200B-8000\u202C"), sees(`tbody a`))
+		w.Do("user", click(`tbody a`), sees(`input[name=roles]`))
+		w.Do("make administrator", clickOn(button("Make administrator")), clickOn(dialogButton("Make administrator")), shows(button("Remove administrator role")))
+		w.Do("disable user", clickOn(button("Disable")), clickOn(dialogButton("Disable")), shows(button("Enable")))
+		w.Do("domain files", click(`#tabs a[href="#files"]`), shows(said("No domain files yet")))
 		file := filepath.Join(t.TempDir(), "WW_verify_0123456789abcdef (1).txt")
 		if err := os.WriteFile(file, []byte("0123456789abcdef"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w.do("domain file", chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{file}), chromedp.WaitVisible(said("WW_verify_0123456789abcdef.txt")), chromedp.Click(chromedp.CSS(`.toast button`)))
-		w.do("forget the key", chromedp.Click(chromedp.CSS(`#account button`)), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)))
-		if kept := w.ask(`JSON.stringify([sessionStorage, localStorage, document.cookie])`); strings.Contains(kept, adminKey) {
+		w.Do("domain file", upload(`input[type=file]`, file), shows(said("WW_verify_0123456789abcdef.txt")), click(`.toast button`))
+		w.Do("forget the key", click(`#account button`), sees(`input[name=key]`))
+		if kept := ask(w, `JSON.stringify([sessionStorage, localStorage, document.cookie])`); strings.Contains(kept, adminKey) {
 			t.Errorf("the key is still there: %s", kept)
 		}
 		if a := o.authenticator("finance"); a.Origin != "https://new.example.com" || a.AgentID != "1000009" || o.vault.secretOf(a) != theSecret {
@@ -265,15 +216,15 @@ func TestConsoleConflict(t *testing.T) {
 	o := newOffice(t)
 	o.create("hr", `,"title":"Human resources"`)
 	f := o.serve(t)
-	w := open(t, "conflict", 360)
-	w.enter(f, "#authenticators/hr")
-	w.do("type", slices.Concat(retype(`input[name=title]`, "People"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(button("Save"))})...)
+	w := open(t, 360)
+	enter(w, f, "#authenticators/hr")
+	w.Do("type", fill(`input[name=title]`, "People"), shows(button("Save")))
 	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"title":"Staff","origin":"https://staff.example.com"}`})
-	w.do("save", chromedp.Click(button("Save")), chromedp.WaitVisible(said("Title: now “Staff”, before “Human resources”.")), chromedp.WaitVisible(button("Use theirs")))
-	if got := w.ask(`document.querySelector('input[name=title]').value + ' ' + document.querySelector('input[name=origin]').value`); got != "People https://staff.example.com" {
+	w.Do("save", clickOn(button("Save")), shows(said("Title: now “Staff”, before “Human resources”.")), shows(button("Use theirs")))
+	if got := ask(w, `document.querySelector('input[name=title]').value + ' ' + document.querySelector('input[name=origin]').value`); got != "People https://staff.example.com" {
 		t.Errorf("the fields have %q", got)
 	}
-	w.do("save again", chromedp.Click(button("Save")), chromedp.WaitVisible(said("Saved.")))
+	w.Do("save again", clickOn(button("Save")), shows(said("Saved.")))
 	if a := o.authenticator("hr"); a.Title != "People" || a.Origin != "https://staff.example.com" {
 		t.Errorf("stored %+v", a)
 	}
@@ -285,11 +236,11 @@ func TestConsoleAutomaticLogin(t *testing.T) {
 	o.create("first", `,"title":"The first","autoLogin":true`)
 	o.create("second", "")
 	f := o.serve(t)
-	w := open(t, "autologin", 360)
-	w.enter(f, "#authenticators/second")
-	w.do("refused", chromedp.Click(chromedp.CSS(`input[name=autoLogin]`)), chromedp.Click(button("Save")), chromedp.WaitVisible(said("“The first” has automatic login already")))
-	w.do("leave", chromedp.Click(chromedp.CSS(`.notice a[href="#authenticators/first"]`)), chromedp.Click(dialogButton("Leave")),
-		chromedp.WaitVisible(chromedp.Search(`//h1[text()="The first"]`)))
+	w := open(t, 360)
+	enter(w, f, "#authenticators/second")
+	w.Do("refused", click(`input[name=autoLogin]`), clickOn(button("Save")), shows(said("“The first” has automatic login already")))
+	w.Do("leave", click(`.notice a[href="#authenticators/first"]`), clickOn(dialogButton("Leave")),
+		shows(chromedp.Search(`//h1[text()="The first"]`)))
 }
 
 // Leaving asks when something was typed, and the end of access loses nothing.
@@ -297,28 +248,28 @@ func TestConsoleKeepsWhatIsTyped(t *testing.T) {
 	o := newOffice(t)
 	o.create("hr", "")
 	f := o.serve(t)
-	w := open(t, "typed", 1440)
-	w.enter(f, "#authenticators/hr")
+	w := open(t, 1440)
+	enter(w, f, "#authenticators/hr")
 	typed := func(when string) {
 		t.Helper()
-		if got := w.ask(`location.hash + ' ' + document.querySelector('input[name=title]').value`); got != "#authenticators/hr People" {
+		if got := ask(w, `location.hash + ' ' + document.querySelector('input[name=title]').value`); got != "#authenticators/hr People" {
 			t.Errorf("%s: %q", when, got)
 		}
 	}
-	w.do("type", append(retype(`input[name=title]`, "People"), chromedp.WaitVisible(button("Save")))...)
-	w.do("leave", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(dialogButton("Leave")))
-	w.do("stay", chromedp.Click(dialogButton("Cancel")), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+	w.Do("type", fill(`input[name=title]`, "People"), shows(button("Save")))
+	w.Do("leave", click(`#tabs a[href="#users"]`), shows(dialogButton("Leave")))
+	w.Do("stay", clickOn(dialogButton("Cancel")), gone(`dialog`))
 	typed("after staying")
 	f.closed.Store(true)
-	w.do("access ends", chromedp.Click(button("Save")), chromedp.WaitVisible(chromedp.CSS(`dialog input[name=key]`)))
+	w.Do("access ends", clickOn(button("Save")), sees(`dialog input[name=key]`))
 	typed("after the end of access")
 	f.closed.Store(false)
-	w.do("again", chromedp.SendKeys(chromedp.CSS(`dialog input[name=key]`), adminKey+"\r"), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitVisible(said("Saved.")))
+	w.Do("again", fill(`dialog input[name=key]`, adminKey+"\r"), gone(`dialog`), shows(said("Saved.")))
 	typed("after signing in again")
 	if got := o.authenticator("hr").Title; got != "People" {
 		t.Errorf("stored %q", got)
 	}
-	w.do("leave saved", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(said("No users yet")))
+	w.Do("leave saved", click(`#tabs a[href="#users"]`), shows(said("No users yet")))
 }
 
 // A session comes in by itself with the role, and is told what to do without it.
@@ -327,16 +278,16 @@ func TestConsoleWithASession(t *testing.T) {
 	o.create("hr", "")
 	f := o.serve(t)
 	f.session.Store(memberSession)
-	w := open(t, "session", 360)
-	w.do("member", chromedp.Navigate(f.URL+"/console"), chromedp.WaitVisible(said("You are signed in as 张三, who is not an administrator.")),
-		chromedp.WaitVisible(chromedp.CSS(`a[href="/signin?return=console"]`)))
+	w := open(t, 360)
+	w.Do("member", visit(f.URL+"/console"), shows(said("You are signed in as 张三, who is not an administrator.")),
+		sees(`a[href="/signin?return=console"]`))
 	f.session.Store(adminSession)
-	w.do("administrator", chromedp.Click(button("Use the current sign-in")), chromedp.WaitVisible(chromedp.CSS(`.items .card`)))
-	w.do("by itself", chromedp.Navigate(f.URL+"/console#users"), chromedp.WaitVisible(said("No users yet")))
+	w.Do("administrator", clickOn(button("Use the current sign-in")), sees(`.items .card`))
+	w.Do("by itself", visit(f.URL+"/console#users"), shows(said("No users yet")))
 	f.session.Store(noSession)
-	w.do("ended", chromedp.Click(chromedp.CSS(`#tabs a[href="#authenticators"]`)), chromedp.WaitVisible(chromedp.CSS(`dialog a[href="/signin?return=console"][target=_blank]`)))
+	w.Do("ended", click(`#tabs a[href="#authenticators"]`), sees(`dialog a[href="/signin?return=console"][target=_blank]`))
 	f.session.Store(adminSession)
-	w.do("begun again", chromedp.Click(dialogButton("Use the current sign-in")), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitVisible(chromedp.CSS(`.items .card`)))
+	w.Do("begun again", clickOn(dialogButton("Use the current sign-in")), gone(`dialog`), sees(`.items .card`))
 }
 
 // Another administrator signs in, in the next tab: what is open here does not go on in
@@ -346,20 +297,20 @@ func TestAttackConsoleGoesOnAsSomebodyElse(t *testing.T) {
 	o.create("hr", "")
 	f := o.serve(t)
 	f.session.Store(adminSession)
-	w := open(t, "somebody else", 1440)
-	w.do("in", chromedp.Navigate(f.URL+"/console"), chromedp.WaitVisible(chromedp.CSS(`.items .card`)))
+	w := open(t, 1440)
+	w.Do("in", visit(f.URL+"/console"), sees(`.items .card`))
 	f.session.Store(otherSession)
-	w.do("asked again", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.WaitVisible(chromedp.CSS(`dialog a[href="/signin?return=console"]`)))
-	w.do("said so", chromedp.Click(dialogButton("Use the current sign-in")), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitVisible(said("No users yet")))
+	w.Do("asked again", click(`#tabs a[href="#users"]`), sees(`dialog a[href="/signin?return=console"]`))
+	w.Do("said so", clickOn(dialogButton("Use the current sign-in")), gone(`dialog`), shows(said("No users yet")))
 }
 
 // A long file goes in parts; the answer has the lines of the whole file.
 func TestConsoleImport(t *testing.T) {
-	atBothSizes(t, func(t *testing.T, name string, width int64) {
+	atBothSizes(t, func(t *testing.T, width int64) {
 		o := newOffice(t)
 		f := o.serve(t)
-		w := open(t, "import-"+name, width)
-		w.enter(f, "#import")
+		w := open(t, width)
+		enter(w, f, "#import")
 		var file strings.Builder
 		file.WriteString("\uFEFFName;Phone;Team\r\n")
 		for i := range 1100 {
@@ -370,15 +321,15 @@ func TestConsoleImport(t *testing.T) {
 		if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		w.do("example", chromedp.Click(button("Download an example")))
-		w.do("choose", chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{path}), chromedp.WaitVisible(said("people.csv, rows: 1,102")), chromedp.WaitVisible(said("These columns are not imported: Team")))
+		w.Do("example", clickOn(button("Download an example")))
+		w.Do("choose", upload(`input[type=file]`, path), shows(said("people.csv, rows: 1,102")), shows(said("These columns are not imported: Team")))
 		if got := len(o.directoryUsers()); got != 0 {
 			t.Errorf("%d users before it was confirmed", got)
 		}
 		f.slow.Store(700)
-		w.do("begin", chromedp.Click(button("Import rows: 1,102")), chromedp.WaitVisible(chromedp.CSS(`progress`)), chromedp.Click(button("Stop")), chromedp.WaitVisible(said("The import was stopped")))
-		w.do("go on", chromedp.Click(button("Go on with the rest: 101")), chromedp.WaitVisible(said("Some rows could not be imported")))
-		rows := w.ask(`[...document.querySelectorAll('tbody tr')].map((row) => row.querySelector('th').innerText + ' ' + row.querySelector('.part').innerText).join('|')`)
+		w.Do("begin", clickOn(button("Import rows: 1,102")), sees(`progress`), clickOn(button("Stop")), shows(said("The import was stopped")))
+		w.Do("go on", clickOn(button("Go on with the rest: 101")), shows(said("Some rows could not be imported")))
+		rows := ask(w, `[...document.querySelectorAll('tbody tr')].map((row) => row.querySelector('th').innerText + ' ' + row.querySelector('.part').innerText).join('|')`)
 		if !strings.HasPrefix(rows, "2,203 This is not a valid phone number.|2,204 An earlier row") {
 			t.Errorf("failed rows %q", rows)
 		}
@@ -407,25 +358,25 @@ func TestConsoleUsersAndAttempts(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := o.serve(t)
-	w := open(t, "users", 360)
-	w.enter(f, "#users")
+	w := open(t, 360)
+	enter(w, f, "#users")
 	rows := func(want string) {
 		t.Helper()
-		if got := w.ask(`document.querySelectorAll('tbody tr').length`); got != want {
+		if got := ask(w, `document.querySelectorAll('tbody tr').length`); got != want {
 			t.Errorf("%s rows, want %s", got, want)
 		}
 	}
-	w.do("first page", chromedp.WaitVisible(button("Show more")))
+	w.Do("first page", shows(button("Show more")))
 	rows("50")
-	w.do("more", chromedp.Click(button("Show more")), chromedp.WaitNotPresent(button("Show more")))
+	w.Do("more", clickOn(button("Show more")), chromedp.WaitNotPresent(button("Show more")))
 	rows("60")
-	w.do("name", chromedp.SendKeys(chromedp.CSS(`main input[type=search]`), "person 4"), chromedp.WaitNotPresent(said("Person 39")))
+	w.Do("name", fill(`main input[type=search]`, "person 4"), chromedp.WaitNotPresent(said("Person 39")))
 	rows("10")
-	w.do("one", chromedp.Click(chromedp.Search(`//a[text()="Person 43"]`)), chromedp.WaitVisible(chromedp.CSS(`input[name=roles]`)))
-	w.do("back", chromedp.Click(chromedp.CSS(`a.back`)), chromedp.WaitVisible(chromedp.Search(`//a[text()="Person 43"]`)))
+	w.Do("one", clickOn(chromedp.Search(`//a[text()="Person 43"]`)), sees(`input[name=roles]`))
+	w.Do("back", click(`a.back`), shows(chromedp.Search(`//a[text()="Person 43"]`)))
 	rows("10")
-	w.do("attempts", chromedp.Navigate(f.URL+"/console#authenticators/hr"), chromedp.WaitVisible(said("WeCom refused this service.")),
-		chromedp.WaitVisible(said("wecom_configuration · WeCom 60020 · Request request-7")))
+	w.Do("attempts", visit(f.URL+"/console#authenticators/hr"), shows(said("WeCom refused this service.")),
+		shows(said("wecom_configuration · WeCom 60020 · Request request-7")))
 }
 
 // The holder of the key becomes the first administrator, and a new user whose phone
@@ -434,23 +385,19 @@ func TestConsoleFirstAdministrator(t *testing.T) {
 	o := newOffice(t)
 	id := o.createUser("13800138000")
 	f := o.serve(t)
-	w := open(t, "first", 360)
-	w.enter(f, "")
-	w.do("become", chromedp.WaitVisible(said("Connect your WeCom app")), chromedp.Click(button("Make me an administrator")),
-		chromedp.SendKeys(chromedp.CSS(`dialog input[name=phone]`), "12\r"), chromedp.WaitVisible(said("This is not a valid phone number.")))
-	w.do("done", slices.Concat(retype(`dialog input[name=phone]`, "138 0013 8000\r"), []chromedp.Action[chromedp.Void]{
-		chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), chromedp.WaitNotPresent(button("Make me an administrator")),
-	})...)
+	w := open(t, 360)
+	enter(w, f, "")
+	w.Do("become", shows(said("Connect your WeCom app")), clickOn(button("Make me an administrator")),
+		fill(`dialog input[name=phone]`, "12\r"), shows(said("This is not a valid phone number.")))
+	w.Do("done", fill(`dialog input[name=phone]`, "138 0013 8000\r"), gone(`dialog`), chromedp.WaitNotPresent(button("Make me an administrator")))
 	if got := o.user(id).Roles; !slices.Equal(got, []string{"admin"}) {
 		t.Errorf("roles %q", got)
 	}
-	w.do("add", chromedp.Click(chromedp.CSS(`#tabs a[href="#users"]`)), chromedp.Click(button("Add user")),
-		chromedp.SendKeys(chromedp.CSS(`dialog input[name=phone]`), "13800138000\r"), chromedp.WaitVisible(said("Another user has this phone number.")))
-	w.do("escape", chromedp.KeyEvent("\x1b"), chromedp.WaitVisible(dialogButton("Leave")),
-		chromedp.Click(chromedp.Search(`//dialog[last()]//button[normalize-space()="Cancel"]`)), chromedp.WaitNotPresent(dialogButton("Leave")))
-	w.do("added", slices.Concat(retype(`dialog input[name=phone]`, "+44 20 7946 0958"), []chromedp.Action[chromedp.Void]{
-		chromedp.SendKeys(chromedp.CSS(`dialog input[name=name]`), "Jane\r"), chromedp.WaitVisible(chromedp.Search(`//h1[text()="Jane"]`)),
-	})...)
+	w.Do("add", click(`#tabs a[href="#users"]`), clickOn(button("Add user")),
+		fill(`dialog input[name=phone]`, "13800138000\r"), shows(said("Another user has this phone number.")))
+	w.Do("escape", chromedp.KeyEvent("\x1b"), shows(dialogButton("Leave")),
+		clickOn(chromedp.Search(`//dialog[last()]//button[normalize-space()="Cancel"]`)), chromedp.WaitNotPresent(dialogButton("Leave")))
+	w.Do("added", fill(`dialog input[name=phone]`, "+44 20 7946 0958"), fill(`dialog input[name=name]`, "Jane\r"), shows(chromedp.Search(`//h1[text()="Jane"]`)))
 }
 
 // A disputed phone shows both members and the two ways out.
@@ -462,11 +409,11 @@ func TestConsolePhoneConflict(t *testing.T) {
 	u.PhoneConflict = &store.Identity{CorpID: "ww0123456789", WeComUserID: "new", Authenticator: "hr", BoundAt: o.clock}
 	o.replaceUser(u)
 	f := o.serve(t)
-	w := open(t, "phoneconflict", 360)
-	w.enter(f, "#users/"+id)
-	w.do("conflict", chromedp.WaitVisible(said("The member new of the company ww0123456789 has this phone number in WeCom, but this user is bound to the member old.")))
-	w.do("unbind", chromedp.Click(chromedp.CSS(`.notice.warn button`)), chromedp.Click(dialogButton("Unbind")),
-		chromedp.WaitVisible(said("Not bound yet.")), chromedp.WaitNotPresent(chromedp.CSS(`.notice.warn`)))
+	w := open(t, 360)
+	enter(w, f, "#users/"+id)
+	w.Do("conflict", shows(said("The member new of the company ww0123456789 has this phone number in WeCom, but this user is bound to the member old.")))
+	w.Do("unbind", click(`.notice.warn button`), clickOn(dialogButton("Unbind")),
+		shows(said("Not bound yet.")), gone(`.notice.warn`))
 	if got := o.user(id); len(got.Identities) != 0 || got.PhoneConflict != nil {
 		t.Errorf("stored %+v", got)
 	}
@@ -483,17 +430,17 @@ func TestConsolePhoneConflictOfAnotherCompany(t *testing.T) {
 	u.PhoneConflict = &store.Identity{CorpID: "ww0123456789", WeComUserID: "foreign", Authenticator: "partner", BoundAt: o.clock}
 	o.replaceUser(u)
 	f := o.serve(t)
-	w := open(t, "foreignconflict", 360)
-	w.enter(f, "#users/"+id)
-	w.do("conflict", chromedp.WaitVisible(said("The member foreign of the company ww0123456789 has this phone number in WeCom, but does not become this user by it")), chromedp.WaitVisible(said("the member stays refused")))
-	if got := w.ask(`[...document.querySelectorAll('.notice.warn :is(button, a)')].map((one) => one.innerText).join()`); got != "Open partner" {
+	w := open(t, 360)
+	enter(w, f, "#users/"+id)
+	w.Do("conflict", shows(said("The member foreign of the company ww0123456789 has this phone number in WeCom, but does not become this user by it")), shows(said("the member stays refused")))
+	if got := ask(w, `[...document.querySelectorAll('.notice.warn :is(button, a)')].map((one) => one.innerText).join()`); got != "Open partner" {
 		t.Errorf("it offers %q", got)
 	}
-	w.do("authenticator", chromedp.Click(chromedp.CSS(`.notice.warn a`)), chromedp.WaitVisible(chromedp.CSS(`input[name=linkByPhone]`)))
-	if got := w.ask(`document.querySelector('input[name=linkByPhone]').checked`); got != "false" {
+	w.Do("authenticator", click(`.notice.warn a`), sees(`input[name=linkByPhone]`))
+	if got := ask(w, `document.querySelector('input[name=linkByPhone]').checked`); got != "false" {
 		t.Errorf("the option is %s", got)
 	}
-	w.do("link", chromedp.Click(chromedp.CSS(`input[name=linkByPhone]`)), chromedp.Click(button("Save")), chromedp.WaitVisible(said("Saved.")))
+	w.Do("link", click(`input[name=linkByPhone]`), clickOn(button("Save")), shows(said("Saved.")))
 	if o.authenticator("partner").LinkByPhoneOff {
 		t.Error("the option is still off")
 	}
@@ -505,10 +452,10 @@ func TestConsoleLinkWithAFragment(t *testing.T) {
 	o := newOffice(t)
 	o.create("hr", `,"autoLogin":true,"workbenchRedirectPath":"/#/home"`)
 	f := o.serve(t)
-	w := open(t, "fragment", 360)
-	w.enter(f, "#authenticators/hr")
-	w.do("fragment", chromedp.WaitVisible(said("https://signin.example.com/authorize/hr?redirect=%2F%23%2Fhome")))
-	w.do("none", slices.Concat(retype(`input[name=phone]`, "/m?a=1"), []chromedp.Action[chromedp.Void]{chromedp.WaitVisible(chromedp.Search(`//code[text()="https://signin.example.com/m?a=1"]`))})...)
+	w := open(t, 360)
+	enter(w, f, "#authenticators/hr")
+	w.Do("fragment", shows(said("https://signin.example.com/authorize/hr?redirect=%2F%23%2Fhome")))
+	w.Do("none", fill(`input[name=phone]`, "/m?a=1"), shows(chromedp.Search(`//code[text()="https://signin.example.com/m?a=1"]`)))
 }
 
 // directoryUsers reads all users, page by page.
@@ -537,42 +484,42 @@ func TestConsoleByKeyboard(t *testing.T) {
 	o := newOffice(t)
 	id := o.createUser("13800138000")
 	f := o.serve(t)
-	w := open(t, "keyboard", 1440)
+	w := open(t, 1440)
 	focus := func(when, want string) {
 		t.Helper()
-		if got := w.ask(`document.activeElement.innerText || document.activeElement.name || document.activeElement.tagName`); !strings.HasPrefix(got, want) {
+		if got := ask(w, `document.activeElement.innerText || document.activeElement.name || document.activeElement.tagName`); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: the focus is on %q, not on %q", when, got, want)
 		}
 	}
 	tabTo := func(label string) {
 		t.Helper()
 		for range 60 {
-			w.do("tab", chromedp.KeyEvent("\t"))
-			if strings.HasPrefix(w.ask(`document.activeElement.innerText || document.activeElement.name || ''`), label) {
+			w.Do("tab", chromedp.KeyEvent("\t"))
+			if strings.HasPrefix(ask(w, `document.activeElement.innerText || document.activeElement.name || ''`), label) {
 				return
 			}
 		}
 		t.Fatalf("no way to %q by the Tab key", label)
 	}
-	w.do("open", chromedp.Navigate(f.URL+"/console"), chromedp.WaitVisible(chromedp.CSS(`input[name=key]`)))
+	w.Do("open", visit(f.URL+"/console"), sees(`input[name=key]`))
 	focus("at first", "Administrator sign-in")
 	tabTo("key")
-	w.do("enter", chromedp.KeyEvent(adminKey+"\r"), chromedp.WaitVisible(said("Connect your WeCom app")))
+	w.Do("enter", chromedp.KeyEvent(adminKey+"\r"), shows(said("Connect your WeCom app")))
 	focus("inside", "Welcome")
 	tabTo("Users")
-	w.do("users", chromedp.KeyEvent("\r"), chromedp.WaitVisible(chromedp.CSS(`tbody a`)))
+	w.Do("users", chromedp.KeyEvent("\r"), sees(`tbody a`))
 	focus("users", "Users")
 	tabTo("Li")
-	w.do("user", chromedp.KeyEvent("\r"), chromedp.WaitVisible(chromedp.CSS(`input[name=roles]`)))
+	w.Do("user", chromedp.KeyEvent("\r"), sees(`input[name=roles]`))
 	focus("user", "Li")
 	tabTo("End sessions")
-	w.do("ask", chromedp.KeyEvent("\r"), chromedp.WaitVisible(chromedp.CSS(`dialog`)))
+	w.Do("ask", chromedp.KeyEvent("\r"), sees(`dialog`))
 	focus("in the dialog", "End all sessions of Li?")
-	w.do("escape", chromedp.KeyEvent("\x1b"), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+	w.Do("escape", chromedp.KeyEvent("\x1b"), gone(`dialog`))
 	focus("after the dialog", "End sessions")
-	w.do("ask again", chromedp.KeyEvent("\r"), chromedp.WaitVisible(chromedp.CSS(`dialog`)))
+	w.Do("ask again", chromedp.KeyEvent("\r"), sees(`dialog`))
 	tabTo("End sessions")
-	w.do("done", chromedp.KeyEvent("\r"), chromedp.WaitVisible(said("All sessions have ended.")), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+	w.Do("done", chromedp.KeyEvent("\r"), shows(said("All sessions have ended.")), gone(`dialog`))
 	focus("after it was done", "End sessions")
 	if got := o.user(id).SessionGeneration; got != 2 {
 		t.Errorf("generation %d", got)
@@ -582,10 +529,10 @@ func TestConsoleByKeyboard(t *testing.T) {
 func TestConsoleLanguageSwitch(t *testing.T) {
 	o := newOffice(t)
 	f := o.serve(t)
-	w := open(t, "language", 360)
-	w.enter(f, "#users")
-	w.do("switch", chromedp.Focus(chromedp.CSS(`#languages`)), chromedp.KeyEvent("简"), chromedp.WaitVisible(said("还没有用户")))
-	if got := w.ask(`document.documentElement.lang + location.hash`); got != "zh-CN#users" {
+	w := open(t, 360)
+	enter(w, f, "#users")
+	w.Do("switch", chromedp.Focus(chromedp.CSS(`#languages`)), chromedp.KeyEvent("简"), shows(said("还没有用户")))
+	if got := ask(w, `document.documentElement.lang + location.hash`); got != "zh-CN#users" {
 		t.Errorf("the page is %q", got)
 	}
 }

@@ -4,14 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
-
-var domainFilename = regexp.MustCompile(`^WW_verify_([A-Za-z0-9]{16})\.txt$`)
 
 type domainFileView struct {
 	Filename  string `json:"filename"`
@@ -40,15 +37,15 @@ func (h *handler) listDomainFiles(w http.ResponseWriter, r *http.Request) error 
 func (h *handler) putDomainFile(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	filename := r.PathValue("filename")
-	name := domainFilename.FindStringSubmatch(filename)
-	if name == nil {
+	content, ok := store.DomainFileContent(filename)
+	if !ok {
 		return apierr.Invalid("filename", "The file's name must be WW_verify_, 16 letters or digits, and .txt.")
 	}
 	body, err := readBody(r, maxJSON)
 	if err != nil {
 		return err
 	}
-	if len(body) > 0 && string(body) != name[1] {
+	if len(body) > 0 && string(body) != content {
 		return apierr.Invalid("body", "The body must be empty or exactly the 16 characters in the file's name.")
 	}
 	apigw.LogField(ctx, "domainFile", filename)
@@ -64,7 +61,7 @@ func (h *handler) putDomainFile(w http.ResponseWriter, r *http.Request) error {
 func (h *handler) deleteDomainFile(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	filename := r.PathValue("filename")
-	if !domainFilename.MatchString(filename) {
+	if _, ok := store.DomainFileContent(filename); !ok {
 		return noDomainFile()
 	}
 	apigw.LogField(ctx, "domainFile", filename)

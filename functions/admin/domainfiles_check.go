@@ -53,8 +53,8 @@ func newFetcher(given *http.Client) *http.Client {
 func (h *handler) checkDomainFile(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	filename := r.PathValue("filename")
-	name := domainFilename.FindStringSubmatch(filename)
-	if name == nil {
+	content, ok := store.DomainFileContent(filename)
+	if !ok {
 		return noDomainFile()
 	}
 	apigw.LogField(ctx, "domainFile", filename)
@@ -73,7 +73,7 @@ func (h *handler) checkDomainFile(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	found, status := h.fetchDomainFile(ctx, address, name[1])
+	found, status := h.fetchDomainFile(ctx, address, content)
 	pairs := []string{
 		"url", address.String(), "host", address.Hostname(), "filename", filename, "status", strconv.Itoa(status),
 	}

@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -11,28 +10,26 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/chromedp/chromedp"
 	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
 )
 
 // readTables reads files by the console's own module and returns for each its problem, or
 // its rows as "line phone/name/roles" and the notes about it. An exclamation mark stands
 // behind a row with a word too many.
-func (w *window) readTables(files []string) []string {
-	w.t.Helper()
+func readTables(t *testing.T, w *chromium.Window, files []string) []string {
+	t.Helper()
 	encoded := make([]string, len(files))
 	for i, file := range files {
 		encoded[i] = base64.StdEncoding.EncodeToString([]byte(file))
 	}
 	argument, err := json.Marshal(encoded)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	step, done := context.WithTimeout(w.ctx, 15*time.Second)
-	defer done()
-	found, err := chromedp.Run(step, chromedp.Evaluate[[]string](`(async (files) => {
+	return chromium.Evaluate[[]string](w, `(async (files) => {
 		const script = document.querySelector('script[src*="/assets/console/"]').src;
 		const { readTable } = await import(new URL('import-table.js', script));
 		return files.map((file) => {
@@ -42,11 +39,7 @@ func (w *window) readTables(files []string) []string {
 				line + ' ' + Object.values(values).join('/') + (misshapen ? '!' : '');
 			return [...rows.map(row), ...notes.map(({ text }) => text)].join('\n');
 		});
-	})(`+string(argument)+`)`, chromedp.EvalAwaitPromise))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return found
+	})(`+string(argument)+`)`)
 }
 
 // What programs and people make of a table, as it is read or refused. The messages say
@@ -150,13 +143,13 @@ func TestConsoleReadsTables(t *testing.T) {
 	}
 	o := newOffice(t)
 	f := o.serve(t)
-	w := open(t, "tables", 1440)
-	w.enter(f, "#import")
+	w := open(t, 1440)
+	enter(w, f, "#import")
 	files := make([]string, len(tests))
 	for i, test := range tests {
 		files[i] = test.file
 	}
-	for i, got := range w.readTables(files) {
+	for i, got := range readTables(t, w, files) {
 		want := tests[i].want
 		if tests[i].name == "Big5" {
 			// Whatever the words have become, the way out is there.
@@ -175,13 +168,13 @@ func TestConsoleReadsTables(t *testing.T) {
 func TestConsoleReadsItsOwnNamesOfColumns(t *testing.T) {
 	o := newOffice(t)
 	f := o.serve(t)
-	w := open(t, "own names", 1440)
-	w.enter(f, "#import")
+	w := open(t, 1440)
+	enter(w, f, "#import")
 	for language, header := range map[string]string{
 		"fr": "Téléphone;Nom;Rôles", "es": "teléfono;nombre;roles", "pt": "Telefone;Nome;Funções", "sv": "TELEFON;Namn;Roller", "uk": "Телефон;Ім'я;Ролі", "zh-CN": "手机号;姓名;角色",
 	} {
-		w.do(language, chromedp.Navigate(f.URL+"/console?lang="+language+"#import"), chromedp.WaitVisible(chromedp.CSS(`input[type=file]`)))
-		if got := w.readTables([]string{header + "\n13900000001;李四;a\n"}); got[0] != "2 13900000001/李四/a" {
+		w.Do(language, visit(f.URL+"/console?lang="+language+"#import"), sees(`input[type=file]`))
+		if got := readTables(t, w, []string{header + "\n13900000001;李四;a\n"}); got[0] != "2 13900000001/李四/a" {
 			t.Errorf("%s: %s", language, got)
 		}
 	}
@@ -190,29 +183,27 @@ func TestConsoleReadsItsOwnNamesOfColumns(t *testing.T) {
 // A table with everything that can be read is seen before it is sent, and what cannot be
 // imported has a sentence in its row.
 func TestConsoleImportOfATableByHand(t *testing.T) {
-	atBothSizes(t, func(t *testing.T, name string, width int64) {
+	atBothSizes(t, func(t *testing.T, width int64) {
 		o := newOffice(t)
 		f := o.serve(t)
-		w := open(t, "byhand-"+name, width)
-		w.enter(f, "#import")
-		write := func(name, content string) []string {
+		w := open(t, width)
+		enter(w, f, "#import")
+		write := func(name, content string) string {
 			t.Helper()
 			path := filepath.Join(t.TempDir(), name)
 			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			return []string{path}
+			return path
 		}
-		choose := func(files []string) chromedp.Action[chromedp.Void] {
-			return chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), files)
-		}
-		w.do("twice", choose(write("twice.csv", "手机,手机号,姓名\n")), chromedp.WaitVisible(said("These columns mean the same: 手机 | 手机号.")))
-		w.do("no phone", choose(write("nophone.csv", "姓名,部门\n李四,x\n")), chromedp.WaitVisible(said("The file begins with: 姓名 | 部门.")))
-		w.do("preview", choose(write("list.csv", utf16File("员工名单\t\t\t\r\n*姓名\t手机号（必填）\t电话\t部门\t备注\r\n"+
+		choose := func(path string) chromium.Action { return upload(`input[type=file]`, path) }
+		w.Do("twice", choose(write("twice.csv", "手机,手机号,姓名\n")), shows(said("These columns mean the same: 手机 | 手机号.")))
+		w.Do("no phone", choose(write("nophone.csv", "姓名,部门\n李四,x\n")), shows(said("The file begins with: 姓名 | 部门.")))
+		w.Do("preview", choose(write("list.csv", utf16File("员工名单\t\t\t\r\n*姓名\t手机号（必填）\t电话\t部门\t备注\r\n"+
 			"李四\t13900000001\t010-1\t\t\r\n王五\t13900000002\r\n赵六\t13900000003\t\t\t\tx\r\n钱七\uFFFD\t13900000004\r\n\t\t\t合计\r\n", binary.LittleEndian))),
-			chromedp.WaitVisible(said("The columns are named on line 2.")), chromedp.WaitVisible(said("Not imported: 电话.")), chromedp.WaitVisible(said("These columns are not imported: 部门 | 备注")))
-		w.do("import", chromedp.Click(button("Import rows: 5")), chromedp.WaitVisible(said("Some rows could not be imported")))
-		rows := w.ask(`[...document.querySelectorAll('tbody tr')].map((row) => row.querySelector('th').innerText + ' ' + row.querySelector('.part').innerText).join('|')`)
+			shows(said("The columns are named on line 2.")), shows(said("Not imported: 电话.")), shows(said("These columns are not imported: 部门 | 备注")))
+		w.Do("import", clickOn(button("Import rows: 5")), shows(said("Some rows could not be imported")))
+		rows := ask(w, `[...document.querySelectorAll('tbody tr')].map((row) => row.querySelector('th').innerText + ' ' + row.querySelector('.part').innerText).join('|')`)
 		if want := "5 The row has more cells than the line with the names of the columns. Look for a comma too many.|" +
 			"6 The row has characters that could not be read. Save the file as “CSV UTF-8” and import it again.|7 This is not a valid phone number."; rows != want {
 			t.Errorf("failed rows %q", rows)

@@ -237,11 +237,7 @@ func (h *handler) deleteUser(w http.ResponseWriter, r *http.Request) error {
 		}
 		return u, nil
 	})
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return noContent(w, err)
 }
 
 // endSessions ends all sessions of a user: each carries the generation of its start.
@@ -250,11 +246,7 @@ func (h *handler) endSessions(w http.ResponseWriter, r *http.Request) error {
 		u.SessionGeneration++
 		return u, nil
 	})
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return noContent(w, err)
 }
 
 // unbindIdentity removes a WeCom identity from a user. It also ends the sessions, any of
@@ -273,9 +265,5 @@ func (h *handler) unbindIdentity(w http.ResponseWriter, r *http.Request) error {
 		u.SessionGeneration++
 		return u, nil
 	})
-	if err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return noContent(w, err)
 }

@@ -354,7 +354,7 @@ func TestNothingIsRemembered(t *testing.T) {
 		time.Sleep(time.Second)
 		expect(adminKey, false)
 		expect("another", true)
-		// A key that cannot be checked is no key, also when it was right a moment ago.
+		// A key that cannot be checked is refused, even if it was right a moment ago.
 		w.adminErr = errors.New("down")
 		time.Sleep(time.Second)
 		expect("another", false)

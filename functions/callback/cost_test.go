@@ -199,14 +199,14 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 		t.Fatalf("led to %s", got)
 	}
 
-	// Returning: the identity with what it says of its user, then the session, and at the
-	// same time the last sign-in. Three remote calls in series.
+	// Returning within the hour: the identity with what it says of its user, and the
+	// session. Three remote calls, one after the other.
 	departure = leave("/authorize/demo", "", nil)
 	if got := remote.take(); got != "" {
 		t.Errorf("authorize, cached: %s", got)
 	}
 	last = comeBack(departure)
-	if got, want := remote.take(), "auth/getuserinfo Get Put Update"; got != want {
+	if got, want := remote.take(), "auth/getuserinfo Get Put"; got != want {
 		t.Errorf("returning sign-in costs %q, want %q", got, want)
 	}
 	if got, want := told(), "signed_in after 1"; got != want {

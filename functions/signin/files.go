@@ -5,24 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/page"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// domainFileName is the form of WeCom's proofs of domain ownership. The file's content
-// is the 16 characters in its name.
-var domainFileName = regexp.MustCompile(`^WW_verify_([A-Za-z0-9]{16})\.txt$`)
-
 // domainFile answers WeCom's check of the domain.
 func (h handler) domainFile(w http.ResponseWriter, r *http.Request) error {
-	match := domainFileName.FindStringSubmatch(r.URL.Path[1:])
-	if match == nil {
+	filename := r.URL.Path[1:]
+	content, ok := store.DomainFileContent(filename)
+	if !ok {
 		return apierr.New(apierr.NotFound, nil)
 	}
-	_, err := h.DomainFiles.DomainFile(r.Context(), match[0])
+	_, err := h.DomainFiles.DomainFile(r.Context(), filename)
 	if errors.Is(err, store.ErrNotFound) {
 		return apierr.New(apierr.NotFound, nil)
 	}
@@ -30,7 +26,7 @@ func (h handler) domainFile(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("read domain file: %w", err)
 	}
 	w.Header().Set("Content-Type", "text/plain")
-	return write(w, []byte(match[1]))
+	return write(w, []byte(content))
 }
 
 //go:embed auto-login.js

@@ -296,7 +296,7 @@ func TestSignInPage(t *testing.T) {
 		},
 		{"Chinese", ask{headers: map[string]string{"accept-language": "zh-CN"}}, nil, []string{`lang="zh-CN"`, "使用 Demo 登录"}, nil},
 		{"the language picked before", ask{cookies: []string{"__Host-wecom_language=zh-CN"}}, nil, []string{"使用 Demo 登录"}, nil},
-		{"a picked language that is none", ask{query: "lang=%3Cb%3E"}, nil, []string{"Sign in with Demo"}, []string{"<b>"}},
+		{"an unknown picked language", ask{query: "lang=%3Cb%3E"}, nil, []string{"Sign in with Demo"}, []string{"<b>"}},
 		{"in WeCom", ask{agent: wecomUA}, nil, []string{"One tap"}, nil},
 		{"on a phone", ask{agent: phoneUA}, nil, []string{"cannot scan its own screen"}, nil},
 		{
@@ -363,7 +363,7 @@ func TestPickedLanguageIsRemembered(t *testing.T) {
 	}
 }
 
-// What a stranger writes into a link to the page does not become part of it.
+// Attack: text in a link to the page that becomes part of the page.
 func TestSignInPageShowsNoScriptOfALink(t *testing.T) {
 	const attack = `"><script>alert(1)</script>`
 	f := newWorld()
@@ -524,14 +524,14 @@ func TestCrossOriginRules(t *testing.T) {
 	paths := map[string]string{"/api/authenticators": "GET", "/api/session": "GET", "/api/token": "POST", "/api/signout": "POST"}
 	for _, test := range []struct {
 		name, origin string
-		friend       bool
+		allowed      bool
 	}{
 		{"an enabled authenticator", appOrigin, true},
 		{"another one, with a port", "https://crm.example.com:8443", true},
 		{"the service itself", public, true},
 		{"a disabled authenticator", "https://old.example.com", false},
 		{"null", "null", false},
-		{"a stranger", "https://evil.example", false},
+		{"an unknown origin", "https://evil.example", false},
 		{"a longer name", appOrigin + ".evil.example", false},
 		{"a name in front", "https://xapp.example.com", false},
 		{"another scheme", "http://app.example.com", false},
@@ -550,7 +550,7 @@ func TestCrossOriginRules(t *testing.T) {
 						"Origin": test.origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": "content-type",
 					}})
 					want := map[string]string{"vary": "Origin"}
-					if test.friend {
+					if test.allowed {
 						want["access-control-allow-origin"] = test.origin
 						want["access-control-allow-credentials"] = "true"
 						if asked == "OPTIONS" {
@@ -569,10 +569,10 @@ func TestCrossOriginRules(t *testing.T) {
 					switch {
 					case asked == "OPTIONS" && (got.status != 204 || got.body != ""):
 						t.Errorf("preflight: %d %s", got.status, got.body)
-					case asked == "POST" && !test.friend && (got.status != 403 || len(f.ended)+len(f.minted) > 0 || !strings.Contains(got.body, `"code":"forbidden"`)):
-						t.Errorf("a stranger's call: %d %s, ended %v, minted %v", got.status, got.body, f.ended, f.minted)
-					case asked == "POST" && test.friend && got.status >= 300:
-						t.Errorf("a friend's call: %d %s", got.status, got.body)
+					case asked == "POST" && !test.allowed && (got.status != 403 || len(f.ended)+len(f.minted) > 0 || !strings.Contains(got.body, `"code":"forbidden"`)):
+						t.Errorf("a denied call: %d %s, ended %v, minted %v", got.status, got.body, f.ended, f.minted)
+					case asked == "POST" && test.allowed && got.status >= 300:
+						t.Errorf("an allowed call: %d %s", got.status, got.body)
 					}
 				})
 			}
@@ -653,7 +653,7 @@ func TestAutomaticLoginIsOfferedToItsOwnPagesAlone(t *testing.T) {
 		{"its page, in WeCom", ask{agent: wecomUA, headers: map[string]string{"Origin": appOrigin}}, nil, public + "/authorize/demo"},
 		{"its page, elsewhere", ask{agent: desktopUA, headers: map[string]string{"Origin": appOrigin}}, nil, ""},
 		{"another application's page", ask{agent: wecomUA, headers: map[string]string{"Origin": "https://crm.example.com:8443"}}, nil, ""},
-		{"a stranger's page", ask{agent: wecomUA, headers: map[string]string{"Origin": "https://evil.example"}}, nil, ""},
+		{"a page of another origin", ask{agent: wecomUA, headers: map[string]string{"Origin": "https://evil.example"}}, nil, ""},
 		{"no page", ask{agent: wecomUA}, nil, ""},
 		{"a page of the shared address", ask{agent: wecomUA}, func(f *world) { f.authenticators[1].Origin = public }, public + "/authorize/demo"},
 		{"switched off", ask{agent: wecomUA, headers: map[string]string{"Origin": appOrigin}}, func(f *world) { f.authenticators[1].AutoLogin = false }, ""},

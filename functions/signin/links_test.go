@@ -32,7 +32,7 @@ func TestApplicationLink(t *testing.T) {
 		{"in a browser", ask{path: "/any/path", query: "q=1", agent: desktopUA}, nil, public + "/signin?redirect=%2Fany%2Fpath%3Fq%3D1"},
 		{"in a browser, the root", ask{path: "/", agent: desktopUA}, nil, public + "/signin?redirect=%2F"},
 		{"nothing set up", ask{path: "/x"}, func(f *world) { f.authenticators = nil }, public + "/signin?redirect=%2Fx"},
-		{"a gateway of its own name", ask{path: "/x"}, func(f *world) { f.publicURL = "" }, "https://api.example.net/signin?redirect=%2Fx"},
+		{"the gateway's own name", ask{path: "/x"}, func(f *world) { f.publicURL = "" }, "https://api.example.net/signin?redirect=%2Fx"},
 
 		{"a shared address, with a session", ask{path: "/x", session: liveID}, shared, ""},
 		{"a shared address, in WeCom", ask{path: "/x", agent: wecomUA}, shared, ""},

@@ -10,6 +10,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
@@ -17,20 +19,15 @@ import (
 // signed in: the member's userid, or empty.
 func (w *window) session(service string) string {
 	w.t.Helper()
-	member, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](
-		`fetch("`+service+`/api/session", {credentials: "include"}).then((a) => a.ok ? a.json() : {}).then((s) => s.wecomUserId ?? "")`,
-		chromedp.EvalAwaitPromise))
-	if err != nil {
-		w.t.Errorf("ask for the session: %v", err)
-	}
-	return member
+	return chromium.Evaluate[string](w.Window,
+		`fetch("`+service+`/api/session", {credentials: "include"}).then((a) => a.ok ? a.json() : {}).then((s) => s.wecomUserId ?? "")`)
 }
 
 // at checks where the window is and who the service says is there.
 func (w *window) at(address, service, member string) {
 	w.t.Helper()
 	// A browser carries the fragment of WeCom's link through redirects without one.
-	if at := strings.TrimSuffix(w.location(), "#wechat_redirect"); at != address {
+	if at := strings.TrimSuffix(w.Location(), "#wechat_redirect"); at != address {
 		w.t.Errorf("the window is at %s, want %s", at, address)
 	}
 	if found := w.session(service); found != member {
@@ -45,47 +42,43 @@ func TestFirstAndReturningSignIn(t *testing.T) {
 	place := sharedWorkplace(t)
 	clients := []struct {
 		member  wecomsim.Member
-		client  device
-		browser device
+		client  chromium.Device
+		browser chromium.Device
 	}{
 		{
 			wecomsim.Member{UserID: "chen.yi", Name: "陈一", Mobile: "13800001001"},
-			device{"WeCom on a phone", 360, 800, true, "zh-CN,zh", wecomsim.UserAgentWeComIPhone},
+			onPhone("WeCom on a phone", "zh-CN,zh", wecomsim.UserAgentWeComIPhone),
 			browsers()[4],
 		},
 		{
 			wecomsim.Member{UserID: "chu.er", Name: "褚二", Mobile: "+44 7700 900124"},
-			device{"WeCom on a computer", 1440, 900, false, "en-US,en", wecomsim.UserAgentWeComWindows},
+			onDesktop("WeCom on a computer", "en-US,en", wecomsim.UserAgentWeComWindows),
 			browsers()[5],
 		},
 	}
 	for _, c := range clients {
-		t.Run(c.client.name, func(t *testing.T) {
+		t.Run(c.client.Name, func(t *testing.T) {
 			t.Parallel()
 			place.hire(t, c.member)
 			id := c.member.UserID
-			outside := open(t, sharedBrowser(t), c.browser, chromedp.WithNewBrowserContext())
-			outside.do("sign in for the first time outside of WeCom", visit(place.service+"/authorize/"+portal+"?redirect=%2Forders%3Fid%3D1"), seesWeCom("web-login"),
+			outside := open(t, c.browser)
+			outside.Do("sign in for the first time outside of WeCom", visit(place.service+"/authorize/"+portal+"?redirect=%2Forders%3Fid%3D1"), seesWeCom("web-login"),
 				click(person("/"+id)), seesFailure("first_sign_in_in_wecom"), sees(`svg.code`))
 
 			// The link that the code holds, opened in the client.
-			w := open(t, sharedBrowser(t), c.client, chromedp.WithNewBrowserContext())
-			link, err := chromedp.Run(outside.ctx, chromedp.Value(chromedp.CSS(`#link`)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.do("sign in for the first time", visit(link), seesWeCom("choose-member"), click(person("/"+id)), seesWeCom("consent"),
+			w := open(t, c.client)
+			w.Do("sign in for the first time", visit(outside.Value(`#link`)), seesWeCom("choose-member"), click(person("/"+id)), seesWeCom("consent"),
 				click(`button[value=agree]`), seesText("h1", "orders"))
 			w.at(place.application+"/orders?id=1", place.service, id)
 
 			// What was impossible before goes now, and without a question about details.
-			outside.do("try again", click(`a[href*="/authorize/`+portal+`"]`), seesWeCom("web-login"), click(person("/"+id)), seesText("h1", "orders"))
+			outside.Do("try again", click(`a[href*="/authorize/`+portal+`"]`), seesWeCom("web-login"), click(person("/"+id)), seesText("h1", "orders"))
 			outside.at(place.application+"/orders?id=1", place.service, id)
 
 			// Application links, the workbench homepage among them.
-			w.do("open the homepage", visit(place.service+"/"), chromedp.WaitReady(chromedp.CSS(`h1`)))
+			w.Do("open the homepage", visit(place.service+"/"), chromedp.WaitReady(chromedp.CSS(`h1`)))
 			w.at(place.application+"/", place.service, id)
-			outside.do("open a link", visit(place.service+"/m/list?page=2&q=%E5%BC%A0"), seesText("h1", "m/list"))
+			outside.Do("open a link", visit(place.service+"/m/list?page=2&q=%E5%BC%A0"), seesText("h1", "m/list"))
 			outside.at(place.application+"/m/list?page=2&q=%E5%BC%A0", place.service, id)
 		})
 	}
@@ -96,36 +89,36 @@ func TestFirstAndReturningSignIn(t *testing.T) {
 func TestSwitchingAccounts(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
-	for _, d := range []device{browsers()[0], browsers()[5]} {
-		t.Run(d.name, func(t *testing.T) {
-			one := wecomsim.Member{UserID: "wei.san." + strings.Fields(d.name)[0], Name: "卫三", Mobile: "138000012" + map[bool]string{true: "01", false: "02"}[d.phone]}
-			two := wecomsim.Member{UserID: "jiang.si." + strings.Fields(d.name)[0], Name: "蒋四", Mobile: "138000013" + map[bool]string{true: "01", false: "02"}[d.phone]}
+	for _, d := range []chromium.Device{browsers()[0], browsers()[5]} {
+		t.Run(d.Name, func(t *testing.T) {
+			one := wecomsim.Member{UserID: "wei.san." + strings.Fields(d.Name)[0], Name: "卫三", Mobile: "138000012" + map[bool]string{true: "01", false: "02"}[d.Phone]}
+			two := wecomsim.Member{UserID: "jiang.si." + strings.Fields(d.Name)[0], Name: "蒋四", Mobile: "138000013" + map[bool]string{true: "01", false: "02"}[d.Phone]}
 			place.hire(t, one)
 			place.hire(t, two)
-			in := device{"WeCom", 360, 800, true, "zh-CN,zh", wecomsim.UserAgentWeComAndroid}
+			in := onPhone("WeCom", "zh-CN,zh", wecomsim.UserAgentWeComAndroid)
 			for _, m := range []wecomsim.Member{one, two} {
-				w := open(t, sharedBrowser(t), in, chromedp.WithNewBrowserContext())
-				w.do("make "+m.UserID+" known", visit(place.service+"/authorize/"+portal), seesWeCom("choose-member"), click(person("/"+m.UserID)),
+				w := open(t, in)
+				w.Do("make "+m.UserID+" known", visit(place.service+"/authorize/"+portal), seesWeCom("choose-member"), click(person("/"+m.UserID)),
 					seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "home"))
 			}
-			w := open(t, sharedBrowser(t), d, chromedp.WithNewBrowserContext())
+			w := open(t, d)
 			// The client knows its one person; a browser asks each time.
-			page := map[bool]string{true: "choose-member", false: "web-login"}[d.phone]
-			w.do("be the one", visit(place.service+"/authorize/"+portal), seesWeCom(page), click(person("/"+one.UserID)), seesText("h1", "home"))
+			page := map[bool]string{true: "choose-member", false: "web-login"}[d.Phone]
+			w.Do("be the one", visit(place.service+"/authorize/"+portal), seesWeCom(page), click(person("/"+one.UserID)), seesText("h1", "home"))
 			w.at(place.application+"/home", place.service, one.UserID)
-			w.do("see whose sign-in it is", visit(place.service+"/signin"), sees(`.person`))
-			if text := w.text(`.person`); !strings.Contains(text, one.Name) {
+			w.Do("see whose sign-in it is", visit(place.service+"/signin"), sees(`.person`))
+			if text := w.Text(`.person`); !strings.Contains(text, one.Name) {
 				t.Errorf("the page says %q", text)
 			}
-			w.accessible("signed in on a " + d.name)
-			if d.phone {
-				w.do("change the client's person", visit(place.weCom+"/wecomsim/"), click(`summary`), click(person("/"+two.UserID)), seesText(`p[@class="person"]//b`, two.Name),
+			w.Accessible("signed in on a " + d.Name)
+			if d.Phone {
+				w.Do("change the client's person", visit(place.weCom+"/wecomsim/"), click(`summary`), click(person("/"+two.UserID)), seesText(`p[@class="person"]//b`, two.Name),
 					visit(place.service+"/signin"))
 			}
-			if d.phone {
-				w.do("sign in as the other", click(`ul.ways a`), seesText("h1", "home"))
+			if d.Phone {
+				w.Do("sign in as the other", click(`ul.ways a`), seesText("h1", "home"))
 			} else {
-				w.do("sign in as the other", click(`ul.ways a`), seesWeCom(page), click(person("/"+two.UserID)), seesText("h1", "home"))
+				w.Do("sign in as the other", click(`ul.ways a`), seesWeCom(page), click(person("/"+two.UserID)), seesText("h1", "home"))
 			}
 			w.at(place.application+"/home", place.service, two.UserID)
 		})
@@ -146,25 +139,25 @@ func TestAutomaticLogin(t *testing.T) {
 		t.Errorf("the READMEs say\n%s\n%s (%v)", english, chinese, err)
 	}
 	page := place.application + "/automatic/orders?id=1&q=%E5%BC%A0"
-	for _, d := range []device{
-		{"WeCom on a phone", 360, 800, true, "zh-CN,zh", wecomsim.UserAgentWeComAndroid},
-		{"WeCom on a computer", 1440, 900, false, "en-US,en", wecomsim.UserAgentWeComMac},
+	for _, d := range []chromium.Device{
+		onPhone("WeCom on a phone", "zh-CN,zh", wecomsim.UserAgentWeComAndroid),
+		onDesktop("WeCom on a computer", "en-US,en", wecomsim.UserAgentWeComMac),
 	} {
-		w := open(t, sharedBrowser(t), d, chromedp.WithNewBrowserContext())
-		w.do("open a page in "+d.name, visit(page), seesWeCom("choose-member"))
-		if d.phone {
-			w.do("sign in for the first time", click(person("/shen.wu")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "automatic/orders"))
+		w := open(t, d)
+		w.Do("open a page in "+d.Name, visit(page), seesWeCom("choose-member"))
+		if d.Phone {
+			w.Do("sign in for the first time", click(person("/shen.wu")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "automatic/orders"))
 		} else {
-			w.do("sign in", click(person("/shen.wu")), seesText("h1", "automatic/orders"))
+			w.Do("sign in", click(person("/shen.wu")), seesText("h1", "automatic/orders"))
 		}
 		w.at(page, place.service, "shen.wu")
 		// With a session nothing moves.
-		w.do("open another page", visit(place.application+"/automatic/reports"), seesText("h1", "automatic/reports"))
+		w.Do("open another page", visit(place.application+"/automatic/reports"), seesText("h1", "automatic/reports"))
 		w.at(place.application+"/automatic/reports", place.service, "shen.wu")
 	}
 	// Other browsers stay where they are.
-	w := open(t, sharedBrowser(t), browsers()[5], chromedp.WithNewBrowserContext())
-	w.do("open a page in a browser", visit(page), seesText("h1", "automatic/orders"))
+	w := open(t, browsers()[5])
+	w.Do("open a page in a browser", visit(page), seesText("h1", "automatic/orders"))
 	w.at(page, place.service, "")
 }
 
@@ -172,22 +165,10 @@ func TestAutomaticLogin(t *testing.T) {
 func TestAutomaticLoginScriptIsSmall(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, place.service+"/auto-login.js", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	script, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatal(answer.Status, err)
-	}
+	script := testbrowser.New(testbrowser.Config{URL: place.service}).Expect(t, http.StatusOK, http.MethodGet, "/auto-login.js").Body
 	var packed bytes.Buffer
 	packer := gzip.NewWriter(&packed)
-	if _, err := packer.Write(script); err != nil {
+	if _, err := io.WriteString(packer, script); err != nil {
 		t.Fatal(err)
 	}
 	if err := packer.Close(); err != nil {
@@ -203,8 +184,8 @@ func TestApplicationThatSendsBack(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
 	place.hire(t, wecomsim.Member{UserID: "han.liu", Name: "韩六", Mobile: "13800001501"})
-	w := open(t, sharedBrowser(t), browsers()[0], chromedp.WithNewBrowserContext())
-	w.do("sign in", visit(place.service+"/authorize/"+portal), seesWeCom("choose-member"), click(person("/han.liu")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "home"))
-	w.do("open a page that sends back", visit(place.service+"/lost"), seesFailure("redirect_loop"))
-	w.accessible("redirect loop")
+	w := open(t, browsers()[0])
+	w.Do("sign in", visit(place.service+"/authorize/"+portal), seesWeCom("choose-member"), click(person("/han.liu")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "home"))
+	w.Do("open a page that sends back", visit(place.service+"/lost"), seesFailure("redirect_loop"))
+	w.Accessible("redirect loop")
 }

@@ -10,24 +10,10 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
-
-// consoleTexts are what the console says in the language of a device.
-func (d device) consoleTexts(t *testing.T) text.Texts {
-	t.Helper()
-	texts, err := text.Read(d.tag(), text.ConsoleArea)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return texts
-}
-
-// press clicks a button or link by what it says.
-func press(label string) chromedp.Action[chromedp.Void] {
-	return chromedp.Click(chromedp.Search(`//*[self::button or self::a][normalize-space()="` + label + `"]`))
-}
 
 // file writes a file for a person to choose.
 func file(t *testing.T, name, content string) string {
@@ -42,43 +28,43 @@ func file(t *testing.T, name, content string) string {
 // Every view and dialog of the console, as an administrator comes by them.
 func TestConsole(t *testing.T) {
 	t.Parallel()
-	for _, d := range []device{browsers()[2], browsers()[5]} {
-		t.Run(d.name, func(t *testing.T) {
+	for _, d := range []chromium.Device{browsers()[2], browsers()[5]} {
+		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
 			place := openWorkplace(t, companyWithPortal())
 			if err := place.connectPortal(); err != nil {
 				t.Fatal(err)
 			}
-			say := d.consoleTexts(t).Text
-			w := open(t, sharedBrowser(t), d, chromedp.WithNewBrowserContext())
-			dialog := func(what string, opening ...chromedp.Action[chromedp.Void]) {
+			say := textsFor(t, d, text.ConsoleArea).Text
+			w := open(t, d)
+			dialog := func(what string, opening ...chromium.Action) {
 				t.Helper()
-				w.do(what, append(opening, sees(`dialog[open]`), chromedp.WaitNotPresent(chromedp.CSS(`dialog .waiting`)))...)
-				w.accessible(what)
-				w.do("leave: "+what, chromedp.KeyEvent(kb.Escape), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)))
+				w.Do(what, append(opening, sees(`dialog[open]`), gone(`dialog .waiting`))...)
+				w.Accessible(what)
+				w.Do("leave: "+what, chromedp.KeyEvent(kb.Escape), gone(`dialog`))
 			}
-			gone := chromedp.WaitNotPresent(chromedp.CSS(`main .waiting`))
-			tab := func(name string) chromedp.Action[chromedp.Void] {
+			settled := gone(`main .waiting`)
+			tab := func(name string) chromium.Action {
 				return chromedp.Steps(click(`#tabs a[href="#`+name+`"]`), sees(`#tabs a[href="#`+name+`"][aria-current=page]`))
 			}
 
-			w.do("open the console", visit(place.service+"/console"), sees(`input[name=key]`))
-			w.do("enter a wrong key", chromedp.SendKeys(chromedp.CSS(`input[name=key]`), "nonsense\r"), sees(`input[name=key][aria-invalid=true]`))
-			w.accessible("wrong key")
-			w.do("enter the key", fill(`input[name=key]`, place.adminKey+"\r"), sees(`.item`))
-			w.accessible("authenticators")
+			w.Do("open the console", visit(place.service+"/console"), sees(`input[name=key]`))
+			w.Do("enter a wrong key", fill(`input[name=key]`, "nonsense\r"), sees(`input[name=key][aria-invalid=true]`))
+			w.Accessible("wrong key")
+			w.Do("enter the key", fill(`input[name=key]`, place.adminKey+"\r"), sees(`.item`))
+			w.Accessible("authenticators")
 			dialog("become an administrator", press(say("first.admin.action")))
 			dialog("check", click(`.item button`), sees(`dialog .steps li`))
 
-			w.do("open an authenticator", click(`.item h2 a`), seesText("h1", portalTitle), gone)
-			w.accessible("authenticator")
-			w.do("type something", fill(`input[name=title]`, "员工门户"))
+			w.Do("open an authenticator", click(`.item h2 a`), seesText("h1", portalTitle), settled)
+			w.Accessible("authenticator")
+			w.Do("type something", fill(`input[name=title]`, "员工门户"))
 			dialog("leave with something unsaved", tab0(`#users`))
-			if typed, err := chromedp.Run(w.ctx, chromedp.Value(chromedp.CSS(`input[name=title]`))); err != nil || typed != "员工门户" {
-				t.Errorf("typed was %q (%v)", typed, err)
+			if typed := w.Value(`input[name=title]`); typed != "员工门户" {
+				t.Errorf("typed was %q", typed)
 			}
-			w.do("save", click(`.savebar button.main`), sees(`.toast.good`), seesText("h1", "员工门户"))
-			w.accessible("saved")
+			w.Do("save", click(`.savebar button.main`), sees(`.toast.good`), seesText("h1", "员工门户"))
+			w.Accessible("saved")
 			dialog("disable", press(say("disable")))
 			dialog("delete", press(say("delete")))
 
@@ -88,12 +74,12 @@ func TestConsole(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			w.do("look at the second", visit(place.service+"/console#authenticators/second"), seesText("h1", "Second"), gone)
-			w.do("want automatic login", click(`input[name=autoLogin]`), click(`.savebar button.main`), sees(`.said .notice.bad`))
-			if said := w.text(`.said .notice.bad`); !strings.Contains(said, "员工门户") {
+			w.Do("look at the second", visit(place.service+"/console#authenticators/second"), seesText("h1", "Second"), settled)
+			w.Do("want automatic login", click(`input[name=autoLogin]`), click(`.savebar button.main`), sees(`.said .notice.bad`))
+			if said := w.Text(`.said .notice.bad`); !strings.Contains(said, "员工门户") {
 				t.Errorf("the refusal says %q", said)
 			}
-			w.accessible("automatic login is taken")
+			w.Accessible("automatic login is taken")
 			for i := range 4 { // a list so long that it has a search
 				if err := place.connect(map[string]any{
 					"name": fmt.Sprintf("more-%d", i), "title": fmt.Sprintf("More %d", i), "corpId": corpID, "agentId": "1000009", "secret": appSecret, "origin": "https://more.example.com",
@@ -101,81 +87,77 @@ func TestConsole(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			w.do("give it up", press(say("discard")), click(`a.back`), sees(`.item:nth-child(6)`))
-			w.do("search for one", fill(`input[name=search]`, "second"), chromedp.WaitNotPresent(chromedp.CSS(`.item:nth-child(2)`)))
-			w.do("search for none", fill(`input[name=search]`, "nothing"), chromedp.WaitNotPresent(chromedp.CSS(`.item`)))
+			w.Do("give it up", press(say("discard")), click(`a.back`), sees(`.item:nth-child(6)`))
+			w.Do("search for one", fill(`input[name=search]`, "second"), gone(`.item:nth-child(2)`))
+			w.Do("search for none", fill(`input[name=search]`, "nothing"), gone(`.item`))
 
-			w.do("see that there are no users", tab("users"), sees(`.empty`), gone)
-			w.accessible("no users")
+			w.Do("see that there are no users", tab("users"), sees(`.empty`), settled)
+			w.Accessible("no users")
 			dialog("add a user", press(say("users.add")))
 
-			w.do("go to the import", click(`a[href="#import"]`), sees(`.drop`))
-			w.accessible("import")
-			w.do("choose a file", chromedp.SetUploadFiles(chromedp.CSS(`.drop input[type=file]`), []string{file(t, "people.csv",
-				"\ufeffphone,name,roles\r\n13800000002,李四,admin\r\n+44 7700 900124,\"Chu, Er\",\r\n12,谁,\r\n")}), sees(`table`))
-			w.accessible("import preview")
-			w.do("import", click(`.importsteps .actions button.main`), sees(`.sums`))
-			w.accessible("import answer")
-			if sums := strings.Join(w.texts(`.sums dd`), " "); sums != "2 0 0 1" {
+			w.Do("go to the import", click(`a[href="#import"]`), sees(`.drop`))
+			w.Accessible("import")
+			w.Do("choose a file", upload(`.drop input[type=file]`, file(t, "people.csv",
+				"\ufeffphone,name,roles\r\n13800000002,李四,admin\r\n+44 7700 900124,\"Chu, Er\",\r\n12,谁,\r\n")), sees(`table`))
+			w.Accessible("import preview")
+			w.Do("import", click(`.importsteps .actions button.main`), sees(`.sums`))
+			w.Accessible("import answer")
+			if sums := strings.Join(w.Texts(`.sums dd`), " "); sums != "2 0 0 1" {
 				t.Errorf("the import says %s", sums)
 			}
-			w.do("see the users", tab("users"), seesText("a", "李四"), gone)
-			w.accessible("users")
+			w.Do("see the users", tab("users"), seesText("a", "李四"), settled)
+			w.Accessible("users")
 			for _, search := range []string{"李", "138 0000 0002", "+86-138-0000-0002"} {
-				w.do("search for "+search, fill(`input[name=search]`, search), chromedp.WaitNotPresent(chromedp.CSS(`tbody tr:nth-child(2)`)), seesText("a", "李四"))
+				w.Do("search for "+search, fill(`input[name=search]`, search), gone(`tbody tr:nth-child(2)`), seesText("a", "李四"))
 			}
-			w.do("search for nobody", fill(`input[name=search]`, "王"), sees(`.empty`))
-			w.accessible("nobody found")
+			w.Do("search for nobody", fill(`input[name=search]`, "王"), sees(`.empty`))
+			w.Accessible("nobody found")
 
 			// The imported one signs in to the console by WeCom, for the first time.
-			admin := open(t, sharedBrowser(t), device{"WeCom", d.width, d.height, d.phone, d.language, wecomsim.UserAgentWeComAndroid}, chromedp.WithNewBrowserContext())
-			admin.do("sign in to the console by WeCom", visit(place.service+"/console"), click(`a[href="/signin?return=console"]`), click(`a[href*="/authorize/`+portal+`"]`),
+			admin := open(t, chromium.Device{Width: d.Width, Height: d.Height, Phone: d.Phone, Language: d.Language, UserAgent: wecomsim.UserAgentWeComAndroid})
+			admin.Do("sign in to the console by WeCom", visit(place.service+"/console"), click(`a[href="/signin?return=console"]`), click(`a[href*="/authorize/`+portal+`"]`),
 				seesWeCom("choose-member"), click(person("/lisi")), seesWeCom("consent"), click(`button[value=agree]`), sees(`.item`))
-			if at := admin.location(); at != place.service+"/console" {
+			if at := admin.Location(); at != place.service+"/console" {
 				t.Errorf("the administrator landed at %s", at)
 			}
-			admin.accessible("console by WeCom")
-			admin.do("sign out", click(`#account button`), sees(`input[name=key]`))
+			admin.Accessible("console by WeCom")
+			admin.Do("sign out", click(`#account button`), sees(`input[name=key]`))
 
-			w.do("look at a user", fill(`input[name=search]`, "李"), chromedp.WaitNotPresent(chromedp.CSS(`.empty`)), press("李四"), seesText("h1", "李四"), sees(`.identity`), gone)
-			w.accessible("user")
+			w.Do("look at a user", fill(`input[name=search]`, "李"), gone(`.empty`), press("李四"), seesText("h1", "李四"), sees(`.identity`), settled)
+			w.Accessible("user")
 			for _, key := range []string{"user.noadmin", "user.sessions", "disable", "delete", "user.unbind"} {
 				dialog(key, press(say(key)))
 			}
-			w.do("see the sign-ins of the authenticator", visit(place.service+"/console#authenticators/"+portal), seesText("h1", "员工门户"), seesText("a", "lisi"))
-			w.accessible("attempts")
+			w.Do("see the sign-ins of the authenticator", visit(place.service+"/console#authenticators/"+portal), seesText("h1", "员工门户"), seesText("a", "lisi"))
+			w.Accessible("attempts")
 
-			w.do("see the domain files", tab("files"), sees(`.empty`))
-			w.accessible("no domain files")
-			w.do("bring one", chromedp.SetUploadFiles(chromedp.CSS(`.drop input[type=file]`), []string{file(t, "WW_verify_a1B2c3D4e5F6g7H8.txt", "a1B2c3D4e5F6g7H8")}), sees(`.item`))
-			w.do("fetch it back", click(`.toast button`), click(`.item .actions button`), sees(`.item .notice.good`))
-			w.accessible("domain file")
+			w.Do("see the domain files", tab("files"), sees(`.empty`))
+			w.Accessible("no domain files")
+			w.Do("bring one", upload(`.drop input[type=file]`, file(t, "WW_verify_a1B2c3D4e5F6g7H8.txt", "a1B2c3D4e5F6g7H8")), sees(`.item`))
+			w.Do("fetch it back", click(`.toast button`), click(`.item .actions button`), sees(`.item .notice.good`))
+			w.Accessible("domain file")
 			dialog("delete the file", click(`.item .actions button.danger`))
-			other := map[text.Language]string{text.Chinese: "en", text.English: "zh-CN"}[d.tag()]
-			w.do("change the language", chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{
+			other := map[text.Language]string{text.Chinese: "en", text.English: "zh-CN"}[tag(d)]
+			w.Do("change the language", chromium.Script(fmt.Sprintf(`{
 				const languages = document.querySelector("#languages");
 				languages.value = %q;
 				languages.dispatchEvent(new Event("change"));
-			}`, other)), sees(fmt.Sprintf(`html:not([lang=%q]) .item`, d.tag())))
-			w.do("forget the key", click(`#account button`), sees(`input[name=key]`))
+			}`, other)), sees(fmt.Sprintf(`html:not([lang=%q]) .item`, tag(d))))
+			w.Do("forget the key", click(`#account button`), sees(`input[name=key]`))
 		})
 	}
 }
 
 // tab0 clicks a tab that does not open.
-func tab0(hash string) chromedp.Action[chromedp.Void] { return click(`#tabs a[href="` + hash + `"]`) }
+func tab0(hash string) chromium.Action { return click(`#tabs a[href="` + hash + `"]`) }
 
 // tabTo presses the key that goes to the next control until one is reached, as
 // somebody without a pointer does.
 func (w *window) tabTo(selector string) {
 	w.t.Helper()
 	for range 80 {
-		w.do("press the tabulator", chromedp.KeyEvent(kb.Tab))
-		there, err := chromedp.Run(w.ctx, chromedp.Evaluate[bool](`document.activeElement.matches(`+fmt.Sprintf("%q", selector)+`)`))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if there {
+		w.Do("press the tabulator", chromedp.KeyEvent(kb.Tab))
+		if chromium.Evaluate[bool](w.Window, fmt.Sprintf(`document.activeElement.matches(%q)`, selector)) {
 			return
 		}
 	}
@@ -189,37 +171,37 @@ func TestConsoleByKeyboard(t *testing.T) {
 	if err := place.connectPortal(); err != nil {
 		t.Fatal(err)
 	}
-	w := open(t, sharedBrowser(t), browsers()[5], chromedp.WithNewBrowserContext())
+	w := open(t, browsers()[5])
 	key := chromedp.KeyEvent
-	focused := func(selector string) chromedp.Action[chromedp.Void] {
+	focused := func(selector string) chromium.Action {
 		return chromedp.Steps(chromedp.WaitReady(chromedp.CSS(selector + ":focus")))
 	}
-	w.do("open the console", visit(place.service+"/console"), sees(`input[name=key]`))
+	w.Do("open the console", visit(place.service+"/console"), sees(`input[name=key]`))
 	w.tabTo(`input[name=key]`)
-	w.do("enter the key", key(place.adminKey), key(kb.Enter), sees(`.item`))
+	w.Do("enter the key", key(place.adminKey), key(kb.Enter), sees(`.item`))
 	w.tabTo(`.item h2 a`)
-	w.do("open the authenticator", key(kb.Enter), focused(`main h1`), seesText("h1", portalTitle))
+	w.Do("open the authenticator", key(kb.Enter), focused(`main h1`), seesText("h1", portalTitle))
 	w.tabTo(`input[name=title]`)
-	w.do("change its title", key("X"), key(kb.Enter), sees(`.toast.good`))
+	w.Do("change its title", key("X"), key(kb.Enter), sees(`.toast.good`))
 	w.tabTo(`main .danger`)
-	w.do("ask to delete it", key(kb.Enter), sees(`dialog[open]`))
+	w.Do("ask to delete it", key(kb.Enter), sees(`dialog[open]`))
 	w.tabTo(`dialog .danger`)
-	w.do("leave it", key(kb.Escape), chromedp.WaitNotPresent(chromedp.CSS(`dialog`)), focused(`main .danger`))
-	w.do("start again from the top", chromedp.Reload(), sees(`main h1`))
+	w.Do("leave it", key(kb.Escape), gone(`dialog`), focused(`main .danger`))
+	w.Do("start again from the top", chromedp.Reload(), sees(`main h1`))
 	w.tabTo(`#skip`)
-	w.do("skip what is on every page", key(kb.Enter), focused(`main h1`))
-	w.do("go to the list", chromedp.NavigateBack(), sees(`.item`))
+	w.Do("skip what is on every page", key(kb.Enter), focused(`main h1`))
+	w.Do("go to the list", chromedp.NavigateBack(), sees(`.item`))
 	w.tabTo(`a[href="#setup"]`)
-	w.do("begin the set-up", key(kb.Enter), sees(`.setup`))
+	w.Do("begin the set-up", key(kb.Enter), sees(`.setup`))
 	for step := 1; step <= 4; step++ {
 		w.tabTo(`.setup-foot button.main`)
-		w.do(fmt.Sprintf("finish step %d", step), key(kb.Enter), sees(fmt.Sprintf(`.setup-progress li:nth-child(%d) [aria-current=step]`, step+1)), focused(`#setup-title`))
+		w.Do(fmt.Sprintf("finish step %d", step), key(kb.Enter), sees(fmt.Sprintf(`.setup-progress li:nth-child(%d) [aria-current=step]`, step+1)), focused(`#setup-title`))
 	}
 	for name, text := range map[string]string{"corpId": corpID, "agentId": "1000009", "secret": appSecret, "origin": "https://second.example.com"} {
 		w.tabTo(`input[name=` + name + `]`)
-		w.do("type "+name, key(text))
-		w.do("go back to the title", chromedp.Evaluate[chromedp.Void](`document.querySelector("#setup-title").focus()`))
+		w.Do("type "+name, key(text))
+		w.Do("go back to the title", chromium.Script(`document.querySelector("#setup-title").focus()`))
 	}
 	w.tabTo(`.setup-form .setup-foot button.main`)
-	w.do("create it", key(kb.Enter), sees(`.setup-progress li:nth-child(6) [aria-current=step]`))
+	w.Do("create it", key(kb.Enter), sees(`.setup-progress li:nth-child(6) [aria-current=step]`))
 }

@@ -12,38 +12,10 @@ import (
 	"github.com/chromedp/chromedp"
 	"rsc.io/qr"
 
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
-
-// The kinds of browser that a sign-in page is opened in. Each prefers a color scheme
-// and asks for a language of its own.
-func browsers() []device {
-	return []device{
-		{"WeCom in Chinese", 360, 800, true, "zh-CN,zh", wecomsim.UserAgentWeComAndroid},
-		{"WeCom in English", 360, 800, true, "en-US,en", wecomsim.UserAgentWeComAndroid},
-		{"phone in Chinese", 360, 800, true, "zh-CN,zh", phoneBrowser},
-		{"phone in English", 360, 800, true, "en-US,en", phoneBrowser},
-		{"desktop in Chinese", 1440, 900, false, "zh-CN,zh", wecomsim.UserAgentBrowser},
-		{"desktop in English", 1440, 900, false, "en-US,en", wecomsim.UserAgentBrowser},
-	}
-}
-
-// tag is the language that pages are in for a device.
-func (d device) tag() text.Language { return text.Choose(d.language) }
-
-// inWeCom reports whether a device shows pages in WeCom's own browser.
-func (d device) inWeCom() bool { return strings.Contains(d.userAgent, "wxwork") }
-
-// texts are what the sign-in page says in the language of a device.
-func (d device) texts(t *testing.T) text.Texts {
-	t.Helper()
-	texts, err := text.Read(d.tag(), text.SignInArea)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return texts
-}
 
 // failures are the codes that the sign-in page explains: those that it has words for.
 func failures(texts text.Texts) []string {
@@ -74,50 +46,49 @@ type shown struct {
 
 func (w *window) shown() shown {
 	w.t.Helper()
-	found, err := chromedp.Run(w.ctx, chromedp.Evaluate[shown](`({
+	return chromium.Evaluate[shown](w.Window, `({
 		language: document.documentElement.lang,
 		alert: document.querySelector("[role=alert]")?.innerText ?? "",
 		ways: [...document.querySelectorAll("main a[href], main button")].filter((e) => e.checkVisibility() && !e.closest("[role=alert]")).map((e) => ({
 			text: e.innerText, link: e.href ?? "", copies: "copy" in e.dataset,
 			bottom: e.getBoundingClientRect().bottom + scrollY, height: e.getBoundingClientRect().height,
 		})),
-	})`))
-	if err != nil {
-		w.t.Error(err)
-	}
-	return found
+	})`)
 }
+
+// Without axe-core the other tests go their way, and nobody judges what they see.
+func TestPagesAreJudged(t *testing.T) { chromium.RequireAxe(t) }
 
 // Every failure says what happened and what to do, and the way forward is one tap
 // away, on the first screen.
 func TestErrorPages(t *testing.T) {
 	t.Parallel()
 	for _, d := range browsers() {
-		t.Run(d.name, func(t *testing.T) {
+		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
 			place := sharedWorkplace(t)
-			w := open(t, sharedBrowser(t), d, chromedp.WithNewBrowserContext())
-			w.do("nothing failed", visit(place.service+"/signin"), sees(`ul.ways a`))
-			w.accessible("nothing failed")
-			texts := d.texts(t)
+			w := open(t, d)
+			w.Do("nothing failed", visit(place.service+"/signin"), sees(`ul.ways a`))
+			w.Accessible("nothing failed")
+			texts := textsFor(t, d, text.SignInArea)
 			codes := failures(texts)
 			if len(codes) != 20 {
 				t.Errorf("%d failures are explained", len(codes))
 			}
 			for _, code := range codes {
 				query := url.Values{"error": {code}, "authenticator": {portal}, "request": {"Kx3dYhPuDoEEMWw="}, "redirect": {"/orders"}}
-				w.do(code, visit(place.service+"/signin?"+query.Encode()), seesFailure(code))
-				if d.tag() == text.Chinese { // the words change nothing of what it judges
-					w.accessible(code)
+				w.Do(code, visit(place.service+"/signin?"+query.Encode()), seesFailure(code))
+				if tag(d) == text.Chinese { // the words change nothing of what it judges
+					w.Accessible(code)
 				}
 				seen := w.shown()
-				if seen.Language != string(d.tag()) {
+				if seen.Language != string(tag(d)) {
 					t.Errorf("%s: in %s", code, seen.Language)
 				}
 				todo := "error." + code + ".todo"
 				// Some are said in other words where WeCom is, or where it is not.
 				for key := range texts {
-					if place, ok := strings.CutPrefix(key, todo+"."); ok && (place == "wecom") == d.inWeCom() {
+					if place, ok := strings.CutPrefix(key, todo+"."); ok && (place == "wecom") == inWeCom(d) {
 						todo = key
 						break
 					}
@@ -137,10 +108,10 @@ func TestErrorPages(t *testing.T) {
 				first := seen.Ways[0]
 				// Where only WeCom's own browser can go on, the link is carried there.
 				forward := strings.HasPrefix(first.Link, place.service+"/authorize/"+portal+"?redirect=%2Forders")
-				if !d.inWeCom() && (code == "first_sign_in_in_wecom" || code == "phone_not_shared") {
+				if !inWeCom(d) && (code == "first_sign_in_in_wecom" || code == "phone_not_shared") {
 					forward = first.Copies
 				}
-				if !forward || first.Bottom > float64(d.height) || first.Height < 40 {
+				if !forward || first.Bottom > float64(d.Height) || first.Height < 40 {
 					t.Errorf("%s: the first way is %+v", code, first)
 				}
 			}
@@ -152,14 +123,14 @@ func TestNotFoundPage(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
 	for _, d := range browsers()[2:] {
-		w := open(t, sharedBrowser(t), d, chromedp.WithNewBrowserContext())
-		w.do("see a page that is not there in "+d.name, visit(place.service+notThere), sees(`main a`))
-		w.accessible("not there in " + d.name)
-		texts := d.texts(t)
-		if seen := w.shown(); seen.Language != string(d.tag()) || len(seen.Ways) != 1 || seen.Ways[0].Text != texts.Text("notfound.signin") {
-			t.Errorf("%s: %+v", d.name, seen)
+		w := open(t, d)
+		w.Do("see a page that is not there in "+d.Name, visit(place.service+notThere), sees(`main a`))
+		w.Accessible("not there in " + d.Name)
+		texts := textsFor(t, d, text.SignInArea)
+		if seen := w.shown(); seen.Language != string(tag(d)) || len(seen.Ways) != 1 || seen.Ways[0].Text != texts.Text("notfound.signin") {
+			t.Errorf("%s: %+v", d.Name, seen)
 		}
-		w.do("go to the sign-in page", click(`main a`), sees(`a[href*="/authorize/`+portal+`"]`))
+		w.Do("go to the sign-in page", click(`main a`), sees(`a[href*="/authorize/`+portal+`"]`))
 	}
 }
 
@@ -168,36 +139,26 @@ func TestLanguageSwitch(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
 	for _, d := range browsers()[3:5] {
-		w := open(t, sharedBrowser(t), d, chromedp.WithNewBrowserContext())
-		w.do("open the sign-in page", visit(place.service+"/signin?redirect=%2Forders"), sees(`nav.languages`))
+		w := open(t, d)
+		w.Do("open the sign-in page", visit(place.service+"/signin?redirect=%2Forders"), sees(`nav.languages`))
 		for _, tag := range text.Languages() {
 			texts, err := text.Read(tag, text.SignInArea)
 			if err != nil {
 				t.Fatal(err)
 			}
-			name := string(tag) + " on a " + d.name
-			w.do("switch to "+name, click(`nav.languages summary`), click(`nav.languages a[lang="`+string(tag)+`"]`), sees(`html[lang="`+string(tag)+`"] nav.languages`))
-			if d.phone {
-				w.accessible(name)
+			name := string(tag) + " on a " + d.Name
+			w.Do("switch to "+name, click(`nav.languages summary`), click(`nav.languages a[lang="`+string(tag)+`"]`), sees(`html[lang="`+string(tag)+`"] nav.languages`))
+			if d.Phone {
+				w.Accessible(name)
 			}
-			w.do("come again in "+name, visit(place.service+"/signin"), sees(`html[lang="`+string(tag)+`"]`), seesText("h1", texts.Text("signin.title")))
-			w.do("get lost in "+name, visit(place.service+notThere), sees(`html[lang="`+string(tag)+`"]`), seesText("h1", texts.Text("notfound.title")))
-			w.do("go back in "+name, visit(place.service+"/signin?redirect=%2Forders"), sees(`nav.languages`))
-			if first := w.shown().Ways; len(first) == 0 || !strings.Contains(w.html(), "redirect=%2Forders") {
+			w.Do("come again in "+name, visit(place.service+"/signin"), sees(`html[lang="`+string(tag)+`"]`), seesText("h1", texts.Text("signin.title")))
+			w.Do("get lost in "+name, visit(place.service+notThere), sees(`html[lang="`+string(tag)+`"]`), seesText("h1", texts.Text("notfound.title")))
+			w.Do("go back in "+name, visit(place.service+"/signin?redirect=%2Forders"), sees(`nav.languages`))
+			if first := w.shown().Ways; len(first) == 0 || !strings.Contains(chromium.Evaluate[string](w.Window, `document.documentElement.outerHTML`), "redirect=%2Forders") {
 				t.Errorf("%s: the target is lost", name)
 			}
 		}
 	}
-}
-
-// html returns the page's markup as it is now.
-func (w *window) html() string {
-	w.t.Helper()
-	html, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](`document.documentElement.outerHTML`))
-	if err != nil {
-		w.t.Error(err)
-	}
-	return html
 }
 
 const firstSignIn = "/signin?error=first_sign_in_in_wecom&authenticator=" + portal + "&redirect=%2Forders"
@@ -206,21 +167,21 @@ func TestCopyLink(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
 	for _, d := range browsers()[3:5] {
-		w := open(t, sharedBrowser(t), d, chromedp.WithNewBrowserContext())
-		w.do("see the link on a "+d.name, visit(place.service+firstSignIn), sees(`.carry [data-copy]`))
+		w := open(t, d)
+		w.Do("see the link on a "+d.Name, visit(place.service+firstSignIn), sees(`.carry [data-copy]`))
 		// Reading what was copied is this test's wish, not the page's.
-		if _, err := chromedp.CallBrowser(w.ctx, browser.SetPermission, browser.SetPermissionParams{
+		if _, err := chromedp.CallBrowser(w.Context, browser.SetPermission, browser.SetPermissionParams{
 			Permission: &browser.PermissionDescriptor{Name: "clipboard-read"}, Setting: browser.PermissionSettingGranted,
-			Origin: place.service, BrowserContextID: chromedp.FromContext(w.ctx).BrowserContextID,
+			Origin: place.service, BrowserContextID: chromedp.FromContext(w.Context).BrowserContextID,
 		}); err != nil {
 			t.Fatal(err)
 		}
-		w.do("copy it", click(`.carry [data-copy]`), seesText("button", d.texts(t).Text("carry.copied")))
-		copied, err := chromedp.Run(w.ctx, chromedp.Evaluate[string](`navigator.clipboard.readText()`, chromedp.EvalAwaitPromise))
-		if want := place.service + "/authorize/" + portal + "?redirect=%2Forders"; err != nil || copied != want {
-			t.Errorf("%s: copied %q, want %q (%v)", d.name, copied, want, err)
+		w.Do("copy it", click(`.carry [data-copy]`), seesText("button", textsFor(t, d, text.SignInArea).Text("carry.copied")))
+		copied := chromium.Evaluate[string](w.Window, `navigator.clipboard.readText()`)
+		if want := place.service + "/authorize/" + portal + "?redirect=%2Forders"; copied != want {
+			t.Errorf("%s: copied %q, want %q", d.Name, copied, want)
 		}
-		w.accessible("copied on a " + d.name)
+		w.Accessible("copied on a " + d.Name)
 	}
 }
 
@@ -228,19 +189,16 @@ func TestCopyLink(t *testing.T) {
 func TestCodeToScan(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
-	w := open(t, sharedBrowser(t), browsers()[5], chromedp.WithNewBrowserContext())
-	w.do("see the code", visit(place.service+firstSignIn), sees(`svg.code[role=img][aria-label]`))
+	w := open(t, browsers()[5])
+	w.Do("see the code", visit(place.service+firstSignIn), sees(`svg.code[role=img][aria-label]`))
 	want, err := qr.Encode(place.service+"/authorize/"+portal+"?redirect=%2Forders", qr.M)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const border = 4 // modules (ISO/IEC 18004)
 	for _, scheme := range []string{"light", "dark"} {
-		w.scheme(scheme)
-		shot, err := chromedp.Run(w.ctx, chromedp.Screenshot(chromedp.CSS(`svg.code`)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		w.Scheme(scheme)
+		shot := chromium.Run(w.Window, chromedp.Screenshot(chromedp.CSS(`svg.code`)))
 		picture, err := png.Decode(bytes.NewReader(shot))
 		if err != nil {
 			t.Fatal(err)
@@ -264,7 +222,7 @@ func TestCodeToScan(t *testing.T) {
 			}
 		}
 		if wrong > 0 {
-			w.picture("code " + scheme)
+			w.Picture("code " + scheme)
 			t.Errorf("%s: %d of %d modules are wrong", scheme, wrong, modules*modules)
 		}
 	}
@@ -277,19 +235,19 @@ func TestWithoutJavaScript(t *testing.T) {
 	place := sharedWorkplace(t)
 	place.hire(t, wecomsim.Member{UserID: "qian.wujs", Name: "钱无脚", Mobile: "13800001101"})
 	off := func(w *window) *window {
-		if _, err := chromedp.Call(w.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		if _, err := chromedp.Call(w.Context, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
 			t.Fatal(err)
 		}
 		return w
 	}
-	w := off(open(t, sharedBrowser(t), browsers()[3], chromedp.WithNewBrowserContext()))
-	w.do("see the link", visit(place.service+firstSignIn), sees(`#link`), chromedp.WaitNotVisible(chromedp.CSS(`.carry [data-copy]`)))
-	w.do("switch the language", click(`nav.languages summary`), click(`nav.languages a[lang="zh-CN"]`), sees(`html[lang="zh-CN"] #link`))
-	w = off(open(t, sharedBrowser(t), browsers()[0], chromedp.WithNewBrowserContext()))
-	w.do("sign in", visit(place.service+"/signin?redirect=%2Forders"), click(`a[href*="/authorize/`+portal+`"]`), seesWeCom("choose-member"),
+	w := off(open(t, browsers()[3]))
+	w.Do("see the link", visit(place.service+firstSignIn), sees(`#link`), chromedp.WaitNotVisible(chromedp.CSS(`.carry [data-copy]`)))
+	w.Do("switch the language", click(`nav.languages summary`), click(`nav.languages a[lang="zh-CN"]`), sees(`html[lang="zh-CN"] #link`))
+	w = off(open(t, browsers()[0]))
+	w.Do("sign in", visit(place.service+"/signin?redirect=%2Forders"), click(`a[href*="/authorize/`+portal+`"]`), seesWeCom("choose-member"),
 		click(person("/qian.wujs")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "orders"))
-	w.do("see who is signed in", visit(place.service+"/signin"), sees(`.person form button`))
-	w.do("sign out", click(`.person form button`), chromedp.WaitNotPresent(chromedp.CSS(`.person`)), sees(`a[href*="/authorize/`+portal+`"]`))
-	w = off(open(t, sharedBrowser(t), browsers()[4], chromedp.WithNewBrowserContext()))
-	w.do("open the console", visit(place.service+"/console"), sees(`noscript`))
+	w.Do("see who is signed in", visit(place.service+"/signin"), sees(`.person form button`))
+	w.Do("sign out", click(`.person form button`), gone(`.person`), sees(`a[href*="/authorize/`+portal+`"]`))
+	w = off(open(t, browsers()[4]))
+	w.Do("open the console", visit(place.service+"/console"), sees(`noscript`))
 }

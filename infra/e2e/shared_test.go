@@ -2,15 +2,11 @@ package e2e_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,7 +14,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim/console"
 )
 
 // What the tests in a browser share, because starting it is the slow part: one
@@ -26,7 +25,7 @@ import (
 // strict WeCom beside it, where every test brings members of its own.
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := chromium.Main(m)
 	ends.Lock()
 	for _, end := range slices.Backward(ends.all) {
 		end()
@@ -51,31 +50,6 @@ func atTheEnd(end func()) {
 	ends.all = append(ends.all, end)
 }
 
-var oneBrowser = sync.OnceValues(func() (context.Context, error) {
-	folder, err := programFolder()
-	if err != nil {
-		return nil, err
-	}
-	browser, end, err := launchChromium(filepath.Join(folder, "profile"))
-	if err == nil {
-		atTheEnd(end)
-	}
-	return browser, err
-})
-
-// sharedBrowser returns the browser of all tests that need no settings of its own.
-func sharedBrowser(t *testing.T) context.Context {
-	t.Helper()
-	browser, err := oneBrowser()
-	if errors.Is(err, exec.ErrNotFound) {
-		missing(t, "pages in a browser", "no chromium")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return browser
-}
-
 // workplace is a service with a strict WeCom beside it, which takes only its own
 // client for the client, and an application on an origin of its own.
 type workplace struct {
@@ -93,7 +67,7 @@ const (
 // strict as the real one. ends takes what ends it, to be called the last first.
 func startWorkplace(folder string, company wecomsim.Corp, ends func(func())) (*workplace, error) {
 	place := &workplace{simulator: wecomsim.New(wecomsim.Config{
-		Console: true,
+		Console: console.New,
 		// A company on one machine: its addresses are no public ones.
 		Choices: wecomsim.Choices{AskAgainAfterRefusal: true, LoopbackTrustedIPs: true, TrustedIPsAtOnce: true},
 		Corps:   []wecomsim.Corp{company},
@@ -180,16 +154,11 @@ func (p *workplace) connect(authenticator map[string]any) error {
 	}
 	r.Header.Set("Authorization", "Bearer "+p.adminKey)
 	r.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
+	a, err := testbrowser.New(testbrowser.Config{}).Do(r)
+	if err == nil && a.Status != http.StatusCreated {
+		err = fmt.Errorf("make authenticator: %d %s", a.Status, a.Body)
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusCreated {
-		said, _ := io.ReadAll(answer.Body)
-		return fmt.Errorf("make authenticator: %s %s", answer.Status, said)
-	}
-	return nil
+	return err
 }
 
 // sharedWorkplace returns the service of all tests that leave its configuration alone.

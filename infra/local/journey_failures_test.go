@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
@@ -38,13 +39,13 @@ func sentences(t *testing.T) map[string]map[string]string {
 // wantFailure checks everything about a journey that failed: where it ended, what
 // the page says in both languages, what the log has, and that nobody is signed in.
 func (b *browser) wantFailure(end ending, code, redirect string) {
-	b.w.t.Helper()
-	t := b.w.t
+	b.f.t.Helper()
+	t := b.f.t
 	if end.failure.Get("error") != code {
-		t.Errorf("ended at %s %s, not with %s", end.address, end.stopped, code)
+		t.Errorf("ended at %s %s, not with %s", end.Address, end.WeComPage, code)
 		return
 	}
-	request := end.last.header.Get("Apigw-Requestid")
+	request := end.Redirects[len(end.Redirects)-1].Header.Get("Apigw-Requestid")
 	want := url.Values{"error": {code}, "authenticator": {mainName}, "request": {request}}
 	if redirect != "" {
 		want.Set("redirect", redirect)
@@ -52,16 +53,16 @@ func (b *browser) wantFailure(end ending, code, redirect string) {
 	if diff := cmp.Diff(want, end.failure); diff != "" {
 		t.Errorf("the page's address (-want +got):\n%s", diff)
 	}
-	if !strings.Contains(b.w.log.String(), `"requestId":"`+request+`"`) || !strings.Contains(b.w.log.String(), `"code":"`+code+`"`) {
+	if !strings.Contains(b.f.log.String(), `"requestId":"`+request+`"`) || !strings.Contains(b.f.log.String(), `"code":"`+code+`"`) {
 		t.Errorf("the log does not have request %s with %s", request, code)
 	}
 	for language, texts := range sentences(t) {
-		reader := b.copyOf()
-		reader.language = language
-		page := reader.get(end.address)
-		text := html.UnescapeString(page.body)
-		if page.status != http.StatusOK {
-			t.Errorf("%s page: %d", language, page.status)
+		reader := b.clone()
+		reader.Language = language
+		page := reader.get(end.Address)
+		text := html.UnescapeString(page.Body)
+		if page.Status != http.StatusOK {
+			t.Errorf("%s page: %d", language, page.Status)
 		}
 		for _, must := range []string{texts["error."+code+".cause"], texts["error."+code+".todo"], request, `lang="` + language + `"`} {
 			if must == "" || !strings.Contains(text, must) {
@@ -69,7 +70,7 @@ func (b *browser) wantFailure(end ending, code, redirect string) {
 			}
 		}
 		// A way to try again, with the target.
-		again := b.w.url + "/authorize/main"
+		again := b.f.url + "/authorize/main"
 		if redirect != "" {
 			again += "?redirect=" + url.QueryEscape(redirect)
 		}
@@ -141,33 +142,30 @@ func TestFailureAtWeCom(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			f := newFixture(t)
 			for _, fault := range test.faults {
-				w.weCom.Inject(fault)
+				f.weCom.Inject(fault)
 			}
-			b := w.inWeCom("zhangsan")
-			started := time.Now()
+			b := f.inWeCom("zhangsan")
+			// In time: the gateway of the fixture has the template's time limits.
 			end := b.open("/authorize/main?redirect=%2Forders%3Fid%3D7")
-			if took := time.Since(started); took > 20*time.Second {
-				t.Errorf("it took %s", took)
-			}
 			if test.code != "" {
 				b.wantFailure(end, test.code, "/orders?id=7")
-			} else if end.address != application+"/orders?id=7" {
-				t.Errorf("ended at %s", end.address)
+			} else if end.Address != application+"/orders?id=7" {
+				t.Errorf("ended at %s", end.Address)
 			}
-			w.wantCalls(test.calls)
-			if want := map[bool]int{true: 1, false: 0}[test.code == ""]; len(w.users()) != want {
-				t.Errorf("%d users", len(w.users()))
+			f.wantCalls(test.calls)
+			if want := map[bool]int{true: 1, false: 0}[test.code == ""]; len(f.users()) != want {
+				t.Errorf("%d users", len(f.users()))
 			}
 			if test.code == "" {
 				return
 			}
-			// When WeCom is well again, so is the visitor, by the page's own button.
-			w.weCom.ClearFaults()
-			w.wait(2 * time.Minute) // a refused secret is remembered for one
-			if end := b.open("/authorize/main?redirect=%2Forders%3Fid%3D7"); end.address != application+"/orders?id=7" {
-				t.Errorf("the second try ended at %s", end.address)
+			// When WeCom is well again, so is the member, by the page's own button.
+			f.weCom.ClearFaults()
+			f.wait(2 * time.Minute) // a refused secret is remembered for one
+			if end := b.open("/authorize/main?redirect=%2Forders%3Fid%3D7"); end.Address != application+"/orders?id=7" {
+				t.Errorf("the second try ended at %s", end.Address)
 			}
 		})
 	}
@@ -175,8 +173,8 @@ func TestFailureAtWeCom(t *testing.T) {
 
 func TestFailureWeComIsDown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, weComDown)
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t, weComDown)
+	b := f.inWeCom("zhangsan")
 	b.wantFailure(b.open("/authorize/main?redirect=/x"), "wecom_unavailable", "/x")
 }
 
@@ -184,43 +182,43 @@ func TestFailureWeComIsDown(t *testing.T) {
 // that keep trying.
 func TestFailureRefusedSecretIsAskedOncePerMinute(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, with("secret", "not-the-secret-of-the-app-0123456789abcdefg"))
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t, with("secret", "not-the-secret-of-the-app-0123456789abcdefg"))
+	b := f.inWeCom("zhangsan")
 	for _, want := range []int{1, 1, 1} {
 		b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
-		if n := w.weCom.Calls(wecomsim.PathGetToken); n != want {
+		if n := f.weCom.Calls(wecomsim.PathGetToken); n != want {
 			t.Errorf("gettoken was called %d times", n)
 		}
-		w.wait(19 * time.Second)
+		f.wait(19 * time.Second)
 	}
-	w.restart() // the memory is in the store
+	f.restart() // the memory is in the store
 	b.open("/authorize/main")
-	w.wantCalls(calls{wecomsim.PathGetToken: 1})
-	w.wait(5 * time.Second)
+	f.wantCalls(calls{wecomsim.PathGetToken: 1})
+	f.wait(5 * time.Second)
 	b.open("/authorize/main")
-	w.wantCalls(calls{wecomsim.PathGetToken: 2})
+	f.wantCalls(calls{wecomsim.PathGetToken: 2})
 	// So does a check, which finds the secret put right at WeCom's side.
-	w.weCom.ResetCalls()
+	f.weCom.ResetCalls()
 	const put = "not-the-secret-of-the-app-0123456789abcdefg"
-	w.known.add("app secret", put)
-	if err := w.weCom.ResetSecret(corpID, agentID, put); err != nil {
+	f.known.add("app secret", put)
+	if err := f.weCom.ResetSecret(corpID, agentID, put); err != nil {
 		t.Fatal(err)
 	}
 	b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
-	if a := w.mustAdmin(http.StatusOK, http.MethodPost, "/authenticators/main/check", nil); !strings.Contains(a.body, `"ok":true`) {
-		t.Errorf("check: %s", a.body)
+	if a := f.mustAdmin(http.StatusOK, http.MethodPost, "/authenticators/main/check", nil); !strings.Contains(a.Body, `"ok":true`) {
+		t.Errorf("check: %s", a.Body)
 	}
-	if n := w.weCom.Calls(wecomsim.PathGetToken); n != 1 {
+	if n := f.weCom.Calls(wecomsim.PathGetToken); n != 1 {
 		t.Errorf("gettoken was called %d times", n)
 	}
 	b.signIn("/authorize/main")
-	if err := w.weCom.ResetSecret(corpID, agentID, appSecret); err != nil {
+	if err := f.weCom.ResetSecret(corpID, agentID, appSecret); err != nil {
 		t.Fatal(err)
 	}
 	b.post("/api/signout")
 	b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
 	// A changed secret ends the wait too.
-	w.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"secret": appSecret})
+	f.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"secret": appSecret})
 	b.signIn("/authorize/main")
 }
 
@@ -229,89 +227,90 @@ func TestFailureRefusedSecretIsAskedOncePerMinute(t *testing.T) {
 func TestFailureTokenEndsEarly(t *testing.T) {
 	t.Parallel()
 	for _, errcode := range []int{42001, 40014} {
-		w := newWorld(t)
-		b := w.inWeCom("zhangsan")
+		f := newFixture(t)
+		b := f.inWeCom("zhangsan")
 		b.signIn("/authorize/main")
-		w.weCom.ResetCalls()
-		if err := w.weCom.RevokeTokens(corpID, agentID, errcode); err != nil {
+		f.weCom.ResetCalls()
+		if err := f.weCom.RevokeTokens(corpID, agentID, errcode); err != nil {
 			t.Fatal(err)
 		}
 		b.signIn("/authorize/main")
-		w.wantCalls(calls{wecomsim.PathGetToken: 1, wecomsim.PathGetUserInfo: 2})
+		f.wantCalls(calls{wecomsim.PathGetToken: 1, wecomsim.PathGetUserInfo: 2})
 
-		w.weCom.ResetCalls()
-		w.weCom.Inject(wecomsim.Refuse(errcode, 0).On(wecomsim.PathGetUserInfo))
+		f.wait(3 * time.Second) // a second replacement waits for two
+		f.weCom.ResetCalls()
+		f.weCom.Inject(wecomsim.Refuse(errcode, 0).On(wecomsim.PathGetUserInfo))
 		b.post("/api/signout")
 		b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
-		if n := w.weCom.Calls(wecomsim.PathGetToken); n != 1 {
+		if n := f.weCom.Calls(wecomsim.PathGetToken); n != 1 {
 			t.Errorf("%d: gettoken was called %d times", errcode, n)
 		}
 	}
 	// Its natural end costs one call, before anybody waits for a refusal.
-	w := newWorld(t)
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	b := f.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
-	w.weCom.ResetCalls()
-	w.wait(2*time.Hour + time.Minute)
+	f.weCom.ResetCalls()
+	f.wait(2*time.Hour + time.Minute)
 	b.signIn("/authorize/main")
-	w.wantCalls(calls{wecomsim.PathGetToken: 1, wecomsim.PathGetUserInfo: 1})
+	f.wantCalls(calls{wecomsim.PathGetToken: 1, wecomsim.PathGetUserInfo: 1})
 }
 
-// Who the visitor is, and what they share.
+// Who the member is, and what they share.
 func TestFailureOfVisitor(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
-		visitor wecomsim.Browser
+		member  wecomsim.Browser
 		desktop bool
 		code    string
-		stopped wecomsim.Page // the visit ends at WeCom
+		stopped wecomsim.Page // WeCom ends on a page of its own
 		users   int
 	}{
-		{name: "not yet known, in a browser", visitor: wecomsim.Browser{UserID: "zhangsan"}, desktop: true, code: "first_sign_in_in_wecom"},
-		{name: "no phone in the directory", visitor: wecomsim.Browser{UserID: "nophone"}, code: "phone_not_shared"},
-		{name: "phone is no number", visitor: wecomsim.Browser{UserID: "badphone"}, code: "phone_invalid"},
-		{name: "consent refused", visitor: wecomsim.Browser{UserID: "zhangsan", Deny: true}, code: "access_denied"},
-		{name: "consent without the phone", visitor: wecomsim.Browser{UserID: "zhangsan", Consent: wecomsim.ConsentTo(wecomsim.FieldAvatar)}, code: "phone_not_shared"},
-		{name: "consent to nothing", visitor: wecomsim.Browser{UserID: "zhangsan", Consent: wecomsim.ConsentNone()}, code: "phone_not_shared"},
-		{name: "consent to the phone alone", visitor: wecomsim.Browser{UserID: "zhangsan", Consent: wecomsim.ConsentTo(wecomsim.FieldMobile)}, users: 1},
-		{name: "refused in a browser", visitor: wecomsim.Browser{UserID: "zhangsan", Deny: true}, desktop: true, code: "access_denied"},
-		{name: "disabled in WeCom", visitor: wecomsim.Browser{UserID: "disabled"}, code: "user_disabled"},
-		{name: "not activated", visitor: wecomsim.Browser{UserID: "inactive"}, users: 1},
-		{name: "no member", visitor: wecomsim.Browser{UserID: "oVisitor0000000000000001"}, code: "not_a_member"},
-		{name: "no member, in a browser", visitor: wecomsim.Browser{UserID: "oVisitor0000000000000001"}, desktop: true, code: "not_a_member"},
-		{name: "member of a connected company", visitor: wecomsim.Browser{UserID: "ww0a1b2c3d4e5f6071/partner"}, code: "other_corp"},
-		{name: "member of an unconnected company", visitor: wecomsim.Browser{UserID: otherCorpID + "/stranger"}, code: "not_a_member"},
-		{name: "outside of the app's range", visitor: wecomsim.Browser{UserID: "outside"}, stopped: wecomsim.PageNoPermission},
-		{name: "outside of the app's range, in a browser", visitor: wecomsim.Browser{UserID: "outside"}, desktop: true, stopped: wecomsim.PageNoPermission},
-		{name: "consent after twenty minutes", visitor: wecomsim.Browser{UserID: "zhangsan"}, code: "slow"},
+		{name: "not yet known, in a browser", member: wecomsim.Browser{UserID: "zhangsan"}, desktop: true, code: "first_sign_in_in_wecom"},
+		{name: "no phone in the directory", member: wecomsim.Browser{UserID: "nophone"}, code: "phone_not_shared"},
+		{name: "phone is no number", member: wecomsim.Browser{UserID: "badphone"}, code: "phone_invalid"},
+		{name: "consent refused", member: wecomsim.Browser{UserID: "zhangsan", Deny: true}, code: "access_denied"},
+		{name: "consent without the phone", member: wecomsim.Browser{UserID: "zhangsan", Consent: wecomsim.ConsentTo(wecomsim.FieldAvatar)}, code: "phone_not_shared"},
+		{name: "consent to nothing", member: wecomsim.Browser{UserID: "zhangsan", Consent: wecomsim.ConsentNone()}, code: "phone_not_shared"},
+		{name: "consent to the phone alone", member: wecomsim.Browser{UserID: "zhangsan", Consent: wecomsim.ConsentTo(wecomsim.FieldMobile)}, users: 1},
+		{name: "refused in a browser", member: wecomsim.Browser{UserID: "zhangsan", Deny: true}, desktop: true, code: "access_denied"},
+		{name: "disabled in WeCom", member: wecomsim.Browser{UserID: "disabled"}, code: "user_disabled"},
+		{name: "not activated", member: wecomsim.Browser{UserID: "inactive"}, users: 1},
+		{name: "no member", member: wecomsim.Browser{UserID: "oVisitor0000000000000001"}, code: "not_a_member"},
+		{name: "no member, in a browser", member: wecomsim.Browser{UserID: "oVisitor0000000000000001"}, desktop: true, code: "not_a_member"},
+		{name: "member of a connected company", member: wecomsim.Browser{UserID: "ww0a1b2c3d4e5f6071/partner"}, code: "other_corp"},
+		{name: "member of an unconnected company", member: wecomsim.Browser{UserID: otherCorpID + "/elsewhere"}, code: "not_a_member"},
+		{name: "outside of the app's range", member: wecomsim.Browser{UserID: "outside"}, stopped: wecomsim.PageNoPermission},
+		{name: "outside of the app's range, in a browser", member: wecomsim.Browser{UserID: "outside"}, desktop: true, stopped: wecomsim.PageNoPermission},
+		{name: "consent after twenty minutes", member: wecomsim.Browser{UserID: "zhangsan"}, code: "slow"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			b := w.inWeCom("")
+			f := newFixture(t)
+			b := f.inWeCom("")
 			if test.desktop {
-				b = w.onDesktop("")
+				b = f.onDesktop("")
 			}
-			b.visitor = test.visitor
+			b.Member = test.member
 			if test.code == "slow" {
-				b.visitor.BeforeAnswer = func() { w.wait(20 * time.Minute) }
-				b.keepsExpired = true
+				b.Member.BeforeAnswer = func() { f.wait(20 * time.Minute) }
+				b.KeepExpired = true
 				b.wantFailure(b.open("/authorize/main?redirect=/x"), "state_expired", "/x")
 				return
 			}
 			end := b.open("/authorize/main?redirect=/x")
 			switch {
 			case test.stopped != "":
-				if end.stopped != test.stopped {
-					t.Errorf("ended at %s %s", end.address, end.stopped)
+				if end.WeComPage != test.stopped {
+					t.Errorf("ended at %s %s", end.Address, end.WeComPage)
 				}
 			case test.code != "":
 				b.wantFailure(end, test.code, "/x")
-			case end.address != application+"/x":
-				t.Errorf("ended at %s", end.address)
+			case end.Address != application+"/x":
+				t.Errorf("ended at %s", end.Address)
 			}
-			if n := len(w.users()); n != test.users {
+			if n := len(f.users()); n != test.users {
 				t.Errorf("%d users", n)
 			}
 		})
@@ -321,12 +320,12 @@ func TestFailureOfVisitor(t *testing.T) {
 // A member who has left is seen as nobody's member, or with status 5.
 func TestFailureLeftMember(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	b := w.inWeCom("left")
+	f := newFixture(t)
+	b := f.inWeCom("left")
 	b.wantFailure(b.open("/authorize/main"), "not_a_member", "")
-	w.weCom.Change(func(c *wecomsim.Choices) { c.LeftMemberIsReadable = true })
+	f.weCom.Change(func(c *wecomsim.Choices) { c.LeftMemberIsReadable = true })
 	b.wantFailure(b.open("/authorize/main"), "user_disabled", "")
-	if n := len(w.users()); n != 0 {
+	if n := len(f.users()); n != 0 {
 		t.Errorf("%d users", n)
 	}
 }
@@ -334,28 +333,28 @@ func TestFailureLeftMember(t *testing.T) {
 // Whoever inherits a telephone number does not inherit the account.
 func TestFailurePhoneInUse(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.inWeCom("zhangsan").signIn("/authorize/main")
-	if err := w.weCom.ChangeMember(corpID, "lisi", func(m *wecomsim.Member) { m.Mobile = "+86 13800000001" }); err != nil {
+	f := newFixture(t)
+	f.inWeCom("zhangsan").signIn("/authorize/main")
+	if err := f.weCom.ChangeMember(corpID, "lisi", func(m *wecomsim.Member) { m.Mobile = "+86 13800000001" }); err != nil {
 		t.Fatal(err)
 	}
-	b := w.inWeCom("lisi")
+	b := f.inWeCom("lisi")
 	end := b.open("/authorize/main")
 	b.wantFailure(end, "phone_in_use", "")
-	if strings.Contains(end.page.body, "zhangsan") || strings.Contains(end.page.body, "lisi") {
+	if strings.Contains(end.Page.Body, "zhangsan") || strings.Contains(end.Page.Body, "lisi") {
 		t.Error("the page names somebody")
 	}
-	if log := w.log.String(); !strings.Contains(log, "zhangsan") || !strings.Contains(log, "lisi") {
+	if log := f.log.String(); !strings.Contains(log, "zhangsan") || !strings.Contains(log, "lisi") {
 		t.Error("the log does not name both")
 	}
 }
 
 func TestFailureSignupClosed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, with("autoSignup", false))
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t, with("autoSignup", false))
+	b := f.inWeCom("zhangsan")
 	b.wantFailure(b.open("/authorize/main"), "signup_closed", "")
-	if n := len(w.users()); n != 0 {
+	if n := len(f.users()); n != 0 {
 		t.Errorf("%d users", n)
 	}
 }
@@ -364,16 +363,16 @@ func TestFailureSignupClosed(t *testing.T) {
 // keeps it.
 func TestFailureMemberOutOfRange(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	lisi := w.inWeCom("lisi")
+	f := newFixture(t)
+	lisi := f.inWeCom("lisi")
 	lisi.signIn("/authorize/main")
 	nobody := func() {
-		if err := w.weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.VisibleUserIDs = []string{} }); err != nil {
+		if err := f.weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.VisibleUserIDs = []string{} }); err != nil {
 			t.Error(err)
 		}
 	}
-	b := w.inWeCom("zhangsan")
-	b.visitor.BeforeAnswer = nobody // while the consent page is on the screen
+	b := f.inWeCom("zhangsan")
+	b.Member.BeforeAnswer = nobody // while the consent page is on the screen
 	b.wantFailure(b.open("/authorize/main"), "phone_not_shared", "")
 	lisi.signIn("/authorize/main")
 }
@@ -381,35 +380,35 @@ func TestFailureMemberOutOfRange(t *testing.T) {
 // A name that WeCom would not tell is asked for at the next sign-in.
 func TestFailureNameComesLater(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.weCom.Inject(wecomsim.Refuse(60111, 1).On(wecomsim.PathGetUser))
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	f.weCom.Inject(wecomsim.Refuse(60111, 1).On(wecomsim.PathGetUser))
+	b := f.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	if got := b.session().User.Name; got != "zhangsan" {
 		t.Errorf("the name is %q", got)
 	}
-	w.weCom.ResetCalls()
+	f.weCom.ResetCalls()
 	b.signIn("/authorize/main")
-	w.wantCalls(calls{wecomsim.PathGetUserInfo: 1, wecomsim.PathGetUser: 1})
-	w.weCom.ResetCalls()
+	f.wantCalls(calls{wecomsim.PathGetUserInfo: 1, wecomsim.PathGetUser: 1})
+	f.weCom.ResetCalls()
 	b.signIn("/authorize/main")
-	w.wantCalls(calls{wecomsim.PathGetUserInfo: 1})
+	f.wantCalls(calls{wecomsim.PathGetUserInfo: 1})
 	if got := b.session().User.Name; got != "张三" {
 		t.Errorf("the name is %q", got)
 	}
 }
 
 // WeCom on a desktop may open the callback in the system's browser, which has no
-// cookie of the attempt: the visitor signs in there, by its own door.
+// cookie of the attempt: the member signs in there, as in any browser.
 func TestFailureClientOpensAnotherBrowser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.inWeCom("zhangsan").signIn("/authorize/main")
-	client := w.inWeCom("zhangsan")
-	client.userAgent = wecomsim.UserAgentWeComWindows
-	system := w.onDesktop("zhangsan")
-	if end := system.signIn(client.leave("/authorize/main?redirect=/x")); end.address != application+"/x" || end.weCom != 1 || system.signedInAs() != "zhangsan" {
-		t.Errorf("ended at %s after %d visits", end.address, end.weCom)
+	f := newFixture(t)
+	f.inWeCom("zhangsan").signIn("/authorize/main")
+	client := f.inWeCom("zhangsan")
+	client.UserAgent = wecomsim.UserAgentWeComWindows
+	system := f.onDesktop("zhangsan")
+	if end := system.signIn(client.callback("/authorize/main?redirect=/x")); end.Address != application+"/x" || end.WeCom != 1 || system.signedInAs() != "zhangsan" {
+		t.Errorf("ended at %s after %d redirects", end.Address, end.WeCom)
 	}
 }
 
@@ -426,25 +425,26 @@ func TestFailureCookieLostInTheSecondRound(t *testing.T) {
 		{"once", 1, "", 4},
 		{"always", 100, "cookies_blocked", 4},
 	} {
-		w := newWorld(t)
-		b := w.inWeCom("zhangsan")
+		f := newFixture(t)
+		b := f.inWeCom("zhangsan")
 		lost := 0
-		b.losesAttempts = func(link string) bool {
-			if lost == test.times || !strings.Contains(link, "snsapi_privateinfo") {
-				return false
+		learn := b.OnAnswer
+		b.OnAnswer = func(a testbrowser.Answer) {
+			learn(a)
+			if lost < test.times && strings.Contains(a.Location(), "snsapi_privateinfo") {
+				lost++
+				b.Forget(attemptCookie)
 			}
-			lost++
-			return true
 		}
 		end := b.open("/authorize/main?redirect=/x")
 		switch {
 		case test.code != "":
 			b.wantFailure(end, test.code, "/x")
-		case end.address != application+"/x":
-			t.Errorf("%s: ended at %s", test.name, end.address)
+		case end.Address != application+"/x":
+			t.Errorf("%s: ended at %s", test.name, end.Address)
 		}
-		if end.weCom != test.weCom {
-			t.Errorf("%s: %d visits to WeCom", test.name, end.weCom)
+		if end.WeCom != test.weCom {
+			t.Errorf("%s: %d redirects to WeCom", test.name, end.WeCom)
 		}
 	}
 }
@@ -452,16 +452,16 @@ func TestFailureCookieLostInTheSecondRound(t *testing.T) {
 // The first sign-in in a browser shows what to open in WeCom, as a link and a code.
 func TestFailureFirstSignInOffersWeCom(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	end := w.onDesktop("zhangsan").open("/authorize/main?redirect=/x")
-	link := w.url + "/authorize/main?redirect=%2Fx"
-	if !strings.Contains(html.UnescapeString(end.page.body), `value="`+link+`"`) || !strings.Contains(end.page.body, `<svg class="code"`) {
-		t.Errorf("no link or no code: %.900s", end.page.body)
+	f := newFixture(t)
+	end := f.onDesktop("zhangsan").open("/authorize/main?redirect=/x")
+	link := f.url + "/authorize/main?redirect=%2Fx"
+	if !strings.Contains(html.UnescapeString(end.Page.Body), `value="`+link+`"`) || !strings.Contains(end.Page.Body, `<svg class="code"`) {
+		t.Errorf("no link or no code: %.900s", end.Page.Body)
 	}
-	if end := w.inWeCom("zhangsan").signIn(link); end.address != application+"/x" {
-		t.Errorf("the link ended at %s", end.address)
+	if end := f.inWeCom("zhangsan").signIn(link); end.Address != application+"/x" {
+		t.Errorf("the link ended at %s", end.Address)
 	}
-	w.onDesktop("zhangsan").signIn(link)
+	f.onDesktop("zhangsan").signIn(link)
 }
 
 // What happens to the state and its cookie between going out and coming back.
@@ -474,7 +474,7 @@ func TestFailureOfState(t *testing.T) {
 		// change makes another callback of the one that WeCom gave.
 		change func(b *browser, callback string) string
 		code   string // empty: signed in
-		weCom  int    // visits after the first callback
+		weCom  int    // redirects after the first callback
 	}{
 		{name: "as it should be"},
 		{name: "state dropped", change: without("state"), code: "state_invalid"},
@@ -487,51 +487,51 @@ func TestFailureOfState(t *testing.T) {
 		// No cookie is for an altered state: the browser starts once more.
 		{name: "state altered", change: replaced("state", "AAAAAAAAAAAAAAAAAAAAAAAAAA"), weCom: 1},
 		{name: "state with signs", change: replaced("state", "-_.=%2B"), weCom: 1},
-		{name: "cookie lost once", change: func(b *browser, c string) string { b.forget(attemptCookie); return c }, weCom: 1},
+		{name: "cookie lost once", change: func(b *browser, c string) string { b.Forget(attemptCookie); return c }, weCom: 1},
 		{name: "cookie does not open", change: func(b *browser, c string) string { b.damage(attemptCookie); return c }, code: "state_invalid"},
-		{name: "cookies off", before: func(b *browser) { b.blocksCookies = true }, code: "cookies_blocked", weCom: 1},
+		{name: "cookies off", before: func(b *browser) { b.BlockCookies = true }, code: "cookies_blocked", weCom: 1},
 		{
 			name: "twenty minutes, the browser forgets the cookie", weCom: 1,
-			change: func(b *browser, c string) string { b.w.wait(20 * time.Minute); return c },
+			change: func(b *browser, c string) string { b.f.wait(20 * time.Minute); return c },
 		},
 		{
 			name: "twenty minutes, the browser keeps the cookie", code: "state_expired",
-			before: func(b *browser) { b.keepsExpired = true },
-			change: func(b *browser, c string) string { b.w.wait(20 * time.Minute); return c },
+			before: func(b *browser) { b.KeepExpired = true },
+			change: func(b *browser, c string) string { b.f.wait(20 * time.Minute); return c },
 		},
 		{
 			name: "six minutes: the code is over", code: "code_invalid",
-			change: func(b *browser, c string) string { b.w.wait(6 * time.Minute); return c },
+			change: func(b *browser, c string) string { b.f.wait(6 * time.Minute); return c },
 		},
 		{
 			name:   "restart in between",
-			change: func(b *browser, c string) string { b.w.restart(); return c },
+			change: func(b *browser, c string) string { b.f.restart(); return c },
 		},
 		{
 			name:   "kill in between",
-			change: func(b *browser, c string) string { b.w.crash(); return c },
+			change: func(b *browser, c string) string { b.f.crash(); return c },
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.inWeCom("zhangsan").signIn("/authorize/main")
-			b := w.onDesktop("zhangsan")
+			f := newFixture(t)
+			f.inWeCom("zhangsan").signIn("/authorize/main")
+			b := f.onDesktop("zhangsan")
 			if test.before != nil {
 				test.before(b)
 			}
-			callback := b.leave(out)
+			callback := b.callback(out)
 			if test.change != nil {
 				callback = test.change(b, callback)
 			}
 			end := b.open(callback)
 			if test.code != "" {
 				b.wantFailure(end, test.code, "/x")
-			} else if end.address != application+"/x" || b.signedInAs() != "zhangsan" {
-				t.Errorf("ended at %s", end.address)
+			} else if end.Address != application+"/x" || b.signedInAs() != "zhangsan" {
+				t.Errorf("ended at %s", end.Address)
 			}
-			if end.weCom != test.weCom {
-				t.Errorf("%d more visits to WeCom", end.weCom)
+			if end.WeCom != test.weCom {
+				t.Errorf("%d more redirects to WeCom", end.WeCom)
 			}
 		})
 	}
@@ -556,29 +556,14 @@ func replaced(name, value string) func(*browser, string) string {
 	}
 }
 
-// forget loses cookies, damage alters them.
-func (b *browser) forget(prefix string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for name := range b.cookies {
-		if strings.HasPrefix(name, prefix) {
-			delete(b.cookies, name)
-		}
-	}
-}
-
+// damage alters cookies.
 func (b *browser) damage(prefix string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for name, cookie := range b.cookies {
-		if strings.HasPrefix(name, prefix) {
-			first := "A"
-			if cookie.value[0] == 'A' {
-				first = "B"
-			}
-			cookie.value = first + cookie.value[1:]
-			b.cookies[name] = cookie
+	for name, value := range b.Cookies(prefix) {
+		first := "A"
+		if value[0] == 'A' {
+			first = "B"
 		}
+		b.SetCookie(name, first+value[1:])
 	}
 }
 
@@ -598,20 +583,20 @@ func TestFailureBentCallback(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.weCom.InjectCallback(test.bend)
-			b := w.inWeCom("zhangsan")
+			f := newFixture(t)
+			f.weCom.InjectCallback(test.bend)
+			b := f.inWeCom("zhangsan")
 			end := b.open("/authorize/main?redirect=/x")
 			if test.code != "" {
 				b.wantFailure(end, test.code, "/x")
-			} else if end.address != application+"/x" || b.signedInAs() != "zhangsan" {
-				t.Errorf("ended at %s", end.address)
+			} else if end.Address != application+"/x" || b.signedInAs() != "zhangsan" {
+				t.Errorf("ended at %s", end.Address)
 			}
 		})
 	}
 }
 
-// The webview that asks twice, the visitor who presses Back, the link that is
+// The webview that asks twice, the member who presses Back, the link that is
 // opened again.
 func TestFailureCallbackTwice(t *testing.T) {
 	t.Parallel()
@@ -631,40 +616,34 @@ func TestFailureCallbackTwice(t *testing.T) {
 		for _, way := range []string{"at once", "ten times at once", "after the answer", "after the client gave up"} {
 			t.Run(test.name+" "+way, func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t)
+				f := newFixture(t)
 				if test.known {
-					w.inWeCom("zhangsan").signIn("/authorize/main")
+					f.inWeCom("zhangsan").signIn("/authorize/main")
 				}
-				b := w.inWeCom("zhangsan")
-				callback := b.leave("/authorize/main?redirect=/x")
+				b := f.inWeCom("zhangsan")
+				callback := b.callback("/authorize/main?redirect=/x")
 				if !test.known {
 					// The round that matters is the second, with the phone.
 					a := b.get(callback)
-					next, err := b.atWeCom(a.location())
-					if err != nil {
-						t.Fatal(err)
-					}
-					callback = next
+					callback = b.atWeCom(a.Location())
 				}
 				if test.code != "" {
 					fault := test.fault
 					if way == "after the client gave up" {
 						fault.Delay = 200 * time.Millisecond
 					}
-					w.weCom.Inject(fault)
+					f.weCom.Inject(fault)
 				}
 				answers := b.twice(callback, way)
 				for i, a := range answers {
-					end := ending{address: a.location(), last: a}
+					end := ending{Navigation: testbrowser.Navigation{Address: a.Location(), Redirects: []testbrowser.Answer{a}}}
 					if test.code == "" {
-						if a.location() != application+"/x" {
-							t.Errorf("request %d: %s", i, a.location())
+						if a.Redirect() != application+"/x" {
+							t.Errorf("request %d: %s", i, a.Location())
 						}
 						continue
 					}
-					if u, err := url.Parse(a.location()); err == nil {
-						end.failure = u.Query()
-					}
+					end.failure = queryOf(a.Location())
 					b.wantFailure(end, test.code, "/x")
 				}
 				if test.code == "" {
@@ -673,14 +652,14 @@ func TestFailureCallbackTwice(t *testing.T) {
 					}
 					ids := map[string]bool{}
 					for _, a := range answers {
-						ids[a.cookie(sessionCookie).Value] = true
+						ids[a.Cookie(sessionCookie).Value] = true
 					}
 					if len(ids) != 1 {
 						t.Errorf("%d sessions of one state", len(ids))
 					}
 				}
-				if want := map[bool]int{true: 1, false: 0}[test.code == "" || test.known]; len(w.users()) != want {
-					t.Errorf("%d users", len(w.users()))
+				if want := map[bool]int{true: 1, false: 0}[test.code == "" || test.known]; len(f.users()) != want {
+					t.Errorf("%d users", len(f.users()))
 				}
 			})
 		}
@@ -692,86 +671,82 @@ func TestFailureCallbackTwice(t *testing.T) {
 func TestFailureFirstRoundTwice(t *testing.T) {
 	t.Parallel()
 	for _, way := range []string{"at once", "after the answer", "after the client gave up"} {
-		w := newWorld(t)
-		b := w.inWeCom("zhangsan")
-		answers := b.twice(b.leave("/authorize/main?redirect=/x"), way)
+		f := newFixture(t)
+		b := f.inWeCom("zhangsan")
+		answers := b.twice(b.callback("/authorize/main?redirect=/x"), way)
 		states := map[string]bool{}
 		for _, a := range answers {
-			query := queryOf(a.location())
+			query := queryOf(a.Location())
 			states[query.Get("state")] = true
-			if !strings.HasPrefix(a.location(), w.weURL) || query.Get("scope") != "snsapi_privateinfo" || query.Get("agentid") != agentID {
-				t.Errorf("%s: %d %s", way, a.status, a.location())
+			if !strings.HasPrefix(a.Location(), f.weURL) || query.Get("scope") != "snsapi_privateinfo" || query.Get("agentid") != agentID {
+				t.Errorf("%s: %d %s", way, a.Status, a.Location())
 			}
 		}
 		if len(states) != len(answers) {
 			t.Errorf("%s: %d states for %d answers", way, len(states), len(answers))
 		}
 		for _, a := range answers {
-			callback, err := b.atWeCom(a.location())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if end := b.open(callback); end.address != application+"/x" || end.weCom != 0 {
-				t.Errorf("%s: ended at %s", way, end.address)
+			if end := b.open(b.atWeCom(a.Location())); end.Address != application+"/x" || end.WeCom != 0 {
+				t.Errorf("%s: ended at %s", way, end.Address)
 			}
 		}
-		if n := len(w.users()); n != 1 || b.signedInAs() != "zhangsan" {
+		if n := len(f.users()); n != 1 || b.signedInAs() != "zhangsan" {
 			t.Errorf("%s: %d users, signed in as %q", way, n, b.signedInAs())
 		}
 	}
 }
 
 // twice sends the callback twice, from the same state of the browser.
-func (b *browser) twice(callback, way string) []answer {
-	b.w.t.Helper()
-	first, second := b.request(http.MethodGet, callback), b.request(http.MethodGet, callback)
+func (b *browser) twice(callback, way string) []testbrowser.Answer {
+	b.f.t.Helper()
+	first, second := b.Request(b.f.t, http.MethodGet, callback), b.Request(b.f.t, http.MethodGet, callback)
 	switch way {
 	case "at once", "ten times at once":
 		requests := []*http.Request{first, second}
 		for way != "at once" && len(requests) < 10 {
-			requests = append(requests, b.request(http.MethodGet, callback))
+			requests = append(requests, b.Request(b.f.t, http.MethodGet, callback))
 		}
 		var group sync.WaitGroup
-		answers := make([]answer, len(requests))
+		answers := make([]testbrowser.Answer, len(requests))
 		for i, r := range requests {
-			group.Go(func() { answers[i], _ = b.w.trySend(r) })
+			group.Go(func() { answers[i], _ = b.Do(r) })
 		}
 		group.Wait()
 		for _, a := range answers {
-			b.keep(a)
+			b.Keep(a)
 		}
 		return answers
 	case "after the answer":
-		return []answer{b.send(first), b.send(second)}
+		return []testbrowser.Answer{b.get(callback), b.get(callback)}
 	default: // the client gives up while WeCom is asked
 		// Slower than the first request's own fault, so that on a busy machine, too, the
 		// first one spends the code.
-		b.w.weCom.Inject(wecomsim.Slow(500 * time.Millisecond))
-		ctx, cancel := context.WithTimeout(b.w.t.Context(), 50*time.Millisecond)
+		b.f.weCom.Inject(wecomsim.Slow(500 * time.Millisecond))
+		ctx, cancel := context.WithTimeout(b.f.t.Context(), 50*time.Millisecond)
 		defer cancel()
-		if _, err := b.w.trySend(first.WithContext(ctx)); err == nil {
-			b.w.t.Error("the first request was not given up")
+		if _, err := b.Do(first.WithContext(ctx)); err == nil {
+			b.f.t.Error("the first request was not given up")
 		}
-		return []answer{b.send(second)}
+		return []testbrowser.Answer{b.get(callback)}
 	}
 }
 
 // The Back button: signed in already, so straight on; signed out since, never again.
 func TestFailureBackButton(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	b := f.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
-	callback := b.leave("/authorize/main?redirect=/x")
+	callback := b.callback("/authorize/main?redirect=/x")
 	b.open(callback)
-	w.weCom.ResetCalls()
-	if end := b.open(callback); end.address != application+"/x" {
-		t.Errorf("Back ended at %s", end.address)
+	f.weCom.ResetCalls()
+	if end := b.open(callback); end.Address != application+"/x" {
+		t.Errorf("Back ended at %s", end.Address)
 	}
-	w.wantCalls(calls{})
-	before := b.copyOf()
+	f.wantCalls(calls{})
+	before := b.clone()
 	b.post("/api/signout")
-	if end := before.open(callback); end.address == application+"/x" && end.weCom == 0 {
+	if end := before.open(callback); end.Address == application+"/x" && end.WeCom == 0 {
 		t.Error("Back signed in again after sign-out")
 	}
 }
@@ -780,22 +755,22 @@ func TestFailureBackButton(t *testing.T) {
 // without the cookie signs in for themselves.
 func TestFailureLinkOpenedElsewhere(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.inWeCom("zhangsan").signIn("/authorize/main")
-	w.inWeCom("lisi").signIn("/authorize/main")
-	b := w.onDesktop("zhangsan")
-	callback := b.leave("/authorize/main?redirect=/x")
-	other := w.onDesktop("lisi")
-	if end := other.open(callback); end.address != application+"/x" || end.weCom != 1 || other.signedInAs() != "lisi" {
-		t.Errorf("the other browser ended at %s as %q", end.address, other.signedInAs())
+	f := newFixture(t)
+	f.inWeCom("zhangsan").signIn("/authorize/main")
+	f.inWeCom("lisi").signIn("/authorize/main")
+	b := f.onDesktop("zhangsan")
+	callback := b.callback("/authorize/main?redirect=/x")
+	other := f.onDesktop("lisi")
+	if end := other.open(callback); end.Address != application+"/x" || end.WeCom != 1 || other.signedInAs() != "lisi" {
+		t.Errorf("the other browser ended at %s as %q", end.Address, other.signedInAs())
 	}
 	// The code was not spent by that.
-	if end := b.open(callback); end.address != application+"/x" || end.weCom != 0 || b.signedInAs() != "zhangsan" {
-		t.Errorf("the own browser ended at %s as %q", end.address, b.signedInAs())
+	if end := b.open(callback); end.Address != application+"/x" || end.WeCom != 0 || b.signedInAs() != "zhangsan" {
+		t.Errorf("the own browser ended at %s as %q", end.Address, b.signedInAs())
 	}
 	// And the link a second time, in a third one.
-	third := w.onDesktop("lisi")
-	if end := third.open(callback); end.weCom != 1 || third.signedInAs() != "lisi" {
-		t.Errorf("the third browser ended at %s as %q", end.address, third.signedInAs())
+	third := f.onDesktop("lisi")
+	if end := third.open(callback); end.WeCom != 1 || third.signedInAs() != "lisi" {
+		t.Errorf("the third browser ended at %s as %q", end.Address, third.signedInAs())
 	}
 }

@@ -1,18 +1,24 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/wecom-signin/wecom-signin/infra/teststack"
 )
 
-// Every world is searched for leaks when its test ends; this is the proof that the
+// Every fixture is searched for leaks when its test ends; this is the proof that the
 // search would find some.
 func TestLeakSearchFindsLeaks(t *testing.T) {
 	t.Parallel()
@@ -45,16 +51,16 @@ func TestLeakSearchFindsLeaks(t *testing.T) {
 		{name: "corp in a public list", kind: "code", said: spoken{request: "GET /api/authenticators", body: corpID}, leaks: true},
 		{name: "corp in the session", kind: "code", said: spoken{request: "GET /api/session", body: corpID}},
 	} {
-		w := &world{
+		f := &fixture{
 			t: t, weURL: "http://wecom.test", log: &teststack.Log{}, dataDir: t.TempDir(),
 			known: &secrets{values: map[string]map[string]bool{}}, seen: &transcript{answers: []spoken{test.said}},
 		}
-		w.known.add(test.kind, secret)
-		_, _ = fmt.Fprint(w.log, test.log)
-		if err := os.WriteFile(filepath.Join(w.dataDir, "store.db"), []byte("before"+test.file+"after"), 0o600); err != nil {
+		f.known.add(test.kind, secret)
+		_, _ = fmt.Fprint(f.log, test.log)
+		if err := os.WriteFile(filepath.Join(f.dataDir, "store.db"), []byte("before"+test.file+"after"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.leaks(); (len(got) > 0) != test.leaks {
+		if got := f.leaks(); (len(got) > 0) != test.leaks {
 			t.Errorf("%s: found %v", test.name, got)
 		}
 	}
@@ -63,20 +69,176 @@ func TestLeakSearchFindsLeaks(t *testing.T) {
 // The search is worth something only if it knows what to look for.
 func TestLeakSearchKnowsWhatToLookFor(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.inWeCom("zhangsan").signIn("/authorize/main")
-	w.known.mu.Lock()
-	defer w.known.mu.Unlock()
-	var kinds []string
-	for kind, values := range w.known.values {
-		kinds = append(kinds, fmt.Sprintf("%s:%v", kind, len(values) > 0))
-	}
-	slices.Sort(kinds)
-	want := "access token:true, admin key:true, app secret:true, code:true, cookie:true, phone:true, state:true, user ticket:true"
-	if got := strings.Join(kinds, ", "); got != want {
+	f := newFixture(t)
+	f.inWeCom("zhangsan").signIn("/authorize/main")
+	f.known.mu.Lock()
+	defer f.known.mu.Unlock()
+	want := "access token, admin key, app secret, code, cookie, phone, state, user ticket"
+	if got := strings.Join(slices.Sorted(maps.Keys(f.known.values)), ", "); got != want {
 		t.Errorf("known: %s", got)
 	}
-	if len(w.seen.answers) == 0 || !strings.Contains(w.log.String(), `"function":"callback"`) || !strings.Contains(w.log.String(), `"function":"authorizer"`) {
+	if len(f.seen.answers) == 0 || !strings.Contains(f.log.String(), `"function":"callback"`) || !strings.Contains(f.log.String(), `"function":"authorizer"`) {
 		t.Error("answers or the log are not kept")
+	}
+}
+
+// secrets is what must not be found where it does not belong.
+type secrets struct {
+	mu     sync.Mutex
+	values map[string]map[string]bool // by kind
+}
+
+func newSecrets() *secrets {
+	s := &secrets{values: map[string]map[string]bool{}}
+	s.add("admin key", adminKey)
+	s.add("app secret", appSecret)
+	s.add("app secret", otherSecret)
+	return s
+}
+
+func (s *secrets) add(kind, value string) {
+	if len(value) < 8 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.values[kind] == nil {
+		s.values[kind] = map[string]bool{}
+	}
+	s.values[kind][value] = true
+}
+
+// wire reads along what WeCom gives the service.
+func (s *secrets) wire(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tee := &teeWriter{ResponseWriter: w, most: 64 << 10}
+		next.ServeHTTP(tee, r)
+		var said struct {
+			Token  string `json:"access_token"`
+			Ticket string `json:"user_ticket"`
+		}
+		if json.Unmarshal(tee.body.Bytes(), &said) == nil {
+			s.add("access token", said.Token)
+			s.add("user ticket", said.Ticket)
+		}
+	})
+}
+
+// teeWriter keeps what passes.
+type teeWriter struct {
+	http.ResponseWriter
+	status int
+	most   int
+	body   bytes.Buffer
+}
+
+func (w *teeWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *teeWriter) Write(p []byte) (int, error) {
+	w.status = cmp.Or(w.status, http.StatusOK)
+	if w.body.Len() < w.most {
+		w.body.Write(p)
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *teeWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// transcript is every answer the service gave.
+type transcript struct {
+	mu      sync.Mutex
+	answers []spoken
+}
+
+type spoken struct {
+	request string // method and path
+	status  int
+	header  http.Header
+	body    string
+}
+
+func (t *transcript) record(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	tee := &teeWriter{ResponseWriter: w, most: 1 << 20}
+	next.ServeHTTP(tee, r)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.answers = append(t.answers, spoken{r.Method + " " + r.URL.Path, tee.status, w.Header().Clone(), tee.body.String()})
+}
+
+// leaks looks for secrets where they do not belong: in the log, in answers and, once
+// the service has stopped, on the disk.
+func (f *fixture) leaks() []string {
+	f.known.mu.Lock()
+	defer f.known.mu.Unlock()
+	found := map[string]bool{}
+	leak := func(kind, format string, args ...any) { found[kind+" in "+fmt.Sprintf(format, args...)] = true }
+	for line := range strings.Lines(f.log.String()) {
+		for kind := range f.known.in(line) {
+			leak(kind, "the log: %s", line)
+		}
+	}
+	if f.seen != nil {
+		f.seen.mu.Lock()
+		defer f.seen.mu.Unlock()
+		for _, said := range f.seen.answers {
+			f.leaksIn(said, leak)
+		}
+	}
+	files, err := readFolder(f.dataDir)
+	if err != nil || len(files) == 0 {
+		leak("nothing to read", "%s: %v", f.dataDir, err)
+	}
+	for name, content := range files {
+		for kind := range f.known.in(string(content)) {
+			if kind != "phone" { // the store is where phones belong
+				leak(kind, "the file %s", name)
+			}
+		}
+		if bytes.Contains(content, []byte("PRIVATE")) {
+			leak("private key", "the file %s", name)
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// in yields the kind of each value that a text holds.
+func (s *secrets) in(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for kind, values := range s.values {
+			for value := range values {
+				if strings.Contains(text, value) && !yield(kind) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (f *fixture) leaksIn(said spoken, leak func(kind, format string, args ...any)) {
+	toUser := said.request == "GET /api/session" || strings.Contains(said.request, " /api/admin/users")
+	for kind := range f.known.in(said.body) {
+		if kind != "phone" || !toUser {
+			leak(kind, "the body of %s (%d)", said.request, said.status)
+		}
+	}
+	for name, lines := range said.header {
+		for _, line := range lines {
+			for kind := range f.known.in(line) {
+				toWeCom := kind == "state" && name == "Location" && strings.HasPrefix(line, f.weURL+"/")
+				if !toWeCom && (kind != "cookie" || name != "Set-Cookie") {
+					leak(kind, "the header %s of %s (%d)", name, said.request, said.status)
+				}
+			}
+		}
+	}
+	// The company is named to those it concerns and to WeCom alone.
+	for _, id := range []string{corpID, otherCorpID, agentID} {
+		concerned := said.request == "GET /api/session" || strings.Contains(said.request, " /api/admin/")
+		if !concerned && strings.Contains(said.body, id) {
+			leak("id of the corp or its app", "the body of %s (%d)", said.request, said.status)
+		}
 	}
 }

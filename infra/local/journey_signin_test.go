@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +15,8 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wecom-signin/wecom-signin/infra/local/demo"
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
@@ -25,26 +29,26 @@ func firstSignIn() map[string]int {
 
 func oneCall() map[string]int { return map[string]int{wecomsim.PathGetUserInfo: 1} }
 
-func (w *world) wantCalls(want map[string]int) {
-	w.t.Helper()
-	if diff := cmp.Diff(want, w.weCom.CallsByPath()); diff != "" {
-		w.t.Errorf("calls of WeCom (-want +got):\n%s", diff)
+func (f *fixture) wantCalls(want map[string]int) {
+	f.t.Helper()
+	if diff := cmp.Diff(want, f.weCom.CallsByPath()); diff != "" {
+		f.t.Errorf("calls of WeCom (-want +got):\n%s", diff)
 	}
 }
 
 func TestJourneyFirstSignInAndReturn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	phone := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	phone := f.inWeCom("zhangsan")
 	end := phone.signIn("/authorize/main?redirect=%2Fadmin%3Ftab%3D1")
-	if end.address != application+"/admin?tab=1" || end.weCom != 2 {
-		t.Errorf("ended at %s after %d visits to WeCom", end.address, end.weCom)
+	if end.Address != application+"/admin?tab=1" || end.WeCom != 2 {
+		t.Errorf("ended at %s after %d redirects to WeCom", end.Address, end.WeCom)
 	}
-	w.wantCalls(firstSignIn())
+	f.wantCalls(firstSignIn())
 
 	a := phone.get("/api/session")
-	var raw, user map[string]json.RawMessage
-	a.decode(t, &raw)
+	var user map[string]json.RawMessage
+	raw := testbrowser.Decode[map[string]json.RawMessage](t, a)
 	if err := json.Unmarshal(raw["user"], &user); err != nil {
 		t.Fatal(err)
 	}
@@ -67,44 +71,45 @@ func TestJourneyFirstSignInAndReturn(t *testing.T) {
 	}
 
 	// Later, in the client and in a browser: one call, no question.
-	for name, b := range map[string]*browser{"client": phone, "browser": w.onDesktop("zhangsan")} {
-		w.weCom.ResetCalls()
-		if end := b.signIn("/authorize/main"); end.address != application+"/" || end.weCom != 1 {
-			t.Errorf("%s: ended at %s after %d visits", name, end.address, end.weCom)
+	for name, b := range map[string]*browser{"client": phone, "browser": f.onDesktop("zhangsan")} {
+		f.weCom.ResetCalls()
+		if end := b.signIn("/authorize/main"); end.Address != application+"/" || end.WeCom != 1 {
+			t.Errorf("%s: ended at %s after %d redirects", name, end.Address, end.WeCom)
 		}
-		w.wantCalls(oneCall())
+		f.wantCalls(oneCall())
 		if again := b.session(); again == nil || again.User.ID != s.User.ID {
 			t.Errorf("%s: another user: %+v", name, again)
 		}
 	}
-	if users := w.users(); len(users) != 1 || len(users[0].Identities) != 1 {
+	if users := f.users(); len(users) != 1 || len(users[0].Identities) != 1 {
 		t.Errorf("users: %+v", users)
 	}
 }
 
-func keysOf(object map[string]json.RawMessage) string {
-	var names []string
-	for name := range object {
-		names = append(names, name)
-	}
-	return strings.Join(sorted(names), " ")
+func keysOf[T any](object map[string]T) string {
+	return strings.Join(slices.Sorted(maps.Keys(object)), " ")
 }
 
-// Every client of WeCom goes through its own door, everything else through the
+// Every client of WeCom signs in by its own link, everything else by the
 // browser's, where a first sign-in is explained.
 func TestJourneyEveryUserAgent(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	f := newFixture(t)
 	for _, userAgent := range []string{
 		wecomsim.UserAgentWeComAndroid, wecomsim.UserAgentWeComIPhone, wecomsim.UserAgentWeComWindows, wecomsim.UserAgentWeComMac,
 		wecomsim.UserAgentBrowser, wecomsim.UserAgentWeChat, "", "curl/8",
 	} {
-		b := w.inWeCom("WangWu")
-		b.userAgent = userAgent
+		b := f.inWeCom("WangWu")
+		b.UserAgent = userAgent
 		end := b.open("/authorize/main")
-		inside := strings.Contains(userAgent, "wxwork")
-		if inside && (end.address != application+"/" || end.weCom != 2) || !inside && end.failure.Get("error") != "first_sign_in_in_wecom" {
-			t.Errorf("%q ended at %s %s after %d visits", userAgent, end.address, end.stopped, end.weCom)
+		inside, want := strings.Contains(userAgent, "wxwork"), "first_sign_in_in_wecom"
+		if userAgent == wecomsim.UserAgentWeChat {
+			// On the in-client page, because a phone cannot scan its own screen; whoever
+			// is no member there gets in nowhere.
+			want = "not_a_member"
+		}
+		if inside && (end.Address != application+"/" || end.WeCom != 2) || !inside && end.failure.Get("error") != want {
+			t.Errorf("%q ended at %s %s after %d redirects", userAgent, end.Address, end.WeComPage, end.WeCom)
 		}
 		if !inside {
 			continue
@@ -113,23 +118,23 @@ func TestJourneyEveryUserAgent(t *testing.T) {
 		if s.User.Phone != "+447700900123" || s.WeComUserID != "WangWu" {
 			t.Errorf("%+v", s)
 		}
-		w.weCom.ForgetConsent()
-		w.mustAdmin(http.StatusNoContent, http.MethodDelete, "/users/"+s.User.ID, nil)
+		f.weCom.ForgetConsent()
+		f.mustAdmin(http.StatusNoContent, http.MethodDelete, "/users/"+s.User.ID, nil)
 	}
 }
 
 // WeCom compares userids without case, and may spell one in another way tomorrow.
 func TestJourneyUserIDInAnotherCase(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	b := w.inWeCom("WangWu")
+	f := newFixture(t)
+	b := f.inWeCom("WangWu")
 	b.signIn("/authorize/main")
 	id := b.session().User.ID
-	if err := w.weCom.ChangeMember(corpID, "WangWu", func(m *wecomsim.Member) { m.UserID = "wangWU" }); err != nil {
+	if err := f.weCom.ChangeMember(corpID, "WangWu", func(m *wecomsim.Member) { m.UserID = "wangWU" }); err != nil {
 		t.Fatal(err)
 	}
-	if end := b.signIn("/authorize/main"); end.weCom != 1 || b.session().User.ID != id || len(w.users()) != 1 {
-		t.Errorf("after %d visits: %+v", end.weCom, w.users())
+	if end := b.signIn("/authorize/main"); end.WeCom != 1 || b.session().User.ID != id || len(f.users()) != 1 {
+		t.Errorf("after %d redirects: %+v", end.WeCom, f.users())
 	}
 }
 
@@ -153,20 +158,20 @@ func TestJourneyWhateverWeComChooses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, weComWhere(func(c *wecomsim.Config) { choose(&c.Choices) }))
-			b := w.inWeCom("zhangsan")
+			f := newFixture(t, weComWhere(func(c *wecomsim.Config) { choose(&c.Choices) }))
+			b := f.inWeCom("zhangsan")
 			b.signIn("/authorize/main")
-			w.wantCalls(firstSignIn())
-			w.weCom.ResetCalls()
+			f.wantCalls(firstSignIn())
+			f.weCom.ResetCalls()
 			b.signIn("/authorize/main")
-			w.onDesktop("zhangsan").signIn("/authorize/main")
-			w.wantCalls(map[string]int{wecomsim.PathGetUserInfo: 2})
+			f.onDesktop("zhangsan").signIn("/authorize/main")
+			f.wantCalls(map[string]int{wecomsim.PathGetUserInfo: 2})
 			// The whole life of a token and a little more.
 			for range 5 {
-				w.wait(30 * time.Minute)
+				f.wait(30 * time.Minute)
 				b.signIn("/authorize/main")
 			}
-			if n := w.weCom.Calls(wecomsim.PathGetToken); n > 2 {
+			if n := f.weCom.Calls(wecomsim.PathGetToken); n > 2 {
 				t.Errorf("gettoken was called %d times", n)
 			}
 		})
@@ -176,8 +181,8 @@ func TestJourneyWhateverWeComChooses(t *testing.T) {
 // The target survives, whatever is in it, and always stays on the application.
 func TestJourneyTargetIsKept(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, with("workbenchRedirectPath", "/home"))
-	w.inWeCom("zhangsan").signIn("/authorize/main")
+	f := newFixture(t, with("workbenchRedirectPath", "/home"))
+	f.inWeCom("zhangsan").signIn("/authorize/main")
 	long := "/" + strings.Repeat("a", 1500)
 	for _, test := range []struct{ name, target, want string }{
 		{"none", "", "/home"},
@@ -189,13 +194,13 @@ func TestJourneyTargetIsKept(t *testing.T) {
 		{"longer than a cookie carries", long, long},
 		{"code and state of its own", "/x?code=1&state=2", "/x?code=1&state=2"},
 	} {
-		for _, b := range []*browser{w.inWeCom("zhangsan"), w.onDesktop("zhangsan")} {
+		for _, b := range []*browser{f.inWeCom("zhangsan"), f.onDesktop("zhangsan")} {
 			path := "/authorize/main"
 			if test.target != "" {
 				path += "?redirect=" + url.QueryEscape(test.target)
 			}
-			if end := b.signIn(path); end.address != application+test.want {
-				t.Errorf("%s: ended at %s", test.name, end.address)
+			if end := b.signIn(path); end.Address != application+test.want {
+				t.Errorf("%s: ended at %s", test.name, end.Address)
 			}
 		}
 	}
@@ -204,24 +209,24 @@ func TestJourneyTargetIsKept(t *testing.T) {
 // An application's backend needs nothing but the issuer's address.
 func TestJourneyTokenIsVerifiedByStandardLibrary(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	b := f.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
-	a := b.post("/api/token")
-	var token struct {
+	a := b.Send(t, http.MethodPost, "/api/token", testbrowser.Header("Origin", application))
+	type tokenEntry struct {
 		AccessToken string `json:"access_token"`
 		TokenType   string `json:"token_type"`
 		ExpiresIn   int    `json:"expires_in"`
 	}
-	a.decode(t, &token)
-	if a.status != http.StatusOK || token.TokenType != "Bearer" || token.ExpiresIn <= 0 || token.ExpiresIn > 900 {
-		t.Errorf("%d %s %d", a.status, token.TokenType, token.ExpiresIn)
+	token := testbrowser.Decode[tokenEntry](t, a)
+	if a.Status != http.StatusOK || token.TokenType != "Bearer" || token.ExpiresIn <= 0 || token.ExpiresIn > 900 {
+		t.Errorf("%d %s %d", a.Status, token.TokenType, token.ExpiresIn)
 	}
-	provider, err := oidc.NewProvider(t.Context(), w.url)
+	provider, err := oidc.NewProvider(t.Context(), f.url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	verified, err := provider.Verifier(&oidc.Config{ClientID: application, Now: w.now}).Verify(t.Context(), token.AccessToken)
+	verified, err := provider.Verifier(&oidc.Config{ClientID: application, Now: f.now}).Verify(t.Context(), token.AccessToken)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,57 +236,60 @@ func TestJourneyTokenIsVerifiedByStandardLibrary(t *testing.T) {
 	}
 	s := b.session()
 	for name, want := range map[string]any{
-		"iss": w.url, "sub": s.User.ID, "name": "张三", "phone_number": "+8613800000001", "corp_id": corpID, "wecom_userid": "zhangsan",
+		"iss": f.url, "sub": s.User.ID, "name": "张三", "phone_number": "+8613800000001", "corp_id": corpID, "wecom_userid": "zhangsan",
 	} {
 		if claims[name] != want {
 			t.Errorf("claim %s is %v", name, claims[name])
 		}
 	}
-	var names []string
-	for name := range claims {
-		names = append(names, name)
-	}
-	if got, want := strings.Join(sorted(names), " "), "aud corp_id exp iat iss jti name phone_number roles sid sub wecom_userid"; got != want {
+	if got, want := keysOf(claims), "aud corp_id exp iat iss jti name phone_number roles sid sub wecom_userid"; got != want {
 		t.Errorf("claims %s", got)
 	}
+	// So does the demo application's backend.
+	backend, err := demo.New(demo.Config{ServiceURL: f.url, Origin: application, Now: f.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := testbrowser.New(testbrowser.Config{URL: application, Transport: testbrowser.Handler(backend)})
+	if a := shown.Send(t, http.MethodPost, "/demo/verify", testbrowser.Bearer(token.AccessToken)); a.Status != http.StatusOK || !strings.Contains(a.Body, "张三") {
+		t.Errorf("the demo application: %d %s", a.Status, a.Body)
+	}
 	for name, config := range map[string]*oidc.Config{
-		"another application": {ClientID: "http://localhost:4999", Now: w.now},
-		"after its time":      {ClientID: application, Now: func() time.Time { return w.now().Add(16 * time.Minute) }},
+		"another application": {ClientID: "http://localhost:4999", Now: f.now},
+		"after its time":      {ClientID: application, Now: func() time.Time { return f.now().Add(16 * time.Minute) }},
 	} {
 		if _, err := provider.Verifier(config).Verify(t.Context(), token.AccessToken); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
 	// Near the session's end a token lasts no longer than the session.
-	w.wait(8*time.Hour - time.Minute)
-	b.post("/api/token").decode(t, &token)
+	f.wait(8*time.Hour - time.Minute)
+	token = testbrowser.Decode[tokenEntry](t, b.post("/api/token"))
 	if token.ExpiresIn > 60 {
 		t.Errorf("a token of %d s a minute before the session ends", token.ExpiresIn)
 	}
-	w.wait(2 * time.Minute)
-	if a := b.post("/api/token"); a.status != http.StatusUnauthorized {
-		t.Errorf("after the session's end: %d", a.status)
+	f.wait(2 * time.Minute)
+	if a := b.post("/api/token"); a.Status != http.StatusUnauthorized {
+		t.Errorf("after the session's end: %d", a.Status)
 	}
 }
 
 func TestJourneySignOut(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	f := newFixture(t)
 	for _, test := range []struct {
 		name, accept string
 		status       int
 		location     string
 	}{
 		{"a program", "application/json", http.StatusNoContent, ""},
-		{"a form", "text/html,application/xhtml+xml", http.StatusSeeOther, w.url + "/signin"},
+		{"a form", "text/html,application/xhtml+xml", http.StatusSeeOther, f.url + "/signin"},
 	} {
-		b := w.inWeCom("zhangsan")
+		b := f.inWeCom("zhangsan")
 		b.signIn("/authorize/main")
-		thief := b.copyOf()
-		r := b.request(http.MethodPost, w.url+"/api/signout")
-		r.Header.Set("Accept", test.accept)
-		if a := b.send(r); a.status != test.status || a.location() != test.location {
-			t.Errorf("%s: %d %s", test.name, a.status, a.location())
+		thief := b.clone()
+		if a := b.post("/api/signout", testbrowser.Header("Accept", test.accept)); a.Status != test.status || a.Location() != test.location {
+			t.Errorf("%s: %d %s", test.name, a.Status, a.Location())
 		}
 		if b.has(sessionCookie) {
 			t.Errorf("%s: the cookie is kept", test.name)
@@ -289,20 +297,20 @@ func TestJourneySignOut(t *testing.T) {
 		if b.session() != nil || thief.session() != nil {
 			t.Errorf("%s: the session is not over", test.name)
 		}
-		if a := thief.post("/api/token"); a.status != http.StatusUnauthorized {
-			t.Errorf("%s: a token after sign-out: %d", test.name, a.status)
+		if a := thief.post("/api/token"); a.Status != http.StatusUnauthorized {
+			t.Errorf("%s: a token after sign-out: %d", test.name, a.Status)
 		}
 		// Once more does no harm.
-		if a := b.post("/api/signout"); a.status != http.StatusNoContent {
-			t.Errorf("%s: again: %d", test.name, a.status)
+		if a := b.post("/api/signout"); a.Status != http.StatusNoContent {
+			t.Errorf("%s: again: %d", test.name, a.Status)
 		}
 	}
 }
 
 func TestJourneyApplicationLinks(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	member := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	member := f.inWeCom("zhangsan")
 	member.signIn("/authorize/main")
 
 	for path, want := range map[string]string{
@@ -315,57 +323,59 @@ func TestJourneyApplicationLinks(t *testing.T) {
 		"/apis":                    "/apis",
 		"/x?redirect=//evil.test/": "/x?redirect=//evil.test/",
 	} {
-		if a := member.get(path); a.status != http.StatusFound || a.location() != application+want {
-			t.Errorf("%s with a session: %d %s", path, a.status, a.location())
+		if a := member.get(path); a.Status != http.StatusFound || a.Location() != application+want {
+			t.Errorf("%s with a session: %d %s", path, a.Status, a.Location())
 		}
 	}
 
-	// No automatic login: the visitor chooses.
-	for name, b := range map[string]*browser{"client": w.inWeCom("zhangsan"), "browser": w.onDesktop("zhangsan")} {
-		if a := b.get("/admin?x=1"); a.status != http.StatusFound || a.location() != w.url+"/signin?redirect=%2Fadmin%3Fx%3D1" {
-			t.Errorf("%s without a session: %d %s", name, a.status, a.location())
+	// No automatic login: the member chooses.
+	for name, b := range map[string]*browser{"client": f.inWeCom("zhangsan"), "browser": f.onDesktop("zhangsan")} {
+		if a := b.get("/admin?x=1"); a.Status != http.StatusFound || a.Location() != f.url+"/signin?redirect=%2Fadmin%3Fx%3D1" {
+			t.Errorf("%s without a session: %d %s", name, a.Status, a.Location())
 		}
 	}
-	page := w.onDesktop("zhangsan").open("/admin?x=1").page
-	if !strings.Contains(page.body, w.url+"/authorize/main?redirect=%2Fadmin%3Fx%3D1") {
-		t.Errorf("the page does not keep the target: %.500s", page.body)
+	page := f.onDesktop("zhangsan").open("/admin?x=1").Page
+	if !strings.Contains(page.Body, f.url+"/authorize/main?redirect=%2Fadmin%3Fx%3D1") {
+		t.Errorf("the page does not keep the target: %.500s", page.Body)
 	}
 
-	w.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"autoLogin": true})
-	if end := w.inWeCom("zhangsan").signIn("/admin?x=1"); end.address != application+"/admin?x=1" || end.weCom != 1 {
-		t.Errorf("automatic login ended at %s after %d visits", end.address, end.weCom)
+	f.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"autoLogin": true})
+	if end := f.inWeCom("zhangsan").signIn("/admin?x=1"); end.Address != application+"/admin?x=1" || end.WeCom != 1 {
+		t.Errorf("automatic login ended at %s after %d redirects", end.Address, end.WeCom)
 	}
-	if a := w.onDesktop("zhangsan").get("/m"); a.location() != w.url+"/signin?redirect=%2Fm" {
-		t.Errorf("automatic login in a browser: %s", a.location())
+	if a := f.onDesktop("zhangsan").get("/m"); a.Location() != f.url+"/signin?redirect=%2Fm" {
+		t.Errorf("automatic login in a browser: %s", a.Location())
 	}
 	// Nobody yet: consent and all, from one link of the workbench.
-	if end := w.inWeCom("lisi").signIn("/m"); end.address != application+"/m" || end.weCom != 2 {
-		t.Errorf("first automatic login ended at %s after %d visits", end.address, end.weCom)
+	if end := f.inWeCom("lisi").signIn("/m"); end.Address != application+"/m" || end.WeCom != 2 {
+		t.Errorf("first automatic login ended at %s after %d redirects", end.Address, end.WeCom)
 	}
 }
 
 func TestJourneyLoopBreaker(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, with("autoLogin", true))
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t, with("autoLogin", true))
+	b := f.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
-	for i := 1; i <= 2; i++ {
-		if end := b.open("/admin"); end.address != application+"/admin" {
-			t.Fatalf("redirect %d: %s", i, end.address)
+	// The application's script sends the browser back; no person does.
+	sentBack := []testbrowser.Option{testbrowser.Header("Sec-Fetch-Site", "cross-site"), testbrowser.Header("Sec-Fetch-User", "")}
+	for i := 1; i <= 5; i++ {
+		if end := b.open("/admin", sentBack...); end.Address != application+"/admin" {
+			t.Fatalf("redirect %d: %s", i, end.Address)
 		}
 	}
-	end := b.open("/admin?again")
+	end := b.open("/admin?again", sentBack...)
 	if end.failure.Get("error") != "redirect_loop" || end.failure.Get("authenticator") != mainName {
-		t.Errorf("third redirect: %s", end.address)
+		t.Errorf("sixth redirect: %s", end.Address)
 	}
 	// The page ends the row, and so does time.
-	if end := b.open("/admin"); end.address != application+"/admin" {
-		t.Errorf("after the page: %s", end.address)
+	if end := b.open("/admin"); end.Address != application+"/admin" {
+		t.Errorf("after the page: %s", end.Address)
 	}
 	b.open("/admin")
-	w.wait(11 * time.Second)
-	if end := b.open("/admin"); end.address != application+"/admin" {
-		t.Errorf("after a while: %s", end.address)
+	f.wait(11 * time.Second)
+	if end := b.open("/admin"); end.Address != application+"/admin" {
+		t.Errorf("after a while: %s", end.Address)
 	}
 }
 
@@ -373,16 +383,16 @@ func TestJourneyLoopBreaker(t *testing.T) {
 // itself.
 func TestJourneySharedDomain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"origin": w.url, "autoLogin": true, "workbenchRedirectPath": "/app"})
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	f.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"origin": f.url, "autoLogin": true, "workbenchRedirectPath": "/app"})
+	b := f.inWeCom("zhangsan")
 	// The application's own page, which the proxy would have answered.
-	if end := b.open("/authorize/main"); end.address != w.url+"/app" || end.page.status != http.StatusNotFound {
-		t.Errorf("ended at %s with %d", end.address, end.page.status)
+	if end := b.open("/authorize/main"); end.Address != f.url+"/app" || end.Page.Status != http.StatusNotFound {
+		t.Errorf("ended at %s with %d", end.Address, end.Page.Status)
 	}
-	for name, visitor := range map[string]*browser{"with a session": b, "without": w.inWeCom("zhangsan"), "in a browser": w.onDesktop("zhangsan")} {
-		if a := visitor.get("/admin"); a.status != http.StatusNotFound || a.location() != "" {
-			t.Errorf("%s: %d %s", name, a.status, a.location())
+	for name, member := range map[string]*browser{"with a session": b, "without": f.inWeCom("zhangsan"), "in a browser": f.onDesktop("zhangsan")} {
+		if a := member.get("/admin"); a.Status != http.StatusNotFound || a.Location() != "" {
+			t.Errorf("%s: %d %s", name, a.Status, a.Location())
 		}
 	}
 }
@@ -390,19 +400,19 @@ func TestJourneySharedDomain(t *testing.T) {
 // A session ends at its time, used or not.
 func TestJourneySessionEndsAfterEightHours(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	b := f.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
-	b.keepsExpired = true
-	w.wait(8*time.Hour - time.Second - time.Minute)
+	b.KeepExpired = true
+	f.wait(8*time.Hour - time.Second - time.Minute)
 	if b.signedInAs() != "zhangsan" {
 		t.Error("over too early")
 	}
-	w.wait(time.Minute + time.Second)
-	if b.copyOf().session() != nil {
+	f.wait(time.Minute + time.Second)
+	if b.clone().session() != nil {
 		t.Error("it lives on")
 	}
-	w.restart()
+	f.restart()
 	if b.session() != nil {
 		t.Error("it is back after a restart")
 	}
@@ -411,24 +421,24 @@ func TestJourneySessionEndsAfterEightHours(t *testing.T) {
 // A session outlives a restart and a kill of the service.
 func TestJourneySessionOutlivesRestartAndKill(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	b := f.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
-	w.crash()
+	f.crash()
 	if b.signedInAs() != "zhangsan" {
 		t.Error("the session was lost by a kill")
 	}
-	w.restart()
+	f.restart()
 	if b.signedInAs() != "zhangsan" {
 		t.Error("the session was lost by a restart")
 	}
 	// So does the access token.
-	w.weCom.ResetCalls()
+	f.weCom.ResetCalls()
 	b.signIn("/authorize/main")
-	w.wantCalls(oneCall())
-	thief := b.copyOf()
+	f.wantCalls(oneCall())
+	thief := b.clone()
 	b.post("/api/signout")
-	w.crash()
+	f.crash()
 	if thief.session() != nil {
 		t.Error("the sign-out was lost by a kill")
 	}
@@ -437,42 +447,42 @@ func TestJourneySessionOutlivesRestartAndKill(t *testing.T) {
 // Eight tabs, opened together, finished in another order.
 func TestJourneyTabsAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.inWeCom("zhangsan").signIn("/authorize/main")
-	b := w.onDesktop("zhangsan")
+	f := newFixture(t)
+	f.inWeCom("zhangsan").signIn("/authorize/main")
+	b := f.onDesktop("zhangsan")
 	var callbacks []string
 	for i := range 8 {
-		callbacks = append(callbacks, b.leave(fmt.Sprintf("/authorize/main?redirect=/tab%d", i)))
+		callbacks = append(callbacks, b.callback(fmt.Sprintf("/authorize/main?redirect=/tab%d", i)))
 	}
 	if n := b.count(attemptCookie); n != 8 {
 		t.Errorf("%d attempts are kept", n)
 	}
 	for _, i := range []int{3, 0, 7, 5, 1, 6, 2, 4} {
-		if a := b.get(callbacks[i]); a.location() != fmt.Sprintf("%s/tab%d", application, i) {
-			t.Errorf("tab %d: %s", i, a.location())
+		if a := b.get(callbacks[i]); a.Redirect() != fmt.Sprintf("%s/tab%d", application, i) {
+			t.Errorf("tab %d: %s", i, a.Location())
 		}
 	}
 	if b.signedInAs() != "zhangsan" || b.count(attemptCookie) != 0 {
 		t.Errorf("signed in as %q with %d attempts left", b.signedInAs(), b.count(attemptCookie))
 	}
-	// All at the same moment: each arrives, and the session from before is over.
-	before := b.copyOf()
+	// All at the same moment: each signs in, and the session from before is over.
+	before := b.clone()
 	var requests []*http.Request
 	for i := range 8 {
-		callback := b.leave(fmt.Sprintf("/authorize/main?redirect=/tab%d", i))
-		requests = append(requests, b.request(http.MethodGet, callback))
+		callback := b.callback(fmt.Sprintf("/authorize/main?redirect=/tab%d", i))
+		requests = append(requests, b.Request(t, http.MethodGet, callback))
 	}
-	answers := make([]answer, len(requests))
+	answers := make([]testbrowser.Answer, len(requests))
 	var group sync.WaitGroup
 	for i, r := range requests {
-		group.Go(func() { answers[i], _ = w.trySend(r) })
+		group.Go(func() { answers[i], _ = b.Do(r) })
 	}
 	group.Wait()
 	for i, a := range answers {
-		if a.location() != fmt.Sprintf("%s/tab%d", application, i) {
-			t.Errorf("tab %d at the same moment: %d %s", i, a.status, a.location())
+		if a.Redirect() != fmt.Sprintf("%s/tab%d", application, i) {
+			t.Errorf("tab %d at the same moment: %d %s", i, a.Status, a.Location())
 		}
-		b.keep(a)
+		b.Keep(a)
 	}
 	if b.signedInAs() != "zhangsan" || before.session() != nil {
 		t.Error("no session, or still the one from before")
@@ -480,34 +490,34 @@ func TestJourneyTabsAtOnce(t *testing.T) {
 	// A ninth pushes the first out, and that tab starts once more.
 	callbacks = nil
 	for i := range 9 {
-		callbacks = append(callbacks, b.leave(fmt.Sprintf("/authorize/main?redirect=/tab%d", i)))
-		w.wait(time.Millisecond)
+		callbacks = append(callbacks, b.callback(fmt.Sprintf("/authorize/main?redirect=/tab%d", i)))
+		f.wait(time.Millisecond)
 	}
 	if n := b.count(attemptCookie); n != 8 {
 		t.Errorf("%d attempts are kept", n)
 	}
-	if end := b.signIn(callbacks[0]); end.address != application+"/tab0" || end.weCom != 1 {
-		t.Errorf("the oldest tab ended at %s after %d more visits", end.address, end.weCom)
+	if end := b.signIn(callbacks[0]); end.Address != application+"/tab0" || end.WeCom != 1 {
+		t.Errorf("the oldest tab ended at %s after %d more redirects", end.Address, end.WeCom)
 	}
 }
 
 // Two companies, one person: the phone says so.
 func TestJourneyTwoCorpsOneUser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.addOther()
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	f.addOther()
+	b := f.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	first := b.session()
-	c := w.inWeCom(otherCorpID + "/san.zhang")
-	if end := c.signIn("/authorize/other"); end.address != "http://localhost:3999/other" {
-		t.Errorf("ended at %s", end.address)
+	c := f.inWeCom(otherCorpID + "/san.zhang")
+	if end := c.signIn("/authorize/other"); end.Address != "http://localhost:3999/other" {
+		t.Errorf("ended at %s", end.Address)
 	}
 	second := c.session()
 	if second.User.ID != first.User.ID || second.CorpID != otherCorpID || second.WeComUserID != "san.zhang" || second.User.Name != "张三" {
 		t.Errorf("%+v and %+v", first, second)
 	}
-	if users := w.users(); len(users) != 1 || len(users[0].Identities) != 2 {
+	if users := f.users(); len(users) != 1 || len(users[0].Identities) != 2 {
 		t.Errorf("users: %+v", users)
 	}
 	// Both companies' sessions live beside each other.
@@ -520,21 +530,21 @@ func TestJourneyTwoCorpsOneUser(t *testing.T) {
 func TestJourneyTwoAppsOfOneCorp(t *testing.T) {
 	t.Parallel()
 	const secondSecret = "secret-of-the-second-app-0123456789abcdefgh"
-	w := newWorld(t, weComWhere(func(c *wecomsim.Config) {
+	f := newFixture(t, weComWhere(func(c *wecomsim.Config) {
 		second := c.Corps[0].Apps[0]
 		second.AgentID, second.Secret = "1000003", secondSecret
 		c.Corps[0].Apps = append(c.Corps[0].Apps, second)
 	}))
-	w.known.add("app secret", secondSecret)
-	w.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
+	f.known.add("app secret", secondSecret)
+	f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
 		"name": "second", "corpId": corpID, "agentId": "1000003", "secret": secondSecret, "origin": application, "workbenchRedirectPath": "/second",
 	})
-	b := w.inWeCom("zhangsan")
+	b := f.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
-	first, earlier := b.session().User.ID, b.copyOf()
+	first, earlier := b.session().User.ID, b.clone()
 	// Known in the corp, so known to its second app.
-	if end := b.signIn("/authorize/second"); end.address != application+"/second" || end.weCom != 1 {
-		t.Errorf("ended at %s after %d visits", end.address, end.weCom)
+	if end := b.signIn("/authorize/second"); end.Address != application+"/second" || end.WeCom != 1 {
+		t.Errorf("ended at %s after %d redirects", end.Address, end.WeCom)
 	}
 	if s := b.session(); s.User.ID != first || s.Authenticator != "second" || earlier.session() != nil {
 		t.Errorf("session %+v", s)
@@ -543,14 +553,14 @@ func TestJourneyTwoAppsOfOneCorp(t *testing.T) {
 		b.signIn("/authorize/main")
 		b.signIn("/authorize/second")
 	}
-	if n := w.weCom.Calls(wecomsim.PathGetToken); n != 2 {
+	if n := f.weCom.Calls(wecomsim.PathGetToken); n != 2 {
 		t.Errorf("gettoken was called %d times", n)
 	}
 }
 
-func (w *world) addOther() {
-	w.t.Helper()
-	w.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
+func (f *fixture) addOther() {
+	f.t.Helper()
+	f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
 		"name": "other", "corpId": otherCorpID, "agentId": "1000009", "secret": otherSecret,
 		"origin": application, "workbenchRedirectPath": "/other",
 	})
@@ -560,11 +570,11 @@ func (w *world) addOther() {
 // one is over, also for whoever copied its cookie.
 func TestJourneySwitchingAccounts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	b := f.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
-	earlier := b.copyOf()
-	b.visitor.UserID = "lisi"
+	earlier := b.clone()
+	b.Member.UserID = "lisi"
 	b.signIn("/authorize/main")
 	if got := b.signedInAs(); got != "lisi" {
 		t.Errorf("signed in as %q", got)
@@ -573,7 +583,7 @@ func TestJourneySwitchingAccounts(t *testing.T) {
 		t.Errorf("the earlier session lives: %q", got)
 	}
 	// The same person again ends it too: one browser, one session.
-	earlier = b.copyOf()
+	earlier = b.clone()
 	b.signIn("/authorize/main")
 	if earlier.signedInAs() != "" || b.signedInAs() != "lisi" {
 		t.Error("two sessions of one browser")
@@ -582,50 +592,50 @@ func TestJourneySwitchingAccounts(t *testing.T) {
 
 func TestJourneyAdministration(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	b := f.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	first := b.session().User.ID
 	patch := func(fields map[string]any) {
 		t.Helper()
-		w.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", fields)
+		f.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", fields)
 	}
 	wantFailure := func(code string) {
 		t.Helper()
 		if end := b.open("/authorize/main"); end.failure.Get("error") != code {
-			t.Errorf("ended at %s, not with %s", end.address, code)
+			t.Errorf("ended at %s, not with %s", end.Address, code)
 		}
 	}
 
 	// Disabled: sessions and sign-ins end, attempts under way too; enabling brings
 	// no session back.
-	pending := b.copyOf()
-	callback := pending.leave("/authorize/main")
+	pending := b.clone()
+	callback := pending.callback("/authorize/main")
 	patch(map[string]any{"enabled": false})
-	if b.copyOf().session() != nil {
+	if b.clone().session() != nil {
 		t.Error("the session outlives its authenticator")
 	}
 	wantFailure("authenticator_disabled")
-	if list := b.get("/api/authenticators"); strings.TrimSpace(list.body) != "[]" {
-		t.Errorf("offered: %s", list.body)
+	if list := b.get("/api/authenticators"); strings.TrimSpace(list.Body) != "[]" {
+		t.Errorf("offered: %s", list.Body)
 	}
 	if end := pending.open(callback); end.failure.Get("error") != "authenticator_disabled" {
-		t.Errorf("an attempt under way ended at %s", end.address)
+		t.Errorf("an attempt under way ended at %s", end.Address)
 	}
 	patch(map[string]any{"enabled": true})
-	if b.copyOf().session() != nil {
+	if b.clone().session() != nil {
 		t.Error("enabling brought the session back")
 	}
 	if end := pending.open(callback); end.failure.Get("error") != "state_invalid" {
-		t.Errorf("an attempt from before ended at %s", end.address)
+		t.Errorf("an attempt from before ended at %s", end.Address)
 	}
 	b.signIn("/authorize/main")
 
 	// A changed secret: the old token is not used, and a wrong secret shows at once.
-	w.weCom.ResetCalls()
+	f.weCom.ResetCalls()
 	const fresh = "another-secret-of-the-app-0123456789abcdefgh"
-	w.known.add("app secret", fresh)
-	if err := w.weCom.ResetSecret(corpID, agentID, fresh); err != nil {
+	f.known.add("app secret", fresh)
+	if err := f.weCom.ResetSecret(corpID, agentID, fresh); err != nil {
 		t.Fatal(err)
 	}
 	wantFailure("wecom_configuration")
@@ -637,12 +647,12 @@ func TestJourneyAdministration(t *testing.T) {
 	b.signIn("/authorize/main")
 
 	// Another corp: its sessions are over.
-	kept := b.copyOf()
+	kept := b.clone()
 	patch(map[string]any{"corpId": otherCorpID, "agentId": "1000009", "secret": otherSecret})
 	if kept.session() != nil {
 		t.Error("the session outlives the change of the corp")
 	}
-	b.visitor.UserID = otherCorpID + "/stranger"
+	b.Member.UserID = otherCorpID + "/elsewhere"
 	b.signIn("/authorize/main")
 	if s := b.session(); s.CorpID != otherCorpID || s.User.ID == first {
 		t.Errorf("in the other corp: %+v", s)
@@ -651,29 +661,29 @@ func TestJourneyAdministration(t *testing.T) {
 	if kept.session() != nil || b.session() != nil {
 		t.Error("changing back brought a session back")
 	}
-	b.visitor.UserID = "zhangsan"
+	b.Member.UserID = "zhangsan"
 	b.signIn("/authorize/main")
 	if s := b.session(); s.User.ID != first {
 		t.Errorf("another user after all that: %+v", s)
 	}
 
 	// Deleted, and a namesake: it inherits nothing.
-	kept = b.copyOf()
-	pending = b.copyOf()
-	callback = pending.leave("/authorize/main")
-	w.mustAdmin(http.StatusNoContent, http.MethodDelete, "/authenticators/main", nil)
+	kept = b.clone()
+	pending = b.clone()
+	callback = pending.callback("/authorize/main")
+	f.mustAdmin(http.StatusNoContent, http.MethodDelete, "/authenticators/main", nil)
 	wantFailure("authenticator_unknown")
 	if kept.session() != nil {
 		t.Error("the session outlives the deleted authenticator")
 	}
-	w.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
+	f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
 		"name": mainName, "corpId": corpID, "agentId": agentID, "secret": fresh, "origin": application,
 	})
 	if kept.session() != nil {
 		t.Error("the namesake inherited the session")
 	}
 	if end := pending.open(callback); end.failure.Get("error") != "state_invalid" {
-		t.Errorf("the attempt of the other ended at %s", end.address)
+		t.Errorf("the attempt of the other ended at %s", end.Address)
 	}
 	b.signIn("/authorize/main")
 	if s := b.session(); s.User.ID != first {
@@ -683,15 +693,15 @@ func TestJourneyAdministration(t *testing.T) {
 
 func TestJourneyUserChanges(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	b := w.inWeCom("zhangsan")
+	f := newFixture(t)
+	b := f.inWeCom("zhangsan")
 	b.signIn("/authorize/main")
 	id := b.session().User.ID
 	user := "/users/" + id
 
 	// A new phone shows in the session at once, and the member stays who they are.
-	w.known.add("phone", "13700000001")
-	w.mustAdmin(http.StatusOK, http.MethodPatch, user, map[string]any{"phone": "137 0000 0001", "roles": []string{"buyer"}})
+	f.known.add("phone", "13700000001")
+	f.mustAdmin(http.StatusOK, http.MethodPatch, user, map[string]any{"phone": "137 0000 0001", "roles": []string{"buyer"}})
 	if s := b.session(); s.User.Phone != "+8613700000001" || strings.Join(s.User.Roles, " ") != "buyer" {
 		t.Errorf("after the change: %+v", s)
 	}
@@ -701,40 +711,40 @@ func TestJourneyUserChanges(t *testing.T) {
 	}
 
 	// Unbound: the phone of WeCom decides, and that is nobody's now.
-	w.mustAdmin(http.StatusNoContent, http.MethodDelete, user+"/identities/"+corpID+"/ZhangSan", nil)
+	f.mustAdmin(http.StatusNoContent, http.MethodDelete, user+"/identities/"+corpID+"/ZhangSan", nil)
 	b.signIn("/authorize/main")
 	if s := b.session(); s.User.ID == id {
 		t.Errorf("after unbinding: %+v", s)
 	}
-	if n := len(w.users()); n != 2 {
+	if n := len(f.users()); n != 2 {
 		t.Errorf("%d users", n)
 	}
 
 	// Disabled and enabled: the session does not come back.
 	second := "/users/" + b.session().User.ID
-	w.mustAdmin(http.StatusOK, http.MethodPatch, second, map[string]any{"enabled": false})
-	if b.copyOf().session() != nil {
+	f.mustAdmin(http.StatusOK, http.MethodPatch, second, map[string]any{"enabled": false})
+	if b.clone().session() != nil {
 		t.Error("the session of a disabled user")
 	}
-	if end := b.copyOf().open("/authorize/main"); end.failure.Get("error") != "user_disabled" {
-		t.Errorf("a disabled user ended at %s", end.address)
+	if end := b.clone().open("/authorize/main"); end.failure.Get("error") != "user_disabled" {
+		t.Errorf("a disabled user ended at %s", end.Address)
 	}
-	w.mustAdmin(http.StatusOK, http.MethodPatch, second, map[string]any{"enabled": true})
-	if b.copyOf().session() != nil {
+	f.mustAdmin(http.StatusOK, http.MethodPatch, second, map[string]any{"enabled": true})
+	if b.clone().session() != nil {
 		t.Error("enabling brought the session back")
 	}
 	// All sessions of one user, at once.
 	b.signIn("/authorize/main")
-	c := w.onDesktop("zhangsan")
+	c := f.onDesktop("zhangsan")
 	c.signIn("/authorize/main")
-	w.mustAdmin(http.StatusNoContent, http.MethodDelete, second+"/sessions", nil)
+	f.mustAdmin(http.StatusNoContent, http.MethodDelete, second+"/sessions", nil)
 	if b.session() != nil || c.session() != nil {
 		t.Error("a session outlives the end of all")
 	}
 	// Deleted: phone and identity are free, the next sign-in makes a new user.
 	b.signIn("/authorize/main")
-	w.mustAdmin(http.StatusNoContent, http.MethodDelete, second, nil)
-	if b.copyOf().session() != nil {
+	f.mustAdmin(http.StatusNoContent, http.MethodDelete, second, nil)
+	if b.clone().session() != nil {
 		t.Error("the session of a deleted user")
 	}
 	b.signIn("/authorize/main")
@@ -743,15 +753,12 @@ func TestJourneyUserChanges(t *testing.T) {
 	}
 
 	// Imported before: found by phone, named as imported.
-	r := b.request(http.MethodPost, w.url+"/api/admin/users/import")
-	r.Body = body("phone,name,roles\n13800000002,Li Si,buyer seller\n")
-	r.Header.Set("Content-Type", "text/csv")
-	r.Header.Set("Authorization", "Bearer "+adminKey)
-	if a := b.send(r); a.status != http.StatusOK || !strings.Contains(a.body, `"created":1`) {
-		t.Fatalf("import: %d %s", a.status, a.body)
+	list := testbrowser.Body("text/csv", "phone,name,roles\n13800000002,Li Si,buyer seller\n")
+	if a := b.post("/api/admin/users/import", testbrowser.Bearer(adminKey), list); a.Status != http.StatusOK || !strings.Contains(a.Body, `"created":1`) {
+		t.Fatalf("import: %d %s", a.Status, a.Body)
 	}
-	w.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"autoSignup": false})
-	c = w.inWeCom("lisi")
+	f.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"autoSignup": false})
+	c = f.inWeCom("lisi")
 	c.signIn("/authorize/main")
 	if s := c.session(); s.User.Name != "Li Si" || strings.Join(s.User.Roles, " ") != "buyer seller" || s.WeComUserID != "lisi" {
 		t.Errorf("imported: %+v", s)
@@ -760,62 +767,62 @@ func TestJourneyUserChanges(t *testing.T) {
 
 func TestJourneyDomainFile(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	b := w.onDesktop("zhangsan")
+	f := newFixture(t)
+	b := f.onDesktop("zhangsan")
 	const path = "/WW_verify_AbCdEf0123456789.txt"
-	if a := b.get(path); a.status != http.StatusNotFound || a.location() != "" {
-		t.Errorf("before: %d", a.status)
+	if a := b.get(path); a.Status != http.StatusNotFound || a.Location() != "" {
+		t.Errorf("before: %d", a.Status)
 	}
-	w.mustAdmin(http.StatusNoContent, http.MethodPut, "/domain-files"+path, nil)
+	f.mustAdmin(http.StatusNoContent, http.MethodPut, "/domain-files"+path, nil)
 	a := b.get(path)
-	if a.status != http.StatusOK || a.body != "AbCdEf0123456789" || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
-		t.Errorf("%d %q %s", a.status, a.body, a.header.Get("Content-Type"))
+	if a.Status != http.StatusOK || a.Body != "AbCdEf0123456789" || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/plain") {
+		t.Errorf("%d %q %s", a.Status, a.Body, a.Header.Get("Content-Type"))
 	}
-	if a := b.get("/WW_verify_AbCdEf0123456788.txt"); a.status != http.StatusNotFound {
-		t.Errorf("another: %d", a.status)
+	if a := b.get("/WW_verify_AbCdEf0123456788.txt"); a.Status != http.StatusNotFound {
+		t.Errorf("another: %d", a.Status)
 	}
-	w.mustAdmin(http.StatusNoContent, http.MethodDelete, "/domain-files"+path, nil)
-	if a := b.get(path); a.status != http.StatusNotFound {
-		t.Errorf("after: %d", a.status)
+	f.mustAdmin(http.StatusNoContent, http.MethodDelete, "/domain-files"+path, nil)
+	if a := b.get(path); a.Status != http.StatusNotFound {
+		t.Errorf("after: %d", a.Status)
 	}
 }
 
 // WeCom blocks whoever asks for access tokens often.
 func TestJourneyManySignInsNeedOneToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, quiet)
-	w.inWeCom("zhangsan").signIn("/authorize/main")
-	w.weCom.ResetCalls()
+	f := newFixture(t, quiet)
+	f.inWeCom("zhangsan").signIn("/authorize/main")
+	f.weCom.ResetCalls()
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			b := w.onDesktop("zhangsan")
+			b := f.onDesktop("zhangsan")
 			for range 250 {
-				callback := b.leave("/authorize/main")
-				if a := b.get(callback); a.location() != application+"/" {
-					t.Errorf("ended at %s", a.location())
+				callback := b.callback("/authorize/main")
+				if a := b.get(callback); a.Redirect() != application+"/" {
+					t.Errorf("ended at %s", a.Location())
 					return
 				}
 			}
 		})
 	}
 	group.Wait()
-	w.wantCalls(map[string]int{wecomsim.PathGetUserInfo: 1000})
+	f.wantCalls(map[string]int{wecomsim.PathGetUserInfo: 1000})
 }
 
 // Twenty browsers at once, none of them known: one person, one user, one token.
 func TestJourneySimultaneousFirstSignInsMakeOneUser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	f := newFixture(t)
 	const browsers = 20
 	ids := make(chan string, browsers)
 	var group sync.WaitGroup
 	for range browsers {
 		group.Go(func() {
-			b := w.inWeCom("zhangsan")
+			b := f.inWeCom("zhangsan")
 			end := b.open("/authorize/main?redirect=/x")
-			if end.address != application+"/x" {
-				t.Errorf("ended at %s", end.address)
+			if end.Address != application+"/x" {
+				t.Errorf("ended at %s", end.Address)
 				return
 			}
 			if s := b.session(); s != nil {
@@ -832,10 +839,10 @@ func TestJourneySimultaneousFirstSignInsMakeOneUser(t *testing.T) {
 	if len(found) != 1 {
 		t.Errorf("users of the sessions: %v", found)
 	}
-	if users := w.users(); len(users) != 1 || len(users[0].Identities) != 1 {
+	if users := f.users(); len(users) != 1 || len(users[0].Identities) != 1 {
 		t.Errorf("users: %+v", users)
 	}
-	if n := w.weCom.Calls(wecomsim.PathGetToken); n != 1 {
+	if n := f.weCom.Calls(wecomsim.PathGetToken); n != 1 {
 		t.Errorf("gettoken was called %d times", n)
 	}
 }

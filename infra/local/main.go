@@ -16,6 +16,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/infra/local/demo"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim/console"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 )
 
@@ -124,8 +125,9 @@ func startDemo(servers *servers, serviceURL string, servicePort int) (demoURL, w
 	}
 	servers.serve(demoListener, application)
 	// In the simulated client the app's home page signs in without a question.
-	simulator := wecomsim.New(wecomsim.Demo(hostOf(serviceURL), serviceURL+"/authorize/"+demoName, serviceURL))
-	servers.serve(simulatorListener, wecomsim.OnlyLoopback(simulator))
+	weCom := wecomsim.Demo(hostOf(serviceURL), serviceURL+"/authorize/"+demoName, serviceURL)
+	weCom.Console = console.New
+	servers.serve(simulatorListener, wecomsim.OnlyLoopback(wecomsim.New(weCom)))
 	return demoURL, localURL(simulatorListener), nil
 }
 

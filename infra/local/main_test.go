@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/teststack"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
@@ -54,7 +55,7 @@ func (r *running) end(t *testing.T) {
 	if err := <-r.ended; err != nil {
 		t.Errorf("ended with %v", err)
 	}
-	if took := time.Since(started); took > 5*time.Second {
+	if took := time.Since(started); took > 4*stopLimit {
 		t.Errorf("stopping took %s", took)
 	}
 }
@@ -70,24 +71,8 @@ func (r *running) line(word string) string {
 
 func get(t *testing.T, address, authorization string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if authorization != "" {
-		r.Header.Set("Authorization", authorization)
-	}
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, string(body)
+	a := testbrowser.New(testbrowser.Config{}).Send(t, http.MethodGet, address, testbrowser.Header("Authorization", authorization))
+	return a.Status, a.Body
 }
 
 func TestDemo(t *testing.T) {

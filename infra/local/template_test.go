@@ -82,7 +82,7 @@ func TestTemplateHasTheIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var input dynamodb.CreateTableInput
-	dynamotest.DescribeAttempts(&input)
+	dynamotest.DescribeEvents(&input)
 	for _, index := range input.GlobalSecondaryIndexes {
 		owner := *index.KeySchema[0].AttributeName
 		for _, wanted := range []string{

@@ -18,6 +18,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/emulator"
 	"github.com/wecom-signin/wecom-signin/infra/local/demo"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim/console"
 	"github.com/wecom-signin/wecom-signin/shared/awsconfig"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
 )
@@ -137,7 +138,9 @@ func (e *emulators) startWeCom(servicePort int) error {
 	if err != nil {
 		return fmt.Errorf("read public URL: %w", err)
 	}
-	e.weCom = wecomsim.New(wecomsim.Demo(service.Host, homeURL, e.state.PublicURL))
+	company := wecomsim.Demo(service.Host, homeURL, e.state.PublicURL)
+	company.Console = console.New
+	e.weCom = wecomsim.New(company)
 	if e.state.WeComURL, err = e.doors.openBrowsers(near(weComPort), e.weCom); err != nil {
 		return err
 	}

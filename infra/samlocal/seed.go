@@ -70,7 +70,7 @@ func seed(ctx context.Context, engine *dynamo.Engine, client *secretsmanager.Cli
 	}
 	if err := engine.StartSession(ctx, store.AttemptResult{
 		SessionKey: authflow.SessionKey(demoSession), Kind: store.ResultSession, Session: session, KeepUntil: session.ExpiresAt,
-	}); err != nil {
+	}, false); err != nil {
 		return fmt.Errorf("seed: %w", err)
 	}
 	if err := engine.PutDomainFile(ctx, store.DomainFile{Filename: demoFile, CreatedAt: now}); err != nil {

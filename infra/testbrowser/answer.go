@@ -1,7 +1,6 @@
 package testbrowser
 
 import (
-	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -56,16 +55,21 @@ type Answer struct {
 // Location is the header as it came.
 func (a Answer) Location() string { return a.Header.Get("Location") }
 
-// Redirect is where the answer leads, or empty. It keeps the fragment of the request
-// unless it has one itself (RFC 9110 §10.2.2).
+// Redirect is where the answer leads, or empty: an absolute address as it came, with
+// the fragment of the request unless it has one itself, an empty one included
+// (RFC 9110 §10.2.2).
 func (a Answer) Redirect() string {
 	from, errFrom := url.Parse(a.URL)
 	to, errTo := url.Parse(a.Location())
 	if a.Status < 300 || a.Status > 399 || a.Location() == "" || errFrom != nil || errTo != nil {
 		return ""
 	}
-	to = from.ResolveReference(to)
-	to.Fragment = cmp.Or(to.Fragment, from.Fragment)
+	if !to.IsAbs() {
+		to = from.ResolveReference(to)
+	}
+	if !strings.Contains(a.Location(), "#") {
+		to.Fragment = from.Fragment
+	}
 	return to.String()
 }
 

@@ -164,7 +164,7 @@ type Navigation struct {
 	Page Answer
 	// Redirects are the service's answers before, in order.
 	Redirects []Answer
-	// WeCom counts the visits there.
+	// WeCom counts the redirects there.
 	WeCom int
 	// WeComPage is the page of WeCom's own where the navigation ended, or empty.
 	WeComPage wecomsim.Page
@@ -226,7 +226,11 @@ func (b *Browser) Callback(t testing.TB, address string, options ...Option) stri
 func (b *Browser) Follow(t testing.TB, link string) (string, error) {
 	member := b.Member
 	member.UserAgent = b.UserAgent
-	return b.WeCom.Follow(t.Context(), link, member)
+	callback, err := b.WeCom.Follow(t.Context(), link, member)
+	if _, fragment, found := strings.Cut(link, "#"); found && err == nil && !strings.Contains(callback, "#") {
+		callback += "#" + fragment // as browsers keep it over a redirect
+	}
+	return callback, err
 }
 
 func (b *Browser) absolute(address string) string {

@@ -214,10 +214,10 @@ func service(t *testing.T) (b *testbrowser.Browser, sites *[]string) {
 		*sites = append(*sites, r.Header.Get("Sec-Fetch-Site"))
 		cookie, err := r.Cookie("__Host-state")
 		if err != nil || r.FormValue("state") != cookie.Value || r.FormValue("code") == "" {
-			http.Redirect(w, r, "/refused", http.StatusFound)
+			http.Redirect(w, r, "/refused#", http.StatusFound)
 			return
 		}
-		http.Redirect(w, r, "https://app.example.com/home", http.StatusFound)
+		http.Redirect(w, r, "https://app.example.com/home#", http.StatusFound)
 	})
 	mux.HandleFunc("GET /round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/start", http.StatusSeeOther) })
 	return testbrowser.New(testbrowser.Config{
@@ -247,7 +247,7 @@ func TestOpen(t *testing.T) {
 			}
 			end := b.Open(t, "/round")
 			if test.want.Address != "" && end.Address != test.want.Address || end.WeCom != test.want.WeCom || end.WeComPage != test.want.WeComPage {
-				t.Errorf("ended at %s %s after %d visits to WeCom", end.Address, end.WeComPage, end.WeCom)
+				t.Errorf("ended at %s %s after %d redirects to WeCom", end.Address, end.WeComPage, end.WeCom)
 			}
 			if refused := strings.HasSuffix(end.Address, "/refused"); refused != (end.Page.Status == http.StatusNotFound) {
 				t.Errorf("status %d at %s", end.Page.Status, end.Address)

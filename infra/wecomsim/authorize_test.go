@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// checkVisit compares the end of a visit: a page, or a callback of which the
-// code is only known to be there.
-func checkVisit(t *testing.T, callback string, err error, page Page, code int, want string) {
+// checkEnd checks where WeCom ends: on a page, or at a callback whose code is
+// written CODE.
+func checkEnd(t *testing.T, callback string, err error, page Page, code int, want string) {
 	t.Helper()
 	if page != "" {
 		var stopped *PageError
@@ -20,12 +20,10 @@ func checkVisit(t *testing.T, callback string, err error, page Page, code int, w
 		}
 		return
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if u, parseErr := url.Parse(callback); parseErr == nil {
-		if word := u.Query().Get("code"); word != "" {
-			callback = strings.Replace(callback, "code="+url.QueryEscape(word), "code=CODE", 1)
+		if value := u.Query().Get("code"); value != "" {
+			callback = strings.Replace(callback, "code="+url.QueryEscape(value), "code=CODE", 1)
 		}
 	}
 	if callback != want {
@@ -41,24 +39,24 @@ func TestInClientLink(t *testing.T) {
 		rule    string
 		choices Choices
 		link    []string
-		visitor Browser
+		browser Browser
 		page    Page
 		want    string
 	}{
 		{rule: "a good link is silent", want: back},
-		{rule: "UA without wxwork nor MicroMessenger", visitor: Browser{UserAgent: UserAgentBrowser}, page: PageOpenInClient},
-		{rule: "UA without wxwork, demonstration", choices: Choices{AnyBrowserIsClient: true}, visitor: Browser{UserAgent: UserAgentBrowser}, want: back},
-		{rule: "UA of personal WeChat", visitor: Browser{UserAgent: UserAgentWeChat}, want: back},
-		{rule: "UA of WeCom on Windows", visitor: Browser{UserAgent: UserAgentWeComWindows}, want: back},
-		{rule: "UA of WeCom on macOS", visitor: Browser{UserAgent: UserAgentWeComMac}, want: back},
-		{rule: "UA of WeCom on iPhone", visitor: Browser{UserAgent: UserAgentWeComIPhone}, want: back},
+		{rule: "UA without wxwork nor MicroMessenger", browser: Browser{UserAgent: UserAgentBrowser}, page: PageOpenInClient},
+		{rule: "UA without wxwork, demonstration", choices: Choices{AnyBrowserIsClient: true}, browser: Browser{UserAgent: UserAgentBrowser}, want: back},
+		{rule: "UA of personal WeChat", browser: Browser{UserAgent: UserAgentWeChat}, want: back},
+		{rule: "UA of WeCom on Windows", browser: Browser{UserAgent: UserAgentWeComWindows}, want: back},
+		{rule: "UA of WeCom on macOS", browser: Browser{UserAgent: UserAgentWeComMac}, want: back},
+		{rule: "UA of WeCom on iPhone", browser: Browser{UserAgent: UserAgentWeComIPhone}, want: back},
 		{rule: "redirect_uri missing", link: []string{"redirect_uri", "-"}, page: PageBadRedirect},
 		{rule: "redirect_uri without scheme", link: []string{"redirect_uri", "id.example.com/callback"}, page: PageBadRedirect},
 		{rule: "redirect_uri without scheme but slashes", link: []string{"redirect_uri", "//id.example.com/callback"}, page: PageBadRedirect},
 		{rule: "redirect_uri with another scheme", link: []string{"redirect_uri", "javascript://id.example.com/"}, page: PageBadRedirect},
 		{rule: "redirect_uri encoded twice", link: []string{"redirect_uri", url.QueryEscape(redirect)}, page: PageBadRedirect},
 		{rule: "redirect_uri with user information", link: []string{"redirect_uri", "https://id.example.com@evil.example/"}, page: PageBadRedirect},
-		{rule: "domain of somebody else", link: []string{"redirect_uri", "https://evil.example/callback"}, page: PageBadDomain},
+		{rule: "domain of another site", link: []string{"redirect_uri", "https://evil.example/callback"}, page: PageBadDomain},
 		{rule: "domain: a subdomain does not fit", link: []string{"redirect_uri", "https://www.id.example.com/callback"}, page: PageBadDomain},
 		{rule: "domain: the parent does not fit", link: []string{"redirect_uri", "https://example.com/callback"}, page: PageBadDomain},
 		{rule: "domain: another port does not fit", link: []string{"redirect_uri", "https://id.example.com:8443/callback"}, page: PageBadDomain},
@@ -86,32 +84,32 @@ func TestInClientLink(t *testing.T) {
 		{rule: "state with -, switched", choices: Choices{AnyState: true}, link: []string{"state", "a-b=c"}, want: redirect + "&code=CODE&state=a-b%3Dc"},
 		{rule: "state empty comes back empty", link: []string{"state", "-"}, want: redirect + "&code=CODE&state="},
 		{rule: "parameter order, switched", choices: Choices{ParameterOrderMatters: true}, page: PageBadLink},
-		{rule: "snsapi_base: a member out of range", visitor: Browser{UserID: "hidden"}, want: back},
-		{rule: "snsapi_base: not a member", visitor: Browser{UserID: "oVisitor"}, want: back},
+		{rule: "snsapi_base: a member out of range", browser: Browser{UserID: "hidden"}, want: back},
+		{rule: "snsapi_base: not a member", browser: Browser{UserID: "oGuest"}, want: back},
 		{rule: "snsapi_privateinfo without agentid", link: []string{"scope", scopePrivateInfo, "agentid", "-"}, want: back},
 		{rule: "snsapi_privateinfo without agentid, switched", choices: Choices{PrivateInfoNeedsAgentID: true}, link: []string{"scope", scopePrivateInfo, "agentid", "-"}, page: PageBadLink},
-		{rule: "snsapi_privateinfo: member not in visible range", link: []string{"scope", scopePrivateInfo}, visitor: Browser{UserID: "hidden"}, page: PageNoPermission},
-		{rule: "snsapi_privateinfo: not a member", link: []string{"scope", scopePrivateInfo}, visitor: Browser{UserID: "oVisitor"}, page: PageNoPermission},
-		{rule: "snsapi_privateinfo: member of another corp", link: []string{"scope", scopePrivateInfo}, visitor: Browser{UserID: "wwpartner/peer"}, page: PageNoPermission},
+		{rule: "snsapi_privateinfo: member not in visible range", link: []string{"scope", scopePrivateInfo}, browser: Browser{UserID: "hidden"}, page: PageNoPermission},
+		{rule: "snsapi_privateinfo: not a member", link: []string{"scope", scopePrivateInfo}, browser: Browser{UserID: "oGuest"}, page: PageNoPermission},
+		{rule: "snsapi_privateinfo: member of another corp", link: []string{"scope", scopePrivateInfo}, browser: Browser{UserID: "wwpartner/peer"}, page: PageNoPermission},
 		{rule: "snsapi_privateinfo agreed", link: []string{"scope", scopePrivateInfo}, want: back},
-		{rule: "snsapi_privateinfo agreed with nothing ticked", link: []string{"scope", scopePrivateInfo}, visitor: Browser{Consent: ConsentNone()}, want: back},
-		{rule: "consent refused", link: []string{"scope", scopePrivateInfo}, visitor: Browser{Deny: true}, want: denied},
-		{rule: "consent refused, switched", choices: Choices{RefusalStays: true}, link: []string{"scope", scopePrivateInfo}, visitor: Browser{Deny: true}, page: PageRefused},
+		{rule: "snsapi_privateinfo agreed with nothing ticked", link: []string{"scope", scopePrivateInfo}, browser: Browser{Consent: ConsentNone()}, want: back},
+		{rule: "consent refused", link: []string{"scope", scopePrivateInfo}, browser: Browser{Deny: true}, want: denied},
+		{rule: "consent refused, switched", choices: Choices{RefusalStays: true}, link: []string{"scope", scopePrivateInfo}, browser: Browser{Deny: true}, page: PageRefused},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
-			b := newBench(t, func(c *Config) { c.Choices = test.choices })
-			if test.visitor.UserID == "" {
-				test.visitor.UserID = "zhangsan"
+			h := newHarness(t, func(c *Config) { c.Choices = test.choices })
+			if test.browser.UserID == "" {
+				test.browser.UserID = "zhangsan"
 			}
-			callback, err := b.Follow(t.Context(), b.inWeCom(test.link...), test.visitor)
-			checkVisit(t, callback, err, test.page, 0, test.want)
+			callback, err := h.Follow(t.Context(), h.inWeCom(test.link...), test.browser)
+			checkEnd(t, callback, err, test.page, 0, test.want)
 		})
 	}
 }
 
 func TestInClientLinkParameters(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.Choices.ParameterOrderMatters = true })
+	h := newHarness(t, func(c *Config) { c.Choices.ParameterOrderMatters = true })
 	const ordered = "appid=" + corpID + "&redirect_uri=https%3A%2F%2Fid.example.com%2F&response_type=code&scope=snsapi_base&state=A&agentid=" + appA
 	tests := []struct {
 		rule, query string
@@ -128,27 +126,19 @@ func TestInClientLinkParameters(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
-			callback, err := b.Follow(t.Context(), pathAuthorize+"?"+test.query+"#wechat_redirect", Browser{UserID: "zhangsan"})
-			checkVisit(t, callback, err, test.page, 0, test.want)
+			callback, err := h.Follow(t.Context(), pathAuthorize+"?"+test.query+"#wechat_redirect", Browser{UserID: "zhangsan"})
+			checkEnd(t, callback, err, test.page, 0, test.want)
 		})
 	}
 }
 
 func TestDomainErrorIsARedirectToAPage(t *testing.T) {
-	b := newBench(t, nil)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.inWeCom("redirect_uri", "https://evil.example/x?y=1"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("User-Agent", UserAgentWeComAndroid)
-	res, err := b.client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
+	h := newHarness(t, nil)
+	link := strings.TrimPrefix(h.inWeCom("redirect_uri", "https://evil.example/x?y=1"), h.base)
+	got := h.do(http.MethodGet, link, "", http.Header{"User-Agent": {UserAgentWeComAndroid}})
 	want := "/wwopen/uriconfirm?err_type=domain_err&uri=https%3A%2F%2Fevil.example%2Fx%3Fy%3D1"
-	if got := res.Header.Get("Location"); res.StatusCode != http.StatusFound || got != want {
-		t.Fatalf("got %d to %q, want 302 to %q", res.StatusCode, got, want)
+	if location := got.header.Get("Location"); got.status != http.StatusFound || location != want {
+		t.Fatalf("got %d to %q, want 302 to %q", got.status, location, want)
 	}
 }
 
@@ -159,7 +149,7 @@ func TestConsentIsAskedOnceIn30Days(t *testing.T) {
 		first   Browser
 		wait    time.Duration
 		asked   bool
-		// mobile says whether the second visit gives the phone.
+		// mobile says whether the second sign-in shares the phone.
 		mobile bool
 	}{
 		{rule: "within 30 days: silent with the standing choice", first: Browser{}, wait: ConsentLifetime - time.Second, mobile: true},
@@ -170,20 +160,19 @@ func TestConsentIsAskedOnceIn30Days(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
-			b := newBench(t, func(c *Config) { c.Choices = test.choices })
+			h := newHarness(t, func(c *Config) { c.Choices = test.choices })
 			test.first.UserID = "zhangsan"
-			if _, err := b.Follow(t.Context(), b.inWeCom("scope", scopePrivateInfo), test.first); err != nil {
-				t.Fatal(err)
-			}
-			b.clock.advance(test.wait)
+			_, err := h.Follow(t.Context(), h.inWeCom("scope", scopePrivateInfo), test.first)
+			must(t, err)
+			h.clock.advance(test.wait)
 			asked := false
-			code := b.code(Browser{UserID: "ZhangSan", BeforeAnswer: func() { asked = true }}, "scope", scopePrivateInfo)
+			code := h.code(Browser{UserID: "ZhangSan", BeforeAnswer: func() { asked = true }}, "scope", scopePrivateInfo)
 			if asked != test.asked {
 				t.Errorf("asked again: %t, want %t", asked, test.asked)
 			}
-			token := b.token(secretA)
-			word, _ := b.get(PathGetUserInfo, "access_token", token, "code", code).fields["user_ticket"].(string)
-			detail := b.detail(token, word)
+			token := h.token(secretA)
+			ticket, _ := h.exchange(token, code).fields["user_ticket"].(string)
+			detail := h.detail(token, ticket)
 			if _, has := detail.fields["mobile"]; has != test.mobile {
 				t.Errorf("mobile there: %t, want %t", has, test.mobile)
 			}
@@ -192,37 +181,18 @@ func TestConsentIsAskedOnceIn30Days(t *testing.T) {
 }
 
 func TestConsentPageIsForTheMemberWhoSawIt(t *testing.T) {
-	b := newBench(t, nil)
-	link, err := url.Parse(b.inWeCom("scope", scopePrivateInfo))
-	if err != nil {
-		t.Fatal(err)
+	h := newHarness(t, nil)
+	mine, other := h.tab("zhangsan", UserAgentWeComAndroid), h.tab("LiSi", UserAgentWeComAndroid)
+	request := h.open(mine, http.MethodGet, h.inWeCom("scope", scopePrivateInfo)).field("request")
+	form := []string{"request", request, "answer", "agree", "field", "mobile"}
+	if got := h.open(other, http.MethodPost, pathConsent, form...); got.page() != PageExpired {
+		t.Errorf("another member's answer leads to %s", got.page())
 	}
-	mine, err := b.As("zhangsan")
-	if err != nil {
-		t.Fatal(err)
+	if _, location, err := mine.open(t.Context(), http.MethodPost, pathConsent, values(form...)); err != nil || location == "" {
+		t.Errorf("the member's own answer fails: %v", err)
 	}
-	other, err := b.As("LiSi")
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := &visit{sim: b.Simulator, visitor: Browser{UserAgent: UserAgentWeComAndroid}, cookie: mine}
-	page, _, err := v.open(t.Context(), http.MethodGet, link.RequestURI(), nil)
-	if err != nil || page.name != PageConsent {
-		t.Fatalf("got %v, %v; want the consent page", page, err)
-	}
-	form := values("asking", page.value(askingMark), "answer", "agree", "field", "mobile")
-	v.cookie = other
-	stolen, location, err := v.open(t.Context(), http.MethodPost, pathConsent, form)
-	if err != nil || location != "" || stolen.name != PageExpired {
-		t.Fatalf("another member's answer led to %q, %v", location, err)
-	}
-	v.cookie = mine
-	if _, location, err = v.open(t.Context(), http.MethodPost, pathConsent, form); err != nil || location == "" {
-		t.Fatalf("the member's own answer failed: %v", err)
-	}
-	again, location, err := v.open(t.Context(), http.MethodPost, pathConsent, form)
-	if err != nil || location != "" || again.name != PageExpired {
-		t.Fatalf("a second answer led to %q, %v", location, err)
+	if got := h.open(mine, http.MethodPost, pathConsent, form...); got.page() != PageExpired {
+		t.Errorf("a second answer leads to %s", got.page())
 	}
 }
 
@@ -235,7 +205,8 @@ func TestBrowserLogin(t *testing.T) {
 		change  func(*Config)
 		link    []string
 		old     bool
-		visitor Browser
+		raw     string
+		browser Browser
 		page    Page
 		code    int
 		want    string
@@ -248,44 +219,36 @@ func TestBrowserLogin(t *testing.T) {
 		{rule: "domain: the port counts", link: []string{"redirect_uri", "https://id.example.com:8443/"}, page: PageBadCallback, code: -31020},
 		{rule: "domain, old page", old: true, link: []string{"redirect_uri", "https://evil.example/"}, page: PageOldLinkFailed},
 		{rule: "redirect_uri encoded twice", link: []string{"redirect_uri", url.QueryEscape(redirect)}, page: PageBadCallback, code: -31020},
+		{rule: "broken encoding", raw: "&x=%zz", page: PageBadLink, code: -31027},
 		{rule: "bad appid", link: []string{"appid", "wwnone"}, page: PageBadLink, code: -31027},
 		{rule: "bad agentid", link: []string{"agentid", "9"}, page: PageBadLink, code: -31028},
 		{rule: "no agentid", link: []string{"agentid", "-"}, page: PageBadLink, code: -31028},
 		{rule: "bad login_type", link: []string{"login_type", "ServiceApp"}, page: PageBadLink, code: -31040},
 		{rule: "no login_type", link: []string{"login_type", "-"}, page: PageBadLink, code: -31040},
-		{rule: "member not in visible range", visitor: Browser{UserID: "hidden"}, page: PageNoPermission},
-		{rule: "denied", visitor: Browser{Deny: true}, want: denied},
-		{rule: "denied, old page", old: true, choices: Choices{WebDenialStays: true}, visitor: Browser{Deny: true}, want: denied},
-		{rule: "denied, switched", choices: Choices{WebDenialStays: true}, visitor: Browser{Deny: true}, page: PageRefused},
-		{rule: "not a member", visitor: Browser{UserID: "oVisitor"}, want: back},
+		{rule: "member not in visible range", browser: Browser{UserID: "hidden"}, page: PageNoPermission},
+		{rule: "denied", browser: Browser{Deny: true}, want: denied},
+		{rule: "denied, old page", old: true, choices: Choices{WebDenialStays: true}, browser: Browser{Deny: true}, want: denied},
+		{rule: "denied, switched", choices: Choices{WebDenialStays: true}, browser: Browser{Deny: true}, page: PageRefused},
+		{rule: "not a member", browser: Browser{UserID: "oGuest"}, want: back},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
-			b := newBench(t, func(c *Config) {
+			h := newHarness(t, func(c *Config) {
 				c.Choices = test.choices
 				if test.change != nil {
 					test.change(c)
 				}
 			})
-			if test.visitor.UserID == "" {
-				test.visitor.UserID = "zhangsan"
+			if test.browser.UserID == "" {
+				test.browser.UserID = "zhangsan"
 			}
-			link := b.webLink(test.link...)
+			link := h.webLink(test.link...) + test.raw
 			if test.old {
 				link = strings.Replace(link, pathWebLogin, pathWebLoginOld, 1)
 			}
-			callback, err := b.Follow(t.Context(), link, test.visitor)
-			checkVisit(t, callback, err, test.page, test.code, test.want)
+			callback, err := h.Follow(t.Context(), link, test.browser)
+			checkEnd(t, callback, err, test.page, test.code, test.want)
 		})
-	}
-}
-
-func TestBrowserLoginNeverGivesATicket(t *testing.T) {
-	b := newBench(t, nil)
-	code := b.codeOf(b.webLink("scope", scopePrivateInfo), Browser{UserID: "zhangsan"})
-	got := b.get(PathGetUserInfo, "access_token", b.token(secretA), "code", code)
-	if got.fields["userid"] != "zhangsan" || got.fields["user_ticket"] != nil {
-		t.Fatalf("got %s", got.raw)
 	}
 }
 
@@ -301,33 +264,23 @@ func TestCallbackFaults(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
-			b := newBench(t, nil)
-			b.InjectCallback(test.fault)
-			callback, err := b.Follow(t.Context(), b.inWeCom(), Browser{UserID: "zhangsan"})
-			checkVisit(t, callback, err, "", 0, test.want)
-			callback, err = b.Follow(t.Context(), b.inWeCom(), Browser{UserID: "zhangsan"})
-			checkVisit(t, callback, err, "", 0, redirect+"&code=CODE&state=Abc123")
+			h := newHarness(t, nil)
+			h.InjectCallback(test.fault)
+			callback, err := h.Follow(t.Context(), h.inWeCom(), Browser{UserID: "zhangsan"})
+			checkEnd(t, callback, err, "", 0, test.want)
+			callback, err = h.Follow(t.Context(), h.inWeCom(), Browser{UserID: "zhangsan"})
+			checkEnd(t, callback, err, "", 0, redirect+"&code=CODE&state=Abc123")
 		})
 	}
-	t.Run("doubled callback", func(t *testing.T) {
-		b := newBench(t, nil)
-		both, err := b.FollowTwice(t.Context(), b.inWeCom(), Browser{UserID: "zhangsan"})
-		if err != nil || both[0] == "" || both[0] != both[1] {
-			t.Fatalf("got %q, %v", both, err)
-		}
-	})
 	t.Run("link without #wechat_redirect", func(t *testing.T) {
-		b := newBench(t, nil)
-		link := strings.TrimSuffix(b.inWeCom(), "#wechat_redirect")
-		callback, err := b.Follow(t.Context(), link, Browser{UserID: "zhangsan"})
-		checkVisit(t, callback, err, PageNoFragment, 0, "")
-		b.Change(func(c *Choices) { c.FragmentIsOptional = true })
-		callback, err = b.Follow(t.Context(), link, Browser{UserID: "zhangsan"})
-		checkVisit(t, callback, err, "", 0, redirect+"&code=CODE&state=Abc123")
+		h := newHarness(t, nil)
+		link := strings.TrimSuffix(h.inWeCom(), "#wechat_redirect")
+		callback, err := h.Follow(t.Context(), link, Browser{UserID: "zhangsan"})
+		checkEnd(t, callback, err, PageNoFragment, 0, "")
 	})
-	t.Run("nobody of that name", func(t *testing.T) {
-		b := newBench(t, nil)
-		if _, err := b.Follow(t.Context(), b.inWeCom(), Browser{UserID: "nobody"}); err == nil {
+	t.Run("unknown person", func(t *testing.T) {
+		h := newHarness(t, nil)
+		if _, err := h.Follow(t.Context(), h.inWeCom(), Browser{UserID: "nobody"}); err == nil {
 			t.Fatal("no error")
 		}
 	})
@@ -346,7 +299,7 @@ func FuzzParseAuthorize(f *testing.F) {
 		if err != nil || u.Host == "" || u.Host != link.host || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
 			t.Fatalf("accepted redirect_uri %q with host %q", link.redirectURI, link.host)
 		}
-		back := New(Config{}).back(link.redirectURI, "CODE", link.state)
+		back := New(Config{}).callbackURL(link.redirectURI, "CODE", link.state)
 		if !strings.Contains(back, "code=CODE&state=") {
 			t.Fatalf("callback %q has no code", back)
 		}

@@ -1,25 +1,35 @@
+// Demonstrations on one machine: companies to try, a browser that acts as the
+// WeCom client, and the guard of a local port.
+
 package wecomsim
 
-// The demo companies of Demo.
+import (
+	"cmp"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// The companies of Demo.
 const (
 	DemoCorpID  = "ww5e1f00d0c0ffee01"
 	DemoAgentID = "1000002"
-	// DemoSecret opens nothing but a simulator.
+	// DemoSecret is of no use outside a simulator.
 	DemoSecret = "demo-secret-of-the-wecom-simulator"
 	// SecondDemoCorpID is a company whose only app has nothing set yet. One of
 	// its members has the phone of a member of the first company.
 	SecondDemoCorpID = "ww5e1f00d0c0ffee02"
 )
 
-// Demo is a WeCom for trying the service out on one machine: a company with one
-// app and a few members of every kind, a second company that is to be set up,
-// the pages of the admin console, and pages that take any browser for the WeCom
-// client. trustedDomain is host:port of the service, homeURL the app's home page,
-// and serviceURL the service for the start page.
+// Demo configures a WeCom for trying the service out on one machine: a company
+// with one app and members of every kind, a second company to set up, and pages
+// that take any browser for the WeCom client. trustedDomain is host:port of the
+// service, homeURL the app's homepage, and serviceURL the service for the start
+// page. The caller adds the console.
 func Demo(trustedDomain, homeURL, serviceURL string) Config {
 	return Config{
 		ServiceURL: serviceURL,
-		Console:    true,
 		Choices: Choices{
 			AnyBrowserIsClient: true, AskAgainAfterRefusal: true,
 			LoopbackTrustedIPs: true, TrustedIPsAtOnce: true,
@@ -44,12 +54,12 @@ func Demo(trustedDomain, homeURL, serviceURL string) Config {
 			Interconnected: []InterconnectedMember{{CorpID: "ww0a1b2c3d4e5f6071", UserID: "partner", Name: "上游伙伴", LatinName: "Partner"}},
 			Outsiders: []Outsider{
 				{OpenID: "oDemo0customer00000000000001", Name: "客户小周", LatinName: "Customer Zhou", ExternalUserID: "wmDemo0customer0000000000001"},
-				{OpenID: "oDemo0visitor000000000000002", Name: "访客", LatinName: "Browser"},
+				{OpenID: "oDemo0guest00000000000000002", Name: "访客", LatinName: "Guest"},
 			},
 		}, {
 			ID: SecondDemoCorpID, Name: "云帆示例贸易", LatinName: "Yunfan Example Trading",
 			Apps: []App{{
-				AgentID: "1000002", Secret: "demo-secret-of-the-second-company", Name: "待设置的应用", LatinName: "App to be set up",
+				AgentID: "1000002", Secret: "demo-secret-of-the-second-company", Name: "待设置的应用", LatinName: "App to set up",
 				VisibleUserIDs: []string{}, TrustedIPs: []string{},
 			}},
 			Members: []Member{
@@ -58,4 +68,57 @@ func Demo(trustedDomain, homeURL, serviceURL string) Config {
 			},
 		}},
 	}
+}
+
+// outsideCookie makes a browser stay a normal one for ActAsClient. Without it
+// the browser acts as the client, which a newcomer's first sign-in needs.
+const outsideCookie = "wecomsim_outside"
+
+// ActAsClient gives requests to next the User-Agent of the WeCom client, unless
+// the browser was made a normal one on the start page. Together with
+// Choices.AnyBrowserIsClient it shows the first sign-in without a client.
+// Browsers send cookies to every port of a host, so simulator and service need
+// the same host name. It is for demonstrations on one machine only.
+func ActAsClient(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := r.Cookie(outsideCookie); err != nil && !isWeCom(r.UserAgent()) {
+			r = r.Clone(r.Context())
+			r.Header.Set("User-Agent", UserAgentWeComAndroid)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// switchBrowser makes the browser act as the client or as a normal browser. An
+// app on the workbench makes it act as the client and opens the app's homepage.
+func (s *Simulator) switchBrowser(w http.ResponseWriter, r *http.Request) {
+	if r.PostFormValue("answer") == "leave" || !s.choices.AnyBrowserIsClient {
+		http.SetCookie(w, newCookie(outsideCookie, "1", 0))
+		seeOther(w, pathStart)
+		return
+	}
+	http.SetCookie(w, newCookie(outsideCookie, "", -1))
+	next := pathStart
+	corpID, agentID, _ := strings.Cut(r.PostFormValue("app"), "/")
+	if _, a := s.app(appRef{corpID, agentID}); a != nil {
+		next = cmp.Or(a.homeURL(isPhone(r.UserAgent())), next)
+	}
+	seeOther(w, next)
+}
+
+// OnlyLoopback admits requests for this machine's own names alone. The
+// simulator's pages ask for no sign-in, so a page of another site must not
+// reach them by DNS rebinding, which points its own name at this machine.
+func OnlyLoopback(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+			http.Error(w, "This address is for browsers on this machine.", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }

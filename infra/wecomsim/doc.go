@@ -1,8 +1,7 @@
-// Package wecomsim is a strict WeCom (企业微信): its API, the authorization page
-// inside its client and its browser login, in memory and on one listener.
-//
-// It judges the WeCom client of this project, so it imports nothing of the
-// project and repeats no constant of it. Tests create one per case:
+// Package wecomsim simulates WeCom (企业微信): the API, the authorize page of the
+// client and browser login, in memory and on one listener. It is strict: a
+// client that breaks a documented rule fails here as it does there. Tests create
+// one per case:
 //
 //	sim := wecomsim.New(wecomsim.Config{Corps: []wecomsim.Corp{{
 //		ID: "ww0123456789abcdef",
@@ -12,113 +11,80 @@
 //		}},
 //		Members: []wecomsim.Member{{UserID: "zhangsan", Name: "张三", Mobile: "13800000001"}},
 //	}}})
-//	base := sim.Start(t) // stands for all three of WeCom's hosts
+//	base := sim.Start(t) // stands for all of WeCom's hosts
 //	callback, err := sim.Follow(t.Context(), authorizeURL, wecomsim.Browser{UserID: "zhangsan"})
 //
-// A person with a browser uses the same handler: the pages let them choose the
-// member, tick the consent fields and "scan" the QR code. The client's session
-// is a cookie of the simulator's own host, so with it snsapi_base is as silent
-// as in WeCom. Browsers send cookies to every port of a host: the simulator
-// reads only its own cookie and records the values of none.
-//
-// For a newcomer with a normal browser there is [Demo], two companies whose pages
-// take any browser for the client, and [ActAsClient], which makes the service
-// believe the same while the visitor plays the client on the start page. One of
-// the companies is used by the demo application, the other is to be set up.
-//
-// # Admin console
-//
-// [Config.Console] offers pages like those of WeCom's admin console (管理后台) at
-// /wecomsim/console. With them the whole set-up of an app can be done by hand:
-//
-//   - 我的企业: the Company ID; 应用管理: the apps, and 创建应用.
-//   - AgentId, Secret (查看, 重置), 启用 and 停用, 可见范围.
-//   - 企业微信授权登录 → Web 网页 → 授权回调域.
-//   - 网页授权及 JS-SDK → 可信域名: a file WW_verify_….txt to download, and 申请校验,
-//     which fetches it back.
-//   - 企业可信 IP, once there is a trusted domain.
-//   - 个人敏感信息: the details that the app may ask its members for.
-//   - 工作台应用主页, for phones and for desktops.
-//
-// A new app has nothing set: no details, and a list of trusted IPs with nobody in
-// it, so that every call but gettoken is 60020. The same can be done by methods:
-// [Simulator.CreateApp], [Simulator.SetTrustedDomain], [Simulator.SetTrustedIPs]
-// and their like, whose errors are a [*Refusal] for people. Only the simulator's
-// own pages may post. All of it is in memory, and open to whoever can reach it.
+// A person with a browser uses the same pages: they choose the member, tick the
+// consent and "scan" the QR code by clicks. [Demo] configures companies to try
+// on one machine. Package console is the admin console. Every method may be
+// called at any time, from any goroutine.
 //
 // # Boundary
 //
-// Simulated: gettoken, auth/getuserinfo and its old path, auth/getuserdetail,
-// user/get, agent/get, get_api_domain_ip, getcallbackip; the in-client and the
-// two browser-login pages; frequency limits; trusted IPs; the admin console as
-// far as it is listed above. Not simulated: callbacks (events pushed by WeCom),
-// messages, third-party apps, the embedded login panel, the lifetime of the QR
-// code (not documented; here it does not end), departments and tags, the
-// sign-in to the console, and its check of who owns a domain (ICP filing).
+// The simulator judges this project's WeCom client, so it imports nothing of the
+// project and shares no constant with it.
 //
-// The fragment #wechat_redirect never reaches a server, so the pages cannot ask
-// for it. [Simulator.Follow] plays the client and does.
+// Simulated: gettoken, auth/getuserinfo and its former path, auth/getuserdetail,
+// user/get, agent/get; the in-client page and both pages of browser login;
+// frequency limits and trusted IPs. [Simulator.Inject] breaks API calls, before
+// or after they take effect, and [Simulator.InjectCallback] the redirect to the
+// application. Not simulated: events, messages, departments and tags, the
+// embedded login panel, third-party apps, and an end of the QR code's life
+// (not documented).
+//
+// # Invariants
+//
+//   - Time passes only on Config.Now, except for Slow and Hang.
+//   - No value of a parameter is recorded: they are secrets, tokens and codes.
+//   - A page needs no other host, and another site cannot post to it.
 //
 // # Choices
 //
-// Where nobody outside knows what WeCom does, the simulator takes a choice. The
-// zero value of [Choices] is the left side; the field in brackets switches.
+// WeCom leaves these points unconfirmed. The field of [Choices] in brackets
+// switches to the behavior after the colon.
 //
-//   - A state outside [A-Za-z0-9]{0,128} is an error page, so that our links
-//     are proven safe [AnyState].
-//   - Unknown appid, agentid, response_type or scope is an error page, and so is
-//     a parameter that is there twice. The order of parameters does not matter
-//     [ParameterOrderMatters].
-//   - An in-client link without #wechat_redirect stops Follow
-//     [FragmentIsOptional].
-//   - snsapi_privateinfo without agentid gives a code of scope base, without a
-//     ticket [PrivateInfoNeedsAgentID].
-//   - Refusing consent sends state without code [RefusalStays] and stands for
-//     30 days like an agreement: the next visit is silent and its ticket opens
-//     nothing [AskAgainAfterRefusal].
-//   - snsapi_privateinfo for a visitor who is no member is the same error page
-//     as for a member outside the visible range.
-//   - A link of a disabled app is an error page.
-//   - Members in personal WeChat are seen by openid [PersonalWeChatGivesUserID].
-//   - Denying browser login sends state without code [WebDenialStays]; the old
-//     page always does, as documented.
-//   - A wrong domain at browser login is −31020 when the app has a callback
-//     domain and −31039 when it has none.
-//   - Somebody outside the corp who scans gets a code that yields an openid.
-//   - gettoken repeats the same token with its remaining life [TokenRepeat], and
-//     works from every IP [GetTokenChecksIP]. A reset secret ends the tokens of
-//     the old one with 40014 [SecretResetKeepsTokens].
-//   - An expired token is 42001 [ExpiredTokenIsInvalid].
-//   - A wrong method is 40063, in both directions [GetInsteadOfPost].
-//   - A bad ticket is 40058 [BadTicket]; a ticket may be used again while it
-//     lives [TicketIsSingleUse].
+//   - A state outside [A-Za-z0-9]{0,128} is an error page [AnyState: it comes back
+//     unchanged].
+//   - So is an unknown appid, agentid, response_type or scope, a repeated
+//     parameter, and the link of a disabled app. The order of parameters does not
+//     matter [ParameterOrderMatters: another order than the documented one is an
+//     error page].
+//   - A User-Agent without wxwork or MicroMessenger is told to open the client
+//     [AnyBrowserIsClient: it is the client, which WeCom never accepts].
+//   - A link without #wechat_redirect does not attach the identity: Follow stops.
+//   - snsapi_privateinfo without agentid gives a code without a ticket
+//     [PrivateInfoNeedsAgentID: error page]. For a person who is not a member it
+//     is the same error page as for a member outside the visible range.
+//   - A refused consent sends state without code [RefusalStays: a page of WeCom].
+//     It stands for 30 days like an agreement: then the redirect is silent, and
+//     the ticket gives no details [AskAgainAfterRefusal: the page appears again].
+//   - Members in personal WeChat have an openid [PersonalWeChatGivesUserID].
+//   - A denied browser login sends state without code [WebDenialStays: a page of
+//     WeCom]; the old page always does, as documented.
+//   - A wrong domain at browser login is −31020 if the app has a callback domain,
+//     else −31039. An outsider who scans gets a code for an openid.
+//   - gettoken repeats the same token with its remaining life [TokenRepeat] and
+//     works from every IP [GetTokenChecksIP: 60020].
+//   - An expired token is 42001 [ExpiredTokenIsInvalid: 40014]. A reset secret
+//     revokes the tokens with 40014 [SecretResetKeepsTokens].
+//   - A wrong method is 40063, in both directions [GetInsteadOfPost: this code].
+//   - A bad ticket is 40058 [BadTicket: this code]. A ticket works until it
+//     expires [TicketIsSingleUse: only once].
 //   - getuserdetail of a member who left the visible range is 60011
-//     [DetailOutOfRange]; an avatar that was not agreed to is the default
-//     picture [DefaultAvatarIsAbsent].
+//     [DetailOutOfRange: this code]; an avatar that was not agreed to is the
+//     default picture [DefaultAvatarIsAbsent].
 //   - user/get of a member who is unknown, gone or out of range is 60111
-//     [UserNotFound]. Who left (status 5) is no member [LeftMemberIsReadable].
-//   - A code that is refused with 50001 stays unspent.
-//   - Error answers carry hint, IP and empty fields [BareErrors]; good answers
-//     carry errcode 0 [NoErrcodeOnSuccess].
+//     [UserNotFound: this code]. A member of status 5 is gone
+//     [LeftMemberIsReadable: can sign in, and user/get returns status 5].
+//   - A code refused with 50001 stays unspent.
+//   - Error answers carry hint, IP and empty fields [BareErrors], good answers
+//     errcode 0 [NoErrcodeOnSuccess].
 //   - Codes, tokens and tickets have 43 letters [LongestValues: 512].
-//   - Plain HTTP is answered; the real API redirects to HTTPS [RequireTLS].
+//   - Plain HTTP is answered [RequireTLS: 301 to HTTPS, as the real API does].
 //   - Ten wrong secrets from one IP block it for an hour [Limits.WrongSecrets].
-//   - agent/get gives a visible range that is the whole company as its root
-//     department, not as a list of everybody. agentid 0 is no number.
-//   - The console takes an app whose visible range is nobody, and spells the
-//     callback domain by the rules of the trusted domain, without a file. It asks
-//     localhost for the domain file over http and every other domain over https.
-//   - Only public IPv4 addresses can be trusted [LoopbackTrustedIPs, for
-//     demonstrations], and work after a minute [TrustedIPsAtOnce].
+//   - agent/get gives a visible range that is the whole company as the root
+//     department. agentid 0 is not a number.
+//   - Only public IPv4 addresses can be trusted [LoopbackTrustedIPs: loopback
+//     too], from a minute after they are saved [TrustedIPsAtOnce].
 //   - An app without a homepage for desktops opens the one for phones there.
-//   - Any User-Agent without wxwork or MicroMessenger is sent to the client
-//     [AnyBrowserIsClient, for demonstrations].
-//
-// # Faults
-//
-// [Simulator.Inject] breaks API calls (busy, refused, 502, broken, empty,
-// oversized, slow, hanging, by chance; before or after the call had its
-// effect), [Simulator.InjectCallback] bends the redirect to the application,
-// and the methods named Change, Reset, Remove and Revoke alter the company while it
-// is in use. All are safe at run time from any goroutine.
 package wecomsim

@@ -1,8 +1,11 @@
+// Faults: what goes wrong with API calls and with the redirect to the
+// application.
+
 package wecomsim
 
 import (
-	"encoding/binary"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,12 +22,12 @@ type Fault struct {
 	Times int
 	// Probability is the chance per call between 0 and 1; 0 means always.
 	Probability float64
-	// AfterEffect lets the call work first (a code is spent, a token is given)
-	// and loses only the answer.
+	// AfterEffect lets the call take effect first (a code is spent, a token is
+	// issued) and loses only the answer.
 	AfterEffect bool
 
-	// Delay is real time before the call is looked at. It goes with any of the
-	// others.
+	// Delay is real time before the call is looked at. It combines with all
+	// other faults.
 	Delay time.Duration
 	// Code is the errcode of an otherwise well-formed answer.
 	Code int
@@ -38,7 +41,7 @@ type Fault struct {
 	CutOff bool
 }
 
-// Body is a kind of body that is not an answer.
+// Body is a kind of body that a client cannot use.
 type Body int
 
 const (
@@ -46,25 +49,25 @@ const (
 	BodyIntact Body = iota
 	// BodyBroken is JSON that ends in the middle.
 	BodyBroken
-	// BodyEmpty is no body.
+	// BodyEmpty has no bytes.
 	BodyEmpty
 	// BodyOversized is 8 MiB of well-formed JSON that claims success.
 	BodyOversized
-	// BodyHTML is a page of some middlebox, with HTTP 200.
+	// BodyHTML is the page of a middlebox.
 	BodyHTML
 )
 
-// Busy makes the next n calls answer -1. Nothing is spent by them.
-func Busy(n int) Fault { return Fault{Times: n, Code: codeBusy} }
+// Busy makes the next n calls answer -1. They spend nothing.
+func Busy(n int) Fault { return Refuse(codeBusy, n) }
 
 // Refuse makes the next n calls answer errcode, for example 45033, 45009,
-// 48002, 50001 or 60020. Nothing is spent by them.
+// 48002, 50001 or 60020. They spend nothing.
 func Refuse(errcode, n int) Fault { return Fault{Times: n, Code: errcode} }
 
 // BadGateway makes the next n calls answer HTTP 502.
 func BadGateway(n int) Fault { return Fault{Times: n, Status: http.StatusBadGateway} }
 
-// Broken makes the next n calls answer HTTP 200 with a body that is none.
+// Broken makes the next n calls answer HTTP 200 with an unusable body.
 func Broken(b Body, n int) Fault { return Fault{Times: n, Body: b} }
 
 // Slow delays every call by d of real time.
@@ -82,7 +85,7 @@ func (f Fault) On(path string) Fault {
 	return f
 }
 
-// Lost lets the call have its effect and loses the answer only.
+// Lost lets the call take effect and loses only the answer.
 func (f Fault) Lost() Fault {
 	f.AfterEffect = true
 	return f
@@ -98,8 +101,8 @@ func (f *Fault) breaks() bool {
 	return f.Code != 0 || f.Status != 0 || f.Body != BodyIntact || f.Hang || f.CutOff
 }
 
-// Inject adds a fault. Faults are tried in the order they were added and a call
-// meets at most one of them.
+// Inject adds a fault. Faults are tried in the order they were added, and a
+// call meets at most one of them.
 func (s *Simulator) Inject(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,92 +113,49 @@ func (s *Simulator) Inject(f Fault) {
 func (s *Simulator) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults, s.bends = nil, nil
+	s.faults, s.callbackFaults = nil, nil
 }
 
 func (s *Simulator) takeFault(path string) Fault {
 	for i, f := range s.faults {
-		if f.API != "" && f.API != path {
-			continue
-		}
-		if f.Probability > 0 && s.dice() >= f.Probability {
+		if f.API != "" && f.API != path || f.Probability > 0 && rand.Float64() >= f.Probability { //nolint:gosec // Chance, not a secret.
 			continue
 		}
 		taken := *f
-		if f.Times > 0 {
-			if f.Times--; f.Times == 0 {
-				s.faults = slices.Delete(s.faults, i, i+1)
-			}
+		if f.Times--; f.Times == 0 {
+			s.faults = slices.Delete(s.faults, i, i+1)
 		}
 		return taken
 	}
 	return Fault{}
 }
 
-// dice returns a number in [0, 1).
-func (s *Simulator) dice() float64 {
-	var b [8]byte
-	if _, err := io.ReadFull(s.rand, b[:]); err != nil {
-		return 0
-	}
-	return float64(binary.BigEndian.Uint64(b[:])>>11) / (1 << 53)
-}
-
-// breakAnswer writes what the fault says in place of the answer and returns the
-// HTTP status, 0 for none.
-func (f *Fault) breakAnswer(w http.ResponseWriter, r *http.Request) int {
-	if f.Hang {
-		<-r.Context().Done()
-		return 0
-	}
-	if f.CutOff {
-		cutOff(w)
-		return 0
-	}
-	h := w.Header()
-	h.Set("Server", "nginx")
+// breakAnswer writes what the fault says in place of the answer.
+func (f *Fault) breakAnswer(w http.ResponseWriter, r *http.Request) {
 	const gatewayPage = "<html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1><hr>nginx</body></html>"
-	if f.Status != 0 {
-		h.Set("Content-Type", "text/html")
-		w.WriteHeader(f.Status)
-		_, _ = io.WriteString(w, gatewayPage)
-		return f.Status
-	}
-	h.Set("Content-Type", "application/json; charset=UTF-8")
-	switch f.Body {
-	case BodyBroken:
-		_, _ = io.WriteString(w, `{"errcode":0,"errmsg":"ok","userid":"zhang`)
-	case BodyOversized:
-		_, _ = io.WriteString(w, `{"errcode":0,"errmsg":"ok","padding":"`)
-		chunk := strings.Repeat("x", 64<<10)
-		for range 128 {
-			if _, err := io.WriteString(w, chunk); err != nil {
-				return http.StatusOK
-			}
-		}
-		_, _ = io.WriteString(w, `"}`)
-	case BodyHTML:
-		h.Set("Content-Type", "text/html")
-		_, _ = io.WriteString(w, gatewayPage)
-	case BodyEmpty, BodyIntact:
-	}
-	return http.StatusOK
-}
-
-// cutOff closes the connection. A connection that cannot be taken over (HTTP/2)
-// is left with an empty answer, which no client can read either.
-func cutOff(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		w.WriteHeader(http.StatusBadGateway)
+	body, kind := "", "application/json; charset=UTF-8"
+	switch {
+	case f.Hang:
+		<-r.Context().Done()
 		return
+	case f.CutOff:
+		// HTTP/2 has no connection to take over, but resets the stream.
+		panic(http.ErrAbortHandler)
+	case f.Status != 0, f.Body == BodyHTML:
+		body, kind = gatewayPage, "text/html"
+	case f.Body == BodyBroken:
+		body = `{"errcode":0,"errmsg":"ok","userid":"zhang`
+	case f.Body == BodyOversized:
+		body = `{"errcode":0,"errmsg":"ok","padding":"` + strings.Repeat("x", 8<<20) + `"}`
 	}
-	_ = conn.Close()
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(max(f.Status, http.StatusOK))
+	_, _ = io.WriteString(w, body)
 }
 
-// CallbackFault bends the way back to the application.
+// CallbackFault distorts the redirect to the application.
 type CallbackFault struct {
-	// Times is how many redirects are bent; 0 means until ClearFaults.
+	// Times is how many redirects are distorted; 0 means until ClearFaults.
 	Times int
 	// DropState leaves the state out; AlterState changes its last letter.
 	DropState, AlterState bool
@@ -207,37 +167,36 @@ type CallbackFault struct {
 func (s *Simulator) InjectCallback(f CallbackFault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bends = append(s.bends, &f)
+	s.callbackFaults = append(s.callbackFaults, &f)
 }
 
-// back builds the URL that leads back to the application. The existing query is
-// kept byte for byte and the new parameters go before a fragment, as on the
-// real WeCom. A nil code means denial.
-func (s *Simulator) back(redirect, code, state string) string {
-	sendState, sendCode := true, code != ""
-	if len(s.bends) > 0 {
-		b := s.bends[0]
-		sendState, sendCode = !b.DropState, sendCode && !b.DropCode
-		if b.AlterState {
-			state = alter(state)
+// callbackURL returns redirectURI with code and state added. As on the real
+// WeCom, the existing query stays byte for byte and the new parameters go
+// before a fragment. An empty code means denial.
+func (s *Simulator) callbackURL(redirectURI, code, state string) string {
+	added := []string{"code=" + url.QueryEscape(code), "state=" + url.QueryEscape(state)}
+	if len(s.callbackFaults) > 0 {
+		f := s.callbackFaults[0]
+		if f.AlterState {
+			added[1] = "state=" + url.QueryEscape(alter(state))
 		}
-		if b.Times > 0 {
-			if b.Times--; b.Times == 0 {
-				s.bends = s.bends[1:]
-			}
+		if f.DropState {
+			added = added[:1]
+		}
+		if f.DropCode {
+			code = ""
+		}
+		if f.Times--; f.Times == 0 {
+			s.callbackFaults = s.callbackFaults[1:]
 		}
 	}
-	var added []string
-	if sendCode {
-		added = append(added, "code="+url.QueryEscape(code))
-	}
-	if sendState {
-		added = append(added, "state="+url.QueryEscape(state))
+	if code == "" {
+		added = added[1:]
 	}
 	if len(added) == 0 {
-		return redirect
+		return redirectURI
 	}
-	start, fragment, hasFragment := strings.Cut(redirect, "#")
+	start, fragment, hasFragment := strings.Cut(redirectURI, "#")
 	switch {
 	case !strings.Contains(start, "?"):
 		start += "?"
@@ -251,13 +210,11 @@ func (s *Simulator) back(redirect, code, state string) string {
 	return start
 }
 
+// alter changes the last letter of a state.
 func alter(state string) string {
-	if state == "" {
-		return "x"
+	kept, found := strings.CutSuffix(state, "x")
+	if found {
+		return kept + "y"
 	}
-	last := byte('x')
-	if state[len(state)-1] == last {
-		last = 'y'
-	}
-	return state[:len(state)-1] + string(last)
+	return state[:max(0, len(state)-1)] + "x"
 }

@@ -40,8 +40,8 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// bench is a simulator on a port, with a client that follows no redirect.
-type bench struct {
+// harness is a simulator on a port, with a client that follows no redirect.
+type harness struct {
 	*Simulator
 
 	t      *testing.T
@@ -50,7 +50,7 @@ type bench struct {
 	client *http.Client
 }
 
-func newBench(t *testing.T, change func(*Config)) *bench {
+func newHarness(t *testing.T, change func(*Config)) *harness {
 	t.Helper()
 	ticking := &clock{now: time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)}
 	config := Config{Now: ticking.Now, Corps: []Corp{{
@@ -69,24 +69,32 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 			{UserID: "qianqi", Name: "钱七", Mobile: "13800000004", Status: StatusLeft},
 		},
 		Interconnected: []InterconnectedMember{{CorpID: "wwpartner", UserID: "peer"}},
-		Outsiders:      []Outsider{{OpenID: "oVisitor"}, {OpenID: "oCustomer", ExternalUserID: "wmCustomer"}},
+		Outsiders:      []Outsider{{OpenID: "oGuest"}, {OpenID: "oCustomer", ExternalUserID: "wmCustomer"}},
 	}, {
-		ID: "wwsecond", Members: []Member{{UserID: "stranger", Name: "外人"}},
+		ID: "wwsecond", Members: []Member{{UserID: "colleague", Name: "外人"}},
 		Apps: []App{{AgentID: appA, Secret: "secret-of-second", TrustedDomain: "second.example.com"}},
 	}}}
 	if change != nil {
 		change(&config)
 	}
-	if err := config.Validate(); err != nil {
-		t.Fatalf("fixture: %v", err)
-	}
+	must(t, config.Validate())
+	return harnessOf(t, config, ticking)
+}
+
+func harnessOf(t *testing.T, config Config, ticking *clock) *harness {
+	t.Helper()
 	sim := New(config)
-	base := sim.Start(t)
-	client := &http.Client{
+	return &harness{Simulator: sim, t: t, base: sim.Start(t), clock: ticking, client: &http.Client{
 		Timeout:       10 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return &bench{Simulator: sim, t: t, base: base, clock: ticking, client: client}
 }
 
 // answer is an API answer as it came.
@@ -98,25 +106,19 @@ type answer struct {
 	errcode int
 }
 
-func (b *bench) do(method, path string, query url.Values, body string, header http.Header) answer {
-	b.t.Helper()
-	r, err := http.NewRequestWithContext(b.t.Context(), method, b.base+path+"?"+query.Encode(), strings.NewReader(body))
-	if err != nil {
-		b.t.Fatal(err)
-	}
+func (h *harness) do(method, target, body string, header http.Header) answer {
+	h.t.Helper()
+	r, err := http.NewRequestWithContext(h.t.Context(), method, h.base+target, strings.NewReader(body))
+	must(h.t, err)
 	for k, v := range header {
 		r.Header[k] = v
 	}
-	res, err := b.client.Do(r)
-	if err != nil {
-		b.t.Fatalf("call %s: %v", path, err)
-	}
+	res, err := h.client.Do(r)
+	must(h.t, err)
 	defer func() { _ = res.Body.Close() }()
 	out := answer{status: res.StatusCode, header: res.Header}
 	out.raw, err = io.ReadAll(res.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	must(h.t, err)
 	if json.Unmarshal(out.raw, &out.fields) == nil {
 		if n, ok := out.fields["errcode"].(float64); ok {
 			out.errcode = int(n)
@@ -125,85 +127,139 @@ func (b *bench) do(method, path string, query url.Values, body string, header ht
 	return out
 }
 
-func (b *bench) get(path string, pairs ...string) answer {
-	b.t.Helper()
-	return b.do(http.MethodGet, path, values(pairs...), "", nil)
-}
-
-func (b *bench) token(secret string) string {
-	b.t.Helper()
-	a := b.get(PathGetToken, "corpid", corpID, "corpsecret", secret)
-	word, _ := a.fields["access_token"].(string)
-	if a.errcode != 0 || word == "" {
-		b.t.Fatalf("gettoken: %s", a.raw)
+// expect reports an answer with another errcode.
+func (h *harness) expect(want int, got answer) {
+	h.t.Helper()
+	if got.errcode != want {
+		h.t.Errorf("got %s, want %d", got.raw, want)
 	}
-	return word
 }
 
-// age lets d pass, with the last tidying a moment before the end: what is too
-// old must be refused, not only forgotten.
-func (b *bench) age(d time.Duration) {
-	b.t.Helper()
-	b.clock.advance(d - time.Second)
-	b.token(secretA)
-	b.clock.advance(time.Second)
+// getToken calls gettoken for the first corp.
+func (h *harness) getToken(secret string) answer {
+	h.t.Helper()
+	return h.get(PathGetToken, "corpid", corpID, "corpsecret", secret)
+}
+
+func (h *harness) get(path string, pairs ...string) answer {
+	h.t.Helper()
+	return h.do(http.MethodGet, path+"?"+values(pairs...).Encode(), "", nil)
+}
+
+// post sends a form as the simulator's own pages do.
+func (h *harness) post(path string, pairs ...string) answer {
+	h.t.Helper()
+	return h.do(http.MethodPost, path, values(pairs...).Encode(), http.Header{
+		"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"same-origin"},
+	})
+}
+
+// tab is a browser tab of a client that userID is signed in at.
+func (h *harness) tab(userID, userAgent string) tab {
+	h.t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	who, ok := h.findPerson(userID)
+	if !ok {
+		h.t.Fatalf("%s does not exist", userID)
+	}
+	return tab{sim: h.Simulator, userAgent: userAgent, cookie: h.signIn(who)}
+}
+
+// open opens an address in the tab, which is expected to show a page.
+func (h *harness) open(t tab, method, target string, pairs ...string) pageBody {
+	h.t.Helper()
+	target, _, _ = strings.Cut(strings.TrimPrefix(target, h.base), "#")
+	body, location, err := t.open(h.t.Context(), method, target, values(pairs...))
+	must(h.t, err)
+	if location != "" {
+		h.t.Fatalf("%s leads to %s", target, location)
+	}
+	return body
+}
+
+func (h *harness) token(secret string) string {
+	h.t.Helper()
+	a := h.getToken(secret)
+	value, _ := a.fields["access_token"].(string)
+	if a.errcode != 0 || value == "" {
+		h.t.Fatalf("gettoken: %s", a.raw)
+	}
+	return value
+}
+
+// probe makes a call with a token of the first app.
+func (h *harness) probe(token string) answer {
+	h.t.Helper()
+	return h.get(PathGetAgent, "access_token", token, "agentid", appA)
+}
+
+// exchange calls getuserinfo.
+func (h *harness) exchange(token, code string) answer {
+	h.t.Helper()
+	return h.get(PathGetUserInfo, "access_token", token, "code", code)
+}
+
+// age lets d pass, with the last purge a moment before the end: what is too old
+// must be refused, not only purged.
+func (h *harness) age(d time.Duration) {
+	h.t.Helper()
+	h.clock.advance(d - time.Second)
+	h.token(secretA)
+	h.clock.advance(time.Second)
 }
 
 // code goes through the in-client link and returns the code.
-func (b *bench) code(v Browser, changes ...string) string {
-	b.t.Helper()
-	return b.codeOf(b.inWeCom(changes...), v)
+func (h *harness) code(b Browser, changes ...string) string {
+	h.t.Helper()
+	return h.codeOf(h.inWeCom(changes...), b)
 }
 
-func (b *bench) codeOf(link string, v Browser) string {
-	b.t.Helper()
-	callback, err := b.Follow(b.t.Context(), link, v)
+func (h *harness) codeOf(link string, b Browser) string {
+	h.t.Helper()
+	callback, err := h.Follow(h.t.Context(), link, b)
 	if err != nil {
-		b.t.Fatalf("follow: %v", err)
+		h.t.Fatalf("follow: %v", err)
 	}
 	u, err := url.Parse(callback)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	must(h.t, err)
 	code := u.Query().Get("code")
 	if code == "" {
-		b.t.Fatal("the callback has no code")
+		h.t.Fatal("the callback has no code")
 	}
 	return code
 }
 
-func (b *bench) detail(token, ticket string) answer {
-	b.t.Helper()
+func (h *harness) detail(token, ticket string) answer {
+	h.t.Helper()
 	var body bytes.Buffer
-	if err := json.NewEncoder(&body).Encode(map[string]string{"user_ticket": ticket}); err != nil {
-		b.t.Fatal(err)
-	}
-	return b.do(http.MethodPost, PathGetUserDetail, values("access_token", token), body.String(), nil)
+	must(h.t, json.NewEncoder(&body).Encode(map[string]string{"user_ticket": ticket}))
+	return h.do(http.MethodPost, PathGetUserDetail+"?access_token="+token, body.String(), nil)
 }
 
 // ticket signs zhangsan in with consent and returns token and ticket.
-func (b *bench) ticket(c Consent) (token, word string) {
-	b.t.Helper()
-	token = b.token(secretA)
-	code := b.code(Browser{UserID: "zhangsan", Consent: c}, "scope", scopePrivateInfo)
-	a := b.get(PathGetUserInfo, "access_token", token, "code", code)
-	word, _ = a.fields["user_ticket"].(string)
-	if word == "" {
-		b.t.Fatalf("getuserinfo gave no ticket: %s", a.raw)
+func (h *harness) ticket(c Consent) (token, value string) {
+	h.t.Helper()
+	token = h.token(secretA)
+	code := h.code(Browser{UserID: "zhangsan", Consent: c}, "scope", scopePrivateInfo)
+	a := h.exchange(token, code)
+	value, _ = a.fields["user_ticket"].(string)
+	if value == "" {
+		h.t.Fatalf("getuserinfo gave no ticket: %s", a.raw)
 	}
-	return token, word
+	return token, value
 }
 
 // inWeCom returns a good in-client link with changes: name, value, …; the
 // value "-" takes the parameter out.
-func (b *bench) inWeCom(changes ...string) string {
+func (h *harness) inWeCom(changes ...string) string {
 	query := values("appid", corpID, "redirect_uri", redirect, "response_type", "code", "scope", scopeBase, "state", "Abc123", "agentid", appA)
-	return b.base + pathAuthorize + "?" + changed(query, changes).Encode() + "#wechat_redirect"
+	return h.base + pathAuthorize + "?" + changed(query, changes).Encode() + "#wechat_redirect"
 }
 
-func (b *bench) webLink(changes ...string) string {
+func (h *harness) webLink(changes ...string) string {
 	query := values("login_type", "CorpApp", "appid", corpID, "agentid", appA, "redirect_uri", redirect, "state", "web@state")
-	return b.base + pathWebLogin + "?" + changed(query, changes).Encode()
+	return h.base + pathWebLogin + "?" + changed(query, changes).Encode()
 }
 
 func values(pairs ...string) url.Values { return changed(url.Values{}, pairs) }

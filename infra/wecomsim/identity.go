@@ -1,17 +1,21 @@
+// Who signed in: codes and tickets, getuserinfo and getuserdetail.
+
 package wecomsim
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim/page"
 )
 
-// code is what the browser brings back to the application.
-type code struct {
-	corp *corp
-	// agentID is empty for an in-client link without agentid.
-	agentID string
+// authCode is what a code that was sent to the application stands for.
+type authCode struct {
+	// app has no AgentID for an in-client link without agentid.
+	app appRef
 	// host is host[:port] of the redirect_uri.
 	host string
 	// web codes come from browser login.
@@ -23,13 +27,20 @@ type code struct {
 	issued time.Time
 }
 
-// ticket opens the member's details to one app.
+// ticket gives the details of a member to one app.
 type ticket struct {
-	app    *app
+	app    appRef
 	userID string
 	agreed []Field
 	issued time.Time
-	spent  bool
+	used   bool
+}
+
+func (s *Simulator) newCode(c *authCode) string {
+	c.issued = s.now()
+	value := s.newValue()
+	s.codes[value] = c
+	return value
 }
 
 // getUserInfo is D/91023 and D/98176.
@@ -38,22 +49,22 @@ func (s *Simulator) getUserInfo(c *call) (fields, int) {
 	if value == "" {
 		return nil, codeNoCode
 	}
-	if c.token.app == nil {
+	a := c.app
+	if a == nil {
 		return nil, codeBadDomain
 	}
-	given := s.codes[value]
-	if given == nil || s.now().Sub(given.issued) >= CodeLifetime {
+	code := s.codes[value]
+	if code == nil || s.now().Sub(code.issued) >= CodeLifetime {
 		return nil, codeInvalidCode
 	}
-	a := c.token.app
-	domainOK := sameDomain(given.host, a.TrustedDomain) || given.web && sameDomain(given.host, a.CallbackDomain)
-	if given.corp != a.corp || given.agentID != "" && given.agentID != a.AgentID || !domainOK {
-		// The code stays unspent: nobody learned anything from it.
+	domainOK := sameDomain(code.host, a.TrustedDomain) || code.web && sameDomain(code.host, a.CallbackDomain)
+	if code.app.corpID != c.corp.ID || code.app.agentID != "" && code.app.agentID != a.AgentID || !domainOK {
+		// The code stays unspent: the caller learned nothing from it.
 		return nil, codeBadDomain
 	}
-	// A spent code is as unknown as one that never was.
+	// A spent code is as unknown as one that never existed.
 	delete(s.codes, value)
-	id := given.identity
+	id := code.identity
 	if id.userID == "" {
 		out := fields{"openid": id.openID}
 		if id.externalUserID != "" {
@@ -62,129 +73,69 @@ func (s *Simulator) getUserInfo(c *call) (fields, int) {
 		return out, 0
 	}
 	out := fields{"userid": id.userID}
-	if given.ticket && id.member && a.sees(id.userID) {
-		t := &ticket{app: a, userID: id.userID, agreed: given.agreed, issued: s.now()}
-		word := s.random()
-		s.tickets[word] = t
-		out["user_ticket"] = word
+	if code.ticket && id.member && a.visibleTo(id.userID) {
+		value := s.newValue()
+		s.tickets[value] = &ticket{app: appRef{c.corp.ID, a.AgentID}, userID: id.userID, agreed: code.agreed, issued: s.now()}
+		out["user_ticket"] = value
 	}
 	return out, 0
 }
 
-// getUserInfoOld is the same call in its old spelling.
+// getUserInfoOld is the same call with its former names.
 func (s *Simulator) getUserInfoOld(c *call) (fields, int) {
 	out, errcode := s.getUserInfo(c)
 	if errcode != 0 {
 		return nil, errcode
 	}
 	renamed := fields{"DeviceId": ""}
-	for key, value := range out {
-		switch key {
-		case "userid":
-			renamed["UserId"] = value
-		case "openid":
-			renamed["OpenId"] = value
-		case "user_ticket":
-			renamed["user_ticket"] = value
-			renamed["expires_in"] = int(TicketLifetime.Seconds())
-		default:
-			renamed[key] = value
-		}
+	if out["user_ticket"] != nil {
+		renamed["expires_in"] = int(TicketLifetime.Seconds())
+	}
+	names := map[string]string{"userid": "UserId", "openid": "OpenId"}
+	for name, value := range out {
+		renamed[cmp.Or(names[name], name)] = value
 	}
 	return renamed, 0
 }
 
-// getUserDetail is D/95833. It has no name in it.
+// getUserDetail is D/95833. Its answer has no name.
 func (s *Simulator) getUserDetail(c *call) (fields, int) {
-	if c.token.app == nil {
+	a := c.app
+	if a == nil {
 		return nil, codeNoAPIRight
 	}
 	var request struct {
-		Ticket *string `json:"user_ticket"`
+		Ticket string `json:"user_ticket"`
 	}
 	if err := json.Unmarshal(c.body, &request); err != nil {
 		return nil, codeNotJSON
 	}
-	badTicket := orCode(s.choices.BadTicket, codeBadParameter)
-	if request.Ticket == nil || *request.Ticket == "" {
-		return nil, badTicket
+	t := s.tickets[request.Ticket]
+	if t == nil || t.app != (appRef{c.corp.ID, a.AgentID}) || s.now().Sub(t.issued) >= TicketLifetime || t.used && s.choices.TicketIsSingleUse {
+		return nil, cmp.Or(s.choices.BadTicket, codeBadParameter)
 	}
-	a := c.token.app
-	t := s.tickets[*request.Ticket]
-	if t == nil || t.app != a || s.now().Sub(t.issued) >= TicketLifetime || t.spent && s.choices.TicketIsSingleUse {
-		return nil, badTicket
+	m := c.corp.member(t.userID)
+	if m == nil || !a.visibleTo(t.userID) {
+		return nil, cmp.Or(s.choices.DetailOutOfRange, codeNoPrivilege)
 	}
-	m := a.corp.member(t.userID)
-	if m == nil || !a.sees(t.userID) {
-		return nil, orCode(s.choices.DetailOutOfRange, codeNoPrivilege)
-	}
-	t.spent = true
-	given := func(f Field) bool { return slices.Contains(a.Fields, f) && slices.Contains(t.agreed, f) }
+	t.used = true
+	shared := func(f Field) bool { return slices.Contains(a.Fields, f) && slices.Contains(t.agreed, f) }
 	out := fields{"userid": m.UserID, "gender": "0"}
-	if given(FieldAvatar) {
+	for f, value := range m.details() {
+		if shared(f) {
+			out[string(f)] = value
+		}
+	}
+	if shared(FieldAvatar) {
 		out["avatar"] = m.avatarURL(c.base)
 	} else if !s.choices.DefaultAvatarIsAbsent {
-		out["avatar"] = c.base + "/wecomsim/avatar"
-	}
-	for f, value := range m.details() {
-		if given(f) && f != FieldAvatar {
-			out[string(f)] = value
-		}
+		out["avatar"] = c.base + page.DefaultAvatar
 	}
 	return out, 0
 }
 
-// getUser is D/90196.
-func (s *Simulator) getUser(c *call) (fields, int) {
-	userID := c.query.Get("userid")
-	if userID == "" {
-		return nil, codeNoUserID
-	}
-	a := c.token.app
-	if a == nil {
-		return nil, codeNoContactDetail
-	}
-	m := a.corp.member(userID)
-	gone := m == nil || m.status() == StatusLeft && !s.choices.LeftMemberIsReadable
-	if gone || !a.sees(m.UserID) {
-		return nil, orCode(s.choices.UserNotFound, codeNoUser)
-	}
-	out := fields{
-		"userid": m.UserID, "name": m.Name, "department": []int{rootDepartment}, "order": []int{0}, "position": m.Position,
-		"is_leader_in_dept": []int{0}, "direct_leader": []string{}, "telephone": "", "alias": m.Alias,
-		"main_department": rootDepartment, "extattr": fields{"attrs": []string{}}, "status": m.status(),
-		"external_position": "", "external_profile": fields{"external_attr": []string{}},
-	}
-	if a.CreatedBefore20220620 {
-		for f, value := range m.details() {
-			out[string(f)] = value
-		}
-		out["avatar"] = m.avatarURL(c.base)
-		out["thumb_avatar"] = m.avatarURL(c.base)
-	}
-	return out, 0
-}
-
-func (m *Member) details() map[Field]string {
-	gender := m.Gender
-	if gender == "" {
-		gender = "0"
-	}
-	return map[Field]string{
-		FieldMobile: m.Mobile, FieldGender: gender, FieldEmail: m.Email, FieldBizMail: m.BizMail,
-		FieldQRCode: m.QRCode, FieldAddress: m.Address, FieldAvatar: m.Avatar,
-	}
-}
-
-func (m *Member) avatarURL(base string) string {
-	if m.Avatar != "" {
-		return m.Avatar
-	}
-	return base + avatarOf(m.displayName())
-}
-
-// sameDomain compares host and port exactly, but for the case of letters. An
-// unset domain fits nothing.
+// sameDomain compares host and port exactly, but for the case of letters. A
+// domain that is not set equals nothing.
 func sameDomain(host, registered string) bool {
 	return registered != "" && strings.EqualFold(host, registered)
 }

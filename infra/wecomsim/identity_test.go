@@ -1,8 +1,11 @@
 package wecomsim
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -10,98 +13,79 @@ import (
 )
 
 func TestGetUserInfo(t *testing.T) {
-	info := func(b *bench, code string) answer {
-		return b.get(PathGetUserInfo, "access_token", b.token(secretA), "code", code)
+	const other, second = "https://other.example.com:8443/", "https://second.example.com/"
+	changeApp := func(f func(*App)) func(*harness, string) {
+		return func(h *harness, _ string) { must(h.t, h.ChangeApp(corpID, appA, f)) }
 	}
+	exchange := func(secret string) func(*harness, string) {
+		return func(h *harness, code string) { h.exchange(h.token(secret), code) }
+	}
+	advance := func(d time.Duration) func(*harness, string) {
+		return func(h *harness, _ string) { h.clock.advance(d) }
+	}
+	userID := func(id string) map[string]string { return map[string]string{"userid": id} }
+	openID := map[string]string{"openid": "*"}
 	tests := []struct {
 		rule   string
 		change func(*Config)
-		run    func(*bench) answer
+		// The person goes through an in-client link with these changes, or
+		// through browser login.
+		user  string
+		agent string
+		link  []string
+		web   bool
+		// before happens between the callback and the exchange, which is made
+		// with the token of secret.
+		before func(h *harness, code string)
+		secret string
 		want   int
 		fields map[string]string
 		ticket bool
 	}{
-		{rule: "no code", run: func(b *bench) answer { return b.get(PathGetUserInfo, "access_token", b.token(secretA)) }, want: 41008},
-		{rule: "code unknown", run: func(b *bench) answer { return info(b, "x") }, want: 40029},
-		{rule: "code spent", run: func(b *bench) answer {
-			code := b.code(Browser{UserID: "zhangsan"})
-			info(b, code)
-			return info(b, code)
-		}, want: 40029},
-		{rule: "code of 300 s", run: func(b *bench) answer {
-			code := b.code(Browser{UserID: "zhangsan"})
-			b.age(CodeLifetime)
-			return info(b, code)
-		}, want: 40029},
-		{rule: "code of 299 s", run: func(b *bench) answer {
-			code := b.code(Browser{UserID: "zhangsan"})
-			b.clock.advance(CodeLifetime - time.Second)
-			return info(b, code)
-		}, fields: map[string]string{"userid": "zhangsan"}},
-		{rule: "the token is checked before the code", run: func(b *bench) answer { return b.get(PathGetUserInfo, "access_token", "x") }, want: 40014},
-		{rule: "code of another app", run: func(b *bench) answer {
-			return b.get(PathGetUserInfo, "access_token", b.token(secretB), "code", b.code(Browser{UserID: "zhangsan"}))
-		}, want: 50001},
-		{rule: "code of another app on the same domain", change: func(c *Config) { c.Corps[0].Apps[1].TrustedDomain = "id.example.com" }, run: func(b *bench) answer {
-			return b.get(PathGetUserInfo, "access_token", b.token(secretB), "code", b.code(Browser{UserID: "zhangsan"}))
-		}, want: 50001},
-		{rule: "50001 spends no code", run: func(b *bench) answer {
-			code := b.code(Browser{UserID: "zhangsan"})
-			b.get(PathGetUserInfo, "access_token", b.token(secretB), "code", code)
-			return info(b, code)
-		}, fields: map[string]string{"userid": "zhangsan"}},
-		{rule: "code without agentid, domain of the token's app", run: func(b *bench) answer {
-			return info(b, b.code(Browser{UserID: "zhangsan"}, "agentid", "-"))
-		}, fields: map[string]string{"userid": "zhangsan"}},
-		{rule: "code without agentid, domain of another app", run: func(b *bench) answer {
-			return info(b, b.code(Browser{UserID: "zhangsan"}, "agentid", "-", "redirect_uri", "https://other.example.com:8443/"))
-		}, want: 50001},
-		{rule: "trusted domain changed meanwhile", run: func(b *bench) answer {
-			code := b.code(Browser{UserID: "zhangsan"})
-			must(b.t, b.ChangeApp(corpID, appA, func(a *App) { a.TrustedDomain = "new.example.com" }))
-			return info(b, code)
-		}, want: 50001},
-		{rule: "code of another corp", run: func(b *bench) answer {
-			return info(b, b.code(Browser{UserID: "stranger"}, "appid", "wwsecond", "redirect_uri", "https://second.example.com/"))
-		}, want: 50001},
-		{rule: "contact-sync token", run: func(b *bench) answer {
-			return b.get(PathGetUserInfo, "access_token", b.token(syncKey), "code", b.code(Browser{UserID: "zhangsan"}))
-		}, want: 50001},
-		{rule: "member, base scope: userid only", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "ZHANGSAN"})) }, fields: map[string]string{"userid": "zhangsan"}},
-		{rule: "member out of range, base scope: userid only", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "hidden"})) }, fields: map[string]string{"userid": "hidden"}},
-		{rule: "disabled member: userid", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "lisi"})) }, fields: map[string]string{"userid": "LiSi"}},
-		{rule: "member, QR: userid only", run: func(b *bench) answer { return info(b, b.codeOf(b.webLink(), Browser{UserID: "zhangsan"})) }, fields: map[string]string{"userid": "zhangsan"}},
-		{rule: "member, QR on the callback domain", run: func(b *bench) answer {
-			return info(b, b.codeOf(b.webLink("redirect_uri", "https://login.example.com/"), Browser{UserID: "zhangsan"}))
-		}, fields: map[string]string{"userid": "zhangsan"}},
-		{rule: "member, privateinfo, in range: ticket", run: func(b *bench) answer {
-			return info(b, b.code(Browser{UserID: "zhangsan"}, "scope", scopePrivateInfo))
-		}, fields: map[string]string{"userid": "zhangsan"}, ticket: true},
-		{rule: "member, privateinfo, no agentid: no ticket", run: func(b *bench) answer {
-			return info(b, b.code(Browser{UserID: "zhangsan"}, "scope", scopePrivateInfo, "agentid", "-"))
-		}, fields: map[string]string{"userid": "zhangsan"}},
-		{rule: "member, privateinfo, meanwhile out of range: no ticket", run: func(b *bench) answer {
-			code := b.code(Browser{UserID: "zhangsan"}, "scope", scopePrivateInfo)
-			must(b.t, b.ChangeApp(corpID, appA, func(a *App) { a.VisibleUserIDs = []string{} }))
-			return info(b, code)
-		}, fields: map[string]string{"userid": "zhangsan"}},
-		{rule: "non-member: openid only", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "oVisitor"})) }, fields: map[string]string{"openid": "oVisitor"}},
-		{rule: "customer: external_userid too", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "oCustomer"})) }, fields: map[string]string{"openid": "oCustomer", "external_userid": "wmCustomer"}},
-		{rule: "interconnected corp's member", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "wwpartner/peer"})) }, fields: map[string]string{"userid": "wwpartner/peer"}},
-		{rule: "another corp's member: openid", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "wwsecond/stranger"})) }, fields: map[string]string{"openid": "*"}},
-		{rule: "personal WeChat: openid", run: func(b *bench) answer {
-			return info(b, b.code(Browser{UserID: "zhangsan", UserAgent: UserAgentWeChat}))
-		}, fields: map[string]string{"openid": "*"}},
-		{rule: "personal WeChat, switched: userid", change: func(c *Config) { c.Choices.PersonalWeChatGivesUserID = true }, run: func(b *bench) answer {
-			return info(b, b.code(Browser{UserID: "zhangsan", UserAgent: UserAgentWeChat}))
-		}, fields: map[string]string{"userid": "zhangsan"}},
-		{rule: "left the corp: openid", run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "qianqi"})) }, fields: map[string]string{"openid": "*"}},
-		{rule: "left the corp, switched: userid", change: func(c *Config) { c.Choices.LeftMemberIsReadable = true }, run: func(b *bench) answer { return info(b, b.code(Browser{UserID: "qianqi"})) }, fields: map[string]string{"userid": "qianqi"}},
+		{rule: "code spent", before: exchange(secretA), want: 40029},
+		{rule: "code of 300 s", before: func(h *harness, _ string) { h.age(CodeLifetime) }, want: 40029},
+		{rule: "code of 299 s", before: advance(CodeLifetime - time.Second), fields: userID("zhangsan")},
+		{rule: "code of another app", secret: secretB, want: 50001},
+		{rule: "code of another app on the same domain", change: func(c *Config) { c.Corps[0].Apps[1].TrustedDomain = "id.example.com" }, secret: secretB, want: 50001},
+		{rule: "50001 spends no code", before: exchange(secretB), fields: userID("zhangsan")},
+		{rule: "code without agentid, domain of the token's app", link: []string{"agentid", "-"}, fields: userID("zhangsan")},
+		{rule: "code without agentid, domain of another app", link: []string{"agentid", "-", "redirect_uri", other}, want: 50001},
+		{rule: "trusted domain changed meanwhile", before: changeApp(func(a *App) { a.TrustedDomain = "new.example.com" }), want: 50001},
+		{rule: "code of another corp", user: "colleague", link: []string{"appid", "wwsecond", "redirect_uri", second}, want: 50001},
+		{rule: "contact-sync token", secret: syncKey, want: 50001},
+		{rule: "member, base scope: userid only", user: "ZHANGSAN", fields: userID("zhangsan")},
+		{rule: "member out of range, base scope: userid only", user: "hidden", fields: userID("hidden")},
+		{rule: "disabled member: userid", user: "lisi", fields: userID("LiSi")},
+		{rule: "member, QR: userid only", web: true, fields: userID("zhangsan")},
+		{rule: "member, QR on the callback domain", web: true, link: []string{"redirect_uri", "https://login.example.com/"}, fields: userID("zhangsan")},
+		{rule: "member, QR with a scope: never a ticket", web: true, link: []string{"scope", scopePrivateInfo}, fields: userID("zhangsan")},
+		{rule: "member, privateinfo, in range: ticket", link: []string{"scope", scopePrivateInfo}, fields: userID("zhangsan"), ticket: true},
+		{rule: "member, privateinfo, no agentid: no ticket", link: []string{"scope", scopePrivateInfo, "agentid", "-"}, fields: userID("zhangsan")},
+		{
+			rule: "member, privateinfo, meanwhile out of range: no ticket", link: []string{"scope", scopePrivateInfo},
+			before: changeApp(func(a *App) { a.VisibleUserIDs = []string{} }), fields: userID("zhangsan"),
+		},
+		{rule: "non-member: openid only", user: "oGuest", fields: map[string]string{"openid": "oGuest"}},
+		{rule: "customer: external_userid too", user: "oCustomer", fields: map[string]string{"openid": "oCustomer", "external_userid": "wmCustomer"}},
+		{rule: "interconnected corp's member", user: "wwpartner/peer", fields: userID("wwpartner/peer")},
+		{rule: "another corp's member: openid", user: "wwsecond/colleague", fields: openID},
+		{rule: "personal WeChat: openid", agent: UserAgentWeChat, fields: openID},
+		{rule: "personal WeChat, switched: userid", change: func(c *Config) { c.Choices.PersonalWeChatGivesUserID = true }, agent: UserAgentWeChat, fields: userID("zhangsan")},
+		{rule: "left the corp: openid", user: "qianqi", fields: openID},
+		{rule: "left the corp, switched: userid", change: func(c *Config) { c.Choices.LeftMemberIsReadable = true }, user: "qianqi", fields: userID("qianqi")},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
-			b := newBench(t, test.change)
-			got := test.run(b)
+			h := newHarness(t, test.change)
+			link := h.inWeCom(test.link...)
+			if test.web {
+				link = h.webLink(test.link...)
+			}
+			code := h.codeOf(link, Browser{UserID: cmp.Or(test.user, "zhangsan"), UserAgent: test.agent})
+			if test.before != nil {
+				test.before(h, code)
+			}
+			got := h.exchange(h.token(cmp.Or(test.secret, secretA)), code)
 			if got.errcode != test.want {
 				t.Fatalf("got %s, want %d", got.raw, test.want)
 			}
@@ -119,114 +103,111 @@ func TestGetUserInfo(t *testing.T) {
 			}
 		})
 	}
+	t.Run("without a code, and with an unknown one", func(t *testing.T) {
+		h := newHarness(t, nil)
+		token := h.token(secretA)
+		for want, query := range map[int][]string{
+			41008: {"access_token", token}, 40029: {"access_token", token, "code", "x"}, 40014: {"access_token", "the token is checked first"},
+		} {
+			h.expect(want, h.get(PathGetUserInfo, query...))
+		}
+	})
 }
 
 func TestGetUserInfoOldPath(t *testing.T) {
-	b := newBench(t, nil)
-	token := b.token(secretA)
-	code := b.code(Browser{UserID: "zhangsan"}, "scope", scopePrivateInfo)
-	got := b.get(PathGetUserInfoOld, "access_token", token, "code", code)
+	h := newHarness(t, nil)
+	token := h.token(secretA)
+	code := h.code(Browser{UserID: "zhangsan"}, "scope", scopePrivateInfo)
+	got := h.get(PathGetUserInfoOld, "access_token", token, "code", code)
 	if got.fields["UserId"] != "zhangsan" || got.fields["userid"] != nil || got.fields["DeviceId"] != "" || got.fields["user_ticket"] == nil || got.fields["expires_in"] != 1800.0 {
 		t.Errorf("member: %s", got.raw)
 	}
-	got = b.get(PathGetUserInfoOld, "access_token", token, "code", b.code(Browser{UserID: "oVisitor"}))
-	if got.fields["OpenId"] != "oVisitor" || got.fields["openid"] != nil || got.fields["UserId"] != nil {
+	got = h.get(PathGetUserInfoOld, "access_token", token, "code", h.code(Browser{UserID: "oGuest"}))
+	if got.fields["OpenId"] != "oGuest" || got.fields["openid"] != nil || got.fields["UserId"] != nil {
 		t.Errorf("non-member: %s", got.raw)
 	}
 }
 
 func TestOneCodeAmongManyExchanges(t *testing.T) {
-	b := newBench(t, nil)
-	token, code := b.token(secretA), b.code(Browser{UserID: "zhangsan"})
+	h := newHarness(t, nil)
+	token, code := h.token(secretA), h.code(Browser{UserID: "zhangsan"})
 	results := make([]int, 16)
 	var wg sync.WaitGroup
 	for i := range results {
-		wg.Go(func() { results[i] = b.get(PathGetUserInfo, "access_token", token, "code", code).errcode })
+		wg.Go(func() { results[i] = h.exchange(token, code).errcode })
 	}
 	wg.Wait()
-	won := 0
-	for _, errcode := range results {
-		switch errcode {
-		case 0:
-			won++
-		case 40029:
-		default:
-			t.Errorf("got %d", errcode)
-		}
-	}
-	if won != 1 {
-		t.Fatalf("%d exchanges of one code worked", won)
+	slices.Sort(results)
+	if want := append([]int{0}, slices.Repeat([]int{40029}, 15)...); !slices.Equal(results, want) {
+		t.Fatalf("got %v", results)
 	}
 }
 
 func TestGetUserDetail(t *testing.T) {
-	post := func(b *bench, token, body string) answer {
-		return b.do(http.MethodPost, PathGetUserDetail, values("access_token", token), body, nil)
+	changeApp := func(f func(*App)) func(*harness) {
+		return func(h *harness) { must(h.t, h.ChangeApp(corpID, appA, f)) }
 	}
+	nothing := map[string]any{"userid": "zhangsan", "gender": "0", "avatar": "default"}
+	mobile := map[string]any{"userid": "zhangsan", "gender": "0", "avatar": "default", "mobile": "13800000001"}
 	tests := []struct {
-		rule   string
-		change func(*Config)
-		run    func(*bench) answer
+		rule    string
+		change  func(*Config)
+		consent Consent
+		// before happens after the member signed in; twice means that the ticket
+		// was already used; the call is made with the token of secret and, if
+		// there is one, with body.
+		before func(*harness)
+		twice  bool
+		secret string
+		body   string
 		want   int
-		fields map[string]string
+		fields map[string]any
 	}{
-		{rule: "no JSON", run: func(b *bench) answer { return post(b, b.token(secretA), "user_ticket=x") }, want: 47001},
-		{rule: "empty body", run: func(b *bench) answer { return post(b, b.token(secretA), "") }, want: 47001},
-		{rule: "ticket missing", run: func(b *bench) answer { return post(b, b.token(secretA), "{}") }, want: 40058},
-		{rule: "ticket unknown", run: func(b *bench) answer { return b.detail(b.token(secretA), "x") }, want: 40058},
-		{rule: "ticket unknown, switched", change: func(c *Config) { c.Choices.BadTicket = 40063 }, run: func(b *bench) answer { return b.detail(b.token(secretA), "x") }, want: 40063},
-		{rule: "ticket of another app", run: func(b *bench) answer {
-			_, ticket := b.ticket(ConsentAll())
-			return b.detail(b.token(secretB), ticket)
-		}, want: 40058},
-		{rule: "ticket of 1800 s", run: func(b *bench) answer {
-			token, ticket := b.ticket(ConsentAll())
-			b.age(TicketLifetime)
-			return b.detail(token, ticket)
-		}, want: 40058},
-		{rule: "ticket used twice, switched to single use", change: func(c *Config) { c.Choices.TicketIsSingleUse = true }, run: func(b *bench) answer {
-			token, ticket := b.ticket(ConsentAll())
-			b.detail(token, ticket)
-			return b.detail(token, ticket)
-		}, want: 40058},
-		{rule: "ticket used twice", run: func(b *bench) answer {
-			token, ticket := b.ticket(ConsentTo(FieldMobile))
-			b.detail(token, ticket)
-			return b.detail(token, ticket)
-		}, fields: map[string]string{"userid": "zhangsan", "mobile": "13800000001", "gender": "0", "avatar": "default"}},
-		{rule: "member meanwhile out of range", run: func(b *bench) answer {
-			token, ticket := b.ticket(ConsentAll())
-			must(b.t, b.ChangeApp(corpID, appA, func(a *App) { a.VisibleUserIDs = []string{} }))
-			return b.detail(token, ticket)
+		{rule: "no JSON", body: "user_ticket=x", want: 47001},
+		{rule: "empty body", body: " ", want: 47001},
+		{rule: "ticket missing", body: "{}", want: 40058},
+		{rule: "ticket unknown", body: `{"user_ticket":"x"}`, want: 40058},
+		{rule: "ticket unknown, switched", change: func(c *Config) { c.Choices.BadTicket = 40063 }, body: `{"user_ticket":"x"}`, want: 40063},
+		{rule: "ticket of another app", secret: secretB, want: 40058},
+		{rule: "ticket of 1800 s", before: func(h *harness) { h.age(TicketLifetime) }, want: 40058},
+		{rule: "ticket used twice, switched to single use", change: func(c *Config) { c.Choices.TicketIsSingleUse = true }, twice: true, want: 40058},
+		{rule: "ticket used twice", consent: ConsentTo(FieldMobile), twice: true, fields: mobile},
+		{rule: "member meanwhile out of range", before: changeApp(func(a *App) { a.VisibleUserIDs = []string{} }), want: 60011},
+		{rule: "member meanwhile out of range, switched", change: func(c *Config) { c.Choices.DetailOutOfRange = 60111 }, before: changeApp(func(a *App) { a.VisibleUserIDs = []string{} }), want: 60111},
+		{rule: "member meanwhile unknown", before: func(h *harness) {
+			must(h.t, h.ChangeMember(corpID, "zhangsan", func(m *Member) { m.UserID = "renamed" }))
 		}, want: 60011},
-		{rule: "member meanwhile removed", run: func(b *bench) answer {
-			token, ticket := b.ticket(ConsentAll())
-			must(b.t, b.RemoveMember(corpID, "zhangsan"))
-			return b.detail(token, ticket)
-		}, want: 60011},
-		{rule: "contact-sync token", run: func(b *bench) answer {
-			_, ticket := b.ticket(ConsentAll())
-			return b.detail(b.token(syncKey), ticket)
-		}, want: 48002},
-		{rule: "all ticked: what the administrator selected, no more", run: func(b *bench) answer { return b.detail(b.ticket(ConsentAll())) }, fields: map[string]string{"userid": "zhangsan", "mobile": "13800000001", "gender": "1", "avatar": "own"}},
-		{rule: "a field forced into the form is not given", run: func(b *bench) answer { return b.detail(b.ticket(ConsentTo(FieldEmail))) }, fields: map[string]string{"userid": "zhangsan", "gender": "0", "avatar": "default"}},
-		{rule: "administrator selects a field after the consent", run: func(b *bench) answer {
-			token, ticket := b.ticket(ConsentTo(FieldEmail))
-			must(b.t, b.ChangeApp(corpID, appA, func(a *App) { a.Fields = []Field{FieldEmail} }))
-			return b.detail(token, ticket)
-		}, fields: map[string]string{"userid": "zhangsan", "gender": "0", "avatar": "default"}},
-		{rule: "nothing ticked", run: func(b *bench) answer { return b.detail(b.ticket(ConsentNone())) }, fields: map[string]string{"userid": "zhangsan", "gender": "0", "avatar": "default"}},
-		{rule: "nothing ticked, avatar switched to absent", change: func(c *Config) { c.Choices.DefaultAvatarIsAbsent = true }, run: func(b *bench) answer { return b.detail(b.ticket(ConsentNone())) }, fields: map[string]string{"userid": "zhangsan", "gender": "0"}},
-		{rule: "administrator unselected the field since", run: func(b *bench) answer {
-			token, ticket := b.ticket(ConsentAll())
-			must(b.t, b.ChangeApp(corpID, appA, func(a *App) { a.Fields = nil }))
-			return b.detail(token, ticket)
-		}, fields: map[string]string{"userid": "zhangsan", "gender": "0", "avatar": "default"}},
+		{rule: "contact-sync token", secret: syncKey, want: 48002},
+		{
+			rule:   "all ticked: what the administrator selected, no more",
+			fields: map[string]any{"userid": "zhangsan", "mobile": "13800000001", "gender": "1", "avatar": "own"},
+		},
+		{rule: "a field forced into the form is not given", consent: ConsentTo(FieldEmail), fields: nothing},
+		{rule: "administrator selects a field after the consent", consent: ConsentTo(FieldEmail), before: changeApp(func(a *App) { a.Fields = []Field{FieldEmail} }), fields: nothing},
+		{rule: "administrator unselected the field since", before: changeApp(func(a *App) { a.Fields = nil }), fields: nothing},
+		{rule: "nothing ticked", consent: ConsentNone(), fields: nothing},
+		{
+			rule: "nothing ticked, avatar switched to absent", change: func(c *Config) { c.Choices.DefaultAvatarIsAbsent = true }, consent: ConsentNone(),
+			fields: map[string]any{"userid": "zhangsan", "gender": "0"},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
-			b := newBench(t, test.change)
-			got := test.run(b)
+			h := newHarness(t, test.change)
+			token, ticket := h.ticket(test.consent)
+			if test.before != nil {
+				test.before(h)
+			}
+			if test.twice {
+				h.detail(token, ticket)
+			}
+			if test.secret != "" {
+				token = h.token(test.secret)
+			}
+			got := h.detail(token, ticket)
+			if test.body != "" {
+				got = h.do(http.MethodPost, PathGetUserDetail+"?access_token="+token, test.body, nil)
+			}
 			if got.errcode != test.want {
 				t.Fatalf("got %s, want %d", got.raw, test.want)
 			}
@@ -236,18 +217,13 @@ func TestGetUserDetail(t *testing.T) {
 			delete(got.fields, "errcode")
 			delete(got.fields, "errmsg")
 			switch got.fields["avatar"] {
-			case b.base + "/wecomsim/avatar":
+			case h.base + "/wecomsim/avatar":
 				got.fields["avatar"] = "default"
-			case b.base + "/wecomsim/avatar?name=" + url.QueryEscape("张三"):
+			case h.base + "/wecomsim/avatar?name=" + url.QueryEscape("张三"):
 				got.fields["avatar"] = "own"
 			}
-			if len(got.fields) != len(test.fields) {
+			if !maps.Equal(got.fields, test.fields) {
 				t.Errorf("got %v, want %v", got.fields, test.fields)
-			}
-			for name, want := range test.fields {
-				if got.fields[name] != want {
-					t.Errorf("%s is %v, want %s", name, got.fields[name], want)
-				}
 			}
 		})
 	}
@@ -278,11 +254,11 @@ func TestGetUser(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
-			b := newBench(t, test.change)
+			h := newHarness(t, test.change)
 			if test.secret == "" {
 				test.secret = secretA
 			}
-			got := b.get(PathGetUser, "access_token", b.token(test.secret), "userid", test.userID)
+			got := h.get(PathGetUser, "access_token", h.token(test.secret), "userid", test.userID)
 			if got.errcode != test.want {
 				t.Fatalf("got %s, want %d", got.raw, test.want)
 			}

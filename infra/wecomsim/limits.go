@@ -1,40 +1,37 @@
+// Frequency limits: calls per minute, wrong secrets per hour, parallel calls.
+
 package wecomsim
 
-import "time"
+import (
+	"net/url"
+	"time"
+)
 
-// window counts events within a length of time, and remembers a block.
+// window counts events within a period, and remembers a block.
 type window struct {
 	start        time.Time
 	count        int
 	blockedUntil time.Time
 }
 
-func (s *Simulator) window(key string) *window {
-	w := s.windows[key]
-	if w == nil {
-		w = &window{}
-		s.windows[key] = w
-	}
-	return w
-}
-
-// over counts one event and says whether there were more than limit of them
-// within the length of time. A negative limit is none.
-func (s *Simulator) over(key string, limit int, length time.Duration) bool {
+// exceeds counts an event and reports whether there were more than limit of
+// them within the period. Then the key is blocked for as long (D/90312). A
+// negative limit means none.
+func (s *Simulator) exceeds(key string, limit int, period time.Duration) bool {
 	if limit < 0 {
 		return false
 	}
 	now := s.now()
-	w := s.window(key)
-	if now.Sub(w.start) >= length {
-		w.start, w.count = now, 0
+	w := s.windows[key]
+	if w == nil || now.Sub(w.start) >= period {
+		w = &window{start: now}
+		s.windows[key] = w
 	}
 	w.count++
+	if w.count > limit {
+		w.blockedUntil = now.Add(period)
+	}
 	return w.count > limit
-}
-
-func (s *Simulator) block(key string, length time.Duration) {
-	s.window(key).blockedUntil = s.now().Add(length)
 }
 
 func (s *Simulator) blocked(key string) bool {
@@ -42,27 +39,20 @@ func (s *Simulator) blocked(key string) bool {
 	return w != nil && s.now().Before(w.blockedUntil)
 }
 
-// tooOften counts a call. A limit that is passed blocks for as long as its
-// window is: 60 seconds or 60 minutes (D/90312).
-func (s *Simulator) tooOften(key string, perMinute, perHour int) bool {
-	if s.blocked(key) {
-		return true
+// begin counts a call of one API by one corp that runs now, and reports whether
+// there are too many. done ends it and must be called without s.mu.
+func (s *Simulator) begin(path string, query url.Values) (tooParallel bool, done func()) {
+	corpID := query.Get("corpid")
+	if t := s.tokens[query.Get("access_token")]; t != nil {
+		corpID = t.owner.corpID
 	}
-	minute := s.over(key+" minute", perMinute, time.Minute)
-	hour := s.over(key+" hour", perHour, time.Hour)
-	switch {
-	case hour:
-		s.block(key, time.Hour)
-	case minute:
-		s.block(key, time.Minute)
+	key := corpID + " " + path
+	s.parallel[key]++
+	return s.limits.Parallel > 0 && s.parallel[key] > s.limits.Parallel, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.parallel[key]--; s.parallel[key] <= 0 {
+			delete(s.parallel, key)
+		}
 	}
-	return minute || hour
-}
-
-// LiftBlocks ends every block and forgets all counts of the limits, as WeCom's
-// self-service page does.
-func (s *Simulator) LiftBlocks() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.windows)
 }

@@ -17,85 +17,63 @@ import (
 // TestAPersonWithABrowser goes through the pages with a cookie jar, as a
 // browser does.
 func TestAPersonWithABrowser(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.Choices.AnyBrowserIsClient = true })
+	h := newHarness(t, func(c *Config) { c.Choices.AnyBrowserIsClient = true })
 	jar, err := cookiejar.New(nil)
 	must(t, err)
-	browser := &http.Client{Jar: jar, CheckRedirect: b.client.CheckRedirect}
-	open := func(method, target string, form url.Values) (string, string) {
-		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(form.Encode()))
-		must(t, err)
-		if method == http.MethodPost {
-			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			r.Header.Set("Sec-Fetch-Site", "same-origin")
-		}
-		res, err := browser.Do(r)
-		must(t, err)
-		defer func() { _ = res.Body.Close() }()
-		body, err := io.ReadAll(res.Body)
-		must(t, err)
-		return string(body), res.Header.Get("Location")
+	h.client.Jar = jar
+	link := strings.TrimPrefix(h.inWeCom("scope", scopePrivateInfo), h.base)
+	target, _, _ := strings.Cut(link, "#")
+	open := func(target string) (pageBody, string) {
+		got := h.do(http.MethodGet, target, "", nil)
+		return pageBody(got.raw), got.header.Get("Location")
 	}
-	link := b.inWeCom("scope", scopePrivateInfo)
-	target, err := url.Parse(link)
-	must(t, err)
-	body, location := open(http.MethodGet, link, nil)
-	if location != "" || !strings.Contains(body, `data-page="choose-member"`) || !strings.Contains(body, "张三") {
-		t.Fatalf("no member chooser but %q", location)
+	post := func(path string, pairs ...string) string { return h.post(path, pairs...).header.Get("Location") }
+
+	if body, _ := open(target); body.page() != PageChooseMember || body.field("return") != target || !strings.Contains(string(body), "张三") {
+		t.Fatalf("an unknown client gets %s", body.page())
 	}
-	_, location = open(http.MethodPost, b.base+"/wecomsim/client", values("person", corpID+"/zhangsan", "return", target.RequestURI()))
-	if location != target.RequestURI() {
-		t.Fatalf("the chooser leads to %q", location)
+	if got := post(pathClient, "person", corpID+"/zhangsan", "return", target); got != target {
+		t.Fatalf("the chooser leads to %q", got)
 	}
-	body, _ = open(http.MethodGet, b.base+location, nil)
-	page := shown{body: body}
-	if page.value(pageMark) != string(PageConsent) || !strings.Contains(body, "手机号") {
-		t.Fatal("no consent page")
+	body, _ := open(target)
+	if body.page() != PageConsent || !strings.Contains(string(body), "手机号") {
+		t.Fatalf("snsapi_privateinfo leads to %s", body.page())
 	}
-	_, location = open(http.MethodPost, b.base+pathConsent, values("asking", page.value(askingMark), "answer", "agree", "field", "mobile"))
-	if !strings.HasPrefix(location, redirect+"&code=") {
-		t.Fatalf("consent leads to %q", location)
+	if got := post(pathConsent, "request", body.field("request"), "answer", "agree", "field", "mobile"); !strings.HasPrefix(got, redirect+"&code=") {
+		t.Fatalf("consent leads to %q", got)
 	}
-	if _, location = open(http.MethodGet, b.inWeCom(), nil); !strings.HasPrefix(location, redirect+"&code=") {
-		t.Fatalf("snsapi_base is not silent: %q", location)
+	if _, got := open(strings.Replace(target, scopePrivateInfo, scopeBase, 1)); !strings.HasPrefix(got, redirect+"&code=") {
+		t.Fatalf("snsapi_base is not silent: %q", got)
 	}
-	if body, _ = open(http.MethodGet, b.base+"/wecomsim/", nil); !strings.Contains(body, "退出客户端") {
+	if body, _ = open("/wecomsim/"); !strings.Contains(string(body), "退出客户端") {
 		t.Fatal("the start page does not know the member")
 	}
-	open(http.MethodPost, b.base+"/wecomsim/consents/forget", nil)
-	if body, _ = open(http.MethodGet, link, nil); !strings.Contains(body, `data-page="consent"`) {
+	post("/wecomsim/consents/forget")
+	if body, _ = open(target); body.page() != PageConsent {
 		t.Fatal("forgotten consent is not asked for again")
 	}
-	open(http.MethodPost, b.base+"/wecomsim/client", values("answer", "leave"))
-	if body, _ = open(http.MethodGet, link, nil); !strings.Contains(body, `data-page="choose-member"`) {
+	post(pathClient, "answer", "leave")
+	if body, _ = open(target); body.page() != PageChooseMember {
 		t.Fatal("the client is still signed in")
 	}
 }
 
 func TestScanWithAPhone(t *testing.T) {
-	b := newBench(t, nil)
-	browser := &visit{sim: b.Simulator, visitor: Browser{UserAgent: UserAgentBrowser}, cookie: &http.Cookie{Name: "other", Value: "x"}}
-	link, err := url.Parse(b.webLink())
-	must(t, err)
-	page, _, err := browser.open(t.Context(), http.MethodGet, link.RequestURI(), nil)
-	must(t, err)
-	key := page.value(keyMark)
+	h := newHarness(t, nil)
+	waiting, phone := h.tab("LiSi", UserAgentBrowser), h.tab("zhangsan", UserAgentWeComAndroid)
+	key := h.open(waiting, http.MethodGet, h.webLink()).field("key")
 	status := func() string {
-		got := b.get(pathWebStatus, "key", key)
-		location, _ := got.fields["location"].(string)
+		location, _ := h.get(pathWebStatus, "key", key).fields["location"].(string)
 		return location
 	}
 	if status() != "" {
 		t.Fatal("finished before the scan")
 	}
-	phone, _, err := browser.open(t.Context(), http.MethodGet, pathWebScan+"?key="+url.QueryEscape(key), nil)
-	must(t, err)
-	if !strings.Contains(phone.body, `name="phone"`) {
-		t.Fatal("the phone's page is not one")
+	if got := h.open(phone, http.MethodGet, pathWebScan+"?key="+url.QueryEscape(key)); got.field("phone") != "1" {
+		t.Fatalf("the scan leads to %s", got.page())
 	}
-	done, _, err := browser.open(t.Context(), http.MethodPost, pathWebConfirm, values("key", key, "phone", "1", "person", "zhangsan"))
-	if err != nil || done.name != PageScanned {
-		t.Fatalf("got %v, %v", done, err)
+	if got := h.open(phone, http.MethodPost, pathWebConfirm, "key", key, "phone", "1", "person", "zhangsan"); got.page() != PageScanned {
+		t.Fatalf("the answer leads to %s", got.page())
 	}
 	if got := status(); !strings.HasPrefix(got, redirect+"&code=") {
 		t.Fatalf("the waiting page goes to %q", got)
@@ -103,19 +81,15 @@ func TestScanWithAPhone(t *testing.T) {
 	if got := status(); got != "" {
 		t.Fatal("the result was given twice")
 	}
-	again, location, err := browser.open(t.Context(), http.MethodPost, pathWebConfirm, values("key", key, "person", "zhangsan"))
-	if err != nil || location != "" || again.name != PageExpired {
-		t.Fatalf("a second scan led to %q, %v", location, err)
+	if got := h.open(phone, http.MethodPost, pathWebConfirm, "key", key, "person", "zhangsan"); got.page() != PageExpired {
+		t.Fatalf("a second scan leads to %s", got.page())
 	}
 }
 
 func TestPagesOfAnotherSiteMayNotPost(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.Console = true })
-	for _, path := range []string{
-		"/wecomsim/client", pathConsent, pathWebConfirm, "/wecomsim/consents/forget",
-		consolePath + "/" + corpID + "/apps", consolePath + "/" + corpID + "/apps/" + appA + "/secret",
-	} {
-		got := b.do(http.MethodPost, path, nil, "person=zhangsan", http.Header{
+	h := newHarness(t, nil)
+	for _, path := range []string{pathClient, pathConsent, pathWebConfirm, "/wecomsim/inside", "/wecomsim/consents/forget"} {
+		got := h.do(http.MethodPost, path, "person=zhangsan", http.Header{
 			"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"cross-site"},
 		})
 		if got.status != http.StatusForbidden {
@@ -124,55 +98,49 @@ func TestPagesOfAnotherSiteMayNotPost(t *testing.T) {
 	}
 }
 
-func TestChooserLeadsNowhereElse(t *testing.T) {
-	b := newBench(t, nil)
+func TestChooserIsNoOpenRedirect(t *testing.T) {
+	h := newHarness(t, nil)
 	for _, next := range []string{"https://evil.example/", "//evil.example/", "/\\evil.example", pathAuthorize + ".evil.example/?x", "javascript:alert(1)"} {
-		got := b.do(http.MethodPost, "/wecomsim/client", nil, values("person", "zhangsan", "return", next).Encode(),
-			http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
-		if location := got.header.Get("Location"); location != "/wecomsim/" {
-			t.Errorf("return %q leads to %q", next, location)
+		if got := h.post(pathClient, "person", "zhangsan", "return", next).header.Get("Location"); got != "/wecomsim/" {
+			t.Errorf("return %q leads to %q", next, got)
 		}
 	}
 }
 
 func TestPagesNeedNoForeignHost(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.Console = true })
-	for _, target := range []string{"/wecomsim/", consolePath, consolePath + "/" + corpID + "/company", consolePath + "/" + corpID + "/new-app", "/wecomsim/avatar?name=%3Cscript%3E", "/wecomsim/avatar", "/wecomsim/assets/style.css", "/wecomsim/assets/weblogin.js"} {
-		path, query, _ := strings.Cut(target, "?")
-		parsed, err := url.ParseQuery(query)
-		must(t, err)
-		got := b.do(http.MethodGet, path, parsed, "", nil)
+	h := newHarness(t, nil)
+	for _, target := range []string{"/wecomsim/", "/wecomsim/avatar?name=%3Cscript%3E", "/wecomsim/avatar", "/wecomsim/assets/style.css", "/wecomsim/assets/weblogin.js"} {
+		got := h.do(http.MethodGet, target, "", nil)
 		body := strings.ReplaceAll(string(got.raw), `xmlns="http://www.w3.org/2000/svg"`, "")
-		if got.status != http.StatusOK || strings.Contains(body, "://") || strings.Contains(body, "<script>") {
+		if got.status != http.StatusOK || strings.Contains(body, "://") || strings.Contains(body, "<script>") || strings.Contains(body, ConsolePath) {
 			t.Errorf("%s: %d, %.200s", target, got.status, body)
 		}
 		if policy := got.header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") {
 			t.Errorf("%s: policy %q", target, policy)
 		}
 	}
-	if got := b.get("/wecomsim/assets/layout.html"); got.status != http.StatusNotFound {
-		t.Errorf("a template is served: %d", got.status)
+	for _, target := range []string{"/wecomsim/assets/layout.html", ConsolePath} {
+		if got := h.get(target); got.status != http.StatusNotFound {
+			t.Errorf("%s is served: %d", target, got.status)
+		}
 	}
 }
 
 func TestActAsClient(t *testing.T) {
-	sim := New(Demo("127.0.0.1:3000", "http://127.0.0.1:3000/authorize/demo", ""))
-	b := &bench{Simulator: sim, t: t, base: sim.Start(t), client: newBench(t, nil).client}
-	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
-	entered := b.do(http.MethodPost, "/wecomsim/inside", nil, values("app", DemoCorpID+"/"+DemoAgentID).Encode(), form)
+	h := harnessOf(t, Demo("127.0.0.1:3000", "http://127.0.0.1:3000/authorize/demo", ""), nil)
+	entered := h.post("/wecomsim/inside", "app", DemoCorpID+"/"+DemoAgentID)
 	if got := entered.header.Get("Location"); got != "http://127.0.0.1:3000/authorize/demo" {
-		t.Errorf("the tile leads to %q", got)
+		t.Errorf("the app leads to %q", got)
 	}
 	if !strings.Contains(entered.header.Get("Set-Cookie"), "Max-Age=0") {
-		t.Errorf("entering sets %q", entered.header.Get("Set-Cookie"))
+		t.Errorf("acting as the client sets %q", entered.header.Get("Set-Cookie"))
 	}
-	left := b.do(http.MethodPost, "/wecomsim/inside", nil, "answer=leave", form)
-	cookie, _, _ := strings.Cut(left.header.Get("Set-Cookie"), ";")
+	cookie, _, _ := strings.Cut(h.post("/wecomsim/inside", "answer", "leave").header.Get("Set-Cookie"), ";")
 	service := ActAsClient(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.UserAgent()) }))
 	for _, test := range []struct{ rule, cookie, userAgent, want string }{
-		{"playing the client", "other=1", UserAgentBrowser, UserAgentWeComAndroid},
-		{"a client already", cookie, UserAgentWeComMac, UserAgentWeComMac},
-		{"not playing", cookie, UserAgentBrowser, UserAgentBrowser},
+		{"acts as the client", "other=1", UserAgentBrowser, UserAgentWeComAndroid},
+		{"is a client", cookie, UserAgentWeComMac, UserAgentWeComMac},
+		{"is a normal browser", cookie, UserAgentBrowser, UserAgentBrowser},
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Cookie", test.cookie)
@@ -183,20 +151,37 @@ func TestActAsClient(t *testing.T) {
 			t.Errorf("%s: User-Agent is %q", test.rule, got)
 		}
 	}
-	strict := newBench(t, nil)
-	if got := strict.do(http.MethodPost, "/wecomsim/inside", nil, "answer=enter", form); strings.Contains(got.header.Get("Set-Cookie"), "Max-Age=0") {
-		t.Errorf("a strict simulator lets a browser play the client: %q", got.header.Get("Set-Cookie"))
+	strict := newHarness(t, nil).post("/wecomsim/inside", "answer", "enter")
+	if got := strict.header.Get("Set-Cookie"); strings.Contains(got, "Max-Age=0") {
+		t.Errorf("a strict simulator lets a browser act as the client: %q", got)
+	}
+}
+
+// The workbench opens the homepage for the kind of device.
+func TestHomepageByDevice(t *testing.T) {
+	h := newHarness(t, func(c *Config) {
+		c.Choices.AnyBrowserIsClient = true
+		c.Corps[0].Apps[0].HomeURL, c.Corps[0].Apps[0].DesktopHomeURL = "https://a.example/m", "https://a.example/admin"
+	})
+	for userAgent, want := range map[string]string{
+		UserAgentWeComAndroid: "https://a.example/m", UserAgentWeComIPhone: "https://a.example/m",
+		UserAgentBrowser: "https://a.example/admin", UserAgentWeComMac: "https://a.example/admin",
+	} {
+		got := h.do(http.MethodPost, "/wecomsim/inside", "app="+corpID+"%2F"+appA,
+			http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "User-Agent": {userAgent}})
+		if location := got.header.Get("Location"); location != want {
+			t.Errorf("%.40s leads to %q", userAgent, location)
+		}
 	}
 }
 
 func TestDemo(t *testing.T) {
 	config := Demo("127.0.0.1:3000", "http://127.0.0.1:3000/", "http://127.0.0.1:3000/")
 	must(t, config.Validate())
-	sim := New(config)
 	link := pathAuthorize + "?" + values("appid", DemoCorpID, "redirect_uri", "http://127.0.0.1:3000/callback/demo", "response_type", "code",
 		"scope", scopePrivateInfo, "state", "A", "agentid", DemoAgentID).Encode() + "#wechat_redirect"
-	callback, err := sim.Follow(t.Context(), link, Browser{UserID: "zhangsan", UserAgent: UserAgentBrowser})
-	checkVisit(t, callback, err, "", 0, "http://127.0.0.1:3000/callback/demo?code=CODE&state=A")
+	callback, err := New(config).Follow(t.Context(), link, Browser{UserID: "zhangsan", UserAgent: UserAgentBrowser})
+	checkEnd(t, callback, err, "", 0, "http://127.0.0.1:3000/callback/demo?code=CODE&state=A")
 }
 
 // One person in two companies has one phone; the second company's app has
@@ -215,7 +200,7 @@ func TestSecondDemoCompany(t *testing.T) {
 	for _, c := range config.Corps {
 		for _, m := range c.Members {
 			if m.LatinName == "" {
-				t.Errorf("%s has no name for those who read no Chinese", m.Name)
+				t.Errorf("%s has no Latin name", m.Name)
 			}
 		}
 	}
@@ -224,9 +209,9 @@ func TestSecondDemoCompany(t *testing.T) {
 var personMark = regexp.MustCompile(`(?s)name="person" value="([^"]+)">.*?<span class="who">(.*?)</span></button>`)
 
 // people are the texts beside the people on a page, by their keys.
-func people(page string) map[string]string {
+func people[T ~string | ~[]byte](page T) map[string]string {
 	found := map[string]string{}
-	for _, m := range personMark.FindAllStringSubmatch(page, -1) {
+	for _, m := range personMark.FindAllStringSubmatch(string(page), -1) {
 		words := strings.Fields(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(m[2], " "))
 		found[m[1]] = html.UnescapeString(strings.Join(words, " "))
 	}
@@ -234,10 +219,10 @@ func people(page string) map[string]string {
 }
 
 func TestChooserSaysWhoIsSpecial(t *testing.T) {
-	b := demoBench(t, Demo("127.0.0.1:3000", "http://127.0.0.1:3000/", ""))
+	h := harnessOf(t, Demo("127.0.0.1:3000", "http://127.0.0.1:3000/", ""), nil)
 	const one, two = DemoCorpID + "/", SecondDemoCorpID + "/"
-	inWeCom := b.inWeCom("appid", DemoCorpID, "agentid", DemoAgentID, "redirect_uri", "http://127.0.0.1:3000/callback/demo")
-	web := b.webLink("appid", DemoCorpID, "agentid", DemoAgentID, "redirect_uri", "http://127.0.0.1:3000/callback/demo")
+	inWeCom := h.inWeCom("appid", DemoCorpID, "agentid", DemoAgentID, "redirect_uri", "http://127.0.0.1:3000/callback/demo")
+	web := h.webLink("appid", DemoCorpID, "agentid", DemoAgentID, "redirect_uri", "http://127.0.0.1:3000/callback/demo")
 	ofOne := map[string]string{
 		one + "zhangsan": "张三 Zhang San zhangsan · 13800000001",
 		one + "lisi":     "李四 Li Si lisi · 13800000002",
@@ -249,7 +234,7 @@ func TestChooserSaysWhoIsSpecial(t *testing.T) {
 
 		"ww0a1b2c3d4e5f6071/partner":   "上游伙伴 Partner 互联企业成员 interconnected company",
 		"oDemo0customer00000000000001": "客户小周 Customer Zhou 非企业成员 not a member",
-		"oDemo0visitor000000000000002": "访客 Browser 非企业成员 not a member",
+		"oDemo0guest00000000000000002": "访客 Guest 非企业成员 not a member",
 	}
 	ofTwo := func(mark string) map[string]string {
 		everybody := maps.Clone(ofOne)
@@ -264,112 +249,85 @@ func TestChooserSaysWhoIsSpecial(t *testing.T) {
 		want         map[string]string
 	}{
 		{"the start page", "/wecomsim/", start},
-		{"the chooser", strings.TrimPrefix(inWeCom, b.base), ofTwo("其他企业的成员 of another company")},
-		{"the browser login", strings.TrimPrefix(web, b.base), ofOne},
+		{"the chooser", strings.TrimPrefix(inWeCom, h.base), ofTwo("其他企业的成员 member of another company")},
+		{"the browser login", strings.TrimPrefix(web, h.base), ofOne},
 	} {
 		t.Run(test.page, func(t *testing.T) {
 			target, _, _ := strings.Cut(test.target, "#")
-			if got := people(b.page(target)); !maps.Equal(got, test.want) {
+			if got := people(h.do(http.MethodGet, target, "", nil).raw); !maps.Equal(got, test.want) {
 				t.Errorf("got  %v\nwant %v", got, test.want)
 			}
 		})
 	}
 }
 
-// A page that ends a visit leads back to the start page, and says what would
-// help.
+// A page on which WeCom ends leads back to the start page and says what helps.
 func TestEveryEndHasAWayBack(t *testing.T) {
-	b := newBench(t, func(c *Config) {
-		c.Console = true
+	h := newHarness(t, func(c *Config) {
+		c.Console = func(*Simulator) http.Handler { return http.NotFoundHandler() }
 		c.Choices.RefusalStays, c.Choices.WebDenialStays = true, true
 	})
-	texts := map[Page]bool{}
-	check := func(page Page, body string) {
+	phone, desktop, hidden := h.tab("zhangsan", UserAgentWeComAndroid), h.tab("zhangsan", UserAgentBrowser), h.tab("hidden", UserAgentWeComAndroid)
+	seen := map[Page]bool{}
+	check := func(page Page, body pageBody) {
 		t.Helper()
-		texts[page] = true
-		if !strings.Contains(body, `data-page="`+string(page)+`"`) {
-			t.Errorf("%s: another page came", page)
+		seen[page] = true
+		if body.page() != page {
+			t.Errorf("%s: got %s", page, body.page())
 		}
-		if !strings.Contains(body, `<a class="button" href="/wecomsim/">`) {
+		if !strings.Contains(string(body), `<a class="button" href="/wecomsim/">`) {
 			t.Errorf("%s: there is no way back", page)
 		}
-		if page != PageScanned && page != PageConsoleUnknown && !strings.Contains(body, `<p class="advice">`) {
+		if page != PageScanned && !strings.Contains(string(body), `<p class="advice">`) {
 			t.Errorf("%s: there is no advice", page)
 		}
 	}
-	open := func(link string, userAgent string) string {
-		t.Helper()
-		target, _, _ := strings.Cut(strings.TrimPrefix(link, b.base), "#")
-		path, query, _ := strings.Cut(target, "?")
-		parsed, err := url.ParseQuery(query)
-		must(t, err)
-		got := b.do(http.MethodGet, path, parsed, "", http.Header{"User-Agent": {userAgent}})
-		if location := got.header.Get("Location"); location != "" {
-			return b.page(location)
-		}
-		return string(got.raw)
-	}
-	check(PageOpenInClient, open(b.inWeCom(), UserAgentBrowser))
-	check(PageBadRedirect, open(b.inWeCom("redirect_uri", "-"), UserAgentWeComAndroid))
-	check(PageBadLink, open(b.inWeCom("appid", "wwnone"), UserAgentWeComAndroid))
-	check(PageBadDomain, open(b.inWeCom("redirect_uri", "https://evil.example/"), UserAgentWeComAndroid))
-	check(PageBadCallback, open(b.webLink("redirect_uri", "https://evil.example/"), UserAgentBrowser))
-	check(PageOldLinkFailed, open(b.base+pathWebLoginOld, UserAgentBrowser))
-	check(PageExpired, string(b.post(pathWebConfirm, values("key", "none")).raw))
-	check(PageConsoleUnknown, string(b.get(consolePath+"/none/apps").raw))
+	confirm := func(pairs ...string) pageBody { return h.open(desktop, http.MethodPost, pathWebConfirm, pairs...) }
+	key := func() string { return h.open(desktop, http.MethodGet, h.webLink()).field("key") }
+	check(PageOpenInClient, h.open(desktop, http.MethodGet, h.inWeCom()))
+	check(PageBadRedirect, h.open(phone, http.MethodGet, h.inWeCom("redirect_uri", "-")))
+	check(PageBadLink, h.open(phone, http.MethodGet, h.inWeCom("appid", "wwnone")))
+	check(PageBadDomain, h.open(phone, http.MethodGet, h.inWeCom("redirect_uri", "https://evil.example/")))
+	check(PageBadCallback, h.open(desktop, http.MethodGet, h.webLink("redirect_uri", "https://evil.example/")))
+	check(PageOldLinkFailed, h.open(desktop, http.MethodGet, pathWebLoginOld))
+	check(PageExpired, confirm("key", "none"))
+	check(PageScanned, confirm("key", key(), "phone", "1", "person", corpID+"/zhangsan"))
+	check(PageRefused, confirm("key", key(), "answer", "deny"))
 
-	key := func() string {
-		page := shown{body: open(b.webLink(), UserAgentBrowser)}
-		return page.value(keyMark)
-	}
-	check(PageScanned, string(b.post(pathWebConfirm, values("key", key(), "phone", "1", "person", corpID+"/zhangsan")).raw))
-	check(PageRefused, string(b.post(pathWebConfirm, values("key", key(), "answer", "deny")).raw))
-
-	// Whom the app does not see is offered whom it sees, and the same link again.
-	waiting := key()
-	outside := string(b.post(pathWebConfirm, values("key", waiting, "person", corpID+"/hidden")).raw)
-	check(PageNoPermission, outside)
-	// LiSi is disabled and qianqi has left.
+	// A member outside the visible range is offered members inside it, for the
+	// same link. LiSi is disabled and qianqi has left.
 	want := map[string]string{corpID + "/zhangsan": "张三 zhangsan · 13800000001"}
-	if got := people(outside); !maps.Equal(got, want) {
-		t.Errorf("offered are %v", got)
+	waiting, link := key(), h.inWeCom("scope", scopePrivateInfo)
+	byScan, inClient := confirm("key", waiting, "person", corpID+"/hidden"), h.open(hidden, http.MethodGet, link)
+	for _, body := range []pageBody{byScan, inClient} {
+		check(PageNoPermission, body)
+		if got := people(body); !maps.Equal(got, want) {
+			t.Errorf("offered are %v", got)
+		}
+		if !strings.Contains(string(body), `href="`+ConsoleAppPath(corpID, appA)+`#range"`) {
+			t.Error("the page does not lead to the visible range")
+		}
 	}
-	if !strings.Contains(outside, `href="`+consolePath+"/"+corpID+"/apps/"+appA+`#range"`) {
-		t.Error("the page does not lead to the visible range")
+	if got := inClient.field("return"); !strings.HasPrefix(h.base+got+"#", link[:len(link)-len("#wechat_redirect")]) {
+		t.Errorf("another member continues with %q", got)
 	}
-	if got := b.post(pathWebConfirm, values("key", waiting, "phone", "", "person", corpID+"/zhangsan")); !strings.HasPrefix(got.header.Get("Location"), redirect+"&code=") {
-		t.Errorf("the same code as somebody else leads to %q", got.header.Get("Location"))
+	if got := h.post(pathWebConfirm, "key", waiting, "person", corpID+"/zhangsan").header.Get("Location"); !strings.HasPrefix(got, redirect+"&code=") {
+		t.Errorf("another member's scan leads to %q", got)
 	}
-	cookie, err := b.As("hidden")
-	must(t, err)
-	link, err := url.Parse(b.inWeCom("scope", scopePrivateInfo))
-	must(t, err)
-	visit := &visit{sim: b.Simulator, visitor: Browser{UserAgent: UserAgentWeComAndroid}, cookie: cookie}
-	page, _, err := visit.open(t.Context(), http.MethodGet, link.RequestURI(), nil)
-	must(t, err)
-	check(PageNoPermission, page.body)
-	if got := people(page.body); !maps.Equal(got, want) || page.value(returnMark) != link.RequestURI() {
-		t.Errorf("offered are %v, and then %q", got, page.value(returnMark))
+	must(t, h.ChangeApp(corpID, appA, func(a *App) { a.VisibleUserIDs = []string{} }))
+	if body := h.open(hidden, http.MethodGet, link); len(people(body)) != 0 || !strings.Contains(string(body), "No member qualifies at present") {
+		t.Error("an empty visible range offers members")
 	}
-
-	must(t, b.ChangeApp(corpID, appA, func(a *App) { a.VisibleUserIDs = []string{} }))
-	page, _, err = visit.open(t.Context(), http.MethodGet, link.RequestURI(), nil)
-	must(t, err)
-	if len(people(page.body)) != 0 || !strings.Contains(page.body, "Nobody fits at present") {
-		t.Error("with an empty range somebody is offered")
-	}
-	must(t, b.SetEnabled(corpID, appA, false))
-	disabled := open(b.inWeCom(), UserAgentWeComAndroid)
+	must(t, h.ChangeApp(corpID, appA, func(a *App) { a.Disabled = true }))
+	disabled := h.open(phone, http.MethodGet, h.inWeCom())
 	check(PageAppDisabled, disabled)
-	if !strings.Contains(disabled, `href="`+consolePath+"/"+corpID+"/apps/"+appA+`#state"`) {
+	if !strings.Contains(string(disabled), `href="`+ConsoleAppPath(corpID, appA)+`#state"`) {
 		t.Error("the page does not lead to the app's state")
 	}
-	if len(texts) != 12 {
-		t.Errorf("%d pages were seen", len(texts))
+	if len(seen) != 11 {
+		t.Errorf("%d pages were seen", len(seen))
 	}
 }
-
-var returnMark = regexp.MustCompile(`name="return" value="([^"]+)"`)
 
 func TestFaultyConfiguration(t *testing.T) {
 	err := Config{Corps: []Corp{
@@ -380,12 +338,18 @@ func TestFaultyConfiguration(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{
-		`AgentID "x" is no number`, "app x has no secret", `domain "https://a"`, "AgentID 1 is there twice", `unknown field "name"`,
-		"corp ww1 is there twice", `UserID "A" is there twice`, "unknown status 3", `bad UserID "a/b"`, `bad OpenID ""`, "corp has no ID",
-	} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q is not in: %v", want, err)
-		}
+	want := `corp ww1: app "x": the AgentID is not a number or is used twice
+corp ww1: app "x": the secret is empty
+corp ww1: app "1": a domain must be host or host:port
+corp ww1: app "1": the AgentID is not a number or is used twice
+corp ww1: app "1": unknown field "name"
+corp "ww1": the ID is empty or used twice
+corp ww1: UserID "A" is invalid or used twice
+corp ww1: member A: unknown status 3
+corp ww1: UserID "a/b" is invalid or used twice
+corp ww1: invalid OpenID ""
+corp "": the ID is empty or used twice`
+	if err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
 }

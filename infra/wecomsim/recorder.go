@@ -1,101 +1,68 @@
+// Counts of API calls, and the latest calls for the start page.
+
 package wecomsim
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
 )
 
-// remembered is how many requests the recorder keeps.
-const remembered = 500
+// latestCalls is how many calls the start page shows.
+const latestCalls = 12
 
-// Request is one recorded request. It has the names of parameters, never their
-// values: those are secrets, tokens and codes.
-type Request struct {
-	Time   time.Time
-	Method string
-	Path   string
-	// Params are the sorted names of the query parameters.
-	Params []string
-	// BodyKeys are the sorted keys of a JSON body.
-	BodyKeys []string
-	// Headers are the sorted names of the request's header fields.
-	Headers []string
-	// Status and ErrCode are the answer; Status is 0 while there is none.
-	Status  int
-	ErrCode int
+// apiCall is a recorded call. It has the names of parameters, never their
+// values, which are secrets, tokens and codes.
+type apiCall struct {
+	Time         time.Time
+	Method, Path string
+	Params       []string
+	ErrCode      int
 }
 
 type recorder struct {
-	mu       sync.Mutex
-	requests []*Request
-	calls    map[string]int
-	running  map[string]int
-	peak     map[string]int
+	mu     sync.Mutex
+	latest []*apiCall
+	counts map[string]int
 }
 
-func describe(now time.Time, r *http.Request) *Request {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		query = r.URL.Query()
-	}
-	return &Request{
-		Time: now, Method: r.Method, Path: r.URL.Path,
-		Params:  slices.Sorted(maps.Keys(query)),
-		Headers: slices.Sorted(maps.Keys(r.Header)),
-	}
-}
-
-func (c *recorder) keep(q *Request) {
-	c.requests = append(c.requests, q)
-	if len(c.requests) > remembered {
-		c.requests = slices.Delete(c.requests, 0, len(c.requests)-remembered)
-	}
-}
-
-func (c *recorder) page(now time.Time, r *http.Request) {
-	q := describe(now, r)
+func (c *recorder) begin(now time.Time, r *http.Request) *apiCall {
+	recorded := &apiCall{Time: now, Method: r.Method, Path: r.URL.Path, Params: slices.Sorted(maps.Keys(r.URL.Query()))}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.keep(q)
+	c.latest = append(c.latest, recorded)
+	c.latest = c.latest[max(0, len(c.latest)-latestCalls):]
+	if c.counts == nil {
+		c.counts = map[string]int{}
+	}
+	c.counts[r.URL.Path]++
+	return recorded
 }
 
-func (c *recorder) begin(now time.Time, r *http.Request, body []byte) *Request {
-	q := describe(now, r)
-	var object map[string]json.RawMessage
-	if json.Unmarshal(body, &object) == nil {
-		q.BodyKeys = slices.Sorted(maps.Keys(object))
-	}
+func (c *recorder) end(recorded *apiCall, errcode int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.calls == nil {
-		c.calls, c.running, c.peak = map[string]int{}, map[string]int{}, map[string]int{}
-	}
-	c.keep(q)
-	c.calls[q.Path]++
-	c.running[q.Path]++
-	c.peak[q.Path] = max(c.peak[q.Path], c.running[q.Path])
-	return q
+	recorded.ErrCode = errcode
 }
 
-func (c *recorder) end(q *Request, status, errcode int) {
+// newestFirst returns the latest calls.
+func (c *recorder) newestFirst() []apiCall {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	q.Status, q.ErrCode = status, errcode
-	c.running[q.Path]--
+	var calls []apiCall
+	for _, recorded := range slices.Backward(c.latest) {
+		calls = append(calls, *recorded)
+	}
+	return calls
 }
 
-// Calls returns how often an API path was called; no path means all APIs
-// together. Pages are not counted.
+// Calls returns how often the given API paths were called; without a path, all
+// of them. A call counts from its beginning.
 func (s *Simulator) Calls(paths ...string) int {
-	s.recorder.mu.Lock()
-	defer s.recorder.mu.Unlock()
 	total := 0
-	for path, n := range s.recorder.calls {
+	for path, n := range s.CallsByPath() {
 		if len(paths) == 0 || slices.Contains(paths, path) {
 			total += n
 		}
@@ -103,36 +70,17 @@ func (s *Simulator) Calls(paths ...string) int {
 	return total
 }
 
-// CallsByPath returns the number of calls of every API path.
+// CallsByPath returns how often each API path was called.
 func (s *Simulator) CallsByPath() map[string]int {
 	s.recorder.mu.Lock()
 	defer s.recorder.mu.Unlock()
-	return maps.Clone(s.recorder.calls)
+	return maps.Clone(s.recorder.counts)
 }
 
-// PeakCalls returns how many calls of an API path ran at the same time at most.
-func (s *Simulator) PeakCalls(path string) int {
-	s.recorder.mu.Lock()
-	defer s.recorder.mu.Unlock()
-	return s.recorder.peak[path]
-}
-
-// Requests returns the newest requests, pages included, oldest first.
-func (s *Simulator) Requests() []Request {
-	s.recorder.mu.Lock()
-	defer s.recorder.mu.Unlock()
-	out := make([]Request, 0, len(s.recorder.requests))
-	for _, q := range s.recorder.requests {
-		out = append(out, *q)
-	}
-	return out
-}
-
-// ResetCalls forgets counts and requests.
+// ResetCalls forgets all calls.
 func (s *Simulator) ResetCalls() {
 	s.recorder.mu.Lock()
 	defer s.recorder.mu.Unlock()
-	s.recorder.requests = nil
-	clear(s.recorder.calls)
-	clear(s.recorder.peak)
+	s.recorder.latest = nil
+	clear(s.recorder.counts)
 }

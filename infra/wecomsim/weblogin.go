@@ -1,7 +1,9 @@
+// Browser login: the new page and the old one, the QR code, and what the phone
+// that scans it answers.
+
 package wecomsim
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -16,7 +18,7 @@ const (
 	pathWebStatus   = "/wwlogin/sso/status"
 )
 
-// The codes of the browser-login page (appendix of D/98152).
+// The codes on the browser-login page (appendix of D/98152).
 const (
 	webBadCallbackDomain = -31020
 	webBadAppID          = -31027
@@ -25,73 +27,63 @@ const (
 	webBadLoginType      = -31040
 )
 
-// scanning is a browser-login page that waits for somebody.
-type scanning struct {
-	app      *app
-	redirect string
-	host     string
-	state    string
-	since    time.Time
-	// oldPage is the qrConnect page, which always sends a denial back.
+// login is a browser-login page that waits for a scan.
+type login struct {
+	app         appRef
+	redirectURI string
+	host        string
+	state       string
+	since       time.Time
+	// oldPage always sends a denial back.
 	oldPage bool
-	// result is where the waiting page goes after a scan elsewhere.
-	result string
-	done   bool
+	// result is where the waiting page goes after an answer on a phone.
+	result   string
+	answered bool
 }
 
-// webLogin is the new page (D/98152). A scope has no meaning here.
+// webLogin is the new page (D/98152). It ignores a scope.
 func (s *Simulator) webLogin(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.forget()
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		s.fail(w, PageBadLink, webBadAppID, "The query is not well encoded.")
+	if r.URL.Query().Get("login_type") != "CorpApp" {
+		s.showMessage(w, PageBadLink, message{Number: webBadLoginType, Detail: "login_type must be CorpApp; third-party apps are not simulated."})
 		return
 	}
-	if query.Get("login_type") != "CorpApp" {
-		s.fail(w, PageBadLink, webBadLoginType, "login_type must be CorpApp; third-party apps are not simulated.")
-		return
-	}
-	waiting, errcode, problem := s.webRequest(query)
+	l, code, problem := s.newLogin(r.URL.RawQuery)
 	if problem != "" {
 		page := PageBadLink
-		switch errcode {
+		switch code {
 		case webBadCallbackDomain:
 			page = PageBadCallback
 		case webBadTrustedDomain:
 			page = PageBadDomain
 		}
-		s.fail(w, page, errcode, problem)
+		s.showMessage(w, page, message{Number: code, Detail: problem})
 		return
 	}
-	s.showWebLogin(w, r, waiting)
+	s.startLogin(w, r, l)
 }
 
-// webLoginOld is the page before it (D/91019). All its errors look alike.
+// webLoginOld is its predecessor (D/91019), whose errors all look alike.
 func (s *Simulator) webLoginOld(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.forget()
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		query = url.Values{}
-	}
-	waiting, _, problem := s.webRequest(query)
+	l, _, problem := s.newLogin(r.URL.RawQuery)
 	if problem != "" {
-		s.fail(w, PageOldLinkFailed, 0, problem)
+		s.showMessage(w, PageOldLinkFailed, message{Detail: problem})
 		return
 	}
-	waiting.oldPage = true
-	s.showWebLogin(w, r, waiting)
+	l.oldPage = true
+	s.startLogin(w, r, l)
 }
 
-func (s *Simulator) webRequest(query url.Values) (*scanning, int, string) {
-	c := s.corp(query.Get("appid"))
+// newLogin reads the query of either page, or says what is wrong with it.
+func (s *Simulator) newLogin(rawQuery string) (l *login, code int, problem string) {
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return nil, webBadAppID, "The query is not well encoded."
+	}
+	ref := appRef{query.Get("appid"), query.Get("agentid")}
+	c, a := s.app(ref)
 	if c == nil {
 		return nil, webBadAppID, "Unknown appid."
 	}
-	a := c.app(query.Get("agentid"))
 	if a == nil {
 		return nil, webBadAgentID, "Unknown agentid."
 	}
@@ -100,96 +92,97 @@ func (s *Simulator) webRequest(query url.Values) (*scanning, int, string) {
 	if err == nil && !sameDomain(host, a.CallbackDomain) && !sameDomain(host, a.TrustedDomain) {
 		err = errors.New("the host and port of redirect_uri (" + host + ") are neither the callback domain nor the trusted domain")
 	}
-	if err != nil {
-		// Which of the two codes appears when both domains are set is not
-		// documented: the one whose setting exists for this page.
-		if a.CallbackDomain != "" {
-			return nil, webBadCallbackDomain, sentence(err)
-		}
+	switch {
+	case err == nil:
+		return &login{app: ref, redirectURI: redirectURI, host: host, state: query.Get("state"), since: s.now()}, 0, ""
+	case a.CallbackDomain != "":
+		// Which code appears when both domains are set is not documented: the
+		// one whose setting exists for this page.
+		return nil, webBadCallbackDomain, sentence(err)
+	default:
 		return nil, webBadTrustedDomain, sentence(err)
 	}
-	return &scanning{app: a, redirect: redirectURI, host: host, state: query.Get("state"), since: s.now()}, 0, ""
 }
 
-// webConfirm is a scan, and the answer on the phone: allow or deny.
+func (s *Simulator) startLogin(w http.ResponseWriter, r *http.Request, l *login) {
+	key := s.newValue()
+	s.logins[key] = l
+	s.showLogin(w, r, key, l, false)
+}
+
+// waitingLogin finds the login of a request, or shows that it is over.
+func (s *Simulator) waitingLogin(w http.ResponseWriter, key string) *login {
+	if l := s.logins[key]; l != nil && !l.answered {
+		return l
+	}
+	s.showMessage(w, PageExpired, message{Detail: "The QR code was already used."})
+	return nil
+}
+
+// webScan is the page behind the QR code, for the phone that scanned it.
+func (s *Simulator) webScan(w http.ResponseWriter, r *http.Request) {
+	key := r.URL.Query().Get("key")
+	if l := s.waitingLogin(w, key); l != nil {
+		s.showLogin(w, r, key, l, true)
+	}
+}
+
+// webConfirm is a scan together with the answer on the phone: allow or deny.
 func (s *Simulator) webConfirm(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	waiting := s.scanning[r.PostFormValue("key")]
-	if waiting == nil || waiting.done {
-		s.fail(w, PageExpired, 0, "The code was used already.")
+	l := s.waitingLogin(w, r.PostFormValue("key"))
+	if l == nil {
 		return
 	}
 	if r.PostFormValue("answer") == "deny" {
-		waiting.done = true
-		if s.choices.WebDenialStays && !waiting.oldPage {
-			s.fail(w, PageRefused, 0, "The member refused; nothing is sent to the application.")
+		l.answered = true
+		if s.choices.WebDenialStays && !l.oldPage {
+			s.showMessage(w, PageRefused, message{Detail: "The member refused; nothing is sent to the application."})
 			return
 		}
-		s.webFinish(w, r, waiting, s.back(waiting.redirect, "", waiting.state))
+		s.finishLogin(w, r, l, s.callbackURL(l.redirectURI, "", l.state))
 		return
 	}
 	who, ok := s.findPerson(r.PostFormValue("person"))
 	if !ok {
-		s.fail(w, PageExpired, 0, "There is no such person.")
+		s.showMessage(w, PageExpired, message{Detail: "The person no longer exists."})
 		return
 	}
-	c := waiting.app.corp
+	c, a := s.app(l.app)
 	id := s.identify(c, who, false)
-	if waiting.app.Disabled {
-		s.failApp(w, PageNoPermission, 0, "The app is disabled, for every member.", waiting.app, "state")
-		return
+	switch {
+	case a.Disabled:
+		s.showMessage(w, PageNoPermission, message{Detail: "The app is disabled for every member.", Console: consoleLink(l.app, "state")})
+	case id.member && !a.visibleTo(id.userID):
+		// The QR code stays valid: another member may scan it.
+		s.showNoPermission(w, l.app, message{
+			Detail: "The member is not in the app's visible range.", RetryForm: pathWebConfirm,
+			RetryField: "key", RetryValue: r.PostFormValue("key"), OnPhone: r.PostFormValue("phone") != "",
+		})
+	default:
+		l.answered = true
+		code := s.newCode(&authCode{app: l.app, host: l.host, web: true, identity: id})
+		s.finishLogin(w, r, l, s.callbackURL(l.redirectURI, code, l.state))
 	}
-	if id.member && !waiting.app.sees(id.userID) {
-		// The page stays usable: somebody else may scan it.
-		again := retry{Action: pathWebConfirm, Fields: map[string]string{"key": r.PostFormValue("key"), "phone": r.PostFormValue("phone")}}
-		s.noPermission(w, "The member is not in the app's visible range.", waiting.app, again)
-		return
-	}
-	waiting.done = true
-	given := &code{corp: c, agentID: waiting.app.AgentID, host: waiting.host, web: true, identity: id}
-	s.webFinish(w, r, waiting, s.back(waiting.redirect, s.issue(given), waiting.state))
 }
 
-// webFinish sends this browser back, or, when the answer was given on a phone,
-// lets the waiting page go.
-func (s *Simulator) webFinish(w http.ResponseWriter, r *http.Request, waiting *scanning, location string) {
+// finishLogin sends this browser back, or, when the answer came from a phone,
+// the page that waits.
+func (s *Simulator) finishLogin(w http.ResponseWriter, r *http.Request, l *login, location string) {
 	if r.PostFormValue("phone") == "" {
-		sendTo(w, location)
+		redirectTo(w, location)
 		return
 	}
-	waiting.result = location
-	s.fail(w, PageScanned, 0, "")
+	l.result = location
+	s.showMessage(w, PageScanned, message{})
 }
 
-// webStatus answers the waiting page. The result is given once.
+// webStatus answers the waiting page. It gives the result once.
 func (s *Simulator) webStatus(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	waiting := s.scanning[r.URL.Query().Get("key")]
 	location := ""
-	if waiting != nil {
-		location, waiting.result = waiting.result, ""
+	if l := s.logins[r.URL.Query().Get("key")]; l != nil {
+		location, l.result = l.result, ""
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	encoded, err := json.Marshal(map[string]string{"location": location})
-	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	_, _ = w.Write(encoded)
-}
-
-// webScan is the page behind the QR code, on the phone that scanned it.
-func (s *Simulator) webScan(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	key := r.URL.Query().Get("key")
-	waiting := s.scanning[key]
-	if waiting == nil || waiting.done {
-		s.fail(w, PageExpired, 0, "The code was used already.")
-		return
-	}
-	s.renderWebLogin(w, r, key, waiting, true)
+	writeJSON(w, map[string]string{"location": location})
 }

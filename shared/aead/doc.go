@@ -1,4 +1,4 @@
-// Package aead encrypts and authenticates what leaves the service's hands.
+// Package aead encrypts and authenticates values that others store.
 //
 // Duty: derive independent keys from one secret (the sealing keys), seal and open small
 // values with them (state cookies, stored access tokens), and derive session ids from

@@ -13,25 +13,24 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// Deps is what a function is made of.
+// Deps are the dependencies of a function.
 type Deps struct {
-	// Settings holds what the function named, and nothing else.
+	// Settings has the settings that the function named, and no others.
 	Settings settings.Settings
 	Store    store.Engine
-	// Authenticators is the store's view of them, cached for a moment where reading
-	// costs a remote call.
+	// Authenticators reads them from the store, through a cache where that is a remote
+	// call.
 	Authenticators store.AuthenticatorReader
 	Secrets        secret.Store
 	Now            func() time.Time
-	// Logger is for what is no request of an HTTP API. Nil: slog.Default().
+	// Logger is for functions without an HTTP API. Nil: slog.Default().
 	Logger *slog.Logger
 }
 
 // NewHandler makes the handler of a function.
 type NewHandler func(ctx context.Context, deps Deps) (http.Handler, error)
 
-// SealingKeys reads the keys that state cookies, session ids and stored access
-// tokens come from.
+// SealingKeys reads the keys for state cookies, session ids and stored access tokens.
 func (p Deps) SealingKeys(ctx context.Context) (*aead.Keys, error) {
 	value, err := p.Secrets.Get(ctx, p.Settings.SealingKeysSecret, secret.Current)
 	if err != nil {
@@ -40,8 +39,8 @@ func (p Deps) SealingKeys(ctx context.Context) (*aead.Keys, error) {
 	return aead.ParseKeys(value)
 }
 
-// AuthenticatorSecretName is where the secret of an authenticator lies: under its
-// id, so that a namesake never meets it.
+// AuthenticatorSecretName returns the name of an authenticator's secret. It contains the
+// id, so that a namesake never reads it.
 func (p Deps) AuthenticatorSecretName(authenticatorID string) string {
 	return p.Settings.AuthenticatorSecretPrefix + authenticatorID
 }

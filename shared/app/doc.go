@@ -1,10 +1,10 @@
-// Package app is what functions are put together from.
+// Package app has the dependencies of the functions.
 //
-// Duty: Deps, the same for a function in Lambda (package onaws fills them with
-// DynamoDB and Secrets Manager) and for the local run (with files). Every function
-// package has Settings, the names of what it reads, and NewHandler, which makes its
-// handler of Deps; so the laptop and AWS cannot be put together differently.
-// LogWeComCall is where the calls of package wecom meet the log events of package apigw.
+// Duty: Deps, which package lambdamain fills with DynamoDB and Secrets Manager in Lambda,
+// and package local with files on a laptop. Every function package has Settings, the
+// settings that it reads, and NewHandler, which makes its handler of Deps, so that the
+// same code wires it in both places. LogWeComCall adds calls of package wecom to the log
+// events of package apigw.
 //
-// Boundary: no rule, no route.
+// Boundary: no rule and no route.
 package app

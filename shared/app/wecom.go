@@ -9,9 +9,9 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// LogWeComCall makes a call to WeCom part of the request's log event: how many there
-// were, how long they took, and the number of the last one that failed, which is a
-// metric, too. It returns the milliseconds of all calls of the request so far.
+// LogWeComCall adds a call to WeCom to the log event of the request: the number of calls,
+// their duration, and WeCom's number for the last failure, which is also a metric. It
+// returns the milliseconds of all calls of the request so far.
 func LogWeComCall(ctx context.Context, call wecom.Call) float64 {
 	apigw.AddToLogField(ctx, "wecomCalls", 1)
 	total := apigw.AddToLogField(ctx, "wecomMilliseconds", metrics.Milliseconds(call.Duration))

@@ -17,7 +17,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-func TestNoteWeCom(t *testing.T) {
+func TestLogWeComCall(t *testing.T) {
 	const took = 20 * time.Millisecond
 	good := wecom.Call{Operation: "gettoken", Answered: true, Duration: took}
 	busy := wecom.Call{Operation: "getuserinfo", Answered: true, Code: wecom.SystemBusy, Duration: took}

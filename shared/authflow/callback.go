@@ -25,7 +25,7 @@ type Store interface {
 	UpdateUser(ctx context.Context, from, to store.User) error
 	RecordEvent(ctx context.Context, key string, e store.SignInEvent) error
 	RecordResult(ctx context.Context, r store.AttemptResult) error
-	StartSession(ctx context.Context, r store.AttemptResult) error
+	StartSession(ctx context.Context, r store.AttemptResult, noteSignIn bool) error
 }
 
 // WeCom is what LoginCompleter asks of WeCom; *wecom.Client does.

@@ -13,6 +13,10 @@ import (
 // writeTime bounds a last write after the callback's own time may have run out.
 const writeTime = 2 * time.Second
 
+// lastSignInInterval is how old the noted last sign-in is before another one replaces it:
+// administrators need it no more precise, and each note costs a write.
+const lastSignInInterval = time.Hour
+
 // startSession ends the browser's earlier session and begins one of the user. It
 // becomes the attempt's result. store.ErrExists: the attempt has one already.
 func (l *login) startSession(ctx context.Context, owner store.IdentityOwner) (CallbackResult, error) {
@@ -27,7 +31,7 @@ func (l *login) startSession(ctx context.Context, owner store.IdentityOwner) (Ca
 			CorpID:                  l.authenticator.CorpID, WeComUserID: l.wecomUserID,
 			SignedInAt: now, ExpiresAt: now.Add(lifetime),
 		},
-		Attempt:   l.event(nil),
+		Event:     l.event(nil),
 		KeepUntil: now.Add(max(lifetime, AttemptLifetime)),
 	}
 	// Ended first: if that fails, there is no new session beside an old one.
@@ -39,7 +43,8 @@ func (l *login) startSession(ctx context.Context, owner store.IdentityOwner) (Ca
 			return CallbackResult{}, err
 		}
 	}
-	if err := l.flow.Store.StartSession(ctx, result); err != nil {
+	noteSignIn := now.Sub(owner.LastSignInAt) >= lastSignInInterval
+	if err := l.flow.Store.StartSession(ctx, result, noteSignIn); err != nil {
 		return CallbackResult{}, fmt.Errorf("start session: %w", err)
 	}
 	return l.signedIn(result.Session), nil
@@ -71,7 +76,7 @@ func (l *login) refuse(ctx context.Context, err error) (CallbackResult, error) {
 	defer cancel()
 	recorded := l.flow.Store.RecordResult(ctx, store.AttemptResult{
 		SessionKey: l.sessionKey, Kind: store.ResultRefused, Code: string(failure.Code),
-		Attempt: l.event(failure), KeepUntil: l.flow.Now().Add(AttemptLifetime),
+		Event: l.event(failure), KeepUntil: l.flow.Now().Add(AttemptLifetime),
 	})
 	if errors.Is(recorded, store.ErrExists) {
 		return l.storedResult(ctx)

@@ -43,13 +43,13 @@ func FromEnvironment(lookup func(string) (string, bool)) (aws.Config, error) {
 		value, _ := lookup(name)
 		return value
 	}
-	var faults []error
+	var errs []error
 	region := get("AWS_REGION")
 	if region == "" {
 		region = get("AWS_DEFAULT_REGION")
 	}
 	if region == "" {
-		faults = append(faults, errors.New("AWS_REGION is not set"))
+		errs = append(errs, errors.New("AWS_REGION is not set"))
 	}
 	endpoint := func(name string) string {
 		value := get(name)
@@ -58,7 +58,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (aws.Config, error) {
 		}
 		u, err := url.Parse(value)
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			faults = append(faults, fmt.Errorf("%s is not an http or https address", name))
+			errs = append(errs, fmt.Errorf("%s is not an http or https address", name))
 		}
 		return strings.TrimRight(value, "/")
 	}
@@ -81,7 +81,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (aws.Config, error) {
 		"DynamoDB":        endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
 		"Secrets Manager": endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
 	}}
-	if err := errors.Join(faults...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return aws.Config{}, err
 	}
 	return cfg, nil

@@ -3,10 +3,10 @@
 // Duty: region, credentials and endpoints as Lambda sets them, and one HTTP client
 // with limits that fit inside a function's time.
 //
-// Boundary: no shared configuration file, no instance role, no single sign-on. The
-// SDK's own config module can read all of them, and brings so much code that every
-// function would start slower; a Lambda function needs none of it.
+// Boundary: no shared configuration file, no instance role, no single sign-on. The SDK's
+// own config module reads all of them, but with so much code that every function would
+// start slower; a Lambda function needs none of it.
 //
-// Invariants: credentials are read at every signature, never kept; nothing of a
-// request is ever logged by the SDK.
+// Invariants: credentials are read for every signature, never cached; the SDK logs
+// nothing of a request.
 package awsconfig

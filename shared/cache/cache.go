@@ -10,13 +10,12 @@ import (
 
 // Config is what New needs.
 type Config[T any] struct {
-	// Load reads the value. Its context ends after Timeout, and not with the
-	// request that happened to be first.
+	// Load reads the value. Its context ends after Timeout, not with the first caller's.
 	Load func(context.Context) (T, error)
-	// Keep is how long a loaded value is used without asking again.
+	// Keep is how long a loaded value is used without loading again.
 	Keep time.Duration
-	// Stale is how much longer it may be used while loading fails. Zero: a failure
-	// is an error at once.
+	// Stale is how much longer it is used while loading fails. Zero: a failure is an error
+	// at once.
 	Stale time.Duration
 	// Pause is the least time between two attempts while there is a value to serve:
 	// after a failure, and between two calls of Reload.
@@ -27,15 +26,15 @@ type Config[T any] struct {
 	Now func() time.Time
 }
 
-// Value is a value kept for a while. It is safe for concurrent use.
+// Value is a cached value. It is safe for concurrent use.
 type Value[T any] struct {
 	cfg    Config[T]
 	flight singleflight.Group
 
 	mu       sync.Mutex
 	kept     T
-	loadedAt time.Time // when the load of kept began; zero: there is none
-	triedAt  time.Time // when the last attempt began
+	loadedAt time.Time // when the load of kept started; zero: none
+	triedAt  time.Time // when the last attempt started
 }
 
 // New returns an empty Value: the first Get loads.
@@ -49,14 +48,14 @@ func New[T any](cfg Config[T]) *Value[T] {
 	return &Value[T]{cfg: cfg}
 }
 
-// Get returns the value, loading it when there is none or it is older than Keep.
+// Get returns the value, and loads it if there is none or it is older than Keep.
 func (v *Value[T]) Get(ctx context.Context) (T, error) {
 	return v.get(ctx, v.cfg.Keep)
 }
 
-// Reload returns a value loaded now, for a caller that has reason to think the
-// kept one is out of date. Within Pause of the last attempt it returns the kept
-// one: a stream of such reasons does not become a stream of loads.
+// Reload returns a value loaded now, for a caller that has reason to think the cached one
+// outdated. Within Pause of the last attempt it returns the cached one, so that many
+// such callers do not cause many loads.
 func (v *Value[T]) Reload(ctx context.Context) (T, error) {
 	return v.get(ctx, 0)
 }

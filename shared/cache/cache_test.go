@@ -90,7 +90,7 @@ func TestValueLoadsOnceForAll(t *testing.T) {
 		var group sync.WaitGroup
 		group.Go(func() {
 			if _, err := value.Get(impatient); !errors.Is(err, context.Canceled) {
-				t.Errorf("the caller that went away got %v", err)
+				t.Errorf("the caller that gave up got %v", err)
 			}
 		})
 		synctest.Wait()
@@ -102,7 +102,7 @@ func TestValueLoadsOnceForAll(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		cancel() // the first caller's going must not fail the others
+		cancel() // must not fail the others
 		group.Wait()
 		if s.loads != 1 {
 			t.Errorf("%d loads; want 1", s.loads)

@@ -18,22 +18,22 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// keyBits is the size of the keys: what RS256 asks for at least (RFC 7518 §3.3),
-// and what every verifier can check quickly.
+// keyBits is the size of the keys: the least that RS256 allows (RFC 7518 §3.3), and
+// quick to verify everywhere.
 const keyBits = 2048
 
-// Key is a private signing key. The zero Key is no key. It prints as its id alone.
+// Key is a private signing key. It prints as its id alone. The zero Key means none.
 type Key struct{ held *heldKey }
 
-// heldKey is behind a pointer so that a printer that cannot call methods (a Key in
-// an unexported field) shows an address and not the key.
+// heldKey is behind a pointer, so that a printer that cannot call methods (because the
+// Key is in an unexported field) shows an address and not the key.
 type heldKey struct {
 	id      string
 	created time.Time
 	private *rsa.PrivateKey
 }
 
-// NewKey generates a key: 20 to 130 ms of a core.
+// NewKey generates a key, which takes 20 to 130 ms of a core.
 func NewKey(now time.Time) (Key, error) {
 	private, err := rsa.GenerateKey(rand.Reader, keyBits)
 	if err != nil {
@@ -51,8 +51,8 @@ func newKey(private *rsa.PrivateKey, created time.Time) (Key, error) {
 	return Key{&heldKey{id, created.UTC().Truncate(time.Second), private}}, nil
 }
 
-// ID is the key's kid: the RFC 7638 thumbprint of its public part, so that one id
-// never means two keys. Empty for the zero Key.
+// ID returns the kid: the RFC 7638 thumbprint of the public part, so that no two keys
+// share one. It is empty for the zero Key.
 func (k Key) ID() string {
 	if k.held == nil {
 		return ""
@@ -60,7 +60,7 @@ func (k Key) ID() string {
 	return k.held.id
 }
 
-// Created is when the key was generated, to the second.
+// Created returns when the key was generated, to the second.
 func (k Key) Created() time.Time {
 	if k.held == nil {
 		return time.Time{}
@@ -68,10 +68,10 @@ func (k Key) Created() time.Time {
 	return k.held.created
 }
 
-// IsZero reports whether there is no key.
+// IsZero reports whether k is the zero Key.
 func (k Key) IsZero() bool { return k.held == nil }
 
-// String names the key without showing it.
+// String returns the id, never the key.
 func (k Key) String() string {
 	if k.held == nil {
 		return "no key"
@@ -79,20 +79,20 @@ func (k Key) String() string {
 	return "key " + k.held.id
 }
 
-// Format shows the id for every verb, %d and %#v included.
+// Format prints the id for every verb, %d and %#v included.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
-// LogValue shows the id to slog.
+// LogValue logs the id.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// MarshalText shows the id to encoders; Encode is the one that keeps a key.
+// MarshalText encodes the id; only Set.Encode encodes keys.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// Set is the keys of the service at one moment.
+// Set has the keys of the service.
 type Set struct {
 	Next     Key // published, signs after the next rotation
 	Current  Key // signs
-	Previous Key // published until its last token has ended; none in a first set
+	Previous Key // published until its last token has expired; zero in a first set
 }
 
 // Generate returns a first set: Next and Current.
@@ -108,13 +108,13 @@ func Generate(now time.Time) (Set, error) {
 	return Set{Next: next, Current: current}, nil
 }
 
-// Rotate returns the set that follows s: Next begins to sign, Current only
-// verifies, Previous is dropped, and fresh is published for the rotation after.
+// Rotate returns the set that follows s: Next signs, Current only verifies, Previous is
+// dropped, and fresh is published for the rotation after.
 func Rotate(s Set, fresh Key) Set {
 	return Set{Next: fresh, Current: s.Next, Previous: s.Current}
 }
 
-// all returns the keys there are, in the order of the document.
+// all returns the keys in the order of the document.
 func (s Set) all() []Key {
 	var list []Key
 	for _, key := range []Key{s.Current, s.Next, s.Previous} {
@@ -125,9 +125,9 @@ func (s Set) all() []Key {
 	return list
 }
 
-// ErrNoSet says that the text is not a key set and never was one, as the value a
-// template puts into a new secret. A damaged set is another error: it must not be replaced
-// without a person knowing.
+// ErrNoSet says that a text never was a key set, like the value that a template gives a
+// new secret. A damaged set is a different error, because nothing may replace it without
+// a person knowing.
 var ErrNoSet = errors.New("not a key set")
 
 type encodedSet struct {
@@ -137,13 +137,13 @@ type encodedSet struct {
 }
 
 type encodedKey struct {
-	ID      string    `json:"kid"` // for a person who looks; derived again on reading
+	ID      string    `json:"kid"` // for people; Decode derives it again
 	Created time.Time `json:"created"`
 	PKCS8   []byte    `json:"pkcs8"`
 }
 
-// Encode returns the set as JSON, private keys in clear: for a secret store only.
-// Next and Current must be there.
+// Encode returns the set as JSON with the private keys in clear, for a secret store only.
+// It fails without Next or Current.
 func (s Set) Encode() (string, error) {
 	if s.Next.IsZero() || s.Current.IsZero() {
 		return "", errors.New("encode key set: a key is missing")
@@ -169,8 +169,8 @@ func (s Set) Encode() (string, error) {
 	return string(text), nil
 }
 
-// Decode reads what Encode wrote: ErrNoSet, or an error that shows nothing of the
-// text. It takes a few milliseconds, because every key is checked.
+// Decode parses what Encode returns. It fails with ErrNoSet, or with an error that shows
+// nothing of the text. It takes a few milliseconds, because it checks every key.
 func Decode(text string) (Set, error) {
 	var encoded encodedSet
 	// The decoder's own errors quote the text, so they are not passed on.
@@ -213,9 +213,9 @@ func (e *encodedKey) decode() (Key, error) {
 	return newKey(private, e.Created)
 }
 
-// Public returns the sets' public keys as one JWKS document, each key once. More
-// than one set is given around a rotation: what signs before it and what signs
-// after it must both be known to everybody.
+// Public returns the public keys of the sets as one JWKS document, each key once. During a
+// rotation it needs two sets, because verifiers must know the keys that sign before and
+// after it.
 func Public(sets ...Set) ([]byte, error) {
 	var document jose.JSONWebKeySet
 	known := make(map[string]bool)
@@ -243,8 +243,8 @@ func Public(sets ...Set) ([]byte, error) {
 	return encoded, nil
 }
 
-// parsePublic returns the RS256 keys of a JWKS document by kid. Keys of other
-// kinds are left out, as RFC 7517 §5 asks.
+// parsePublic returns the RS256 keys of a JWKS document by kid. It skips other keys, as
+// RFC 7517 §5 recommends.
 func parsePublic(document []byte) (map[string]*rsa.PublicKey, error) {
 	var set jose.JSONWebKeySet
 	if err := json.NewDecoder(bytes.NewReader(document)).Decode(&set); err != nil {

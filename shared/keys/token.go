@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// MaxLifetime is how long an access token lives at most: it cannot be called back.
+	// MaxLifetime is the longest life of an access token, which cannot be revoked.
 	MaxLifetime = 15 * time.Minute
-	// keepKeys is how long keys are used without reading them again. Much less than
-	// the time between two rotations, which is what makes it safe.
+	// keepKeys is how long keys are used without reading them again. It must be much less
+	// than the time between two rotations.
 	keepKeys = 5 * time.Minute
-	// staleKeys is how much longer while they cannot be read. A key signs or is
-	// published for a whole rotation after, so an outage of hours harms nobody.
+	// staleKeys is how much longer they are used while they cannot be read. A key stays
+	// valid for a whole rotation after it was replaced, so an outage of hours is harmless.
 	staleKeys = 12 * time.Hour
 	// pauseKeys is the least time between two attempts to read keys while there are some.
 	pauseKeys = 10 * time.Second
@@ -29,8 +29,8 @@ const (
 	tokenType = "at+jwt" // RFC 9068 §2.1
 )
 
-// AccessTokenClaims is what an access token says. Names are those of RFC 9068 and
-// OpenID Connect where they have one.
+// AccessTokenClaims are the claims of an access token, named as in RFC 9068 and OpenID
+// Connect where these define them.
 type AccessTokenClaims struct {
 	Issuer      string   `json:"iss"` // the public URL of the service
 	Audience    string   `json:"aud"` // an application's origin, or the public URL
@@ -43,36 +43,36 @@ type AccessTokenClaims struct {
 	Roles       []string `json:"roles"`
 	CorpID      string   `json:"corp_id"`
 	WeComUserID string   `json:"wecom_userid"`
-	// SessionKey is the key of the session that the token comes from (a hash, which
-	// opens nothing): whoever must know at once that it ended looks there.
+	// SessionKey is the key of the token's session in the store: a hash, which is not a
+	// credential. With it the authorizer sees at once that the session has ended.
 	SessionKey string `json:"sid"`
 	// ClientID names the OAuth client a token was issued to (RFC 9068 §2.2); a token of
 	// /api/token has none.
 	ClientID string `json:"client_id,omitempty"`
 }
 
-// LogValue leaves out what is personal.
+// LogValue leaves out personal data.
 func (c AccessTokenClaims) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("sub", c.Subject), slog.String("jti", c.ID))
 }
 
 // MinterConfig is what NewMinter needs.
 type MinterConfig struct {
-	// Load returns the encoded set (Set.Encode) from where it is kept.
+	// Load returns the encoded set (Set.Encode).
 	Load func(context.Context) (string, error)
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
 
-// Minter signs access tokens with the current key. It reads the key set at the
-// first token, again when it is 5 minutes old, and goes on with the one it has
-// while it cannot be read. It is safe for concurrent use.
+// Minter signs access tokens with the current key. It reads the key set for the first
+// token, and again when it is 5 minutes old; while it cannot read it, it keeps using the
+// one that it has. It is safe for concurrent use.
 type Minter struct {
 	now    func() time.Time
 	signer *cache.Value[jose.Signer]
 }
 
-// NewMinter returns a minter; nothing is read yet.
+// NewMinter returns a minter. It reads nothing before the first token.
 func NewMinter(cfg MinterConfig) *Minter {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -103,12 +103,13 @@ func newSigner(key Key) (jose.Signer, error) {
 	return signer, nil
 }
 
-// ErrNoTimeLeft says that the session ends within a second; there is nothing to sign.
+// ErrNoTimeLeft says that the session ends within a second.
 var ErrNoTimeLeft = errors.New("the session has ended")
 
-// Mint signs a token that says claims, with IssuedAt, ExpiresAt and ID its own. It
-// lives for MaxLifetime, but not beyond sessionEnd: ErrNoTimeLeft. lifetime is in
-// whole seconds, for expires_in. One signature costs about 1 ms of a core.
+// Mint signs a token with the claims, of which it sets IssuedAt, ExpiresAt and ID. The
+// token lives for MaxLifetime, but not beyond sessionEnd, and ErrNoTimeLeft if that is
+// too soon. lifetime is in whole seconds, for expires_in. A signature takes about 1 ms of
+// a core.
 func (m *Minter) Mint(ctx context.Context, claims AccessTokenClaims, sessionEnd time.Time) (token string, lifetime time.Duration, err error) {
 	if claims.Issuer == "" || claims.Audience == "" || claims.Subject == "" {
 		return "", 0, errors.New("mint token: issuer, audience and subject must be there")
@@ -122,7 +123,7 @@ func (m *Minter) Mint(ctx context.Context, claims AccessTokenClaims, sessionEnd 
 	if sessionEnd.Before(expiresAt) {
 		expiresAt = sessionEnd
 	}
-	// Whole seconds, both downwards: never longer than promised to either side.
+	// Both rounded down to seconds, so that neither side is promised more.
 	claims.IssuedAt, claims.ExpiresAt = now.Unix(), expiresAt.Unix()
 	lifetime = time.Unix(claims.ExpiresAt, 0).Sub(now).Truncate(time.Second)
 	if lifetime < time.Second {

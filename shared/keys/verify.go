@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// maxToken bounds what is parsed. Our tokens are about 1 kB; API Gateway passes
-	// 10 kB of headers in all.
+	// maxToken bounds what is parsed. Our tokens have about 1 kB; API Gateway allows 10 kB
+	// for all headers.
 	maxToken = 8 << 10
-	// clockSkew is how far the minter's clock may be ahead. There is none for
-	// expiry: a token ends when it says so.
+	// clockSkew is how far the minter's clock may be ahead. It does not extend a token's
+	// life.
 	clockSkew = 10 * time.Second
 )
 
-// ErrRefused says that the token is not one of ours, or no longer. The text that
-// comes with it says which check failed and shows nothing of the token.
+// ErrRefused says that the token is not ours, or not valid any more. The wrapping error
+// says which check failed, and shows nothing of the token.
 var ErrRefused = errors.New("token refused")
 
 // VerifierConfig is what NewVerifier needs.
@@ -34,15 +34,15 @@ type VerifierConfig struct {
 	Now func() time.Time
 }
 
-// Verifier accepts access tokens that a Minter signed with a published key. It
-// reads the keys at the first token, again when they are 5 minutes old, and for an
-// unknown kid, but then at most every 10 seconds. It is safe for concurrent use.
+// Verifier accepts access tokens that a Minter signed with a published key. It reads the
+// keys for the first token, again when they are 5 minutes old, and for an unknown kid,
+// then at most every 10 seconds. It is safe for concurrent use.
 type Verifier struct {
 	now  func() time.Time
 	keys *cache.Value[map[string]*rsa.PublicKey]
 }
 
-// NewVerifier returns a verifier; nothing is read yet.
+// NewVerifier returns a verifier. It reads nothing before the first token.
 func NewVerifier(cfg VerifierConfig) *Verifier {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -59,9 +59,9 @@ func NewVerifier(cfg VerifierConfig) *Verifier {
 	})}
 }
 
-// Verify returns what a token says, if it was signed for this issuer and is in
-// force. The audience is the caller's to judge. ErrRefused, or the fault that kept
-// the keys from being read.
+// Verify returns the claims of a token that was signed for this issuer and is valid now.
+// The caller checks the audience. Verify fails with ErrRefused, or with the error that
+// prevented reading the keys.
 func (v *Verifier) Verify(ctx context.Context, token, issuer string) (AccessTokenClaims, error) {
 	if len(token) > maxToken {
 		return AccessTokenClaims{}, refused("longer than 8 kB")
@@ -71,12 +71,11 @@ func (v *Verifier) Verify(ctx context.Context, token, issuer string) (AccessToke
 		return AccessTokenClaims{}, refused("not a JWT signed with RS256")
 	}
 	header := parsed.Headers[0]
-	// An id token of the same keys must not open what an access token opens (RFC 9068 §4).
+	// An id token signed by the same keys must not pass as an access token (RFC 9068 §4).
 	if header.ExtraHeaders[jose.HeaderType] != tokenType {
 		return AccessTokenClaims{}, refused("its type is not " + tokenType)
 	}
-	// Only the kid chooses the key. A key the token brings along (jwk, jku, x5c) is
-	// not looked at.
+	// Only the kid selects the key. A key in the token itself (jwk, jku, x5c) is ignored.
 	key, err := v.key(ctx, header.KeyID)
 	if err != nil {
 		return AccessTokenClaims{}, err

@@ -59,7 +59,7 @@ func TestMetrics(t *testing.T) {
 		{"a sign-in", metrics.SignIns("signed_in"), []string{"SignIns{Service=s,Outcome=signed_in} 1 Count"}},
 		{"a refusal", metrics.SignIns("first_sign_in_in_wecom"), []string{"SignIns{Service=s,Outcome=first_sign_in_in_wecom} 1 Count"}},
 		{"no outcome", metrics.SignIns(""), []string{"SignIns{Service=s,Outcome=other} 1 Count"}},
-		{"attack: a new metric for each visitor", metrics.SignIns("visitor 12345"), []string{"SignIns{Service=s,Outcome=other} 1 Count"}},
+		{"attack: a new metric for each request", metrics.SignIns("request 12345"), []string{"SignIns{Service=s,Outcome=other} 1 Count"}},
 		{"attack: a very long outcome", metrics.SignIns(strings.Repeat("a", 33)), []string{"SignIns{Service=s,Outcome=other} 1 Count"}},
 		{"WeCom's number", metrics.WeComErrors("60020"), []string{"WeComErrors{Service=s,WeComCode=60020} 1 Count"}},
 		{"WeCom is busy", metrics.WeComErrors("-1"), []string{"WeComErrors{Service=s,WeComCode=-1} 1 Count"}},

@@ -1,24 +1,28 @@
 package page
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/wecom-signin/wecom-signin/infra/browsertest"
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
+
+func TestMain(m *testing.M) { os.Exit(chromium.Main(m)) }
 
 // At the width of a phone: the menu of languages by keyboard alone, copying, no
 // language too wide, and a heading that stays where it is whatever the logo does.
 func TestPageInABrowser(t *testing.T) {
-	ctx, complaints := browsertest.Open(t, "sign-in page")
+	w := chromium.Shared(t).Open(t, chromium.Device{Width: 360, Height: 800, Language: "en-US,en", UserAgent: wecomsim.UserAgentBrowser}, chromium.Network)
 	logos := map[string]string{"/none": "", "/here": onePixel, "/broken": "https://localhost:1/logo.png"}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		logo, ok := logos[r.URL.Path]
@@ -39,69 +43,35 @@ func TestPageInABrowser(t *testing.T) {
 	}))
 	defer server.Close()
 
-	do := func(what string, actions ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		for _, action := range actions {
-			if err := chromedp.Do(ctx, action); err != nil {
-				t.Fatalf("%s: %v", what, err)
-			}
-		}
-	}
-	evaluate := func(expression string) (string, error) {
-		return chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
-	}
-	// say returns what a script's expression is, as text.
-	say := func(expression string) string {
-		t.Helper()
-		value, err := evaluate(expression)
-		if err != nil {
-			t.Fatalf("%s: %v", expression, err)
-		}
-		return value
-	}
+	visit, sees := chromium.Visit, chromium.Sees
 	want := func(what, expression, want string) {
 		t.Helper()
-		// The page may need a moment for an answer, and between two pages there is none.
-		var got string
-		var err error
-		for range 100 {
-			if got, err = evaluate(expression); err == nil && got == want {
-				return
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-		t.Errorf("%s: %s is %q (%v), want %q", what, expression, got, err, want)
+		w.Do(what, chromedp.Poll[chromedp.Void](fmt.Sprintf("String(%s) === %q", expression, want)))
 	}
 
-	do("be a phone", chromedp.EmulateViewport(360, 800))
-	var heights []string
+	var heights []float64
 	for _, path := range []string{"/none", "/here", "/broken"} {
-		do("open the page", chromedp.Navigate(server.URL+path+"?lang=en"), chromedp.WaitVisible(chromedp.CSS(`main`)))
-		heights = append(heights, say(`document.querySelector("h1").getBoundingClientRect().top`))
+		w.Do("open the page", visit(server.URL+path+"?lang=en"), sees(`main`))
+		heights = append(heights, chromium.Evaluate[float64](w, `document.querySelector("h1").getBoundingClientRect().top`))
 	}
 	if len(slices.Compact(slices.Clone(heights))) != 1 {
 		t.Errorf("without, with and with a broken logo the heading is at %v", heights)
 	}
 	for _, tag := range text.Languages() {
-		do("open the page", chromedp.Navigate(server.URL+"/none?lang="+string(tag)))
-		want(string(tag)+" is too wide", `document.documentElement.scrollWidth <= 360`, "true")
+		// No step may find the page wider than the window.
+		w.Do("open the page in "+string(tag), visit(server.URL+"/none?lang="+string(tag)), sees(`main`))
 	}
 
-	do("open the page", chromedp.Navigate(server.URL+"/here?lang=en"), chromedp.WaitVisible(chromedp.CSS(`main`)))
+	w.Do("open the page", visit(server.URL+"/here?lang=en"), sees(`main`))
 	want("buttons that need the script", `[...document.querySelectorAll("[data-copy]")].filter((b) => b.hidden).length`, "0")
-	do("copy for an administrator", chromedp.Click(chromedp.CSS(`.trace button`)))
+	w.Do("copy for an administrator", chromium.Click(`.trace button`))
 	want("what is read out", `document.getElementById("said").textContent`, "Copied")
-	do("open the menu", chromedp.Focus(chromedp.CSS(`summary`)), chromedp.KeyEvent(kb.Enter))
+	w.Do("open the menu", chromedp.Focus(chromedp.CSS(`summary`)), chromedp.KeyEvent(kb.Enter))
 	want("open", `document.querySelector("details").open`, "true")
-	do("go into it", chromedp.KeyEvent(kb.Tab))
+	w.Do("go into it", chromedp.KeyEvent(kb.Tab))
 	want("in the menu", `document.activeElement.lang`, "zh-CN")
-	do("leave it", chromedp.KeyEvent(kb.Escape))
+	w.Do("leave it", chromedp.KeyEvent(kb.Escape))
 	want("closed", `document.querySelector("details").open + document.activeElement.tagName`, "falseSUMMARY")
-	do("choose the third", chromedp.KeyEvent(kb.Enter))
-	do("choose the third", chromedp.KeyEvent(strings.Repeat(kb.Tab, 3)), chromedp.KeyEvent(kb.Enter))
-	want("the language", `document.documentElement.lang`, "uk")
-
-	if found := complaints(); len(found) > 0 {
-		t.Errorf("the browser complains of %q", found)
-	}
+	w.Do("open the menu again", chromedp.KeyEvent(kb.Enter))
+	w.Do("choose the third", chromedp.KeyEvent(strings.Repeat(kb.Tab, 3)), chromedp.KeyEvent(kb.Enter), sees(`html[lang="uk"] main`))
 }

@@ -74,7 +74,7 @@ func TestCompany(t *testing.T) {
 	}
 }
 
-// What is no picture stops the start and does not weaken the policy.
+// A malformed logo stops the start, so that it cannot weaken the policy.
 func TestLogoThatIsNone(t *testing.T) {
 	for _, address := range []string{
 		"http://cdn.example.com/logo.png", "//cdn.example.com/logo.png", "/logo.png", "logo.png", "javascript:alert(1)",

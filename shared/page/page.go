@@ -14,12 +14,12 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
-// What all pages share: the embedded files, the policy, the frame around the content.
+// What all pages share: the embedded files, the policy and the frame of the content.
 
 //go:embed assets
 var assets embed.FS
 
-// Mark returns the service's own drawn mark, an SVG document.
+// Mark returns the service's mark, an SVG document.
 func Mark() ([]byte, error) { return assets.ReadFile("assets/mark.svg") }
 
 // Pages writes pages. It is safe for concurrent use.
@@ -35,8 +35,8 @@ type Pages struct {
 	policy    string
 }
 
-// New reads the embedded files. Texts are read when a visitor needs them. It fails
-// for a logo that is none.
+// New reads the embedded files, but texts only when a page needs them. It fails for a
+// malformed logo.
 func New(cfg Config) (*Pages, error) {
 	files := map[string]string{}
 	for _, name := range []string{"style.css", "script.js", "mark.svg"} {
@@ -64,8 +64,8 @@ func New(cfg Config) (*Pages, error) {
 		texts:     text.NewCatalogue(text.SignInArea),
 		company:   cfg.CompanyName,
 		logo:      logo,
-		// The elements are made here, once: the policy names the hash of every byte
-		// between the tags, and a template might change some.
+		// The elements are made once and here, because a template could change bytes
+		// between the tags, whose hash the policy names.
 		style:  template.HTML("<style>" + style + "</style>"),    //nolint:gosec // embedded, not input
 		script: template.HTML("<script>" + script + "</script>"), //nolint:gosec // embedded, not input
 		mark:   template.HTML(mark),                              //nolint:gosec // embedded, not input
@@ -88,12 +88,12 @@ func hashSource(content string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// shell is what every page has.
+// shell is the part that all pages have.
 type shell struct {
 	Language  text.Language
 	Heading   string
 	Title     string // of the document
-	Wide      bool   // there is much to show side by side
+	Wide      bool   // two columns
 	Version   string // of the service, or empty
 	Company   string
 	Logo      *logo
@@ -108,8 +108,8 @@ type shell struct {
 // T returns a text.
 func (s shell) T(key string, pairs ...string) string { return s.texts.Text(key, pairs...) }
 
-// call names the page, in its heading and in its title.
-func (s *shell) call(key string) {
+// setHeading sets the heading and the title.
+func (s *shell) setHeading(key string) {
 	s.Heading = s.T(key)
 	s.Title = s.Heading
 	if s.Company != "" {
@@ -124,7 +124,8 @@ type languageLink struct {
 	Current bool
 }
 
-// shell completes what every page has; without an own address no languages are offered.
+// shell makes the part that all pages have. Without the page's own address it offers no
+// languages.
 func (p *Pages) shell(tag text.Language, self string) (shell, error) {
 	tag, ok := text.ParseLanguage(string(tag))
 	if !ok {
@@ -152,7 +153,7 @@ func (p *Pages) shell(tag text.Language, self string) (shell, error) {
 	return s, nil
 }
 
-// write renders first and answers then: a page is whole or not there.
+// write renders the whole page before it answers, so that no page breaks off.
 func (p *Pages) write(w http.ResponseWriter, status int, name string, view any) error {
 	var body bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&body, name, view); err != nil {
@@ -169,7 +170,7 @@ func (p *Pages) write(w http.ResponseWriter, status int, name string, view any) 
 	return err
 }
 
-// NotFound is what the page for an address of ours without content shows.
+// NotFound is the content of the page of a path that does not exist.
 type NotFound struct {
 	Language text.Language
 	SignIn   string // address of the sign-in page
@@ -181,7 +182,7 @@ func (p *Pages) NotFound(w http.ResponseWriter, page NotFound) error {
 	if err != nil {
 		return err
 	}
-	shared.call("notfound.title")
+	shared.setHeading("notfound.title")
 	return p.write(w, http.StatusNotFound, "notfound.html", struct {
 		shell
 		SignIn string

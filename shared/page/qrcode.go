@@ -16,11 +16,11 @@ type qrCode struct {
 // quietZone is the width of the light border, in modules (ISO/IEC 18004).
 const quietZone = 4
 
-// newQRCode draws a link. It fails when the link is too long for a QR code.
+// newQRCode makes the QR code of a link. It fails if the link is too long.
 func newQRCode(link string) (qrCode, error) {
 	code, err := qr.Encode(link, qr.M)
 	if err != nil {
-		// More errors must be forgiven by the camera, but more fits in.
+		// A lower level of error correction has room for more.
 		code, err = qr.Encode(link, qr.L)
 	}
 	if err != nil {
@@ -32,7 +32,7 @@ func newQRCode(link string) (qrCode, error) {
 			if !code.Black(x, y) {
 				continue
 			}
-			// One rectangle for a run of dark modules: a third of the bytes.
+			// One rectangle per run of dark modules saves two thirds of the bytes.
 			begin := x
 			for x+1 < code.Size && code.Black(x+1, y) {
 				x++

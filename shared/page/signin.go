@@ -12,58 +12,57 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
-// The sign-in page: what is on it for whom, and in which order.
+// The sign-in page: what it shows to whom, and in which order.
 
-// Button is a way to sign in: one authenticator.
+// Button signs in with one authenticator.
 type Button struct {
 	Name  string // of the authenticator
-	Title string // as its administrator called it
-	URL   string // absolute address of its authorize route, with the target
+	Title string // of the authenticator
+	URL   string // absolute address of its authorize route, with the return path
 }
 
-// SignIn is what the sign-in page shows.
+// SignIn is the content of the sign-in page.
 type SignIn struct {
 	Language text.Language
 	Client   ClientKind
-	// Self is the page's own address, absolute and with its query: the languages
-	// link to it.
+	// Self is the page's own address, absolute and with its query, for the links of the
+	// languages.
 	Self string
 	// Console is the address of the administrator's page.
 	Console string
-	// Version of the service, small at the foot; empty for none.
+	// Version of the service, shown in small print; empty for none.
 	Version string
 	// Buttons are the enabled authenticators.
 	Buttons []Button
-	// Unreadable says that Buttons could not be found out, which is not the same as
-	// there being none.
+	// Unreadable says that the authenticators could not be read, which is not the same as
+	// having none.
 	Unreadable bool
-	// Failure is what happened, or nil.
+	// Failure is why a sign-in failed, or nil.
 	Failure *Failure
 	// SignedIn is who is signed in already, or nil.
 	SignedIn *SignedIn
 }
 
-// Failure is why a sign-in did not succeed, as the page's query says it. Anybody
-// can write a query: nothing here is shown before it was looked at.
+// Failure is why a sign-in failed, according to the page's query. Anybody can write a
+// query, so the page shows nothing of it unchecked.
 type Failure struct {
 	Code          string
 	Authenticator string
 	RequestID     string
 }
 
-// SignedIn is somebody with a live session.
+// SignedIn is a person with an active session.
 type SignedIn struct {
 	Name     string
-	Continue string // where the application is
+	Continue string // address of the application
 	SignOut  string // the address to post to
 }
 
-// likelyRequestID is how ids of the gateway look. Anything else in its place is
-// somebody's text, and not shown.
+// likelyRequestID is the form of the gateway's request ids. Other text is not shown.
 var likelyRequestID = regexp.MustCompile(`^[A-Za-z0-9_=-]{1,64}$`)
 
-// explained returns the codes the page has sentences for: those of the sign-in
-// page in package fault.
+// explained returns the codes that the page explains: those of the sign-in page in
+// package apierr.
 func explained() []apierr.Code {
 	return []apierr.Code{
 		apierr.StateInvalid, apierr.StateExpired, apierr.CookiesBlocked, apierr.AccessDenied, apierr.CodeInvalid,
@@ -74,37 +73,35 @@ func explained() []apierr.Code {
 	}
 }
 
-// todoKey is where the catalogue says what to do about a code. What only works
-// inside WeCom is said in other words to who is there and to who is not.
-func todoKey(code apierr.Code, visitor ClientKind) string {
+// todoKey returns the key of the text that says what to do about a code. What only works
+// inside WeCom has different texts inside and outside of it.
+func todoKey(code apierr.Code, client ClientKind) string {
 	key := "error." + string(code) + ".todo"
 	switch {
-	case code == apierr.FirstSignInInWeCom && visitor == InWeCom:
+	case code == apierr.FirstSignInInWeCom && client == InWeCom:
 		return key + ".wecom"
-	case code == apierr.PhoneNotShared && visitor != InWeCom:
+	case code == apierr.PhoneNotShared && client != InWeCom:
 		return key + ".browser"
 	default:
 		return key
 	}
 }
 
-// needsWeCom reports whether trying again in an ordinary browser would only end
-// where it ended before.
+// needsWeCom reports whether trying again outside of WeCom would fail again.
 func needsWeCom(code apierr.Code) bool {
 	return code == apierr.FirstSignInInWeCom || code == apierr.PhoneNotShared
 }
 
-// visitorsOwn returns the codes that a visitor can do something about alone, or wait
-// for the end of.
-func visitorsOwn() []apierr.Code {
+// selfService returns the codes that a person can overcome alone, or by waiting.
+func selfService() []apierr.Code {
 	return []apierr.Code{
 		apierr.StateInvalid, apierr.StateExpired, apierr.CookiesBlocked, apierr.AccessDenied, apierr.CodeInvalid,
 		apierr.OtherCorp, apierr.FirstSignInInWeCom, apierr.WeComBusy, apierr.WeComUnavailable,
 	}
 }
 
-// worthRepeating reports whether the same once more is "trying again": it is not for
-// an account that is switched off, nor when the first sign-in is still to come.
+// worthRepeating reports whether the button says "try again": not for a disabled user,
+// nor before the first sign-in.
 func worthRepeating(code apierr.Code) bool {
 	return code != apierr.UserDisabled && code != apierr.FirstSignInInWeCom
 }
@@ -125,17 +122,17 @@ type signInView struct {
 type buttonView struct {
 	Button
 	Label string
-	Which string // tells it from another of the same title, or empty
-	First bool   // it stands out
+	Which string // distinguishes it from another with the same title, or empty
+	First bool   // the main button
 	Long  bool   // its title takes several lines on a phone
 }
 
 type failureView struct {
 	Code      apierr.Code
-	Expected  bool   // a step on the way and nothing that went wrong
-	Tell      bool   // an administrator may have to know
+	Expected  bool   // a step of the first sign-in, not an error
+	Tell      bool   // suggests telling an administrator
 	Cause     string // what happened
-	Todo      string // what to do with what is below, or empty when there is nothing
+	Todo      string // what to do with the buttons, or empty without buttons
 	RequestID string
 }
 
@@ -145,14 +142,13 @@ type carryView struct {
 	Text    string
 	Link    string
 	Code    *qrCode // the link to scan, or nil
-	Main    bool    // this is what to do, and comes before the buttons
+	Main    bool    // the main way on, before the buttons
 }
 
-// columnsFrom is how many buttons are easier to look through in two columns, where
-// there is room.
+// columnsFrom is from how many buttons on the page has two columns, where there is room.
 const columnsFrom = 7
 
-// longTitle is in characters: Chinese ones fill a line of a phone.
+// longTitle is in characters: that many Chinese ones fill a line on a phone.
 const longTitle = 18
 
 // SignIn writes the sign-in page with status 200.
@@ -169,7 +165,7 @@ func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
 	if page.Failure != nil {
 		view.Failure = view.explain(*page.Failure, page.Client, len(page.Buttons) > 0)
 	}
-	view.call(view.headingKey())
+	view.setHeading(view.headingKey())
 	if len(page.Buttons) > 0 {
 		failed := ""
 		if page.Failure != nil {
@@ -194,9 +190,9 @@ func (v *signInView) headingKey() string {
 	}
 }
 
-// explain says what happened. Without buttons it leaves out what to do with them:
-// the page then says why there are none.
-func (v *signInView) explain(failure Failure, visitor ClientKind, buttons bool) *failureView {
+// explain describes a failure. Without buttons it leaves out what to do with them; the
+// page then says why there are none.
+func (v *signInView) explain(failure Failure, client ClientKind, buttons bool) *failureView {
 	code := apierr.Code(failure.Code)
 	if !slices.Contains(explained(), code) {
 		code = apierr.Internal
@@ -204,11 +200,11 @@ func (v *signInView) explain(failure Failure, visitor ClientKind, buttons bool) 
 	shown := &failureView{
 		Code:     code,
 		Expected: code == apierr.FirstSignInInWeCom,
-		Tell:     !slices.Contains(visitorsOwn(), code),
+		Tell:     !slices.Contains(selfService(), code),
 		Cause:    v.T("error." + string(code) + ".cause"),
 	}
 	if buttons {
-		shown.Todo = v.T(todoKey(code, visitor))
+		shown.Todo = v.T(todoKey(code, client))
 	}
 	if likelyRequestID.MatchString(failure.RequestID) {
 		shown.RequestID = failure.RequestID
@@ -216,8 +212,7 @@ func (v *signInView) explain(failure Failure, visitor ClientKind, buttons bool) 
 	return shown
 }
 
-// offer makes the buttons. The authenticator that failed is the one to try again,
-// and comes first.
+// offer makes the buttons. The authenticator that failed comes first, to try again.
 func (v *signInView) offer(buttons []Button, failed string) {
 	titles := map[string]int{}
 	for _, button := range buttons {
@@ -242,20 +237,19 @@ func (v *signInView) offer(buttons []Button, failed string) {
 	}
 }
 
-// alike is a title as a hasty reader sees it.
+// alike returns what a hasty reader sees of a title.
 func alike(title string) string { return strings.ToLower(strings.Join(strings.Fields(title), " ")) }
 
-// carry decides what is to be taken over to WeCom's own browser: on a phone always,
-// for it cannot scan the code that WeCom would show next; on a computer what works
-// nowhere else.
+// carry adds the link to open in WeCom's own browser: on a phone always, because it
+// cannot scan the code that WeCom shows next; on a computer for what works nowhere else.
 func (v *signInView) carry(page SignIn, failed string) {
 	needed := v.Failure != nil && needsWeCom(v.Failure.Code)
 	if page.Client == InWeCom || page.SignedIn != nil || !needed && page.Client != OnPhone {
 		return
 	}
 	carried := &carryView{Heading: v.T("carry.open"), Text: v.T("carry.phone"), Main: needed || v.Failure == nil}
-	// With one way in, or one that was chosen, the link goes all the way; else this
-	// page asks again there.
+	// With one authenticator, or a chosen one, the link starts the sign-in; otherwise it
+	// opens this page there.
 	carried.Link = withoutFailure(page.Self)
 	if len(v.Buttons) == 1 || v.Buttons[0].Name == failed {
 		carried.Link = v.Buttons[0].URL
@@ -272,17 +266,17 @@ func (v *signInView) carry(page SignIn, failed string) {
 	v.Carry = carried
 }
 
-// lead says what to expect from the buttons in this browser.
-func (v *signInView) lead(visitor ClientKind) {
+// lead adds what the buttons do in this browser.
+func (v *signInView) lead(client ClientKind) {
 	switch {
 	case v.SignedIn != nil:
 		v.Before = v.T("signedin.other")
 	case v.Failure != nil && v.Carry != nil && v.Carry.Main:
 		v.Before = v.T("carry.after")
 	case v.Failure != nil:
-	case visitor == InWeCom:
+	case client == InWeCom:
 		v.Lead = v.T("signin.lead.wecom")
-	case visitor == OnPhone:
+	case client == OnPhone:
 		v.Lead = v.T("signin.lead.phone")
 		v.Before = v.T("carry.another")
 	default:
@@ -290,8 +284,8 @@ func (v *signInView) lead(visitor ClientKind) {
 	}
 }
 
-// emphasise lets one button stand out, if one is what most visitors want here. An
-// account that is switched off would be refused again.
+// emphasise marks the main button, if there is one. A disabled user would only be refused
+// again.
 func (v *signInView) emphasise(failed string) {
 	switch {
 	case v.SignedIn != nil, v.Carry != nil && v.Carry.Main, v.Failure != nil && v.Failure.Code == apierr.UserDisabled:
@@ -300,7 +294,7 @@ func (v *signInView) emphasise(failed string) {
 	}
 }
 
-// withoutFailure is the page's address with its target alone.
+// withoutFailure returns the page's address without failure and language.
 func withoutFailure(self string) string {
 	address, err := url.Parse(self)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
-// way is a button of the page as a visitor finds it.
+// way is a button of the page as the browser shows it.
 type way struct {
 	Label, Which, URL string
 	First             bool
@@ -34,7 +34,7 @@ type facts struct {
 	Ways                 []way
 }
 
-// read takes a page apart. It fails where the page is no good whatever it says.
+// read returns the facts of a page. It fails for a page that is wrong whatever it says.
 func read(t *testing.T, body string) facts {
 	t.Helper()
 	if !strings.HasPrefix(body, "<!doctype html>\n") {
@@ -129,17 +129,17 @@ func TestEveryFailureIsExplainedAndLeadsOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, code := range explained() {
-			for _, visitor := range []ClientKind{InWeCom, OnPhone, OnDesktop} {
-				t.Run(fmt.Sprintf("%s/%s/%s", tag, code, visitor), func(t *testing.T) {
+			for _, client := range []ClientKind{InWeCom, OnPhone, OnDesktop} {
+				t.Run(fmt.Sprintf("%s/%s/%s", tag, code, client), func(t *testing.T) {
 					rule := rules[code]
 					got := read(t, render(t, SignIn{
-						Language: tag, Client: visitor, Buttons: []Button{crm, demo},
+						Language: tag, Client: client, Buttons: []Button{crm, demo},
 						Failure: &Failure{Code: string(code), Authenticator: "demo", RequestID: "JKJaXmPLvHcESHA="},
 					}).Body.String())
 					key := "error." + string(code)
 					want := facts{
 						Lang: string(tag), Title: texts["signin.failed"], Heading: texts["signin.failed"],
-						Cause: texts[key+".cause"], Todo: texts[key+".todo"+otherwise[code][visitor]],
+						Cause: texts[key+".cause"], Todo: texts[key+".todo"+otherwise[code][client]],
 						Code: string(code), Request: "JKJaXmPLvHcESHA=", Tell: rule.tell,
 						Ways: []way{
 							{Label: texts.Text("signin.button", "title", demo.Title), URL: demo.URL, First: rule.stands},
@@ -153,15 +153,15 @@ func TestEveryFailureIsExplainedAndLeadsOn(t *testing.T) {
 						want.Ways[0].Label = texts.Text("signin.again", "title", demo.Title)
 					}
 					switch {
-					case visitor == InWeCom:
+					case client == InWeCom:
 					case rule.inWeCom:
 						want.CarryFirst, want.Link, want.Before = true, demo.URL, texts["carry.after"]
-						want.Carry, want.Scan = texts["carry.open"], visitor == OnDesktop
+						want.Carry, want.Scan = texts["carry.open"], client == OnDesktop
 						if want.Scan {
 							want.Carry = texts["carry.scan"]
 						}
 						want.Ways[0].First = false
-					case visitor == OnPhone:
+					case client == OnPhone:
 						want.Carry, want.Link = texts["carry.else"], demo.URL
 					}
 					if diff := cmp.Diff(want, got); diff != "" {
@@ -346,8 +346,8 @@ func TestAddressWithoutTheFailure(t *testing.T) {
 	}
 }
 
-// The link of a QR code is as long as the target makes it; what no code can hold is
-// left to be copied.
+// The length of a QR code's link depends on the return path; a link that is too long for
+// a code can only be copied.
 func TestEndlessLinkHasNoCode(t *testing.T) {
 	long := Button{Name: "demo", Title: "Demo", URL: "https://signin.example.com/authorize/demo?redirect=%2F" + strings.Repeat("%E4%BD%A0", 700)}
 	body := render(t, SignIn{

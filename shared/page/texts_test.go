@@ -17,8 +17,8 @@ func signInKeys(t *testing.T) map[string]bool {
 	keys := map[string]bool{}
 	for _, code := range explained() {
 		keys["error."+string(code)+".cause"] = true
-		for _, visitor := range []ClientKind{InWeCom, OnPhone, OnDesktop} {
-			keys[todoKey(code, visitor)] = true
+		for _, client := range []ClientKind{InWeCom, OnPhone, OnDesktop} {
+			keys[todoKey(code, client)] = true
 		}
 	}
 	used := regexp.MustCompile(`T "([a-z]+\.[a-z._]+)"|"((?:signin|signedin|carry|notfound)\.[a-z.]*[a-z])"`)

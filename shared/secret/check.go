@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// MaxBytes is the largest value every engine keeps: what Secrets Manager takes.
+// MaxBytes is the largest value that every engine stores, as Secrets Manager does.
 const MaxBytes = 64 << 10
 
-// CheckName says why no engine keeps a secret of this name: 1 to 512 ASCII
+// CheckName returns an error unless name is valid for every engine: 1 to 512 ASCII
 // letters, digits or /_+=.@-
 func CheckName(name string) error {
 	if len(name) == 0 || len(name) > 512 || !consistsOf(name, "/_+=.@-") {
@@ -19,11 +19,12 @@ func CheckName(name string) error {
 	return nil
 }
 
-// IsVersion reports whether s can name a version: 32 to 64 ASCII letters, digits or
-// hyphens.
+// IsVersion reports whether s is a valid name of a version: 32 to 64 ASCII letters, digits
+// or hyphens.
 func IsVersion(s string) bool { return len(s) >= 32 && len(s) <= 64 && consistsOf(s, "-") }
 
-// CheckWrite says why no engine can write this. The error shows nothing of the value.
+// CheckWrite returns an error unless every engine can write this. The error shows nothing
+// of the value.
 func CheckWrite(name, version string, value Value) error {
 	if err := CheckName(name); err != nil {
 		return err

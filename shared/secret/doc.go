@@ -1,14 +1,14 @@
-// Package secret is the contract for what must stay secret at rest.
+// Package secret is the contract of the secret store.
 //
 // Duty: the type Value, which no printer shows, and the store of named, versioned
-// secrets. Two engines keep it: package secretsmanager (AWS Secrets Manager) and
-// package sealedfile (one encrypted file); package secrettest is the suite both
+// secrets. Two engines implement it: package secretsmanager (AWS Secrets Manager) and
+// package sealedfile (one encrypted file). Package secrettest is the suite that both
 // must pass.
 //
-// Boundary: what a secret means belongs to its owner: an authenticator's secret
-// is opaque, the signing keys are package keys', the sealing keys package seal's.
+// Boundary: the meaning of a secret belongs to its owner. An authenticator's secret is
+// opaque, package keys encodes the signing keys, package aead the sealing keys.
 //
-// Invariant: a version, once written, never changes. Whoever refers to a version
-// (an authenticator's SecretVersion) therefore switches to a new secret in the one
-// write that changes the reference.
+// Invariant: a version, once written, never changes. A record that refers to a version
+// (an authenticator's SecretVersion) therefore switches to a new secret in the write
+// that changes the reference.
 package secret

@@ -10,14 +10,14 @@ import (
 )
 
 // Value is a secret. It prints as "[redacted]" wherever it is formatted, logged or
-// encoded; Reveal is the only way to its content.
+// encoded; only Reveal returns its content.
 //
 // Values are not comparable with ==, which would tell two secrets apart in a time that
 // depends on them; see Equal.
 type Value struct {
 	_ [0]func()
-	// content is behind a pointer: a printer that cannot call methods, because the
-	// Value is in an unexported field, shows an address.
+	// content is behind a pointer, so that a printer that cannot call methods (because the
+	// Value is in an unexported field) shows an address.
 	content *string
 }
 
@@ -34,10 +34,10 @@ func (v Value) Reveal() string {
 	return *v.content
 }
 
-// IsEmpty reports whether there is nothing in it.
+// IsEmpty reports whether the secret is empty.
 func (v Value) IsEmpty() bool { return v.Reveal() == "" }
 
-// Equal reports whether both are the same secret, in a time that does not tell where
+// Equal reports whether both are the same secret, in a time that does not reveal where
 // they differ.
 func (v Value) Equal(other Value) bool {
 	return subtle.ConstantTimeCompare([]byte(v.Reveal()), []byte(other.Reveal())) == 1
@@ -66,15 +66,15 @@ const Current = ""
 
 // Store keeps named secrets in versions.
 type Store interface {
-	// Get returns one version, or the newest for Current. ErrNotFound.
+	// Get returns a version, or the newest for Current. It fails with ErrNotFound.
 	Get(ctx context.Context, name, version string) (Value, error)
-	// Create writes a new secret with its first version; versions are 32 to 64
-	// letters, digits or hyphens, chosen by the caller. ErrExists.
+	// Create writes a new secret with its first version. The caller chooses the names of
+	// versions: 32 to 64 letters, digits or hyphens. It fails with ErrExists.
 	Create(ctx context.Context, name, version string, value Value) error
-	// Put adds a version and makes it the newest. ErrNotFound; ErrExists when the
-	// version exists with another value. The version before it stays readable.
+	// Put adds a version and makes it the newest; the one before stays readable. It fails
+	// with ErrNotFound, or with ErrExists if the version exists with another value.
 	Put(ctx context.Context, name, version string, value Value) error
-	// Delete removes the secret with all versions, at once: the name can be created
-	// again. No such secret is no fault.
+	// Delete removes the secret with all versions at once, so that the name can be created
+	// again. It succeeds if there is no such secret.
 	Delete(ctx context.Context, name string) error
 }

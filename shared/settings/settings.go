@@ -162,7 +162,7 @@ func (r *reader) read(s *Settings, name Name) {
 	case AdminKey:
 		s.AdminKey = r.adminKey()
 	default:
-		r.reject(name, "is no setting of this service")
+		r.reject(name, "is not a setting of this service")
 	}
 }
 

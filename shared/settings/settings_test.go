@@ -60,7 +60,7 @@ func TestDefaults(t *testing.T) {
 	withEmpty := required()
 	for _, name := range everything() {
 		if _, ok := withEmpty[string(name)]; !ok {
-			withEmpty[string(name)] = "" // as a template's empty parameter arrives
+			withEmpty[string(name)] = "" // as for an empty parameter of a template
 		}
 	}
 	for _, values := range []map[string]string{required(), withEmpty} {
@@ -152,7 +152,7 @@ AUTHENTICATOR_SECRET_PREFIX is not set
 SESSION_LIFETIME must be a duration such as 8h or 90m, from 1s to 720h0m0s
 PORT must be a number from 0 to 65535
 ADMIN_KEY must be visible ASCII characters without spaces
-NO_SUCH_SETTING is no setting of this service`
+NO_SUCH_SETTING is not a setting of this service`
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Error(diff)
 	}

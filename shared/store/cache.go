@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// AuthenticatorReader reads configuration; Directory is one.
+// AuthenticatorReader reads authenticators; Directory implements it.
 type AuthenticatorReader interface {
 	Authenticator(ctx context.Context, name string) (Authenticator, error)
 	AutoLoginAuthenticator(ctx context.Context) (Authenticator, error)
 	Authenticators(ctx context.Context, page Page) (items []Authenticator, next string, err error)
 }
 
-// cachedAtMost bounds the memory of a cache. Names come from visitors, but only
-// those that exist are kept.
+// cachedAtMost bounds the memory of a cache. Names come from requests, but only existing
+// ones are cached.
 const cachedAtMost = 1000
 
-// CachedAuthenticators keeps what was read for a short time, so that a busy
-// function does not read configuration for every visitor. What is absent is not
-// kept: a new authenticator works at once.
+// CachedAuthenticators caches authenticators for a short time, so that a busy function does
+// not read them for every request. It does not cache their absence: a new authenticator
+// works at once.
 type CachedAuthenticators struct {
 	reader AuthenticatorReader
 	age    time.Duration
@@ -30,7 +30,7 @@ type CachedAuthenticators struct {
 	entries map[cacheKey]cacheEntry
 }
 
-// cacheKey is a question: an authenticator by name, the automatic one, or a page.
+// cacheKey is a query: for an authenticator by name, the automatic one, or a page.
 type cacheKey struct {
 	question string
 	name     string
@@ -43,8 +43,8 @@ type cacheEntry struct {
 	readAt time.Time
 }
 
-// CacheAuthenticators returns a cache in front of a reader. age is at most 10 s:
-// that is how long an administrator may wait for a change to take effect.
+// CacheAuthenticators returns a cache in front of a reader. age is at most 10 s, the
+// longest that an administrator may wait for a change to take effect.
 func CacheAuthenticators(reader AuthenticatorReader, age time.Duration, now func() time.Time) *CachedAuthenticators {
 	return &CachedAuthenticators{
 		reader: reader, age: min(age, 10*time.Second), now: now, entries: map[cacheKey]cacheEntry{},
@@ -80,7 +80,7 @@ func (c *CachedAuthenticators) Authenticators(ctx context.Context, page Page) ([
 	return append([]Authenticator(nil), entry.items...), entry.next, err
 }
 
-// errNothing: an empty page, which is an absence and not kept.
+// errNothing: an empty page, which is an absence and not cached.
 var errNothing = errors.New("nothing")
 
 func (c *CachedAuthenticators) one(key cacheKey, read func() (Authenticator, error)) (Authenticator, error) {
@@ -94,7 +94,7 @@ func (c *CachedAuthenticators) one(key cacheKey, read func() (Authenticator, err
 	return entry.items[0], nil
 }
 
-// read returns a kept entry or reads one. The age counts from before the reading.
+// read returns a cached entry or reads one. Its age counts from before the read.
 func (c *CachedAuthenticators) read(key cacheKey, read func() (cacheEntry, error)) (cacheEntry, error) {
 	now := c.now()
 	c.mu.Lock()

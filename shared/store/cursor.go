@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// SealCursor returns the cursor for what follows an entry of a list. It names the
-// list, so that the cursor of another one is recognised.
-func SealCursor(list, last string) string {
+// EncodeCursor returns the cursor after an entry of a list. It contains the name of the
+// list, so that DecodeCursor recognises the cursor of another one.
+func EncodeCursor(list, last string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(list + "\n" + last))
 }
 
-// OpenCursor returns the entry that a cursor of this list follows, empty for the
-// beginning, or ErrBadCursor.
-func OpenCursor(list, cursor string) (last string, err error) {
+// DecodeCursor returns the entry before a cursor of this list, nothing for the beginning,
+// or ErrBadCursor.
+func DecodeCursor(list, cursor string) (last string, err error) {
 	if cursor == "" {
 		return "", nil
 	}

@@ -1,25 +1,23 @@
-// Package store is the contract of what the service remembers.
+// Package store is the contract of the service's database.
 //
-// Duty: the records, the operations on them, and what each operation promises.
-// Two engines keep the contract, package dynamo (two DynamoDB tables) and
-// package embedded (one file); package storetest is the suite both must pass.
+// Duty: the records, the operations on them, and what each operation promises. Two
+// engines implement it: package dynamo (two DynamoDB tables) and package embedded (one
+// file). Package storetest is the suite that both must pass.
 //
-// Boundary: no rule of signing in lives here. The rules (package signin), the
-// access tokens (package accesstoken) and the handlers declare the small
-// interfaces they need; every method below is written once, in the interface
-// Engine, so that an engine knows what to keep.
+// Boundary: no rule of signing in. The rules (package authflow), access tokens (package
+// accesstoken) and the handlers declare the small interfaces that they need; the
+// interface Engine defines every method once, for the engines.
 //
 // Invariants, for every engine:
-//   - a phone belongs to at most one user, a WeCom identity to at most one user,
-//     a user has at most one identity per corp, and at most one enabled
-//     authenticator has AutoLogin, whatever runs at the same moment;
-//   - a write happened when its method returned nil, and survives the process;
-//     on an error the caller must assume nothing, except where a sentinel says so;
-//   - every read but that of recent attempts is strongly consistent; there is no
-//     scan, and no operation costs more because there are more users;
-//   - an outcome past its KeepUntil is absent, whether or not it has been cleaned up
-//     yet; the times of a session and of an access token are for the caller to
-//     compare;
-//   - keys of sessions are hashes, access tokens arrive sealed: an engine never
-//     holds a bearer credential that could be used.
+//   - a phone belongs to at most one user, a WeCom identity to at most one user, a user
+//     has at most one identity per corp, and at most one enabled authenticator has
+//     AutoLogin, whatever runs concurrently;
+//   - when a method returns nil its write has happened and survives the process; on an
+//     error the caller must assume nothing, unless a sentinel says so;
+//   - every read is strongly consistent, except those of sign-in events; nothing scans a
+//     table, and no operation costs more with more users;
+//   - a result past its KeepUntil is absent, cleaned up or not; callers compare the times
+//     of sessions and access tokens;
+//   - the keys of sessions are hashes and access tokens are sealed: an engine never
+//     stores a usable bearer credential.
 package store

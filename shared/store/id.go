@@ -11,8 +11,8 @@ import (
 // sortable is the base32 alphabet whose characters sort as their values do.
 var sortable = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// NewUserID returns an id whose order is that of creation (to the millisecond) and
-// whose last 80 bits are random: 26 lower-case letters and digits.
+// NewUserID returns an id that sorts by creation (to the millisecond) and whose last 80
+// bits are random: 26 lower-case letters and digits.
 func NewUserID(now time.Time) string {
 	var id [16]byte
 	binary.BigEndian.PutUint64(id[:8], uint64(now.UnixMilli())<<16)

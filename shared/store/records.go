@@ -1,6 +1,7 @@
 package store
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -8,17 +9,17 @@ import (
 
 // Authenticator is the configuration of one WeCom app that people sign in with.
 type Authenticator struct {
-	// ID is random and never reused; sessions and states carry it, so that a new
+	// ID is random and never reused. Sessions and attempts carry it, so that a new
 	// authenticator of the same name inherits nothing.
 	ID    string
 	Name  string // see IsAuthenticatorName; unchangeable
 	Title string
-	// Enabled authenticators are offered and usable.
+	// Enabled authenticators are offered and can be used.
 	Enabled bool
 	CorpID  string
 	AgentID string
-	// SecretVersion names the version of the app's secret that is in force; the
-	// secret itself is in a secret store, see package secret.
+	// SecretVersion is the current version of the app's secret, which is in a secret store
+	// (package secret).
 	SecretVersion string
 	// Origin is the application's: scheme, host and port only.
 	Origin                string
@@ -33,7 +34,7 @@ type Authenticator struct {
 	Generation string
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
-	Version    int64 // 1 when created, one more with every update
+	Version    int64 // 1 when created, plus 1 with every update
 }
 
 // IsAuthenticatorName reports whether an authenticator can have this name:
@@ -51,32 +52,32 @@ func IsAuthenticatorName(name string) bool {
 // HoldsAutoLogin reports whether a is the one enabled authenticator with AutoLogin.
 func (a Authenticator) HoldsAutoLogin() bool { return a.Enabled && a.AutoLogin }
 
-// User is a person, found by phone or by a WeCom identity.
+// User is a person, identified by phone and WeCom identities.
 type User struct {
-	ID     string // sortable by creation, see NewUserID
+	ID     string // sorts by creation, see NewUserID
 	Phone  string // E.164
 	Name   string
 	Avatar string
 	Roles  []string
-	// Enabled users may sign in and keep their sessions.
+	// Enabled users can sign in and have sessions.
 	Enabled bool
-	// NamePending is set while Name is only the WeCom userid, because WeCom would
-	// not tell the name; the next sign-in asks again.
+	// NamePending is set while Name is empty or the WeCom userid, because WeCom did not
+	// tell the name; the next sign-in asks again.
 	NamePending bool
 	Identities  []Identity // at most one per corp
-	// PhoneConflict is the member who was refused last because WeCom gave this
-	// user's phone for somebody else of the same corp. An administrator decides whose
-	// it is; nil when there is nothing to decide.
+	// PhoneConflict is the member who was refused last because WeCom gave this user's phone
+	// for another member of the same corp. An administrator decides who is the user; nil
+	// without a conflict.
 	PhoneConflict *Identity `json:",omitempty"`
-	// SessionGeneration is carried by the user's sessions; one more ends them all.
+	// SessionGeneration is part of the user's sessions; increasing it ends them all.
 	SessionGeneration int64
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
-	LastSignInAt      time.Time // zero before the first; not part of Version
+	LastSignInAt      time.Time // by any identity; zero before the first; not part of Version
 	Version           int64     // 1 when created, one more with every update
 }
 
-// Identity says that a WeCom member is a user.
+// Identity is a WeCom member who is a user.
 type Identity struct {
 	CorpID        string
 	WeComUserID   string // as WeCom spells it; compared without case, see FoldUserID
@@ -99,25 +100,22 @@ type IdentityOwner struct {
 	Enabled           bool
 	NamePending       bool
 	SessionGeneration int64
+	LastSignInAt      time.Time // by this identity; zero before the first
 }
 
 // Owner returns what the identities of a user say of it.
 func (u User) Owner() IdentityOwner {
-	return IdentityOwner{UserID: u.ID, Enabled: u.Enabled, NamePending: u.NamePending, SessionGeneration: u.SessionGeneration}
+	return IdentityOwner{UserID: u.ID, Enabled: u.Enabled, NamePending: u.NamePending, SessionGeneration: u.SessionGeneration, LastSignInAt: u.LastSignInAt}
 }
-
-// LastSignInInterval is how old a LastSignInAt is before another sign-in replaces it.
-const LastSignInInterval = time.Hour
 
 // FoldUserID returns the form in which WeCom userids are compared: WeCom itself
 // ignores their case (path 90196 of its documentation).
 func FoldUserID(userID string) string { return strings.ToLower(userID) }
 
-// FoldName returns the form in which names are searched for: without case and
-// without blanks at the ends.
+// FoldName returns the form in which names are searched: in lower case and trimmed.
 func FoldName(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
 
-// Session is a signed-in browser.
+// Session is the session of a signed-in browser.
 type Session struct {
 	UserID                  string
 	UserGeneration          int64 // User.SessionGeneration when it began
@@ -130,83 +128,95 @@ type Session struct {
 	ExpiresAt               time.Time
 }
 
-// AttemptResult is how one attempt to sign in ended. An attempt has one outcome, ever:
-// it is written under a key derived from the attempt's state, only if absent.
+// AttemptResult is the result of an attempt to sign in. An attempt has one result, ever: it
+// is written under a key derived from the attempt's state, only if absent.
 type AttemptResult struct {
-	// SessionKey is the hex SHA-256 of the session id that the state leads to. Its name
-	// in JSON is the one that files of the embedded engine have.
+	// SessionKey is the hex SHA-256 of the session id, which is derived from the state. Its
+	// name in JSON is the one in files of the embedded engine.
 	SessionKey string `json:"Key"`
 	Kind       ResultKind
-	// Session is set for ResultSession; ResultEnded keeps nothing of it.
+	// Session is set for ResultSession only; ResultEnded does not keep it.
 	Session Session
-	// Code is the fault code for ResultRefused.
+	// Code is the error code of a ResultRefused.
 	Code string
-	// Attempt is what administrators are shown of the attempt; nil leaves it out of
-	// their lists, as for one that goes on under another state. It is written with the
-	// outcome and read back by Transient.EventsOfAuthenticator and EventsOfUser
-	// alone: Transient.AttemptResult leaves it nil.
-	Attempt *SignInEvent
-	// KeepUntil is when the record may be forgotten: not before the attempt's
-	// state can no longer be used and the session has expired.
+	// Event is what administrators see of the attempt; nil keeps it out of their lists, as
+	// for an attempt that continues with another state. It is written with the result, but
+	// only EventsOfAuthenticator and EventsOfUser return it: AttemptResult does not.
+	Event *SignInEvent `json:"Attempt"`
+	// KeepUntil is when the record may be removed: not before the state of the attempt and
+	// the session have expired.
 	KeepUntil time.Time
 }
 
-// ResultKind tells the outcomes apart.
+// ResultKind is the kind of an AttemptResult.
 type ResultKind string
 
-// The outcomes of an attempt.
+// The results of an attempt.
 const (
-	ResultSession   ResultKind = "session"   // a session began
-	ResultContinued ResultKind = "continued" // go on with snsapi_privateinfo, with a new state
+	ResultSession   ResultKind = "session"   // a session started
+	ResultContinued ResultKind = "continued" // continued with snsapi_privateinfo and a new state
 	ResultRefused   ResultKind = "refused"   // refused with Code
-	ResultEnded     ResultKind = "ended"     // a session began and was ended; the state stays used
+	ResultEnded     ResultKind = "ended"     // a session started and was ended; the state stays used
 )
 
-// EventRetention is how long administrators are shown an attempt.
+// EventRetention is how long administrators see an event.
 const EventRetention = 30 * 24 * time.Hour
 
-// MaxEvents is how many attempts of an authenticator or a user are shown at most.
+// MaxEvents is how many events of an authenticator or a user administrators see.
 const MaxEvents = 100
 
-// SignInEvent tells administrators who tried to sign in, when, and why it was
-// refused. It holds no secret, no code, no state and no phone number.
+// SignInEvent tells administrators who tried to sign in, when, and why it failed. It
+// contains no secret, code, state or phone number.
 type SignInEvent struct {
 	At                time.Time
 	AuthenticatorID   string
 	AuthenticatorName string
-	// UserID is empty when no user was found out.
+	// UserID is empty when no user was found.
 	UserID string
 	CorpID string
 	// WeComUserID is empty when WeCom named no member.
 	WeComUserID string
-	// InWeCom tells WeCom's own browser from any other.
+	// InWeCom is set for WeCom's own browser.
 	InWeCom bool
-	// Code is the fault code of a refusal, empty for a sign-in.
+	// Code is the error code of a refusal, empty for a sign-in.
 	Code string
-	// WeComCode is WeCom's number of the failure, 0 when it gave none.
+	// WeComCode is WeCom's number of the failure, or 0.
 	WeComCode int
 	RequestID string
 }
 
-// AccessToken is what is known about WeCom's access token of one app.
+// AccessToken is the record of an app's access token.
 type AccessToken struct {
-	// Sealed is the encrypted token; empty when none is known.
+	// Sealed is the encrypted token, or empty.
 	Sealed []byte
-	// ExpiresAt is when WeCom lets the token end.
+	// ExpiresAt is when WeCom's token expires.
 	ExpiresAt time.Time
-	// RefusedUntil and RefusedCode remember a refused secret (WeCom's number), so
-	// that WeCom is not asked again before.
+	// RefusedUntil and RefusedCode (WeCom's number) are set when WeCom has refused the
+	// secret: nobody asks it again before.
 	RefusedUntil time.Time
 	RefusedCode  int
-	// LeaseOwner may fetch a new token until LeaseUntil; nobody else should.
+	// LeaseOwner alone may fetch a new token, until LeaseUntil.
 	LeaseOwner string
 	LeaseUntil time.Time
 }
 
-// DomainFile is WeCom's proof of domain ownership: WW_verify_{Token}.txt.
+// DomainFile is WeCom's proof of domain ownership. Its name contains its content, see
+// DomainFileContent.
 type DomainFile struct {
-	Filename  string // WW_verify_ + 16 letters or digits + .txt
+	Filename  string
 	CreatedAt time.Time
+}
+
+var domainFilename = regexp.MustCompile(`^WW_verify_([A-Za-z0-9]{16})\.txt$`)
+
+// DomainFileContent returns the content of a domain file, which is part of its name:
+// WW_verify_, 16 letters or digits, .txt. ok is false for any other name.
+func DomainFileContent(filename string) (content string, ok bool) {
+	match := domainFilename.FindStringSubmatch(filename)
+	if match == nil {
+		return "", false
+	}
+	return match[1], true
 }
 
 // PublicKeys is the JWKS document that the issuer publishes.

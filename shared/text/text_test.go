@@ -80,7 +80,7 @@ func TestUnknownLanguageReadsChinese(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := unknown.Text("signin.title"); got != chinese["signin.title"] || got == english["signin.title"] {
-		t.Errorf("a language that is none of ours gets %q", got)
+		t.Errorf("an unknown language gets %q", got)
 	}
 	if _, err := Read(English, "cellar"); err == nil {
 		t.Error("an area that does not exist has texts")
@@ -114,6 +114,6 @@ func TestOnlyTheLanguageAskedForIsRead(t *testing.T) {
 		}
 	}
 	if _, ok := catalogue.read[Swedish]; !ok || len(catalogue.read) != 1 {
-		t.Errorf("%d languages were read for one visitor", len(catalogue.read))
+		t.Errorf("%d languages were read for one request", len(catalogue.read))
 	}
 }

@@ -14,7 +14,7 @@ var semantic = regexp.MustCompile(`^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0
 
 func TestVersionIsSemantic(t *testing.T) {
 	if !semantic.MatchString(version.Version) {
-		t.Errorf("%q is no semantic version", version.Version)
+		t.Errorf("%q is not a semantic version", version.Version)
 	}
 }
 

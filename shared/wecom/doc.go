@@ -7,7 +7,7 @@
 //
 // Boundary: it knows no user, no session and no store, and keeps no access token;
 // package accesstoken does. It judges no visitor: whether an openid, or a userid
-// with a slash, may sign in is a rule of package signin.
+// with a slash, may sign in is a rule of package authflow.
 //
 // Invariants:
 //   - WeCom takes secrets, tokens and codes in the query only, so no error of this

@@ -60,7 +60,7 @@ func TestBackendChecksTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
+	foreign, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestBackendChecksTokens(t *testing.T) {
 		want   int
 	}{
 		{"good", key, nil, 200},
-		{"signed by somebody else", stranger, nil, 401},
+		{"signed by somebody else", foreign, nil, 401},
 		{"meant for another application", key, map[string]any{"aud": "https://other.example"}, 401},
 		{"from another issuer", key, map[string]any{"iss": "https://other.example"}, 401},
 		{"expired", key, map[string]any{"exp": now.Add(-time.Minute).Unix()}, 401},

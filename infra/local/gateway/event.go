@@ -245,7 +245,7 @@ func writeAnswer(w http.ResponseWriter, r *http.Request, answer *events.APIGatew
 	}
 	w.WriteHeader(answer.StatusCode)
 	if hasBody && r.Method != http.MethodHead {
-		_, _ = w.Write(body) // a visitor who left misses nothing
+		_, _ = w.Write(body) // a client that hung up misses nothing
 	}
 	return true
 }

@@ -207,7 +207,7 @@ var (
 	errPanic     = errors.New("function panicked")
 )
 
-// run calls a function with its time limit. It goes on when the visitor hangs up,
+// run calls a function with its time limit. It goes on when the client hangs up,
 // as in Lambda; at the limit run returns while the function may still be ending.
 func run[T any](parent context.Context, g *Gateway, id string, timeout time.Duration, call func(context.Context) (T, error)) (T, error) {
 	var none T

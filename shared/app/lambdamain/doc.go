@@ -1,9 +1,9 @@
-// Package lambdamain puts functions together in Lambda: DynamoDB for the store, Secrets
-// Manager for secrets, the environment for settings.
+// Package lambdamain starts functions in Lambda: with DynamoDB as the store, Secrets
+// Manager for secrets and settings from the environment.
 //
-// Boundary: it is linked by the functions' main packages and by nothing else, so
-// that no rule and no handler knows AWS.
+// Boundary: only the functions' main packages link it, so that no rule and no handler
+// depends on AWS.
 //
-// Invariant: what cannot work does not start. A fault at start is one line that says
-// what is wrong with which setting; Lambda then starts the function anew.
+// Invariant: a function that cannot work does not start. It logs one line that says what
+// is wrong with which setting, and exits; Lambda then starts it again.
 package lambdamain

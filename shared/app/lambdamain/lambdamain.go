@@ -26,17 +26,16 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
 )
 
-// configurationAge is how old a cached authenticator may be: long enough that a
-// busy function does not read it for every visitor, short enough that an
-// administrator sees a change take effect.
+// configurationAge is how old a cached authenticator may be: long enough that a busy
+// function does not read it for every request, short enough that an administrator sees a
+// change take effect.
 const configurationAge = 10 * time.Second
 
-// startTime bounds what happens before the first request. Lambda allows 10 s.
+// startTime bounds the start. Lambda allows 10 s.
 const startTime = 8 * time.Second
 
-// Start reads the named settings, puts the deps together and hands them to run,
-// which starts the function and does not return while it lives. It ends the
-// process when anything is missing.
+// Start reads the named settings and passes the dependencies to run, which starts the
+// function and only returns with an error. Start exits the process on an error.
 func Start(names []settings.Name, run func(ctx context.Context, deps app.Deps, cfg aws.Config) error) {
 	slog.SetDefault(slog.New(lambdacontext.NewLogHandler()))
 	useOneProcessor(os.LookupEnv)

@@ -38,11 +38,11 @@ type directive struct {
 	} `json:"Metrics"`
 }
 
-// Read returns what CloudWatch makes of a line, each value as
+// Read returns the values that CloudWatch extracts from a line, each as
 //
 //	Namespace Name{Dimension=value,…} value Unit
 //
-// in the line's order. A line without metadata has none.
+// in the order of the line. A line without metadata has none.
 func Read(line []byte) ([]string, error) {
 	if len(line) > longestLine {
 		return nil, fmt.Errorf("the line has %d bytes", len(line))
@@ -85,13 +85,12 @@ func Read(line []byte) ([]string, error) {
 	return values, nil
 }
 
-// root returns the members of a line, which must be one object and have each member
-// once.
+// root returns the members of a line, which must be one object with unique members.
 func root(line []byte) (map[string]json.RawMessage, error) {
 	members := map[string]json.RawMessage{}
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return nil, fmt.Errorf("the line is no JSON object")
+		return nil, fmt.Errorf("the line is not a JSON object")
 	}
 	for decoder.More() {
 		name, err := decoder.Token()
@@ -129,7 +128,7 @@ func (d directive) values(members map[string]json.RawMessage) ([]string, error) 
 	for _, metric := range d.Metrics {
 		var value float64
 		if err := json.Unmarshal(members[metric.Name], &value); err != nil {
-			return nil, fmt.Errorf("%s is no number at the root of the line", metric.Name)
+			return nil, fmt.Errorf("%s is not a number at the root of the line", metric.Name)
 		}
 		if !ascii.MatchString(metric.Name) || len(metric.Name) > longestName || !slices.Contains(units, metric.Unit) {
 			return nil, fmt.Errorf("metric %q in %q", metric.Name, metric.Unit)
@@ -153,7 +152,7 @@ func pairs(set []string, members map[string]json.RawMessage) (string, error) {
 	for i, name := range set {
 		var value string
 		if err := json.Unmarshal(members[name], &value); err != nil {
-			return "", fmt.Errorf("dimension %s is no string at the root of the line", name)
+			return "", fmt.Errorf("dimension %s is not a string at the root of the line", name)
 		}
 		if !ascii.MatchString(name) || strings.HasPrefix(name, ":") || len(name) > longestName || slices.Contains(set[:i], name) {
 			return "", fmt.Errorf("dimension %q", name)

@@ -25,11 +25,11 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// A judge that finds no fault proves nothing.
-func TestReadFindsFaults(t *testing.T) {
+// A reader that accepts everything would prove nothing.
+func TestReadRefusesBrokenLines(t *testing.T) {
 	many := strings.TrimSuffix(strings.Repeat(`{"Name":"SignIns","Unit":"Count"},`, 101), ",")
 	for _, test := range []struct{ name, old, changed, want string }{
-		{"text before the object", `{"time"`, `2026 {"time"`, "no JSON object"},
+		{"text before the object", `{"time"`, `2026 {"time"`, "not a JSON object"},
 		{"text after the object", "}}\n", "}} RequestId", "after the object"},
 		{"a member twice", `"Service":"s"`, `"Service":"s","Service":"t"`, "twice"},
 		{"metadata in a group", `"_aws":{`, `"_aws":{"group":{},`, "unknown field"},
@@ -42,10 +42,10 @@ func TestReadFindsFaults(t *testing.T) {
 		{"no set of dimensions", `[["Service","Outcome"]]`, `[]`, "no set of dimensions"},
 		{"too many metrics", `{"Name":"SignIns","Unit":"Count"}`, many, "101 metrics"},
 		{"too many dimensions", `["Service","Outcome"]`, `["Service"` + strings.Repeat(`,"Service"`, 30) + `]`, "31 dimensions"},
-		{"a metric that is not there", `"SignIns":1,`, ``, "SignIns is no number"},
-		{"a metric as text", `"SignIns":1`, `"SignIns":"1"`, "SignIns is no number"},
-		{"a dimension that is not there", `"Outcome":"signed_in",`, ``, "Outcome is no string"},
-		{"a dimension as a number", `"signed_in"`, `7`, "Outcome is no string"},
+		{"a metric that is not there", `"SignIns":1,`, ``, "SignIns is not a number"},
+		{"a metric as text", `"SignIns":1`, `"SignIns":"1"`, "SignIns is not a number"},
+		{"a dimension that is not there", `"Outcome":"signed_in",`, ``, "Outcome is not a string"},
+		{"a dimension as a number", `"signed_in"`, `7`, "Outcome is not a string"},
 		{"an empty dimension", `"signed_in"`, `""`, "has the value"},
 		{"a dimension beyond ASCII", `"signed_in"`, `"已登录"`, "has the value"},
 		{"a unit that there is not", `"Unit":"Count"`, `"Unit":"Days"`, `"Days"`},

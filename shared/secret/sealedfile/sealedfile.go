@@ -30,7 +30,7 @@ const (
 type Config struct {
 	// Path is the sealed file.
 	Path string
-	// KeyPath is the key file, mode 0600. It may lie elsewhere than Path.
+	// KeyPath is the key file, mode 0600. It may be in another folder.
 	KeyPath string
 }
 
@@ -48,14 +48,14 @@ var _ secret.Store = (*Store)(nil)
 // Format hides the secrets from fmt.
 func (s *Store) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "sealed file "+s.path) }
 
-// entry is one secret. Its map is never changed after it was put into entries.
+// entry is one secret. Its map never changes after it was put into entries.
 type entry struct {
 	Current  string            `json:"current"`
 	Versions map[string]string `json:"versions"`
 }
 
-// Open opens the file, or begins a new one when it is not there. The folder and the
-// key file are made when they are missing, but no new key for an existing file.
+// Open opens the file, or starts with no secrets if it does not exist. It creates missing
+// folders and the key file, but no new key for an existing file.
 func Open(cfg Config) (*Store, error) {
 	for _, path := range []string{cfg.Path, cfg.KeyPath} {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -132,8 +132,8 @@ func (s *Store) Get(_ context.Context, name, version string) (secret.Value, erro
 	return secret.NewValue(content), nil
 }
 
-// Create implements secret.Store. The same version with the same value again is
-// no fault, as in Secrets Manager.
+// Create implements secret.Store. Repeating it with the same version and value succeeds,
+// as in Secrets Manager.
 func (s *Store) Create(_ context.Context, name, version string, value secret.Value) error {
 	return s.write("create", name, version, value, func(found entry, exists bool) error {
 		if exists && found.Versions[version] != value.Reveal() {
@@ -143,8 +143,8 @@ func (s *Store) Create(_ context.Context, name, version string, value secret.Val
 	})
 }
 
-// Put implements secret.Store. A version that exists with the same value stays
-// where it is among the versions, as in Secrets Manager.
+// Put implements secret.Store. A version that exists with the same value does not become
+// the newest again, as in Secrets Manager.
 func (s *Store) Put(_ context.Context, name, version string, value secret.Value) error {
 	return s.write("put", name, version, value, func(found entry, exists bool) error {
 		if !exists {
@@ -189,7 +189,7 @@ func (s *Store) Delete(_ context.Context, name string) error {
 	return s.save(entries)
 }
 
-// save makes entries the content of the file and then of s. The caller holds mu.
+// save writes entries to the file and then to s. The caller holds mu.
 func (s *Store) save(entries map[string]entry) error {
 	sealed, err := s.seal(entries)
 	if err != nil {
@@ -197,7 +197,7 @@ func (s *Store) save(entries map[string]entry) error {
 	}
 	err = replaceFile(s.path, sealed)
 	if err == nil || errors.Is(err, errNotSynced) {
-		s.entries = entries // what the file says now
+		s.entries = entries // the content of the file now
 	}
 	if err != nil {
 		return fmt.Errorf("write sealed secrets: %w", err)
@@ -233,13 +233,14 @@ func (s *Store) unseal(sealed []byte) (map[string]entry, error) {
 	return entries, nil
 }
 
-// errNotSynced: the file was replaced, but may be the old one again after a power cut.
+// errNotSynced: the file was replaced, but a power cut may bring the old one back.
 var errNotSynced = errors.New("folder not synced")
 
-// replaceFile writes a file that is seen either as it was or whole, mode 0600.
+// replaceFile writes a file, mode 0600, of which readers see the old or the new content,
+// whole.
 func replaceFile(path string, content []byte) error {
 	next := path + ".new"
-	// What a killed process left behind may have another mode, so it is not reused.
+	// A file that a killed process left behind may have another mode.
 	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -261,7 +262,7 @@ func replaceFile(path string, content []byte) error {
 		return errors.Join(err, os.Remove(next))
 	}
 	if runtime.GOOS == "windows" {
-		return nil // a folder cannot be synced there
+		return nil // folders cannot be synced there
 	}
 	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {

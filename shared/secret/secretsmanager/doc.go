@@ -1,17 +1,16 @@
 // Package secretsmanager is the engine of secret.Store over AWS Secrets Manager.
 //
-// Duty: one secret of the store is one secret of AWS, a version is AWS's VersionId
-// (chosen by us through ClientRequestToken), and the newest is the one with the
-// label AWSCURRENT. Get takes an ARN for a name too, because a template hands those out.
+// Duty: each secret is a secret in AWS, a version is its VersionId (which Create and Put
+// choose through ClientRequestToken), and the newest has the label AWSCURRENT. Get also
+// accepts an ARN as a name, because templates return those.
 //
-// Boundary: rotation is the function rotatekeys'. Against an emulator of AWS the engine
-// is tested in infra/emulator.
+// Boundary: the function rotatekeys does rotation.
 //
-// Invariants: a secret is deleted without a recovery window, because its name must
-// be free again for the next owner; a name that AWS still holds back after a
-// deletion is waited for, for a bounded time.
+// Invariants: Delete leaves no recovery window, because the name must be free for the next
+// owner; Create waits, for a bounded time, for a name that AWS still blocks after a
+// deletion.
 //
-// A version that is two or more Puts old has no label in AWS any more. AWS removes
-// such versions only beyond a hundred and when they are older than a day, so whoever
-// refers to a version may be a few Puts behind, but not for ever.
+// AWS has no label for a version that is two or more Puts old. It removes such versions
+// only beyond a hundred and when they are older than a day, so a reference may be a few
+// Puts behind, but not for ever.
 package secretsmanager

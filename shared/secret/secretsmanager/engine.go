@@ -24,8 +24,8 @@ type API interface {
 }
 
 const (
-	// AWS deletes in the background, usually within a second or two, and refuses the
-	// name meanwhile.
+	// AWS deletes in the background, usually within a second or two, and rejects the name
+	// meanwhile.
 	firstPause  = 250 * time.Millisecond
 	patientTime = 6 * time.Second
 )
@@ -33,7 +33,7 @@ const (
 // Config is what New needs.
 type Config struct {
 	Client API
-	// Description of the secrets that Create makes: shown in the AWS console.
+	// Description of the secrets that Create makes, for the AWS console.
 	Description string
 }
 
@@ -42,7 +42,7 @@ type Store struct{ cfg Config }
 
 var _ secret.Store = (*Store)(nil)
 
-// New returns the engine; nothing is asked yet.
+// New returns the engine. It sends no request yet.
 func New(cfg Config) *Store { return &Store{cfg} }
 
 // Get implements secret.Store.
@@ -53,7 +53,7 @@ func (s *Store) Get(ctx context.Context, name, version string) (secret.Value, er
 		input.VersionStage = aws.String("AWSCURRENT")
 	case secret.IsVersion(version):
 		input.VersionId = aws.String(version)
-	default: // AWS calls it a bad parameter; there is no such version
+	default: // AWS would reject the parameter; there is no such version
 		return secret.Value{}, fmt.Errorf("get secret %q: %w", name, secret.ErrNotFound)
 	}
 	output, err := s.cfg.Client.GetSecretValue(ctx, input)
@@ -66,11 +66,11 @@ func (s *Store) Get(ctx context.Context, name, version string) (secret.Value, er
 	return secret.NewValue(*output.SecretString), nil
 }
 
-// Create implements secret.Store. Repeating it with the same version and value is no
-// fault, so that a request whose answer was lost may be sent again.
+// Create implements secret.Store. Repeating it with the same version and value succeeds,
+// so that a request whose answer was lost may be sent again.
 //
-// A secret of this name that waits for its deletion has lost its owner: it is
-// deleted at once. Since that takes AWS a moment, Create may take 6 s then.
+// A secret of this name that waits for its deletion has no owner any more: Create deletes
+// it at once. AWS needs a moment for that, so Create may take 6 s.
 func (s *Store) Create(ctx context.Context, name, version string, value secret.Value) error {
 	if err := secret.CheckWrite(name, version, value); err != nil {
 		return fmt.Errorf("create secret: %w", err)
@@ -105,8 +105,8 @@ func (s *Store) Create(ctx context.Context, name, version string, value secret.V
 	}
 }
 
-// Put implements secret.Store. A version that exists with the same value stays where
-// it is: it does not become the newest again.
+// Put implements secret.Store. A version that exists with the same value does not become
+// the newest again.
 func (s *Store) Put(ctx context.Context, name, version string, value secret.Value) error {
 	if err := secret.CheckWrite(name, version, value); err != nil {
 		return fmt.Errorf("put secret: %w", err)
@@ -134,8 +134,8 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return err
 }
 
-// failed says what an error of AWS means to the contract. A secret that waits for
-// its deletion is gone already.
+// failed translates an error of AWS. A secret that waits for its deletion counts as
+// deleted.
 func failed(verb, name string, err error) error {
 	if err == nil {
 		return nil
@@ -151,8 +151,8 @@ func failed(verb, name string, err error) error {
 	return fmt.Errorf("%s secret %q: %w", verb, name, err)
 }
 
-// pendingDeletion tells this refusal from the others of the same type. AWS gives it
-// no name of its own: "… was marked for deletion", "… is already scheduled for deletion".
+// pendingDeletion recognises one of the errors of this type, to which AWS gives no code:
+// "… was marked for deletion", "… is already scheduled for deletion".
 func pendingDeletion(err error) bool {
 	refused, ok := errors.AsType[*types.InvalidRequestException](err)
 	return ok && strings.Contains(refused.ErrorMessage(), "deletion")

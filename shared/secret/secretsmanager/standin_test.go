@@ -92,5 +92,5 @@ func (s *standIn) DeleteSecret(_ context.Context, input *sdk.DeleteSecretInput, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.secrets, *input.SecretId)
-	return &sdk.DeleteSecretOutput{}, nil // forced: no secret there is no fault
+	return &sdk.DeleteSecretOutput{}, nil // forced: it succeeds without a secret, too
 }

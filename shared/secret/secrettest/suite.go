@@ -17,8 +17,8 @@ var (
 	v3 = "01890a5d-ac96-774b-bcce-b302099a8057"
 )
 
-// Run tries every promise of secret.Store on the stores that open returns. Names
-// begin with the name of the test, so that one store may serve all of them.
+// Run tests every promise of secret.Store on the stores that open returns. Each test uses
+// its own names, so that they may share one store.
 func Run(t *testing.T, open func(t *testing.T) secret.Store) {
 	promises := []struct {
 		name string
@@ -133,7 +133,7 @@ func reuse(t *testing.T, s secret.Store, name string) {
 		must(t, s.Put(t.Context(), name, v2, secret.NewValue("two")))
 		must(t, s.Delete(t.Context(), name))
 	}
-	// Neither a version nor a value of the secret before comes back.
+	// No version or value of the earlier secret comes back.
 	must(t, s.Create(t.Context(), name, v2, secret.NewValue("new")))
 	wantValue(t, s, name, secret.Current, "new")
 	_, err := s.Get(t.Context(), name, v1)
@@ -166,7 +166,7 @@ func badVersions(t *testing.T, s secret.Store, name string) {
 		_, err := s.Get(t.Context(), name, version)
 		wantErr(t, fmt.Sprintf("get version %q", version), err, secret.ErrNotFound)
 	}
-	// Current is for reading: a writer that forgot to choose must not get one chosen.
+	// Current is for reading: a writer that chose no version must not get one.
 	if err := s.Put(t.Context(), name, "", secret.NewValue("two")); err == nil {
 		t.Error("put without a version")
 	}

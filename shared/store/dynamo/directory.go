@@ -70,8 +70,8 @@ func (e *Engine) CreateAuthenticator(ctx context.Context, a store.Authenticator)
 	if err != nil {
 		return err
 	}
-	// A transaction even for one item: its request token lets a repeated request
-	// succeed, where a repeated put would find its own item and call the name taken.
+	// A transaction even for one item: by its request token a repeated request succeeds,
+	// where a repeated put would find its own item and report the name as taken.
 	return e.transact(ctx, append([]step{write}, e.moveAutoLogin(store.Authenticator{}, a)...))
 }
 
@@ -90,7 +90,8 @@ func (e *Engine) DeleteAuthenticator(ctx context.Context, a store.Authenticator)
 	return e.run(ctx, append([]step{write}, e.moveAutoLogin(a, store.Authenticator{})...))
 }
 
-// unchangedAuthenticator is the condition that an authenticator is as it was read.
+// unchangedAuthenticator is the condition that an authenticator has not changed since it
+// was read.
 const unchangedAuthenticator = "id = :id AND version = :version"
 
 func asRead(a store.Authenticator) item {
@@ -107,8 +108,8 @@ func (e *Engine) putAuthenticator(a store.Authenticator, condition string, value
 	return put(e.cfg.DirectoryTable, i, condition, values, failing(failed)), nil
 }
 
-// moveAutoLogin takes automatic login for an authenticator that comes to hold it,
-// or frees it. Nothing is read before: the condition decides.
+// moveAutoLogin takes automatic login for an authenticator, or frees it. It needs no read,
+// because the condition decides.
 func (e *Engine) moveAutoLogin(from, to store.Authenticator) []step {
 	switch {
 	case to.HoldsAutoLogin() && !from.HoldsAutoLogin():
@@ -148,7 +149,7 @@ func (e *Engine) PutDomainFile(ctx context.Context, f store.DomainFile) error {
 	}
 	i := directoryKey(domainFilePartition, f.Filename)
 	i["data"] = data
-	// That it is there already is what was asked for.
+	// An existing file is a success.
 	return e.run(ctx, []step{put(e.cfg.DirectoryTable, i, "attribute_not_exists(pk)", nil, failing(nil))})
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// API is what the engine asks of DynamoDB; *dynamodb.Client does.
+// API is the part of DynamoDB that the engine calls; *dynamodb.Client implements it.
 type API interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
@@ -30,8 +30,8 @@ type API interface {
 // Config is what New needs.
 type Config struct {
 	Client API
-	// DirectoryTable and TransientTable are names. A function that uses one table
-	// only leaves the other empty; using it is then an error of DynamoDB's.
+	// DirectoryTable and TransientTable are names of tables. One that the function does
+	// not use may be empty; using it is then an error from DynamoDB.
 	DirectoryTable string
 	TransientTable string
 	// Now is the clock. Nil: time.Now.
@@ -43,7 +43,7 @@ type Engine struct{ cfg Config }
 
 var _ store.Engine = (*Engine)(nil)
 
-// New returns the engine; nothing is asked yet.
+// New returns the engine. It sends no request yet.
 func New(cfg Config) (*Engine, error) {
 	if cfg.Client == nil || cfg.DirectoryTable == "" && cfg.TransientTable == "" {
 		return nil, errors.New("make DynamoDB store: a client and the name of a table are needed")
@@ -64,7 +64,7 @@ func number(value int64) types.AttributeValue {
 func truth(value bool) types.AttributeValue    { return &types.AttributeValueMemberBOOL{Value: value} }
 func octets(value []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: value} }
 
-// moment is a time as a number, in milliseconds; the zero time is 0.
+// moment returns a time in milliseconds; the zero time is 0.
 func moment(t time.Time) types.AttributeValue {
 	if t.IsZero() {
 		return number(0)
@@ -113,8 +113,8 @@ func octetsOf(i item, name string) []byte {
 	return nil
 }
 
-// encode puts a record into the attribute data; what conditions look at has an
-// attribute of its own beside it.
+// encode returns a record as the value of the attribute data. What conditions need is in
+// separate attributes.
 func encode(record any) (types.AttributeValue, error) {
 	encoded, err := json.Marshal(record)
 	if err != nil {
@@ -132,9 +132,9 @@ func decode(i item, record any) error {
 
 func directoryKey(pk, sk string) item { return item{"pk": text(pk), "sk": text(sk)} }
 
-// possible reports whether DynamoDB takes a key: not empty, at most 2,048 bytes as
-// pk and 1,024 as sk. Names and ids come from addresses that anybody may type; a key
-// that cannot be there is not found, which is no fault.
+// possible reports whether DynamoDB accepts a key: not empty, at most 2,048 bytes as pk and
+// 1,024 as sk. Names and ids come from URLs that anybody can type; an impossible key is
+// simply not found.
 func possible(key item) bool {
 	pk := len(textOf(key, "pk"))
 	if pk == 0 || pk > 2048 {
@@ -198,7 +198,7 @@ func (e *Engine) getBatch(ctx context.Context, keys map[string][]item) (map[stri
 // item. Each is quick, and whoever wins is done.
 const tries = 10
 
-// again runs a write until it does not lose against another one.
+// again runs a write until it does not conflict with another one.
 func again(ctx context.Context, write func() error) error {
 	for try := 1; ; try++ {
 		err := write()
@@ -214,7 +214,7 @@ func again(ctx context.Context, write func() error) error {
 	}
 }
 
-// conflicts reports whether a write was refused only because another was under way.
+// conflicts reports whether a write failed only because of a concurrent one.
 func conflicts(err error) bool {
 	if _, ok := errors.AsType[*types.TransactionConflictException](err); ok {
 		return true
@@ -236,7 +236,7 @@ func conflicts(err error) bool {
 	return found
 }
 
-// conditionFailed reports whether the condition of a single write did not hold.
+// conditionFailed reports whether the condition of a single write failed.
 func conditionFailed(err error) bool {
 	_, ok := errors.AsType[*types.ConditionalCheckFailedException](err)
 	return ok
@@ -245,15 +245,14 @@ func conditionFailed(err error) bool {
 // step is one write of a transaction, and what it means when its condition fails.
 type step struct {
 	write types.TransactWriteItem
-	// failed makes the error; there is the item as it was.
+	// failed makes the error; there is the existing item.
 	failed func(there item) error
 }
 
 func failing(err error) func(item) error { return func(item) error { return err } }
 
-// transact carries out all steps or none. Of several conditions that failed, the
-// first decides. The client sends a request token, so that a repeated request is
-// not carried out twice.
+// transact executes all steps or none. Of several failed conditions the first decides. The
+// client sends a request token, so that a repeated request is not executed twice.
 func (e *Engine) transact(ctx context.Context, steps []step) error {
 	writes := make([]types.TransactWriteItem, len(steps))
 	for i := range steps {
@@ -302,7 +301,7 @@ func remove(table string, key item, condition string, values item, failed func(i
 	}}, failed}
 }
 
-// run carries out steps: one alone is a plain write, which costs half.
+// run executes steps; a single one as a plain write, which costs half.
 func (e *Engine) run(ctx context.Context, steps []step) error {
 	if len(steps) > 1 {
 		return e.transact(ctx, steps)

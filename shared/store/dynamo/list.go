@@ -16,13 +16,13 @@ func (e *Engine) list(ctx context.Context, partition string, page store.Page) (i
 	return e.listFrom(ctx, partition, "", page)
 }
 
-// lastRune is what no sort key goes on with beyond: a key that begins with a prefix
-// lies between the prefix and the prefix with this added.
+// lastRune is the highest character: a key that begins with a prefix is between the prefix
+// and the prefix followed by it.
 const lastRune = "\U0010ffff"
 
-// listFrom is list for the keys that begin with a prefix.
+// listFrom does the same for the keys that begin with a prefix.
 func (e *Engine) listFrom(ctx context.Context, partition, prefix string, page store.Page) (items []item, next string, err error) {
-	after, err := store.OpenCursor(partition, page.Cursor)
+	after, err := store.DecodeCursor(partition, page.Cursor)
 	if err == nil && after != "" && (len(after) >= maxSortKey || !strings.HasPrefix(after, prefix) || prefix != "" && after >= prefix+lastRune) {
 		err = store.ErrBadCursor
 	}
@@ -32,7 +32,7 @@ func (e *Engine) listFrom(ctx context.Context, partition, prefix string, page st
 	condition, values := "pk = :pk", item{":pk": text(partition)}
 	switch {
 	case prefix != "" && after != "":
-		// A NUL makes the next possible key, because the range includes its ends.
+		// The range includes its ends; a NUL makes the next possible key.
 		condition, values[":from"], values[":to"] = "pk = :pk AND sk BETWEEN :from AND :to", text(after+"\x00"), text(prefix+lastRune)
 	case prefix != "":
 		condition, values[":from"], values[":to"] = "pk = :pk AND sk BETWEEN :from AND :to", text(prefix), text(prefix+lastRune)
@@ -42,7 +42,7 @@ func (e *Engine) listFrom(ctx context.Context, partition, prefix string, page st
 	input := &dynamodb.QueryInput{
 		TableName: aws.String(e.cfg.DirectoryTable), ConsistentRead: aws.Bool(true),
 		KeyConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
-		// One more than asked for tells whether there is a next page.
+		// One more than the page shows whether there is a next one.
 		Limit: aws.Int32(int32(min(page.Limit, 1000)) + 1), //nolint:gosec // bounded just here
 	}
 	for {
@@ -53,7 +53,7 @@ func (e *Engine) listFrom(ctx context.Context, partition, prefix string, page st
 		items = append(items, output.Items...)
 		if len(items) > page.Limit {
 			items = items[:page.Limit]
-			return items, store.SealCursor(partition, textOf(items[page.Limit-1], "sk")), nil
+			return items, store.EncodeCursor(partition, textOf(items[page.Limit-1], "sk")), nil
 		}
 		if len(output.LastEvaluatedKey) == 0 {
 			return items, "", nil

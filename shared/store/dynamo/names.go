@@ -11,13 +11,13 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// namesPartition holds one item for each user with a name. Its sort key is the folded
-// name, a NUL and the id, so that a prefix is a range of keys. It was there before the
-// first table that anybody keeps, so that no table has to be completed.
+// namesPartition has an item for each user with a name. Its sort key is the folded name, a
+// NUL and the id, so that a prefix is a range of keys. It is older than any table in use,
+// so none has to be completed.
 const namesPartition = "user-names"
 
 // longestNameKey leaves room for the id in a sort key. The API allows names of 200
-// characters, which are at most 800 bytes.
+// characters, at most 800 bytes.
 const longestNameKey = 900
 
 func nameSortKey(u store.User) string {
@@ -28,7 +28,7 @@ func nameSortKey(u store.User) string {
 	return name + "\x00" + u.ID
 }
 
-// foldedPrefix is what of a name is searched.
+// foldedPrefix returns the part of a name that is searched.
 func foldedPrefix(name string) string {
 	name = store.FoldName(name)
 	if len(name) <= longestNameKey {
@@ -41,7 +41,7 @@ func foldedPrefix(name string) string {
 	return name[:cut]
 }
 
-// moveName takes a user from its old place in the order of names to the new one.
+// moveName moves a user to its new place in the order of names.
 func (e *Engine) moveName(from, to store.User) []step {
 	old, place := nameSortKey(from), nameSortKey(to)
 	if old == place {

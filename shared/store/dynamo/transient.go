@@ -8,138 +8,141 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-func outcomeKey(key string) item { return item{"pk": text("outcome#" + key)} }
-func tokenKey(key string) item   { return item{"pk": text("token#" + key)} }
+func resultKey(sessionKey string) item { return item{"pk": text("outcome#" + sessionKey)} }
+func tokenKey(key string) item         { return item{"pk": text("token#" + key)} }
 
-// lingering is how much later than a record's end its TTL is. The end is compared
-// in code; the TTL only cleans up, and must never be early.
+// lingering is how much later the TTL of a record is than its end. The code compares the
+// end; the TTL only cleans up, and must never be early.
 const lingering = time.Hour
 
-// tokenLingering is the same for a leased token's record. The lease cannot keep the
-// later of two TTLs, so it is long enough for any token that lies there, which lives
-// two hours; the old TTL could end the record, and the lease with it, at once.
+// tokenLingering is the same for the record of a leased token. The lease cannot keep the
+// later of two TTLs: with the old TTL the record could be removed at once, together with
+// the lease. So it exceeds the life of any token in the record, two hours.
 const tokenLingering = 24 * time.Hour
 
 // AttemptResult implements store.Transient.
-func (e *Engine) AttemptResult(ctx context.Context, key string) (o store.AttemptResult, err error) {
-	found, err := e.get(ctx, e.cfg.TransientTable, outcomeKey(key))
+func (e *Engine) AttemptResult(ctx context.Context, sessionKey string) (result store.AttemptResult, err error) {
+	found, err := e.get(ctx, e.cfg.TransientTable, resultKey(sessionKey))
 	if err != nil {
-		return o, err
+		return result, err
 	}
-	return e.decodeResult(found, key)
+	return e.decodeResult(found, sessionKey)
 }
 
 // decodeResult reads a result, or store.ErrNotFound for one that may be forgotten.
-func (e *Engine) decodeResult(found item, key string) (o store.AttemptResult, err error) {
-	o = store.AttemptResult{
-		SessionKey: key, Kind: store.ResultKind(textOf(found, "kind")), Code: textOf(found, "code"), KeepUntil: momentOf(found, "keepUntil"),
+func (e *Engine) decodeResult(found item, sessionKey string) (result store.AttemptResult, err error) {
+	result = store.AttemptResult{
+		SessionKey: sessionKey, Kind: store.ResultKind(textOf(found, "kind")), Code: textOf(found, "code"), KeepUntil: momentOf(found, "keepUntil"),
 	}
-	if !e.cfg.Now().Before(o.KeepUntil) {
+	if !e.cfg.Now().Before(result.KeepUntil) {
 		return store.AttemptResult{}, store.ErrNotFound
 	}
-	if o.Kind == store.ResultSession {
-		err = decode(found, &o.Session)
+	if result.Kind == store.ResultSession {
+		err = decode(found, &result.Session)
 	}
-	return o, err
+	return result, err
 }
 
 // ResultAndUser implements store.Transient.
-func (e *Engine) ResultAndUser(ctx context.Context, sessionKey, userID string) (o store.AttemptResult, u store.User, err error) {
+func (e *Engine) ResultAndUser(ctx context.Context, sessionKey, userID string) (result store.AttemptResult, u store.User, err error) {
 	if !possible(userKey(userID)) {
-		o, err = e.AttemptResult(ctx, sessionKey)
-		return o, u, err
+		result, err = e.AttemptResult(ctx, sessionKey)
+		return result, u, err
 	}
 	found, err := e.getBatch(ctx, map[string][]item{
-		e.cfg.TransientTable: {outcomeKey(sessionKey)}, e.cfg.DirectoryTable: {userKey(userID)},
+		e.cfg.TransientTable: {resultKey(sessionKey)}, e.cfg.DirectoryTable: {userKey(userID)},
 	})
 	if err != nil {
-		return o, u, err
+		return result, u, err
 	}
 	for _, i := range found[e.cfg.DirectoryTable] {
 		if u, err = decodeUser(i); err != nil {
-			return o, u, err
+			return result, u, err
 		}
 	}
 	for _, i := range found[e.cfg.TransientTable] {
-		o, err = e.decodeResult(i, sessionKey)
-		return o, u, err
+		result, err = e.decodeResult(i, sessionKey)
+		return result, u, err
 	}
-	return o, u, store.ErrNotFound
+	return result, u, store.ErrNotFound
 }
 
-// newOutcome is the condition that an attempt has no outcome, or one that may be
-// forgotten and only has not been cleaned up.
-const newOutcome = "attribute_not_exists(pk) OR keepUntil <= :now"
+// newResult is the condition that an attempt has no result, or one that may be forgotten
+// and only has not been cleaned up.
+const newResult = "attribute_not_exists(pk) OR keepUntil <= :now"
 
-func (e *Engine) putOutcome(o store.AttemptResult) (step, error) {
-	i := outcomeKey(o.SessionKey)
-	i["kind"], i["keepUntil"] = text(string(o.Kind)), moment(o.KeepUntil)
-	i["ttl"] = number(o.KeepUntil.Add(lingering).Unix())
-	if o.Attempt != nil {
-		if err := describeAttempt(i, *o.Attempt, o.KeepUntil); err != nil {
+func (e *Engine) putResult(result store.AttemptResult) (step, error) {
+	i := resultKey(result.SessionKey)
+	i["kind"], i["keepUntil"] = text(string(result.Kind)), moment(result.KeepUntil)
+	i["ttl"] = number(result.KeepUntil.Add(lingering).Unix())
+	if result.Event != nil {
+		if err := setEvent(i, *result.Event, result.KeepUntil); err != nil {
 			return step{}, err
 		}
 	}
-	if o.Code != "" {
-		i["code"] = text(o.Code)
+	if result.Code != "" {
+		i["code"] = text(result.Code)
 	}
-	if o.Kind == store.ResultSession {
-		data, err := encode(o.Session)
+	if result.Kind == store.ResultSession {
+		data, err := encode(result.Session)
 		if err != nil {
 			return step{}, err
 		}
 		i["data"] = data
 	}
-	return put(e.cfg.TransientTable, i, newOutcome, item{":now": e.now()}, failing(store.ErrExists)), nil
+	return put(e.cfg.TransientTable, i, newResult, item{":now": e.now()}, failing(store.ErrExists)), nil
 }
 
 // RecordResult implements store.Transient.
-func (e *Engine) RecordResult(ctx context.Context, o store.AttemptResult) error {
-	write, err := e.putOutcome(o)
+func (e *Engine) RecordResult(ctx context.Context, result store.AttemptResult) error {
+	write, err := e.putResult(result)
 	if err != nil {
 		return err
 	}
 	return e.run(ctx, []step{write})
 }
 
-// errNothingToEnd: the earlier session is not there, or is none.
+// errNothingToEnd: there is no result of this key, or it is not a session.
 var errNothingToEnd = errors.New("no session to end")
 
 // StartSession implements store.Transient.
-func (e *Engine) StartSession(ctx context.Context, o store.AttemptResult) error {
-	write, err := e.putOutcome(o)
+func (e *Engine) StartSession(ctx context.Context, result store.AttemptResult, noteSignIn bool) error {
+	write, err := e.putResult(result)
 	if err != nil {
 		return err
+	}
+	if !noteSignIn {
+		return e.run(ctx, []step{write})
 	}
 	noted := make(chan struct{})
 	go func() {
 		defer close(noted)
-		e.noteSignIn(ctx, o.Session)
+		e.noteSignIn(ctx, result.Session)
 	}()
 	err = e.run(ctx, []step{write})
 	<-noted
 	return err
 }
 
-// noteSignIn notes when a user signed in last, unless that was noted a moment ago. It
-// costs the sign-in no time, and its loss harms nobody.
+// noteSignIn notes when an identity signed in last. It costs the sign-in no time, and its
+// loss harms nobody.
 func (e *Engine) noteSignIn(ctx context.Context, s store.Session) {
-	_ = e.run(ctx, []step{update(e.cfg.DirectoryTable, userKey(s.UserID), "SET lastSignInAt = :at",
-		"attribute_exists(pk) AND (attribute_not_exists(lastSignInAt) OR lastSignInAt <= :before)", nil,
-		item{":at": moment(s.SignedInAt), ":before": moment(s.SignedInAt.Add(-store.LastSignInInterval))}, failing(nil))})
+	key := identityKey(identityName(s.CorpID, s.WeComUserID))
+	_ = e.run(ctx, []step{update(e.cfg.DirectoryTable, key, "SET lastSignInAt = :at", "userId = :id", nil,
+		item{":at": moment(s.SignedInAt), ":id": text(s.UserID)}, failing(nil))})
 }
 
 // EndSession implements store.Transient.
-func (e *Engine) EndSession(ctx context.Context, key string) error {
-	err := e.run(ctx, []step{e.endSession(key)})
+func (e *Engine) EndSession(ctx context.Context, sessionKey string) error {
+	err := e.run(ctx, []step{e.endSession(sessionKey)})
 	if errors.Is(err, errNothingToEnd) {
 		return nil
 	}
 	return err
 }
 
-func (e *Engine) endSession(key string) step {
-	return update(e.cfg.TransientTable, outcomeKey(key), "SET kind = :ended REMOVE #data", "kind = :session",
+func (e *Engine) endSession(sessionKey string) step {
+	return update(e.cfg.TransientTable, resultKey(sessionKey), "SET kind = :ended REMOVE #data", "kind = :session",
 		map[string]string{"#data": "data"},
 		item{":ended": text(string(store.ResultEnded)), ":session": text(string(store.ResultSession))}, failing(errNothingToEnd))
 }

@@ -18,7 +18,7 @@ func listingKey(id string) item    { return directoryKey(usersPartition, id) }
 func phoneKey(phone string) item   { return directoryKey("phone#"+phone, "phone") }
 func identityKey(name string) item { return directoryKey("identity#"+name, "identity") }
 
-// identityName joins corp and member; neither can hold a "#".
+// identityName joins corp and member, neither of which contains a "#".
 func identityName(corpID, wecomUserID string) string {
 	return corpID + "#" + store.FoldUserID(wecomUserID)
 }
@@ -29,14 +29,48 @@ func (e *Engine) User(ctx context.Context, id string) (store.User, error) {
 	if err != nil {
 		return store.User{}, err
 	}
-	return decodeUser(found)
+	u, err := decodeUser(found)
+	if err != nil {
+		return store.User{}, err
+	}
+	users := []store.User{u}
+	err = e.readLastSignIns(ctx, users)
+	return users[0], err
 }
 
-// decodeUser reads a user; LastSignInAt changes without the record and lies beside it.
+// decodeUser reads a user. What it says of the last sign-in is that of before it lay with
+// the identities.
 func decodeUser(i item) (u store.User, err error) {
 	err = decode(i, &u)
 	u.LastSignInAt = momentOf(i, "lastSignInAt")
 	return u, err
+}
+
+// readLastSignIns completes users by the last sign-in of each of their identities. It
+// lies there because a sign-in reads and writes the identity anyway, which stays small
+// however much an administrator gives its user.
+func (e *Engine) readLastSignIns(ctx context.Context, users []store.User) error {
+	var keys []item
+	byKey := map[string]int{} // pk of an identity -> index of its user
+	for i, u := range users {
+		for _, key := range identityKeys(u) {
+			keys = append(keys, key)
+			byKey[textOf(key, "pk")] = i
+		}
+	}
+	for some := range slices.Chunk(keys, batch) {
+		found, err := e.getBatch(ctx, map[string][]item{e.cfg.DirectoryTable: some})
+		if err != nil {
+			return fmt.Errorf("read last sign-ins: %w", err)
+		}
+		for _, i := range found[e.cfg.DirectoryTable] {
+			u := &users[byKey[textOf(i, "pk")]]
+			if at := momentOf(i, "lastSignInAt"); at.After(u.LastSignInAt) {
+				u.LastSignInAt = at
+			}
+		}
+	}
+	return nil
 }
 
 // UserByPhone implements store.Directory.
@@ -44,37 +78,34 @@ func (e *Engine) UserByPhone(ctx context.Context, phone string) (store.User, err
 	return e.userBehind(ctx, phoneKey(phone), func(u store.User) bool { return u.Phone == phone })
 }
 
-// UserByIdentity implements store.Directory.
-func (e *Engine) UserByIdentity(ctx context.Context, corpID, wecomUserID string) (store.User, error) {
-	return e.userBehind(ctx, identityKey(identityName(corpID, wecomUserID)), func(u store.User) bool {
-		identity, bound := u.IdentityIn(corpID)
-		return bound && store.FoldUserID(identity.WeComUserID) == store.FoldUserID(wecomUserID)
-	})
-}
-
 // OwnerOfIdentity implements store.Directory. The item of an identity carries what it
 // says of its owner; one from before that does not, and the user is read.
 func (e *Engine) OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error) {
-	found, err := e.get(ctx, e.cfg.DirectoryTable, identityKey(identityName(corpID, wecomUserID)))
+	key := identityKey(identityName(corpID, wecomUserID))
+	found, err := e.get(ctx, e.cfg.DirectoryTable, key)
 	if err != nil {
 		return store.IdentityOwner{}, err
 	}
 	if _, complete := found["enabled"]; !complete {
-		u, err := e.UserByIdentity(ctx, corpID, wecomUserID)
+		u, err := e.userBehind(ctx, key, func(u store.User) bool {
+			identity, bound := u.IdentityIn(corpID)
+			return bound && store.FoldUserID(identity.WeComUserID) == store.FoldUserID(wecomUserID)
+		})
 		return u.Owner(), err
 	}
 	return store.IdentityOwner{
 		UserID: textOf(found, "userId"), Enabled: truthOf(found, "enabled"),
 		NamePending: truthOf(found, "namePending"), SessionGeneration: numberOf(found, "sessionGeneration"),
+		LastSignInAt: momentOf(found, "lastSignInAt"),
 	}, nil
 }
 
-// lookups is how often two reads that belong together are made when a write came
+// lookups is how often two reads that belong together are tried when a write happens
 // between them.
 const lookups = 3
 
-// userBehind follows the item that says whose a phone or an identity is. Between the
-// two reads it may have been given up: then the user found must not be returned.
+// userBehind returns the user that the item of a phone or an identity refers to, if the
+// user still has it: a write may happen between the two reads.
 func (e *Engine) userBehind(ctx context.Context, key item, has func(store.User) bool) (store.User, error) {
 	for range lookups {
 		found, err := e.get(ctx, e.cfg.DirectoryTable, key)
@@ -92,7 +123,7 @@ func (e *Engine) userBehind(ctx context.Context, key item, has func(store.User) 
 	return store.User{}, store.ErrNotFound
 }
 
-// batch is how many items BatchGetItem gives at most.
+// batch is how many items BatchGetItem returns at most.
 const batch = 100
 
 // Users implements store.Directory.
@@ -112,8 +143,8 @@ func (e *Engine) Users(ctx context.Context, page store.Page) ([]store.User, stri
 	return users, next, nil
 }
 
-// readUsers reads the users of a list, in its order; who was deleted since the list
-// was read is left out.
+// readUsers reads the users of a list, in its order, without those that were deleted
+// since the list was read.
 func (e *Engine) readUsers(ctx context.Context, ids []string) ([]store.User, error) {
 	byID := make(map[string]store.User, len(ids))
 	for some := range slices.Chunk(ids, batch) {
@@ -127,7 +158,7 @@ func (e *Engine) readUsers(ctx context.Context, ids []string) ([]store.User, err
 			users = append(users, u)
 		}
 	}
-	return users, nil
+	return users, e.readLastSignIns(ctx, users)
 }
 
 func (e *Engine) readBatch(ctx context.Context, ids []string, byID map[string]store.User) error {
@@ -157,7 +188,6 @@ func (e *Engine) CreateUser(ctx context.Context, u store.User) error {
 	}
 	i := userKey(u.ID)
 	i["data"], i["version"], i["enabled"], i["sessionGeneration"] = data, number(u.Version), truth(u.Enabled), number(u.SessionGeneration)
-	i["lastSignInAt"] = moment(u.LastSignInAt)
 	steps := []step{
 		put(e.cfg.DirectoryTable, i, "attribute_not_exists(pk)", nil, failing(store.ErrExists)),
 		put(e.cfg.DirectoryTable, listingKey(u.ID), "", nil, failing(nil)),
@@ -189,8 +219,8 @@ func (e *Engine) DeleteUser(ctx context.Context, u store.User) error {
 	return e.run(ctx, append(steps, e.moveKeys(u, store.User{})...))
 }
 
-// moveKeys frees the phone and the identities that only from has, and takes those
-// that only to has; the name moves with them.
+// moveKeys frees the phone and the identities that only from has, takes those that only to
+// has, and moves the name.
 func (e *Engine) moveKeys(from, to store.User) []step {
 	var steps []step
 	owner := item{
@@ -214,8 +244,10 @@ func (e *Engine) moveKeys(from, to store.User) []step {
 	had, has := identityKeys(from), identityKeys(to)
 	move(phoneKeys(from), phoneKeys(to), item{"userId": text(to.ID)}, store.ErrPhoneTaken)
 	move(had, has, owner, store.ErrIdentityTaken)
+	before, after := from.Owner(), to.Owner()
+	before.LastSignInAt = after.LastSignInAt // changes by sign-ins alone
 	for name, key := range has {
-		if _, kept := had[name]; kept && from.Owner() != to.Owner() {
+		if _, kept := had[name]; kept && before != after {
 			steps = append(steps, update(e.cfg.DirectoryTable, key,
 				"SET enabled = :enabled, namePending = :pending, sessionGeneration = :generation", "userId = :id", nil, item{
 					":id": owner["userId"], ":enabled": owner["enabled"], ":pending": owner["namePending"], ":generation": owner["sessionGeneration"],

@@ -8,15 +8,15 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// decodedAuthenticator is a record as it was read, and what it said.
+// decodedAuthenticator is a record in both forms.
 type decodedAuthenticator struct {
 	encoded []byte
 	value   store.Authenticator
 }
 
-// Authenticator implements store.Directory. Each step of a sign-in reads one, and
-// they hardly ever change: a record that is still the same, byte for byte, is not
-// decoded again. Only names that exist are kept.
+// Authenticator implements store.Directory. Each step of a sign-in reads one, and they
+// hardly ever change: a record that is still the same, byte for byte, is not decoded
+// again. Only existing names are cached.
 func (e *Engine) Authenticator(_ context.Context, name string) (a store.Authenticator, err error) {
 	err = e.read(func(tx transaction) error {
 		found := tx.Bucket([]byte(authenticators)).Get([]byte(name))
@@ -94,7 +94,7 @@ func (tx transaction) unchangedAuthenticator(read store.Authenticator) error {
 	return err
 }
 
-// putAuthenticator writes a and takes or frees automatic login with it.
+// putAuthenticator writes a, and takes or frees automatic login.
 func (tx transaction) putAuthenticator(a store.Authenticator) error {
 	if a.HoldsAutoLogin() {
 		if other := tx.pointer(autoLogin, holder); other != "" && other != a.Name {

@@ -18,7 +18,7 @@ import (
 
 // Config is what Open needs.
 type Config struct {
-	// Path is the file. Its folder is made when it is missing.
+	// Path is the file. Open creates its folder.
 	Path string
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
@@ -28,9 +28,9 @@ type Config struct {
 type Engine struct {
 	db      *bbolt.DB
 	now     func() time.Time
-	writers atomic.Int32  // writes under way
-	writes  atomic.Uint32 // of outcomes
-	// recent keeps decoded authenticators by name, see Authenticator.
+	writers atomic.Int32  // running writes
+	writes  atomic.Uint32 // of results
+	// recent caches decoded authenticators by name, see Authenticator.
 	recent sync.Map // string -> decodedAuthenticator
 }
 
@@ -47,15 +47,15 @@ const (
 	identities     table = "identities"     // corp and folded userid -> user id
 	domainFiles    table = "domain-files"   // by file name
 	signingKeys    table = "signing-keys"   // public -> document
-	outcomes       table = "outcomes"       // by key, in the form of putOutcome
+	results        table = "outcomes"       // by session key, in the form of putResult
 	accessTokens   table = "access-tokens"  // by key
-	attempts       table = "attempts"       // by owner, newest first, see attempts.go
-	attemptKeys    table = "attempt-keys"   // by the attempt's key -> its latest record
+	events         table = "attempts"       // by owner, newest first, see events.go
+	eventKeys      table = "attempt-keys"   // by session key -> the latest event
 	userNames      table = "user-names"     // folded name and user id -> user id
 )
 
 func tables() []table {
-	return []table{authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, outcomes, accessTokens, attempts, attemptKeys, userNames}
+	return []table{authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, results, accessTokens, events, eventKeys, userNames}
 }
 
 // holder is the one key of autoLogin, public the one of signingKeys.
@@ -70,7 +70,7 @@ var ErrInUse = errors.New("the store file is in use by another process")
 // lockTime is how long Open waits for a process that is just ending.
 const lockTime = 3 * time.Second
 
-// Open opens the file, or makes it, readable by its owner alone.
+// Open opens or creates the file, which only its owner can read.
 func Open(cfg Config) (*Engine, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -89,8 +89,8 @@ func Open(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store file: %w", err)
 	}
-	// Writers that come while another one syncs share the next sync. A lone writer
-	// does not wait for company; see write.
+	// Writers that start during a sync share the next one. A single writer does not wait
+	// for others; see write.
 	db.MaxBatchDelay = time.Millisecond
 	err = db.Update(func(tx *bbolt.Tx) error {
 		named := tx.Bucket([]byte(userNames)) != nil
@@ -111,18 +111,18 @@ func Open(cfg Config) (*Engine, error) {
 	return &Engine{db: db, now: cfg.Now}, nil
 }
 
-// Close waits for what is under way and closes the file.
+// Close waits for running transactions and closes the file.
 func (e *Engine) Close() error { return e.db.Close() }
 
-// transaction is one view of the file.
+// transaction is a consistent view of the file.
 type transaction struct{ *bbolt.Tx }
 
 func (e *Engine) read(view func(transaction) error) error {
 	return e.db.View(func(tx *bbolt.Tx) error { return view(transaction{tx}) })
 }
 
-// write runs change in a transaction. It may run more than once, so it must decide
-// everything from what it reads there.
+// write runs change in a transaction. change may run more than once, so it must decide
+// everything by what it reads there.
 func (e *Engine) write(change func(transaction) error) error {
 	defer e.writers.Add(-1)
 	if e.writers.Add(1) == 1 {
@@ -159,7 +159,7 @@ func (tx transaction) delete(from table, key string) error {
 	return tx.Bucket([]byte(from)).Delete([]byte(key))
 }
 
-// pointer returns the text under a key, or empty.
+// pointer returns the text under a key, or nothing.
 func (tx transaction) pointer(from table, key string) string {
 	return string(tx.Bucket([]byte(from)).Get([]byte(key)))
 }
@@ -170,7 +170,7 @@ func (tx transaction) point(from table, key, to string) error {
 
 // list reads a page of a table in the order of its keys.
 func list[T any](e *Engine, from table, page store.Page) (items []T, next string, err error) {
-	after, err := store.OpenCursor(string(from), page.Cursor)
+	after, err := store.DecodeCursor(string(from), page.Cursor)
 	if err != nil {
 		return nil, "", err
 	}
@@ -183,7 +183,7 @@ func list[T any](e *Engine, from table, page store.Page) (items []T, next string
 		last := ""
 		for ; key != nil; key, value = cursor.Next() {
 			if len(items) == page.Limit {
-				next = store.SealCursor(string(from), last)
+				next = store.EncodeCursor(string(from), last)
 				return nil
 			}
 			var item T

@@ -51,8 +51,8 @@ func TestSecondProcessIsToldSo(t *testing.T) {
 	}
 }
 
-// TestAnsweredWritesSurviveKill writes in a child process, kills it in the middle
-// and looks for everything it said it had written.
+// TestAnsweredWritesSurviveKill writes in a child process, kills it in the middle and
+// looks for everything that it reported as written.
 func TestAnsweredWritesSurviveKill(t *testing.T) {
 	path := os.Getenv("STORE_TO_WRITE")
 	if path != "" {
@@ -103,7 +103,7 @@ func writeUntilKilled(t *testing.T, path string) {
 			SessionKey: "session of " + u.Phone, Kind: store.ResultSession, KeepUntil: now.Add(time.Hour),
 			Session: store.Session{UserID: u.ID, SignedInAt: now, ExpiresAt: now.Add(time.Hour)},
 		}
-		if err := engine.StartSession(t.Context(), o); err != nil {
+		if err := engine.StartSession(t.Context(), o, true); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println(u.Phone)
@@ -124,13 +124,13 @@ func TestExpiredOutcomesAreCleanedUp(t *testing.T) {
 	record("old", 50)
 	now = now.Add(time.Hour)
 	record("new", 50)
-	for place := range uint32(256) { // as many as outcomes come in time
+	for place := range uint32(256) { // as many as results in some time
 		if err := engine.write(func(tx transaction) error { return tx.clean(cleanFrom(place*cleanEvery), now) }); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := engine.read(func(tx transaction) error {
-		if left := tx.Bucket([]byte(outcomes)).Stats().KeyN; left != 50 {
+		if left := tx.Bucket([]byte(results)).Stats().KeyN; left != 50 {
 			t.Errorf("%d records left, want the 50 that are not expired", left)
 		}
 		return nil
@@ -139,7 +139,7 @@ func TestExpiredOutcomesAreCleanedUp(t *testing.T) {
 	}
 }
 
-// A file from before names could be searched gets its names when it is opened.
+// A file that is older than the search by name gets its names when it is opened.
 func TestOlderFileGetsNames(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	engine := open(t, path, nil)
@@ -157,19 +157,19 @@ func TestOlderFileGetsNames(t *testing.T) {
 	}
 }
 
-// What is no longer shown leaves the file, also of those who never sign in again.
+// Old events are removed from the file, also those of people who never sign in again.
 func TestOldAttemptsLeaveTheFile(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	engine := open(t, filepath.Join(t.TempDir(), "store.db"), func() time.Time { return now })
-	outcome := func(i int, a *store.SignInEvent) store.AttemptResult {
+	result := func(i int, a *store.SignInEvent) store.AttemptResult {
 		key := fmt.Sprintf("%016x", uint64(i+1)*0x9e3779b97f4a7c15)
-		return store.AttemptResult{SessionKey: key, Kind: store.ResultRefused, KeepUntil: now.Add(time.Minute), Attempt: a}
+		return store.AttemptResult{SessionKey: key, Kind: store.ResultRefused, KeepUntil: now.Add(time.Minute), Event: a}
 	}
 	for i := range 50 {
 		a := store.SignInEvent{At: now, AuthenticatorID: "a", UserID: fmt.Sprint("user", i)}
 		err := errors.Join(
-			engine.RecordResult(t.Context(), outcome(i, &a)),
-			engine.RecordEvent(t.Context(), outcome(i+100, nil).SessionKey, a),
+			engine.RecordResult(t.Context(), result(i, &a)),
+			engine.RecordEvent(t.Context(), result(i+100, nil).SessionKey, a),
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -179,12 +179,12 @@ func TestOldAttemptsLeaveTheFile(t *testing.T) {
 	engine.writes.Store(0)
 	for i := range 256 { // all places
 		engine.writes.Add(cleanEvery - 1) // every write cleans
-		if err := engine.RecordResult(t.Context(), outcome(i+1000, nil)); err != nil {
+		if err := engine.RecordResult(t.Context(), result(i+1000, nil)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	_ = engine.read(func(tx transaction) error {
-		for _, name := range []table{attempts, attemptKeys} {
+		for _, name := range []table{events, eventKeys} {
 			if left := tx.Bucket([]byte(name)).Stats().KeyN; left != 0 {
 				t.Errorf("%d records left in %s", left, name)
 			}

@@ -7,8 +7,8 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// nameKey is a user's place in the order of names; empty for one without a name. No
-// id holds a NUL, so the last one ends the name.
+// nameKey returns a user's key in the order of names, or nothing without a name. The last
+// NUL ends the name, because ids contain none.
 func nameKey(u store.User) string {
 	name := store.FoldName(u.Name)
 	if name == "" || u.ID == "" {
@@ -17,7 +17,7 @@ func nameKey(u store.User) string {
 	return name + "\x00" + u.ID
 }
 
-// moveName takes a user from its old place to the new one.
+// moveName moves a user to its new place in the order of names.
 func (tx transaction) moveName(old, replacement store.User) error {
 	from, to := nameKey(old), nameKey(replacement)
 	if from == to {
@@ -34,7 +34,7 @@ func (tx transaction) moveName(old, replacement store.User) error {
 	return tx.point(userNames, to, replacement.ID)
 }
 
-// nameUsers gives every user there is its place.
+// nameUsers adds every user to the order of names.
 func (tx transaction) nameUsers() error {
 	return tx.Bucket([]byte(users)).ForEach(func(_, encoded []byte) error {
 		var u store.User
@@ -48,7 +48,7 @@ func (tx transaction) nameUsers() error {
 // UsersByName implements store.Directory.
 func (e *Engine) UsersByName(_ context.Context, prefix string, page store.Page) (items []store.User, next string, err error) {
 	prefix = store.FoldName(prefix)
-	after, err := store.OpenCursor(string(userNames), page.Cursor)
+	after, err := store.DecodeCursor(string(userNames), page.Cursor)
 	if err == nil && !strings.HasPrefix(after, prefix) && after != "" {
 		err = store.ErrBadCursor
 	}
@@ -64,7 +64,7 @@ func (e *Engine) UsersByName(_ context.Context, prefix string, page store.Page) 
 		last := ""
 		for ; key != nil && strings.HasPrefix(string(key), prefix); key, id = cursor.Next() {
 			if len(items) == page.Limit {
-				next = store.SealCursor(string(userNames), last)
+				next = store.EncodeCursor(string(userNames), last)
 				return nil
 			}
 			var u store.User

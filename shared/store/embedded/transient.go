@@ -12,114 +12,113 @@ import (
 )
 
 // AttemptResult implements store.Transient.
-func (e *Engine) AttemptResult(_ context.Context, key string) (o store.AttemptResult, err error) {
-	err = e.read(func(tx transaction) error { return tx.outcome(key, e.now(), &o) })
-	return o, err
+func (e *Engine) AttemptResult(_ context.Context, sessionKey string) (result store.AttemptResult, err error) {
+	err = e.read(func(tx transaction) error { return tx.result(sessionKey, e.now(), &result) })
+	return result, err
 }
 
-// outcome reads one that need not be forgotten yet.
-func (tx transaction) outcome(key string, now time.Time, o *store.AttemptResult) error {
-	found := tx.Bucket([]byte(outcomes)).Get([]byte(key))
+// result reads a result that has not expired.
+func (tx transaction) result(sessionKey string, now time.Time, result *store.AttemptResult) error {
+	found := tx.Bucket([]byte(results)).Get([]byte(sessionKey))
 	if len(found) < keepUntilSize {
 		return store.ErrNotFound
 	}
-	if err := decode(outcomes, found[keepUntilSize:], o); err != nil {
+	if err := decode(results, found[keepUntilSize:], result); err != nil {
 		return err
 	}
-	if !now.Before(o.KeepUntil) {
+	if !now.Before(result.KeepUntil) {
 		return store.ErrNotFound
 	}
 	return nil
 }
 
-// keepUntilSize is how many bytes stand before the encoded outcome: its KeepUntil in
+// keepUntilSize is the size of the bytes before an encoded result: its KeepUntil in
 // milliseconds, so that cleaning, which looks at many, need not decode them.
 const keepUntilSize = 8
 
-func (tx transaction) putOutcome(o store.AttemptResult) error {
-	o.Attempt = nil // has a table of its own
-	encoded, err := json.Marshal(o)
+func (tx transaction) putResult(result store.AttemptResult) error {
+	result.Event = nil                   // it has another table
+	encoded, err := json.Marshal(result) //nolint:gosec // the session key is a hash, not a credential
 	if err != nil {
-		return fmt.Errorf("encode record of %s: %w", outcomes, err)
+		return fmt.Errorf("encode record of %s: %w", results, err)
 	}
-	record := binary.BigEndian.AppendUint64(make([]byte, 0, keepUntilSize+len(encoded)), uint64(o.KeepUntil.UnixMilli()))
-	return tx.Bucket([]byte(outcomes)).Put([]byte(o.SessionKey), append(record, encoded...))
+	record := binary.BigEndian.AppendUint64(make([]byte, 0, keepUntilSize+len(encoded)), uint64(result.KeepUntil.UnixMilli()))
+	return tx.Bucket([]byte(results)).Put([]byte(result.SessionKey), append(record, encoded...))
 }
 
 // RecordResult implements store.Transient.
-func (e *Engine) RecordResult(_ context.Context, o store.AttemptResult) error {
-	return e.writeOutcome(func(tx transaction) error { return tx.addOutcome(o, e.now()) })
+func (e *Engine) RecordResult(_ context.Context, result store.AttemptResult) error {
+	return e.writeResult(func(tx transaction) error { return tx.addResult(result, e.now()) })
 }
 
-func (tx transaction) addOutcome(o store.AttemptResult, now time.Time) error {
+func (tx transaction) addResult(result store.AttemptResult, now time.Time) error {
 	var there store.AttemptResult
-	if err := tx.outcome(o.SessionKey, now, &there); !errors.Is(err, store.ErrNotFound) {
+	if err := tx.result(result.SessionKey, now, &there); !errors.Is(err, store.ErrNotFound) {
 		return errors.Join(err, store.ErrExists)
 	}
-	if o.Attempt != nil {
-		if err := tx.addAttempt(o.SessionKey, *o.Attempt); err != nil {
+	if result.Event != nil {
+		if err := tx.addEvent(result.SessionKey, *result.Event); err != nil {
 			return err
 		}
 	}
-	return tx.putOutcome(o)
+	return tx.putResult(result)
 }
 
 // ResultAndUser implements store.Transient.
-func (e *Engine) ResultAndUser(_ context.Context, sessionKey, userID string) (o store.AttemptResult, u store.User, err error) {
+func (e *Engine) ResultAndUser(_ context.Context, sessionKey, userID string) (result store.AttemptResult, u store.User, err error) {
 	err = e.read(func(tx transaction) error {
 		if err := tx.get(users, userID, &u); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		return tx.outcome(sessionKey, e.now(), &o)
+		return tx.result(sessionKey, e.now(), &result)
 	})
-	return o, u, err
+	return result, u, err
 }
 
 // StartSession implements store.Transient.
-func (e *Engine) StartSession(_ context.Context, o store.AttemptResult) error {
-	return e.writeOutcome(func(tx transaction) error {
-		if err := tx.addOutcome(o, e.now()); err != nil {
+func (e *Engine) StartSession(_ context.Context, result store.AttemptResult, noteSignIn bool) error {
+	return e.writeResult(func(tx transaction) error {
+		if err := tx.addResult(result, e.now()); err != nil || !noteSignIn {
 			return err
 		}
 		var user store.User
-		switch err := tx.get(users, o.Session.UserID, &user); {
-		case errors.Is(err, store.ErrNotFound):
-			return nil
-		case err != nil:
-			return err
-		case user.LastSignInAt.After(o.Session.SignedInAt.Add(-store.LastSignInInterval)):
+		err := tx.get(users, result.Session.UserID, &user)
+		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
-		user.LastSignInAt = o.Session.SignedInAt
+		if err != nil {
+			return err
+		}
+		user.LastSignInAt = result.Session.SignedInAt
 		return tx.put(users, user.ID, user)
 	})
 }
 
 // EndSession implements store.Transient.
-func (e *Engine) EndSession(_ context.Context, key string) error {
-	return e.write(func(tx transaction) error { return tx.endSession(key, e.now()) })
+func (e *Engine) EndSession(_ context.Context, sessionKey string) error {
+	return e.write(func(tx transaction) error { return tx.endSession(sessionKey, e.now()) })
 }
 
-func (tx transaction) endSession(key string, now time.Time) error {
+func (tx transaction) endSession(sessionKey string, now time.Time) error {
 	var there store.AttemptResult
-	err := tx.outcome(key, now, &there)
+	err := tx.result(sessionKey, now, &there)
 	if errors.Is(err, store.ErrNotFound) || err == nil && there.Kind != store.ResultSession {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return tx.putOutcome(store.AttemptResult{SessionKey: key, Kind: store.ResultEnded, KeepUntil: there.KeepUntil})
+	return tx.putResult(store.AttemptResult{SessionKey: sessionKey, Kind: store.ResultEnded, KeepUntil: there.KeepUntil})
 }
 
-// Cleaning happens within every so many new outcomes, a few records at a time, so
-// that it needs no goroutine and no sync of its own, and no operation waits long.
+// Every so many new results clean up a few records each, so that cleaning needs no
+// goroutine and no separate sync, and no operation waits long.
 const (
 	cleanEvery  = 64
 	cleanAtMost = 256
 )
 
-func (e *Engine) writeOutcome(change func(transaction) error) error {
+func (e *Engine) writeResult(change func(transaction) error) error {
 	count := e.writes.Add(1)
 	return e.write(func(tx transaction) error {
 		if err := change(tx); err != nil || count%cleanEvery != 0 {
@@ -128,27 +127,27 @@ func (e *Engine) writeOutcome(change func(transaction) error) error {
 		if err := tx.clean(cleanFrom(count), e.now()); err != nil {
 			return err
 		}
-		if err := tx.cleanAttempts(cleanFrom(count), e.now()); err != nil {
+		if err := tx.cleanEvents(cleanFrom(count), e.now()); err != nil {
 			return err
 		}
-		return tx.cleanAttempts(append([]byte(withoutOutcome), cleanFrom(count)...), e.now())
+		return tx.cleanEvents(append([]byte(withoutResult), cleanFrom(count)...), e.now())
 	})
 }
 
-// clean looks at some records, from a place that moves on, and removes what may be
-// forgotten. Keys are hashes, so that any place is as good as another.
+// clean looks at some results, from a place that moves on, and removes those that have
+// expired. Keys are hashes, so any place is as good as another.
 func (tx transaction) clean(from []byte, now time.Time) error {
-	cursor := tx.Bucket([]byte(outcomes)).Cursor()
+	cursor := tx.Bucket([]byte(results)).Cursor()
 	key, record := cursor.Seek(from)
 	var gone []string
 	for looked := 0; key != nil && looked < cleanAtMost; looked++ {
-		if len(record) < keepUntilSize || now.UnixMilli() > int64(binary.BigEndian.Uint64(record)) { //nolint:gosec // see putOutcome
+		if len(record) < keepUntilSize || now.UnixMilli() > int64(binary.BigEndian.Uint64(record)) { //nolint:gosec // see putResult
 			gone = append(gone, string(key))
 		}
 		key, record = cursor.Next()
 	}
 	for _, key := range gone {
-		if err := tx.delete(outcomes, key); err != nil {
+		if err := tx.delete(results, key); err != nil {
 			return err
 		}
 	}
@@ -157,7 +156,7 @@ func (tx transaction) clean(from []byte, now time.Time) error {
 
 const lowerHex = "0123456789abcdef"
 
-// cleanFrom walks through all beginnings of two hexadecimal digits.
+// cleanFrom returns the next pair of hexadecimal digits to start from.
 func cleanFrom(writes uint32) []byte {
 	place := writes / cleanEvery
 	return []byte{lowerHex[place>>4&15], lowerHex[place&15]}

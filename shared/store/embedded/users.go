@@ -24,17 +24,12 @@ func (e *Engine) UserByPhone(_ context.Context, phone string) (u store.User, err
 	return u, err
 }
 
-// UserByIdentity implements store.Directory.
-func (e *Engine) UserByIdentity(_ context.Context, corpID, wecomUserID string) (u store.User, err error) {
-	err = e.read(func(tx transaction) error {
+// OwnerOfIdentity implements store.Directory.
+func (e *Engine) OwnerOfIdentity(_ context.Context, corpID, wecomUserID string) (store.IdentityOwner, error) {
+	var u store.User
+	err := e.read(func(tx transaction) error {
 		return tx.get(users, tx.pointer(identities, identityKey(corpID, wecomUserID)), &u)
 	})
-	return u, err
-}
-
-// OwnerOfIdentity implements store.Directory.
-func (e *Engine) OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error) {
-	u, err := e.UserByIdentity(ctx, corpID, wecomUserID)
 	return u.Owner(), err
 }
 
@@ -92,7 +87,8 @@ func (tx transaction) unchangedUser(read store.User) (there store.User, err erro
 	return there, err
 }
 
-// replaceUser frees what old had and new has not, takes what new has, and writes new.
+// replaceUser frees the phone and identities that only old has, takes those of its
+// replacement, and writes the replacement.
 func (tx transaction) replaceUser(old, replacement store.User) error {
 	if err := tx.free(old, replacement); err != nil {
 		return err

@@ -10,12 +10,12 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// firstSignInsAtOnce: 50 functions see the same unknown person.
+// firstSignInsAtOnce: 50 requests see the same unknown person.
 func firstSignInsAtOnce(t *testing.T, b *bench) {
 	const phone = "+8613800000001"
 	errs := atOnce(50, func(int) error {
 		for range 100 {
-			_, err := b.UserByIdentity(background(), "ww0123", "zhangsan")
+			_, err := b.byIdentity("ww0123", "zhangsan")
 			if !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
@@ -44,8 +44,8 @@ func firstSignInsAtOnce(t *testing.T, b *bench) {
 	}
 }
 
-// administratorsAtOnce: 20 administrators switch automatic login on, each for
-// another authenticator.
+// administratorsAtOnce: 20 administrators enable automatic login, each of another
+// authenticator.
 func administratorsAtOnce(t *testing.T, b *bench) {
 	all := make([]store.Authenticator, 20)
 	for i := range all {
@@ -76,7 +76,7 @@ func doubledCallbacksAtOnce(t *testing.T, b *bench) {
 	errs := atOnce(50, func(i int) error {
 		o := b.session("key", u)
 		o.Session.WeComUserID = fmt.Sprint("request", i)
-		return b.StartSession(background(), o)
+		return b.StartSession(background(), o, true)
 	})
 	if n := b.count(errs, store.ErrExists); n != 1 {
 		t.Fatalf("%d sessions began", n)
@@ -87,8 +87,8 @@ func doubledCallbacksAtOnce(t *testing.T, b *bench) {
 	}
 }
 
-// updatesAtOnce: whoever reads, decides and writes again after ErrChanged loses
-// nothing of what others wrote.
+// updatesAtOnce: writers that read and decide again after ErrChanged lose nothing of each
+// other's updates.
 func updatesAtOnce(t *testing.T, b *bench) {
 	u := b.user("+8613800000001")
 	u.Roles = nil
@@ -137,7 +137,7 @@ func leasesAtOnce(t *testing.T, b *bench) {
 func signInsOfOneUserAtOnce(t *testing.T, b *bench) {
 	u := b.user("+8613800000001")
 	b.ok(b.CreateUser(t.Context(), u))
-	errs := atOnce(8, func(i int) error { return b.StartSession(background(), b.session(fmt.Sprint("device", i), u)) })
+	errs := atOnce(8, func(i int) error { return b.StartSession(background(), b.session(fmt.Sprint("device", i), u), true) })
 	if n := b.count(errs); n != 8 {
 		t.Fatalf("%d of 8 devices signed in", n)
 	}
@@ -153,7 +153,7 @@ func disabledWhileSigningIn(t *testing.T, b *bench) {
 		if i == 4 {
 			return b.UpdateUser(background(), u, disabled)
 		}
-		return b.StartSession(background(), b.session(fmt.Sprint("device", i), u))
+		return b.StartSession(background(), b.session(fmt.Sprint("device", i), u), true)
 	})
 	b.count(errs)
 	for i := range errs {

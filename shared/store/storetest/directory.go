@@ -76,7 +76,7 @@ func autoLogin(t *testing.T, b *bench) {
 	taken(b.CreateAuthenticator(ctx, two), "one")
 	_, err = b.Authenticator(ctx, "two")
 	b.is(err, store.ErrNotFound)
-	two.Enabled = false // switched off it may have the setting
+	two.Enabled = false // disabled, it may have the setting
 	b.ok(b.CreateAuthenticator(ctx, two))
 	enabled := nextAuthenticator(two, func(a *store.Authenticator) { a.Enabled = true })
 	taken(b.UpdateAuthenticator(ctx, two, enabled), "one")
@@ -114,8 +114,8 @@ func users(t *testing.T, b *bench) {
 	for name, read := range map[string]func() (store.User, error){
 		"id":                           func() (store.User, error) { return b.User(ctx, created.ID) },
 		"phone":                        func() (store.User, error) { return b.UserByPhone(ctx, created.Phone) },
-		"identity":                     func() (store.User, error) { return b.UserByIdentity(ctx, "ww0123", "ZhangSan") },
-		"identity in another spelling": func() (store.User, error) { return b.UserByIdentity(ctx, "ww0123", "zHANGsAN") },
+		"identity":                     func() (store.User, error) { return b.byIdentity("ww0123", "ZhangSan") },
+		"identity in another spelling": func() (store.User, error) { return b.byIdentity("ww0123", "zHANGsAN") },
 	} {
 		got, err := read()
 		b.ok(err)
@@ -123,7 +123,7 @@ func users(t *testing.T, b *bench) {
 			t.Fatalf("by %s: %s", name, diff)
 		}
 	}
-	_, err = b.UserByIdentity(ctx, "wwother", "ZhangSan")
+	_, err = b.byIdentity("wwother", "ZhangSan")
 	b.is(err, store.ErrNotFound)
 	_, err = b.OwnerOfIdentity(ctx, "wwother", "ZhangSan")
 	b.is(err, store.ErrNotFound)
@@ -154,7 +154,7 @@ func users(t *testing.T, b *bench) {
 	b.is(err, store.ErrNotFound)
 	_, err = b.UserByPhone(ctx, created.Phone)
 	b.is(err, store.ErrNotFound)
-	_, err = b.UserByIdentity(ctx, "ww0123", "ZhangSan")
+	_, err = b.byIdentity("ww0123", "ZhangSan")
 	b.is(err, store.ErrNotFound)
 	b.is(b.UpdateUser(ctx, changed, next(changed, func(*store.User) {})), store.ErrChanged)
 	heir := b.user(created.Phone)
@@ -197,16 +197,16 @@ func keys(t *testing.T, b *bench) {
 	}
 	b.ok(b.CreateUser(ctx, b.user(one.Phone)))
 
-	// An identity is unbound, and bound to somebody else; a spelling changes.
+	// An identity is unbound and bound to another user; its spelling changes.
 	unbound := next(moved, func(u *store.User) { u.Identities = nil })
 	b.ok(b.UpdateUser(ctx, moved, unbound))
-	_, err = b.UserByIdentity(ctx, "ww0123", "zhangsan")
+	_, err = b.byIdentity("ww0123", "zhangsan")
 	b.is(err, store.ErrNotFound)
 	bound := next(two, func(u *store.User) { u.Identities = []store.Identity{member("zhangsan")} })
 	b.ok(b.UpdateUser(ctx, two, bound))
 	respelled := next(bound, func(u *store.User) { u.Identities = []store.Identity{member("ZhangSan")} })
 	b.ok(b.UpdateUser(ctx, bound, respelled))
-	found, err = b.UserByIdentity(ctx, "ww0123", "zhangsan")
+	found, err = b.byIdentity("ww0123", "zhangsan")
 	b.ok(err)
 	if found.ID != two.ID {
 		t.Fatalf("the identity leads to %s", found.ID)
@@ -215,7 +215,7 @@ func keys(t *testing.T, b *bench) {
 	b.ok(b.UpdateUser(ctx, respelled, next(respelled, func(u *store.User) {
 		u.Identities = append(u.Identities[:1:1], store.Identity{CorpID: "wwother", WeComUserID: "zs"})
 	})))
-	found, err = b.UserByIdentity(ctx, "wwother", "ZS")
+	found, err = b.byIdentity("wwother", "ZS")
 	b.ok(err)
 	if found.ID != two.ID || len(found.Identities) != 2 {
 		t.Fatalf("%+v", found)
@@ -242,7 +242,7 @@ func lists(t *testing.T, b *bench) {
 		}
 		pages++
 		if pages == 1 {
-			// The place in the list stays when the record it names is gone.
+			// The cursor stays valid when its record is deleted.
 			b.ok(b.DeleteUser(ctx, items[len(items)-1]))
 		}
 		if next == "" {
@@ -304,7 +304,7 @@ func publicKeys(t *testing.T, b *bench) {
 	}
 }
 
-// strangeNames: what a visitor may put into a path is looked for and not found.
+// strangeNames: any name from a URL is looked for and not found.
 func strangeNames(t *testing.T, b *bench) {
 	ctx := t.Context()
 	for _, name := range []string{"", "auto-login", "a/b", "a#b\n", "../demo", "演示", "\x00\xff", strings.Repeat("x", 5000)} {
@@ -312,7 +312,7 @@ func strangeNames(t *testing.T, b *bench) {
 			"authenticator": func() error { _, err := b.Authenticator(ctx, name); return err },
 			"user":          func() error { _, err := b.User(ctx, name); return err },
 			"phone":         func() error { _, err := b.UserByPhone(ctx, name); return err },
-			"identity":      func() error { _, err := b.UserByIdentity(ctx, "ww0123", name); return err },
+			"identity":      func() error { _, err := b.byIdentity("ww0123", name); return err },
 			"domain file":   func() error { _, err := b.DomainFile(ctx, name); return err },
 			"outcome":       func() error { _, err := b.AttemptResult(ctx, name); return err },
 			"deleted file":  func() error { return b.DeleteDomainFile(ctx, name) },

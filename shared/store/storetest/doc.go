@@ -1,8 +1,7 @@
-// Package storetest is the conformance suite of the store: what store.Engine
-// promises, as tests that every engine passes.
+// Package storetest is the conformance suite of the store: the promises of store.Engine as
+// tests that every engine must pass.
 //
-// Duty: Run takes an engine through every promise, concurrency included.
+// Duty: Run tests every promise of an engine, concurrency included.
 //
-// Boundary: it uses nothing but store.Engine, so that an engine cannot pass by
-// being asked something else.
+// Boundary: it calls nothing but store.Engine, so that every engine passes the same tests.
 package storetest

@@ -11,7 +11,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// Open makes an empty engine for one test, with a clock of the test's.
+// Open makes an empty engine for one test, with the test's clock.
 type Open func(t *testing.T, now func() time.Time) store.Engine
 
 // Run tests an engine.
@@ -24,11 +24,11 @@ func Run(t *testing.T, open Open) {
 		"Lists":                   lists,
 		"DomainFiles":             domainFiles,
 		"PublicKeys":              publicKeys,
-		"Outcomes":                outcomes,
+		"Results":                 results,
 		"Sessions":                sessions,
 		"AccessTokens":            accessTokens,
-		"Attempts":                attempts,
-		"ManyAttempts":            manyAttempts,
+		"SignInEvents":            signInEvents,
+		"ManySignInEvents":        manySignInEvents,
 		"UsersByName":             usersByName,
 		"FirstSignInsAtOnce":      firstSignInsAtOnce,
 		"AdministratorsAtOnce":    administratorsAtOnce,
@@ -97,11 +97,20 @@ func (b *bench) user(phone string) store.User {
 	}
 }
 
+// byIdentity returns the user whom an identity belongs to.
+func (b *bench) byIdentity(corpID, wecomUserID string) (store.User, error) {
+	owner, err := b.OwnerOfIdentity(background(), corpID, wecomUserID)
+	if err != nil {
+		return store.User{}, err
+	}
+	return b.User(background(), owner.UserID)
+}
+
 func member(id string) store.Identity {
 	return store.Identity{CorpID: "ww0123", WeComUserID: id, Authenticator: "demo", BoundAt: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 }
 
-// session is an outcome that begins a session of a user.
+// session is a result that starts a session of a user.
 func (b *bench) session(key string, u store.User) store.AttemptResult {
 	return store.AttemptResult{
 		SessionKey: key, Kind: store.ResultSession, KeepUntil: b.now().Add(8 * time.Hour),
@@ -112,7 +121,7 @@ func (b *bench) session(key string, u store.User) store.AttemptResult {
 	}
 }
 
-// next is a record one version later, changed.
+// next returns a changed record, one version later.
 func next(u store.User, change func(*store.User)) store.User {
 	change(&u)
 	u.Version++

@@ -1,9 +1,8 @@
 // Package dynamotest starts DynamoDB for tests.
 //
-// Duty: a dynoxide process of the test's own, with both tables as the template
-// declares them; or, when DYNAMODB_ENDPOINT is set, any other endpoint, a real
-// table included (DIRECTORY_TABLE and TRANSIENT_TABLE name existing ones).
+// Duty: a dynoxide process for each test, with both tables as the template declares them;
+// or, if DYNAMODB_ENDPOINT is set, any other endpoint, with real tables if DIRECTORY_TABLE
+// and TRANSIENT_TABLE name them.
 //
-// Boundary: for tests only. A missing dynoxide skips the test with one line, and
-// fails it when CI is set.
+// Boundary: for tests only. Without dynoxide the test is skipped, or fails if CI is set.
 package dynamotest

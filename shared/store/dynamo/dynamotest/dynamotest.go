@@ -25,7 +25,7 @@ type Server struct {
 	Client   *dynamodb.Client
 }
 
-// Start returns a DynamoDB for this test and those below it.
+// Start returns a DynamoDB for this test and its subtests.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	if endpoint := os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" {
@@ -38,7 +38,7 @@ func Start(t testing.TB) *Server {
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	_ = listener.Close()
-	// Not the test's context: cleaning up at its end still talks to the server.
+	// Not the test's context: cleaning up after it still needs the server.
 	process := exec.CommandContext(context.Background(), program, "serve", "-p", port, "--log", "quiet") //nolint:gosec // the program this repository fetches
 	if err := process.Start(); err != nil {
 		t.Fatalf("start dynoxide: %v", err)
@@ -118,9 +118,9 @@ func static(id, key, session string) aws.CredentialsProvider {
 // Tables names a pair of tables.
 type Tables struct{ Directory, Transient string }
 
-// CreateTables makes an empty pair, like the template's, and drops it at the end of
-// the test. Existing tables named by DIRECTORY_TABLE and TRANSIENT_TABLE are used as
-// they are, and are expected to be empty.
+// CreateTables makes an empty pair of tables, like the template's, and drops it after the
+// test. It returns existing tables if DIRECTORY_TABLE and TRANSIENT_TABLE name them; they
+// must be empty.
 func (s *Server) CreateTables(t testing.TB) Tables {
 	t.Helper()
 	if directory := os.Getenv("DIRECTORY_TABLE"); directory != "" && os.Getenv("DYNAMODB_ENDPOINT") != "" {
@@ -149,8 +149,8 @@ func (s *Server) create(t testing.TB, name string, keys ...string) {
 	})
 }
 
-// Describe describes a table by its keys, as the template has it: pk and sk for the
-// directory, pk for the transient table.
+// Describe describes a table of the template by its keys: pk and sk for the directory, pk
+// for the transient table.
 func Describe(name string, keys ...string) *dynamodb.CreateTableInput {
 	input := &dynamodb.CreateTableInput{TableName: aws.String(name), BillingMode: types.BillingModePayPerRequest}
 	for i, key := range keys {
@@ -162,14 +162,14 @@ func Describe(name string, keys ...string) *dynamodb.CreateTableInput {
 		input.KeySchema = append(input.KeySchema, types.KeySchemaElement{AttributeName: aws.String(key), KeyType: kind})
 	}
 	if len(keys) == 1 {
-		DescribeAttempts(input)
+		DescribeEvents(input)
 	}
 	return input
 }
 
-// DescribeAttempts adds to the description of the transient table the two indexes
-// that list attempts, as the template has them.
-func DescribeAttempts(input *dynamodb.CreateTableInput) {
+// DescribeEvents adds to the description of the transient table the template's two indexes
+// for sign-in events.
+func DescribeEvents(input *dynamodb.CreateTableInput) {
 	attribute := func(name string, kind types.ScalarAttributeType) {
 		input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: kind})
 	}

@@ -1,0 +1,230 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+)
+
+// The benchmarks report the processor time of the service's own processes as
+// cpu-ms/op: browsers, WeCom and the stand-ins for AWS share the machine and are left
+// out. docs/benchmarks.md has the budgets and what was measured.
+
+// benchMembers sign in, however many users there are.
+const benchMembers = 1000
+
+func benchMember(i int) string { return fmt.Sprintf("member%07d", i) }
+
+// nthMember spreads the members evenly over the users.
+func nthMember(n, users int) string {
+	members := min(users, benchMembers)
+	return benchMember(n * 7919 % members * (users / members))
+}
+
+// benchCompany is a WeCom with these members, and two who have never signed in.
+func benchCompany(users int, domain string) *wecomsim.Simulator {
+	members := []wecomsim.Member{{UserID: "newcomer1", Name: "New Comer", Mobile: "13800138001"}, {UserID: "newcomer2", Name: "New Comer", Mobile: "13800138002"}}
+	for n := range min(users, benchMembers) {
+		members = append(members, wecomsim.Member{UserID: nthMember(n, users), Name: "Member"})
+	}
+	return wecomsim.New(wecomsim.Config{
+		Limits: wecomsim.Limits{CorpPerMinute: -1},
+		Corps: []wecomsim.Corp{{ID: corpID, Members: members, Apps: []wecomsim.App{{
+			AgentID: agentID, Secret: appSecret, TrustedDomain: domain, Fields: []wecomsim.Field{wecomsim.FieldMobile, wecomsim.FieldAvatar},
+		}}}},
+	})
+}
+
+// fillUsers makes users who have signed in before, so many at a time: a store writes
+// those that wait together in one transaction.
+func fillUsers(t testing.TB, engine interface {
+	CreateUser(ctx context.Context, u store.User) error
+}, users, atOnce int,
+) {
+	t.Helper()
+	now := time.Now().UTC()
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range atOnce {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < users && !t.Failed(); i = int(next.Add(1)) - 1 {
+				if err := engine.CreateUser(t.Context(), store.User{
+					ID: store.NewUserID(now), Phone: fmt.Sprintf("+8613%09d", i), Name: fmt.Sprintf("Member %d", i), Roles: []string{"member"}, Enabled: true,
+					Avatar:     "https://wework.qpic.cn/wwpic/000000_000000000000/0",
+					Identities: []store.Identity{{CorpID: corpID, WeComUserID: benchMember(i), Authenticator: portal, BoundAt: now}},
+					CreatedAt:  now, UpdatedAt: now, LastSignInAt: now, Version: 1,
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// processorTime is the user and system time that processes have used, to the
+// microsecond: /proc/PID/stat counts in hundredths of a second. Threads that ended are
+// not in it; Go keeps its threads.
+func processorTime(t testing.TB, pids ...int) (total time.Duration) {
+	t.Helper()
+	for _, pid := range pids {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+		if len(threads) == 0 {
+			t.Skip("SKIP processor time: this kernel does not tell it, or the process has ended")
+		}
+		for _, thread := range threads {
+			content, _ := os.ReadFile(thread) // of a thread that has just ended, nothing
+			used, _, _ := strings.Cut(string(content), " ")
+			nanoseconds, _ := strconv.ParseInt(used, 10, 64)
+			total += time.Duration(nanoseconds)
+		}
+	}
+	return total
+}
+
+func perOperation(b *testing.B, unit string, total time.Duration) {
+	b.Helper()
+	b.ReportMetric(float64(total.Microseconds())/1000/float64(b.N), unit)
+}
+
+// signInAgain is a whole returning sign-in: authorize, callback, one look at the
+// session. It returns how long the callback took.
+func signInAgain(b *testing.B, browser *testbrowser.Browser, userID string) time.Duration {
+	b.Helper()
+	browser.Forget("")
+	browser.Member.UserID = userID
+	callback := browser.Callback(b, "/authorize/"+portal)
+	started := time.Now()
+	a := browser.Expect(b, http.StatusFound, http.MethodGet, callback)
+	took := time.Since(started)
+	if !strings.HasPrefix(a.Location(), application+"/") {
+		b.Fatalf("the callback leads to %s", a.Location())
+	}
+	browser.Expect(b, http.StatusOK, http.MethodGet, "/api/session")
+	return took
+}
+
+// From the start of a built function to its first answer.
+func BenchmarkFunctionStart(b *testing.B) {
+	c := startCloud(b, 1)
+	for name, path := range map[string]string{
+		"authorize": "/authorize/" + portal, "callback": "/callback/" + portal, "signin": "/api/authenticators", "issuer": "/.well-known/jwks.json",
+	} {
+		b.Run(name, func(b *testing.B) {
+			var used time.Duration
+			for b.Loop() {
+				f := startFunction(b, name, c.environment)
+				recorder := httptest.NewRecorder()
+				f.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil))
+				if recorder.Code >= http.StatusBadRequest {
+					b.Fatalf("%d %s", recorder.Code, recorder.Body)
+				}
+				used += processorTime(b, f.process.Process.Pid)
+				f.stop()
+			}
+			perOperation(b, "cpu-ms/op", used)
+			folder, _ := builtFunctions() // it has been built
+			if info, err := os.Stat(filepath.Join(folder, name)); err == nil {
+				b.ReportMetric(float64(info.Size())/1e6, "MB")
+			}
+		})
+	}
+}
+
+// A returning sign-in through the programs that are deployed, one request at a time.
+func BenchmarkSignInThroughFunctions(b *testing.B) {
+	const users = 1000
+	c := startCloud(b, users)
+	signInAgain(b, c.browser, nthMember(0, users)) // so that nothing is cold
+	used := map[string]time.Duration{}
+	for name, f := range c.functions {
+		used[name] = processorTime(b, f.process.Process.Pid)
+	}
+	n := 0
+	for b.Loop() {
+		n++
+		signInAgain(b, c.browser, nthMember(n, users))
+	}
+	var total time.Duration
+	for name, f := range c.functions {
+		of := processorTime(b, f.process.Process.Pid) - used[name]
+		total += of
+		perOperation(b, name+"-cpu-ms/op", of)
+	}
+	perOperation(b, "cpu-ms/op", total)
+}
+
+// A returning sign-in through `make run`: over HTTP, the embedded store with its disk
+// writes included. -short leaves the million users out, who take minutes to make.
+func BenchmarkSignIn(b *testing.B) {
+	for _, users := range []int{1000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprintf("users=%d", users), func(b *testing.B) {
+			if testing.Short() && users > 100_000 {
+				b.Skip("SKIP a million users: -short")
+			}
+			service, browser := localWithUsers(b, users)
+			for _, inFlight := range []int{1, 8} {
+				b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
+					var next, callbacks atomic.Int64
+					var group sync.WaitGroup
+					used := processorTime(b, service.process.Process.Pid)
+					for range inFlight {
+						group.Go(func() {
+							mine := browser.Clone()
+							for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+								callbacks.Add(int64(signInAgain(b, mine, nthMember(int(n), users))))
+							}
+						})
+					}
+					group.Wait()
+					perOperation(b, "cpu-ms/op", processorTime(b, service.process.Process.Pid)-used)
+					perOperation(b, "callback-ms/op", time.Duration(callbacks.Load()))
+				})
+			}
+		})
+	}
+}
+
+// localWithUsers starts the program of `make run` on a store with so many users.
+func localWithUsers(b *testing.B, users int) (*localRun, *testbrowser.Browser) {
+	b.Helper()
+	folder := b.TempDir()
+	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(folder, "store.db")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	fillUsers(b, engine, users, 1000)
+	if err := engine.Close(); err != nil || b.Failed() {
+		b.Fatal(err)
+	}
+	weCom := benchCompany(users, "")
+	server := httptest.NewServer(weCom)
+	b.Cleanup(server.Close)
+	const adminKey = "admin-key-of-a-benchmark-0123456789"
+	r := startLocal(b, "DATA_DIR="+folder, "WECOM_API_URL="+server.URL, "WECOM_OAUTH_URL="+server.URL, "WECOM_LOGIN_URL="+server.URL, "ADMIN_KEY="+adminKey)
+	domain := strings.TrimPrefix(r.service, "http://")
+	if err := weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.TrustedDomain = domain }); err != nil {
+		b.Fatal(err)
+	}
+	browser := testbrowser.New(testbrowser.Config{
+		URL: r.service, WeCom: weCom, WeComURL: server.URL, UserAgent: wecomsim.UserAgentWeComAndroid, Transport: &http.Transport{MaxIdleConnsPerHost: 16},
+	})
+	browser.Expect(b, http.StatusCreated, http.MethodPost, "/api/admin/authenticators", testbrowser.Bearer(adminKey), testbrowser.JSON(map[string]any{
+		"name": portal, "corpId": corpID, "agentId": agentID, "secret": appSecret, "origin": application,
+	}))
+	return r, browser
+}

@@ -1,0 +1,181 @@
+// Package chromium opens pages in Chromium for tests.
+//
+// Duty: one browser for all tests of a process, in which every window has cookies of
+// its own; windows of a device's size, language and user agent; what a page complains
+// of; whether axe-core finds it accessible; a picture of what a failed step showed.
+//
+// Boundary: it knows no page of ours. Requests without a screen are package
+// testbrowser's.
+//
+// Invariants: a step ends with a condition, never after a pause. A page that throws,
+// writes to the console, breaks its policy, asks an address that is not this machine's
+// or is wider than its window fails the test.
+package chromium
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// Browser is a running Chromium.
+type Browser struct {
+	ctx context.Context //nolint:containedctx // a browser is a context in chromedp
+	end func()
+}
+
+// shared is the browser of all tests that need no settings of their own. It is never
+// started when no test asks for it.
+var shared struct {
+	once    sync.Once
+	browser *Browser
+	profile string
+	err     error
+}
+
+// Main runs the tests of a package and ends the browser that they shared: TestMain is
+// os.Exit(chromium.Main(m)).
+func Main(m *testing.M) int {
+	code := m.Run()
+	if shared.browser != nil {
+		shared.browser.end()
+	}
+	if shared.profile != "" {
+		_ = os.RemoveAll(shared.profile)
+	}
+	return code
+}
+
+// Shared returns the browser of this process. Without Chromium on this machine the
+// test is skipped, and fails where CI is set.
+func Shared(t testing.TB) *Browser {
+	t.Helper()
+	shared.once.Do(func() {
+		if shared.profile, shared.err = os.MkdirTemp("", "chromium-"); shared.err == nil {
+			shared.browser, shared.err = launch(shared.profile)
+		}
+	})
+	mustRun(t, shared.err)
+	return shared.browser
+}
+
+// Start starts a browser for one test, with a profile that may have content already.
+func Start(t testing.TB, profile string, options ...chromedp.ExecAllocatorOption) *Browser {
+	t.Helper()
+	b, err := launch(profile, options...)
+	mustRun(t, err)
+	t.Cleanup(b.end)
+	return b
+}
+
+func mustRun(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, exec.ErrNotFound) {
+		skip(t, "pages in a browser", "no chromium")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func skip(t testing.TB, suite, reason string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s: %s", suite, reason)
+	}
+	t.Skipf("SKIP %s: %s", suite, reason)
+}
+
+func launch(profile string, options ...chromedp.ExecAllocatorOption) (*Browser, error) {
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		return nil, err
+	}
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile), chromedp.Flag("lang", "en-US"),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("force-prefers-reduced-motion", true),
+		// Without it a click before a page's first picture is lost: nobody is that quick.
+		chromedp.Flag("allow-pre-commit-input", true),
+	}, options)...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	end := func() {
+		_ = chromedp.Cancel(ctx) // ends the browser and waits for it
+		cancel()
+		stop()
+	}
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		end()
+		return nil, fmt.Errorf("start chromium: %w", err)
+	}
+	return &Browser{ctx, end}, nil
+}
+
+// Device is what a person holds.
+type Device struct {
+	Name          string
+	Width, Height int64  // in CSS pixels
+	Phone         bool   // touch, and a phone's way to lay pages out
+	Language      string // what the browser asks for
+	UserAgent     string
+}
+
+// Open opens a window that shares nothing with the others. A complaint for which one
+// of ignore reports true is none.
+func (b *Browser) Open(t testing.TB, d Device, ignore ...func(Complaint) bool) *Window {
+	t.Helper()
+	return b.open(t, d, ignore, chromedp.WithNewBrowserContext())
+}
+
+// OpenInProfile opens a window in the profile itself, whose settings count there.
+func (b *Browser) OpenInProfile(t testing.TB, d Device, ignore ...func(Complaint) bool) *Window {
+	t.Helper()
+	return b.open(t, d, ignore)
+}
+
+func (b *Browser) open(t testing.TB, d Device, ignore []func(Complaint) bool, options ...chromedp.ContextOption) *Window {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx, options...)
+	t.Cleanup(cancel)
+	w := &Window{Context: ctx, t: t, device: d, ignore: ignore}
+	// Before the first page, so that nothing is missed.
+	if err := chromedp.Listen(ctx, w.hear); err != nil {
+		t.Fatal(err)
+	}
+	viewport := []chromedp.EmulateViewportOption{}
+	if d.Phone {
+		viewport = append(viewport, chromedp.EmulateMobile, chromedp.EmulateTouch)
+	}
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(d.Width, d.Height, viewport...)); err != nil {
+		t.Fatal(err)
+	}
+	identity := emulation.SetUserAgentOverrideParams{UserAgent: d.UserAgent, AcceptLanguage: d.Language}
+	if _, err := chromedp.Call(ctx, emulation.SetUserAgentOverride, identity); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// moduleRoot finds the folder of go.mod here or above.
+func moduleRoot() (string, error) {
+	folder, err := os.Getwd()
+	for err == nil {
+		if _, found := os.Stat(filepath.Join(folder, "go.mod")); found == nil {
+			return folder, nil
+		}
+		if above := filepath.Dir(folder); above != folder {
+			folder = above
+			continue
+		}
+		err = errors.New("no go.mod here or above")
+	}
+	return "", err
+}

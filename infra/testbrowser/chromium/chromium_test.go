@@ -1,0 +1,85 @@
+package chromium_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
+)
+
+func TestMain(m *testing.M) { os.Exit(chromium.Main(m)) }
+
+// recorder is a test that notes its failures.
+type recorder struct {
+	testing.TB
+	failures []string
+}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+// What must fail a test does.
+func TestComplaints(t *testing.T) {
+	const page = `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Page</title><link rel="icon" href="data:,"><main><h1>Page</h1>%s</main></html>`
+	pages := map[string]struct{ markup, want string }{
+		"/good":       {`<p>Nothing to see.</p>`, ""},
+		"/exception":  {`<script>throw new Error("broken")</script>`, "exception"},
+		"/console":    {`<script>console.warn("careful")</script>`, "console"},
+		"/policy":     {`<p style="color: red">Styled.</p>`, "Content Security Policy"},
+		"/lost":       {`<img src="/nothing" alt="">`, "404"},
+		"/foreign":    {`<img src="http://foreign.invalid/x.png" alt="">`, "foreign"},
+		"/wide":       {`<pre>` + strings.Repeat("x", 400) + `</pre>`, "pixels wide"},
+		"/accessible": {`<input>`, "label"},
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		shown, ok := pages[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Security-Policy", "style-src 'none'")
+		_, _ = fmt.Fprintf(w, page, shown.markup)
+	}))
+	defer server.Close()
+	chromium.RequireAxe(t)
+	browser := chromium.Shared(t)
+	for path, shown := range pages {
+		noted := &recorder{TB: t}
+		w := browser.Open(noted, chromium.Device{Width: 360, Height: 640, Language: "en-US,en", UserAgent: "Test/1"})
+		w.Do("open", chromium.Visit(server.URL+path), chromium.Sees("h1"))
+		w.Accessible("page")
+		w.Do("look again")
+		found := strings.Join(noted.failures, "\n")
+		if shown.want == "" && found != "" || !strings.Contains(found, shown.want) {
+			t.Errorf("%s: found %q, want %q", path, found, shown.want)
+		}
+	}
+	w := browser.Open(t, chromium.Device{Width: 360, Height: 640, UserAgent: "Test/1"}, chromium.Network)
+	w.Do("a refusal that is part of the test", chromium.Visit(server.URL+"/lost"), chromium.Sees("h1"))
+}
+
+// A window is the device it was opened for, and alone.
+func TestWindow(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.SetCookie(w, &http.Cookie{Name: "seen", Value: "yes"})
+		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
+			<h1>%s</h1><p>%s</p><p>%s</p><form><input name="a" value="old"></form></html>`, r.UserAgent(), r.Header.Get("Accept-Language"), r.Header.Get("Cookie"))
+	}))
+	defer server.Close()
+	for range 2 {
+		w := chromium.Shared(t).Open(t, chromium.Device{Width: 360, Height: 640, Phone: true, Language: "zh-CN,zh", UserAgent: "Test/2"})
+		w.Do("open", chromium.Visit(server.URL), chromium.SeesText("h1", "Test/2"), chromium.Fill("input", "new"))
+		if got := strings.Join(w.Texts("p"), "|"); got != "zh-CN,zh;q=0.9|" {
+			t.Errorf("asks for %q", got)
+		}
+		size := chromium.Evaluate[[]int](w, `Promise.resolve([innerWidth, innerHeight, navigator.maxTouchPoints])`)
+		if fmt.Sprint(size) != "[360 640 1]" || w.Value("input") != "new" || w.Language() != "en" || w.Location() != server.URL+"/" || w.Text("h1") != "Test/2" {
+			t.Errorf("%v, %q at %s", size, w.Value("input"), w.Location())
+		}
+	}
+}

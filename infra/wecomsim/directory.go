@@ -1,0 +1,245 @@
+// The companies while the simulator runs: looking them up, changing them, and
+// what a corp learns about a person.
+
+package wecomsim
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// appRef names an app. What outlives a request keeps one: a pointer to an app
+// does not survive CreateApp. AgentID is empty where no app is named.
+type appRef struct{ corpID, agentID string }
+
+// clone copies a corp as deep as anyone may change it.
+func (c Corp) clone() *Corp {
+	c.Apps, c.Members = slices.Clone(c.Apps), slices.Clone(c.Members)
+	for i, a := range c.Apps {
+		c.Apps[i].VisibleUserIDs = slices.Clone(a.VisibleUserIDs)
+		c.Apps[i].Fields = slices.Clone(a.Fields)
+		c.Apps[i].TrustedIPs = slices.Clone(a.TrustedIPs)
+	}
+	return &c
+}
+
+func (c *Corp) app(agentID string) *App {
+	if i := slices.IndexFunc(c.Apps, func(a App) bool { return a.AgentID == agentID }); i >= 0 {
+		return &c.Apps[i]
+	}
+	return nil
+}
+
+// member finds a member without regard to case, as D/90196 says.
+func (c *Corp) member(userID string) *Member {
+	if i := slices.IndexFunc(c.Members, func(m Member) bool { return strings.EqualFold(m.UserID, userID) }); i >= 0 {
+		return &c.Members[i]
+	}
+	return nil
+}
+
+// visibleTo reports whether a member is in the app's visible range.
+func (a *App) visibleTo(userID string) bool {
+	return a.VisibleUserIDs == nil || slices.ContainsFunc(a.VisibleUserIDs, func(v string) bool { return strings.EqualFold(v, userID) })
+}
+
+// homeURL is where the workbench leads on a phone or a desktop.
+func (a *App) homeURL(phone bool) string {
+	if !phone && a.DesktopHomeURL != "" {
+		return a.DesktopHomeURL
+	}
+	return a.HomeURL
+}
+
+// corp finds a corp, or returns nil.
+func (s *Simulator) corp(id string) *Corp {
+	if i := slices.IndexFunc(s.corps, func(c *Corp) bool { return c.ID == id }); i >= 0 {
+		return s.corps[i]
+	}
+	return nil
+}
+
+// app finds an app and its corp, with the trusted IPs that are in force; it
+// returns nil for what does not exist.
+func (s *Simulator) app(ref appRef) (*Corp, *App) {
+	c := s.corp(ref.corpID)
+	if c == nil {
+		return nil, nil
+	}
+	a := c.app(ref.agentID)
+	if a != nil {
+		if next := a.NextTrustedIPs; next != nil && !s.now().Before(next.From) {
+			a.TrustedIPs, a.NextTrustedIPs = next.IPs, nil
+		}
+	}
+	return c, a
+}
+
+func (a *App) trusts(ip string) bool { return a.TrustedIPs == nil || slices.Contains(a.TrustedIPs, ip) }
+
+// Corps returns the companies as they are now, with their apps and members.
+func (s *Simulator) Corps() []Corp {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var corps []Corp
+	for _, c := range s.corps {
+		for _, a := range c.Apps {
+			s.app(appRef{c.ID, a.AgentID})
+		}
+		corps = append(corps, *c.clone())
+	}
+	return corps
+}
+
+// CreateApp adds an app to a corp and returns its AgentID. The app gets the
+// next AgentID and a new secret; everything else is as in a.
+func (s *Simulator) CreateApp(corpID string, a App) (agentID string, err error) {
+	err = s.changeCorp(corpID, func(c *Corp) error {
+		// The first self-built app of a real corp has this number.
+		next := 1000002
+		for _, other := range c.Apps {
+			if number, err := strconv.Atoi(other.AgentID); err == nil {
+				next = max(next, number+1)
+			}
+		}
+		a.AgentID, a.Secret = strconv.Itoa(next), s.newValue()
+		c.Apps = append(c.Apps, a)
+		return nil
+	})
+	return a.AgentID, err
+}
+
+// ChangeApp applies f to an app, at any time and with effect at once. A changed
+// secret revokes the app's tokens as ResetSecret does.
+func (s *Simulator) ChangeApp(corpID, agentID string, f func(*App)) error {
+	return s.changeCorp(corpID, func(*Corp) error {
+		ref := appRef{corpID, agentID}
+		_, a := s.app(ref)
+		if a == nil {
+			return fmt.Errorf("find app %q of corp %q: no such app", agentID, corpID)
+		}
+		secret := a.Secret
+		f(a)
+		if a.Secret != secret && !s.choices.SecretResetKeepsTokens {
+			s.revokeTokens(ref, codeInvalidToken)
+		}
+		return nil
+	})
+}
+
+// ResetSecret gives an app a new secret: the old one answers 40001 and its
+// tokens 40014 (unless Choices.SecretResetKeepsTokens).
+func (s *Simulator) ResetSecret(corpID, agentID, secret string) error {
+	return s.ChangeApp(corpID, agentID, func(a *App) { a.Secret = secret })
+}
+
+// RevokeTokens revokes all tokens of an app before they expire. Calls with them
+// answer errcode, which is 42001 or 40014.
+func (s *Simulator) RevokeTokens(corpID, agentID string, errcode int) error {
+	return s.ChangeApp(corpID, agentID, func(*App) { s.revokeTokens(appRef{corpID, agentID}, errcode) })
+}
+
+// AddMember adds a member to a corp.
+func (s *Simulator) AddMember(corpID string, m Member) error {
+	return s.changeCorp(corpID, func(c *Corp) error {
+		if c.member(m.UserID) != nil {
+			return fmt.Errorf("add member %q: the UserID is taken", m.UserID)
+		}
+		c.Members = append(c.Members, m)
+		return nil
+	})
+}
+
+// ChangeMember applies f to a member, at any time and with effect at once.
+func (s *Simulator) ChangeMember(corpID, userID string, f func(*Member)) error {
+	return s.changeCorp(corpID, func(c *Corp) error {
+		m := c.member(userID)
+		if m == nil {
+			return fmt.Errorf("find member %q: no such member", userID)
+		}
+		f(m)
+		return nil
+	})
+}
+
+// changeCorp calls f for a corp, with s.mu held.
+func (s *Simulator) changeCorp(corpID string, f func(*Corp) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.corp(corpID)
+	if c == nil {
+		return fmt.Errorf("find corp %q: no such corp", corpID)
+	}
+	return f(c)
+}
+
+// person is who uses a client, spelled as in forms and in Browser.UserID:
+// "CorpId/userid" or an openid.
+type person string
+
+// identity is what one corp learns about a person.
+type identity struct {
+	// userID is "userid" for a member, "CorpId/userid" for an interconnected one.
+	userID string
+	// openID and externalUserID are for everyone else.
+	openID         string
+	externalUserID string
+	// member is true for a member of the corp itself.
+	member bool
+}
+
+// identify returns what corp c learns about p. In personal WeChat a member is
+// identified by openid, unless the choice differs.
+func (s *Simulator) identify(c *Corp, p person, personalWeChat bool) identity {
+	corpID, userID, _ := strings.Cut(string(p), "/")
+	if corpID == c.ID {
+		m := c.member(userID)
+		hidden := personalWeChat && !s.choices.PersonalWeChatGivesUserID
+		if m != nil && !hidden && (m.status() != StatusLeft || s.choices.LeftMemberIsReadable) {
+			return identity{userID: m.UserID, member: true}
+		}
+	}
+	for _, i := range c.Interconnected {
+		if i.CorpID == corpID && strings.EqualFold(i.UserID, userID) {
+			return identity{userID: i.CorpID + "/" + i.UserID}
+		}
+	}
+	for _, o := range c.Outsiders {
+		if o.OpenID == string(p) {
+			return identity{openID: o.OpenID, externalUserID: o.ExternalUserID}
+		}
+	}
+	// An openid is per corp and person and reveals neither.
+	sum := sha256.Sum256([]byte(c.ID + "\x00" + strings.ToLower(string(p))))
+	return identity{openID: "o" + base64.RawURLEncoding.EncodeToString(sum[:])[:27]}
+}
+
+// findPerson understands "userid", "CorpId/userid" and an openid.
+func (s *Simulator) findPerson(id string) (person, bool) {
+	corpID, userID, full := strings.Cut(id, "/")
+	if !full {
+		corpID, userID = "", id
+	}
+	for _, c := range s.corps {
+		if m := c.member(userID); m != nil && (!full || corpID == c.ID) {
+			return person(c.ID + "/" + m.UserID), true
+		}
+	}
+	for _, c := range s.corps {
+		for _, i := range c.Interconnected {
+			if full && i.CorpID == corpID && strings.EqualFold(i.UserID, userID) {
+				return person(i.CorpID + "/" + i.UserID), true
+			}
+		}
+		for _, o := range c.Outsiders {
+			if o.OpenID == id {
+				return person(id), true
+			}
+		}
+	}
+	return "", false
+}

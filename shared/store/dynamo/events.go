@@ -1,0 +1,87 @@
+package dynamo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// Two indexes of the transient table list sign-in events. Their attributes are in the
+// item of the attempt's result, so that an event needs no further write; an attempt
+// without a result has a separate item.
+const (
+	authenticatorIndex = "attempts-of-authenticator"
+	userIndex          = "attempts-of-user"
+)
+
+func eventKey(sessionKey string) item { return item{"pk": text("attempt#" + sessionKey)} }
+
+// setEvent adds the attributes of the indexes, and keeps the item long enough.
+func setEvent(i item, event store.SignInEvent, keepUntil time.Time) error {
+	record, err := json.Marshal(event)
+	if err != nil {
+		return fmt.Errorf("encode attempt: %w", err)
+	}
+	i["attempt"], i["at"], i["authenticatorId"] = text(string(record)), moment(event.At), text(event.AuthenticatorID)
+	if event.UserID != "" { // an index skips items without its key
+		i["userId"] = text(event.UserID)
+	}
+	end := event.At.Add(store.EventRetention)
+	if keepUntil.After(end) {
+		end = keepUntil
+	}
+	i["ttl"] = number(end.Add(lingering).Unix())
+	return nil
+}
+
+// RecordEvent implements store.Transient.
+func (e *Engine) RecordEvent(ctx context.Context, sessionKey string, event store.SignInEvent) error {
+	i := eventKey(sessionKey)
+	if err := setEvent(i, event, event.At); err != nil {
+		return err
+	}
+	return e.run(ctx, []step{put(e.cfg.TransientTable, i, "", nil, failing(nil))})
+}
+
+// EventsOfAuthenticator implements store.Transient.
+func (e *Engine) EventsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]store.SignInEvent, error) {
+	return e.events(ctx, authenticatorIndex, "authenticatorId", authenticatorID, limit)
+}
+
+// EventsOfUser implements store.Transient.
+func (e *Engine) EventsOfUser(ctx context.Context, userID string, limit int) ([]store.SignInEvent, error) {
+	return e.events(ctx, userIndex, "userId", userID, limit)
+}
+
+func (e *Engine) events(ctx context.Context, index, attribute, owner string, limit int) ([]store.SignInEvent, error) {
+	if owner == "" || len(owner) > 2048 || limit < 1 {
+		return nil, nil
+	}
+	output, err := e.cfg.Client.Query(ctx, &dynamodb.QueryInput{
+		TableName: aws.String(e.cfg.TransientTable), IndexName: aws.String(index),
+		KeyConditionExpression:   aws.String("#owner = :owner AND #at >= :oldest"),
+		ExpressionAttributeNames: map[string]string{"#owner": attribute, "#at": "at"},
+		ExpressionAttributeValues: item{
+			":owner": text(owner), ":oldest": moment(e.cfg.Now().Add(-store.EventRetention)),
+		},
+		ScanIndexForward: aws.Bool(false),
+		// At most a hundred small records are far below 1 MB, so one query is enough.
+		Limit: aws.Int32(int32(min(limit, store.MaxEvents))),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("query attempts: %w", err)
+	}
+	records := make([]store.SignInEvent, len(output.Items))
+	for n, found := range output.Items {
+		if err := json.Unmarshal([]byte(textOf(found, "attempt")), &records[n]); err != nil {
+			return nil, fmt.Errorf("decode attempt: %w", err)
+		}
+	}
+	return records, nil
+}
