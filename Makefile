@@ -1,12 +1,12 @@
-# WeCom Sign-in. `make` lists what there is.
+# WeCom Sign-in. `make` lists the targets.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
 TOOLS := $(CURDIR)/.tools
 BUILD := $(CURDIR)/.build
-GO_TOOLS := go -C infra/tools build
 DYNOXIDE_VERSION := 3.2.0
+CFN_GUARD_VERSION := 3.2.1
 PYTHON ?= /usr/bin/python3
 # AWS's command line for the template. SAM names one that is installed already.
 SAM ?= $(TOOLS)/sam/bin/sam
@@ -18,92 +18,88 @@ export GOFLAGS += -buildvcs=false
 # ARCH is Lambda's name of the processor; `sam build` does not tell make which one
 # the template wants, so give both the same.
 ARCH ?= arm64
+ARCHITECTURES ?= arm64 x86_64
 GOARCH_arm64 := arm64
 GOARCH_x86_64 := amd64
 # Without net/rpc (lambda.norpc) the linker can drop what is not called: a third of
 # the size. Without paths and version stamps the same source gives the same bytes.
-GO_BUILD = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_$(ARCH)) \
-	go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags "-s -w"
+GO_TARGET = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_$(ARCH))
+GO_BUILD = $(GO_TARGET) go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags "-s -w"
 
 FUNCTIONS := $(notdir $(patsubst %/lambda/,%,$(wildcard functions/*/lambda/)))
-# Megabytes (10^6 bytes) that the zip of a function may have.
-ZIP_BUDGET := 8.0
-ZIP_BUDGET_authorize := 4.0
-ZIP_BUDGET_callback := 4.0
+# Licences that a module in the programs may have: they ask for their text to be kept,
+# and for nothing of what is combined with them.
+LICENCES := Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
 
-# What AWS on this machine is made of, and what deploys to it.
-EMULATORS := $(TOOLS)/bin/dynoxide $(TOOLS)/ministack/ready $(TOOLS)/sam/ready
-REHEARSAL := $(TOOLS)/ministack/ready $(TOOLS)/sam/ready
+# What `make test` tests.
+PACKAGES ?= ./...
+# Packages whose tests need nothing but Go, with -short.
+QUICK := ./functions/... ./shared/... ./docs/... ./infra/local/... ./infra/wecomsim/... ./infra/testbrowser
+# How long each fuzz target runs, and how often each benchmark.
+FUZZTIME ?= 10s
+COUNT ?= 6
+
+.PHONY: help
+help:
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 # A program takes the place of make: `go run` would hide its exit status, and Ctrl-C
 # would reach two processes. $(call run,NAME,ARGUMENTS)
 define run
 @mkdir -p $(BUILD)
-@go build -o $(BUILD)/$(1) ./infra/$(1)
-@exec $(BUILD)/$(1) $(2)
+@go build -o $(BUILD)/$(notdir $(1)) ./infra/$(1)
+@exec $(BUILD)/$(notdir $(1)) $(2)
 endef
-
-# Packages with fuzz targets, and how long each target runs.
-FUZZTIME ?= 10s
-
-.PHONY: help
-help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 .PHONY: run
 run: ## run everything on this machine: service, a simulated WeCom, a demo application
 	$(call run,local)
+
+.PHONY: check
+check: gofmt-check ## the quick part of `make test`, with Go alone: format, vet, quick tests
+	go vet ./...
+	go test -short $(QUICK)
+
+# The last line counts. With CI set, a test that could not run is a failure.
+.PHONY: test
+test: tools lint size ## everything that a change must pass; fetches its tools
+	@$(MAKE) -s reproducible ARCHITECTURES=$(ARCH)
+	@status=0; \
+	$(TOOLS)/bin/gotestsum --jsonfile-timing-events $(BUILD)/tests.json -- -race -timeout 40m $(PACKAGES) || status=$$?; \
+	awk -v status=$$status -v ci="$${CI:-}" -f infra/tools/testsummary.awk $(BUILD)/tests.json
 
 .PHONY: build
 build: ## build every function for Lambda into .build/FUNCTION/bootstrap (ARCH=arm64 or x86_64)
 	@mkdir -p $(BUILD)
 	@for name in $(FUNCTIONS); do echo "build $$name ($(ARCH))"; $(GO_BUILD) -o $(BUILD)/$$name/bootstrap ./functions/$$name/lambda; done
 
-.PHONY: size
-size: build ## check the size of what is deployed
-	@mkdir -p $(BUILD)
-	@go run ./infra/local/zipsize $(foreach name,$(FUNCTIONS),$(BUILD)/$(name)/bootstrap=$(or $(ZIP_BUDGET_$(name)),$(ZIP_BUDGET)))
-
 .PHONY: format
-format: $(TOOLS)/bin/gofumpt ## format the Go code
+format: $(TOOLS)/bin/gofumpt $(TOOLS)/biome/ready ## format Go, JavaScript and CSS
 	@$(TOOLS)/bin/gofumpt -w functions shared infra docs
+	@if [ -e $(TOOLS)/biome/ready ]; then $(BIOME) check --write --linter-enabled=false functions shared infra; fi
 
 .PHONY: lint
-lint: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint ## format check, vet and linters
+lint: gofmt-check $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/go-licenses $(TOOLS)/biome/ready ## check format, run the linters, check the licences of what is deployed
+	$(TOOLS)/bin/golangci-lint run ./...
+	@if [ -e $(TOOLS)/biome/ready ]; then $(BIOME) check --error-on-warnings functions shared infra; fi
+	@$(GO_TARGET) GOFLAGS="$(GOFLAGS) -tags=lambda.norpc" $(TOOLS)/bin/go-licenses check --allowed_licenses=$(LICENCES) ./functions/.../lambda
+
+.PHONY: gofmt-check
+gofmt-check: $(TOOLS)/bin/gofumpt
 	@unformatted=$$($(TOOLS)/bin/gofumpt -l functions shared infra docs); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make format):"; echo "$$unformatted"; exit 1; fi
-	go vet ./...
-	$(TOOLS)/bin/golangci-lint run ./...
-
-# Everything a change must pass. The last line counts; with CI set, a test that
-# could not run is a failure.
-.PHONY: test
-test: tools lint size ## everything a change must pass
-	@go run ./infra/local/testrun -- -race ./...
 
 .PHONY: validate
-validate: $(TOOLS)/sam/ready ## check template.yaml as SAM, CloudFormation and our own rules see it
-	@go run ./infra/validate
+validate: $(TOOLS)/sam/ready $(TOOLS)/cfn-guard/bin/cfn-guard ## check template.yaml as SAM, CloudFormation and our own rules see it
+	@go test -count=1 ./infra/templatetest
 
 .PHONY: emulators
-emulators: $(EMULATORS) ## start AWS and WeCom on this machine for `make invoke` and `make api`
-	$(call run,samlocal,emulators)
-
-.PHONY: invoke
-invoke: $(EMULATORS) ## run one function by sam local: make invoke FUNCTION=authorize [EVENT=file]
-	@go run ./infra/samlocal invoke $(FUNCTION) $(EVENT)
-
-.PHONY: api
-api: $(EMULATORS) ## run the whole service by sam local start-api (needs a Docker engine)
-	$(call run,samlocal,api)
+emulators: $(TOOLS)/ministack/ready $(TOOLS)/sam/ready ## start AWS and WeCom on this machine for `sam local` (docs/sam-local.md)
+	$(call run,events/emulators)
 
 .PHONY: rehearsal
-rehearsal: $(REHEARSAL) ## deploy, update, delete and restore the service on this machine, by SAM
+rehearsal: $(TOOLS)/ministack/ready $(TOOLS)/sam/ready ## deploy, update, delete and restore the service on this machine, by SAM
 	@go test -count=1 -v ./infra/rehearsal
-
-.PHONY: deploy
-deploy: $(TOOLS)/sam/ready ## deploy to AWS, step by step (ARGS="-yes STACK": with the kept answers)
-	$(call run,deploy,$(ARGS))
 
 .PHONY: doctor
 doctor: ## check a running deployment from outside: make doctor URL=https://...
@@ -113,16 +109,63 @@ doctor: ## check a running deployment from outside: make doctor URL=https://...
 		read -rsp 'Admin key (not shown; Enter skips what needs it): ' ADMIN_KEY || true; echo >&2; \
 	fi; export ADMIN_KEY; exec $(BUILD)/doctor $(ARGS) $(URL)
 
-.PHONY: reproducible
-reproducible: ## build twice, in two places, and compare
-	@go run ./infra/release reproducible
+.PHONY: bench
+bench: $(TOOLS)/bin/dynoxide $(TOOLS)/bin/benchstat ## measure COUNT times and sum up (docs/benchmarks.md); OLD=file compares
+	@mkdir -p $(BUILD)
+	@go test -run '^$$' -bench . -timeout 2h -count $(COUNT) ./infra/e2e | tee $(BUILD)/bench.txt
+	@$(TOOLS)/bin/benchstat $(OLD) $(BUILD)/bench.txt
 
+.PHONY: screenshots
+screenshots: ## take the pictures of README and guide (needs Chromium)
+	@go test -count=1 -run '^TestPictures$$' ./infra/e2e -args -pictures $(CURDIR)/docs/images
+
+# The second build has another path and time zone, and an empty cache, so that nothing
+# of the first can be in it.
+.PHONY: reproducible
+reproducible: ## build twice, in two folders, and compare
+	@rm -rf $(BUILD)/reproducible
+	@mkdir -p $(BUILD)/reproducible/another/place
+	@cp -R Makefile go.mod go.sum template.yaml functions shared $(BUILD)/reproducible/another/place
+	@for arch in $(ARCHITECTURES); do \
+		$(MAKE) -s build ARCH=$$arch BUILD=$(BUILD)/reproducible/first/$$arch; \
+		TZ=Asia/Shanghai GOCACHE=$(BUILD)/reproducible/cache $(MAKE) -s -C $(BUILD)/reproducible/another/place build ARCH=$$arch BUILD=$(BUILD)/reproducible/second/$$arch; \
+	done >/dev/null
+	@rm -rf $(BUILD)/reproducible/cache $(BUILD)/reproducible/another
+	@cd $(BUILD)/reproducible && diff -r first second && cd first && sha256sum */*/bootstrap
+
+# The linker wrote into each program what it is made of.
 .PHONY: sbom
-sbom: $(TOOLS)/bin/cyclonedx-gomod ## write what the programs are made of to .build/sbom.json (CycloneDX)
-	@go run ./infra/release sbom
+sbom: build $(TOOLS)/bin/cyclonedx-gomod ## list what each program is made of, in .build/FUNCTION/sbom.json (CycloneDX)
+	@version=$$(sed -n 's/^const Version = "\(.*\)"/\1/p' shared/version/version.go); \
+	export GOPROXY="file://$$(go env GOMODCACHE)/cache/download" GONOSUMDB='*'; \
+	for name in $(FUNCTIONS); do \
+		$(TOOLS)/bin/cyclonedx-gomod bin -json -output-version 1.6 -licenses -std -noserial -notimestamp -version "$$version" \
+			-output $(BUILD)/$$name/sbom.json $(BUILD)/$$name/bootstrap 2>$(BUILD)/sbom.log || { cat $(BUILD)/sbom.log; exit 1; }; \
+		echo "$(BUILD)/$$name/sbom.json"; \
+	done
+
+.PHONY: clean
+clean: ## remove what was built; .tools and .local stay
+	rm -rf $(BUILD) .aws-sam
+
+# Parts of `make test`, and what takes a network or a long time.
+
+# A start gets slower with every megabyte, and one stray import can add several.
+.PHONY: size
+size: build
+	@for name in $(FUNCTIONS); do \
+		case $$name in authorize|callback) allowed=4000000 ;; *) allowed=8000000 ;; esac; \
+		zipped=$$(gzip -c $(BUILD)/$$name/bootstrap | wc -c); \
+		echo "$$name: $$zipped bytes zipped, $$allowed allowed"; \
+		[ "$$zipped" -le $$allowed ] || { echo "$$name is too large"; exit 1; }; \
+	done
+
+.PHONY: vulncheck
+vulncheck: $(TOOLS)/bin/govulncheck
+	$< ./...
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME (10s)
+fuzz:
 	@grep -rlE '^func Fuzz' --include=*_test.go functions shared infra | xargs -n1 dirname | sort -u | while read -r folder; do \
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$folder"/*_test.go | cut -c6- | sort -u); do \
 			echo "$$folder $$target"; \
@@ -130,94 +173,70 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 		done; \
 	done
 
-.PHONY: bench
-bench: $(TOOLS)/bin/dynoxide ## measure sizes, starts, remote calls and processor time (docs/benchmarks.md)
-	@go run ./infra/bench
+# The tools, fetched into .tools at fixed versions. What a machine lacks to build one is
+# skipped in one line, and an error with CI set.
 
-.PHONY: screenshots
-screenshots: ## make the pictures of README and guide (needs Chromium)
-	@mkdir -p $(BUILD)
-	@go build -o $(BUILD)/local ./infra/local
-	@go run ./infra/screenshots -service $(BUILD)/local -to docs/images
-
+TEST_TOOLS := $(addprefix $(TOOLS)/,bin/dynoxide bin/gofumpt bin/golangci-lint bin/gotestsum bin/go-licenses cfn-guard/bin/cfn-guard ministack/ready sam/ready axe/axe.min.js biome/ready)
 .PHONY: tools
-tools: $(TOOLS)/bin/gofumpt $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/dynoxide $(TOOLS)/ministack/ready $(TOOLS)/sam/ready $(TOOLS)/bin/cyclonedx-gomod $(TOOLS)/axe/axe.min.js ## fetch what the tests need into .tools
+tools:
+	@$(MAKE) -s -j4 $(TEST_TOOLS)
 
-$(TOOLS)/bin/gofumpt: infra/tools/go.mod
+# $(call missing,TOOL,WHAT IS MISSING AND WHAT IT DOES)
+missing = if [ -n "$${CI:-}" ]; then echo "$(1): $(2)"; exit 1; else echo "SKIP $(1): $(2)"; fi
+
+PACKAGE_benchstat := golang.org/x/perf/cmd/benchstat
+PACKAGE_cyclonedx-gomod := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+PACKAGE_go-licenses := github.com/google/go-licenses/v2
+PACKAGE_gofumpt := mvdan.cc/gofumpt
+PACKAGE_golangci-lint := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+PACKAGE_gotestsum := gotest.tools/gotestsum
+PACKAGE_govulncheck := golang.org/x/vuln/cmd/govulncheck
+$(TOOLS)/bin/%: infra/tools/go.mod
 	@mkdir -p $(@D)
-	$(GO_TOOLS) -o $@ mvdan.cc/gofumpt
+	go -C infra/tools build -o $@ $(PACKAGE_$*)
 	@touch $@
 
-$(TOOLS)/bin/golangci-lint: infra/tools/go.mod
-	@mkdir -p $(@D)
-	$(GO_TOOLS) -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	@touch $@
-
-# DynamoDB on this machine. DYNOXIDE names one that is installed already.
+# DynamoDB. DYNOXIDE names one that is installed already.
 $(TOOLS)/bin/dynoxide:
 	@mkdir -p $(@D)
 	@if [ -n "$${DYNOXIDE:-}" ]; then ln -sf "$$DYNOXIDE" $@; \
 	elif command -v cargo >/dev/null; then \
 		cargo install dynoxide-rs --version $(DYNOXIDE_VERSION) --locked --no-default-features \
 			--features native-sqlite,http-server,cli --root $(TOOLS) --quiet; \
-	elif [ -n "$${CI:-}" ]; then echo "cargo is missing: it builds dynoxide, the DynamoDB of the tests"; exit 1; \
-	else echo "SKIP dynoxide: cargo is missing, tests against DynamoDB will be skipped"; fi
+	else $(call missing,dynoxide,cargo is missing (https://rustup.rs)); fi
 
-# AWS on this machine.
-$(TOOLS)/ministack/ready: infra/tools/ministack-requirements.txt
+# Judges the template by infra/templatetest/rules.guard. Not optimized: that builds three
+# times as fast, and judging takes a moment either way.
+$(TOOLS)/cfn-guard/bin/cfn-guard:
+	@if command -v cargo >/dev/null; then \
+		cargo install cfn-guard --version $(CFN_GUARD_VERSION) --locked --debug --root $(TOOLS)/cfn-guard --quiet; \
+	else $(call missing,cfn-guard,cargo is missing (https://rustup.rs)); fi
+
+# ministack is AWS on this machine; sam is SAM's command line with cfn-lint.
+$(TOOLS)/%/ready: infra/tools/%-requirements.txt
 	@if $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
 		rm -rf $(@D); $(PYTHON) -m venv $(@D); \
 		$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<; \
 		touch $@; \
-	elif [ -n "$${CI:-}" ]; then echo "$(PYTHON) has no venv (apt-get install python3-venv)"; exit 1; \
-	else echo "SKIP ministack: $(PYTHON) has no venv, tests against Secrets Manager and the rehearsal will be skipped"; fi
+	else $(call missing,$*,$(PYTHON) has no venv (apt-get install python3-venv)); fi
 
-# AWS SAM's command line and cfn-lint.
-$(TOOLS)/sam/ready: infra/tools/sam-requirements.txt
-	@if $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
-		rm -rf $(@D); $(PYTHON) -m venv $(@D); \
-		$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<; \
-		touch $@; \
-	elif [ -n "$${CI:-}" ]; then echo "$(PYTHON) has no venv (apt-get install python3-venv)"; exit 1; \
-	else echo "SKIP sam: $(PYTHON) has no venv, the template will not be checked"; fi
-
-$(TOOLS)/bin/cyclonedx-gomod: infra/tools/go.mod
-	@mkdir -p $(@D)
-	$(GO_TOOLS) -o $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
-	@touch $@
-
-# The judge of the pages' accessibility, fetched with ministack's Python.
+# axe-core judges the pages' accessibility. ministack's Python fetches it.
 $(TOOLS)/axe/axe.min.js: infra/tools/axe-requirements.txt $(TOOLS)/ministack/ready
 	@if [ -x $(TOOLS)/ministack/bin/pip ]; then \
 		rm -rf $(@D); mkdir -p $(@D); \
-		$(TOOLS)/ministack/bin/pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
-			-r infra/tools/axe-requirements.txt -d $(@D); \
-		unpacked=$$($(TOOLS)/ministack/bin/python -c 'import glob, zipfile; [wheel] = glob.glob("$(@D)/*.whl"); print(zipfile.ZipFile(wheel).extract("axe_playwright_python/axe.min.js", "$(@D)"))'); \
-		mv "$$unpacked" $@; touch $@; \
-	elif [ -n "$${CI:-}" ]; then echo "pip is missing: it fetches axe-core (apt-get install python3-venv)"; exit 1; \
-	else echo "SKIP axe-core: no Python with venv, pages will not be judged for accessibility"; fi
+		$(TOOLS)/ministack/bin/pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r $< -d $(@D); \
+		$(TOOLS)/ministack/bin/python -m zipfile -e $(@D)/*.whl $(@D); \
+		cp $(@D)/axe_playwright_python/axe.min.js $@; \
+	else $(call missing,axe-core,ministack is missing); fi
 
-# JavaScript and CSS are formatted and linted along with Go.
+# Biome formats and lints JavaScript and CSS.
 BIOME := $(TOOLS)/biome/node_modules/.bin/biome
-.PHONY: format-pages lint-pages
-format: format-pages
-format-pages: $(TOOLS)/biome/ready
-	@if [ -e $< ]; then $(BIOME) check --write --linter-enabled=false functions shared infra; fi
-lint: lint-pages
-lint-pages: $(TOOLS)/biome/ready
-	@if [ -e $< ]; then $(BIOME) check --error-on-warnings functions shared infra; fi
-tools: $(TOOLS)/biome/ready
 $(TOOLS)/biome/ready: infra/tools/package-lock.json
 	@if command -v npm >/dev/null; then \
 		rm -rf $(@D); mkdir -p $(@D); cp $(<D)/package.json $< $(@D); \
 		(cd $(@D) && npm ci --loglevel=error --no-audit --no-fund --ignore-scripts >/dev/null); \
 		touch $@; \
-	elif [ -n "$${CI:-}" ]; then echo "npm is missing: it fetches biome (apt-get install npm)"; exit 1; \
-	else echo "SKIP biome: npm is missing, JavaScript and CSS will not be checked"; fi
-
-.PHONY: clean
-clean: ## remove what was built; .tools and .local stay
-	rm -rf $(BUILD) .aws-sam
+	else $(call missing,biome,npm is missing (apt-get install npm)); fi
 
 # Called by `sam build` with ARTIFACTS_DIR: build-<logical id of the function>.
 SAM_TARGETS := $(addprefix build-,$(shell awk '/^  [A-Za-z]+Function:$$/ {sub(":", ""); print $$1}' template.yaml))

@@ -18,7 +18,7 @@ import (
 // link redirects an application link to the same path and query on the application's
 // origin, through a sign-in when there is no session.
 func (h handler) link(w http.ResponseWriter, r *http.Request) error {
-	if isOAuthAnswer(r.URL.RawQuery) {
+	if authflow.IsOAuthAnswer(r.URL.RawQuery) {
 		apigw.Redirect(w, authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{}))
 		return nil
 	}
@@ -51,24 +51,6 @@ func (h handler) link(w http.ResponseWriter, r *http.Request) error {
 		return &authflow.PageError{Destination: destination, Err: fmt.Errorf("read automatic authenticator: %w", err)}
 	}
 	return h.redirectTo(w, r, automatic, authflow.AuthorizeURL(apigw.PublicURL(r.Context()), automatic.Name, destination), destination)
-}
-
-// isOAuthAnswer reports whether a query has both a code and a state. WeCom checks only
-// the host of a redirect_uri, so anybody can make a link that has a code sent to any path
-// here. It must not be forwarded: whoever reads the addresses that reach an application
-// would spend it in another browser and be the victim. Any spelling that some software
-// reads as these names counts.
-func isOAuthAnswer(rawQuery string) bool {
-	var code, state bool
-	for pair := range strings.FieldsFuncSeq(rawQuery, func(c rune) bool { return c == '&' || c == ';' }) {
-		name, _, _ := strings.Cut(pair, "=")
-		if decoded, err := url.QueryUnescape(name); err == nil {
-			name = decoded
-		}
-		name, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(name)), "[")
-		code, state = code || name == "code", state || name == "state"
-	}
-	return code && state
 }
 
 // redirectTo redirects to the application of an authenticator, or to the sign-in for

@@ -204,7 +204,7 @@ func TestForgedLoopCookiesCountNothing(t *testing.T) {
 func TestCodeOfWeComNeverReachesAnApplication(t *testing.T) {
 	for _, query := range []string{
 		"code=CODE&state=STATE", "state=STATE&a=1&code=CODE", "redirect=%2Fx&code=CODE&state=STATE", "code&state",
-		"%63ode=CODE&st%61te=STATE", "Code=CODE&STATE=S", "code[]=CODE&state[0]=S", "a;code=CODE;state=S", "code=CODE&+state=S", "code=CODE&code=X&state=",
+		"%63ode=CODE&st%61te=STATE", "Code=CODE&STATE=S", "code[]=CODE&state[0]=S", "a;code=CODE;state=S", "code=CODE&+state=S", "code=CODE&code=X&state=", "?code=CODE&state=STATE", "x=1?code=CODE&state=STATE", "x=%2Fy?code=CODE&state=",
 	} {
 		for name, a := range map[string]ask{
 			"with a session":       {session: liveID},

@@ -71,11 +71,15 @@ func (l *login) recordContinued(ctx context.Context) error {
 // refuse makes a failure the attempt's result, so that a doubled request answers the
 // same, and returns it. A result that is there already wins.
 func (l *login) refuse(ctx context.Context, err error) (CallbackResult, error) {
+	return l.recordRefusal(ctx, err, false)
+}
+
+func (l *login) recordRefusal(ctx context.Context, err error, tentative bool) (CallbackResult, error) {
 	failure := apierr.From(err)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
 	recorded := l.flow.Store.RecordResult(ctx, store.AttemptResult{
-		SessionKey: l.sessionKey, Kind: store.ResultRefused, Code: string(failure.Code),
+		SessionKey: l.sessionKey, Kind: store.ResultRefused, Code: string(failure.Code), Tentative: tentative,
 		Event: l.event(failure), KeepUntil: l.flow.Now().Add(AttemptLifetime),
 	})
 	if errors.Is(recorded, store.ErrExists) {
@@ -117,7 +121,8 @@ func (l *login) awaitResult(ctx context.Context, cause error) (CallbackResult, e
 		}
 		select {
 		case <-waiting.Done():
-			return l.refuse(ctx, apierr.New(apierr.CodeInvalid, cause))
+			// A guess: the first one may be slow, and its result replaces this.
+			return l.recordRefusal(ctx, apierr.New(apierr.CodeInvalid, cause), true)
 		case <-time.After(pause):
 		}
 	}

@@ -127,12 +127,18 @@ func (l *login) completeName(ctx context.Context, owner store.IdentityOwner, use
 	if err != nil || name == "" {
 		return owner, err
 	}
+	// WeCom took its time: an administrator may have disabled or unbound the user since.
 	user, err := l.flow.Store.User(ctx, owner.UserID)
-	if errors.Is(err, store.ErrNotFound) {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return owner, fmt.Errorf("read user: %w", err)
+	}
+	identity, bound := user.IdentityIn(l.authenticator.CorpID)
+	if err != nil || !user.Enabled || user.SessionGeneration != owner.SessionGeneration ||
+		!bound || store.FoldUserID(identity.WeComUserID) != store.FoldUserID(userID) {
 		return owner, store.ErrChanged
 	}
-	if err != nil {
-		return owner, fmt.Errorf("read user: %w", err)
+	if !user.NamePending {
+		return user.Owner(), nil
 	}
 	named := user
 	named.Name, named.NamePending = name, false

@@ -32,7 +32,7 @@ func Normalize(text string) (string, bool) {
 				return "", false
 			}
 			international = true
-		case strings.HasPrefix(plain[i:], "(0)") && len(digits) > 0:
+		case strings.HasPrefix(plain[i:], "(0)") && followsCountryCode(digits):
 			if trunkPrefix {
 				return "", false
 			}
@@ -65,6 +65,13 @@ func Normalize(text string) (string, bool) {
 	return "+" + number, true
 }
 
+// followsCountryCode reports whether what was read so far is a country code alone, which
+// has one to three digits, with or without 00.
+func followsCountryCode(digits []byte) bool {
+	code := strings.TrimPrefix(string(digits), "00")
+	return len(code) >= 1 && len(code) <= 3
+}
+
 // simplify writes digits, signs and separators in ASCII and leaves out what nobody sees.
 func simplify(text string) string {
 	return strings.Map(func(c rune) rune {
@@ -95,14 +102,15 @@ func simplify(text string) string {
 func dropDecimals(text string) (string, bool) {
 	text = strings.TrimSpace(text)
 	number, decimals, dotted := cutLast(text, ".")
+	decimals = strings.TrimSpace(decimals)
 	if !dotted || decimals == "" || strings.Trim(decimals, "0") != "" {
 		return text, true
 	}
-	if strings.Trim(strings.TrimPrefix(number, "+"), "0123456789") == "" {
+	if digits := strings.TrimPrefix(number, "+"); decimals == "0" && strings.Trim(digits, "0123456789") == "" {
 		return number, true
 	}
 	// +46.70.123.45.00 has groups of two digits or more.
-	return text, strings.Contains(number, ".") && len(decimals) > 1
+	return text, strings.Contains(number, ".") && len(decimals) == 2
 }
 
 func cutLast(text, separator string) (before, after string, found bool) {

@@ -106,14 +106,14 @@ type Transient interface {
 	// AttemptResult returns what the attempt of this key came to, or ErrNotFound. A
 	// session past its ExpiresAt is still returned, until KeepUntil.
 	AttemptResult(ctx context.Context, key string) (AttemptResult, error)
-	// RecordResult writes an outcome that is no session. ErrExists: the attempt
-	// has one already.
-	RecordResult(ctx context.Context, o AttemptResult) error
+	// RecordResult writes a result that is not a session. ErrExists: the attempt has one
+	// already; a tentative one does not count, unless the new one is tentative, too.
+	RecordResult(ctx context.Context, r AttemptResult) error
 	// ResultAndUser returns AttemptResult and the user of an id by one read. A user that
 	// does not exist is the zero User, and LastSignInAt may be missing; ErrNotFound is the
 	// result's alone.
 	ResultAndUser(ctx context.Context, sessionKey, userID string) (AttemptResult, User, error)
-	// StartSession writes a ResultSession. ErrExists: the attempt has a result already.
+	// StartSession writes a ResultSession. ErrExists: see RecordResult.
 	// The user is not looked at: checking a session compares user and SessionGeneration,
 	// so a session that begins while its user is disabled is nobody's. noteSignIn says to
 	// note r.Session.SignedInAt as the LastSignInAt of the session's identity, too; that

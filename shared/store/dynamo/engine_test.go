@@ -126,8 +126,8 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		{"check a session", func() error { _, _, err := engine.ResultAndUser(ctx, "two", u.ID); return err }, "BatchGet"},
 		{"read a session", func() error { _, err := engine.AttemptResult(ctx, "two"); return err }, "Get"},
 		{"end a session", func() error { return engine.EndSession(ctx, "two") }, "Update"},
-		{"rename a user", func() error { return engine.UpdateUser(ctx, u, renamed) }, "Transact2"},
-		{"change a user otherwise", func() error { return engine.UpdateUser(ctx, renamed, changed) }, "Update"},
+		{"rename a user", func() error { return engine.UpdateUser(ctx, u, renamed) }, "Transact3"},
+		{"change a user otherwise", func() error { return engine.UpdateUser(ctx, renamed, changed) }, "Transact2"},
 		{"disable a user", func() error {
 			disabled := changed
 			disabled.Enabled, disabled.Version = false, 4

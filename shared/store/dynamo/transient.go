@@ -33,6 +33,7 @@ func (e *Engine) AttemptResult(ctx context.Context, sessionKey string) (result s
 func (e *Engine) decodeResult(found item, sessionKey string) (result store.AttemptResult, err error) {
 	result = store.AttemptResult{
 		SessionKey: sessionKey, Kind: store.ResultKind(textOf(found, "kind")), Code: textOf(found, "code"), KeepUntil: momentOf(found, "keepUntil"),
+		Tentative: truthOf(found, "tentative"),
 	}
 	if !e.cfg.Now().Before(result.KeepUntil) {
 		return store.AttemptResult{}, store.ErrNotFound
@@ -71,6 +72,9 @@ func (e *Engine) ResultAndUser(ctx context.Context, sessionKey, userID string) (
 // and only has not been cleaned up.
 const newResult = "attribute_not_exists(pk) OR keepUntil <= :now"
 
+// replacesTentative is added to newResult for a result that is not tentative itself.
+const replacesTentative = " OR tentative = :true"
+
 func (e *Engine) putResult(result store.AttemptResult) (step, error) {
 	i := resultKey(result.SessionKey)
 	i["kind"], i["keepUntil"] = text(string(result.Kind)), moment(result.KeepUntil)
@@ -90,7 +94,14 @@ func (e *Engine) putResult(result store.AttemptResult) (step, error) {
 		}
 		i["data"] = data
 	}
-	return put(e.cfg.TransientTable, i, newResult, item{":now": e.now()}, failing(store.ErrExists)), nil
+	condition, values := newResult, item{":now": e.now()}
+	if result.Tentative {
+		i["tentative"] = truth(true)
+	} else {
+		condition += replacesTentative
+		values[":true"] = truth(true)
+	}
+	return put(e.cfg.TransientTable, i, condition, values, failing(store.ErrExists)), nil
 }
 
 // RecordResult implements store.Transient.

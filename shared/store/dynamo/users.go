@@ -244,10 +244,9 @@ func (e *Engine) moveKeys(from, to store.User) []step {
 	had, has := identityKeys(from), identityKeys(to)
 	move(phoneKeys(from), phoneKeys(to), item{"userId": text(to.ID)}, store.ErrPhoneTaken)
 	move(had, has, owner, store.ErrIdentityTaken)
-	before, after := from.Owner(), to.Owner()
-	before.LastSignInAt = after.LastSignInAt // changes by sign-ins alone
+	// With every update, so that a copy that an older version left behind is mended.
 	for name, key := range has {
-		if _, kept := had[name]; kept && before != after {
+		if _, kept := had[name]; kept {
 			steps = append(steps, update(e.cfg.DirectoryTable, key,
 				"SET enabled = :enabled, namePending = :pending, sessionGeneration = :generation", "userId = :id", nil, item{
 					":id": owner["userId"], ":enabled": owner["enabled"], ":pending": owner["namePending"], ":generation": owner["sessionGeneration"],

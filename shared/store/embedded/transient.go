@@ -53,7 +53,8 @@ func (e *Engine) RecordResult(_ context.Context, result store.AttemptResult) err
 
 func (tx transaction) addResult(result store.AttemptResult, now time.Time) error {
 	var there store.AttemptResult
-	if err := tx.result(result.SessionKey, now, &there); !errors.Is(err, store.ErrNotFound) {
+	err := tx.result(result.SessionKey, now, &there)
+	if replaceable := err == nil && there.Tentative && !result.Tentative; !replaceable && !errors.Is(err, store.ErrNotFound) {
 		return errors.Join(err, store.ErrExists)
 	}
 	if result.Event != nil {

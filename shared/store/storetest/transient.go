@@ -32,6 +32,20 @@ func results(t *testing.T, b *bench) {
 			t.Fatalf("ending turned %s into %s", o.Kind, got.Kind)
 		}
 	}
+	// A guess gives way to what is known, and to nothing else.
+	guess := store.AttemptResult{SessionKey: "guess", Kind: store.ResultRefused, Code: "code_invalid", Tentative: true, KeepUntil: b.now().Add(15 * time.Minute)}
+	b.ok(b.RecordResult(ctx, guess))
+	b.is(b.RecordResult(ctx, guess), store.ErrExists)
+	if got, err := b.AttemptResult(ctx, "guess"); err != nil || !got.Tentative {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	slow := b.user("+8613800000003")
+	b.ok(b.CreateUser(ctx, slow))
+	b.ok(b.StartSession(ctx, b.session("guess", slow), false))
+	b.is(b.RecordResult(ctx, guess), store.ErrExists)
+	if got, err := b.AttemptResult(ctx, "guess"); err != nil || got.Tentative || got.Kind != store.ResultSession {
+		t.Fatalf("%+v, %v", got, err)
+	}
 	b.pass(15*time.Minute - time.Millisecond)
 	_, err = b.AttemptResult(ctx, "refused")
 	b.ok(err)

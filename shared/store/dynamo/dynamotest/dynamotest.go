@@ -28,6 +28,9 @@ type Server struct {
 // Start returns a DynamoDB for this test and its subtests.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("no DynamoDB in short mode")
+	}
 	if endpoint := os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" {
 		return &Server{endpoint, client(endpoint)}
 	}
