@@ -107,7 +107,9 @@ func sessions(t *testing.T, b *bench) {
 		found       store.User
 		want        error
 	}{
-		{"second", u.ID, read, nil}, {"second", "somebody-else", store.User{}, nil}, {"second", "", store.User{}, nil},
+		{"second", u.ID, read, nil},
+		{"second", "somebody-else", store.User{}, nil},
+		{"second", "", store.User{}, nil},
 		{"absent", u.ID, read, store.ErrNotFound},
 	} {
 		got, user, err := b.ResultAndUser(ctx, test.key, test.userID)
