@@ -68,7 +68,7 @@ func TestLeakSearchFindsLeaks(t *testing.T) {
 func TestLeakSearchKnowsWhatToLookFor(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.inWeCom("zhangsan").signIn("/authorize/main")
+	f.signedIn("zhangsan")
 	f.known.mu.Lock()
 	defer f.known.mu.Unlock()
 	want := "access token, admin key, app secret, code, cookie, phone, state, user ticket"
