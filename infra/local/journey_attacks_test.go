@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -53,9 +54,7 @@ func TestAttackLoginCSRF(t *testing.T) {
 	name, _ := onlyCookie(t, victim, attemptCookie)
 	_, planted := onlyCookie(t, attacker, attemptCookie)
 	victim.SetCookie(name, planted)
-	if end := victim.open(mine); end.failure.Get("error") != "state_invalid" {
-		t.Errorf("a planted cookie ended at %s", end.Address)
-	}
+	victim.wantError(mine, "state_invalid")
 }
 
 func onlyCookie(t *testing.T, b *browser, prefix string) (name, value string) {
@@ -142,9 +141,7 @@ func TestAttackOpenRedirect(t *testing.T) {
 	// The authorizer's own words: nothing but redirect is a target.
 	for _, name := range []string{"redirect_uri", "return_to", "next", "url", "Redirect"} {
 		b := f.onDesktop("zhangsan")
-		if end := b.open("/authorize/main?" + name + "=" + url.QueryEscape("/elsewhere")); end.Address != application+"/home" {
-			t.Errorf("%s: %s", name, end.Address)
-		}
+		b.wantOpen("/authorize/main?"+name+"="+url.QueryEscape("/elsewhere"), "/home", 1)
 	}
 }
 
@@ -195,48 +192,37 @@ func TestAttackOpenRedirectByApplicationLink(t *testing.T) {
 			if f.url == u.Scheme+"://"+u.Host && u.Path != "/signin" {
 				t.Errorf("%s: %s leads to %q of the service", name, path, location)
 			}
-			f.wantChecked(name, path, u)
+			// The redirect of a sign-in page's address, through a sign-in.
+			if target := u.Query().Get("redirect"); u.Path == "/signin" && target != "" {
+				end := f.onDesktop("zhangsan").open("/authorize/main?redirect=" + url.QueryEscape(target))
+				f.wantOnApplication("link "+name, path, end.Address)
+			}
 		}
 	}
-}
-
-// wantChecked follows the redirect of a sign-in page's address through a sign-in.
-func (f *fixture) wantChecked(name, path string, u *url.URL) {
-	f.t.Helper()
-	if u.Path != "/signin" || u.Query().Get("redirect") == "" {
-		return
-	}
-	end := f.onDesktop("zhangsan").open("/authorize/main?redirect=" + url.QueryEscape(u.Query().Get("redirect")))
-	f.wantOnApplication("link "+name, path, end.Address)
 }
 
 // raw sends a request line as it is: no client cleans it.
 func (f *fixture) raw(method, target string, headers ...string) testbrowser.Answer {
 	f.t.Helper()
 	host := hostOf(f.url)
-	_, port, _ := net.SplitHostPort(host)
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(f.t.Context(), "tcp", "127.0.0.1:"+port)
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	conn, err := (&net.Dialer{}).DialContext(f.t.Context(), "tcp", host)
+	f.must(err)
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	if !slices.ContainsFunc(headers, func(h string) bool { return strings.HasPrefix(h, "Host:") }) {
 		headers = append(headers, "Host: "+host)
 	}
 	text := method + " " + target + " HTTP/1.1\r\n" + strings.Join(headers, "\r\n") + "\r\nConnection: close\r\n\r\n"
-	if _, err := conn.Write([]byte(text)); err != nil {
-		f.t.Fatal(err)
-	}
+	_, err = conn.Write([]byte(text))
+	f.must(err)
 	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
 		f.t.Fatalf("%s %.60s: %v", method, target, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	var content strings.Builder
-	_, _ = bufio.NewReader(response.Body).WriteTo(&content)
-	return testbrowser.Answer{URL: f.url + target, Status: response.StatusCode, Header: response.Header, Body: content.String()}
+	content, err := io.ReadAll(response.Body)
+	f.must(err)
+	return testbrowser.Answer{URL: f.url + target, Status: response.StatusCode, Header: response.Header, Body: string(content)}
 }
 
 // No page of another site makes this browser do or tell anything.
@@ -264,9 +250,7 @@ func TestAttackForeignOrigin(t *testing.T) {
 		}
 	}
 	// A form of another site without an Origin, as an old browser sends it.
-	if a := member.post("/api/signout", testbrowser.Header("Origin", ""), testbrowser.Header("Sec-Fetch-Site", "cross-site")); a.Status != http.StatusForbidden {
-		t.Errorf("a cross-site form: %d", a.Status)
-	}
+	member.Expect(t, http.StatusForbidden, http.MethodPost, "/api/signout", testbrowser.Header("Origin", ""), testbrowser.Header("Sec-Fetch-Site", "cross-site"))
 	if member.session() == nil {
 		t.Fatal("the session is over")
 	}
@@ -322,22 +306,14 @@ func TestAttackAdminWithoutRight(t *testing.T) {
 		}
 	}
 	// A cookie is no credential here, not even an administrator's.
-	if a := member.get("/api/admin/users"); a.Status != http.StatusUnauthorized {
-		t.Errorf("with the cookie alone: %d", a.Status)
-	}
-	if a := f.adminAs("Bearer "+good, http.MethodGet, admin, nil); a.Status != http.StatusOK {
-		t.Errorf("an administrator: %d %s", a.Status, a.Body)
-	}
+	member.Expect(t, http.StatusUnauthorized, http.MethodGet, "/api/admin/users")
+	f.mustAdminAs("Bearer "+good, http.StatusOK, http.MethodGet, admin, nil)
 	// It ends at once, with the role and with the time.
 	f.mustAdmin(http.StatusOK, http.MethodPatch, admin, map[string]any{"roles": []string{}})
-	if a := f.adminAs("Bearer "+good, http.MethodGet, admin, nil); a.Status != http.StatusForbidden {
-		t.Errorf("an administrator of before: %d", a.Status)
-	}
+	f.mustAdminAs("Bearer "+good, http.StatusForbidden, http.MethodGet, admin, nil)
 	f.mustAdmin(http.StatusOK, http.MethodPatch, admin, map[string]any{"roles": []string{"admin"}})
 	f.wait(16 * time.Minute)
-	if a := f.adminAs("Bearer "+good, http.MethodGet, admin, nil); a.Status != http.StatusForbidden {
-		t.Errorf("a token of before: %d", a.Status)
-	}
+	f.mustAdminAs("Bearer "+good, http.StatusForbidden, http.MethodGet, admin, nil)
 }
 
 // Who was evicted must not make an administrator with a token from before.
@@ -361,13 +337,10 @@ func TestAttackAdminTokenOutlivesItsSession(t *testing.T) {
 			user := "/users/" + member.session().User.ID
 			f.mustAdmin(http.StatusOK, http.MethodPatch, user, map[string]any{"roles": []string{"admin"}})
 			token := member.token()
-			if a := f.adminAs("Bearer "+token, http.MethodGet, user, nil); a.Status != http.StatusOK {
-				t.Fatalf("an administrator: %d %s", a.Status, a.Body)
-			}
+			f.mustAdminAs("Bearer "+token, http.StatusOK, http.MethodGet, user, nil)
 			evict(f, member, user)
-			if a := f.adminAs("Bearer "+token, http.MethodPost, "/users", map[string]any{"phone": "13711110000", "roles": []string{"admin"}}); a.Status != http.StatusForbidden {
-				t.Errorf("the evicted one is answered %d %s", a.Status, a.Body)
-			}
+			fields := map[string]any{"phone": "13711110000", "roles": []string{"admin"}}
+			f.mustAdminAs("Bearer "+token, http.StatusForbidden, http.MethodPost, "/users", fields)
 		})
 	}
 }
@@ -380,9 +353,7 @@ func TestAttackAdminTokenOfAnApplicationPage(t *testing.T) {
 	f.mustAdmin(http.StatusOK, http.MethodPatch, user, map[string]any{"roles": []string{"admin"}})
 	for origin, want := range map[string]int{application: http.StatusForbidden, f.url: http.StatusOK, "": http.StatusOK} {
 		token := member.token(testbrowser.Header("Origin", origin))
-		if a := f.adminAs("Bearer "+token, http.MethodGet, user, nil); a.Status != want {
-			t.Errorf("asked for by %q: %d, want %d", origin, a.Status, want)
-		}
+		f.mustAdminAs("Bearer "+token, want, http.MethodGet, user, nil)
 	}
 }
 
@@ -576,9 +547,7 @@ func TestAttackOversizedRequests(t *testing.T) {
 	}
 	big := strings.Repeat("x", 300<<10)
 	for _, path := range []string{"/api/token", "/api/signout"} {
-		if a := member.post(path, testbrowser.Body("text/plain", big)); a.Status != http.StatusRequestEntityTooLarge {
-			t.Errorf("%s: %d", path, a.Status)
-		}
+		member.Expect(t, http.StatusRequestEntityTooLarge, http.MethodPost, path, testbrowser.Body("text/plain", big))
 	}
 	if a := f.admin(http.MethodPost, "/users", map[string]any{"phone": big}); a.Status != http.StatusRequestEntityTooLarge {
 		t.Errorf("users: %d %.200s", a.Status, a.Body)

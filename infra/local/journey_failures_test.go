@@ -35,6 +35,16 @@ func sentences(t *testing.T) map[string]map[string]string {
 	return texts
 }
 
+// wantEnd checks a journey with a target: without a code it ends there, signed in.
+func (b *browser) wantEnd(end ending, code, target string) {
+	b.f.t.Helper()
+	if code != "" {
+		b.wantFailure(end, code, target)
+	} else if end.Address != application+target || b.signedInAs() != b.Member.UserID {
+		b.f.t.Errorf("ended at %s %s, signed in as %q", end.Address, end.WeComPage, b.signedInAs())
+	}
+}
+
 // wantFailure checks everything about a journey that failed: where it ended, what
 // the page says in both languages, what the log has, and that nobody is signed in.
 func (b *browser) wantFailure(end ending, code, redirect string) {
@@ -146,16 +156,9 @@ func TestFailureAtWeCom(t *testing.T) {
 			b := f.inWeCom("zhangsan")
 			// In time: the gateway of the fixture has the template's time limits.
 			end := b.open("/authorize/main?redirect=%2Forders%3Fid%3D7")
-			if test.code != "" {
-				b.wantFailure(end, test.code, "/orders?id=7")
-			} else if end.Address != application+"/orders?id=7" {
-				t.Errorf("ended at %s", end.Address)
-			}
+			b.wantEnd(end, test.code, "/orders?id=7")
 			f.wantCalls(test.calls)
 			f.wantUsers(map[bool]int{true: 1}[test.code == ""])
-			if test.code == "" {
-				return
-			}
 			// When WeCom is well again, so is the member, by the page's own button.
 			f.weCom.ClearFaults()
 			f.wait(2 * time.Minute) // a refused secret is remembered for one
@@ -241,6 +244,7 @@ func TestFailureOfVisitor(t *testing.T) {
 		name    string
 		member  wecomsim.Browser
 		desktop bool
+		thinks  time.Duration // on each page of WeCom
 		code    string
 		stopped wecomsim.Page // WeCom ends on a page of its own
 		users   int
@@ -261,7 +265,7 @@ func TestFailureOfVisitor(t *testing.T) {
 		{name: "member of an unconnected company", member: wecomsim.Browser{UserID: otherCorpID + "/elsewhere"}, code: "not_a_member"},
 		{name: "outside of the app's range", member: wecomsim.Browser{UserID: "outside"}, stopped: wecomsim.PageNoPermission},
 		{name: "outside of the app's range, in a browser", member: wecomsim.Browser{UserID: "outside"}, desktop: true, stopped: wecomsim.PageNoPermission},
-		{name: "consent after twenty minutes", member: wecomsim.Browser{UserID: "zhangsan"}, code: "slow"},
+		{name: "consent after twenty minutes", member: wecomsim.Browser{UserID: "zhangsan"}, thinks: 20 * time.Minute, code: "state_expired"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -270,23 +274,13 @@ func TestFailureOfVisitor(t *testing.T) {
 			if test.desktop {
 				b = f.onDesktop("")
 			}
-			b.Member = test.member
-			if test.code == "slow" {
-				b.Member.BeforeAnswer = func() { f.wait(20 * time.Minute) }
-				b.KeepExpired = true
-				b.wantFailure(b.open("/authorize/main?redirect=/x"), "state_expired", "/x")
-				return
-			}
+			b.Member, b.KeepExpired = test.member, true
+			b.Member.BeforeAnswer = func() { f.wait(test.thinks) }
 			end := b.open("/authorize/main?redirect=/x")
-			switch {
-			case test.stopped != "":
-				if end.WeComPage != test.stopped {
-					t.Errorf("ended at %s %s", end.Address, end.WeComPage)
-				}
-			case test.code != "":
-				b.wantFailure(end, test.code, "/x")
-			case end.Address != application+"/x":
-				t.Errorf("ended at %s", end.Address)
+			if end.WeComPage != test.stopped {
+				t.Errorf("ended at %s %s", end.Address, end.WeComPage)
+			} else if test.stopped == "" {
+				b.wantEnd(end, test.code, "/x")
 			}
 			f.wantUsers(test.users)
 		})
@@ -400,12 +394,7 @@ func TestFailureCookieLostInTheSecondRound(t *testing.T) {
 			}
 		}
 		end := b.open("/authorize/main?redirect=/x")
-		switch {
-		case test.code != "":
-			b.wantFailure(end, test.code, "/x")
-		case end.Address != application+"/x":
-			t.Errorf("%s: ended at %s", test.name, end.Address)
-		}
+		b.wantEnd(end, test.code, "/x")
 		if end.WeCom != 4 {
 			t.Errorf("%s: %d redirects to WeCom", test.name, end.WeCom)
 		}
@@ -470,11 +459,7 @@ func TestFailureOfState(t *testing.T) {
 				callback = test.change(b, callback)
 			}
 			end := b.open(callback)
-			if test.code != "" {
-				b.wantFailure(end, test.code, "/x")
-			} else if end.Address != application+"/x" || b.signedInAs() != "zhangsan" {
-				t.Errorf("ended at %s", end.Address)
-			}
+			b.wantEnd(end, test.code, "/x")
 			if end.WeCom != test.weCom {
 				t.Errorf("%d more redirects to WeCom", end.WeCom)
 			}
@@ -526,12 +511,7 @@ func TestFailureBentCallback(t *testing.T) {
 			f := newFixture(t)
 			f.weCom.InjectCallback(test.bend)
 			b := f.inWeCom("zhangsan")
-			end := b.open("/authorize/main?redirect=/x")
-			if test.code != "" {
-				b.wantFailure(end, test.code, "/x")
-			} else if end.Address != application+"/x" || b.signedInAs() != "zhangsan" {
-				t.Errorf("ended at %s", end.Address)
-			}
+			b.wantEnd(b.open("/authorize/main?redirect=/x"), test.code, "/x")
 		})
 	}
 }
@@ -573,27 +553,16 @@ func TestFailureCallbackTwice(t *testing.T) {
 					}
 					f.weCom.Inject(fault)
 				}
-				answers := b.twice(callback, way)
-				for i, a := range answers {
-					end := ending{Navigation: testbrowser.Navigation{Address: a.Location(), Redirects: []testbrowser.Answer{a}}}
+				sessions := map[string]bool{}
+				for _, a := range b.twice(callback, way) {
+					end := testbrowser.Navigation{Address: a.Location(), Redirects: []testbrowser.Answer{a}}
+					b.wantEnd(ending{end, queryOf(a.Location())}, test.code, "/x")
 					if test.code == "" {
-						if a.Location() != application+"/x" {
-							t.Errorf("request %d: %s", i, a.Location())
-						}
-						continue
+						sessions[a.Cookie(sessionCookie).Value] = true
 					}
-					end.failure = queryOf(a.Location())
-					b.wantFailure(end, test.code, "/x")
 				}
-				if test.code == "" {
-					b.wantMember("zhangsan", "after all requests")
-					ids := map[string]bool{}
-					for _, a := range answers {
-						ids[a.Cookie(sessionCookie).Value] = true
-					}
-					if len(ids) != 1 {
-						t.Errorf("%d sessions of one state", len(ids))
-					}
+				if test.code == "" && len(sessions) != 1 {
+					t.Errorf("%d sessions of one state", len(sessions))
 				}
 				f.wantUsers(map[bool]int{true: 1}[test.code == "" || test.known])
 			})

@@ -223,15 +223,8 @@ func newFixture(t *testing.T, options ...option) *fixture {
 	f.start()
 	server := &httptest.Server{Listener: listener, Config: &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			handler := *f.handler.Load()
-			if f.seen == nil {
-				handler.ServeHTTP(w, r)
-				return
-			}
-			f.seen.record(handler, w, r)
-		}),
-		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.seen.record(*f.handler.Load(), w, r) }),
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}}
 	server.Start()
 	transport := &http.Transport{MaxIdleConnsPerHost: 32}
@@ -347,9 +340,14 @@ func (f *fixture) adminAs(authorization, method, path string, body any) testbrow
 
 func (f *fixture) mustAdmin(status int, method, path string, body any) testbrowser.Answer {
 	f.t.Helper()
-	a := f.admin(method, path, body)
+	return f.mustAdminAs("Bearer "+adminKey, status, method, path, body)
+}
+
+func (f *fixture) mustAdminAs(authorization string, status int, method, path string, body any) testbrowser.Answer {
+	f.t.Helper()
+	a := f.adminAs(authorization, method, path, body)
 	if a.Status != status {
-		f.t.Fatalf("%s /api/admin%s: %d %s", method, path, a.Status, a.Body)
+		f.t.Fatalf("%s /api/admin%s: %d %s, want %d", method, path, a.Status, a.Body, status)
 	}
 	return a
 }
@@ -530,6 +528,14 @@ func (b *browser) wantOpen(path, target string, weCom int) {
 	b.f.t.Helper()
 	if end := b.open(path); end.Address != application+target || end.WeCom != weCom {
 		b.f.t.Errorf("ended at %.80s after %d redirects to WeCom, want %.80s after %d", end.Address, end.WeCom, target, weCom)
+	}
+}
+
+// wantError opens an address, which must end on the sign-in page with an error.
+func (b *browser) wantError(path, code string) {
+	b.f.t.Helper()
+	if end := b.open(path); end.failure.Get("error") != code || end.failure.Get("authenticator") != mainName {
+		b.f.t.Errorf("ended at %s, not with %s", end.Address, code)
 	}
 }
 

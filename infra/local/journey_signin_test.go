@@ -223,9 +223,7 @@ func TestJourneyTokenIsVerifiedByStandardLibrary(t *testing.T) {
 	}
 	// So does the demo application's backend.
 	backend, err := demo.New(demo.Config{ServiceURL: f.url, Origin: application, Now: f.now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.must(err)
 	shown := testbrowser.New(testbrowser.Config{URL: application, Transport: testbrowser.Handler(backend)})
 	if a := shown.Send(t, http.MethodPost, "/demo/verify", testbrowser.Bearer(token.AccessToken)); a.Status != http.StatusOK || !strings.Contains(a.Body, "张三") {
 		t.Errorf("the demo application: %d %s", a.Status, a.Body)
@@ -244,9 +242,7 @@ func TestJourneyTokenIsVerifiedByStandardLibrary(t *testing.T) {
 		t.Errorf("a token of %d s a minute before the session ends", token.ExpiresIn)
 	}
 	f.wait(2 * time.Minute)
-	if a := b.post("/api/token"); a.Status != http.StatusUnauthorized {
-		t.Errorf("after the session's end: %d", a.Status)
-	}
+	b.Expect(t, http.StatusUnauthorized, http.MethodPost, "/api/token")
 }
 
 func TestJourneySignOut(t *testing.T) {
@@ -268,13 +264,9 @@ func TestJourneySignOut(t *testing.T) {
 		if b.count(sessionCookie) != 0 || b.session() != nil || thief.session() != nil {
 			t.Errorf("%s: the cookie is kept, or the session is not over", test.name)
 		}
-		if a := thief.post("/api/token"); a.Status != http.StatusUnauthorized {
-			t.Errorf("%s: a token after sign-out: %d", test.name, a.Status)
-		}
+		thief.Expect(t, http.StatusUnauthorized, http.MethodPost, "/api/token")
 		// Once more does no harm.
-		if a := b.post("/api/signout"); a.Status != http.StatusNoContent {
-			t.Errorf("%s: again: %d", test.name, a.Status)
-		}
+		b.Expect(t, http.StatusNoContent, http.MethodPost, "/api/signout")
 	}
 }
 
@@ -283,17 +275,10 @@ func TestJourneyApplicationLinks(t *testing.T) {
 	f := newFixture(t)
 	member := f.signedIn("zhangsan")
 
-	for path, want := range map[string]string{
-		"/":                        "/",
-		"/admin":                   "/admin",
-		"/admin?a=%2F&b=c+d&%7E":   "/admin?a=%2F&b=c+d&%7E",
-		"/%E8%AE%A2%E5%8D%95/7":    "/%E8%AE%A2%E5%8D%95/7",
-		"/a%20b":                   "/a%20b",
-		"/signin2":                 "/signin2",
-		"/apis":                    "/apis",
-		"/x?redirect=//evil.test/": "/x?redirect=//evil.test/",
+	for _, path := range []string{
+		"/", "/admin", "/admin?a=%2F&b=c+d&%7E", "/%E8%AE%A2%E5%8D%95/7", "/a%20b", "/signin2", "/apis", "/x?redirect=//evil.test/",
 	} {
-		if a := member.get(path); a.Status != http.StatusFound || a.Location() != application+want {
+		if a := member.get(path); a.Status != http.StatusFound || a.Location() != application+path {
 			t.Errorf("%s with a session: %d %s", path, a.Status, a.Location())
 		}
 	}
@@ -325,10 +310,7 @@ func TestJourneyLoopBreaker(t *testing.T) {
 	for range 2 {
 		b.wantOpen("/admin", "/admin", 0)
 	}
-	end := b.open("/admin?again")
-	if end.failure.Get("error") != "redirect_loop" || end.failure.Get("authenticator") != mainName {
-		t.Errorf("third redirect: %s", end.Address)
-	}
+	b.wantError("/admin?again", "redirect_loop")
 	// The page ends the row, and so does time.
 	b.wantOpen("/admin", "/admin", 0)
 	b.wantOpen("/admin", "/admin", 0)
@@ -515,12 +497,6 @@ func TestJourneyAdministration(t *testing.T) {
 	patch := func(fields map[string]any) {
 		f.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", fields)
 	}
-	wantFailure := func(code string) {
-		t.Helper()
-		if end := b.open("/authorize/main"); end.failure.Get("error") != code {
-			t.Errorf("ended at %s, not with %s", end.Address, code)
-		}
-	}
 
 	// Disabled: sessions and sign-ins end, attempts under way too; enabling brings
 	// no session back.
@@ -528,18 +504,14 @@ func TestJourneyAdministration(t *testing.T) {
 	callback := pending.callback("/authorize/main")
 	patch(map[string]any{"enabled": false})
 	b.clone().wantMember("", "the session outlives its authenticator")
-	wantFailure("authenticator_disabled")
+	b.wantError("/authorize/main", "authenticator_disabled")
 	if list := b.get("/api/authenticators"); strings.TrimSpace(list.Body) != "[]" {
 		t.Errorf("offered: %s", list.Body)
 	}
-	if end := pending.open(callback); end.failure.Get("error") != "authenticator_disabled" {
-		t.Errorf("an attempt under way ended at %s", end.Address)
-	}
+	pending.wantError(callback, "authenticator_disabled")
 	patch(map[string]any{"enabled": true})
 	b.clone().wantMember("", "enabling brought the session back")
-	if end := pending.open(callback); end.failure.Get("error") != "state_invalid" {
-		t.Errorf("an attempt from before ended at %s", end.Address)
-	}
+	pending.wantError(callback, "state_invalid")
 	b.signIn("/authorize/main")
 
 	// A changed secret: the old token is not used, and a wrong secret shows at once.
@@ -547,11 +519,11 @@ func TestJourneyAdministration(t *testing.T) {
 	const fresh = "another-secret-of-the-app-0123456789abcdefgh"
 	f.known.add("app secret", fresh)
 	f.must(f.weCom.ResetSecret(corpID, agentID, fresh))
-	wantFailure("wecom_configuration")
+	b.wantError("/authorize/main", "wecom_configuration")
 	patch(map[string]any{"secret": fresh})
 	b.signIn("/authorize/main")
 	patch(map[string]any{"secret": "not-the-secret-of-the-app-0123456789abcdefg"})
-	wantFailure("wecom_configuration")
+	b.wantError("/authorize/main", "wecom_configuration")
 	patch(map[string]any{"secret": fresh})
 	b.signIn("/authorize/main")
 
@@ -578,15 +550,13 @@ func TestJourneyAdministration(t *testing.T) {
 	pending = b.clone()
 	callback = pending.callback("/authorize/main")
 	f.mustAdmin(http.StatusNoContent, http.MethodDelete, "/authenticators/main", nil)
-	wantFailure("authenticator_unknown")
+	b.wantError("/authorize/main", "authenticator_unknown")
 	kept.wantMember("", "the session outlives the deleted authenticator")
 	f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
 		"name": mainName, "corpId": corpID, "agentId": agentID, "secret": fresh, "origin": application,
 	})
 	kept.wantMember("", "the namesake inherited the session")
-	if end := pending.open(callback); end.failure.Get("error") != "state_invalid" {
-		t.Errorf("the attempt of the other ended at %s", end.Address)
-	}
+	pending.wantError(callback, "state_invalid")
 	b.signIn("/authorize/main")
 	if s := b.session(); s.User.ID != first {
 		t.Errorf("another user at the namesake: %+v", s)
@@ -623,9 +593,7 @@ func TestJourneyUserChanges(t *testing.T) {
 	second := "/users/" + b.session().User.ID
 	f.mustAdmin(http.StatusOK, http.MethodPatch, second, map[string]any{"enabled": false})
 	b.clone().wantMember("", "the session of a disabled user")
-	if end := b.clone().open("/authorize/main"); end.failure.Get("error") != "user_disabled" {
-		t.Errorf("a disabled user ended at %s", end.Address)
-	}
+	b.clone().wantError("/authorize/main", "user_disabled")
 	f.mustAdmin(http.StatusOK, http.MethodPatch, second, map[string]any{"enabled": true})
 	b.clone().wantMember("", "enabling brought the session back")
 	// All sessions of one user, at once.
@@ -670,13 +638,9 @@ func TestJourneyDomainFile(t *testing.T) {
 	if a.Status != http.StatusOK || a.Body != "AbCdEf0123456789" || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/plain") {
 		t.Errorf("%d %q %s", a.Status, a.Body, a.Header.Get("Content-Type"))
 	}
-	if a := b.get("/WW_verify_AbCdEf0123456788.txt"); a.Status != http.StatusNotFound {
-		t.Errorf("another: %d", a.Status)
-	}
+	b.Expect(t, http.StatusNotFound, http.MethodGet, "/WW_verify_AbCdEf0123456788.txt")
 	f.mustAdmin(http.StatusNoContent, http.MethodDelete, "/domain-files"+path, nil)
-	if a := b.get(path); a.Status != http.StatusNotFound {
-		t.Errorf("after: %d", a.Status)
-	}
+	b.Expect(t, http.StatusNotFound, http.MethodGet, path)
 }
 
 // WeCom blocks whoever asks for access tokens often.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -136,9 +135,8 @@ func TestOwnWeCom(t *testing.T) {
 		t.Errorf("printed\n%s", printed)
 	}
 	status, body := get(t, r.line("service")+"/api/admin/authenticators", "Bearer my-own-key")
-	var list struct{ Items []any }
-	if err := json.Unmarshal([]byte(body), &list); err != nil || status != 200 || len(list.Items) != 0 {
-		t.Errorf("%d %s %v", status, body, err)
+	if status != 200 || !strings.Contains(body, `"items":[]`) {
+		t.Errorf("%d %s", status, body)
 	}
 	if _, body := get(t, r.line("service")+"/signin", ""); !strings.Contains(body, "Example Company") {
 		t.Errorf("the sign-in page does not name the company: %s", body)

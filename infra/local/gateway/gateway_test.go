@@ -33,8 +33,8 @@ type (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// real has the routes of template.yaml, behind which every function tells what it was given.
-func real(t *testing.T, authorizer gateway.Authorizer, seen func(function string, event request)) *gateway.Gateway {
+// withRealRoutes has the routes of template.yaml, behind which every function tells what it was given.
+func withRealRoutes(t *testing.T, authorizer gateway.Authorizer, seen func(function string, event request)) *gateway.Gateway {
 	t.Helper()
 	template, err := samtemplate.ReadFile("../../../template.yaml")
 	if err != nil {
@@ -130,7 +130,7 @@ func TestRoutes(t *testing.T) {
 		Parameters      map[string]string
 	}
 	var got seen
-	g := real(t, allow, func(function string, event request) { got = seen{function, event.RouteKey, event.PathParameters} })
+	g := withRealRoutes(t, allow, func(function string, event request) { got = seen{function, event.RouteKey, event.PathParameters} })
 	tests := []struct {
 		method, path string
 		want         seen
@@ -194,28 +194,11 @@ X-Forwarded-Proto: gopher
 Connection: keep-alive
 
 `,
-		"decoded_path": `GET /50%25/a%3Fb%2Fc/%E4%B8%AD?redirect=%2Fa%3Fb&&flag HTTP/1.1
-Host: localhost:3000
-
-`,
-		"post_json": `POST /api/token HTTP/1.1
-Host: signin.example.com
-Content-Type: application/json; charset=utf-8
-Content-Length: 11
-
-{"a":"中"}`,
-		"post_form": `POST /api/signout HTTP/1.1
-Host: signin.example.com
-Content-Type: application/x-www-form-urlencoded
-Content-Length: 3
-
-a=b`,
-		"post_binary": "POST /api/token HTTP/1.1\nHost: signin.example.com\nContent-Type: text/plain\nTransfer-Encoding: chunked\n\n2\n\xff\xfe\n0\n\n",
-		"guarded": `PATCH /api/admin/users/1 HTTP/1.1
-Host: signin.example.com
-Authorization: Bearer key
-
-`,
+		"decoded_path": "GET /50%25/a%3Fb%2Fc/%E4%B8%AD?redirect=%2Fa%3Fb&&flag HTTP/1.1\nHost: localhost:3000\n\n",
+		"post_json":    "POST /api/token HTTP/1.1\nHost: signin.example.com\nContent-Type: application/json; charset=utf-8\nContent-Length: 11\n\n{\"a\":\"中\"}",
+		"post_form":    "POST /api/signout HTTP/1.1\nHost: signin.example.com\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 3\n\na=b",
+		"post_binary":  "POST /api/token HTTP/1.1\nHost: signin.example.com\nContent-Type: text/plain\nTransfer-Encoding: chunked\n\n2\n\xff\xfe\n0\n\n",
+		"guarded":      "PATCH /api/admin/users/1 HTTP/1.1\nHost: signin.example.com\nAuthorization: Bearer key\n\n",
 	}
 	var got request
 	var asked question
@@ -223,7 +206,7 @@ Authorization: Bearer key
 		asked = q
 		return verdict{IsAuthorized: true, Context: map[string]any{"caller": "user", "version": int64(7)}}, nil
 	}
-	g := real(t, authorizer, func(_ string, event request) { got = event })
+	g := withRealRoutes(t, authorizer, func(_ string, event request) { got = event })
 	for name, wire := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, header, _ := send(t, g, wire)
@@ -467,7 +450,10 @@ func TestFunctionGoesOnWhenTheVisitorLeaves(t *testing.T) {
 func TestShutdownGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		g := publicGateway(t, func(context.Context, request) (response, error) { <-release; return response{StatusCode: 200}, nil })
+		g := publicGateway(t, func(context.Context, request) (response, error) {
+			<-release
+			return response{StatusCode: 200}, nil
+		})
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/public", nil)
 		go g.ServeHTTP(httptest.NewRecorder(), r)
 		synctest.Wait()
