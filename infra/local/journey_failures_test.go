@@ -86,7 +86,7 @@ func (b *browser) wantFailure(end ending, code, redirect string) {
 		if !strings.Contains(text, again) {
 			t.Errorf("the %s page does not offer %s", language, again)
 		}
-		for _, never := range []string{"from ip", "errmsg", "127.0.0.1", "qyapi", "invalid c"} {
+		for _, never := range []string{"from ip", "errmsg", "127.0.0.1", "qyapi", "invalid code", "invalid credential", "invalid corpid"} {
 			if strings.Contains(text, never) {
 				t.Errorf("the %s page says %q", language, never)
 			}
