@@ -35,6 +35,14 @@ func nthMember(n, users int) string {
 	return benchMember(n * 7919 % members * (users / members))
 }
 
+const (
+	moduleRoot  = "../.."
+	corpID      = "ww0123456789abcdef"
+	agentID     = "1000002"
+	appSecret   = "secret-of-the-app-0123456789abcdefghijklmno"
+	application = "http://localhost:3999"
+)
+
 // benchCompany is a WeCom with these members, and two who have never signed in.
 func benchCompany(users int, domain string) *wecomsim.Simulator {
 	members := []wecomsim.Member{{UserID: "newcomer1", Name: "New Comer", Mobile: "13800138001"}, {UserID: "newcomer2", Name: "New Comer", Mobile: "13800138002"}}

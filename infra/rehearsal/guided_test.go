@@ -44,6 +44,15 @@ func TestGuidedDeployment(t *testing.T) {
 		"ServiceUrl": `https://\w+\.execute-api\.eu-central-1\.amazonaws\.com`, "ConsoleUrl": "https://.+com/console", "CallbackDomain": `\w+\..+com`,
 		"ApiUrl": "https://.+", "EgressAddresses": "none", "DomainTarget": "", "AdminKeySecret": "arn:.+", "Dashboard": "signin-eu-central-1",
 	})
+	// Without a domain the service speaks of the address that it was called by.
+	api := d.Outputs(t)["ApiUrl"]
+	if err := d.address.LeadTo(api); err != nil {
+		t.Fatal(err)
+	}
+	id, _, _ := strings.Cut(api, ".")
+	if body := d.anyone.Expect(t, 200, "GET", "/.well-known/openid-configuration").Body; !strings.Contains(body, `"issuer":"`+id+`.execute-api.`) {
+		t.Errorf("discovery says %s", body)
+	}
 	deploy(map[string]string{"DomainName": "signin.example.com", "CertificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/0"}, map[string]string{
 		"ServiceUrl": "https://signin.example.com", "ConsoleUrl": "https://signin.example.com/console", "CallbackDomain": "signin.example.com", "DomainTarget": ".+",
 	})

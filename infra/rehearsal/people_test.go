@@ -37,6 +37,7 @@ func newWeCom(address string) *wecomsim.Simulator {
 		Members: []wecomsim.Member{
 			{UserID: "zhangsan", Name: "张三", Mobile: "13800000001"},
 			{UserID: "lisi", Name: "李四", Mobile: "13800000002"},
+			{UserID: "wangwu", Name: "王五", Mobile: "13800000003"},
 		},
 	}}})
 }
@@ -45,7 +46,7 @@ func newWeCom(address string) *wecomsim.Simulator {
 func (d *deployment) browser(member, userAgent string) *testbrowser.Browser {
 	return testbrowser.New(testbrowser.Config{
 		URL: d.address.URL, Transport: d.transport, UserAgent: userAgent,
-		WeCom: d.weCom, WeComURL: d.weURL, Member: wecomsim.Browser{UserID: member},
+		WeCom: d.weCom, WeComURL: d.weURL, Member: wecomsim.Browser{UserID: member}, OnAnswer: d.secretsSeen.learn,
 	})
 }
 

@@ -41,6 +41,7 @@ type deployment struct {
 	directory string
 
 	anyone, phone, desktop *testbrowser.Browser
+	secretsSeen            confidential
 }
 
 // otherCode is what every function prints from the second build on.
@@ -80,6 +81,8 @@ func TestDeployment(t *testing.T) {
 		{"without the key nobody is an administrator", d.refusesWithoutKey},
 		{"an administrator connects a WeCom app and checks it", d.connects},
 		{"a member signs in inside WeCom, then in a browser", d.signsIn},
+		{"six first sign-ins of one person at once make one user", d.signsInAtOnce},
+		{"access ends with the user", d.endsAccess},
 		{"keys are rotated, and a token of the earlier key stays good", d.rotates},
 		{"an interrupted rotation is taken up again", d.rotatesAfterInterruption},
 		{"an update changes code and a parameter while people sign in", d.isUpdated},
@@ -90,6 +93,7 @@ func TestDeployment(t *testing.T) {
 		{"it recovers, and calls WeCom from addresses of its own", d.entersNetwork},
 		{"its functions leave the network, which stays until they have left", d.leavesNetwork},
 		{"then the network goes", d.closesNetwork},
+		{"the log shows nothing confidential", d.logsNothingConfidential},
 		{"deletion leaves the directory and nothing else", d.isDeleted},
 		{"a new stack on the old directory knows its people", d.returns},
 		{"deletion leaves a directory that it was given", d.delete},
