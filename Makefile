@@ -6,6 +6,7 @@ SHELL := /bin/bash
 TOOLS := $(CURDIR)/.tools
 BUILD := $(CURDIR)/.build
 DYNOXIDE_VERSION := 3.2.0
+CFN_GUARD_VERSION := 3.2.1
 PYTHON ?= /usr/bin/python3
 # AWS's command line for the template. SAM names one that is installed already.
 SAM ?= $(TOOLS)/sam/bin/sam
@@ -89,7 +90,7 @@ gofmt-check: $(TOOLS)/bin/gofumpt
 	if [ -n "$$unformatted" ]; then echo "not formatted (make format):"; echo "$$unformatted"; exit 1; fi
 
 .PHONY: validate
-validate: $(TOOLS)/sam/ready ## check template.yaml as SAM, CloudFormation and our own rules see it
+validate: $(TOOLS)/sam/ready $(TOOLS)/cfn-guard/bin/cfn-guard ## check template.yaml as SAM, CloudFormation and our own rules see it
 	@go test -count=1 ./infra/templatetest
 
 .PHONY: emulators
@@ -175,7 +176,7 @@ fuzz:
 # The tools, fetched into .tools at fixed versions. What a machine lacks to build one is
 # skipped in one line, and an error with CI set.
 
-TEST_TOOLS := $(addprefix $(TOOLS)/,bin/dynoxide bin/gofumpt bin/golangci-lint bin/gotestsum bin/go-licenses ministack/ready sam/ready axe/axe.min.js biome/ready)
+TEST_TOOLS := $(addprefix $(TOOLS)/,bin/dynoxide bin/gofumpt bin/golangci-lint bin/gotestsum bin/go-licenses cfn-guard/bin/cfn-guard ministack/ready sam/ready axe/axe.min.js biome/ready)
 .PHONY: tools
 tools:
 	@$(MAKE) -s -j4 $(TEST_TOOLS)
@@ -203,6 +204,13 @@ $(TOOLS)/bin/dynoxide:
 		cargo install dynoxide-rs --version $(DYNOXIDE_VERSION) --locked --no-default-features \
 			--features native-sqlite,http-server,cli --root $(TOOLS) --quiet; \
 	else $(call missing,dynoxide,cargo is missing (https://rustup.rs)); fi
+
+# Judges the template by infra/templatetest/rules.guard. Not optimized: that builds three
+# times as fast, and judging takes a moment either way.
+$(TOOLS)/cfn-guard/bin/cfn-guard:
+	@if command -v cargo >/dev/null; then \
+		cargo install cfn-guard --version $(CFN_GUARD_VERSION) --locked --debug --root $(TOOLS)/cfn-guard --quiet; \
+	else $(call missing,cfn-guard,cargo is missing (https://rustup.rs)); fi
 
 # ministack is AWS on this machine; sam is SAM's command line with cfn-lint.
 $(TOOLS)/%/ready: infra/tools/%-requirements.txt

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 )
 
 // The page that an operator follows when an alarm rings: what it says of the template
@@ -54,25 +56,27 @@ func number(t *testing.T, cell string) float64 {
 	return value
 }
 
-// templates returns the stack and what is nested in it.
-func templates(t *testing.T) string {
+func readTemplate(t *testing.T) *samtemplate.Template {
 	t.Helper()
-	return read(t, "template.yaml") + "\n" + read(t, "infra/network.yaml") + "\n" + read(t, "infra/monitoring.yaml")
+	template, err := samtemplate.ReadFile(filepath.Join(root, "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return template
 }
 
 // An alarm's mail is read at night. It leads to a heading that is there, in both
 // languages under the same name, and every such heading is some alarm's.
 func TestEveryAlarmLeadsToItsText(t *testing.T) {
-	text := templates(t)
-	alarms := regexp.MustCompile(`(?m)^  (\w+):\n    Type: AWS::CloudWatch::Alarm\n((?:    .*\n)+)`).FindAllStringSubmatch(text, -1)
-	if len(alarms) < 10 || len(alarms) != strings.Count(text, "Type: AWS::CloudWatch::Alarm") {
+	alarms := readTemplate(t).Alarms
+	if len(alarms) < 10 {
 		t.Fatalf("found %d alarms", len(alarms))
 	}
 	var linked []string
-	for _, alarm := range alarms {
-		link := regexp.MustCompile(`AlarmDescription: .*\shttps://\S+/` + regexp.QuoteMeta(operations) + `#([a-z-]+)['"]?\n`).FindStringSubmatch(alarm[2])
+	for id, alarm := range alarms {
+		link := regexp.MustCompile(`\shttps://\S+/` + regexp.QuoteMeta(operations) + `#([a-z-]+)$`).FindStringSubmatch(alarm.Description)
 		if link == nil {
-			t.Errorf("the text of %s does not end with the address of %s#NAME", alarm[1], operations)
+			t.Errorf("the text of %s does not end with the address of %s#NAME", id, operations)
 			continue
 		}
 		linked = append(linked, link[1])
@@ -90,36 +94,25 @@ func TestEveryAlarmLeadsToItsText(t *testing.T) {
 }
 
 func TestEveryParameterAndOutputIsExplained(t *testing.T) {
-	template := read(t, "template.yaml")
-	for _, section := range []string{"Parameters", "Outputs"} {
-		_, text, _ := strings.Cut(template, "\n"+section+":\n")
-		text, _, _ = regexpCut(text, `(?m)^[A-Z]`)
-		names := found(`(?m)^  (\w+):$`, text)
+	template := readTemplate(t)
+	for _, names := range [][]string{template.Parameters, template.Outputs} {
 		if len(names) < 10 {
-			t.Fatalf("found only the %s %q", section, names)
+			t.Fatalf("found only %q", names)
 		}
 		for _, page := range operationsPages() {
 			for _, name := range names {
 				if !regexp.MustCompile("(?m)^\\| (`\\w+` )*`" + name + "` ").MatchString(read(t, page)) {
-					t.Errorf("%s has no row for %s of %s", page, name, section)
+					t.Errorf("%s has no row for %s", page, name)
 				}
 			}
 		}
 	}
 }
 
-func regexpCut(text, pattern string) (before, after string, found bool) {
-	at := regexp.MustCompile(pattern).FindStringIndex(text)
-	if at == nil {
-		return text, "", false
-	}
-	return text[:at[0]], text[at[1]:], true
-}
-
 func TestThrottlesAreTheTemplates(t *testing.T) {
 	want := map[string][]string{}
-	for _, route := range regexp.MustCompile(`(?m)^ +'(.+)': \{ThrottlingRateLimit: (\d+), ThrottlingBurstLimit: (\d+)\}$`).FindAllStringSubmatch(read(t, "template.yaml"), -1) {
-		want[route[1]] = route[2:]
+	for route, throttle := range readTemplate(t).Throttles {
+		want[route] = []string{strconv.Itoa(throttle.Rate), strconv.Itoa(throttle.Burst)}
 	}
 	if len(want) < 15 {
 		t.Fatalf("found only the throttles %v", want)
@@ -219,7 +212,7 @@ func TestCostsAddUp(t *testing.T) {
 				if len(count) == 0 || number(t, count[0]) != reads || number(t, count[1]) != writes {
 					t.Errorf("%s takes %v read and %v write units here, and %v in the benchmarks", name, reads, writes, count)
 				}
-				if given := memoryOf(t, counted[name].function); memory != given {
+				if given := float64(readTemplate(t).Functions[counted[name].function+"Function"].MemorySize); memory != given {
 					t.Errorf("%s has %v MB here and %v in the template", name, memory, given)
 				}
 				// Of a million; a GB is 10^9 bytes.
@@ -241,7 +234,11 @@ func month(t *testing.T, page string, prices, each map[string]float64) {
 	_, table, _ := strings.Cut(text, "| 1,000,000 ")
 	_, table, _ = strings.Cut(table, "\n| `authorize` |")
 	table, _, _ = strings.Cut("| `authorize` |"+table, "\n\n")
-	template := templates(t)
+	template := readTemplate(t)
+	metrics := 0
+	for _, alarm := range template.Alarms {
+		metrics += alarm.Metrics
+	}
 	for column, members := range []float64{1_000_000, 200} {
 		signIns := 22 * members
 		want := map[string]struct{ count, price float64 }{
@@ -252,9 +249,9 @@ func month(t *testing.T, page string, prices, each map[string]float64) {
 			"user":        {members, 2000 / 1e9 * (prices["storage"] + prices["recovery"])},
 			"attempt":     {signIns, 1500 / 1e9 * prices["storage"]},
 			"metric":      {20, prices["metric"]},
-			"alarm":       {float64(strings.Count(template, "MetricName: ")), prices["alarm"]},
-			"dashboard":   {float64(strings.Count(template, "Type: AWS::CloudWatch::Dashboard")), prices["dashboard"]},
-			"secret":      {float64(1 + strings.Count(template, "Type: AWS::SecretsManager::Secret\n")), prices["secret"]},
+			"alarm":       {float64(metrics), prices["alarm"]},
+			"dashboard":   {float64(len(template.Resources["AWS::CloudWatch::Dashboard"])), prices["dashboard"]},
+			"secret":      {float64(1 + len(template.Resources["AWS::SecretsManager::Secret"])), prices["secret"]},
 			"secret-call": {0, prices["secret-call"] / 10_000}, // an assumption of the page
 		}
 		total := 0.0
@@ -292,19 +289,6 @@ func sameCents(t *testing.T, what string, computed float64, printed string) {
 	if math.Abs(computed-number(t, printed)) > 0.005+1e-9 {
 		t.Errorf("%s: %s is printed, %.4f is computed", what, printed, computed)
 	}
-}
-
-// memoryOf returns the megabytes of a function: its own, or those of all.
-func memoryOf(t *testing.T, function string) float64 {
-	t.Helper()
-	template := read(t, "template.yaml")
-	_, own, known := strings.Cut(template, "\n  "+function+"Function:\n")
-	own, _, _ = regexpCut(own, `(?m)^ {0,2}\w`)
-	if memory := found(`MemorySize: (\d+)`, own); len(memory) == 1 && known {
-		return number(t, memory[0])
-	}
-	globals, _, _ := strings.Cut(template, "\nResources:\n")
-	return number(t, found(`MemorySize: (\d+)`, globals)[0])
 }
 
 // The way out costs by the hour, whoever uses it.

@@ -19,7 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
-	"github.com/wecom-signin/wecom-signin/infra/teststack"
+	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	release "github.com/wecom-signin/wecom-signin/shared/version"
@@ -389,7 +389,7 @@ func TestLog(t *testing.T) {
 }
 
 func TestRotationOnAnEmulator(t *testing.T) {
-	account := teststack.StartAWS(t, "../..")
+	account := awsstack.New(t, awsstack.Config{Root: "../.."})
 	client := secretsmanager.NewFromConfig(account.SDK())
 	w := &world{t: t}
 	ctx := t.Context()
@@ -400,7 +400,7 @@ func TestRotationOnAnEmulator(t *testing.T) {
 	function := rotatekeys.New(rotatekeys.Config{SecretsManager: client, Publisher: publisher{w}, Secret: secretName, Logger: quiet})
 	var sets []keys.Set
 	for _, token := range []string{strings.Repeat("1", 32), strings.Repeat("2", 32), strings.Repeat("3", 32)} {
-		teststack.BeginRotation(t, account, secretName, token)
+		account.BeginRotation(t, secretName, token)
 		for _, step := range steps {
 			for range 2 { // each of them twice
 				err := function(ctx, events.SecretsManagerSecretRotationEvent{Step: step, SecretID: secretName, ClientRequestToken: token})

@@ -125,18 +125,18 @@ func TestSwitchingAccounts(t *testing.T) {
 	}
 }
 
-// The one line that the READMEs give makes pages of an application, which are of
+// The one line that the reference gives makes pages of an application, which are of
 // another origin than the service, sign in by themselves inside WeCom.
 func TestAutomaticLogin(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
 	place.hire(t, wecomsim.Member{UserID: "shen.wu", Name: "沈五", Mobile: "13800001401"})
-	english, err := automaticLoginLine("README.md", place.service)
+	english, err := automaticLoginLine("docs/reference.md", place.service)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if chinese, err := automaticLoginLine("README.zh-CN.md", place.service); err != nil || chinese != english {
-		t.Errorf("the READMEs say\n%s\n%s (%v)", english, chinese, err)
+	if chinese, err := automaticLoginLine("docs/reference.zh-CN.md", place.service); err != nil || chinese != english {
+		t.Errorf("the references say\n%s\n%s (%v)", english, chinese, err)
 	}
 	page := place.application + "/automatic/orders?id=1&q=%E5%BC%A0"
 	for _, d := range []chromium.Device{

@@ -35,6 +35,14 @@ func nthMember(n, users int) string {
 	return benchMember(n * 7919 % members * (users / members))
 }
 
+const (
+	moduleRoot  = "../.."
+	corpID      = "ww0123456789abcdef"
+	agentID     = "1000002"
+	appSecret   = "secret-of-the-app-0123456789abcdefghijklmno"
+	application = "http://localhost:3999"
+)
+
 // benchCompany is a WeCom with these members, and two who have never signed in.
 func benchCompany(users int, domain string) *wecomsim.Simulator {
 	members := []wecomsim.Member{{UserID: "newcomer1", Name: "New Comer", Mobile: "13800138001"}, {UserID: "newcomer2", Name: "New Comer", Mobile: "13800138002"}}
@@ -199,17 +207,25 @@ func BenchmarkSignIn(b *testing.B) {
 	}
 }
 
-// localWithUsers starts the program of `make run` on a store with so many users.
+// localWithUsers starts the program of `make run` on a store with so many users, which
+// is kept for the next -count.
 func localWithUsers(b *testing.B, users int) (*localRun, *testbrowser.Browser) {
 	b.Helper()
-	folder := b.TempDir()
-	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(folder, "store.db")})
+	programs, err := programFolder()
 	if err != nil {
 		b.Fatal(err)
 	}
-	fillUsers(b, engine, users, 1000)
-	if err := engine.Close(); err != nil || b.Failed() {
-		b.Fatal(err)
+	folder := filepath.Join(programs, fmt.Sprintf("users-%d", users))
+	fresh := os.Mkdir(folder, 0o700) == nil
+	if fresh {
+		engine, err := embedded.Open(embedded.Config{Path: filepath.Join(folder, "store.db")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		fillUsers(b, engine, users, 1000)
+		if err := engine.Close(); err != nil || b.Failed() {
+			b.Fatal(err)
+		}
 	}
 	weCom := benchCompany(users, "")
 	server := httptest.NewServer(weCom)
@@ -223,7 +239,7 @@ func localWithUsers(b *testing.B, users int) (*localRun, *testbrowser.Browser) {
 	browser := testbrowser.New(testbrowser.Config{
 		URL: r.service, WeCom: weCom, WeComURL: server.URL, UserAgent: wecomsim.UserAgentWeComAndroid, Transport: &http.Transport{MaxIdleConnsPerHost: 16},
 	})
-	browser.Expect(b, http.StatusCreated, http.MethodPost, "/api/admin/authenticators", testbrowser.Bearer(adminKey), testbrowser.JSON(map[string]any{
+	browser.Expect(b, map[bool]int{true: http.StatusCreated, false: http.StatusConflict}[fresh], http.MethodPost, "/api/admin/authenticators", testbrowser.Bearer(adminKey), testbrowser.JSON(map[string]any{
 		"name": portal, "corpId": corpID, "agentId": agentID, "secret": appSecret, "origin": application,
 	}))
 	return r, browser

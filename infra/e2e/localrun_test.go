@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,8 +14,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/wecom-signin/wecom-signin/infra/teststack"
 )
 
 // programFolder outlives the tests that share what is built there.
@@ -37,7 +36,7 @@ var localProgram = sync.OnceValues(func() (string, error) {
 // localRun is what `make run` starts.
 type localRun struct {
 	process *exec.Cmd
-	log     *teststack.Log
+	log     bytes.Buffer // complete when the process has ended
 	// service, application, weCom and console are addresses.
 	service, application, weCom, console, adminKey string
 }
@@ -60,10 +59,10 @@ func launch(folder string, settings ...string) (*localRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &localRun{process: exec.CommandContext(context.Background(), program), log: &teststack.Log{}}
+	r := &localRun{process: exec.CommandContext(context.Background(), program)}
 	r.process.Dir = moduleRoot
 	r.process.Env = append([]string{"PORT=0", "DATA_DIR=" + folder}, settings...)
-	r.process.Stderr = r.log
+	r.process.Stderr = &r.log
 	output, err := r.process.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -84,7 +83,7 @@ func launch(folder string, settings ...string) (*localRun, error) {
 			return r, nil
 		}
 	}
-	return nil, fmt.Errorf("the program ended before it was ready: %w\n%s", r.process.Wait(), r.log)
+	return nil, fmt.Errorf("the program ended before it was ready: %w\n%s", r.process.Wait(), &r.log)
 }
 
 // stop ends the program as a terminal or a supervisor does. It may be called twice.
@@ -106,7 +105,7 @@ func (r *localRun) end() error {
 	late := time.AfterFunc(20*time.Second, func() { _ = r.process.Process.Kill() })
 	defer late.Stop()
 	if err := r.process.Wait(); err != nil {
-		return fmt.Errorf("the program ended with %w\n%s", err, r.log)
+		return fmt.Errorf("the program ended with %w\n%s", err, &r.log)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func startWorkplace(folder string, company wecomsim.Corp, ends func(func())) (*w
 	}
 	ends(func() { _ = place.end() })
 	place.weCom, place.adminKey = weComURL, adminKey
-	line, err := automaticLoginLine("README.md", place.service)
+	line, err := automaticLoginLine("docs/reference.md", place.service)
 	if err != nil {
 		return nil, err
 	}
@@ -208,16 +208,16 @@ func pagesOfAnApplication(service, line string) http.Handler {
 
 var scriptLine = regexp.MustCompile(`(?m)^<script src="(https://[^/"]+)/auto-login\.js"[^>]*></script>$`)
 
-// automaticLoginLine returns the line that a README tells applications to use, with
+// automaticLoginLine returns the line that the reference tells applications to use, with
 // a service of ours in place of the example.
-func automaticLoginLine(readme, service string) (string, error) {
-	content, err := os.ReadFile(filepath.Join(moduleRoot, readme))
+func automaticLoginLine(page, service string) (string, error) {
+	content, err := os.ReadFile(filepath.Join(moduleRoot, page))
 	if err != nil {
 		return "", err
 	}
 	found := scriptLine.FindAllSubmatch(content, -1)
 	if len(found) != 1 {
-		return "", fmt.Errorf("%s has %d lines for automatic login, not one", readme, len(found))
+		return "", fmt.Errorf("%s has %d lines for automatic login, not one", page, len(found))
 	}
 	return strings.Replace(string(found[0][0]), string(found[0][1]), service, 1), nil
 }

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
-	"github.com/wecom-signin/wecom-signin/infra/teststack"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
@@ -56,7 +55,7 @@ type fixture struct {
 	weCom   *wecomsim.Simulator
 	weURL   string
 	apiURL  string // of WeCom's API, as the service has it
-	log     *teststack.Log
+	log     *logBuffer
 	dataDir string
 	api     *testbrowser.Browser // of an administrator with the key
 	started time.Time
@@ -194,7 +193,7 @@ func newFixture(t *testing.T, options ...option) *fixture {
 	for _, option := range options {
 		option(&c)
 	}
-	f := &fixture{t: t, log: &teststack.Log{}, known: newSecrets(), started: time.Now()}
+	f := &fixture{t: t, log: &logBuffer{}, known: newSecrets(), started: time.Now()}
 	if !c.quiet {
 		f.seen = &transcript{}
 	}
@@ -266,6 +265,24 @@ func onlyDigits(r rune) rune {
 		return -1
 	}
 	return r
+}
+
+// logBuffer keeps what is logged while others read it.
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func (f *fixture) now() time.Time { return f.started.Add(time.Duration(f.ahead.Load())) }

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/wecom-signin/wecom-signin/infra/teststack"
 )
 
 // Every fixture is searched for leaks when its test ends; this is the proof that the
@@ -52,7 +50,7 @@ func TestLeakSearchFindsLeaks(t *testing.T) {
 		{name: "corp in the session", kind: "code", said: spoken{request: "GET /api/session", body: corpID}},
 	} {
 		f := &fixture{
-			t: t, weURL: "http://wecom.test", log: &teststack.Log{}, dataDir: t.TempDir(),
+			t: t, weURL: "http://wecom.test", log: &logBuffer{}, dataDir: t.TempDir(),
 			known: &secrets{values: map[string]map[string]bool{}}, seen: &transcript{answers: []spoken{test.said}},
 		}
 		f.known.add(test.kind, secret)

@@ -15,12 +15,11 @@ import (
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
-	"github.com/wecom-signin/wecom-signin/infra/teststack"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
 type running struct {
-	out   *teststack.Log
+	out   *logBuffer
 	stop  context.CancelFunc
 	ended chan error
 }
@@ -28,7 +27,7 @@ type running struct {
 func start(t *testing.T, values map[string]string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	r := &running{out: &teststack.Log{}, stop: cancel, ended: make(chan error, 1)}
+	r := &running{out: &logBuffer{}, stop: cancel, ended: make(chan error, 1)}
 	if values["PORT"] == "" {
 		values["PORT"] = "0"
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
+	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/secret/sealedfile"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
@@ -168,16 +169,16 @@ func environment(s settings.Settings) func(string) (string, bool) {
 }
 
 // readTemplate finds template.yaml here or in a folder above.
-func readTemplate() (*gateway.Template, error) {
+func readTemplate() (*samtemplate.Template, error) {
 	folder, err := os.Getwd()
 	if err != nil {
 		return nil, fmt.Errorf("find template.yaml: %w", err)
 	}
 	for {
-		file, err := os.Open(filepath.Join(folder, "template.yaml")) //nolint:gosec // the name is fixed
+		path := filepath.Join(folder, "template.yaml")
+		_, err := os.Stat(path)
 		if err == nil {
-			defer func() { _ = file.Close() }()
-			return gateway.ReadTemplate(file)
+			return samtemplate.ReadFile(path)
 		}
 		above := filepath.Dir(folder)
 		if !errors.Is(err, fs.ErrNotExist) || above == folder {

@@ -15,6 +15,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/issuer"
 	"github.com/wecom-signin/wecom-signin/functions/signin"
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
+	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
@@ -46,9 +47,9 @@ func httpFunctions() map[string]httpFunction {
 
 // assemble puts the functions behind the gateway. Each gets only the variables that
 // its entry in the template declares.
-func assemble(ctx context.Context, template *gateway.Template, s *service, values func(string) (string, bool), logger *slog.Logger) (*gateway.Gateway, error) {
+func assemble(ctx context.Context, template *samtemplate.Template, s *service, values func(string) (string, bool), logger *slog.Logger) (*gateway.Gateway, error) {
 	deps := func(id string, names []settings.Name) (app.Deps, error) {
-		environment := template.Environment(id, values)
+		environment := gateway.NewEnvironment(template, id, values)
 		read, err := settings.FromEnvironment(environment.Lookup, names...)
 		if err := errors.Join(environment.Err(), err); err != nil {
 			return app.Deps{}, fmt.Errorf("settings of %s: %w", id, err)

@@ -1,232 +1,223 @@
 package rehearsal_test
 
 import (
-	"bytes"
 	"encoding/json"
-	"encoding/xml"
-	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/wecom-signin/wecom-signin/infra/awsstack"
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
-// ask calls a service of AWS without an SDK of its own: the rehearsal asks eight of
-// them one question each.
-func (s *stack) ask(t *testing.T, service, method, path, target, body string) []byte {
+func (d *deployment) iam(t *testing.T, action string, fields url.Values) awsstack.Answer {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, s.aws.Endpoint+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	switch {
-	case target != "":
-		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-		r.Header.Set("X-Amz-Target", target)
-	case body != "":
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	if err := s.aws.Sign(t.Context(), service, r, body); err != nil {
-		t.Fatal(err)
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("%s %s%s %s: %d %s", service, path, target, body, response.StatusCode, answer)
-	}
-	return answer
+	return d.Query(t, "iam", "2010-05-08", action, fields)
 }
 
-// query calls a service that takes forms.
-func (s *stack) query(t *testing.T, service, version, action string, fields url.Values) []byte {
+func (d *deployment) secrets() *secretsmanager.Client { return secretsmanager.NewFromConfig(d.SDK()) }
+
+// function asks Lambda about a function.
+func (d *deployment) function(t *testing.T, id, what string) awsstack.Answer {
 	t.Helper()
-	form := url.Values{"Action": {action}, "Version": {version}}
-	maps.Copy(form, fields)
-	return s.ask(t, service, http.MethodPost, "/", "", form.Encode())
+	return d.Call(t, "lambda", http.MethodGet, "/2015-03-31/functions/"+d.Resources(t)[id]+what, "", nil)
 }
 
-func (s *stack) cloudFormation(t *testing.T, action string) []byte {
+// roleOf returns the name of a function's role.
+func (d *deployment) roleOf(t *testing.T, id string) string {
 	t.Helper()
-	return s.query(t, "cloudformation", "2010-05-15", action, url.Values{"StackName": {stackName}})
+	_, role, _ := strings.Cut(d.function(t, id, "/configuration").Values(t, "Role")[0], ":role/")
+	return role
 }
 
-// values returns what an answer, in XML or JSON, says under a name, in order.
-func values(t *testing.T, answer []byte, name string) []string {
+// published returns the version behind the callback's alias, which has to be the only
+// one.
+func (d *deployment) published(t *testing.T) string {
 	t.Helper()
-	var found []string
-	if bytes.HasPrefix(bytes.TrimSpace(answer), []byte("<")) {
-		for decoder := xml.NewDecoder(bytes.NewReader(answer)); ; {
-			token, err := decoder.Token()
-			if errors.Is(err, io.EOF) {
-				return found
+	versions := d.function(t, "CallbackFunction", "/aliases/live").Values(t, "FunctionVersion")
+	all := d.function(t, "CallbackFunction", "/versions").Values(t, "Version")
+	if len(versions) != 1 || versions[0] == "$LATEST" || !slices.Equal(all, []string{"$LATEST", versions[0]}) {
+		t.Fatalf("the alias is of version %q; there are %q", versions, all)
+	}
+	return versions[0]
+}
+
+// inNetwork lists the functions, with their versions, that are connected to subnets.
+func (d *deployment) inNetwork(t *testing.T) (list []string) {
+	t.Helper()
+	for id := range d.Resources(t) {
+		if !strings.HasSuffix(id, "Function") {
+			continue
+		}
+		var found struct {
+			Versions []struct {
+				Version   string
+				VpcConfig struct{ SubnetIDs []string }
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if start, ok := token.(xml.StartElement); ok && start.Name.Local == name {
-				var text string
-				if err := decoder.DecodeElement(&text, &start); err != nil {
-					t.Fatal(err)
-				}
-				found = append(found, text)
+		}
+		d.function(t, id, "/versions").Decode(t, &found)
+		for _, version := range found.Versions {
+			if len(version.VpcConfig.SubnetIDs) > 0 {
+				list = append(list, id+" "+version.Version)
 			}
 		}
 	}
-	var value any
-	if err := json.Unmarshal(answer, &value); err != nil {
-		t.Fatalf("%v in %s", err, answer)
-	}
-	var walk func(any)
-	walk = func(value any) {
-		switch value := value.(type) {
-		case []any:
-			for _, entry := range value {
-				walk(entry)
-			}
-		case map[string]any:
-			for key, entry := range value {
-				if text, ok := entry.(string); ok && key == name {
-					found = append(found, text)
-				}
-				walk(entry)
-			}
-		}
-	}
-	walk(value)
-	return found
+	slices.Sort(list)
+	return list
 }
 
-// outputs returns what the stack says of itself.
-func (s *stack) outputs(t *testing.T) map[string]string {
+func (d *deployment) signingKeys(t *testing.T) (version, value string) {
 	t.Helper()
-	answer := s.cloudFormation(t, "DescribeStacks")
-	keys, texts := values(t, answer, "OutputKey"), values(t, answer, "OutputValue")
-	if len(keys) == 0 || len(keys) != len(texts) {
-		t.Fatalf("the stack's outputs are %q with %q", keys, texts)
-	}
-	outputs := map[string]string{}
-	for i, key := range keys {
-		outputs[key] = texts[i]
-	}
-	return outputs
+	return d.Secret(t, d.Resources(t)["SigningKeys"])
 }
 
-func (s *stack) status(t *testing.T) string {
+// rotate begins a rotation of the signing keys.
+func (d *deployment) rotate(t *testing.T) {
 	t.Helper()
-	return strings.Join(values(t, s.cloudFormation(t, "DescribeStacks"), "StackStatus"), " ")
+	if _, err := d.secrets().RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(d.Resources(t)["SigningKeys"])}); err != nil {
+		t.Fatal(err)
+	}
 }
 
-// resources returns the physical names of the stack's resources by their logical ones.
-func (s *stack) resources(t *testing.T) map[string]string {
+// rotated waits until keys are in force that replace a version.
+func (d *deployment) rotated(t *testing.T, old string) {
 	t.Helper()
-	answer := s.cloudFormation(t, "DescribeStackResources")
-	names, ids := values(t, answer, "LogicalResourceId"), values(t, answer, "PhysicalResourceId")
-	if len(names) != len(ids) {
-		t.Fatalf("%d resources with %d names", len(names), len(ids))
+	awsstack.Until(t, "the signing keys are rotated", func() bool {
+		version, keys := d.signingKeys(t)
+		return version != old && strings.Contains(keys, `"kid"`)
+	})
+}
+
+// signsWithAnotherKey checks that tokens have another key than an earlier one, which is
+// good still.
+func (d *deployment) signsWithAnotherKey(t *testing.T, b *testbrowser.Browser, earlier string) {
+	t.Helper()
+	d.verify(t, earlier)
+	// Functions remember keys for minutes, and rotations are days apart: new processes
+	// stand for the time in between.
+	for _, id := range []string{"SigninFunction", "IssuerFunction"} {
+		d.Call(t, "lambda", http.MethodPut, "/2015-03-31/functions/"+d.Resources(t)[id]+"/configuration", "", []byte(`{"Timeout":10}`))
 	}
-	resources := map[string]string{}
-	for i, name := range names {
-		resources[name] = ids[i]
+	now := token(t, b)
+	d.verify(t, now)
+	if keyOf(t, now) == keyOf(t, earlier) {
+		t.Error("tokens are signed with the earlier key")
 	}
-	return resources
+	d.verify(t, earlier)
+}
+
+// lasts checks how long the session of somebody lasts who signs in now. The callback
+// says so.
+func (d *deployment) lasts(t *testing.T, want time.Duration) {
+	t.Helper()
+	b := d.browser("zhangsan", wecomsim.UserAgentWeComAndroid)
+	signIn(t, b)
+	if lasts := time.Until(sessionOf(t, b).ExpiresAt); lasts > want || lasts < want-30*time.Minute {
+		t.Errorf("a session lasts %s; want %s", lasts.Round(time.Second), want)
+	}
+}
+
+// shows waits until the sign-in page names a company: with processes still running what
+// was deployed may take a moment.
+func (d *deployment) shows(t *testing.T, company string) {
+	t.Helper()
+	awsstack.Until(t, "the sign-in page shows "+company, func() bool {
+		return strings.Contains(d.anyone.Expect(t, http.StatusOK, "GET", "/signin?lang=en").Body, company)
+	})
+}
+
+// logged waits until a function has printed a line with all of the texts.
+func (d *deployment) logged(t *testing.T, function string, texts ...string) {
+	t.Helper()
+	awsstack.Until(t, function+" logs "+strings.Join(texts, " and "), func() bool {
+		return slices.ContainsFunc(d.Logs(t, function), func(line string) bool {
+			return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) })
+		})
+	})
 }
 
 // alarmed reports whether an alarm went off, and fails the test when nothing has been
 // measured under the names that it watches: the emulator's alarms look at a metric's
 // name alone.
-func (s *stack) alarmed(t *testing.T, alarm string) bool {
+func (d *deployment) alarmed(t *testing.T, alarm string) bool {
 	t.Helper()
-	metrics := func(action string, question map[string]any) []byte {
+	metrics := func(action string, question map[string]any) awsstack.Answer {
 		body, err := json.Marshal(question)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s.ask(t, "monitoring", http.MethodPost, "/", "GraniteServiceVersion20100801."+action, string(body))
+		return d.Call(t, "monitoring", http.MethodPost, "/", "GraniteServiceVersion20100801."+action, body)
 	}
-	described := metrics("DescribeAlarms", map[string]any{"AlarmNames": []string{s.resources(t)[alarm]}})
 	var found struct {
 		MetricAlarms []struct {
 			Namespace, MetricName, StateValue string
 			Dimensions                        []struct{ Name, Value string }
 		}
 	}
-	if err := json.Unmarshal(described, &found); err != nil || len(found.MetricAlarms) != 1 {
-		t.Fatalf("%v in %s", err, described)
+	metrics("DescribeAlarms", map[string]any{"AlarmNames": []string{d.Resources(t)[alarm]}}).Decode(t, &found)
+	if len(found.MetricAlarms) != 1 {
+		t.Fatalf("%s is %v", alarm, found)
 	}
 	watched := found.MetricAlarms[0]
 	measured := metrics("ListMetrics", map[string]any{"Namespace": watched.Namespace, "MetricName": watched.MetricName, "Dimensions": watched.Dimensions})
-	if len(watched.Dimensions) == 0 || len(values(t, measured, "MetricName")) == 0 {
+	if len(watched.Dimensions) == 0 || len(measured.Values(t, "MetricName")) == 0 {
 		t.Errorf("%s watches what nobody measures: %+v", alarm, watched)
 	}
 	return watched.StateValue == "ALARM"
 }
 
-// inventory lists everything that can cost money or open a door, each as KIND NAME.
-func (s *stack) inventory(t *testing.T) []string {
+// inventory lists everything that can cost money or let somebody in, each as KIND NAME.
+func (d *deployment) inventory(t *testing.T) []string {
 	t.Helper()
-	var list []string
-	add := func(kind, name string, answer []byte) {
-		for _, value := range values(t, answer, name) {
-			list = append(list, kind+" "+value)
+	get := func(service, path string) awsstack.Answer { return d.Call(t, service, "GET", path, "", nil) }
+	list := func(service, target, body string) awsstack.Answer {
+		return d.Call(t, service, "POST", "/", target, []byte(body))
+	}
+	query := func(service, version, action string) awsstack.Answer {
+		return d.Query(t, service, version, action, nil)
+	}
+	all := map[string][]string{
+		"function":  get("lambda", "/2015-03-31/functions/").Values(t, "FunctionName"),
+		"api":       get("apigateway", "/v2/apis").Values(t, "apiId"),
+		"role":      query("iam", "2010-05-08", "ListRoles").Values(t, "RoleName"),
+		"log group": list("logs", "Logs_20140328.DescribeLogGroups", "{}").Values(t, "logGroupName"),
+		"alarm":     query("monitoring", "2010-08-01", "DescribeAlarms").Values(t, "AlarmName"),
+		"dashboard": query("monitoring", "2010-08-01", "ListDashboards").Values(t, "DashboardName"),
+		"topic":     query("sns", "2010-03-31", "ListTopics").Values(t, "TopicArn"),
+		"secret":    list("secretsmanager", "secretsmanager.ListSecrets", `{"IncludePlannedDeletion":true}`).Values(t, "Name"),
+		"stack":     query("cloudformation", "2010-05-15", "DescribeStacks").Values(t, "StackName"),
+		"bucket":    get("s3", "/").Values(t, "Name"),
+		"network":   query("ec2", "2016-11-15", "DescribeVpcs").Values(t, "vpcId"),
+	}
+	var tables struct{ TableNames []string }
+	list("dynamodb", "DynamoDB_20120810.ListTables", "{}").Decode(t, &tables)
+	all["table"] = tables.TableNames
+	var entries []string
+	for _, kind := range slices.Sorted(maps.Keys(all)) {
+		for _, name := range all[kind] {
+			entries = append(entries, kind+" "+name)
 		}
 	}
-	add("function", "FunctionName", s.ask(t, "lambda", "GET", "/2015-03-31/functions/", "", ""))
-	add("api", "apiId", s.ask(t, "apigateway", "GET", "/v2/apis", "", ""))
-	add("role", "RoleName", s.query(t, "iam", "2010-05-08", "ListRoles", nil))
-	add("log group", "logGroupName", s.ask(t, "logs", "POST", "/", "Logs_20140328.DescribeLogGroups", "{}"))
-	add("alarm", "AlarmName", s.query(t, "monitoring", "2010-08-01", "DescribeAlarms", nil))
-	add("dashboard", "DashboardName", s.query(t, "monitoring", "2010-08-01", "ListDashboards", nil))
-	add("topic", "TopicArn", s.query(t, "sns", "2010-03-31", "ListTopics", nil))
-	add("secret", "Name", s.ask(t, "secretsmanager", "POST", "/", "secretsmanager.ListSecrets", `{"IncludePlannedDeletion":true}`))
-	add("stack", "StackName", s.query(t, "cloudformation", "2010-05-15", "DescribeStacks", nil))
-	add("bucket", "Name", s.ask(t, "s3", "GET", "/", "", ""))
-	add("network", "vpcId", s.query(t, "ec2", "2016-11-15", "DescribeVpcs", nil))
-	add("address", "publicIp", s.query(t, "ec2", "2016-11-15", "DescribeAddresses", nil))
-	add("gateway", "natGatewayId", s.query(t, "ec2", "2016-11-15", "DescribeNatGateways", url.Values{"Filter.1.Name": {"state"}, "Filter.1.Value.1": {"available"}}))
-	var tables struct{ TableNames []string }
-	if err := json.Unmarshal(s.ask(t, "dynamodb", "POST", "/", "DynamoDB_20120810.ListTables", "{}"), &tables); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range tables.TableNames {
-		list = append(list, "table "+name)
-	}
-	slices.Sort(list)
-	return list
-}
-
-// logs returns what the function of a log group has printed.
-func (s *stack) logs(t *testing.T, function string) []string {
-	t.Helper()
-	group := fmt.Sprintf("/aws/lambda/%s/%s", stackName, function)
-	return values(t, s.ask(t, "logs", "POST", "/", "Logs_20140328.FilterLogEvents", fmt.Sprintf(`{"logGroupName":%q}`, group)), "message")
+	return entries
 }
 
 // explain prints what an operator would look at after a failure.
-func (s *stack) explain(t *testing.T) {
+func (d *deployment) explain(t *testing.T) {
 	t.Helper()
-	events := s.cloudFormation(t, "DescribeStackEvents")
-	for _, reason := range values(t, events, "ResourceStatusReason") {
-		if reason != "" {
-			t.Log("stack:", reason)
-		}
+	for _, reason := range d.Reasons(t) {
+		t.Log("stack:", reason)
 	}
-	for _, group := range values(t, s.ask(t, "logs", "POST", "/", "Logs_20140328.DescribeLogGroups", "{}"), "logGroupName") {
-		name, ours := strings.CutPrefix(group, "/aws/lambda/"+stackName+"/")
-		if !ours {
-			continue
-		}
-		for _, line := range s.logs(t, name) {
+	for _, group := range d.LogGroups(t) {
+		name := group[strings.LastIndex(group, "/")+1:]
+		for _, line := range d.Logs(t, name) {
 			if strings.Contains(line, `"ERROR"`) || strings.Contains(line, `"WARN"`) || strings.HasPrefix(line, "panic:") {
 				t.Log(name+":", strings.TrimSpace(line))
 			}

@@ -1,10 +1,13 @@
-"""Translates a SAM template to plain CloudFormation, without network or credentials.
+"""Translates SAM templates to plain CloudFormation, without network or credentials.
 
-    python translate.py TEMPLATE REGION >out.json
+    python translate.py <JOBS.json
 
 Run with the Python that has AWS SAM's command line; its translator is the one that
-CloudFormation runs. What is local to the template (code, nested templates) is
-replaced by an address in S3, as `sam package` would.
+CloudFormation runs. A job is {"template", "region", "parameters", "output"}: three files
+and a region, the parameters as `aws cloudformation` takes them. Prints a list with one
+entry for each job: the causes for which it was refused, or none. A template without
+SAM's transform becomes JSON and nothing else. What is local to a template (code, nested
+templates) is replaced by an address in S3, as `sam package` would.
 """
 
 import json
@@ -24,27 +27,29 @@ LOCAL = {
 }
 
 
-def main():
-    path, region = sys.argv[1:]
-    logging.disable(logging.WARNING)  # the translator's own feature flags
-    with open(path, encoding="utf-8") as file:
-        template = yaml_parse(file)
-    for resource in template["Resources"].values():
-        name, address = LOCAL.get(resource["Type"], (None, None))
-        if name is not None:
-            resource["Properties"][name] = address
-    translator = Translator(
-        managed_policy_map={},
-        sam_parser=Parser(),
-        boto_session=boto3.session.Session(region_name=region),
-    )
-    try:
-        translated = translator.translate(sam_template=template, parameter_values={})
-    except InvalidDocumentException as error:
-        for cause in error.causes:
-            print(cause.message, file=sys.stderr)
-        sys.exit(1)
-    json.dump(translated, sys.stdout, indent=1, sort_keys=True)
+def translate(template, region, parameters, output):
+    with open(template, encoding="utf-8") as file:
+        translated = yaml_parse(file)
+    if "Transform" in translated:
+        for resource in translated["Resources"].values():
+            name, address = LOCAL.get(resource["Type"], (None, None))
+            if name is not None:
+                resource["Properties"][name] = address
+        with open(parameters, encoding="utf-8") as file:
+            values = {p["ParameterKey"]: p["ParameterValue"] for p in json.load(file)}
+        translator = Translator(
+            managed_policy_map={},
+            sam_parser=Parser(),
+            boto_session=boto3.session.Session(region_name=region),
+        )
+        try:
+            translated = translator.translate(sam_template=translated, parameter_values=values)
+        except InvalidDocumentException as error:
+            return [cause.message for cause in error.causes]
+    with open(output, "w", encoding="utf-8") as file:
+        json.dump(translated, file, indent=1, sort_keys=True)
+    return []
 
 
-main()
+logging.disable(logging.WARNING)  # the translator's own feature flags
+json.dump([translate(**job) for job in json.load(sys.stdin)], sys.stdout)

@@ -20,7 +20,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/wecom-signin/wecom-signin/infra/emulator"
+	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 	"github.com/wecom-signin/wecom-signin/infra/local/demo"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
@@ -55,7 +55,7 @@ func run(ctx context.Context, file, bridge string, ready func(map[settings.Name]
 			return err
 		}
 	}
-	account, err := emulator.Start(ctx, emulator.Config{Tools: ".tools", Services: "dynamodb,secretsmanager"})
+	account, err := awsstack.Start(ctx, awsstack.Config{Root: ".", Services: "dynamodb,secretsmanager"})
 	if err != nil {
 		return err
 	}

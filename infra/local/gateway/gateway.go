@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 )
 
 // Function is a Lambda function behind a route.
@@ -26,7 +28,7 @@ type Authorizer = func(context.Context, events.APIGatewayV2CustomAuthorizerV2Req
 
 // Config is what New needs.
 type Config struct {
-	Template *Template
+	Template *samtemplate.Template
 	// Functions by logical id: one for every function with a route.
 	Functions map[string]Function
 	// Authorizers by logical id of their function.
@@ -56,7 +58,7 @@ type boundFunction struct {
 }
 
 type boundAuthorizer struct {
-	AuthorizerSpec
+	samtemplate.Authorizer
 	timeout time.Duration
 	call    Authorizer
 }

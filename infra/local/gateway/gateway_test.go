@@ -21,18 +21,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
+	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func realTemplate(t testing.TB) *gateway.Template {
+func realTemplate(t testing.TB) *samtemplate.Template {
 	t.Helper()
-	file, err := os.Open("../../../template.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	template, err := gateway.ReadTemplate(file)
+	template, err := samtemplate.ReadFile("../../../template.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,15 +36,15 @@ func realTemplate(t testing.TB) *gateway.Template {
 }
 
 // small is one public and one guarded function.
-func small() *gateway.Template {
-	return &gateway.Template{
-		Functions: map[string]gateway.FunctionSpec{
+func small() *samtemplate.Template {
+	return &samtemplate.Template{
+		Functions: map[string]samtemplate.Function{
 			"Public":  {Timeout: 2 * time.Second},
 			"Guarded": {Timeout: 2 * time.Second},
 			"Guard":   {Timeout: 2 * time.Second},
 		},
-		Authorizers: map[string]gateway.AuthorizerSpec{"Key": {Function: "Guard", Headers: []string{"Authorization"}}},
-		Routes: []gateway.Route{
+		Authorizers: map[string]samtemplate.Authorizer{"Key": {Function: "Guard", Headers: []string{"Authorization"}}},
+		Routes: []samtemplate.Route{
 			{Function: "Public"},
 			{Method: "GET", Path: "/public", Function: "Public"},
 			{Method: "ANY", Path: "/guarded/{proxy+}", Function: "Guarded", Authorizer: "Key"},
@@ -508,7 +504,7 @@ func TestShutdownGivesUp(t *testing.T) {
 
 func TestNewReportsAllFaults(t *testing.T) {
 	template := small()
-	template.Routes = append(template.Routes, gateway.Route{Method: "GET", Path: "/x", Function: "Public", Authorizer: "Nobody"})
+	template.Routes = append(template.Routes, samtemplate.Route{Method: "GET", Path: "/x", Function: "Public", Authorizer: "Nobody"})
 	_, err := gateway.New(gateway.Config{Template: template, Functions: map[string]gateway.Function{"Public": text(""), "Spare": text("")}})
 	for _, want := range []string{"no function Guarded", "no function Guard\n", "function Spare has no route", "no authorizer Nobody"} {
 		if err == nil || !strings.Contains(err.Error()+"\n", want) {

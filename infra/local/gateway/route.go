@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 )
 
 // routeTable holds routes in the order in which they are tried: the HTTP API
@@ -18,7 +20,7 @@ type routeTable struct {
 
 // boundRoute is a route with everything needed to serve it.
 type boundRoute struct {
-	Route
+	samtemplate.Route
 	key        string
 	segments   []segment
 	function   *boundFunction

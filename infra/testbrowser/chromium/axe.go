@@ -1,9 +1,9 @@
 package chromium
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -14,11 +14,8 @@ import (
 
 // axe is axe-core, as `make tools` fetches it.
 var axe = sync.OnceValues(func() (string, error) {
-	root, err := moduleRoot()
-	if err != nil {
-		return "", err
-	}
-	content, err := os.ReadFile(filepath.Join(root, ".tools", "axe", "axe.min.js")) //nolint:gosec // the name is fixed
+	_, here, _, _ := runtime.Caller(0)
+	content, err := os.ReadFile(filepath.Join(filepath.Dir(here), "../../../.tools/axe/axe.min.js")) //nolint:gosec // the name is fixed
 	return string(content), err
 })
 
@@ -31,25 +28,9 @@ func RequireAxe(t testing.TB) {
 	}
 }
 
-// violation is a rule of axe-core that a page breaks.
-type violation struct {
-	ID    string `json:"id"`
-	Help  string `json:"help"`
-	Nodes []struct {
-		Target  any    `json:"target"`
-		HTML    string `json:"html"`
-		Summary string `json:"failureSummary"`
-	} `json:"nodes"`
-}
-
-func (v violation) String() string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "%s: %s", v.ID, v.Help)
-	for _, node := range v.Nodes {
-		fmt.Fprintf(&text, "\n  %v %.300s\n    %s", node.Target, node.HTML, strings.ReplaceAll(node.Summary, "\n", "\n    "))
-	}
-	return text.String()
-}
+// judge runs axe-core and tells which rules are broken, where and how.
+const judge = `axe.run(document, OPTIONS).then(({violations}) => violations.map(({id, help, nodes}) => id + ": " + help +
+	nodes.map(({target, html, failureSummary}) => "\n  " + target + " " + html.slice(0, 300) + "\n    " + failureSummary).join("")))`
 
 // Accessible judges the page as it is by every rule of axe-core, and its colors once
 // more in the dark.
@@ -68,9 +49,9 @@ func (w *Window) Accessible(what string) {
 		{"dark", `{resultTypes: ["violations"], runOnly: ["color-contrast"]}`},
 	} {
 		w.Scheme(test.scheme)
-		violations := Evaluate[[]violation](w, `axe.run(document, `+test.options+`).then((found) => found.violations)`)
-		for _, v := range violations {
-			w.t.Errorf("%s, %s: %s", what, test.scheme, v)
+		violations := Evaluate[[]string](w, strings.Replace(judge, "OPTIONS", test.options, 1))
+		for _, violation := range violations {
+			w.t.Errorf("%s, %s: %s", what, test.scheme, violation)
 		}
 		if len(violations) > 0 {
 			w.Picture(what + " " + test.scheme)

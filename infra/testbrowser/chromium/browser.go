@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -138,20 +137,20 @@ type Device struct {
 	UserAgent     string
 }
 
-// Open opens a window that shares nothing with the others. A complaint for which one
-// of ignore reports true is none.
-func (b *Browser) Open(t testing.TB, d Device, ignore ...func(Complaint) bool) *Window {
+// Open opens a window that shares nothing with the others. A complaint for which
+// ignore reports true is none; nil ignores nothing.
+func (b *Browser) Open(t testing.TB, d Device, ignore func(Complaint) bool) *Window {
 	t.Helper()
 	return b.open(t, d, ignore, chromedp.WithNewBrowserContext())
 }
 
 // OpenInProfile opens a window in the profile itself, whose settings count there.
-func (b *Browser) OpenInProfile(t testing.TB, d Device, ignore ...func(Complaint) bool) *Window {
+func (b *Browser) OpenInProfile(t testing.TB, d Device, ignore func(Complaint) bool) *Window {
 	t.Helper()
 	return b.open(t, d, ignore)
 }
 
-func (b *Browser) open(t testing.TB, d Device, ignore []func(Complaint) bool, options ...chromedp.ContextOption) *Window {
+func (b *Browser) open(t testing.TB, d Device, ignore func(Complaint) bool, options ...chromedp.ContextOption) *Window {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx, options...)
 	t.Cleanup(cancel)
@@ -172,20 +171,4 @@ func (b *Browser) open(t testing.TB, d Device, ignore []func(Complaint) bool, op
 		t.Fatal(err)
 	}
 	return w
-}
-
-// moduleRoot finds the folder of go.mod here or above.
-func moduleRoot() (string, error) {
-	folder, err := os.Getwd()
-	for err == nil {
-		if _, found := os.Stat(filepath.Join(folder, "go.mod")); found == nil {
-			return folder, nil
-		}
-		if above := filepath.Dir(folder); above != folder {
-			folder = above
-			continue
-		}
-		err = errors.New("no go.mod here or above")
-	}
-	return "", err
 }

@@ -50,7 +50,7 @@ func TestComplaints(t *testing.T) {
 	browser := chromium.Shared(t)
 	for path, shown := range pages {
 		noted := &recorder{TB: t}
-		w := browser.Open(noted, chromium.Device{Width: 360, Height: 640, Language: "en-US,en", UserAgent: "Test/1"})
+		w := browser.Open(noted, chromium.Device{Width: 360, Height: 640, Language: "en-US,en", UserAgent: "Test/1"}, nil)
 		w.Do("open", chromium.Visit(server.URL+path), chromium.Sees("h1"))
 		w.Accessible("page")
 		w.Do("look again")
@@ -72,7 +72,7 @@ func TestWindow(t *testing.T) {
 	}))
 	defer server.Close()
 	for range 2 {
-		w := chromium.Shared(t).Open(t, chromium.Device{Width: 360, Height: 640, Phone: true, Language: "zh-CN,zh", UserAgent: "Test/2"})
+		w := chromium.Shared(t).Open(t, chromium.Device{Width: 360, Height: 640, Phone: true, Language: "zh-CN,zh", UserAgent: "Test/2"}, nil)
 		w.Do("open", chromium.Visit(server.URL), chromium.SeesText("h1", "Test/2"), chromium.Fill("input", "new"))
 		if got := strings.Join(w.Texts("p"), "|"); got != "zh-CN,zh;q=0.9|" {
 			t.Errorf("asks for %q", got)

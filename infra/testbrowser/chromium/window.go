@@ -26,7 +26,7 @@ type Window struct {
 	Context context.Context //nolint:containedctx // a window is a context in chromedp
 	t       testing.TB
 	device  Device
-	ignore  []func(Complaint) bool
+	ignore  func(Complaint) bool
 
 	mu         sync.Mutex
 	complaints []Complaint
@@ -59,13 +59,8 @@ func (w *Window) hear(event any) {
 			c = Complaint{"address", "a foreign one", event.Request.URL}
 		}
 	}
-	if c == (Complaint{}) {
+	if c == (Complaint{}) || w.ignore != nil && w.ignore(c) {
 		return
-	}
-	for _, ignored := range w.ignore {
-		if ignored(c) {
-			return
-		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,0 +1,44 @@
+package permissions
+
+import (
+	"slices"
+	"strings"
+)
+
+// logActions are what Lambda itself does with a function's role to write its log.
+var logActions = []string{"logs:CreateLogStream", "logs:PutLogEvents"}
+
+// Compare returns what a role has too little and too much for the recorded calls of
+// its function, and for Lambda to write into the function's log group.
+func Compare(role Role, calls []Call, families Families, logGroup string) []string {
+	var faults []string
+	used := map[Grant]bool{}
+	for _, call := range calls {
+		for _, grant := range call.Grants(families) {
+			used[grant] = true
+			if !role.Allows(call) {
+				faults = append(faults, "too little: "+grant.String())
+			}
+		}
+	}
+	seen, logging := map[Grant]bool{}, map[string]bool{}
+	for _, grant := range role.Grants() {
+		ownLog := slices.Contains(logActions, grant.Action) && strings.HasSuffix(grant.Resource, ":log-group:"+logGroup+":*")
+		switch {
+		case seen[grant]:
+			faults = append(faults, "twice: "+grant.String())
+		case ownLog:
+			logging[grant.Action] = true
+		case !used[grant]:
+			faults = append(faults, "too much: "+grant.String())
+		}
+		seen[grant] = true
+	}
+	for _, action := range logActions {
+		if !logging[action] {
+			faults = append(faults, "too little: "+action+" of the log group "+logGroup)
+		}
+	}
+	slices.Sort(faults)
+	return slices.Compact(faults)
+}

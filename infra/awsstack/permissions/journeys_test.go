@@ -1,0 +1,278 @@
+package permissions_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/wecom-signin/wecom-signin/infra/awsstack"
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+)
+
+// journeys make every function make every call that it ever makes.
+func journeys(t *testing.T, w *world) {
+	t.Helper()
+	w.keysAreRotated()
+	admin := w.visitor("", wecomsim.UserAgentBrowser)
+	admin.connects()
+	admin.keepsUsers()
+	w.membersSignIn()
+	w.everybodyAtOnce()
+	admin.judgesMembers()
+	w.administratorsSignIn()
+	w.visitorsComeWithoutSession()
+	w.weComRefuses()
+	admin.disconnects()
+}
+
+// The first rotation, which the stack begins, and the next one, whose steps are all
+// repeated after its end.
+func (w *world) keysAreRotated() {
+	w.t.Helper()
+	token := ""
+	secret := w.Resources(w.t)["SigningKeys"]
+	rotated := func() bool {
+		version, keys := w.Secret(w.t, secret)
+		changed := version != token && strings.Contains(keys, "kid")
+		if changed {
+			token = version
+		}
+		return changed
+	}
+	awsstack.Until(w.t, "the first rotation ends", rotated)
+	if _, err := secretsmanager.NewFromConfig(w.SDK()).RotateSecret(w.t.Context(), &secretsmanager.RotateSecretInput{SecretId: &secret}); err != nil {
+		w.t.Fatal(err)
+	}
+	awsstack.Until(w.t, "the second rotation ends", rotated)
+	for _, step := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
+		event, err := json.Marshal(events.SecretsManagerSecretRotationEvent{Step: step, SecretID: secret, ClientRequestToken: token})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.Call(w.t, "lambda", http.MethodPost, "/2015-03-31/functions/"+w.Resources(w.t)["RotateKeysFunction"]+"/invocations", "", event)
+	}
+	anyone := w.visitor("", wecomsim.UserAgentBrowser)
+	anyone.send(200, "GET", "/.well-known/openid-configuration", "", nil)
+	anyone.send(200, "GET", "/.well-known/jwks.json", "", nil)
+}
+
+// An administrator with the key connects an app, and changes everything there is about
+// an authenticator.
+func (v *visitor) connects() {
+	v.t.Helper()
+	const all, one = "/api/admin/authenticators", "/api/admin/authenticators/main"
+	v.send(401, "GET", all, "", nil)
+	v.send(403, "GET", all, "not-the-key", nil)
+	fields := map[string]any{
+		"name": "main", "corpId": corpID, "agentId": agentID, "secret": "a-wrong-secret", "origin": application, "autoLogin": true,
+	}
+	if created := v.send(201, "POST", all, v.adminKey, fields); strings.Contains(created.Body, "a-wrong-secret") {
+		v.t.Error("the answer shows the secret")
+	}
+	v.send(409, "POST", all, v.adminKey, fields)
+	v.send(200, "POST", one+"/check", v.adminKey, nil) // WeCom refuses the secret
+	v.send(200, "PATCH", one, v.adminKey, map[string]any{"secret": appSecret})
+	v.send(200, "POST", one+"/check", v.adminKey, nil)
+	fields["name"] = "other"
+	v.send(409, "POST", all, v.adminKey, fields) // main has autoLogin
+	fields["autoLogin"] = false
+	v.send(201, "POST", all, v.adminKey, fields)
+	v.send(200, "PATCH", one, v.adminKey, map[string]any{"autoLogin": false})
+	v.send(200, "PATCH", "/api/admin/authenticators/other", v.adminKey, map[string]any{"autoLogin": true, "title": "Other"})
+	v.send(204, "DELETE", "/api/admin/authenticators/other", v.adminKey, nil)
+	v.send(200, "PATCH", one, v.adminKey, map[string]any{"autoLogin": true})
+	if kept := v.authenticatorSecrets(); !slices.Equal(kept, []string{appSecret}) {
+		v.t.Errorf("Secrets Manager keeps %d secrets of authenticators, or another one", len(kept))
+	}
+	v.send(200, "GET", all, v.adminKey, nil)
+	v.send(200, "GET", one, v.adminKey, nil)
+
+	const file = "/api/admin/domain-files/WW_verify_AbCdEf0123456789.txt"
+	v.send(204, "PUT", file, v.adminKey, nil)
+	v.send(200, "GET", "/api/admin/domain-files", v.adminKey, nil)
+	v.send(200, "POST", file+"/check", v.adminKey, nil)
+	v.send(200, "GET", "/WW_verify_AbCdEf0123456789.txt", "", nil)
+	v.send(204, "DELETE", file, v.adminKey, nil)
+	v.send(404, "GET", "/WW_verify_AbCdEf0123456789.txt", "", nil)
+	v.send(200, "GET", "/api/admin/egress", v.adminKey, nil)
+	v.send(200, "GET", "/console", "", nil)
+}
+
+type created struct{ ID string }
+
+// She creates, finds, changes, imports and deletes users.
+func (v *visitor) keepsUsers() {
+	v.t.Helper()
+	const all = "/api/admin/users"
+	user := all + "/" + testbrowser.Decode[created](v.t, v.send(201, "POST", all, v.adminKey, map[string]any{"phone": "13900000001", "name": "Somebody"})).ID
+	v.send(409, "POST", all, v.adminKey, map[string]any{"phone": "13900000001"})
+	v.send(200, "PATCH", user, v.adminKey, map[string]any{"name": "Somebody else", "phone": "13900000002", "roles": []string{"buyer"}})
+	v.send(200, "GET", user, v.adminKey, nil)
+	v.send(200, "GET", all, v.adminKey, nil)
+	v.send(200, "GET", all+"?phone=13900000002", v.adminKey, nil)
+	v.send(200, "GET", all+"?name=some", v.adminKey, nil)
+	v.send(200, "POST", all+"/import", v.adminKey, "phone,name,roles\n13900000002,Renamed,\n13900000003,New,buyer\n13900000004,,\n")
+	v.send(204, "DELETE", user+"/sessions", v.adminKey, nil)
+	v.send(204, "DELETE", user, v.adminKey, nil)
+}
+
+// Members sign in for the first time and again, and what goes wrong with that.
+func (w *world) membersSignIn() {
+	w.t.Helper()
+	// The first time WeCom does not tell the name, the second time it does: the user is
+	// renamed. The browser's first session ends then.
+	w.weCom.Inject(wecomsim.Refuse(60011, 1).On("/cgi-bin/user/get"))
+	member := w.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
+	member.signIn("/authorize/main?redirect="+url.QueryEscape("/orders?id=1"), application+"/orders?id=1")
+	callback := member.Callback(w.t, "/authorize/main")
+	doubled := &visitor{member.Clone(), w}
+	member.signIn(callback, application+"/")
+	if session := testbrowser.Decode[sessionAnswer](w.t, member.send(200, "GET", "/api/session", "", nil)); session.User.Name != "张三" || session.User.Phone != "+8613800000001" {
+		w.t.Fatalf("the name was not completed: %+v", session)
+	}
+	// Back in the history, and a request that came twice.
+	member.send(302, "GET", callback, "", nil)
+	doubled.send(302, "GET", callback, "", nil)
+
+	// What an application and its visitor do with the session.
+	member.Origin = application
+	member.send(200, "GET", "/api/session", "", nil)
+	member.send(200, "POST", "/api/token", "", nil)
+	member.Origin = ""
+	member.send(200, "GET", "/api/authenticators", "", nil)
+	member.send(302, "GET", "/orders/7?a=b", "", nil)
+	member.send(200, "GET", "/signin", "", nil)
+	member.send(200, "GET", "/auto-login.js", "", nil)
+	member.send(204, "POST", "/api/signout", "", nil)
+	member.send(401, "GET", "/api/session", "", nil)
+	member.send(401, "POST", "/api/token", "", nil)
+
+	// She comes back with a browser outside WeCom, which nobody does the first time.
+	w.visitor("zhangsan", wecomsim.UserAgentBrowser).signIn("/authorize/main", application+"/")
+	w.visitor("lisi", wecomsim.UserAgentBrowser).signIn("/authorize/main", "error=first_sign_in_in_wecom")
+	// One refuses to give the phone number, another has the phone of somebody else.
+	refuses := w.visitor("lisi", wecomsim.UserAgentWeComAndroid)
+	refuses.Member.Deny = true
+	refuses.signIn("/authorize/main", "error=access_denied")
+	w.visitor("wangwu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=phone_in_use")
+}
+
+type sessionAnswer struct {
+	User struct{ ID, Name, Phone string }
+}
+
+// The administrator looks at what happened, frees the phone and unbinds the member.
+func (v *visitor) judgesMembers() {
+	v.t.Helper()
+	found := testbrowser.Decode[struct{ Items []created }](v.t, v.send(200, "GET", "/api/admin/users?phone=13800000001", v.adminKey, nil))
+	if len(found.Items) != 1 {
+		v.t.Fatalf("found %+v", found)
+	}
+	user := "/api/admin/users/" + found.Items[0].ID
+	for _, address := range []string{user + "/attempts", "/api/admin/authenticators/main/attempts"} {
+		attempts := testbrowser.Decode[struct{ Items []json.RawMessage }](v.t, v.send(200, "GET", address, v.adminKey, nil))
+		if len(attempts.Items) == 0 {
+			v.t.Fatalf("%s shows none", address)
+		}
+	}
+	member := v.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
+	member.signIn("/authorize/main", application+"/")
+	v.send(200, "PATCH", user, v.adminKey, map[string]any{"enabled": false})
+	member.send(401, "GET", "/api/session", "", nil)
+	v.visitor("zhangsan", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=user_disabled")
+	v.send(200, "PATCH", user, v.adminKey, map[string]any{"enabled": true})
+	v.send(204, "DELETE", user+"/identities/"+corpID+"/zhangsan", v.adminKey, nil)
+	// Now the phone leads to this user, who is there already and gets an identity.
+	v.visitor("wangwu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", application+"/")
+	v.send(204, "DELETE", user, v.adminKey, nil)
+}
+
+// A member who is an administrator uses the admin API with a token.
+func (w *world) administratorsSignIn() {
+	w.t.Helper()
+	member := w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid)
+	member.signIn("/authorize/main", application+"/")
+	session := testbrowser.Decode[sessionAnswer](w.t, member.send(200, "GET", "/api/session", "", nil))
+	token := testbrowser.Decode[struct {
+		AccessToken string `json:"access_token"`
+	}](w.t, member.send(200, "POST", "/api/token", "", nil)).AccessToken
+	member.send(403, "GET", "/api/admin/users", token, nil)
+	member.send(200, "PATCH", "/api/admin/users/"+session.User.ID, w.adminKey, map[string]any{"roles": []string{"admin"}})
+	member.send(200, "GET", "/api/admin/users", token, nil)
+}
+
+// Application links and mistakes.
+func (w *world) visitorsComeWithoutSession() {
+	w.t.Helper()
+	inside := w.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
+	if next := inside.send(302, "GET", "/admin", "", nil).Location(); !strings.HasPrefix(next, w.url+"/authorize/main") {
+		w.t.Fatalf("automatic login leads to %s", next)
+	}
+	outside := w.visitor("", wecomsim.UserAgentBrowser)
+	outside.send(302, "GET", "/admin", "", nil)
+	outside.send(302, "GET", "/authorize/nobody", "", nil)
+	outside.send(302, "GET", "/callback/main?code=x&state=y", "", nil)
+	outside.send(404, "GET", "/api/nothing", "", nil)
+}
+
+// WeCom takes a token back, and then the secret; a refusal is remembered.
+func (w *world) weComRefuses() {
+	w.t.Helper()
+	if err := w.weCom.RevokeTokens(corpID, agentID, 40014); err != nil {
+		w.t.Fatal(err)
+	}
+	w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", application+"/")
+	if err := w.weCom.ResetSecret(corpID, agentID, "another-"+appSecret); err != nil {
+		w.t.Fatal(err)
+	}
+	w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=wecom_configuration")
+	asked := w.weCom.Calls("/cgi-bin/gettoken")
+	w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=wecom_configuration")
+	if again := w.weCom.Calls("/cgi-bin/gettoken"); again != asked {
+		w.t.Errorf("the refusal was not remembered: %d calls of gettoken became %d", asked, again)
+	}
+}
+
+// Six first sign-ins of one person at once, in processes of their own.
+func (w *world) everybodyAtOnce() {
+	w.t.Helper()
+	var all sync.WaitGroup
+	users := make([]string, 6)
+	for i := range users {
+		all.Go(func() {
+			v := w.visitor("sunqi", wecomsim.UserAgentWeComAndroid)
+			if end := v.Open(w.t, "/authorize/main").Address; end != application+"/" {
+				w.t.Errorf("one of six sign-ins ended at %s", end)
+			}
+			var session sessionAnswer
+			if json.Unmarshal([]byte(v.Send(w.t, "GET", "/api/session").Body), &session) == nil {
+				users[i] = session.User.ID
+			}
+		})
+	}
+	all.Wait()
+	if users[0] == "" || len(slices.Compact(users)) != 1 {
+		w.t.Errorf("six sign-ins at once gave the users %q", users)
+	}
+	// The check fetched a token of its own, and all sign-ins together one.
+	if n := w.weCom.Calls("/cgi-bin/gettoken"); n > 4 {
+		w.t.Errorf("%d calls of gettoken", n)
+	}
+}
+
+// The authenticator that has automatic login is deleted, with its secret.
+func (v *visitor) disconnects() {
+	v.t.Helper()
+	v.send(204, "DELETE", "/api/admin/authenticators/main", v.adminKey, nil)
+	if kept := v.authenticatorSecrets(); len(kept) != 0 {
+		v.t.Errorf("Secrets Manager keeps %d secrets of a deleted authenticator", len(kept))
+	}
+}

@@ -1,0 +1,206 @@
+package permissions
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// actions are those that a role may name. A list, because a name that AWS does not know
+// is a permission that nobody has.
+var actions = []string{
+	"dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem",
+	"dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+	"logs:CreateLogStream", "logs:PutLogEvents",
+	"secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret",
+	"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage",
+}
+
+// networkActions are what Lambda itself does with a function's role to connect the
+// function to its subnets. They cannot be limited to resources that are known before.
+var networkActions = []string{
+	"ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+	"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+}
+
+// Documents are what IAM shows of a role.
+type Documents struct {
+	// Trust is who may use it: a policy document.
+	Trust string
+	// Inline are its own policy documents, by name.
+	Inline map[string]string
+	// Managed are the ARNs of managed policies, and of a permissions boundary.
+	Managed []string
+}
+
+// Role is what a function may do.
+type Role struct {
+	Statements []Statement
+	// Network: Lambda may connect the function to a network, its own code may not.
+	Network bool
+}
+
+// Statement allows some actions on some resources.
+type Statement struct {
+	Actions   []string
+	Resources []string
+	// Keys are the leading keys, exact or with * at the end; nil: any.
+	Keys []string
+}
+
+// document is a policy of IAM, as far as it is understood.
+type document struct {
+	Version, ID string
+	Statement   []struct {
+		Sid, Effect      string
+		Principal        map[string]texts
+		Action, Resource texts
+		Condition        map[string]map[string]texts
+	}
+}
+
+// texts are one text or several.
+type texts []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *texts) UnmarshalJSON(content []byte) error {
+	if err := json.Unmarshal(content, (*[]string)(t)); err == nil {
+		return nil
+	}
+	*t = texts{""}
+	return json.Unmarshal(content, &(*t)[0])
+}
+
+func decode(policy string) (document, error) {
+	decoder := json.NewDecoder(strings.NewReader(policy))
+	decoder.DisallowUnknownFields()
+	var d document
+	err := decoder.Decode(&d)
+	if err == nil && (d.Version != "2012-10-17" || len(d.Statement) == 0) {
+		err = errors.New("it must have the version of 2012 and a statement")
+	}
+	return d, err
+}
+
+// read reads a role. All faults are reported together.
+func (d Documents) read() (Role, error) {
+	var role Role
+	var faults []error
+	trust, err := decode(d.Trust)
+	if err != nil || len(trust.Statement) != 1 || trust.Statement[0].Effect != "Allow" || trust.Statement[0].Condition != nil ||
+		!slices.Equal(trust.Statement[0].Action, texts{"sts:AssumeRole"}) || len(trust.Statement[0].Principal) != 1 ||
+		!slices.Equal(trust.Statement[0].Principal["Service"], texts{"lambda.amazonaws.com"}) {
+		faults = append(faults, fmt.Errorf("lambda.amazonaws.com may assume it, and nobody else (%v)", err))
+	}
+	if len(d.Managed) > 0 {
+		faults = append(faults, fmt.Errorf("roles here have inline policies and nothing else: %v", d.Managed))
+	}
+	denied := false
+	for _, policy := range d.Inline {
+		read, err := decode(policy)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		for _, s := range read.Statement {
+			if len(s.Action) > 0 && slices.Contains(networkActions, s.Action[0]) {
+				allows := s.Effect == "Allow" && s.Condition == nil
+				denies := s.Effect == "Deny" && len(s.Condition) == 1 && demands(s.Condition, "lambda:SourceFunctionArn")
+				if !allows && !denies || !slices.Equal(slices.Sorted(slices.Values(s.Action)), networkActions) || !slices.Equal(s.Resource, texts{"*"}) {
+					faults = append(faults, errors.New("what Lambda needs to connect to a network must be allowed on every resource, and denied to the function's own code"))
+				}
+				role.Network, denied = role.Network || allows, denied || denies
+				continue
+			}
+			keys := s.Condition["ForAllValues:StringLike"][leadingKeys]
+			switch {
+			case s.Effect != "Allow" || s.Principal != nil:
+				faults = append(faults, fmt.Errorf("effect %s is not understood here", s.Effect))
+			// ForAllValues is true when there is no value at all, so Null has to demand one.
+			case s.Condition != nil && (len(s.Condition) != 2 || len(s.Condition["ForAllValues:StringLike"]) != 1 || len(keys) == 0 || !demands(s.Condition, leadingKeys)):
+				faults = append(faults, fmt.Errorf("the condition must be ForAllValues:StringLike of %s together with Null: false of the same", leadingKeys))
+			}
+			role.Statements = append(role.Statements, Statement{s.Action, s.Resource, keys})
+		}
+	}
+	if role.Network != denied {
+		faults = append(faults, errors.New("what Lambda may do with the network, the function's own code must be denied"))
+	}
+	return role, errors.Join(append(faults, role.inexact()...)...)
+}
+
+const leadingKeys = "dynamodb:LeadingKeys"
+
+// demands reports whether a condition demands that a key is there.
+func demands(condition map[string]map[string]texts, key string) bool {
+	return len(condition["Null"]) == 1 && slices.Equal(condition["Null"][key], texts{"false"})
+}
+
+// inexact returns what a role does not say exactly.
+func (r Role) inexact() (faults []error) {
+	for _, s := range r.Statements {
+		for _, action := range s.Actions {
+			if !slices.Contains(actions, action) {
+				faults = append(faults, fmt.Errorf("unknown action %s", action))
+			}
+		}
+		for _, resource := range s.Resources {
+			parts := strings.SplitN(resource, ":", 6)
+			if len(parts) != 6 || parts[0] != "arn" || strings.Contains(strings.Join(parts[:5], ":"), "*") || !isPattern(parts[5]) {
+				faults = append(faults, fmt.Errorf("resource %s is not an ARN, or has a * elsewhere than at its end", resource))
+			}
+		}
+		for _, key := range s.Keys {
+			if !isPattern(key) {
+				faults = append(faults, fmt.Errorf("leading key %q has a * elsewhere than at its end", key))
+			}
+		}
+	}
+	return faults
+}
+
+// isPattern reports whether a text is exact or begins something: a * at its end only,
+// and not alone.
+func isPattern(text string) bool {
+	beginning := strings.TrimSuffix(text, "*")
+	return beginning != "" && !strings.ContainsAny(beginning, "*?$")
+}
+
+func matches(pattern, text string) bool {
+	if beginning, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(text, beginning)
+	}
+	return pattern == text
+}
+
+// Allows reports whether IAM would let the call through. Like IAM it wants all keys of
+// a call in one statement.
+func (r Role) Allows(c Call) bool {
+	return slices.ContainsFunc(r.Statements, func(s Statement) bool {
+		return slices.Contains(s.Actions, c.Action) &&
+			slices.ContainsFunc(s.Resources, func(pattern string) bool { return matches(pattern, c.Resource) }) &&
+			(s.Keys == nil || len(c.Keys) > 0 && !slices.ContainsFunc(c.Keys, func(key string) bool {
+				return !slices.ContainsFunc(s.Keys, func(pattern string) bool { return matches(pattern, key) })
+			}))
+	})
+}
+
+// Grants takes the role apart.
+func (r Role) Grants() []Grant {
+	var grants []Grant
+	for _, s := range r.Statements {
+		keys := s.Keys
+		if keys == nil {
+			keys = []string{""}
+		}
+		for _, action := range s.Actions {
+			for _, resource := range s.Resources {
+				for _, key := range keys {
+					grants = append(grants, Grant{action, resource, key})
+				}
+			}
+		}
+	}
+	return grants
+}

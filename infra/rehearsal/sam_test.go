@@ -1,0 +1,190 @@
+package rehearsal_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/wecom-signin/wecom-signin/infra/awsstack"
+)
+
+const (
+	moduleRoot = "../.."
+	stackName  = "signin"
+)
+
+// sam is SAM's command line with an account at hand.
+type sam struct {
+	program     string
+	environment []string
+	// folder is where programs are built.
+	folder string
+}
+
+// findSAM returns SAM's command line: the one that SAM names, or that of .tools.
+func findSAM(t *testing.T) string {
+	t.Helper()
+	program := os.Getenv("SAM")
+	if program == "" {
+		program = filepath.Join(moduleRoot, ".tools", "sam", "bin", "sam")
+	}
+	found, err := exec.LookPath(program)
+	if err == nil {
+		found, err = filepath.Abs(found)
+	}
+	if err != nil {
+		awsstack.Missing(t, "deployment rehearsal", "SAM's command line is not installed (make tools)")
+	}
+	return found
+}
+
+// processor is Lambda's name of this machine's.
+func processor(t *testing.T) string {
+	t.Helper()
+	name := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
+	if _, err := exec.LookPath("make"); err != nil || name == "" || runtime.GOOS != "linux" {
+		awsstack.Missing(t, "deployment rehearsal", "the functions are built by make and run on Linux")
+	}
+	return name
+}
+
+// run runs SAM's command line in the module, without a terminal.
+func (s *sam) run(t *testing.T, environment []string, arguments ...string) error {
+	t.Helper()
+	return s.answer(t, "", environment, arguments...)
+}
+
+// answer runs SAM's command line with somebody who types these lines.
+func (s *sam) answer(t *testing.T, typed string, environment []string, arguments ...string) error {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), s.program, arguments...)
+	command.Dir, command.Stdin = moduleRoot, strings.NewReader(typed)
+	// SAM asks this often, in seconds, whether a stack is ready.
+	command.Env = append(append(awsstack.OutsideMake(), s.environment...), "SAM_CLI_POLL_DELAY=0.3")
+	command.Env = append(command.Env, environment...)
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("sam %s: %w\n%s", arguments[0], err, output)
+	}
+	return nil
+}
+
+// dependOnSources makes this test's result depend on everything that is deployed: it
+// looks at each file. SAM reads them in a process of its own, where `go test` sees
+// nothing, and a kept result would be taken for the present one after a change.
+func dependOnSources(t *testing.T) {
+	t.Helper()
+	templates, err := filepath.Glob(filepath.Join(moduleRoot, "infra", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"functions", "shared", "template.yaml", "samconfig.toml", "Makefile", "go.mod", "go.sum"} {
+		templates = append(templates, filepath.Join(moduleRoot, name))
+	}
+	for _, root := range templates {
+		if err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+			if err == nil {
+				_, err = os.Stat(path)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// build builds the functions and the template. A line, when there is one, is printed by
+// every function at its start: another build of the same code.
+func (s *sam) build(t *testing.T, name, line string) {
+	t.Helper()
+	environment := []string{"ARCH=" + processor(t)}
+	if line != "" {
+		environment = append(environment, "GOFLAGS=-overlay="+s.overlay(t, line))
+	}
+	if err := s.run(t, environment, "build", "--build-dir", filepath.Join(s.folder, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// overlay adds a file to every function's program and returns what go build calls an
+// overlay.
+func (s *sam) overlay(t *testing.T, line string) string {
+	t.Helper()
+	mains, err := filepath.Glob(moduleRoot + "/functions/*/lambda")
+	if err != nil || len(mains) == 0 {
+		t.Fatal("there are no functions", err)
+	}
+	added := filepath.Join(s.folder, "starting.go")
+	replace := map[string]string{}
+	for _, folder := range mains {
+		absolute, err := filepath.Abs(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replace[filepath.Join(absolute, "starting.go")] = added
+	}
+	content, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := fmt.Sprintf("package main\n\nimport \"os\"\n\nfunc init() { _, _ = os.Stderr.WriteString(%q) }\n", line+"\n")
+	file := filepath.Join(s.folder, "overlay.json")
+	if err := errors.Join(os.WriteFile(added, []byte(code), 0o600), os.WriteFile(file, content, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// addResource writes a copy of a built template with one more resource, in YAML, and
+// returns its name.
+func (s *sam) addResource(t *testing.T, build, id, resource string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(s.folder, build, "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template, added yaml.Node
+	if err := errors.Join(yaml.Unmarshal(content, &template), yaml.Unmarshal([]byte(resource), &added)); err != nil {
+		t.Fatal(err)
+	}
+	sections := template.Content[0].Content
+	for i := range sections {
+		if sections[i].Value == "Resources" {
+			sections[i+1].Content = append(sections[i+1].Content, &yaml.Node{Kind: yaml.ScalarNode, Value: id}, added.Content[0])
+		}
+	}
+	changed, err := yaml.Marshal(&template)
+	if err != nil || bytes.Equal(changed, content) {
+		t.Fatalf("nothing is added: %v", err)
+	}
+	name := id + ".yaml"
+	if err := os.WriteFile(filepath.Join(s.folder, build, name), changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// deploy deploys a built template with parameters, as NAME=value.
+func (s *sam) deploy(t *testing.T, build, template string, parameters []string) error {
+	t.Helper()
+	root, err := filepath.Abs(moduleRoot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.run(
+		t, nil, append([]string{
+			"deploy", "--template-file", filepath.Join(s.folder, build, template),
+			"--config-file", filepath.Join(root, "samconfig.toml"), "--stack-name", stackName,
+			"--no-confirm-changeset", "--no-progressbar", "--parameter-overrides",
+		}, parameters...)...,
+	)
+}
