@@ -125,7 +125,7 @@ screenshots: ## take the pictures of README and guide (needs Chromium)
 reproducible: ## build twice, in two folders, and compare
 	@rm -rf $(BUILD)/reproducible
 	@mkdir -p $(BUILD)/reproducible/another/place
-	@cp -R Makefile go.mod go.sum template.yaml functions shared $(BUILD)/reproducible/another/place
+	@cp -R Makefile go.mod go.sum functions shared $(BUILD)/reproducible/another/place
 	@for arch in $(ARCHITECTURES); do \
 		$(MAKE) -s build ARCH=$$arch BUILD=$(BUILD)/reproducible/first/$$arch; \
 		TZ=Asia/Shanghai GOCACHE=$(BUILD)/reproducible/cache $(MAKE) -s -C $(BUILD)/reproducible/another/place build ARCH=$$arch BUILD=$(BUILD)/reproducible/second/$$arch; \
@@ -239,9 +239,7 @@ $(TOOLS)/biome/ready: infra/tools/package-lock.json
 	else $(call missing,biome,npm is missing (apt-get install npm)); fi
 
 # Called by `sam build` with ARTIFACTS_DIR: build-<logical id of the function>.
-SAM_TARGETS := $(addprefix build-,$(shell awk '/^  [A-Za-z]+Function:$$/ {sub(":", ""); print $$1}' template.yaml))
-.PHONY: $(SAM_TARGETS)
-$(SAM_TARGETS): build-%Function:
+build-%Function:
 	$(GO_BUILD) -o "$(ARTIFACTS_DIR)/bootstrap" "./functions/$(shell echo $* | tr A-Z a-z)/lambda"
 # The callback is served by a published version, and SAM publishes one for other bytes,
 # but not for a changed parameter. So its package says when it was built: every build

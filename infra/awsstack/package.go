@@ -39,7 +39,7 @@ func (a *Account) packageTemplate(t testing.TB) string {
 
 func (a *Account) packageFile(t testing.TB, file string) (address string) {
 	t.Helper()
-	content, err := os.ReadFile(file)
+	content, err := os.ReadFile(file) //nolint:gosec // of the module
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func (a *Account) build(t testing.TB) {
 		Missing(t, "built functions", "they are built by make and run on Linux")
 	}
 	folder := t.TempDir()
-	command := exec.CommandContext(t.Context(), "make", "--silent", "build", "ARCH="+architecture(), "BUILD="+folder)
+	command := exec.CommandContext(t.Context(), "make", "--silent", "build", "ARCH="+architecture(), "BUILD="+folder) //nolint:gosec // both are ours
 	command.Dir = a.root
 	command.Env = OutsideMake()
 	if output, err := command.CombinedOutput(); err != nil {
@@ -103,7 +103,7 @@ func (a *Account) build(t testing.TB) {
 	}
 	a.programs = map[string][]byte{}
 	for _, program := range programs {
-		content, err := os.ReadFile(program)
+		content, err := os.ReadFile(program) //nolint:gosec // just built
 		if err != nil {
 			t.Fatal(err)
 		}

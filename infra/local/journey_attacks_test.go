@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,10 +22,7 @@ import (
 func signedInFixture(t *testing.T, options ...option) (f *fixture, zhang, li *browser) {
 	t.Helper()
 	f = newFixture(t, options...)
-	zhang, li = f.inWeCom("zhangsan"), f.inWeCom("lisi")
-	zhang.signIn("/authorize/main")
-	li.signIn("/authorize/main")
-	return f, zhang, li
+	return f, f.signedIn("zhangsan"), f.signedIn("lisi")
 }
 
 // The attacker sends the victim a callback with the attacker's own code and state,
@@ -47,9 +45,8 @@ func TestAttackLoginCSRF(t *testing.T) {
 		if f.weCom.Calls() != 0 {
 			t.Errorf("%s: the attacker's code was sent to WeCom", name)
 		}
-		if victim.open(callback); victim.signedInAs() != "zhangsan" {
-			t.Errorf("%s: signed in as %q", name, victim.signedInAs())
-		}
+		victim.open(callback)
+		victim.wantMember("zhangsan", name)
 	}
 	// The same with the attacker's attempt cookie planted, under any name.
 	victim := f.onDesktop("zhangsan")
@@ -57,9 +54,7 @@ func TestAttackLoginCSRF(t *testing.T) {
 	name, _ := onlyCookie(t, victim, attemptCookie)
 	_, planted := onlyCookie(t, attacker, attemptCookie)
 	victim.SetCookie(name, planted)
-	if end := victim.open(mine); end.failure.Get("error") != "state_invalid" {
-		t.Errorf("a planted cookie ended at %s", end.Address)
-	}
+	victim.wantError(mine, "state_invalid")
 }
 
 func onlyCookie(t *testing.T, b *browser, prefix string) (name, value string) {
@@ -78,11 +73,7 @@ func TestAttackConstantState(t *testing.T) {
 	seen := map[string]bool{}
 	for _, b := range []*browser{f.inWeCom("zhangsan"), f.onDesktop("zhangsan")} {
 		for range 20 {
-			u, err := url.Parse(b.get("/authorize/main").Location())
-			if err != nil {
-				t.Fatal(err)
-			}
-			state := u.Query().Get("state")
+			state := queryOf(b.get("/authorize/main").Location()).Get("state")
 			if !regexp.MustCompile(`^[A-Za-z0-9]{22,128}$`).MatchString(state) || seen[state] {
 				t.Errorf("state %q", state)
 			}
@@ -128,33 +119,29 @@ func TestAttackOpenRedirect(t *testing.T) {
 		"/" + strings.Repeat("a", 2048), "/\x00/evil.test", "/a\\b", "／／evil.test", "/\u2028x", "%2f%2fevil.test", "/%5cevil.test", "/%2f/evil.test",
 		"/..//evil.test", "/.//evil.test", "/%09/evil.test", "/;@evil.test", "/x@evil.test", "/https://evil.test",
 	} {
-		for _, name := range []string{"redirect"} {
-			escaped := name + "=" + url.QueryEscape(target)
-			// On the way out.
-			b := f.onDesktop("zhangsan")
-			f.wantOnApplication("authorize", target, b.open("/authorize/main?"+escaped).Address)
-			// On the way back: with the cookie, and without (the second round).
-			b = f.onDesktop("zhangsan")
-			f.wantOnApplication("callback", target, b.open(b.callback("/authorize/main")+"&"+escaped).Address)
-			b = f.onDesktop("zhangsan")
-			callback := b.callback("/authorize/main") + "&" + escaped
-			b.Forget(attemptCookie)
-			f.wantOnApplication("callback once more", target, b.open(callback).Address)
-			// On the sign-in page, where a button would lead there.
-			for _, b := range []*browser{member, f.onDesktop("zhangsan")} {
-				page := b.get("/signin?" + escaped).Body
-				for _, match := range regexp.MustCompile(`(?:href|action)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
-					f.wantOurs("sign-in page", target, match[1])
-				}
+		escaped := "redirect=" + url.QueryEscape(target)
+		// On the way out.
+		b := f.onDesktop("zhangsan")
+		f.wantOnApplication("authorize", target, b.open("/authorize/main?"+escaped).Address)
+		// On the way back: with the cookie, and without (the second round).
+		b = f.onDesktop("zhangsan")
+		f.wantOnApplication("callback", target, b.open(b.callback("/authorize/main")+"&"+escaped).Address)
+		b = f.onDesktop("zhangsan")
+		callback := b.callback("/authorize/main") + "&" + escaped
+		b.Forget(attemptCookie)
+		f.wantOnApplication("callback once more", target, b.open(callback).Address)
+		// On the sign-in page, where a button would lead there.
+		for _, b := range []*browser{member, f.onDesktop("zhangsan")} {
+			page := b.get("/signin?" + escaped).Body
+			for _, match := range regexp.MustCompile(`(?:href|action)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+				f.wantOurs("sign-in page", target, match[1])
 			}
 		}
 	}
 	// The authorizer's own words: nothing but redirect is a target.
 	for _, name := range []string{"redirect_uri", "return_to", "next", "url", "Redirect"} {
 		b := f.onDesktop("zhangsan")
-		if end := b.open("/authorize/main?" + name + "=" + url.QueryEscape("/elsewhere")); end.Address != application+"/home" {
-			t.Errorf("%s: %s", name, end.Address)
-		}
+		b.wantOpen("/authorize/main?"+name+"="+url.QueryEscape("/elsewhere"), "/home", 1)
 	}
 }
 
@@ -205,49 +192,37 @@ func TestAttackOpenRedirectByApplicationLink(t *testing.T) {
 			if f.url == u.Scheme+"://"+u.Host && u.Path != "/signin" {
 				t.Errorf("%s: %s leads to %q of the service", name, path, location)
 			}
-			f.wantChecked(name, path, u)
+			// The redirect of a sign-in page's address, through a sign-in.
+			if target := u.Query().Get("redirect"); u.Path == "/signin" && target != "" {
+				end := f.onDesktop("zhangsan").open("/authorize/main?redirect=" + url.QueryEscape(target))
+				f.wantOnApplication("link "+name, path, end.Address)
+			}
 		}
 	}
-}
-
-// wantChecked follows the redirect of a sign-in page's address through a sign-in.
-func (f *fixture) wantChecked(name, path string, u *url.URL) {
-	f.t.Helper()
-	if u.Path != "/signin" || u.Query().Get("redirect") == "" {
-		return
-	}
-	end := f.onDesktop("zhangsan").open("/authorize/main?redirect=" + url.QueryEscape(u.Query().Get("redirect")))
-	f.wantOnApplication("link "+name, path, end.Address)
 }
 
 // raw sends a request line as it is: no client cleans it.
 func (f *fixture) raw(method, target string, headers ...string) testbrowser.Answer {
 	f.t.Helper()
 	host := hostOf(f.url)
-	_, port, _ := net.SplitHostPort(host)
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(f.t.Context(), "tcp", "127.0.0.1:"+port)
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	conn, err := (&net.Dialer{}).DialContext(f.t.Context(), "tcp", host)
+	f.must(err)
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-	hasHost := slices.ContainsFunc(headers, func(h string) bool { return strings.HasPrefix(h, "Host:") })
-	if !hasHost {
+	if !slices.ContainsFunc(headers, func(h string) bool { return strings.HasPrefix(h, "Host:") }) {
 		headers = append(headers, "Host: "+host)
 	}
 	text := method + " " + target + " HTTP/1.1\r\n" + strings.Join(headers, "\r\n") + "\r\nConnection: close\r\n\r\n"
-	if _, err := conn.Write([]byte(text)); err != nil {
-		f.t.Fatal(err)
-	}
+	_, err = conn.Write([]byte(text))
+	f.must(err)
 	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
 		f.t.Fatalf("%s %.60s: %v", method, target, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	var content strings.Builder
-	_, _ = bufio.NewReader(response.Body).WriteTo(&content)
-	return testbrowser.Answer{URL: f.url + target, Status: response.StatusCode, Header: response.Header, Body: content.String()}
+	content, err := io.ReadAll(response.Body)
+	f.must(err)
+	return testbrowser.Answer{URL: f.url + target, Status: response.StatusCode, Header: response.Header, Body: string(content)}
 }
 
 // No page of another site makes this browser do or tell anything.
@@ -275,9 +250,7 @@ func TestAttackForeignOrigin(t *testing.T) {
 		}
 	}
 	// A form of another site without an Origin, as an old browser sends it.
-	if a := member.post("/api/signout", testbrowser.Header("Origin", ""), testbrowser.Header("Sec-Fetch-Site", "cross-site")); a.Status != http.StatusForbidden {
-		t.Errorf("a cross-site form: %d", a.Status)
-	}
+	member.Expect(t, http.StatusForbidden, http.MethodPost, "/api/signout", testbrowser.Header("Origin", ""), testbrowser.Header("Sec-Fetch-Site", "cross-site"))
 	if member.session() == nil {
 		t.Fatal("the session is over")
 	}
@@ -333,22 +306,14 @@ func TestAttackAdminWithoutRight(t *testing.T) {
 		}
 	}
 	// A cookie is no credential here, not even an administrator's.
-	if a := member.get("/api/admin/users"); a.Status != http.StatusUnauthorized {
-		t.Errorf("with the cookie alone: %d", a.Status)
-	}
-	if a := f.adminAs("Bearer "+good, http.MethodGet, admin, nil); a.Status != http.StatusOK {
-		t.Errorf("an administrator: %d %s", a.Status, a.Body)
-	}
+	member.Expect(t, http.StatusUnauthorized, http.MethodGet, "/api/admin/users")
+	f.mustAdminAs("Bearer "+good, http.StatusOK, http.MethodGet, admin, nil)
 	// It ends at once, with the role and with the time.
 	f.mustAdmin(http.StatusOK, http.MethodPatch, admin, map[string]any{"roles": []string{}})
-	if a := f.adminAs("Bearer "+good, http.MethodGet, admin, nil); a.Status != http.StatusForbidden {
-		t.Errorf("an administrator of before: %d", a.Status)
-	}
+	f.mustAdminAs("Bearer "+good, http.StatusForbidden, http.MethodGet, admin, nil)
 	f.mustAdmin(http.StatusOK, http.MethodPatch, admin, map[string]any{"roles": []string{"admin"}})
 	f.wait(16 * time.Minute)
-	if a := f.adminAs("Bearer "+good, http.MethodGet, admin, nil); a.Status != http.StatusForbidden {
-		t.Errorf("a token of before: %d", a.Status)
-	}
+	f.mustAdminAs("Bearer "+good, http.StatusForbidden, http.MethodGet, admin, nil)
 }
 
 // Who was evicted must not make an administrator with a token from before.
@@ -372,13 +337,10 @@ func TestAttackAdminTokenOutlivesItsSession(t *testing.T) {
 			user := "/users/" + member.session().User.ID
 			f.mustAdmin(http.StatusOK, http.MethodPatch, user, map[string]any{"roles": []string{"admin"}})
 			token := member.token()
-			if a := f.adminAs("Bearer "+token, http.MethodGet, user, nil); a.Status != http.StatusOK {
-				t.Fatalf("an administrator: %d %s", a.Status, a.Body)
-			}
+			f.mustAdminAs("Bearer "+token, http.StatusOK, http.MethodGet, user, nil)
 			evict(f, member, user)
-			if a := f.adminAs("Bearer "+token, http.MethodPost, "/users", map[string]any{"phone": "13711110000", "roles": []string{"admin"}}); a.Status != http.StatusForbidden {
-				t.Errorf("the evicted one is answered %d %s", a.Status, a.Body)
-			}
+			fields := map[string]any{"phone": "13711110000", "roles": []string{"admin"}}
+			f.mustAdminAs("Bearer "+token, http.StatusForbidden, http.MethodPost, "/users", fields)
 		})
 	}
 }
@@ -391,9 +353,7 @@ func TestAttackAdminTokenOfAnApplicationPage(t *testing.T) {
 	f.mustAdmin(http.StatusOK, http.MethodPatch, user, map[string]any{"roles": []string{"admin"}})
 	for origin, want := range map[string]int{application: http.StatusForbidden, f.url: http.StatusOK, "": http.StatusOK} {
 		token := member.token(testbrowser.Header("Origin", origin))
-		if a := f.adminAs("Bearer "+token, http.MethodGet, user, nil); a.Status != want {
-			t.Errorf("asked for by %q: %d, want %d", origin, a.Status, want)
-		}
+		f.mustAdminAs("Bearer "+token, want, http.MethodGet, user, nil)
 	}
 }
 
@@ -443,12 +403,8 @@ func TestAttackHeaderInjection(t *testing.T) {
 		"/signin?redirect=/x" + evil, "/signin?error=internal&request=" + evil + "&authenticator=" + evil, "/signin?lang=en" + evil,
 		"/x" + evil, "/x?y" + evil, "/" + evil, "/WW_verify_" + evil, "/api/" + evil, "/api/admin/" + evil, "/.well-known/" + evil,
 	} {
-		for _, cookie := range []string{"", "Cookie: " + sessionCookie + "=" + session} {
-			headers := []string{"Accept-Language: en"}
-			if cookie != "" {
-				headers = append(headers, cookie)
-			}
-			a := f.raw("GET", path, headers...)
+		for _, header := range []string{"Accept-Language: en", "Cookie: " + sessionCookie + "=" + session} {
+			a := f.raw("GET", path, header)
 			if a.Header.Get("X-Evil") != "" || strings.Contains(strings.Join(a.Header.Values("Set-Cookie"), "\n"), "evil=1") || a.Status >= 500 {
 				t.Errorf("%s: %d %v", path, a.Status, a.Header)
 			}
@@ -496,9 +452,7 @@ func TestAttackCookieTossing(t *testing.T) {
 	for i := range 20 {
 		b.SetCookie(fmt.Sprintf("%s%016x", attemptCookie, i), strings.Repeat("x", 100))
 	}
-	if end := b.open("/authorize/main"); end.Address != application+"/" {
-		t.Errorf("with foreign attempts: %s", end.Address)
-	}
+	b.wantOpen("/authorize/main", "/", 1)
 	if n := b.count(attemptCookie); n != 0 {
 		t.Errorf("%d foreign attempts are left", n)
 	}
@@ -524,14 +478,10 @@ func TestAttackSessionFixation(t *testing.T) {
 		if _, value := onlyCookie(t, victim, sessionCookie); value == planted {
 			t.Errorf("%s: the planted id was kept", name)
 		}
-		if victim.signedInAs() != "zhangsan" {
-			t.Errorf("%s: signed in as %q", name, victim.signedInAs())
-		}
+		victim.wantMember("zhangsan", name)
 		thief := f.inWeCom("lisi")
 		thief.SetCookie(sessionCookie, planted)
-		if got := thief.signedInAs(); got != "" {
-			t.Errorf("%s: the planted id is a session of %q", name, got)
-		}
+		thief.wantMember("", "the thief, "+name)
 	}
 	// Nor does knowing the state tell the session.
 	victim := f.inWeCom("zhangsan")
@@ -559,9 +509,7 @@ func TestAttackReplayAfterSignOut(t *testing.T) {
 		if cookie := a.Cookie(sessionCookie); cookie != nil && cookie.Value != "" {
 			t.Errorf("%s: the callback gave a session again", name)
 		}
-		if thief.signedInAs() != "" {
-			t.Errorf("%s: signed in again", name)
-		}
+		thief.wantMember("", name)
 	}
 	if a := before.get(callback); queryOf(a.Location()).Get("error") != "code_invalid" {
 		t.Errorf("the replay ended at %s", a.Location())
@@ -599,9 +547,7 @@ func TestAttackOversizedRequests(t *testing.T) {
 	}
 	big := strings.Repeat("x", 300<<10)
 	for _, path := range []string{"/api/token", "/api/signout"} {
-		if a := member.post(path, testbrowser.Body("text/plain", big)); a.Status != http.StatusRequestEntityTooLarge {
-			t.Errorf("%s: %d", path, a.Status)
-		}
+		member.Expect(t, http.StatusRequestEntityTooLarge, http.MethodPost, path, testbrowser.Body("text/plain", big))
 	}
 	if a := f.admin(http.MethodPost, "/users", map[string]any{"phone": big}); a.Status != http.StatusRequestEntityTooLarge {
 		t.Errorf("users: %d %.200s", a.Status, a.Body)
@@ -618,9 +564,7 @@ func TestAttackOversizedRequests(t *testing.T) {
 	for i := range 8 {
 		last = b.callback("/authorize/main?redirect=" + url.QueryEscape(fmt.Sprintf("/%d%s", i, strings.Repeat("a", 2000))))
 	}
-	if end := b.open(last); end.Address != application+"/7"+strings.Repeat("a", 2000) {
-		t.Errorf("ended at %.80s", end.Address)
-	}
+	b.wantOpen(last, "/7"+strings.Repeat("a", 2000), 0)
 }
 
 // Odd spellings of a path reach no other function's answer.

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +33,16 @@ func sentences(t *testing.T) map[string]map[string]string {
 		texts[language] = read
 	}
 	return texts
+}
+
+// wantEnd checks a journey with a target: without a code it ends there, signed in.
+func (b *browser) wantEnd(end ending, code, target string) {
+	b.f.t.Helper()
+	if code != "" {
+		b.wantFailure(end, code, target)
+	} else if end.Address != application+target || b.signedInAs() != b.Member.UserID {
+		b.f.t.Errorf("ended at %s %s, signed in as %q", end.Address, end.WeComPage, b.signedInAs())
+	}
 }
 
 // wantFailure checks everything about a journey that failed: where it ended, what
@@ -77,13 +86,13 @@ func (b *browser) wantFailure(end ending, code, redirect string) {
 		if !strings.Contains(text, again) {
 			t.Errorf("the %s page does not offer %s", language, again)
 		}
-		for _, never := range []string{"from ip", "errmsg", "127.0.0.1", "qyapi", "invalid c"} {
+		for _, never := range []string{"from ip", "errmsg", "127.0.0.1", "qyapi", "invalid code", "invalid credential", "invalid corpid"} {
 			if strings.Contains(text, never) {
 				t.Errorf("the %s page says %q", language, never)
 			}
 		}
 	}
-	if b.has(sessionCookie) {
+	if b.count(sessionCookie) != 0 {
 		t.Error("a session after a failure")
 	}
 }
@@ -101,72 +110,59 @@ func TestFailureAtWeCom(t *testing.T) {
 		member = wecomsim.PathGetUser
 	)
 	for _, test := range []struct {
-		name   string
-		faults []wecomsim.Fault
-		code   string // empty: the sign-in succeeds
-		calls  calls
+		name  string
+		fault wecomsim.Fault
+		code  string // empty: the sign-in succeeds
+		calls calls
 	}{
-		{"busy twice then fine", []wecomsim.Fault{wecomsim.Busy(2).On(info)}, "", calls{token: 1, info: 4, detail: 1, member: 1}},
-		{"busy twice at gettoken", []wecomsim.Fault{wecomsim.Busy(2).On(token)}, "", calls{token: 3, info: 2, detail: 1, member: 1}},
-		{"busy to the end", []wecomsim.Fault{wecomsim.Busy(0).On(info)}, "wecom_busy", calls{token: 1, info: 3}},
-		{"busy to the end at gettoken", []wecomsim.Fault{wecomsim.Busy(0).On(token)}, "wecom_busy", calls{token: 3}},
-		{"busy to the end at getuserdetail", []wecomsim.Fault{wecomsim.Busy(0).On(detail)}, "wecom_busy", calls{token: 1, info: 2, detail: 3}},
-		{"too many at once twice", []wecomsim.Fault{wecomsim.Refuse(45033, 2).On(info)}, "", calls{token: 1, info: 4, detail: 1, member: 1}},
-		{"too many at once to the end", []wecomsim.Fault{wecomsim.Refuse(45033, 0).On(info)}, "wecom_busy", calls{token: 1, info: 3}},
-		{"too often", []wecomsim.Fault{wecomsim.Refuse(45009, 0).On(info)}, "wecom_busy", calls{token: 1, info: 1}},
-		{"too often at gettoken", []wecomsim.Fault{wecomsim.Refuse(45009, 0).On(token)}, "wecom_busy", calls{token: 1}},
-		{"bad gateway", []wecomsim.Fault{wecomsim.BadGateway(0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
-		{"bad gateway once at gettoken", []wecomsim.Fault{wecomsim.BadGateway(1).On(token)}, "", calls{token: 2, info: 2, detail: 1, member: 1}},
-		{"bad gateway at gettoken", []wecomsim.Fault{wecomsim.BadGateway(0).On(token)}, "wecom_unavailable", calls{token: 2}},
-		{"broken JSON", []wecomsim.Fault{wecomsim.Broken(wecomsim.BodyBroken, 0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
-		{"broken JSON of the detail", []wecomsim.Fault{wecomsim.Broken(wecomsim.BodyBroken, 0).On(detail)}, "wecom_unavailable", calls{token: 1, info: 2, detail: 1}},
-		{"no body", []wecomsim.Fault{wecomsim.Broken(wecomsim.BodyEmpty, 0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
-		{"8 MB", []wecomsim.Fault{wecomsim.Broken(wecomsim.BodyOversized, 0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
-		{"a page of a middlebox", []wecomsim.Fault{wecomsim.Broken(wecomsim.BodyHTML, 0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
-		{"connection cut", []wecomsim.Fault{wecomsim.CutOff(0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
-		{"answer lost after the code was spent", []wecomsim.Fault{wecomsim.CutOff(1).On(info).Lost()}, "wecom_unavailable", calls{token: 1, info: 1}},
-		{"slow", []wecomsim.Fault{wecomsim.Slow(300 * time.Millisecond)}, "", calls{token: 1, info: 2, detail: 1, member: 1}},
-		{"hanging", []wecomsim.Fault{wecomsim.Hang(0).On(info)}, "wecom_unavailable", calls{token: 1, info: 1}},
-		{"hanging at gettoken", []wecomsim.Fault{wecomsim.Hang(0).On(token)}, "wecom_unavailable", calls{token: 1}},
-		{"hanging at user/get", []wecomsim.Fault{wecomsim.Hang(1).On(member)}, "", calls{token: 1, info: 2, detail: 1, member: 2}},
-		{"address not trusted", []wecomsim.Fault{wecomsim.Refuse(60020, 0).On(info)}, "wecom_configuration", calls{token: 1, info: 1}},
-		{"address not trusted, seen at the detail", []wecomsim.Fault{wecomsim.Refuse(60020, 0).On(detail)}, "wecom_configuration", calls{token: 1, info: 2, detail: 1}},
-		{"secret refused", []wecomsim.Fault{wecomsim.Refuse(40001, 0).On(token)}, "wecom_configuration", calls{token: 1}},
-		{"corp refused", []wecomsim.Fault{wecomsim.Refuse(40013, 0).On(token)}, "wecom_configuration", calls{token: 1}},
-		{"domain not trusted", []wecomsim.Fault{wecomsim.Refuse(50001, 0).On(info)}, "wecom_configuration", calls{token: 1, info: 1}},
-		{"no right", []wecomsim.Fault{wecomsim.Refuse(48002, 0).On(info)}, "wecom_configuration", calls{token: 1, info: 1}},
-		{"app disabled", []wecomsim.Fault{wecomsim.Refuse(50003, 0).On(info)}, "wecom_configuration", calls{token: 1, info: 1}},
-		{"code refused", []wecomsim.Fault{wecomsim.Refuse(40029, 0).On(info)}, "code_invalid", calls{token: 1, info: 1}},
-		{"ticket refused", []wecomsim.Fault{wecomsim.Refuse(40058, 0).On(detail)}, "phone_not_shared", calls{token: 1, info: 2, detail: 1}},
-		{"name refused", []wecomsim.Fault{wecomsim.Refuse(60011, 0).On(member)}, "", calls{token: 1, info: 2, detail: 1, member: 1}},
+		{"busy twice then fine", wecomsim.Busy(2).On(info), "", calls{token: 1, info: 4, detail: 1, member: 1}},
+		{"busy twice at gettoken", wecomsim.Busy(2).On(token), "", calls{token: 3, info: 2, detail: 1, member: 1}},
+		{"busy to the end", wecomsim.Busy(0).On(info), "wecom_busy", calls{token: 1, info: 3}},
+		{"busy to the end at gettoken", wecomsim.Busy(0).On(token), "wecom_busy", calls{token: 3}},
+		{"busy to the end at getuserdetail", wecomsim.Busy(0).On(detail), "wecom_busy", calls{token: 1, info: 2, detail: 3}},
+		{"too many at once twice", wecomsim.Refuse(45033, 2).On(info), "", calls{token: 1, info: 4, detail: 1, member: 1}},
+		{"too many at once to the end", wecomsim.Refuse(45033, 0).On(info), "wecom_busy", calls{token: 1, info: 3}},
+		{"too often", wecomsim.Refuse(45009, 0).On(info), "wecom_busy", calls{token: 1, info: 1}},
+		{"too often at gettoken", wecomsim.Refuse(45009, 0).On(token), "wecom_busy", calls{token: 1}},
+		{"bad gateway", wecomsim.BadGateway(0).On(info), "wecom_unavailable", calls{token: 1, info: 1}},
+		{"bad gateway once at gettoken", wecomsim.BadGateway(1).On(token), "", calls{token: 2, info: 2, detail: 1, member: 1}},
+		{"bad gateway at gettoken", wecomsim.BadGateway(0).On(token), "wecom_unavailable", calls{token: 2}},
+		{"broken JSON", wecomsim.Broken(wecomsim.BodyBroken, 0).On(info), "wecom_unavailable", calls{token: 1, info: 1}},
+		{"broken JSON of the detail", wecomsim.Broken(wecomsim.BodyBroken, 0).On(detail), "wecom_unavailable", calls{token: 1, info: 2, detail: 1}},
+		{"no body", wecomsim.Broken(wecomsim.BodyEmpty, 0).On(info), "wecom_unavailable", calls{token: 1, info: 1}},
+		{"8 MB", wecomsim.Broken(wecomsim.BodyOversized, 0).On(info), "wecom_unavailable", calls{token: 1, info: 1}},
+		{"a page of a middlebox", wecomsim.Broken(wecomsim.BodyHTML, 0).On(info), "wecom_unavailable", calls{token: 1, info: 1}},
+		{"connection cut", wecomsim.CutOff(0).On(info), "wecom_unavailable", calls{token: 1, info: 1}},
+		{"answer lost after the code was spent", wecomsim.CutOff(1).On(info).Lost(), "wecom_unavailable", calls{token: 1, info: 1}},
+		{"slow", wecomsim.Slow(300 * time.Millisecond), "", calls{token: 1, info: 2, detail: 1, member: 1}},
+		{"hanging", wecomsim.Hang(0).On(info), "wecom_unavailable", calls{token: 1, info: 1}},
+		{"hanging at gettoken", wecomsim.Hang(0).On(token), "wecom_unavailable", calls{token: 1}},
+		{"hanging at user/get", wecomsim.Hang(1).On(member), "", calls{token: 1, info: 2, detail: 1, member: 2}},
+		{"address not trusted", wecomsim.Refuse(60020, 0).On(info), "wecom_configuration", calls{token: 1, info: 1}},
+		{"address not trusted, seen at the detail", wecomsim.Refuse(60020, 0).On(detail), "wecom_configuration", calls{token: 1, info: 2, detail: 1}},
+		{"secret refused", wecomsim.Refuse(40001, 0).On(token), "wecom_configuration", calls{token: 1}},
+		{"corp refused", wecomsim.Refuse(40013, 0).On(token), "wecom_configuration", calls{token: 1}},
+		{"domain not trusted", wecomsim.Refuse(50001, 0).On(info), "wecom_configuration", calls{token: 1, info: 1}},
+		{"no right", wecomsim.Refuse(48002, 0).On(info), "wecom_configuration", calls{token: 1, info: 1}},
+		{"app disabled", wecomsim.Refuse(50003, 0).On(info), "wecom_configuration", calls{token: 1, info: 1}},
+		{"code refused", wecomsim.Refuse(40029, 0).On(info), "code_invalid", calls{token: 1, info: 1}},
+		{"ticket refused", wecomsim.Refuse(40058, 0).On(detail), "phone_not_shared", calls{token: 1, info: 2, detail: 1}},
+		{"name refused", wecomsim.Refuse(60011, 0).On(member), "", calls{token: 1, info: 2, detail: 1, member: 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
-			for _, fault := range test.faults {
-				f.weCom.Inject(fault)
-			}
+			f.weCom.Inject(test.fault)
 			b := f.inWeCom("zhangsan")
 			// In time: the gateway of the fixture has the template's time limits.
 			end := b.open("/authorize/main?redirect=%2Forders%3Fid%3D7")
-			if test.code != "" {
-				b.wantFailure(end, test.code, "/orders?id=7")
-			} else if end.Address != application+"/orders?id=7" {
-				t.Errorf("ended at %s", end.Address)
-			}
+			b.wantEnd(end, test.code, "/orders?id=7")
 			f.wantCalls(test.calls)
-			if want := map[bool]int{true: 1, false: 0}[test.code == ""]; len(f.users()) != want {
-				t.Errorf("%d users", len(f.users()))
-			}
-			if test.code == "" {
-				return
-			}
+			f.wantUsers(map[bool]int{true: 1}[test.code == ""])
 			// When WeCom is well again, so is the member, by the page's own button.
 			f.weCom.ClearFaults()
 			f.wait(2 * time.Minute) // a refused secret is remembered for one
-			if end := b.open("/authorize/main?redirect=%2Forders%3Fid%3D7"); end.Address != application+"/orders?id=7" {
-				t.Errorf("the second try ended at %s", end.Address)
-			}
+			b.signIn("/authorize/main?redirect=%2Forders%3Fid%3D7")
 		})
 	}
 }
@@ -182,13 +178,12 @@ func TestFailureWeComIsDown(t *testing.T) {
 // that keep trying.
 func TestFailureRefusedSecretIsAskedOncePerMinute(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, with("secret", "not-the-secret-of-the-app-0123456789abcdefg"))
+	const put = "not-the-secret-of-the-app-0123456789abcdefg"
+	f := newFixture(t, with("secret", put))
 	b := f.inWeCom("zhangsan")
-	for _, want := range []int{1, 1, 1} {
+	for range 3 {
 		b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
-		if n := f.weCom.Calls(wecomsim.PathGetToken); n != want {
-			t.Errorf("gettoken was called %d times", n)
-		}
+		f.wantTokens(1)
 		f.wait(19 * time.Second)
 	}
 	f.restart() // the memory is in the store
@@ -199,22 +194,15 @@ func TestFailureRefusedSecretIsAskedOncePerMinute(t *testing.T) {
 	f.wantCalls(calls{wecomsim.PathGetToken: 2})
 	// So does a check, which finds the secret put right at WeCom's side.
 	f.weCom.ResetCalls()
-	const put = "not-the-secret-of-the-app-0123456789abcdefg"
 	f.known.add("app secret", put)
-	if err := f.weCom.ResetSecret(corpID, agentID, put); err != nil {
-		t.Fatal(err)
-	}
+	f.must(f.weCom.ResetSecret(corpID, agentID, put))
 	b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
 	if a := f.mustAdmin(http.StatusOK, http.MethodPost, "/authenticators/main/check", nil); !strings.Contains(a.Body, `"ok":true`) {
 		t.Errorf("check: %s", a.Body)
 	}
-	if n := f.weCom.Calls(wecomsim.PathGetToken); n != 1 {
-		t.Errorf("gettoken was called %d times", n)
-	}
+	f.wantTokens(1)
 	b.signIn("/authorize/main")
-	if err := f.weCom.ResetSecret(corpID, agentID, appSecret); err != nil {
-		t.Fatal(err)
-	}
+	f.must(f.weCom.ResetSecret(corpID, agentID, appSecret))
 	b.post("/api/signout")
 	b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
 	// A changed secret ends the wait too.
@@ -228,12 +216,9 @@ func TestFailureTokenEndsEarly(t *testing.T) {
 	t.Parallel()
 	for _, errcode := range []int{42001, 40014} {
 		f := newFixture(t)
-		b := f.inWeCom("zhangsan")
-		b.signIn("/authorize/main")
+		b := f.signedIn("zhangsan")
 		f.weCom.ResetCalls()
-		if err := f.weCom.RevokeTokens(corpID, agentID, errcode); err != nil {
-			t.Fatal(err)
-		}
+		f.must(f.weCom.RevokeTokens(corpID, agentID, errcode))
 		b.signIn("/authorize/main")
 		f.wantCalls(calls{wecomsim.PathGetToken: 1, wecomsim.PathGetUserInfo: 2})
 
@@ -241,14 +226,11 @@ func TestFailureTokenEndsEarly(t *testing.T) {
 		f.weCom.Inject(wecomsim.Refuse(errcode, 0).On(wecomsim.PathGetUserInfo))
 		b.post("/api/signout")
 		b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
-		if n := f.weCom.Calls(wecomsim.PathGetToken); n != 1 {
-			t.Errorf("%d: gettoken was called %d times", errcode, n)
-		}
+		f.wantTokens(1)
 	}
 	// Its natural end costs one call, before anybody waits for a refusal.
 	f := newFixture(t)
-	b := f.inWeCom("zhangsan")
-	b.signIn("/authorize/main")
+	b := f.signedIn("zhangsan")
 	f.weCom.ResetCalls()
 	f.wait(2*time.Hour + time.Minute)
 	b.signIn("/authorize/main")
@@ -262,6 +244,7 @@ func TestFailureOfVisitor(t *testing.T) {
 		name    string
 		member  wecomsim.Browser
 		desktop bool
+		thinks  time.Duration // on each page of WeCom
 		code    string
 		stopped wecomsim.Page // WeCom ends on a page of its own
 		users   int
@@ -282,7 +265,7 @@ func TestFailureOfVisitor(t *testing.T) {
 		{name: "member of an unconnected company", member: wecomsim.Browser{UserID: otherCorpID + "/elsewhere"}, code: "not_a_member"},
 		{name: "outside of the app's range", member: wecomsim.Browser{UserID: "outside"}, stopped: wecomsim.PageNoPermission},
 		{name: "outside of the app's range, in a browser", member: wecomsim.Browser{UserID: "outside"}, desktop: true, stopped: wecomsim.PageNoPermission},
-		{name: "consent after twenty minutes", member: wecomsim.Browser{UserID: "zhangsan"}, code: "slow"},
+		{name: "consent after twenty minutes", member: wecomsim.Browser{UserID: "zhangsan"}, thinks: 20 * time.Minute, code: "state_expired"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -291,27 +274,15 @@ func TestFailureOfVisitor(t *testing.T) {
 			if test.desktop {
 				b = f.onDesktop("")
 			}
-			b.Member = test.member
-			if test.code == "slow" {
-				b.Member.BeforeAnswer = func() { f.wait(20 * time.Minute) }
-				b.KeepExpired = true
-				b.wantFailure(b.open("/authorize/main?redirect=/x"), "state_expired", "/x")
-				return
-			}
+			b.Member, b.KeepExpired = test.member, true
+			b.Member.BeforeAnswer = func() { f.wait(test.thinks) }
 			end := b.open("/authorize/main?redirect=/x")
-			switch {
-			case test.stopped != "":
-				if end.WeComPage != test.stopped {
-					t.Errorf("ended at %s %s", end.Address, end.WeComPage)
-				}
-			case test.code != "":
-				b.wantFailure(end, test.code, "/x")
-			case end.Address != application+"/x":
-				t.Errorf("ended at %s", end.Address)
+			if end.WeComPage != test.stopped {
+				t.Errorf("ended at %s %s", end.Address, end.WeComPage)
+			} else if test.stopped == "" {
+				b.wantEnd(end, test.code, "/x")
 			}
-			if n := len(f.users()); n != test.users {
-				t.Errorf("%d users", n)
-			}
+			f.wantUsers(test.users)
 		})
 	}
 }
@@ -324,19 +295,15 @@ func TestFailureLeftMember(t *testing.T) {
 	b.wantFailure(b.open("/authorize/main"), "not_a_member", "")
 	f.weCom.Change(func(c *wecomsim.Choices) { c.LeftMemberIsReadable = true })
 	b.wantFailure(b.open("/authorize/main"), "user_disabled", "")
-	if n := len(f.users()); n != 0 {
-		t.Errorf("%d users", n)
-	}
+	f.wantUsers(0)
 }
 
 // Whoever inherits a telephone number does not inherit the account.
 func TestFailurePhoneInUse(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.inWeCom("zhangsan").signIn("/authorize/main")
-	if err := f.weCom.ChangeMember(corpID, "lisi", func(m *wecomsim.Member) { m.Mobile = "+86 13800000001" }); err != nil {
-		t.Fatal(err)
-	}
+	f.signedIn("zhangsan")
+	f.must(f.weCom.ChangeMember(corpID, "lisi", func(m *wecomsim.Member) { m.Mobile = "+86 13800000001" }))
 	b := f.inWeCom("lisi")
 	end := b.open("/authorize/main")
 	b.wantFailure(end, "phone_in_use", "")
@@ -353,9 +320,7 @@ func TestFailureSignupClosed(t *testing.T) {
 	f := newFixture(t, with("autoSignup", false))
 	b := f.inWeCom("zhangsan")
 	b.wantFailure(b.open("/authorize/main"), "signup_closed", "")
-	if n := len(f.users()); n != 0 {
-		t.Errorf("%d users", n)
-	}
+	f.wantUsers(0)
 }
 
 // A member who loses the app between two rounds is told, one who has an account
@@ -363,15 +328,11 @@ func TestFailureSignupClosed(t *testing.T) {
 func TestFailureMemberOutOfRange(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	lisi := f.inWeCom("lisi")
-	lisi.signIn("/authorize/main")
-	nobody := func() {
-		if err := f.weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.VisibleUserIDs = []string{} }); err != nil {
-			t.Error(err)
-		}
-	}
+	lisi := f.signedIn("lisi")
 	b := f.inWeCom("zhangsan")
-	b.Member.BeforeAnswer = nobody // while the consent page is on the screen
+	b.Member.BeforeAnswer = func() { // while the consent page is on the screen
+		f.must(f.weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.VisibleUserIDs = []string{} }))
+	}
 	b.wantFailure(b.open("/authorize/main"), "phone_not_shared", "")
 	lisi.signIn("/authorize/main")
 }
@@ -381,8 +342,7 @@ func TestFailureNameComesLater(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.weCom.Inject(wecomsim.Refuse(60111, 1).On(wecomsim.PathGetUser))
-	b := f.inWeCom("zhangsan")
-	b.signIn("/authorize/main")
+	b := f.signedIn("zhangsan")
 	if got := b.session().User.Name; got != "zhangsan" {
 		t.Errorf("the name is %q", got)
 	}
@@ -402,13 +362,12 @@ func TestFailureNameComesLater(t *testing.T) {
 func TestFailureClientOpensAnotherBrowser(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.inWeCom("zhangsan").signIn("/authorize/main")
+	f.signedIn("zhangsan")
 	client := f.inWeCom("zhangsan")
 	client.UserAgent = wecomsim.UserAgentWeComWindows
 	system := f.onDesktop("zhangsan")
-	if end := system.signIn(client.callback("/authorize/main?redirect=/x")); end.Address != application+"/x" || end.WeCom != 1 || system.signedInAs() != "zhangsan" {
-		t.Errorf("ended at %s after %d redirects", end.Address, end.WeCom)
-	}
+	system.wantOpen(client.callback("/authorize/main?redirect=/x"), "/x", 1)
+	system.wantMember("zhangsan", "in the system's browser")
 }
 
 // Consent may happen in a webview of its own. Once, the sign-in starts again there;
@@ -419,10 +378,9 @@ func TestFailureCookieLostInTheSecondRound(t *testing.T) {
 		name  string
 		times int
 		code  string
-		weCom int
 	}{
-		{"once", 1, "", 4},
-		{"always", 100, "cookies_blocked", 4},
+		{"once", 1, ""},
+		{"always", 100, "cookies_blocked"},
 	} {
 		f := newFixture(t)
 		b := f.inWeCom("zhangsan")
@@ -436,13 +394,8 @@ func TestFailureCookieLostInTheSecondRound(t *testing.T) {
 			}
 		}
 		end := b.open("/authorize/main?redirect=/x")
-		switch {
-		case test.code != "":
-			b.wantFailure(end, test.code, "/x")
-		case end.Address != application+"/x":
-			t.Errorf("%s: ended at %s", test.name, end.Address)
-		}
-		if end.WeCom != test.weCom {
+		b.wantEnd(end, test.code, "/x")
+		if end.WeCom != 4 {
 			t.Errorf("%s: %d redirects to WeCom", test.name, end.WeCom)
 		}
 	}
@@ -457,16 +410,14 @@ func TestFailureFirstSignInOffersWeCom(t *testing.T) {
 	if !strings.Contains(html.UnescapeString(end.Page.Body), `value="`+link+`"`) || !strings.Contains(end.Page.Body, `<svg class="code"`) {
 		t.Errorf("no link or no code: %.900s", end.Page.Body)
 	}
-	if end := f.inWeCom("zhangsan").signIn(link); end.Address != application+"/x" {
-		t.Errorf("the link ended at %s", end.Address)
-	}
-	f.onDesktop("zhangsan").signIn(link)
+	f.inWeCom("zhangsan").wantOpen(link, "/x", 2)
+	f.onDesktop("zhangsan").wantOpen(link, "/x", 1)
 }
 
 // What happens to the state and its cookie between going out and coming back.
 func TestFailureOfState(t *testing.T) {
 	t.Parallel()
-	const out = "/authorize/main?redirect=/x"
+	keepExpired := func(b *browser) { b.KeepExpired = true }
 	for _, test := range []struct {
 		name   string
 		before func(b *browser)
@@ -487,48 +438,28 @@ func TestFailureOfState(t *testing.T) {
 		{name: "state altered", change: replaced("state", "AAAAAAAAAAAAAAAAAAAAAAAAAA"), weCom: 1},
 		{name: "state with signs", change: replaced("state", "-_.=%2B"), weCom: 1},
 		{name: "cookie lost once", change: func(b *browser, c string) string { b.Forget(attemptCookie); return c }, weCom: 1},
-		{name: "cookie does not open", change: func(b *browser, c string) string { b.damage(attemptCookie); return c }, code: "state_invalid"},
+		{name: "cookie does not open", change: damaged, code: "state_invalid"},
 		{name: "cookies off", before: func(b *browser) { b.BlockCookies = true }, code: "cookies_blocked", weCom: 1},
-		{
-			name: "twenty minutes, the browser forgets the cookie", weCom: 1,
-			change: func(b *browser, c string) string { b.f.wait(20 * time.Minute); return c },
-		},
-		{
-			name: "twenty minutes, the browser keeps the cookie", code: "state_expired",
-			before: func(b *browser) { b.KeepExpired = true },
-			change: func(b *browser, c string) string { b.f.wait(20 * time.Minute); return c },
-		},
-		{
-			name: "six minutes: the code is over", code: "code_invalid",
-			change: func(b *browser, c string) string { b.f.wait(6 * time.Minute); return c },
-		},
-		{
-			name:   "restart in between",
-			change: func(b *browser, c string) string { b.f.restart(); return c },
-		},
-		{
-			name:   "kill in between",
-			change: func(b *browser, c string) string { b.f.crash(); return c },
-		},
+		{name: "twenty minutes, the browser forgets the cookie", change: after(20 * time.Minute), weCom: 1},
+		{name: "twenty minutes, the browser keeps the cookie", before: keepExpired, change: after(20 * time.Minute), code: "state_expired"},
+		{name: "six minutes: the code is over", change: after(6 * time.Minute), code: "code_invalid"},
+		{name: "restart in between", change: func(b *browser, c string) string { b.f.restart(); return c }},
+		{name: "kill in between", change: func(b *browser, c string) string { b.f.crash(); return c }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
-			f.inWeCom("zhangsan").signIn("/authorize/main")
+			f.signedIn("zhangsan")
 			b := f.onDesktop("zhangsan")
 			if test.before != nil {
 				test.before(b)
 			}
-			callback := b.callback(out)
+			callback := b.callback("/authorize/main?redirect=/x")
 			if test.change != nil {
 				callback = test.change(b, callback)
 			}
 			end := b.open(callback)
-			if test.code != "" {
-				b.wantFailure(end, test.code, "/x")
-			} else if end.Address != application+"/x" || b.signedInAs() != "zhangsan" {
-				t.Errorf("ended at %s", end.Address)
-			}
+			b.wantEnd(end, test.code, "/x")
 			if end.WeCom != test.weCom {
 				t.Errorf("%d more redirects to WeCom", end.WeCom)
 			}
@@ -536,34 +467,29 @@ func TestFailureOfState(t *testing.T) {
 	}
 }
 
+func after(d time.Duration) func(*browser, string) string {
+	return func(b *browser, callback string) string { b.f.wait(d); return callback }
+}
+
 func without(name string) func(*browser, string) string {
 	return func(_ *browser, callback string) string {
-		u, err := url.Parse(callback)
-		if err != nil {
-			return callback
-		}
-		query := u.Query()
+		path, _, _ := strings.Cut(callback, "?")
+		query := queryOf(callback)
 		query.Del(name)
-		u.RawQuery = query.Encode()
-		return u.String()
+		return path + "?" + query.Encode()
 	}
 }
 
 func replaced(name, value string) func(*browser, string) string {
-	return func(b *browser, callback string) string {
-		return without(name)(b, callback) + "&" + name + "=" + value
-	}
+	return func(b *browser, callback string) string { return without(name)(b, callback) + "&" + name + "=" + value }
 }
 
-// damage alters cookies.
-func (b *browser) damage(prefix string) {
-	for name, value := range b.Cookies(prefix) {
-		first := "A"
-		if value[0] == 'A' {
-			first = "B"
-		}
-		b.SetCookie(name, first+value[1:])
+// damaged alters the cookies of attempts.
+func damaged(b *browser, callback string) string {
+	for name, value := range b.Cookies(attemptCookie) {
+		b.SetCookie(name, flip(value))
 	}
+	return callback
 }
 
 // WeCom's own bends of the way back, in the client and in a browser.
@@ -585,12 +511,7 @@ func TestFailureBentCallback(t *testing.T) {
 			f := newFixture(t)
 			f.weCom.InjectCallback(test.bend)
 			b := f.inWeCom("zhangsan")
-			end := b.open("/authorize/main?redirect=/x")
-			if test.code != "" {
-				b.wantFailure(end, test.code, "/x")
-			} else if end.Address != application+"/x" || b.signedInAs() != "zhangsan" {
-				t.Errorf("ended at %s", end.Address)
-			}
+			b.wantEnd(b.open("/authorize/main?redirect=/x"), test.code, "/x")
 		})
 	}
 }
@@ -617,14 +538,13 @@ func TestFailureCallbackTwice(t *testing.T) {
 				t.Parallel()
 				f := newFixture(t)
 				if test.known {
-					f.inWeCom("zhangsan").signIn("/authorize/main")
+					f.signedIn("zhangsan")
 				}
 				b := f.inWeCom("zhangsan")
 				callback := b.callback("/authorize/main?redirect=/x")
 				if !test.known {
 					// The round that matters is the second, with the phone.
-					a := b.get(callback)
-					callback = b.atWeCom(a.Location())
+					callback = b.atWeCom(b.get(callback).Location())
 				}
 				if test.code != "" {
 					fault := test.fault
@@ -633,33 +553,18 @@ func TestFailureCallbackTwice(t *testing.T) {
 					}
 					f.weCom.Inject(fault)
 				}
-				answers := b.twice(callback, way)
-				for i, a := range answers {
-					end := ending{Navigation: testbrowser.Navigation{Address: a.Location(), Redirects: []testbrowser.Answer{a}}}
+				sessions := map[string]bool{}
+				for _, a := range b.twice(callback, way) {
+					end := testbrowser.Navigation{Address: a.Location(), Redirects: []testbrowser.Answer{a}}
+					b.wantEnd(ending{end, queryOf(a.Location())}, test.code, "/x")
 					if test.code == "" {
-						if a.Location() != application+"/x" {
-							t.Errorf("request %d: %s", i, a.Location())
-						}
-						continue
-					}
-					end.failure = queryOf(a.Location())
-					b.wantFailure(end, test.code, "/x")
-				}
-				if test.code == "" {
-					if b.signedInAs() != "zhangsan" {
-						t.Errorf("signed in as %q", b.signedInAs())
-					}
-					ids := map[string]bool{}
-					for _, a := range answers {
-						ids[a.Cookie(sessionCookie).Value] = true
-					}
-					if len(ids) != 1 {
-						t.Errorf("%d sessions of one state", len(ids))
+						sessions[a.Cookie(sessionCookie).Value] = true
 					}
 				}
-				if want := map[bool]int{true: 1, false: 0}[test.code == "" || test.known]; len(f.users()) != want {
-					t.Errorf("%d users", len(f.users()))
+				if test.code == "" && len(sessions) != 1 {
+					t.Errorf("%d sessions of one state", len(sessions))
 				}
+				f.wantUsers(map[bool]int{true: 1}[test.code == "" || test.known])
 			})
 		}
 	}
@@ -685,13 +590,10 @@ func TestFailureFirstRoundTwice(t *testing.T) {
 			t.Errorf("%s: %d states for %d answers", way, len(states), len(answers))
 		}
 		for _, a := range answers {
-			if end := b.open(b.atWeCom(a.Location())); end.Address != application+"/x" || end.WeCom != 0 {
-				t.Errorf("%s: ended at %s", way, end.Address)
-			}
+			b.wantOpen(b.atWeCom(a.Location()), "/x", 0)
 		}
-		if n := len(f.users()); n != 1 || b.signedInAs() != "zhangsan" {
-			t.Errorf("%s: %d users, signed in as %q", way, n, b.signedInAs())
-		}
+		f.wantUsers(1)
+		b.wantMember("zhangsan", way)
 	}
 }
 
@@ -705,16 +607,7 @@ func (b *browser) twice(callback, way string) []testbrowser.Answer {
 		for way != "at once" && len(requests) < 10 {
 			requests = append(requests, b.Request(b.f.t, http.MethodGet, callback))
 		}
-		var group sync.WaitGroup
-		answers := make([]testbrowser.Answer, len(requests))
-		for i, r := range requests {
-			group.Go(func() { answers[i], _ = b.Do(r) })
-		}
-		group.Wait()
-		for _, a := range answers {
-			b.Keep(a)
-		}
-		return answers
+		return b.atOnce(requests)
 	case "after the answer":
 		return []testbrowser.Answer{b.get(callback), b.get(callback)}
 	default: // the client gives up while WeCom is asked
@@ -734,14 +627,11 @@ func (b *browser) twice(callback, way string) []testbrowser.Answer {
 func TestFailureBackButton(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	b := f.inWeCom("zhangsan")
-	b.signIn("/authorize/main")
+	b := f.signedIn("zhangsan")
 	callback := b.callback("/authorize/main?redirect=/x")
 	b.open(callback)
 	f.weCom.ResetCalls()
-	if end := b.open(callback); end.Address != application+"/x" {
-		t.Errorf("Back ended at %s", end.Address)
-	}
+	b.wantOpen(callback, "/x", 0)
 	f.wantCalls(calls{})
 	before := b.clone()
 	b.post("/api/signout")
@@ -755,21 +645,18 @@ func TestFailureBackButton(t *testing.T) {
 func TestFailureLinkOpenedElsewhere(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.inWeCom("zhangsan").signIn("/authorize/main")
-	f.inWeCom("lisi").signIn("/authorize/main")
+	f.signedIn("zhangsan")
+	f.signedIn("lisi")
 	b := f.onDesktop("zhangsan")
 	callback := b.callback("/authorize/main?redirect=/x")
 	other := f.onDesktop("lisi")
-	if end := other.open(callback); end.Address != application+"/x" || end.WeCom != 1 || other.signedInAs() != "lisi" {
-		t.Errorf("the other browser ended at %s as %q", end.Address, other.signedInAs())
-	}
+	other.wantOpen(callback, "/x", 1)
+	other.wantMember("lisi", "the other browser")
 	// The code was not spent by that.
-	if end := b.open(callback); end.Address != application+"/x" || end.WeCom != 0 || b.signedInAs() != "zhangsan" {
-		t.Errorf("the own browser ended at %s as %q", end.Address, b.signedInAs())
-	}
+	b.wantOpen(callback, "/x", 0)
+	b.wantMember("zhangsan", "the own browser")
 	// And the link a second time, in a third one.
 	third := f.onDesktop("lisi")
-	if end := third.open(callback); end.WeCom != 1 || third.signedInAs() != "lisi" {
-		t.Errorf("the third browser ended at %s as %q", end.Address, third.signedInAs())
-	}
+	third.wantOpen(callback, "/x", 1)
+	third.wantMember("lisi", "the third browser")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"io/fs"
 	"log/slog"
@@ -114,10 +115,14 @@ var preparedData = sync.OnceValues(func() (map[string][]byte, error) {
 })
 
 func localSettingsFrom(values map[string]string) (settings.Settings, error) {
-	return settings.FromEnvironment(func(name string) (string, bool) {
+	return settings.FromEnvironment(lookupIn(values), localSettings()...)
+}
+
+func lookupIn(values map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
 		value, ok := values[name]
 		return value, ok
-	}, localSettings()...)
+	}
 }
 
 func readFolder(folder string) (map[string][]byte, error) {
@@ -140,10 +145,7 @@ func writeFolder(t *testing.T, files map[string][]byte) string {
 	folder := t.TempDir()
 	for name, content := range files {
 		path := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, content, 0o600); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, content, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -175,10 +177,8 @@ func company(trustedDomain string) wecomsim.Config {
 			Outsiders:      []wecomsim.Outsider{{OpenID: "oVisitor0000000000000001", Name: "访客"}},
 		},
 		{
-			ID: otherCorpID,
-			Apps: []wecomsim.App{{
-				AgentID: "1000009", Secret: otherSecret, TrustedDomain: trustedDomain, CallbackDomain: trustedDomain, Fields: fields,
-			}},
+			ID:   otherCorpID,
+			Apps: []wecomsim.App{{AgentID: "1000009", Secret: otherSecret, TrustedDomain: trustedDomain, CallbackDomain: trustedDomain, Fields: fields}},
 			Members: []wecomsim.Member{
 				{UserID: "san.zhang", Name: "Zhang San", Mobile: "+86 138 0000 0001"},
 				{UserID: "elsewhere", Name: "Member Elsewhere", Mobile: "13900000009"},
@@ -198,18 +198,14 @@ func newFixture(t *testing.T, options ...option) *fixture {
 		f.seen = &transcript{}
 	}
 	listener, err := listen(0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.must(err)
 	f.url = localURL(listener)
 	simulated := company(hostOf(f.url))
 	if c.weCom != nil {
 		c.weCom(&simulated)
 	}
 	simulated.Now = f.now
-	if err := simulated.Validate(); err != nil {
-		t.Fatal(err)
-	}
+	f.must(simulated.Validate())
 	for _, corp := range simulated.Corps {
 		for _, member := range corp.Members {
 			f.known.add("phone", strings.Map(onlyDigits, member.Mobile))
@@ -222,22 +218,13 @@ func newFixture(t *testing.T, options ...option) *fixture {
 		f.apiURL = c.apiURL
 	}
 	prepared, err := preparedData()
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.must(err)
 	f.dataDir = writeFolder(t, prepared)
 	f.start()
 	server := &httptest.Server{Listener: listener, Config: &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			handler := *f.handler.Load()
-			if f.seen == nil {
-				handler.ServeHTTP(w, r)
-				return
-			}
-			f.seen.record(handler, w, r)
-		}),
-		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.seen.record(*f.handler.Load(), w, r) }),
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}}
 	server.Start()
 	transport := &http.Transport{MaxIdleConnsPerHost: 32}
@@ -297,13 +284,10 @@ func (f *fixture) start() {
 		"PUBLIC_URL": f.url, "DATA_DIR": f.dataDir, "ADMIN_KEY": adminKey,
 		"WECOM_API_URL": f.apiURL, "WECOM_OAUTH_URL": f.weURL, "WECOM_LOGIN_URL": f.weURL,
 	})
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	f.must(err)
 	logger := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if f.service, err = newService(f.t.Context(), s, f.now, logger); err != nil {
-		f.t.Fatal(err)
-	}
+	f.service, err = newService(f.t.Context(), s, f.now, logger)
+	f.must(err)
 	var handler http.Handler = f.service.gateway
 	f.handler.Store(&handler)
 }
@@ -326,12 +310,17 @@ func (f *fixture) restart() {
 func (f *fixture) crash() {
 	f.t.Helper()
 	files, err := readFolder(f.dataDir)
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	f.must(err)
 	f.stop()
 	f.dataDir = writeFolder(f.t, files)
 	f.start()
+}
+
+func (f *fixture) must(err error) {
+	f.t.Helper()
+	if err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // admin calls the admin API with the admin key.
@@ -351,9 +340,14 @@ func (f *fixture) adminAs(authorization, method, path string, body any) testbrow
 
 func (f *fixture) mustAdmin(status int, method, path string, body any) testbrowser.Answer {
 	f.t.Helper()
-	a := f.admin(method, path, body)
+	return f.mustAdminAs("Bearer "+adminKey, status, method, path, body)
+}
+
+func (f *fixture) mustAdminAs(authorization string, status int, method, path string, body any) testbrowser.Answer {
+	f.t.Helper()
+	a := f.adminAs(authorization, method, path, body)
 	if a.Status != status {
-		f.t.Fatalf("%s /api/admin%s: %d %s", method, path, a.Status, a.Body)
+		f.t.Fatalf("%s /api/admin%s: %d %s, want %d", method, path, a.Status, a.Body, status)
 	}
 	return a
 }
@@ -362,6 +356,21 @@ func (f *fixture) mustAdmin(status int, method, path string, body any) testbrows
 func (f *fixture) users() []userEntry {
 	f.t.Helper()
 	return testbrowser.Decode[struct{ Items []userEntry }](f.t, f.mustAdmin(http.StatusOK, http.MethodGet, "/users?limit=200", nil)).Items
+}
+
+func (f *fixture) wantUsers(n int) {
+	f.t.Helper()
+	if users := f.users(); len(users) != n {
+		f.t.Errorf("%d users, want %d: %+v", len(users), n, users)
+	}
+}
+
+// wantTokens checks how often gettoken was called.
+func (f *fixture) wantTokens(n int) {
+	f.t.Helper()
+	if got := f.weCom.Calls(wecomsim.PathGetToken); got != n {
+		f.t.Errorf("gettoken was called %d times, want %d", got, n)
+	}
 }
 
 type userEntry struct {
@@ -386,6 +395,14 @@ func (f *fixture) inWeCom(userID string) *browser {
 		URL: f.url, Transport: f.api.Transport, Now: f.now, WeCom: f.weCom, WeComURL: f.weURL,
 		UserAgent: wecomsim.UserAgentWeComAndroid, Member: wecomsim.Browser{UserID: userID}, OnAnswer: f.learn,
 	})}
+}
+
+// signedIn is a member's phone with WeCom after a sign-in.
+func (f *fixture) signedIn(userID string) *browser {
+	f.t.Helper()
+	b := f.inWeCom(userID)
+	b.signIn("/authorize/main")
+	return b
 }
 
 // onDesktop is any other browser, with a member who scans the code.
@@ -434,10 +451,21 @@ func (b *browser) post(path string, options ...testbrowser.Option) testbrowser.A
 	return b.Send(b.f.t, http.MethodPost, path, options...)
 }
 
-// has reports whether the browser holds a cookie.
-func (b *browser) has(prefix string) bool { return b.count(prefix) > 0 }
-
 func (b *browser) count(prefix string) int { return len(b.Cookies(prefix)) }
+
+// atOnce sends requests at the same moment and keeps the cookies of all answers.
+func (b *browser) atOnce(requests []*http.Request) []testbrowser.Answer {
+	answers := make([]testbrowser.Answer, len(requests))
+	var group sync.WaitGroup
+	for i, r := range requests {
+		group.Go(func() { answers[i], _ = b.Do(r) })
+	}
+	group.Wait()
+	for _, a := range answers {
+		b.Keep(a)
+	}
+	return answers
+}
 
 // callback opens a sign-in, stops at WeCom and returns the callback's address.
 func (b *browser) callback(path string) string {
@@ -451,9 +479,7 @@ func (b *browser) callback(path string) string {
 func (b *browser) atWeCom(link string) string {
 	b.f.t.Helper()
 	address, err := b.Follow(b.f.t, link)
-	if err != nil {
-		b.f.t.Fatal(err)
-	}
+	b.f.must(err)
 	b.f.learnCallback(address)
 	return address
 }
@@ -496,6 +522,23 @@ func (b *browser) signIn(path string) ending {
 	return end
 }
 
+// wantOpen opens an address, which must end at a target on the application after so many
+// redirects to WeCom.
+func (b *browser) wantOpen(path, target string, weCom int) {
+	b.f.t.Helper()
+	if end := b.open(path); end.Address != application+target || end.WeCom != weCom {
+		b.f.t.Errorf("ended at %.80s after %d redirects to WeCom, want %.80s after %d", end.Address, end.WeCom, target, weCom)
+	}
+}
+
+// wantError opens an address, which must end on the sign-in page with an error.
+func (b *browser) wantError(path, code string) {
+	b.f.t.Helper()
+	if end := b.open(path); end.failure.Get("error") != code || end.failure.Get("authenticator") != mainName {
+		b.f.t.Errorf("ended at %s, not with %s", end.Address, code)
+	}
+}
+
 // sessionEntry is the answer of /api/session.
 type sessionEntry struct {
 	User struct {
@@ -533,6 +576,14 @@ func (b *browser) signedInAs() string {
 		return s.WeComUserID
 	}
 	return ""
+}
+
+// wantMember checks who is signed in, by their userid in WeCom; nobody is empty.
+func (b *browser) wantMember(userID, what string) {
+	b.f.t.Helper()
+	if got := b.signedInAs(); got != userID {
+		b.f.t.Errorf("%s: signed in as %q, want %q", what, got, userID)
+	}
 }
 
 // token asks for an access token.

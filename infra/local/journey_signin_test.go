@@ -22,9 +22,7 @@ import (
 
 // firstSignIn is what a first sign-in asks of WeCom; a returning one needs oneCall.
 func firstSignIn() map[string]int {
-	return map[string]int{
-		wecomsim.PathGetToken: 1, wecomsim.PathGetUserInfo: 2, wecomsim.PathGetUserDetail: 1, wecomsim.PathGetUser: 1,
-	}
+	return map[string]int{wecomsim.PathGetToken: 1, wecomsim.PathGetUserInfo: 2, wecomsim.PathGetUserDetail: 1, wecomsim.PathGetUser: 1}
 }
 
 func oneCall() map[string]int { return map[string]int{wecomsim.PathGetUserInfo: 1} }
@@ -40,18 +38,12 @@ func TestJourneyFirstSignInAndReturn(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	phone := f.inWeCom("zhangsan")
-	end := phone.signIn("/authorize/main?redirect=%2Fadmin%3Ftab%3D1")
-	if end.Address != application+"/admin?tab=1" || end.WeCom != 2 {
-		t.Errorf("ended at %s after %d redirects to WeCom", end.Address, end.WeCom)
-	}
+	phone.wantOpen("/authorize/main?redirect=%2Fadmin%3Ftab%3D1", "/admin?tab=1", 2)
 	f.wantCalls(firstSignIn())
 
-	a := phone.get("/api/session")
+	raw := testbrowser.Decode[map[string]json.RawMessage](t, phone.get("/api/session"))
 	var user map[string]json.RawMessage
-	raw := testbrowser.Decode[map[string]json.RawMessage](t, a)
-	if err := json.Unmarshal(raw["user"], &user); err != nil {
-		t.Fatal(err)
-	}
+	f.must(json.Unmarshal(raw["user"], &user))
 	if got, want := keysOf(raw), "authenticator corpId expiresAt signedInAt user wecomUserId"; got != want {
 		t.Errorf("the session has %s", got)
 	}
@@ -73,9 +65,7 @@ func TestJourneyFirstSignInAndReturn(t *testing.T) {
 	// Later, in the client and in a browser: one call, no question.
 	for name, b := range map[string]*browser{"client": phone, "browser": f.onDesktop("zhangsan")} {
 		f.weCom.ResetCalls()
-		if end := b.signIn("/authorize/main"); end.Address != application+"/" || end.WeCom != 1 {
-			t.Errorf("%s: ended at %s after %d redirects", name, end.Address, end.WeCom)
-		}
+		b.wantOpen("/authorize/main", "/", 1)
 		f.wantCalls(oneCall())
 		if again := b.session(); again == nil || again.User.ID != s.User.ID {
 			t.Errorf("%s: another user: %+v", name, again)
@@ -122,12 +112,9 @@ func TestJourneyEveryUserAgent(t *testing.T) {
 func TestJourneyUserIDInAnotherCase(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	b := f.inWeCom("WangWu")
-	b.signIn("/authorize/main")
+	b := f.signedIn("WangWu")
 	id := b.session().User.ID
-	if err := f.weCom.ChangeMember(corpID, "WangWu", func(m *wecomsim.Member) { m.UserID = "wangWU" }); err != nil {
-		t.Fatal(err)
-	}
+	f.must(f.weCom.ChangeMember(corpID, "WangWu", func(m *wecomsim.Member) { m.UserID = "wangWU" }))
 	if end := b.signIn("/authorize/main"); end.WeCom != 1 || b.session().User.ID != id || len(f.users()) != 1 {
 		t.Errorf("after %d redirects: %+v", end.WeCom, f.users())
 	}
@@ -154,8 +141,7 @@ func TestJourneyWhateverWeComChooses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, weComWhere(func(c *wecomsim.Config) { choose(&c.Choices) }))
-			b := f.inWeCom("zhangsan")
-			b.signIn("/authorize/main")
+			b := f.signedIn("zhangsan")
 			f.wantCalls(firstSignIn())
 			f.weCom.ResetCalls()
 			b.signIn("/authorize/main")
@@ -177,7 +163,7 @@ func TestJourneyWhateverWeComChooses(t *testing.T) {
 func TestJourneyTargetIsKept(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, with("workbenchRedirectPath", "/home"))
-	f.inWeCom("zhangsan").signIn("/authorize/main")
+	f.signedIn("zhangsan")
 	long := "/" + strings.Repeat("a", 1500)
 	for _, test := range []struct{ name, target, want string }{
 		{"none", "", "/home"},
@@ -194,9 +180,7 @@ func TestJourneyTargetIsKept(t *testing.T) {
 			if test.target != "" {
 				path += "?redirect=" + url.QueryEscape(test.target)
 			}
-			if end := b.signIn(path); end.Address != application+test.want {
-				t.Errorf("%s: ended at %s", test.name, end.Address)
-			}
+			b.wantOpen(path, test.want, 1)
 		}
 	}
 }
@@ -205,8 +189,7 @@ func TestJourneyTargetIsKept(t *testing.T) {
 func TestJourneyTokenIsVerifiedByStandardLibrary(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	b := f.inWeCom("zhangsan")
-	b.signIn("/authorize/main")
+	b := f.signedIn("zhangsan")
 	a := b.post("/api/token")
 	type tokenEntry struct {
 		AccessToken string `json:"access_token"`
@@ -226,9 +209,7 @@ func TestJourneyTokenIsVerifiedByStandardLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	var claims map[string]any
-	if err := verified.Claims(&claims); err != nil {
-		t.Fatal(err)
-	}
+	f.must(verified.Claims(&claims))
 	s := b.session()
 	for name, want := range map[string]any{
 		"iss": f.url, "sub": s.User.ID, "name": "张三", "phone_number": "+8613800000001", "corp_id": corpID, "wecom_userid": "zhangsan",
@@ -242,9 +223,7 @@ func TestJourneyTokenIsVerifiedByStandardLibrary(t *testing.T) {
 	}
 	// So does the demo application's backend.
 	backend, err := demo.New(demo.Config{ServiceURL: f.url, Origin: application, Now: f.now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.must(err)
 	shown := testbrowser.New(testbrowser.Config{URL: application, Transport: testbrowser.Handler(backend)})
 	if a := shown.Send(t, http.MethodPost, "/demo/verify", testbrowser.Bearer(token.AccessToken)); a.Status != http.StatusOK || !strings.Contains(a.Body, "张三") {
 		t.Errorf("the demo application: %d %s", a.Status, a.Body)
@@ -259,14 +238,11 @@ func TestJourneyTokenIsVerifiedByStandardLibrary(t *testing.T) {
 	}
 	// Near the session's end a token lasts no longer than the session.
 	f.wait(8*time.Hour - time.Minute)
-	token = testbrowser.Decode[tokenEntry](t, b.post("/api/token"))
-	if token.ExpiresIn > 60 {
+	if token = testbrowser.Decode[tokenEntry](t, b.post("/api/token")); token.ExpiresIn > 60 {
 		t.Errorf("a token of %d s a minute before the session ends", token.ExpiresIn)
 	}
 	f.wait(2 * time.Minute)
-	if a := b.post("/api/token"); a.Status != http.StatusUnauthorized {
-		t.Errorf("after the session's end: %d", a.Status)
-	}
+	b.Expect(t, http.StatusUnauthorized, http.MethodPost, "/api/token")
 }
 
 func TestJourneySignOut(t *testing.T) {
@@ -280,45 +256,29 @@ func TestJourneySignOut(t *testing.T) {
 		{"a program", "application/json", http.StatusNoContent, ""},
 		{"a form", "text/html,application/xhtml+xml", http.StatusSeeOther, f.url + "/signin"},
 	} {
-		b := f.inWeCom("zhangsan")
-		b.signIn("/authorize/main")
+		b := f.signedIn("zhangsan")
 		thief := b.clone()
 		if a := b.post("/api/signout", testbrowser.Header("Accept", test.accept)); a.Status != test.status || a.Location() != test.location {
 			t.Errorf("%s: %d %s", test.name, a.Status, a.Location())
 		}
-		if b.has(sessionCookie) {
-			t.Errorf("%s: the cookie is kept", test.name)
+		if b.count(sessionCookie) != 0 || b.session() != nil || thief.session() != nil {
+			t.Errorf("%s: the cookie is kept, or the session is not over", test.name)
 		}
-		if b.session() != nil || thief.session() != nil {
-			t.Errorf("%s: the session is not over", test.name)
-		}
-		if a := thief.post("/api/token"); a.Status != http.StatusUnauthorized {
-			t.Errorf("%s: a token after sign-out: %d", test.name, a.Status)
-		}
+		thief.Expect(t, http.StatusUnauthorized, http.MethodPost, "/api/token")
 		// Once more does no harm.
-		if a := b.post("/api/signout"); a.Status != http.StatusNoContent {
-			t.Errorf("%s: again: %d", test.name, a.Status)
-		}
+		b.Expect(t, http.StatusNoContent, http.MethodPost, "/api/signout")
 	}
 }
 
 func TestJourneyApplicationLinks(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	member := f.inWeCom("zhangsan")
-	member.signIn("/authorize/main")
+	member := f.signedIn("zhangsan")
 
-	for path, want := range map[string]string{
-		"/":                        "/",
-		"/admin":                   "/admin",
-		"/admin?a=%2F&b=c+d&%7E":   "/admin?a=%2F&b=c+d&%7E",
-		"/%E8%AE%A2%E5%8D%95/7":    "/%E8%AE%A2%E5%8D%95/7",
-		"/a%20b":                   "/a%20b",
-		"/signin2":                 "/signin2",
-		"/apis":                    "/apis",
-		"/x?redirect=//evil.test/": "/x?redirect=//evil.test/",
+	for _, path := range []string{
+		"/", "/admin", "/admin?a=%2F&b=c+d&%7E", "/%E8%AE%A2%E5%8D%95/7", "/a%20b", "/signin2", "/apis", "/x?redirect=//evil.test/",
 	} {
-		if a := member.get(path); a.Status != http.StatusFound || a.Location() != application+want {
+		if a := member.get(path); a.Status != http.StatusFound || a.Location() != application+path {
 			t.Errorf("%s with a session: %d %s", path, a.Status, a.Location())
 		}
 	}
@@ -335,41 +295,27 @@ func TestJourneyApplicationLinks(t *testing.T) {
 	}
 
 	f.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"autoLogin": true})
-	if end := f.inWeCom("zhangsan").signIn("/admin?x=1"); end.Address != application+"/admin?x=1" || end.WeCom != 1 {
-		t.Errorf("automatic login ended at %s after %d redirects", end.Address, end.WeCom)
-	}
+	f.inWeCom("zhangsan").wantOpen("/admin?x=1", "/admin?x=1", 1)
 	if a := f.onDesktop("zhangsan").get("/m"); a.Location() != f.url+"/signin?redirect=%2Fm" {
 		t.Errorf("automatic login in a browser: %s", a.Location())
 	}
 	// Nobody yet: consent and all, from one link of the workbench.
-	if end := f.inWeCom("lisi").signIn("/m"); end.Address != application+"/m" || end.WeCom != 2 {
-		t.Errorf("first automatic login ended at %s after %d redirects", end.Address, end.WeCom)
-	}
+	f.inWeCom("lisi").wantOpen("/m", "/m", 2)
 }
 
 func TestJourneyLoopBreaker(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, with("autoLogin", true))
-	b := f.inWeCom("zhangsan")
-	b.signIn("/authorize/main")
-	for i := 1; i <= 2; i++ {
-		if end := b.open("/admin"); end.Address != application+"/admin" {
-			t.Fatalf("redirect %d: %s", i, end.Address)
-		}
+	b := f.signedIn("zhangsan")
+	for range 2 {
+		b.wantOpen("/admin", "/admin", 0)
 	}
-	end := b.open("/admin?again")
-	if end.failure.Get("error") != "redirect_loop" || end.failure.Get("authenticator") != mainName {
-		t.Errorf("third redirect: %s", end.Address)
-	}
+	b.wantError("/admin?again", "redirect_loop")
 	// The page ends the row, and so does time.
-	if end := b.open("/admin"); end.Address != application+"/admin" {
-		t.Errorf("after the page: %s", end.Address)
-	}
-	b.open("/admin")
+	b.wantOpen("/admin", "/admin", 0)
+	b.wantOpen("/admin", "/admin", 0)
 	f.wait(11 * time.Second)
-	if end := b.open("/admin"); end.Address != application+"/admin" {
-		t.Errorf("after a while: %s", end.Address)
-	}
+	b.wantOpen("/admin", "/admin", 0)
 }
 
 // Behind one address with its application the service never sends anybody back to
@@ -394,37 +340,25 @@ func TestJourneySharedDomain(t *testing.T) {
 func TestJourneySessionEndsAfterEightHours(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	b := f.inWeCom("zhangsan")
-	b.signIn("/authorize/main")
+	b := f.signedIn("zhangsan")
 	b.KeepExpired = true
 	f.wait(8*time.Hour - time.Second - time.Minute)
-	if b.signedInAs() != "zhangsan" {
-		t.Error("over too early")
-	}
+	b.wantMember("zhangsan", "over too early")
 	f.wait(time.Minute + time.Second)
-	if b.clone().session() != nil {
-		t.Error("it lives on")
-	}
+	b.clone().wantMember("", "it lives on")
 	f.restart()
-	if b.session() != nil {
-		t.Error("it is back after a restart")
-	}
+	b.wantMember("", "it is back after a restart")
 }
 
 // A session outlives a restart and a kill of the service.
 func TestJourneySessionOutlivesRestartAndKill(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	b := f.inWeCom("zhangsan")
-	b.signIn("/authorize/main")
+	b := f.signedIn("zhangsan")
 	f.crash()
-	if b.signedInAs() != "zhangsan" {
-		t.Error("the session was lost by a kill")
-	}
+	b.wantMember("zhangsan", "the session was lost by a kill")
 	f.restart()
-	if b.signedInAs() != "zhangsan" {
-		t.Error("the session was lost by a restart")
-	}
+	b.wantMember("zhangsan", "the session was lost by a restart")
 	// So does the access token.
 	f.weCom.ResetCalls()
 	b.signIn("/authorize/main")
@@ -432,16 +366,14 @@ func TestJourneySessionOutlivesRestartAndKill(t *testing.T) {
 	thief := b.clone()
 	b.post("/api/signout")
 	f.crash()
-	if thief.session() != nil {
-		t.Error("the sign-out was lost by a kill")
-	}
+	thief.wantMember("", "the sign-out was lost by a kill")
 }
 
 // Eight tabs, opened together, finished in another order.
 func TestJourneyTabsAtOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.inWeCom("zhangsan").signIn("/authorize/main")
+	f.signedIn("zhangsan")
 	b := f.onDesktop("zhangsan")
 	var callbacks []string
 	for i := range 8 {
@@ -465,21 +397,13 @@ func TestJourneyTabsAtOnce(t *testing.T) {
 		callback := b.callback(fmt.Sprintf("/authorize/main?redirect=/tab%d", i))
 		requests = append(requests, b.Request(t, http.MethodGet, callback))
 	}
-	answers := make([]testbrowser.Answer, len(requests))
-	var group sync.WaitGroup
-	for i, r := range requests {
-		group.Go(func() { answers[i], _ = b.Do(r) })
-	}
-	group.Wait()
-	for i, a := range answers {
+	for i, a := range b.atOnce(requests) {
 		if a.Location() != fmt.Sprintf("%s/tab%d", application, i) {
 			t.Errorf("tab %d at the same moment: %d %s", i, a.Status, a.Location())
 		}
-		b.Keep(a)
 	}
-	if b.signedInAs() != "zhangsan" || before.session() != nil {
-		t.Error("no session, or still the one from before")
-	}
+	b.wantMember("zhangsan", "after all tabs")
+	before.wantMember("", "the session from before")
 	// A ninth pushes the first out, and that tab starts once more.
 	callbacks = nil
 	for i := range 9 {
@@ -489,9 +413,7 @@ func TestJourneyTabsAtOnce(t *testing.T) {
 	if n := b.count(attemptCookie); n != 8 {
 		t.Errorf("%d attempts are kept", n)
 	}
-	if end := b.signIn(callbacks[0]); end.Address != application+"/tab0" || end.WeCom != 1 {
-		t.Errorf("the oldest tab ended at %s after %d more redirects", end.Address, end.WeCom)
-	}
+	b.wantOpen(callbacks[0], "/tab0", 1)
 }
 
 // Two companies, one person: the phone says so.
@@ -499,13 +421,10 @@ func TestJourneyTwoCorpsOneUser(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.addOther()
-	b := f.inWeCom("zhangsan")
-	b.signIn("/authorize/main")
+	b := f.signedIn("zhangsan")
 	first := b.session()
 	c := f.inWeCom(otherCorpID + "/san.zhang")
-	if end := c.signIn("/authorize/other"); end.Address != "http://localhost:3999/other" {
-		t.Errorf("ended at %s", end.Address)
-	}
+	c.wantOpen("/authorize/other", "/other", 2)
 	second := c.session()
 	if second.User.ID != first.User.ID || second.CorpID != otherCorpID || second.WeComUserID != "san.zhang" || second.User.Name != "张三" {
 		t.Errorf("%+v and %+v", first, second)
@@ -514,9 +433,7 @@ func TestJourneyTwoCorpsOneUser(t *testing.T) {
 		t.Errorf("users: %+v", users)
 	}
 	// Both companies' sessions live beside each other.
-	if b.signedInAs() != "zhangsan" {
-		t.Error("the first session is over")
-	}
+	b.wantMember("zhangsan", "the first session is over")
 }
 
 // Two apps of one company: one person, a token for each app and never the other's.
@@ -532,13 +449,10 @@ func TestJourneyTwoAppsOfOneCorp(t *testing.T) {
 	f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
 		"name": "second", "corpId": corpID, "agentId": "1000003", "secret": secondSecret, "origin": application, "workbenchRedirectPath": "/second",
 	})
-	b := f.inWeCom("zhangsan")
-	b.signIn("/authorize/main")
+	b := f.signedIn("zhangsan")
 	first, earlier := b.session().User.ID, b.clone()
 	// Known in the corp, so known to its second app.
-	if end := b.signIn("/authorize/second"); end.Address != application+"/second" || end.WeCom != 1 {
-		t.Errorf("ended at %s after %d redirects", end.Address, end.WeCom)
-	}
+	b.wantOpen("/authorize/second", "/second", 1)
 	if s := b.session(); s.User.ID != first || s.Authenticator != "second" || earlier.session() != nil {
 		t.Errorf("session %+v", s)
 	}
@@ -546,9 +460,7 @@ func TestJourneyTwoAppsOfOneCorp(t *testing.T) {
 		b.signIn("/authorize/main")
 		b.signIn("/authorize/second")
 	}
-	if n := f.weCom.Calls(wecomsim.PathGetToken); n != 2 {
-		t.Errorf("gettoken was called %d times", n)
-	}
+	f.wantTokens(2)
 }
 
 func (f *fixture) addOther() {
@@ -564,40 +476,26 @@ func (f *fixture) addOther() {
 func TestJourneySwitchingAccounts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	b := f.inWeCom("zhangsan")
-	b.signIn("/authorize/main")
+	b := f.signedIn("zhangsan")
 	earlier := b.clone()
 	b.Member.UserID = "lisi"
 	b.signIn("/authorize/main")
-	if got := b.signedInAs(); got != "lisi" {
-		t.Errorf("signed in as %q", got)
-	}
-	if got := earlier.signedInAs(); got != "" {
-		t.Errorf("the earlier session lives: %q", got)
-	}
+	b.wantMember("lisi", "after switching")
+	earlier.wantMember("", "the earlier session")
 	// The same person again ends it too: one browser, one session.
 	earlier = b.clone()
 	b.signIn("/authorize/main")
-	if earlier.signedInAs() != "" || b.signedInAs() != "lisi" {
-		t.Error("two sessions of one browser")
-	}
+	earlier.wantMember("", "the session before")
+	b.wantMember("lisi", "after signing in again")
 }
 
 func TestJourneyAdministration(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	b := f.inWeCom("zhangsan")
-	b.signIn("/authorize/main")
+	b := f.signedIn("zhangsan")
 	first := b.session().User.ID
 	patch := func(fields map[string]any) {
-		t.Helper()
 		f.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", fields)
-	}
-	wantFailure := func(code string) {
-		t.Helper()
-		if end := b.open("/authorize/main"); end.failure.Get("error") != code {
-			t.Errorf("ended at %s, not with %s", end.Address, code)
-		}
 	}
 
 	// Disabled: sessions and sign-ins end, attempts under way too; enabling brings
@@ -605,55 +503,42 @@ func TestJourneyAdministration(t *testing.T) {
 	pending := b.clone()
 	callback := pending.callback("/authorize/main")
 	patch(map[string]any{"enabled": false})
-	if b.clone().session() != nil {
-		t.Error("the session outlives its authenticator")
-	}
-	wantFailure("authenticator_disabled")
+	b.clone().wantMember("", "the session outlives its authenticator")
+	b.wantError("/authorize/main", "authenticator_disabled")
 	if list := b.get("/api/authenticators"); strings.TrimSpace(list.Body) != "[]" {
 		t.Errorf("offered: %s", list.Body)
 	}
-	if end := pending.open(callback); end.failure.Get("error") != "authenticator_disabled" {
-		t.Errorf("an attempt under way ended at %s", end.Address)
-	}
+	pending.wantError(callback, "authenticator_disabled")
 	patch(map[string]any{"enabled": true})
-	if b.clone().session() != nil {
-		t.Error("enabling brought the session back")
-	}
-	if end := pending.open(callback); end.failure.Get("error") != "state_invalid" {
-		t.Errorf("an attempt from before ended at %s", end.Address)
-	}
+	b.clone().wantMember("", "enabling brought the session back")
+	pending.wantError(callback, "state_invalid")
 	b.signIn("/authorize/main")
 
 	// A changed secret: the old token is not used, and a wrong secret shows at once.
 	f.weCom.ResetCalls()
 	const fresh = "another-secret-of-the-app-0123456789abcdefgh"
 	f.known.add("app secret", fresh)
-	if err := f.weCom.ResetSecret(corpID, agentID, fresh); err != nil {
-		t.Fatal(err)
-	}
-	wantFailure("wecom_configuration")
+	f.must(f.weCom.ResetSecret(corpID, agentID, fresh))
+	b.wantError("/authorize/main", "wecom_configuration")
 	patch(map[string]any{"secret": fresh})
 	b.signIn("/authorize/main")
 	patch(map[string]any{"secret": "not-the-secret-of-the-app-0123456789abcdefg"})
-	wantFailure("wecom_configuration")
+	b.wantError("/authorize/main", "wecom_configuration")
 	patch(map[string]any{"secret": fresh})
 	b.signIn("/authorize/main")
 
 	// Another corp: its sessions are over.
 	kept := b.clone()
 	patch(map[string]any{"corpId": otherCorpID, "agentId": "1000009", "secret": otherSecret})
-	if kept.session() != nil {
-		t.Error("the session outlives the change of the corp")
-	}
+	kept.wantMember("", "the session outlives the change of the corp")
 	b.Member.UserID = otherCorpID + "/elsewhere"
 	b.signIn("/authorize/main")
 	if s := b.session(); s.CorpID != otherCorpID || s.User.ID == first {
 		t.Errorf("in the other corp: %+v", s)
 	}
 	patch(map[string]any{"corpId": corpID, "agentId": agentID, "secret": fresh})
-	if kept.session() != nil || b.session() != nil {
-		t.Error("changing back brought a session back")
-	}
+	kept.wantMember("", "changing back")
+	b.wantMember("", "changing back")
 	b.Member.UserID = "zhangsan"
 	b.signIn("/authorize/main")
 	if s := b.session(); s.User.ID != first {
@@ -665,19 +550,13 @@ func TestJourneyAdministration(t *testing.T) {
 	pending = b.clone()
 	callback = pending.callback("/authorize/main")
 	f.mustAdmin(http.StatusNoContent, http.MethodDelete, "/authenticators/main", nil)
-	wantFailure("authenticator_unknown")
-	if kept.session() != nil {
-		t.Error("the session outlives the deleted authenticator")
-	}
+	b.wantError("/authorize/main", "authenticator_unknown")
+	kept.wantMember("", "the session outlives the deleted authenticator")
 	f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
 		"name": mainName, "corpId": corpID, "agentId": agentID, "secret": fresh, "origin": application,
 	})
-	if kept.session() != nil {
-		t.Error("the namesake inherited the session")
-	}
-	if end := pending.open(callback); end.failure.Get("error") != "state_invalid" {
-		t.Errorf("the attempt of the other ended at %s", end.Address)
-	}
+	kept.wantMember("", "the namesake inherited the session")
+	pending.wantError(callback, "state_invalid")
 	b.signIn("/authorize/main")
 	if s := b.session(); s.User.ID != first {
 		t.Errorf("another user at the namesake: %+v", s)
@@ -687,8 +566,7 @@ func TestJourneyAdministration(t *testing.T) {
 func TestJourneyUserChanges(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	b := f.inWeCom("zhangsan")
-	b.signIn("/authorize/main")
+	b := f.signedIn("zhangsan")
 	id := b.session().User.ID
 	user := "/users/" + id
 
@@ -709,37 +587,26 @@ func TestJourneyUserChanges(t *testing.T) {
 	if s := b.session(); s.User.ID == id {
 		t.Errorf("after unbinding: %+v", s)
 	}
-	if n := len(f.users()); n != 2 {
-		t.Errorf("%d users", n)
-	}
+	f.wantUsers(2)
 
 	// Disabled and enabled: the session does not come back.
 	second := "/users/" + b.session().User.ID
 	f.mustAdmin(http.StatusOK, http.MethodPatch, second, map[string]any{"enabled": false})
-	if b.clone().session() != nil {
-		t.Error("the session of a disabled user")
-	}
-	if end := b.clone().open("/authorize/main"); end.failure.Get("error") != "user_disabled" {
-		t.Errorf("a disabled user ended at %s", end.Address)
-	}
+	b.clone().wantMember("", "the session of a disabled user")
+	b.clone().wantError("/authorize/main", "user_disabled")
 	f.mustAdmin(http.StatusOK, http.MethodPatch, second, map[string]any{"enabled": true})
-	if b.clone().session() != nil {
-		t.Error("enabling brought the session back")
-	}
+	b.clone().wantMember("", "enabling brought the session back")
 	// All sessions of one user, at once.
 	b.signIn("/authorize/main")
 	c := f.onDesktop("zhangsan")
 	c.signIn("/authorize/main")
 	f.mustAdmin(http.StatusNoContent, http.MethodDelete, second+"/sessions", nil)
-	if b.session() != nil || c.session() != nil {
-		t.Error("a session outlives the end of all")
-	}
+	b.wantMember("", "the end of all sessions")
+	c.wantMember("", "the end of all sessions, in the other browser")
 	// Deleted: phone and identity are free, the next sign-in makes a new user.
 	b.signIn("/authorize/main")
 	f.mustAdmin(http.StatusNoContent, http.MethodDelete, second, nil)
-	if b.clone().session() != nil {
-		t.Error("the session of a deleted user")
-	}
+	b.clone().wantMember("", "the session of a deleted user")
 	b.signIn("/authorize/main")
 	if s := b.session(); "/users/"+s.User.ID == second {
 		t.Errorf("the deleted user is back: %+v", s)
@@ -771,28 +638,23 @@ func TestJourneyDomainFile(t *testing.T) {
 	if a.Status != http.StatusOK || a.Body != "AbCdEf0123456789" || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/plain") {
 		t.Errorf("%d %q %s", a.Status, a.Body, a.Header.Get("Content-Type"))
 	}
-	if a := b.get("/WW_verify_AbCdEf0123456788.txt"); a.Status != http.StatusNotFound {
-		t.Errorf("another: %d", a.Status)
-	}
+	b.Expect(t, http.StatusNotFound, http.MethodGet, "/WW_verify_AbCdEf0123456788.txt")
 	f.mustAdmin(http.StatusNoContent, http.MethodDelete, "/domain-files"+path, nil)
-	if a := b.get(path); a.Status != http.StatusNotFound {
-		t.Errorf("after: %d", a.Status)
-	}
+	b.Expect(t, http.StatusNotFound, http.MethodGet, path)
 }
 
 // WeCom blocks whoever asks for access tokens often.
 func TestJourneyManySignInsNeedOneToken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, quiet)
-	f.inWeCom("zhangsan").signIn("/authorize/main")
+	f.signedIn("zhangsan")
 	f.weCom.ResetCalls()
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
 			b := f.onDesktop("zhangsan")
 			for range 250 {
-				callback := b.callback("/authorize/main")
-				if a := b.get(callback); a.Location() != application+"/" {
+				if a := b.get(b.callback("/authorize/main")); a.Location() != application+"/" {
 					t.Errorf("ended at %s", a.Location())
 					return
 				}
@@ -813,11 +675,7 @@ func TestJourneySimultaneousFirstSignInsMakeOneUser(t *testing.T) {
 	for range browsers {
 		group.Go(func() {
 			b := f.inWeCom("zhangsan")
-			end := b.open("/authorize/main?redirect=/x")
-			if end.Address != application+"/x" {
-				t.Errorf("ended at %s", end.Address)
-				return
-			}
+			b.wantOpen("/authorize/main?redirect=/x", "/x", 2)
 			if s := b.session(); s != nil {
 				ids <- s.User.ID
 			}
@@ -835,7 +693,5 @@ func TestJourneySimultaneousFirstSignInsMakeOneUser(t *testing.T) {
 	if users := f.users(); len(users) != 1 || len(users[0].Identities) != 1 {
 		t.Errorf("users: %+v", users)
 	}
-	if n := f.weCom.Calls(wecomsim.PathGetToken); n != 1 {
-		t.Errorf("gettoken was called %d times", n)
-	}
+	f.wantTokens(1)
 }

@@ -92,7 +92,7 @@ func (d Documents) read() (Role, error) {
 	if err != nil || len(trust.Statement) != 1 || trust.Statement[0].Effect != "Allow" || trust.Statement[0].Condition != nil ||
 		!slices.Equal(trust.Statement[0].Action, texts{"sts:AssumeRole"}) || len(trust.Statement[0].Principal) != 1 ||
 		!slices.Equal(trust.Statement[0].Principal["Service"], texts{"lambda.amazonaws.com"}) {
-		faults = append(faults, fmt.Errorf("lambda.amazonaws.com may assume it, and nobody else (%v)", err))
+		faults = append(faults, fmt.Errorf("lambda.amazonaws.com may assume it, and nobody else (%w)", err))
 	}
 	if len(d.Managed) > 0 {
 		faults = append(faults, fmt.Errorf("roles here have inline policies and nothing else: %v", d.Managed))

@@ -229,12 +229,9 @@ func signIn(t *testing.T, weCom *wecomsim.Simulator, overrides string) {
 	if end := b.Open(t, "/authorize/demo?redirect=%2Forders%3Fid%3D1"); end.Address != applicationURL+"/orders?id=1" {
 		t.Fatalf("the sign-in ended at %s: %s", end.Address, end.Page.Body)
 	}
-	var token struct {
+	token := testbrowser.Decode[struct {
 		AccessToken string `json:"access_token"`
-	}
-	if err := json.Unmarshal([]byte(b.Expect(t, 200, "POST", "/api/token").Body), &token); err != nil {
-		t.Fatal(err)
-	}
+	}](t, b.Expect(t, 200, "POST", "/api/token"))
 	provider, err := oidc.NewProvider(t.Context(), service)
 	if err != nil {
 		t.Fatal(err)

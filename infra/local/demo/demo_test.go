@@ -70,9 +70,14 @@ func TestBackendChecksTokens(t *testing.T) {
 	defer service.Close()
 	now := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 	handler := newDemo(t, service.URL, now)
-	good := map[string]any{
-		"iss": service.URL, "aud": origin, "sub": "user", "name": "张三", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(),
+	verify := func(authorization string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/demo/verify", nil)
+		r.Header.Set("Authorization", authorization)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w
 	}
+	good := map[string]any{"iss": service.URL, "aud": origin, "sub": "user", "name": "张三", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
 	tests := []struct {
 		name   string
 		key    *rsa.PrivateKey
@@ -96,17 +101,11 @@ func TestBackendChecksTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/demo/verify", nil)
-		r.Header.Set("Authorization", "Bearer "+token)
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, r)
-		if w.Code != test.want || test.want == 200 && !strings.Contains(w.Body.String(), "张三") {
+		if w := verify("Bearer " + token); w.Code != test.want || test.want == 200 && !strings.Contains(w.Body.String(), "张三") {
 			t.Errorf("%s: %d %s", test.name, w.Code, w.Body)
 		}
 	}
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/demo/verify", nil))
-	if w.Code != 401 {
+	if w := verify(""); w.Code != 401 {
 		t.Errorf("no token: %d", w.Code)
 	}
 }

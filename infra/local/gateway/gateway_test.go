@@ -24,15 +24,37 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 )
 
+type (
+	request  = events.APIGatewayV2HTTPRequest
+	response = events.APIGatewayV2HTTPResponse
+	question = events.APIGatewayV2CustomAuthorizerV2Request
+	verdict  = events.APIGatewayV2CustomAuthorizerSimpleResponse
+)
+
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func realTemplate(t testing.TB) *samtemplate.Template {
+// withRealRoutes has the routes of template.yaml, behind which every function tells what it was given.
+func withRealRoutes(t *testing.T, authorizer gateway.Authorizer, seen func(function string, event request)) *gateway.Gateway {
 	t.Helper()
 	template, err := samtemplate.ReadFile("../../../template.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return template
+	functions := map[string]gateway.Function{}
+	for _, route := range template.Routes {
+		functions[route.Function] = func(_ context.Context, event request) (response, error) {
+			seen(route.Function, event)
+			return response{StatusCode: 200}, nil
+		}
+	}
+	g, err := gateway.New(gateway.Config{
+		Template: template, Functions: functions, Authorizers: map[string]gateway.Authorizer{"AuthorizerFunction": authorizer},
+		Now: func() time.Time { return time.Date(2026, 11, 21, 9, 30, 0, 5e8, time.FixedZone("", 3600)) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
 }
 
 // small is one public and one guarded function.
@@ -53,13 +75,11 @@ func small() *samtemplate.Template {
 }
 
 func text(body string) gateway.Function {
-	return func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-		return events.APIGatewayV2HTTPResponse{StatusCode: 200, Body: body}, nil
-	}
+	return func(context.Context, request) (response, error) { return response{StatusCode: 200, Body: body}, nil }
 }
 
-func allow(context.Context, events.APIGatewayV2CustomAuthorizerV2Request) (events.APIGatewayV2CustomAuthorizerSimpleResponse, error) {
-	return events.APIGatewayV2CustomAuthorizerSimpleResponse{IsAuthorized: true}, nil
+func allow(context.Context, question) (verdict, error) {
+	return verdict{IsAuthorized: true}, nil
 }
 
 func newGateway(t testing.TB, cfg gateway.Config) *gateway.Gateway {
@@ -85,6 +105,12 @@ func newGateway(t testing.TB, cfg gateway.Config) *gateway.Gateway {
 	return g
 }
 
+// publicGateway has a function at /public.
+func publicGateway(t testing.TB, function gateway.Function) *gateway.Gateway {
+	t.Helper()
+	return newGateway(t, gateway.Config{Functions: map[string]gateway.Function{"Public": function}})
+}
+
 // send writes a request as it stands on the wire and returns the answer.
 func send(t testing.TB, handler http.Handler, wire string) (status int, header http.Header, body string) {
 	t.Helper()
@@ -99,26 +125,12 @@ func send(t testing.TB, handler http.Handler, wire string) (status int, header h
 }
 
 func TestRoutes(t *testing.T) {
-	template := realTemplate(t)
 	type seen struct {
 		Function, Route string
 		Parameters      map[string]string
 	}
 	var got seen
-	functions := map[string]gateway.Function{}
-	for _, route := range template.Routes {
-		functions[route.Function] = func(_ context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-			got = seen{route.Function, event.RouteKey, event.PathParameters}
-			return events.APIGatewayV2HTTPResponse{StatusCode: 200}, nil
-		}
-	}
-	g, err := gateway.New(gateway.Config{
-		Template: template, Functions: functions,
-		Authorizers: map[string]gateway.Authorizer{"AuthorizerFunction": allow},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := withRealRoutes(t, allow, func(function string, event request) { got = seen{function, event.RouteKey, event.PathParameters} })
 	tests := []struct {
 		method, path string
 		want         seen
@@ -182,51 +194,19 @@ X-Forwarded-Proto: gopher
 Connection: keep-alive
 
 `,
-		"decoded_path": `GET /50%25/a%3Fb%2Fc/%E4%B8%AD?redirect=%2Fa%3Fb&&flag HTTP/1.1
-Host: localhost:3000
-
-`,
-		"post_json": `POST /api/token HTTP/1.1
-Host: signin.example.com
-Content-Type: application/json; charset=utf-8
-Content-Length: 11
-
-{"a":"中"}`,
-		"post_form": `POST /api/signout HTTP/1.1
-Host: signin.example.com
-Content-Type: application/x-www-form-urlencoded
-Content-Length: 3
-
-a=b`,
-		"post_binary": "POST /api/token HTTP/1.1\nHost: signin.example.com\nContent-Type: text/plain\nTransfer-Encoding: chunked\n\n2\n\xff\xfe\n0\n\n",
-		"guarded": `PATCH /api/admin/users/1 HTTP/1.1
-Host: signin.example.com
-Authorization: Bearer key
-
-`,
+		"decoded_path": "GET /50%25/a%3Fb%2Fc/%E4%B8%AD?redirect=%2Fa%3Fb&&flag HTTP/1.1\nHost: localhost:3000\n\n",
+		"post_json":    "POST /api/token HTTP/1.1\nHost: signin.example.com\nContent-Type: application/json; charset=utf-8\nContent-Length: 11\n\n{\"a\":\"中\"}",
+		"post_form":    "POST /api/signout HTTP/1.1\nHost: signin.example.com\nContent-Type: application/x-www-form-urlencoded\nContent-Length: 3\n\na=b",
+		"post_binary":  "POST /api/token HTTP/1.1\nHost: signin.example.com\nContent-Type: text/plain\nTransfer-Encoding: chunked\n\n2\n\xff\xfe\n0\n\n",
+		"guarded":      "PATCH /api/admin/users/1 HTTP/1.1\nHost: signin.example.com\nAuthorization: Bearer key\n\n",
 	}
-	template := realTemplate(t)
-	var got events.APIGatewayV2HTTPRequest
-	functions := map[string]gateway.Function{}
-	for _, route := range template.Routes {
-		functions[route.Function] = func(_ context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-			got = event
-			return events.APIGatewayV2HTTPResponse{StatusCode: 200}, nil
-		}
+	var got request
+	var asked question
+	authorizer := func(_ context.Context, q question) (verdict, error) {
+		asked = q
+		return verdict{IsAuthorized: true, Context: map[string]any{"caller": "user", "version": int64(7)}}, nil
 	}
-	var question events.APIGatewayV2CustomAuthorizerV2Request
-	authorizer := func(_ context.Context, q events.APIGatewayV2CustomAuthorizerV2Request) (events.APIGatewayV2CustomAuthorizerSimpleResponse, error) {
-		question = q
-		return events.APIGatewayV2CustomAuthorizerSimpleResponse{IsAuthorized: true, Context: map[string]any{"caller": "user", "version": int64(7)}}, nil
-	}
-	g, err := gateway.New(gateway.Config{
-		Template: template, Functions: functions,
-		Authorizers: map[string]gateway.Authorizer{"AuthorizerFunction": authorizer},
-		Now:         func() time.Time { return time.Date(2026, 11, 21, 9, 30, 0, 5e8, time.FixedZone("", 3600)) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := withRealRoutes(t, authorizer, func(_ string, event request) { got = event })
 	for name, wire := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, header, _ := send(t, g, wire)
@@ -236,8 +216,8 @@ Authorization: Bearer key
 			got.RequestContext.RequestID = "REQUESTID"
 			golden(t, name, got)
 			if name == "guarded" {
-				question.RequestContext.RequestID = "REQUESTID"
-				golden(t, "guarded_question", question)
+				asked.RequestContext.RequestID = "REQUESTID"
+				golden(t, "guarded_question", asked)
 			}
 		})
 	}
@@ -266,11 +246,10 @@ func golden(t *testing.T, name string, value any) {
 }
 
 func TestAnswers(t *testing.T) {
-	type answer = events.APIGatewayV2HTTPResponse
 	broken := `{"message":"Internal Server Error"}`
 	tests := []struct {
 		name, method string
-		answer       answer
+		answer       response
 		err          error
 		wantStatus   int
 		wantHeader   http.Header // those that matter
@@ -278,14 +257,14 @@ func TestAnswers(t *testing.T) {
 	}{
 		{
 			"text", "GET",
-			answer{StatusCode: 200, Body: "hello"},
+			response{StatusCode: 200, Body: "hello"},
 			nil, 200,
 			http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Content-Length": {"5"}},
 			"hello",
 		},
 		{
 			"headers and cookies", "GET",
-			answer{
+			response{
 				StatusCode: 302, Headers: map[string]string{"location": "https://a.example/", "vary": "Origin"},
 				MultiValueHeaders: map[string][]string{"link": {"<a>", "<b>"}}, Cookies: []string{"a=1; Secure", "b=2"},
 			},
@@ -295,38 +274,36 @@ func TestAnswers(t *testing.T) {
 		},
 		{
 			"base64", "GET",
-			answer{StatusCode: 200, Headers: map[string]string{"content-type": "image/png"}, Body: "//4=", IsBase64Encoded: true},
+			response{StatusCode: 200, Headers: map[string]string{"content-type": "image/png"}, Body: "//4=", IsBase64Encoded: true},
 			nil, 200,
 			http.Header{"Content-Type": {"image/png"}, "Content-Length": {"2"}},
 			"\xff\xfe",
 		},
-		{"no content", "GET", answer{StatusCode: 204, Body: "x"}, nil, 204, http.Header{"Content-Length": nil}, ""},
-		{"HEAD", "HEAD", answer{StatusCode: 200, Body: "hello"}, nil, 200, nil, ""},
+		{"no content", "GET", response{StatusCode: 204, Body: "x"}, nil, 204, http.Header{"Content-Length": nil}, ""},
+		{"HEAD", "HEAD", response{StatusCode: 200, Body: "hello"}, nil, 200, nil, ""},
 		{
 			"length and connection are the gateway's", "GET",
-			answer{StatusCode: 200, Headers: map[string]string{"Content-Length": "99", "connection": "close", "Transfer-Encoding": "x"}, Body: "a"},
+			response{StatusCode: 200, Headers: map[string]string{"Content-Length": "99", "connection": "close", "Transfer-Encoding": "x"}, Body: "a"},
 			nil, 200,
 			http.Header{"Content-Length": {"1"}, "Connection": nil, "Transfer-Encoding": nil},
 			"a",
 		},
-		{"error", "GET", answer{StatusCode: 200, Body: "x"}, errors.New("secret cause"), 500, nil, broken},
-		{"no status", "GET", answer{Body: "x"}, nil, 500, nil, broken},
-		{"informational status", "GET", answer{StatusCode: 101}, nil, 500, nil, broken},
-		{"broken base64", "GET", answer{StatusCode: 200, Body: "?", IsBase64Encoded: true}, nil, 500, nil, broken},
+		{"error", "GET", response{StatusCode: 200, Body: "x"}, errors.New("secret cause"), 500, nil, broken},
+		{"no status", "GET", response{Body: "x"}, nil, 500, nil, broken},
+		{"informational status", "GET", response{StatusCode: 101}, nil, 500, nil, broken},
+		{"broken base64", "GET", response{StatusCode: 200, Body: "?", IsBase64Encoded: true}, nil, 500, nil, broken},
 		{
 			"split header", "GET",
-			answer{StatusCode: 302, Headers: map[string]string{"location": "/\r\nSet-Cookie: a=b"}},
+			response{StatusCode: 302, Headers: map[string]string{"location": "/\r\nSet-Cookie: a=b"}},
 			nil, 500,
 			http.Header{"Location": nil, "Set-Cookie": nil},
 			broken,
 		},
-		{"too large", "GET", answer{StatusCode: 200, Body: strings.Repeat("x", 6<<20+1)}, nil, 500, nil, broken},
+		{"too large", "GET", response{StatusCode: 200, Body: strings.Repeat("x", 6<<20+1)}, nil, 500, nil, broken},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			g := newGateway(t, gateway.Config{Functions: map[string]gateway.Function{
-				"Public": func(context.Context, events.APIGatewayV2HTTPRequest) (answer, error) { return test.answer, test.err },
-			}})
+			g := publicGateway(t, func(context.Context, request) (response, error) { return test.answer, test.err })
 			status, header, body := send(t, g, test.method+" /public HTTP/1.1\nHost: a.example\n\n")
 			if status != test.wantStatus || body != test.wantBody {
 				t.Errorf("got %d %.80q", status, body)
@@ -341,11 +318,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestPanicIs500AndLeaksNothing(t *testing.T) {
-	g := newGateway(t, gateway.Config{Functions: map[string]gateway.Function{
-		"Public": func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-			panic("secret cause")
-		},
-	}})
+	g := publicGateway(t, func(context.Context, request) (response, error) { panic("secret cause") })
 	status, _, body := send(t, g, "GET /public HTTP/1.1\nHost: a.example\n\n")
 	if status != 500 || body != `{"message":"Internal Server Error"}` {
 		t.Errorf("got %d %s", status, body)
@@ -353,7 +326,6 @@ func TestPanicIs500AndLeaksNothing(t *testing.T) {
 }
 
 func TestAuthorizer(t *testing.T) {
-	type verdict = events.APIGatewayV2CustomAuthorizerSimpleResponse
 	tests := []struct {
 		name, header string
 		answer       func() (verdict, error)
@@ -373,9 +345,7 @@ func TestAuthorizer(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			g := newGateway(t, gateway.Config{Authorizers: map[string]gateway.Authorizer{
-				"Guard": func(context.Context, events.APIGatewayV2CustomAuthorizerV2Request) (verdict, error) {
-					return test.answer()
-				},
+				"Guard": func(context.Context, question) (verdict, error) { return test.answer() },
 			}})
 			status, _, body := send(t, g, "DELETE /guarded/x HTTP/1.1\nHost: a.example\n"+test.header+"\n")
 			if status != test.wantStatus || body != test.wantBody {
@@ -418,16 +388,14 @@ func TestNoRouteAndNoDefault(t *testing.T) {
 func TestTimeLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := make(chan struct{})
-		g := newGateway(t, gateway.Config{Functions: map[string]gateway.Function{
-			"Public": func(ctx context.Context, _ events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-				defer close(ended)
-				if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != 2*time.Second {
-					t.Errorf("deadline %v %v", deadline, ok)
-				}
-				<-ctx.Done()
-				return events.APIGatewayV2HTTPResponse{StatusCode: 200}, nil
-			},
-		}})
+		g := publicGateway(t, func(ctx context.Context, _ request) (response, error) {
+			defer close(ended)
+			if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != 2*time.Second {
+				t.Errorf("deadline %v %v", deadline, ok)
+			}
+			<-ctx.Done()
+			return response{StatusCode: 200}, nil
+		})
 		started := time.Now()
 		status, _, body := send(t, g, "GET /public HTTP/1.1\nHost: a.example\n\n")
 		if status != 503 || body != `{"message":"Service Unavailable"}` || time.Since(started) != 2*time.Second {
@@ -441,14 +409,12 @@ func TestTimeLimit(t *testing.T) {
 // as if they had stayed.
 func TestFunctionGoesOnWhenTheVisitorLeaves(t *testing.T) {
 	started, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	g := newGateway(t, gateway.Config{Functions: map[string]gateway.Function{
-		"Public": func(ctx context.Context, _ events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-			close(started)
-			<-release
-			ended <- ctx.Err()
-			return events.APIGatewayV2HTTPResponse{StatusCode: 200}, nil
-		},
-	}})
+	g := publicGateway(t, func(ctx context.Context, _ request) (response, error) {
+		close(started)
+		<-release
+		ended <- ctx.Err()
+		return response{StatusCode: 200}, nil
+	})
 	server := httptest.NewServer(g)
 	defer server.Close()
 	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
@@ -484,12 +450,10 @@ func TestFunctionGoesOnWhenTheVisitorLeaves(t *testing.T) {
 func TestShutdownGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		g := newGateway(t, gateway.Config{Functions: map[string]gateway.Function{
-			"Public": func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-				<-release
-				return events.APIGatewayV2HTTPResponse{StatusCode: 200}, nil
-			},
-		}})
+		g := publicGateway(t, func(context.Context, request) (response, error) {
+			<-release
+			return response{StatusCode: 200}, nil
+		})
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/public", nil)
 		go g.ServeHTTP(httptest.NewRecorder(), r)
 		synctest.Wait()
@@ -529,13 +493,11 @@ func FuzzRequest(f *testing.F) {
 	f.Add("/%25", "application/json", []byte("\xff"), ";;=")
 	f.Add("/.//%5C..%2f", "", []byte(""), "\x00")
 	g := newGateway(f, gateway.Config{Functions: map[string]gateway.Function{
-		"Public": func(_ context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+		"Public": func(_ context.Context, event request) (response, error) {
 			_, err := json.Marshal(event)
-			return events.APIGatewayV2HTTPResponse{StatusCode: 200}, err
+			return response{StatusCode: 200}, err
 		},
-		"Guarded": func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-			panic("reached without authorization")
-		},
+		"Guarded": func(context.Context, request) (response, error) { panic("reached without authorization") },
 	}})
 	f.Fuzz(func(t *testing.T, target, contentType string, body []byte, cookie string) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://a.example/", strings.NewReader(string(body)))

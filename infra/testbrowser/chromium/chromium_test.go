@@ -62,24 +62,3 @@ func TestComplaints(t *testing.T) {
 	w := browser.Open(t, chromium.Device{Width: 360, Height: 640, UserAgent: "Test/1"}, chromium.Network)
 	w.Do("a refusal that is part of the test", chromium.Visit(server.URL+"/lost"), chromium.Sees("h1"))
 }
-
-// A window is the device it was opened for, and alone.
-func TestWindow(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.SetCookie(w, &http.Cookie{Name: "seen", Value: "yes"})
-		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
-			<h1>%s</h1><p>%s</p><p>%s</p><form><input name="a" value="old"></form></html>`, r.UserAgent(), r.Header.Get("Accept-Language"), r.Header.Get("Cookie"))
-	}))
-	defer server.Close()
-	for range 2 {
-		w := chromium.Shared(t).Open(t, chromium.Device{Width: 360, Height: 640, Phone: true, Language: "zh-CN,zh", UserAgent: "Test/2"}, nil)
-		w.Do("open", chromium.Visit(server.URL), chromium.SeesText("h1", "Test/2"), chromium.Fill("input", "new"))
-		if got := strings.Join(w.Texts("p"), "|"); got != "zh-CN,zh;q=0.9|" {
-			t.Errorf("asks for %q", got)
-		}
-		size := chromium.Evaluate[[]int](w, `Promise.resolve([innerWidth, innerHeight, navigator.maxTouchPoints])`)
-		if fmt.Sprint(size) != "[360 640 1]" || w.Value("input") != "new" || w.Language() != "en" || w.Location() != server.URL+"/" || w.Text("h1") != "Test/2" {
-			t.Errorf("%v, %q at %s", size, w.Value("input"), w.Location())
-		}
-	}
-}
