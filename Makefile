@@ -99,7 +99,7 @@ emulators: $(TOOLS)/ministack/ready $(TOOLS)/sam/ready ## start AWS and WeCom on
 
 .PHONY: rehearsal
 rehearsal: $(TOOLS)/ministack/ready $(TOOLS)/sam/ready ## deploy, update, delete and restore the service on this machine, by SAM
-	@go test -count=1 -v ./infra/rehearsal
+	@go test -count=1 -timeout 40m -v ./infra/rehearsal
 
 .PHONY: doctor
 doctor: ## check a running deployment from outside: make doctor URL=https://...
