@@ -132,9 +132,7 @@ func TestAutomaticLogin(t *testing.T) {
 	place := sharedWorkplace(t)
 	place.hire(t, wecomsim.Member{UserID: "shen.wu", Name: "沈五", Mobile: "13800001401"})
 	english, err := automaticLoginLine("docs/reference.md", place.service)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if chinese, err := automaticLoginLine("docs/reference.zh-CN.md", place.service); err != nil || chinese != english {
 		t.Errorf("the references say\n%s\n%s (%v)", english, chinese, err)
 	}
@@ -171,9 +169,7 @@ func TestAutomaticLoginScriptIsSmall(t *testing.T) {
 	if _, err := io.WriteString(packer, script); err != nil {
 		t.Fatal(err)
 	}
-	if err := packer.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, packer.Close())
 	if len(script) >= 3000 || packed.Len() >= 2048 {
 		t.Errorf("auto-login.js is %d bytes, packed %d; want below 3000 and 2048", len(script), packed.Len())
 	}

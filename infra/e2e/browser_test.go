@@ -174,16 +174,10 @@ func TestCookiesOff(t *testing.T) {
 	preferences, err := json.Marshal(map[string]any{"profile": map[string]any{"content_settings": map[string]any{"exceptions": map[string]any{
 		"cookies": map[string]any{place.service + ",*": map[string]any{"setting": 2}},
 	}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	profile := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(profile, "Default"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(profile, "Default", "Preferences"), preferences, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.MkdirAll(filepath.Join(profile, "Default"), 0o700))
+	must(t, os.WriteFile(filepath.Join(profile, "Default", "Preferences"), preferences, 0o600))
 	again := sees(`a[href*="/authorize/` + portal + `"]`)
 	w := chromium.Start(t, profile).OpenInProfile(t, browsers()[0], expected)
 	w.Do("open a link of the application", visit(place.service+"/orders"), seesWeCom("choose-member"), click(person("/yang.qi")), seesFailure("cookies_blocked"), again)
@@ -211,9 +205,7 @@ func TestStopWhileWeComHangs(t *testing.T) {
 	const adminKey = "admin-key-of-this-test-0123456789"
 	local := startLocal(t, "WECOM_API_URL="+weCom.URL, "WECOM_OAUTH_URL="+weCom.URL, "WECOM_LOGIN_URL="+weCom.URL, "ADMIN_KEY="+adminKey)
 	host := strings.TrimPrefix(local.service, "http://")
-	if err := simulator.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.TrustedDomain = host }); err != nil {
-		t.Fatal(err)
-	}
+	must(t, simulator.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.TrustedDomain = host }))
 	b := testbrowser.New(testbrowser.Config{
 		URL: local.service, WeCom: simulator, WeComURL: weCom.URL, UserAgent: wecomsim.UserAgentWeComAndroid, Member: wecomsim.Browser{UserID: "lisi"},
 	})

@@ -19,9 +19,7 @@ import (
 func file(t *testing.T, name, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(path, []byte(content), 0o600))
 	return path
 }
 
@@ -32,9 +30,7 @@ func TestConsole(t *testing.T) {
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
 			place := openWorkplace(t, companyWithPortal())
-			if err := place.connectPortal(); err != nil {
-				t.Fatal(err)
-			}
+			must(t, place.connectPortal())
 			say := textsFor(t, d, text.ConsoleArea).Text
 			w := open(t, d)
 			dialog := func(what string, opening ...chromium.Action) {
@@ -168,9 +164,7 @@ func (w *window) tabTo(selector string) {
 func TestConsoleByKeyboard(t *testing.T) {
 	t.Parallel()
 	place := openWorkplace(t, companyWithPortal())
-	if err := place.connectPortal(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, place.connectPortal())
 	w := open(t, browsers()[5])
 	key := chromedp.KeyEvent
 	focused := func(selector string) chromium.Action {

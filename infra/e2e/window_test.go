@@ -47,9 +47,7 @@ func inWeCom(d chromium.Device) bool { return strings.Contains(d.UserAgent, "wxw
 func textsFor(t *testing.T, d chromium.Device, area text.Area) text.Texts {
 	t.Helper()
 	texts, err := text.Read(tag(d), area)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return texts
 }
 

@@ -45,9 +45,8 @@ func TestGetToken(t *testing.T) {
 				t.Fatalf("got %d %s, want errcode %d", got.status, got.raw, test.want)
 			}
 			// A caller learns its own address from any error, even without a secret.
-			message, _ := got.fields["errmsg"].(string)
 			if test.want == 0 && (got.fields["access_token"] == "" || got.fields["expires_in"] != 7200.0) ||
-				test.want != 0 && !strings.Contains(message, ", from ip: 127.0.0.1, more info at ") {
+				test.want != 0 && !strings.Contains(got.message, ", from ip: 127.0.0.1, more info at ") {
 				t.Fatalf("got %s", got.raw)
 			}
 		})
@@ -142,7 +141,7 @@ func TestGetAgent(t *testing.T) {
 			}
 			got := h.get(PathGetAgent, "access_token", token, "agentid", test.agentID)
 			if test.code != 0 {
-				if message, _ := got.fields["errmsg"].(string); got.errcode != test.code || !strings.Contains(message, ", from ip: 127.0.0.1, ") {
+				if got.errcode != test.code || !strings.Contains(got.message, ", from ip: 127.0.0.1, ") {
 					t.Fatalf("got %s, want %d", got.raw, test.code)
 				}
 				return
@@ -213,8 +212,7 @@ func TestEveryAPI(t *testing.T) {
 					method = http.MethodPost
 				}
 				got := h.do(method, path+"?"+values("access_token", test.token).Encode(), test.body, test.header)
-				message, _ := got.fields["errmsg"].(string)
-				if got.errcode != test.want || !strings.Contains(message, ", from ip: 203.0.113.9, more info at ") {
+				if got.errcode != test.want || !strings.Contains(got.message, ", from ip: 203.0.113.9, more info at ") {
 					t.Errorf("%s: got %s, want %d", path, got.raw, test.want)
 				}
 			}
@@ -234,11 +232,10 @@ func TestShapeOfAnswers(t *testing.T) {
 	t.Run("errors: HTTP 200, JSON, headers, hint, IP, empty fields", func(t *testing.T) {
 		h := newHarness(t, nil)
 		got := h.get(PathGetUser)
-		message, _ := got.fields["errmsg"].(string)
 		if got.status != http.StatusOK || got.errcode != 41001 ||
 			got.header.Get("Content-Type") != "application/json; charset=UTF-8" || got.header.Get("Error-Code") != "41001" ||
-			got.header.Get("Error-Msg") != message || !strings.HasPrefix(message, "access_token missing, hint: [") ||
-			!strings.Contains(message, "from ip: 127.0.0.1, more info at https://open.work.weixin.qq.com/devtool/query?e=41001") {
+			got.header.Get("Error-Msg") != got.message || !strings.HasPrefix(got.message, "access_token missing, hint: [") ||
+			!strings.Contains(got.message, "from ip: 127.0.0.1, more info at https://open.work.weixin.qq.com/devtool/query?e=41001") {
 			t.Errorf("got %d %v %s", got.status, got.header, got.raw)
 		}
 		for _, field := range []string{"department", "order", "is_leader_in_dept", "direct_leader"} {
