@@ -114,8 +114,6 @@ func TestSwitchingAccounts(t *testing.T) {
 			if d.Phone {
 				w.Do("change the client's person", visit(place.weCom+"/wecomsim/"), click(`summary`), click(person("/"+two.UserID)), seesText(`p[@class="person"]//b`, two.Name),
 					visit(place.service+"/signin"))
-			}
-			if d.Phone {
 				w.Do("sign in as the other", click(`ul.ways a`), seesText("h1", "home"))
 			} else {
 				w.Do("sign in as the other", click(`ul.ways a`), seesWeCom(page), click(person("/"+two.UserID)), seesText("h1", "home"))

@@ -56,9 +56,7 @@ func TestNewcomer(t *testing.T) {
 			w.Do("go to WeCom", click(authorizeLink), seesWeCom("choose-member"))
 			w.Do("be a member", click(person("/zhangsan")), seesWeCom("consent"))
 			w.Do("consent", click(`button[value=agree]`), greets("张三"))
-			if at := w.Location(); at != local.application+"/orders?id=1" {
-				t.Errorf("landed at %s", at)
-			}
+			w.expectLocation(local.application + "/orders?id=1")
 			w.Do("check a token", click(`#token`), sees(`#claims-text`))
 			var claims struct {
 				WeComUserID string `json:"wecom_userid"`
@@ -70,9 +68,7 @@ func TestNewcomer(t *testing.T) {
 			w.Do("see the sign-in page as a member", visit(local.service+"/signin"), sees(`.person form button`))
 			w.Do("go on", click(`.person a.first`), greets("张三"))
 			w.Do("open the service as a member", visit(local.service+"/reports?year=2026"), greets("张三"))
-			if at := w.Location(); at != local.application+"/reports?year=2026" {
-				t.Errorf("the service led to %s", at)
-			}
+			w.expectLocation(local.application + "/reports?year=2026")
 			w.Do("sign out", click(`#signout`), signedOut)
 			w.Do("sign in again", click(`#signin`), sees(authorizeLink), click(authorizeLink), greets("张三"))
 			w.Do("go back", chromedp.NavigateBack(), sees(authorizeLink))
@@ -88,9 +84,7 @@ func TestNewcomer(t *testing.T) {
 
 			w.Do("leave the client", visit(local.weCom), click(`form[action="/wecomsim/inside"] button[value=leave]`), sees(`form[action="/wecomsim/inside"] button[value=enter]`))
 			w.Do("sign in by the web page", visit(local.service+"/signin?redirect=%2Freports"), click(authorizeLink), seesWeCom("web-login"), click(person("/zhangsan")), greets("张三"))
-			if at := w.Location(); at != local.application+"/reports" {
-				t.Errorf("landed at %s", at)
-			}
+			w.expectLocation(local.application + "/reports")
 			w.Do("sign in for the first time outside", visit(local.service+"/authorize/demo"), seesWeCom("web-login"), click(person("/WangWu")),
 				seesFailure("first_sign_in_in_wecom"), sees(`#link`))
 			if !d.Phone {
@@ -136,9 +130,7 @@ func TestNewcomer(t *testing.T) {
 			client := open(t, d)
 			client.Do("open the application in WeCom", visit(local.application+"/reports"), seesWeCom("choose-member"))
 			client.Do("be signed in without a question", click(person("/lisi")), greets("李四"))
-			if at := client.Location(); at != local.application+"/reports" {
-				t.Errorf("landed at %s", at)
-			}
+			client.expectLocation(local.application + "/reports")
 		})
 	}
 }
@@ -156,9 +148,7 @@ func TestLinkOpenedInAnotherBrowser(t *testing.T) {
 	second := open(t, d)
 	second.Do("open the link", visit(link), seesWeCom("choose-member"))
 	second.Do("sign in", click(person("/lisi")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "Hello, 李四"))
-	if at := second.Location(); at != local.application+"/orders" {
-		t.Errorf("landed at %s", at)
-	}
+	second.expectLocation(local.application + "/orders")
 	first.Do("see who is signed in", visit(local.application), seesText("h1", "You are not signed in"))
 	// Nor did it take anything from the first.
 	first.Do("go on", visit(link), click(person("/zhangsan")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "Hello, 张三"))

@@ -113,9 +113,7 @@ func TestConsole(t *testing.T) {
 			admin := open(t, chromium.Device{Width: d.Width, Height: d.Height, Phone: d.Phone, Language: d.Language, UserAgent: wecomsim.UserAgentWeComAndroid})
 			admin.Do("sign in to the console by WeCom", visit(place.service+"/console"), click(`a[href="/signin?return=console"]`), click(`a[href*="/authorize/`+portal+`"]`),
 				seesWeCom("choose-member"), click(person("/lisi")), seesWeCom("consent"), click(`button[value=agree]`), sees(`.item`))
-			if at := admin.Location(); at != place.service+"/console" {
-				t.Errorf("the administrator landed at %s", at)
-			}
+			admin.expectLocation(place.service + "/console")
 			admin.Accessible("console by WeCom")
 			admin.Do("sign out", click(`#account button`), sees(`input[name=key]`))
 

@@ -62,6 +62,13 @@ func open(t *testing.T, d chromium.Device) *window {
 	return &window{chromium.Shared(t).Open(t, d, expected), t}
 }
 
+func (w *window) expectLocation(want string) {
+	w.t.Helper()
+	if at := w.Location(); at != want {
+		w.t.Errorf("the window is at %s, want %s", at, want)
+	}
+}
+
 // expected reports whether pages ask for a refusal: is anybody signed in, are they an
 // administrator, and may a second authenticator have automatic login?
 func expected(c chromium.Complaint) bool {

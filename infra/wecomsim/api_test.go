@@ -71,6 +71,9 @@ func TestGetTokenRepeatedWhileValid(t *testing.T) {
 		t.Run(test.rule, func(t *testing.T) {
 			h := newHarness(t, func(c *Config) { c.Choices.TokenRepeat = test.choice })
 			first := h.token(secretA)
+			if first == h.token(secretB) {
+				t.Error("two apps have one token")
+			}
 			h.clock.advance(100 * time.Second)
 			second := h.getToken(secretA)
 			if (second.fields["access_token"] == first) != test.same || second.fields["expires_in"] != test.expiresIn {
@@ -82,13 +85,6 @@ func TestGetTokenRepeatedWhileValid(t *testing.T) {
 				t.Error("an expired token was given again")
 			}
 		})
-	}
-}
-
-func TestTokenBelongsToOneApp(t *testing.T) {
-	h := newHarness(t, nil)
-	if h.token(secretA) == h.token(secretB) {
-		t.Fatal("two apps have one token")
 	}
 }
 
@@ -112,10 +108,7 @@ func TestGetAgent(t *testing.T) {
 			rule: "the whole company is its root department", agentID: appA, change: func(a *App) { a.VisibleUserIDs = nil },
 			want: []any{"1", "", "", appA, "id.example.com", appA},
 		},
-		{
-			rule: "nothing set", agentID: appA, change: func(a *App) { a.VisibleUserIDs, a.TrustedDomain = []string{}, "" },
-			want: []any{"", "", "", appA, "", appA},
-		},
+		{rule: "nothing set", agentID: appA, change: func(a *App) { a.VisibleUserIDs, a.TrustedDomain = []string{}, "" }, want: []any{"", "", "", appA, "", appA}},
 		{
 			rule: "name and homepage", agentID: appA, change: func(a *App) {
 				a.Name, a.VisibleUserIDs, a.HomeURL, a.DesktopHomeURL = "Expenses", []string{"hidden"}, "https://a.example/m", "https://a.example/"
@@ -244,14 +237,11 @@ func TestShapeOfAnswers(t *testing.T) {
 			}
 		}
 	})
-	t.Run("errors, switched to bare", func(t *testing.T) {
-		h := newHarness(t, func(c *Config) { c.Choices.BareErrors = true })
+	t.Run("bare errors, and success without errcode, switched", func(t *testing.T) {
+		h := newHarness(t, func(c *Config) { c.Choices.BareErrors, c.Choices.NoErrcodeOnSuccess = true, true })
 		if got := h.get(PathGetUser); string(got.raw) != `{"errcode":41001,"errmsg":"access_token missing"}` {
 			t.Errorf("got %s", got.raw)
 		}
-	})
-	t.Run("success without errcode, switched", func(t *testing.T) {
-		h := newHarness(t, func(c *Config) { c.Choices.NoErrcodeOnSuccess = true })
 		if got := h.probe(h.token(secretA)); got.fields["errcode"] != nil || got.fields["name"] == nil {
 			t.Errorf("got %s", got.raw)
 		}
