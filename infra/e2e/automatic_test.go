@@ -41,9 +41,8 @@ func TestFirstAndReturningSignIn(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
 	clients := []struct {
-		member  wecomsim.Member
-		client  chromium.Device
-		browser chromium.Device
+		member          wecomsim.Member
+		client, browser chromium.Device
 	}{
 		{
 			wecomsim.Member{UserID: "chen.yi", Name: "陈一", Mobile: "13800001001"},
