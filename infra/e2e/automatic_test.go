@@ -41,9 +41,8 @@ func TestFirstAndReturningSignIn(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
 	clients := []struct {
-		member  wecomsim.Member
-		client  chromium.Device
-		browser chromium.Device
+		member          wecomsim.Member
+		client, browser chromium.Device
 	}{
 		{
 			wecomsim.Member{UserID: "chen.yi", Name: "陈一", Mobile: "13800001001"},
@@ -114,8 +113,6 @@ func TestSwitchingAccounts(t *testing.T) {
 			if d.Phone {
 				w.Do("change the client's person", visit(place.weCom+"/wecomsim/"), click(`summary`), click(person("/"+two.UserID)), seesText(`p[@class="person"]//b`, two.Name),
 					visit(place.service+"/signin"))
-			}
-			if d.Phone {
 				w.Do("sign in as the other", click(`ul.ways a`), seesText("h1", "home"))
 			} else {
 				w.Do("sign in as the other", click(`ul.ways a`), seesWeCom(page), click(person("/"+two.UserID)), seesText("h1", "home"))
@@ -132,9 +129,7 @@ func TestAutomaticLogin(t *testing.T) {
 	place := sharedWorkplace(t)
 	place.hire(t, wecomsim.Member{UserID: "shen.wu", Name: "沈五", Mobile: "13800001401"})
 	english, err := automaticLoginLine("docs/reference.md", place.service)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if chinese, err := automaticLoginLine("docs/reference.zh-CN.md", place.service); err != nil || chinese != english {
 		t.Errorf("the references say\n%s\n%s (%v)", english, chinese, err)
 	}
@@ -171,9 +166,7 @@ func TestAutomaticLoginScriptIsSmall(t *testing.T) {
 	if _, err := io.WriteString(packer, script); err != nil {
 		t.Fatal(err)
 	}
-	if err := packer.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, packer.Close())
 	if len(script) >= 3000 || packed.Len() >= 2048 {
 		t.Errorf("auto-login.js is %d bytes, packed %d; want below 3000 and 2048", len(script), packed.Len())
 	}

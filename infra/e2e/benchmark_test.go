@@ -212,16 +212,12 @@ func BenchmarkSignIn(b *testing.B) {
 func localWithUsers(b *testing.B, users int) (*localRun, *testbrowser.Browser) {
 	b.Helper()
 	programs, err := programFolder()
-	if err != nil {
-		b.Fatal(err)
-	}
+	must(b, err)
 	folder := filepath.Join(programs, fmt.Sprintf("users-%d", users))
 	fresh := os.Mkdir(folder, 0o700) == nil
 	if fresh {
 		engine, err := embedded.Open(embedded.Config{Path: filepath.Join(folder, "store.db")})
-		if err != nil {
-			b.Fatal(err)
-		}
+		must(b, err)
 		fillUsers(b, engine, users, 1000)
 		if err := engine.Close(); err != nil || b.Failed() {
 			b.Fatal(err)
@@ -233,9 +229,7 @@ func localWithUsers(b *testing.B, users int) (*localRun, *testbrowser.Browser) {
 	const adminKey = "admin-key-of-a-benchmark-0123456789"
 	r := startLocal(b, "DATA_DIR="+folder, "WECOM_API_URL="+server.URL, "WECOM_OAUTH_URL="+server.URL, "WECOM_LOGIN_URL="+server.URL, "ADMIN_KEY="+adminKey)
 	domain := strings.TrimPrefix(r.service, "http://")
-	if err := weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.TrustedDomain = domain }); err != nil {
-		b.Fatal(err)
-	}
+	must(b, weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.TrustedDomain = domain }))
 	browser := testbrowser.New(testbrowser.Config{
 		URL: r.service, WeCom: weCom, WeComURL: server.URL, UserAgent: wecomsim.UserAgentWeComAndroid, Transport: &http.Transport{MaxIdleConnsPerHost: 16},
 	})

@@ -56,9 +56,7 @@ func TestNewcomer(t *testing.T) {
 			w.Do("go to WeCom", click(authorizeLink), seesWeCom("choose-member"))
 			w.Do("be a member", click(person("/zhangsan")), seesWeCom("consent"))
 			w.Do("consent", click(`button[value=agree]`), greets("张三"))
-			if at := w.Location(); at != local.application+"/orders?id=1" {
-				t.Errorf("landed at %s", at)
-			}
+			w.expectLocation(local.application + "/orders?id=1")
 			w.Do("check a token", click(`#token`), sees(`#claims-text`))
 			var claims struct {
 				WeComUserID string `json:"wecom_userid"`
@@ -70,9 +68,7 @@ func TestNewcomer(t *testing.T) {
 			w.Do("see the sign-in page as a member", visit(local.service+"/signin"), sees(`.person form button`))
 			w.Do("go on", click(`.person a.first`), greets("张三"))
 			w.Do("open the service as a member", visit(local.service+"/reports?year=2026"), greets("张三"))
-			if at := w.Location(); at != local.application+"/reports?year=2026" {
-				t.Errorf("the service led to %s", at)
-			}
+			w.expectLocation(local.application + "/reports?year=2026")
 			w.Do("sign out", click(`#signout`), signedOut)
 			w.Do("sign in again", click(`#signin`), sees(authorizeLink), click(authorizeLink), greets("张三"))
 			w.Do("go back", chromedp.NavigateBack(), sees(authorizeLink))
@@ -88,9 +84,7 @@ func TestNewcomer(t *testing.T) {
 
 			w.Do("leave the client", visit(local.weCom), click(`form[action="/wecomsim/inside"] button[value=leave]`), sees(`form[action="/wecomsim/inside"] button[value=enter]`))
 			w.Do("sign in by the web page", visit(local.service+"/signin?redirect=%2Freports"), click(authorizeLink), seesWeCom("web-login"), click(person("/zhangsan")), greets("张三"))
-			if at := w.Location(); at != local.application+"/reports" {
-				t.Errorf("landed at %s", at)
-			}
+			w.expectLocation(local.application + "/reports")
 			w.Do("sign in for the first time outside", visit(local.service+"/authorize/demo"), seesWeCom("web-login"), click(person("/WangWu")),
 				seesFailure("first_sign_in_in_wecom"), sees(`#link`))
 			if !d.Phone {
@@ -136,9 +130,7 @@ func TestNewcomer(t *testing.T) {
 			client := open(t, d)
 			client.Do("open the application in WeCom", visit(local.application+"/reports"), seesWeCom("choose-member"))
 			client.Do("be signed in without a question", click(person("/lisi")), greets("李四"))
-			if at := client.Location(); at != local.application+"/reports" {
-				t.Errorf("landed at %s", at)
-			}
+			client.expectLocation(local.application + "/reports")
 		})
 	}
 }
@@ -156,9 +148,7 @@ func TestLinkOpenedInAnotherBrowser(t *testing.T) {
 	second := open(t, d)
 	second.Do("open the link", visit(link), seesWeCom("choose-member"))
 	second.Do("sign in", click(person("/lisi")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "Hello, 李四"))
-	if at := second.Location(); at != local.application+"/orders" {
-		t.Errorf("landed at %s", at)
-	}
+	second.expectLocation(local.application + "/orders")
 	first.Do("see who is signed in", visit(local.application), seesText("h1", "You are not signed in"))
 	// Nor did it take anything from the first.
 	first.Do("go on", visit(link), click(person("/zhangsan")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "Hello, 张三"))
@@ -174,16 +164,10 @@ func TestCookiesOff(t *testing.T) {
 	preferences, err := json.Marshal(map[string]any{"profile": map[string]any{"content_settings": map[string]any{"exceptions": map[string]any{
 		"cookies": map[string]any{place.service + ",*": map[string]any{"setting": 2}},
 	}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	profile := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(profile, "Default"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(profile, "Default", "Preferences"), preferences, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.MkdirAll(filepath.Join(profile, "Default"), 0o700))
+	must(t, os.WriteFile(filepath.Join(profile, "Default", "Preferences"), preferences, 0o600))
 	again := sees(`a[href*="/authorize/` + portal + `"]`)
 	w := chromium.Start(t, profile).OpenInProfile(t, browsers()[0], expected)
 	w.Do("open a link of the application", visit(place.service+"/orders"), seesWeCom("choose-member"), click(person("/yang.qi")), seesFailure("cookies_blocked"), again)
@@ -211,9 +195,7 @@ func TestStopWhileWeComHangs(t *testing.T) {
 	const adminKey = "admin-key-of-this-test-0123456789"
 	local := startLocal(t, "WECOM_API_URL="+weCom.URL, "WECOM_OAUTH_URL="+weCom.URL, "WECOM_LOGIN_URL="+weCom.URL, "ADMIN_KEY="+adminKey)
 	host := strings.TrimPrefix(local.service, "http://")
-	if err := simulator.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.TrustedDomain = host }); err != nil {
-		t.Fatal(err)
-	}
+	must(t, simulator.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.TrustedDomain = host }))
 	b := testbrowser.New(testbrowser.Config{
 		URL: local.service, WeCom: simulator, WeComURL: weCom.URL, UserAgent: wecomsim.UserAgentWeComAndroid, Member: wecomsim.Browser{UserID: "lisi"},
 	})

@@ -19,9 +19,7 @@ import (
 func file(t *testing.T, name, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(path, []byte(content), 0o600))
 	return path
 }
 
@@ -32,9 +30,7 @@ func TestConsole(t *testing.T) {
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
 			place := openWorkplace(t, companyWithPortal())
-			if err := place.connectPortal(); err != nil {
-				t.Fatal(err)
-			}
+			must(t, place.connectPortal())
 			say := textsFor(t, d, text.ConsoleArea).Text
 			w := open(t, d)
 			dialog := func(what string, opening ...chromium.Action) {
@@ -117,9 +113,7 @@ func TestConsole(t *testing.T) {
 			admin := open(t, chromium.Device{Width: d.Width, Height: d.Height, Phone: d.Phone, Language: d.Language, UserAgent: wecomsim.UserAgentWeComAndroid})
 			admin.Do("sign in to the console by WeCom", visit(place.service+"/console"), click(`a[href="/signin?return=console"]`), click(`a[href*="/authorize/`+portal+`"]`),
 				seesWeCom("choose-member"), click(person("/lisi")), seesWeCom("consent"), click(`button[value=agree]`), sees(`.item`))
-			if at := admin.Location(); at != place.service+"/console" {
-				t.Errorf("the administrator landed at %s", at)
-			}
+			admin.expectLocation(place.service + "/console")
 			admin.Accessible("console by WeCom")
 			admin.Do("sign out", click(`#account button`), sees(`input[name=key]`))
 
@@ -168,9 +162,7 @@ func (w *window) tabTo(selector string) {
 func TestConsoleByKeyboard(t *testing.T) {
 	t.Parallel()
 	place := openWorkplace(t, companyWithPortal())
-	if err := place.connectPortal(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, place.connectPortal())
 	w := open(t, browsers()[5])
 	key := chromedp.KeyEvent
 	focused := func(selector string) chromium.Action {

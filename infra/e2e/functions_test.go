@@ -60,9 +60,7 @@ type functionProcess struct {
 func startFunction(t testing.TB, name string, environment map[string]string) *functionProcess {
 	t.Helper()
 	folder, err := builtFunctions()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	f := &functionProcess{events: make(chan []byte), answers: make(chan []byte)}
 	ready := make(chan struct{})
 	asks := sync.OnceFunc(func() { close(ready) })
@@ -87,9 +85,7 @@ func startFunction(t testing.TB, name string, environment map[string]string) *fu
 	for name, value := range environment {
 		f.process.Env = append(f.process.Env, name+"="+value)
 	}
-	if err := f.process.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, f.process.Start())
 	t.Cleanup(func() {
 		f.stop()
 		server.CloseClientConnections()
@@ -146,12 +142,6 @@ type cloud struct {
 // startCloud starts it with an authenticator and so many users who have signed in.
 func startCloud(t testing.TB, users int) *cloud {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	serve := func(handler http.Handler) string {
 		server := httptest.NewServer(handler)
 		t.Cleanup(server.Close)
@@ -161,20 +151,20 @@ func startCloud(t testing.TB, users int) *cloud {
 	server := dynamotest.Start(t)
 	names := server.CreateTables(t)
 	set, err := keys.Generate(time.Now())
-	must(err)
+	must(t, err)
 	signing, err := set.Encode()
-	must(err)
+	must(t, err)
 	document, err := keys.Public(set)
-	must(err)
+	must(t, err)
 	now := time.Now().UTC()
 	a := store.Authenticator{
 		ID: store.NewID(), Name: portal, Enabled: true, CorpID: corpID, AgentID: agentID, SecretVersion: strings.Repeat("1", 32), Origin: application,
 		WorkbenchRedirectPath: "/", AutoSignup: true, Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: names.Directory, TransientTable: names.Transient})
-	must(err)
-	must(engine.CreateAuthenticator(t.Context(), a))
-	must(engine.PutPublicKeys(t.Context(), store.PublicKeys{Document: document, UpdatedAt: now}))
+	must(t, err)
+	must(t, engine.CreateAuthenticator(t.Context(), a))
+	must(t, engine.PutPublicKeys(t.Context(), store.PublicKeys{Document: document, UpdatedAt: now}))
 	fillUsers(t, engine, users, 8)
 	const public = "http://localhost:8"
 	weCom := benchCompany(users, "localhost:8")
@@ -266,9 +256,7 @@ func (c *cloud) used(operation string) string {
 func TestRemoteCallsAreAsDocumented(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile(moduleRoot + "/docs/benchmarks.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	c := startCloud(t, 10)
 	b := c.browser
 	c.used("start")

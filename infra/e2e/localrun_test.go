@@ -46,9 +46,7 @@ type localRun struct {
 func startLocal(t testing.TB, settings ...string) *localRun {
 	t.Helper()
 	r, err := launch(t.TempDir(), settings...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() { r.stop(t) })
 	return r
 }

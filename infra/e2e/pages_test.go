@@ -143,9 +143,7 @@ func TestLanguageSwitch(t *testing.T) {
 		w.Do("open the sign-in page", visit(place.service+"/signin?redirect=%2Forders"), sees(`nav.languages`))
 		for _, tag := range text.Languages() {
 			texts, err := text.Read(tag, text.SignInArea)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			name := string(tag) + " on a " + d.Name
 			w.Do("switch to "+name, click(`nav.languages summary`), click(`nav.languages a[lang="`+string(tag)+`"]`), sees(`html[lang="`+string(tag)+`"] nav.languages`))
 			if d.Phone {
@@ -192,17 +190,13 @@ func TestCodeToScan(t *testing.T) {
 	w := open(t, browsers()[5])
 	w.Do("see the code", visit(place.service+firstSignIn), sees(`svg.code[role=img][aria-label]`))
 	want, err := qr.Encode(place.service+"/authorize/"+portal+"?redirect=%2Forders", qr.M)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	const border = 4 // modules (ISO/IEC 18004)
 	for _, scheme := range []string{"light", "dark"} {
 		w.Scheme(scheme)
 		shot := chromium.Run(w.Window, chromedp.Screenshot(chromedp.CSS(`svg.code`)))
 		picture, err := png.Decode(bytes.NewReader(shot))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		side := picture.Bounds().Dx()
 		if side < 160 || side != picture.Bounds().Dy() {
 			t.Errorf("%s: the code is %v pixels", scheme, picture.Bounds())

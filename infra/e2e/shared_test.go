@@ -37,6 +37,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // ends ends what outlives single tests.
 var ends struct {
 	sync.Mutex
@@ -98,9 +105,7 @@ func startWorkplace(folder string, company wecomsim.Corp, ends func(func())) (*w
 func openWorkplace(t *testing.T, company wecomsim.Corp) *workplace {
 	t.Helper()
 	place, err := startWorkplace(t.TempDir(), company, t.Cleanup)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return place
 }
 
@@ -165,18 +170,14 @@ func (p *workplace) connect(authenticator map[string]any) error {
 func sharedWorkplace(t *testing.T) *workplace {
 	t.Helper()
 	place, err := oneWorkplace()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return place
 }
 
 // hire adds a member whom the service has never seen.
 func (p *workplace) hire(t *testing.T, m wecomsim.Member) {
 	t.Helper()
-	if err := p.simulator.AddMember(corpID, m); err != nil {
-		t.Fatal(err)
-	}
+	must(t, p.simulator.AddMember(corpID, m))
 }
 
 const applicationPage = `<!doctype html>
