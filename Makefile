@@ -34,7 +34,7 @@ LICENCES := Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
 # What `make test` tests.
 PACKAGES ?= ./...
 # Packages whose tests need nothing but Go, with -short.
-QUICK := ./functions/... ./shared/... ./docs/... ./infra/local/... ./infra/wecomsim/... ./infra/testbrowser
+QUICK := ./functions/... ./shared/... ./docs/... ./infra/local/... ./infra/samtemplate/... ./infra/wecomsim/... ./infra/testbrowser
 # How long each fuzz target runs, and how often each benchmark.
 FUZZTIME ?= 10s
 COUNT ?= 6
