@@ -44,10 +44,10 @@ func TestConsole(t *testing.T) {
 				return chromedp.Steps(click(`#tabs a[href="#`+name+`"]`), sees(`#tabs a[href="#`+name+`"][aria-current=page]`))
 			}
 
-			w.Do("open the console", visit(place.service+"/console"), sees(`input[name=key]`))
+			w.Do("open the console", visit(place.Service+"/console"), sees(`input[name=key]`))
 			w.Do("enter a wrong key", fill(`input[name=key]`, "nonsense\r"), sees(`input[name=key][aria-invalid=true]`))
 			w.Accessible("wrong key")
-			w.Do("enter the key", fill(`input[name=key]`, place.adminKey+"\r"), sees(`.item`))
+			w.Do("enter the key", fill(`input[name=key]`, place.AdminKey+"\r"), sees(`.item`))
 			w.Accessible("authenticators")
 			dialog("become an administrator", press(say("first.admin.action")))
 			dialog("check", click(`.item button`), sees(`dialog .steps li`))
@@ -70,7 +70,7 @@ func TestConsole(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			w.Do("look at the second", visit(place.service+"/console#authenticators/second"), seesText("h1", "Second"), settled)
+			w.Do("look at the second", visit(place.Service+"/console#authenticators/second"), seesText("h1", "Second"), settled)
 			w.Do("want automatic login", click(`input[name=autoLogin]`), click(`.savebar button.main`), sees(`.said .notice.bad`))
 			if said := w.Text(`.said .notice.bad`); !strings.Contains(said, "员工门户") {
 				t.Errorf("the refusal says %q", said)
@@ -111,9 +111,9 @@ func TestConsole(t *testing.T) {
 
 			// The imported one signs in to the console by WeCom, for the first time.
 			admin := open(t, chromium.Device{Width: d.Width, Height: d.Height, Phone: d.Phone, Language: d.Language, UserAgent: wecomsim.UserAgentWeComAndroid})
-			admin.Do("sign in to the console by WeCom", visit(place.service+"/console"), click(`a[href="/signin?return=console"]`), click(`a[href*="/authorize/`+portal+`"]`),
+			admin.Do("sign in to the console by WeCom", visit(place.Service+"/console"), click(`a[href="/signin?return=console"]`), click(`a[href*="/authorize/`+portal+`"]`),
 				seesWeCom("choose-member"), click(person("/lisi")), seesWeCom("consent"), click(`button[value=agree]`), sees(`.item`))
-			admin.expectLocation(place.service + "/console")
+			admin.expectLocation(place.Service + "/console")
 			admin.Accessible("console by WeCom")
 			admin.Do("sign out", click(`#account button`), sees(`input[name=key]`))
 
@@ -122,7 +122,7 @@ func TestConsole(t *testing.T) {
 			for _, key := range []string{"user.noadmin", "user.sessions", "disable", "delete", "user.unbind"} {
 				dialog(key, press(say(key)))
 			}
-			w.Do("see the sign-ins of the authenticator", visit(place.service+"/console#authenticators/"+portal), seesText("h1", "员工门户"), seesText("a", "lisi"))
+			w.Do("see the sign-ins of the authenticator", visit(place.Service+"/console#authenticators/"+portal), seesText("h1", "员工门户"), seesText("a", "lisi"))
 			w.Accessible("attempts")
 
 			w.Do("see the domain files", tab("files"), sees(`.empty`))
@@ -168,9 +168,9 @@ func TestConsoleByKeyboard(t *testing.T) {
 	focused := func(selector string) chromium.Action {
 		return chromedp.Steps(chromedp.WaitReady(chromedp.CSS(selector + ":focus")))
 	}
-	w.Do("open the console", visit(place.service+"/console"), sees(`input[name=key]`))
+	w.Do("open the console", visit(place.Service+"/console"), sees(`input[name=key]`))
 	w.tabTo(`input[name=key]`)
-	w.Do("enter the key", key(place.adminKey), key(kb.Enter), sees(`.item`))
+	w.Do("enter the key", key(place.AdminKey), key(kb.Enter), sees(`.item`))
 	w.tabTo(`.item h2 a`)
 	w.Do("open the authenticator", key(kb.Enter), focused(`main h1`), seesText("h1", portalTitle))
 	w.tabTo(`input[name=title]`)
