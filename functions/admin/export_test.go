@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -35,19 +37,29 @@ func CheckParseObject(t *testing.T, body []byte) {
 	}
 }
 
-// CheckParseImport fails unless every row is where it says, in order.
-func CheckParseImport(t *testing.T, file []byte) {
-	lines, columns, err := parseImport(file)
+// CheckParseImport fails unless every row is where it says, in order, and in UTF-8.
+func CheckParseImport(t *testing.T, file []byte, charset string) {
+	if !isImportCharset(charset) {
+		return
+	}
+	text, err := decodeImport(file, charset)
+	if err != nil {
+		return
+	}
+	lines, columns, err := parseImport(text)
 	if err != nil {
 		return
 	}
 	if columns < 2 || columns > 3 || len(lines) > mostRows {
 		t.Fatalf("%d columns, %d rows", columns, len(lines))
 	}
-	row, end := 1, bytes.Count(file, []byte("\n"))+1
+	row, end := 1, bytes.Count(text, []byte("\n"))+1
 	for _, l := range lines {
 		if l.row <= row || l.row > end {
 			t.Errorf("%q: row %d after %d of %d", file, l.row, row, end)
+		}
+		if cells := l.phone + l.name + l.roles; !utf8.ValidString(cells) || strings.ContainsRune(cells, utf8.RuneError) {
+			t.Errorf("%q: row %d has %q", file, l.row, cells)
 		}
 		row = l.row
 	}

@@ -3,6 +3,7 @@ package admin_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,6 +91,7 @@ type request struct {
 	method, path string
 	contentType  string // default: JSON when there is a body
 	body         string
+	base64       bool // the gateway hands over bytes, not text
 	header       map[string]string
 	authorizer   map[string]any
 	noAuthorizer bool
@@ -107,6 +109,9 @@ func (o *office) send(r request) answer {
 	event := events.APIGatewayV2HTTPRequest{
 		RouteKey: "ANY /api/admin/{proxy+}", RawPath: path, RawQueryString: query, Body: r.body,
 		Headers: map[string]string{},
+	}
+	if r.base64 {
+		event.Body, event.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(r.body)), true
 	}
 	event.RequestContext.HTTP.Method = r.method
 	event.RequestContext.RequestID = "request-1"

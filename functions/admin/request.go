@@ -22,7 +22,7 @@ const (
 // readJSON returns the JSON object of a request. It fails if there is a field that the
 // caller may not set.
 func readJSON(r *http.Request, writable, readOnly []string) (*object, error) {
-	if err := requireType(r, "application/json"); err != nil {
+	if err := requireJSON(r); err != nil {
 		return nil, err
 	}
 	body, err := readBody(r, maxJSON)
@@ -36,14 +36,18 @@ func readJSON(r *http.Request, writable, readOnly []string) (*object, error) {
 	return o, o.only(writable, readOnly)
 }
 
-// requireType fails unless the body has the media type, in UTF-8.
-func requireType(r *http.Request, want string) error {
+// requireJSON fails unless the body is JSON, in UTF-8.
+func requireJSON(r *http.Request) error {
 	got, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := strings.ToLower(parameters["charset"])
-	if err != nil || got != want || charset != "" && charset != "utf-8" {
-		return &apierr.Error{Code: apierr.UnsupportedMedia, Field: "Content-Type", Detail: "Content-Type must be " + want + " in UTF-8."}
+	if err != nil || got != "application/json" || charset != "" && charset != "utf-8" {
+		return unsupportedMedia("Content-Type must be application/json in UTF-8.")
 	}
 	return nil
+}
+
+func unsupportedMedia(detail string) error {
+	return &apierr.Error{Code: apierr.UnsupportedMedia, Field: "Content-Type", Detail: detail}
 }
 
 // readBody returns the body, of at most most bytes.

@@ -1,19 +1,14 @@
 package admin
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
@@ -33,15 +28,6 @@ const (
 	// importErrors is after how many errors of the store no further row is tried.
 	importErrors = importWorkers
 )
-
-// line is a row of the file.
-type line struct {
-	row   int // line of the file on which it starts; the header is on line 1
-	phone string
-	name  string
-	roles string
-	cells int
-}
 
 // rowResult is what became of one row.
 type rowResult struct {
@@ -76,14 +62,7 @@ type importResult struct {
 // changes nothing; otherwise each row succeeds or fails alone.
 func (h *handler) importUsers(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if err := requireType(r, "text/csv"); err != nil {
-		return err
-	}
-	body, err := readBody(r, MaxBody)
-	if err != nil {
-		return err
-	}
-	lines, columns, err := parseImport(body)
+	lines, columns, err := readImport(r)
 	if err != nil {
 		return err
 	}
@@ -106,60 +85,6 @@ func (h *handler) importUsers(w http.ResponseWriter, r *http.Request) error {
 	return apigw.WriteJSON(w, http.StatusOK, result)
 }
 
-// parseImport parses the whole file before anything is written. It returns the rows and
-// the number of columns in the header. It skips empty rows, which spreadsheets add.
-func parseImport(file []byte) ([]line, int, error) {
-	if !utf8.Valid(file) {
-		return nil, 0, apierr.Invalid("encoding", "The file is not in UTF-8; spreadsheet programs call it \"CSV UTF-8\".")
-	}
-	reader := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(file, []byte("\uFEFF"))))
-	reader.FieldsPerRecord = -1 // a row of the wrong length fails alone
-	reader.ReuseRecord = true
-	header, err := reader.Read()
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, 0, brokenCSV(err)
-	}
-	known := []string{"phone", "name", "roles"}
-	columns := len(header)
-	if columns < 2 || columns > len(known) || !slices.EqualFunc(header, known[:columns], func(a, b string) bool { return strings.TrimSpace(a) == b }) {
-		return nil, 0, apierr.Invalid("header", "The first line must be phone,name or phone,name,roles.")
-	}
-	lines := []line{}
-	for {
-		record, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return lines, columns, nil
-		}
-		if err != nil {
-			return nil, 0, brokenCSV(err)
-		}
-		row, _ := reader.FieldPos(0)
-		l := line{row: row, cells: len(record)}
-		for i, into := range []*string{&l.phone, &l.name, &l.roles} {
-			if i < len(record) {
-				*into = strings.Clone(strings.TrimSpace(record[i]))
-			}
-		}
-		if strings.TrimSpace(strings.Join(record, "")) == "" {
-			continue
-		}
-		if len(lines) == mostRows {
-			return nil, 0, &apierr.Error{Code: apierr.PayloadTooLarge, Field: "rows", Detail: "The file must not have more than 5,000 rows."}
-		}
-		lines = append(lines, l)
-	}
-}
-
-// brokenCSV names the line as the field: the console translates by code and field, and
-// must show which of thousands of lines is wrong.
-func brokenCSV(err error) error {
-	where := "line 1"
-	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		where = "line " + strconv.Itoa(parse.Line)
-	}
-	return apierr.Invalid(where, "The file is not correct CSV: look at the quotation marks on "+where+".")
-}
-
 // importLines imports every line and returns the results in the order of the file.
 func (h *handler) importLines(ctx context.Context, lines []line, columns int) []rowResult {
 	results := make([]rowResult, len(lines))
@@ -168,7 +93,7 @@ func (h *handler) importLines(ctx context.Context, lines []line, columns int) []
 	for i := range lines {
 		l := &lines[i]
 		results[i] = rowResult{Row: l.row, Phone: shorten(l.phone), Result: rowFailed}
-		if l.cells != columns {
+		if l.cells > columns {
 			results[i].Code, results[i].Field = apierr.InvalidRequest, "cells"
 			results[i].Detail = fmt.Sprintf("The row has %d cells, the header %d.", l.cells, columns)
 			continue
