@@ -54,14 +54,15 @@ func writeUsers(w http.ResponseWriter, r *http.Request, users []store.User, next
 	return writeList(w, users, next, func(u store.User) userView { return viewUser(u, language) })
 }
 
-// findUser answers ?phone= with a list of at most one user.
+// findUser answers ?phone= with a list of at most one user. A number that is not yet
+// whole, as while somebody types it, is nobody's.
 func (h *handler) findUser(w http.ResponseWriter, r *http.Request, page store.Page) error {
 	if page.Cursor != "" {
 		return listError(store.ErrBadCursor) // the list has one page
 	}
 	number, valid := phone.Normalize(phoneQuery(r.URL.RawQuery))
 	if !valid {
-		return apierr.Invalid("phone", phoneWrong)
+		return writeUsers(w, r, nil, "")
 	}
 	u, err := h.Directory.UserByPhone(r.Context(), number)
 	switch {
