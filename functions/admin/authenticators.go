@@ -103,6 +103,7 @@ func (h *handler) createAuthenticator(w http.ResponseWriter, r *http.Request) er
 func (h *handler) writeNew(ctx context.Context, a store.Authenticator) error {
 	err := h.Directory.CreateAuthenticator(ctx, a)
 	if err == nil {
+		recordChange(ctx, authenticatorChange(store.Authenticator{}, a), nil)
 		return nil
 	}
 	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
@@ -113,8 +114,10 @@ func (h *handler) writeNew(ctx context.Context, a store.Authenticator) error {
 		written, readErr := h.Directory.Authenticator(cleanup, a.Name)
 		switch {
 		case readErr == nil && written.ID == a.ID:
+			recordChange(ctx, authenticatorChange(store.Authenticator{}, a), nil)
 			return nil
 		case readErr != nil && !errors.Is(readErr, store.ErrNotFound):
+			recordChange(ctx, authenticatorChange(store.Authenticator{}, a), err)
 			// An unused secret is harmless, an authenticator without one is not.
 			return fmt.Errorf("create authenticator, outcome unknown: %w", errors.Join(err, readErr))
 		}
@@ -163,7 +166,9 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 				return from, err
 			}
 		}
-		if err := h.Directory.UpdateAuthenticator(ctx, from, to); err != nil {
+		err = h.Directory.UpdateAuthenticator(ctx, from, to)
+		recordChange(ctx, authenticatorChange(from, to), err)
+		if err != nil {
 			if refused := storeRefusal(err); refused != nil {
 				return from, refused
 			}
@@ -237,16 +242,20 @@ func (h *handler) deleteAuthenticator(w http.ResponseWriter, r *http.Request) er
 }
 
 func (h *handler) deleteRecord(ctx context.Context, a store.Authenticator) error {
+	gone := change{Change: changeDeleted, Object: authenticatorObject, ObjectID: a.ID}
 	err := h.Directory.DeleteAuthenticator(ctx, a)
 	if err == nil || errors.Is(err, store.ErrChanged) {
+		recordChange(ctx, gone, err)
 		return err
 	}
 	// The outcome is unknown. If the record is gone, its secret must be deleted, too.
 	check, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	if _, readErr := h.Directory.Authenticator(check, a.Name); errors.Is(readErr, store.ErrNotFound) {
+		recordChange(ctx, gone, nil)
 		return nil
 	}
+	recordChange(ctx, gone, err)
 	return fmt.Errorf("delete authenticator: %w", err)
 }
 

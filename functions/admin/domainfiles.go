@@ -49,7 +49,9 @@ func (h *handler) putDomainFile(w http.ResponseWriter, r *http.Request) error {
 		return apierr.Invalid("body", "The body must be empty or exactly the 16 characters in the file's name.")
 	}
 	apigw.LogField(ctx, "domainFile", filename)
-	if err := h.Directory.PutDomainFile(ctx, store.DomainFile{Filename: filename, CreatedAt: h.Now().UTC()}); err != nil {
+	err = h.Directory.PutDomainFile(ctx, store.DomainFile{Filename: filename, CreatedAt: h.Now().UTC()})
+	recordChange(ctx, change{Change: changeCreated, Object: domainFileObject, ObjectID: filename}, err)
+	if err != nil {
 		return fmt.Errorf("put domain file: %w", err)
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -64,6 +66,7 @@ func (h *handler) deleteDomainFile(w http.ResponseWriter, r *http.Request) error
 	}
 	apigw.LogField(ctx, "domainFile", filename)
 	err := h.Directory.DeleteDomainFile(ctx, filename)
+	recordChange(ctx, change{Change: changeDeleted, Object: domainFileObject, ObjectID: filename}, err)
 	if errors.Is(err, store.ErrNotFound) {
 		return noDomainFile()
 	}

@@ -121,7 +121,7 @@ func newRouter() *apigw.Router {
 
 // administratorsOnly refuses requests that the authorizer did not allow. The authorizer
 // stands in front of every route here; should a template forget it, every path, unknown
-// ones included, stays closed.
+// ones included, stays closed. It logs who the caller is and what the request changed.
 func administratorsOnly(api http.Handler) apigw.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		ctx := r.Context()
@@ -133,7 +133,9 @@ func administratorsOnly(api http.Handler) apigw.HandlerFunc {
 		if id := caller.UserID(); id != "" {
 			apigw.LogField(ctx, "callerId", id)
 		}
-		api.ServeHTTP(w, r)
+		ctx, changed := withChanges(ctx)
+		defer changed.log(ctx)
+		api.ServeHTTP(w, r.WithContext(ctx))
 		return nil
 	}
 }

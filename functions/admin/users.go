@@ -137,11 +137,17 @@ func (h *handler) createUser(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	apigw.LogField(ctx, "user", u.ID)
-	if err := h.Directory.CreateUser(ctx, u); err != nil {
+	if err := h.insertUser(ctx, u); err != nil {
 		return h.phoneTakenError(ctx, u.Phone, fmt.Errorf("create user: %w", err))
 	}
 	w.Header().Set("Location", "/api/admin/users/"+u.ID)
 	return writeUser(w, r, http.StatusCreated, u)
+}
+
+func (h *handler) insertUser(ctx context.Context, u store.User) error {
+	err := h.Directory.CreateUser(ctx, u)
+	recordChange(ctx, userChange(store.User{}, u), err)
+	return err
 }
 
 // emptyUser returns a new user without phone and name.
@@ -192,7 +198,9 @@ func (h *handler) writeUser(ctx context.Context, from, to store.User) (store.Use
 		return from, nil
 	}
 	to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
-	if err := h.Directory.UpdateUser(ctx, from, to); err != nil {
+	err := h.Directory.UpdateUser(ctx, from, to)
+	recordChange(ctx, userChange(from, to), err)
+	if err != nil {
 		return from, h.phoneTakenError(ctx, to.Phone, fmt.Errorf("update user: %w", err))
 	}
 	return to, nil
@@ -222,7 +230,9 @@ func (h *handler) deleteUser(w http.ResponseWriter, r *http.Request) error {
 		if err := match.check(u.Version); err != nil {
 			return u, err
 		}
-		if err := h.Directory.DeleteUser(ctx, u); err != nil {
+		err = h.Directory.DeleteUser(ctx, u)
+		recordChange(ctx, change{Change: changeDeleted, Object: userObject, ObjectID: u.ID, RolesBefore: strings.Join(u.Roles, " ")}, err)
+		if err != nil {
 			return u, fmt.Errorf("delete user: %w", err)
 		}
 		return u, nil

@@ -200,7 +200,7 @@ func (h *handler) importUser(ctx context.Context, l line) (store.User, rowOutcom
 				return created, err
 			}
 			outcome = rowCreated
-			err = h.Directory.CreateUser(ctx, created)
+			err = h.insertUser(ctx, created)
 			if errors.Is(err, store.ErrPhoneTaken) {
 				return created, store.ErrChanged // somebody was faster: change that user now
 			}
