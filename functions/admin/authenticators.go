@@ -47,7 +47,7 @@ func writeAuthenticator(w http.ResponseWriter, r *http.Request, status int, a st
 // authenticator reads the authenticator of a name in a path.
 func (h *handler) authenticator(ctx context.Context, name string) (store.Authenticator, error) {
 	absent := &apierr.Error{Code: apierr.NotFound, Detail: "There is no authenticator of this name."}
-	if !authenticatorName.MatchString(name) {
+	if !store.IsAuthenticatorName(name) {
 		return store.Authenticator{}, absent
 	}
 	apigw.LogField(ctx, "authenticator", name)

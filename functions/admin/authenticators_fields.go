@@ -16,9 +16,8 @@ import (
 )
 
 var (
-	authenticatorName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
-	corpID            = regexp.MustCompile(`^[A-Za-z0-9_-]{4,64}$`)
-	agentID           = regexp.MustCompile(`^[0-9]{1,16}$`)
+	corpID  = regexp.MustCompile(`^[A-Za-z0-9_-]{4,64}$`)
+	agentID = regexp.MustCompile(`^[0-9]{1,16}$`)
 )
 
 const (
@@ -37,6 +36,8 @@ type authenticatorView struct {
 	WorkbenchRedirectPath string `json:"workbenchRedirectPath"`
 	AutoSignup            bool   `json:"autoSignup"`
 	AutoLogin             bool   `json:"autoLogin"`
+	// LinkByPhone lets members of the corp become existing users by their phone.
+	LinkByPhone bool `json:"linkByPhone"`
 	// The administrator copies WorkbenchHomepageLink, CallbackURL and CallbackDomain into
 	// WeCom's console.
 	WorkbenchHomepageLink string `json:"workbenchHomepageLink"`
@@ -50,7 +51,7 @@ type authenticatorView struct {
 func viewAuthenticator(a store.Authenticator, publicURL string) authenticatorView {
 	return authenticatorView{
 		Name: a.Name, Title: a.Title, Enabled: a.Enabled, CorpID: a.CorpID, AgentID: a.AgentID, Origin: a.Origin,
-		WorkbenchRedirectPath: a.WorkbenchRedirectPath, AutoSignup: a.AutoSignup, AutoLogin: a.AutoLogin,
+		WorkbenchRedirectPath: a.WorkbenchRedirectPath, AutoSignup: a.AutoSignup, AutoLogin: a.AutoLogin, LinkByPhone: !a.LinkByPhoneOff,
 		WorkbenchHomepageLink: workbenchLink(a, publicURL),
 		CallbackURL:           authflow.CallbackURL(publicURL, a.Name),
 		CallbackDomain:        callbackDomain(publicURL),
@@ -59,9 +60,10 @@ func viewAuthenticator(a store.Authenticator, publicURL string) authenticatorVie
 }
 
 // workbenchLink is the homepage of the app in WeCom's workbench. With automatic
-// login an application link is enough, because it finds the authenticator itself.
+// login an application link is enough, because it finds the authenticator itself; but no
+// browser sends a fragment.
 func workbenchLink(a store.Authenticator, publicURL string) string {
-	if a.AutoLogin {
+	if a.AutoLogin && !strings.Contains(a.WorkbenchRedirectPath, "#") {
 		return publicURL + a.WorkbenchRedirectPath
 	}
 	path, _ := authflow.ParseReturnPath(a.WorkbenchRedirectPath)
@@ -82,7 +84,7 @@ func callbackDomain(publicURL string) string {
 }
 
 func authenticatorWritable() []string {
-	return []string{"title", "enabled", "corpId", "agentId", "secret", "origin", "workbenchRedirectPath", "autoSignup", "autoLogin"}
+	return []string{"title", "enabled", "corpId", "agentId", "secret", "origin", "workbenchRedirectPath", "autoSignup", "autoLogin", "linkByPhone"}
 }
 
 func authenticatorReadOnly() []string {
@@ -100,7 +102,7 @@ func newAuthenticator(body *object) (store.Authenticator, secret.Value, error) {
 	if err != nil {
 		return store.Authenticator{}, none, err
 	}
-	if !authenticatorName.MatchString(name) {
+	if !store.IsAuthenticatorName(name) {
 		return store.Authenticator{}, none, apierr.Invalid("name", "name must be 1 to 64 lower-case letters, digits and hyphens, without a hyphen at either end.")
 	}
 	return changeAuthenticator(store.Authenticator{
@@ -160,10 +162,11 @@ func changeAuthenticator(a store.Authenticator, body *object) (store.Authenticat
 			return a, secret.Value{}, apierr.Invalid(field.name, wrong)
 		}
 	}
+	linkByPhone := !a.LinkByPhoneOff
 	flags := []struct {
 		name string
 		into *bool
-	}{{"enabled", &a.Enabled}, {"autoSignup", &a.AutoSignup}, {"autoLogin", &a.AutoLogin}}
+	}{{"enabled", &a.Enabled}, {"autoSignup", &a.AutoSignup}, {"autoLogin", &a.AutoLogin}, {"linkByPhone", &linkByPhone}}
 	for _, flag := range flags {
 		value, there, err := body.flag(flag.name)
 		if err != nil {
@@ -173,6 +176,7 @@ func changeAuthenticator(a store.Authenticator, body *object) (store.Authenticat
 			*flag.into = value
 		}
 	}
+	a.LinkByPhoneOff = !linkByPhone
 	value, err := newSecret(body)
 	return a, value, err
 }

@@ -16,7 +16,7 @@ func TestCreateAuthenticator(t *testing.T) {
 	o := newOffice(t)
 	created := o.create("hr", "")
 	want := `{"name":"hr","title":"hr","enabled":true,"corpId":"ww0123456789","agentId":"1000002","origin":"https://app.example.com",` +
-		`"workbenchRedirectPath":"/","autoSignup":true,"autoLogin":false,` +
+		`"workbenchRedirectPath":"/","autoSignup":true,"autoLogin":false,"linkByPhone":true,` +
 		`"workbenchHomepageLink":"https://signin.example.com/authorize/hr?redirect=%2F","callbackUrl":"https://signin.example.com/callback/hr",` +
 		`"callbackDomain":"signin.example.com","createdAt":"2026-11-21T08:00:00Z","updatedAt":"2026-11-21T08:00:00Z","version":1}` + "\n"
 	if created.body != want {
@@ -77,10 +77,11 @@ func TestAuthenticatorRefusals(t *testing.T) {
 		"enabled":               {`"true"`, "1", "null"},
 		"autoSignup":            {`"false"`, "0", "null"},
 		"autoLogin":             {`"yes"`, "[]", "null"},
+		"linkByPhone":           {`"false"`, "0", "null"},
 		"workbenchRedirectPath": {`""`, `"admin"`, `"//evil.example"`, `"/\\evil.example"`, `"https://evil.example/"`, `"/a\n"`, `"/` + strings.Repeat("a", 2048) + `"`, "null"},
 		"callbackUrl":           {`"https://evil.example/"`}, "callbackDomain": {`"evil.example"`}, "workbenchHomepageLink": {`"x"`},
 		"createdAt": {`"2026-01-01T00:00:00Z"`}, "updatedAt": {`"x"`}, "version": {"1", `"1"`},
-		"id": {`"x"`}, "generation": {`"x"`}, "secretVersion": {`"x"`}, "Title": {`"x"`}, "__proto__": {`{"enabled":true}`}, "constructor": {`{}`}, "": {`1`},
+		"id": {`"x"`}, "generation": {`"x"`}, "secretVersion": {`"x"`}, "linkByPhoneOff": {"true"}, "Title": {`"x"`}, "__proto__": {`{"enabled":true}`}, "constructor": {`{}`}, "": {`1`},
 	}
 	o := newOffice(t)
 	for field, values := range wrong {
@@ -169,6 +170,33 @@ func TestPatchAuthenticator(t *testing.T) {
 	}
 	if a := patch(`{"corpId":"wwOther"}`); a.Generation == disabled.Generation {
 		t.Error("another corp, but the sessions go on")
+	}
+}
+
+// Members of a corp become existing users by their phone unless that is switched off.
+func TestLinkByPhone(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.create("partner", `,"linkByPhone":false`)
+	for _, step := range []struct {
+		name, patch string
+		off         bool
+	}{
+		{"hr", `{}`, false},
+		{"partner", `{}`, true},
+		{"partner", `{"title":"Partner"}`, true},
+		{"partner", `{"linkByPhone":true}`, false},
+		{"hr", `{"linkByPhone":false}`, true},
+		{"hr", `{"linkByPhone":false,"autoSignup":false}`, true},
+	} {
+		got := o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/" + step.name, body: step.patch})
+		if off := o.authenticator(step.name).LinkByPhoneOff; off != step.off || got.object(t)["linkByPhone"] != !step.off {
+			t.Errorf("%s %s: stored off %v: %s", step.name, step.patch, off, got.body)
+		}
+	}
+	// One more than before for each that changed something.
+	if a := o.authenticator("hr"); a.Version != 3 {
+		t.Errorf("version %d", a.Version)
 	}
 }
 

@@ -134,6 +134,11 @@ var visit, click, fill, sees, gone, upload = chromium.Visit, chromium.Click, chr
 
 func clickOn(what chromedp.Search) chromium.Action { return chromedp.Click(what) }
 
+// types adds to what is in a field.
+func types(selector, text string) chromium.Action {
+	return chromedp.SendKeys(chromedp.CSS(selector), text)
+}
+
 func shows(what chromedp.Search) chromium.Action { return chromedp.WaitVisible(what) }
 
 func button(label string) chromedp.Search {
@@ -178,8 +183,11 @@ func TestConsoleInABrowser(t *testing.T) {
 		w.Do("check", clickOn(button("Check")), sees(`dialog .steps li`), clickOn(dialogButton("Close")), gone(`dialog`))
 		w.Do("links", fill(`input[name=phone]`, "/m?a=1&b"), shows(said("/authorize/finance?redirect=%2Fm%3Fa%3D1%26b")))
 		w.Do("users", click(`#tabs a[href="#users"]`), sees(`tbody a`))
-		w.Do("part of a number", fill(`main input[type=search]`, "1380"), shows(said("not a whole phone number")))
-		w.Do("found", fill(`main input[type=search]`, "+86 138-0013-8000"), sees(`tbody a`))
+		for _, part := range []string{"1", "380", "0138", "00"} { // a slow typist searches with each
+			w.Do("part of a number", types(`main input[type=search]`, part), shows(said("Nothing found yet")))
+		}
+		w.Do("nobody's number", types(`main input[type=search]`, "1"), shows(said("No user has the phone number 13800138001")))
+		w.Do("found", fill(`main input[type=search]`, "+86 138-0013\u200B-8000\u202C"), sees(`tbody a`))
 		w.Do("user", click(`tbody a`), sees(`input[name=roles]`))
 		w.Do("make administrator", clickOn(button("Make administrator")), clickOn(dialogButton("Make administrator")), shows(button("Remove administrator role")))
 		w.Do("disable user", clickOn(button("Disable")), clickOn(dialogButton("Disable")), shows(button("Enable")))
@@ -409,6 +417,45 @@ func TestConsolePhoneConflict(t *testing.T) {
 	if got := o.user(id); len(got.Identities) != 0 || got.PhoneConflict != nil {
 		t.Errorf("stored %+v", got)
 	}
+}
+
+// A member of another company was refused: the page says why, and that it may be left
+// as it is. There is no other member to unbind.
+func TestConsolePhoneConflictOfAnotherCompany(t *testing.T) {
+	o := newOffice(t)
+	o.create("partner", `,"title":"Partner","linkByPhone":false`)
+	id := o.createUser("13800138000")
+	u := o.user(id)
+	u.Identities = []store.Identity{{CorpID: "wwOwn", WeComUserID: "own", Authenticator: "hr", BoundAt: o.clock}}
+	u.PhoneConflict = &store.Identity{CorpID: "ww0123456789", WeComUserID: "foreign", Authenticator: "partner", BoundAt: o.clock}
+	o.replaceUser(u)
+	f := o.serve(t)
+	w := open(t, 360)
+	enter(w, f, "#users/"+id)
+	w.Do("conflict", shows(said("The member foreign of the company ww0123456789 has this phone number in WeCom, but does not become this user by it")), shows(said("the member stays refused")))
+	if got := ask(w, `[...document.querySelectorAll('.notice.warn :is(button, a)')].map((one) => one.innerText).join()`); got != "Open partner" {
+		t.Errorf("it offers %q", got)
+	}
+	w.Do("authenticator", click(`.notice.warn a`), sees(`input[name=linkByPhone]`))
+	if got := ask(w, `document.querySelector('input[name=linkByPhone]').checked`); got != "false" {
+		t.Errorf("the option is %s", got)
+	}
+	w.Do("link", click(`input[name=linkByPhone]`), clickOn(button("Save")), shows(said("Saved.")))
+	if o.authenticator("partner").LinkByPhoneOff {
+		t.Error("the option is still off")
+	}
+}
+
+// A page with a fragment is reached through the authenticator: no browser sends what
+// stands behind the number sign.
+func TestConsoleLinkWithAFragment(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", `,"autoLogin":true,"workbenchRedirectPath":"/#/home"`)
+	f := o.serve(t)
+	w := open(t, 360)
+	enter(w, f, "#authenticators/hr")
+	w.Do("fragment", shows(said("https://signin.example.com/authorize/hr?redirect=%2F%23%2Fhome")))
+	w.Do("none", fill(`input[name=phone]`, "/m?a=1"), shows(chromedp.Search(`//code[text()="https://signin.example.com/m?a=1"]`)))
 }
 
 // directoryUsers reads all users, page by page.

@@ -294,7 +294,7 @@ func problems() []string {
 		"invalid_request", "invalid_request cursor", "invalid_request limit", "invalid_request query", "invalid_request name",
 		"invalid_request name authenticators", "invalid_request title", "invalid_request corpId", "invalid_request agentId",
 		"invalid_request secret", "invalid_request origin", "invalid_request workbenchRedirectPath", "invalid_request phone",
-		"invalid_request roles", "invalid_request cells", "invalid_request filename", "invalid_request body",
+		"invalid_request roles", "invalid_request cells", "invalid_request encoding", "invalid_request filename", "invalid_request body",
 		"already_exists name", "auto_login_taken autoLogin", "phone_taken phone", "phone_invalid phone", "duplicate_phone phone",
 		"offline", "timeout", "access_ended", "busy", "other", "request", // said by the console itself
 	}

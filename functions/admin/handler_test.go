@@ -59,6 +59,47 @@ func TestCallerIsLogged(t *testing.T) {
 	}
 }
 
+// What somebody puts into a path or a query is not in the log before it has the form of
+// what it claims to be: it may be a phone number, a secret, or ten kilobytes.
+func TestAttackLogHoldsWhatACallerMadeUp(t *testing.T) {
+	long := strings.Repeat("made-up-", 1000)
+	for _, r := range []request{
+		{method: "GET", path: "/api/admin/authenticators/Made-Up"},
+		{method: "GET", path: "/api/admin/authenticators/" + long},
+		{method: "GET", path: "/api/admin/authenticators/made-up-"},
+		{method: "PATCH", path: "/api/admin/authenticators/made_up", body: `{}`},
+		{method: "POST", path: "/api/admin/authenticators/made%0Aup/check"},
+		{method: "GET", path: "/api/admin/authenticators/made.up/attempts"},
+		{method: "POST", path: "/api/admin/authenticators", body: `{"name":"Made-Up","corpId":"ww0123456789","agentId":"1","secret":"s","origin":"https://app.example.com"}`},
+		{method: "POST", path: "/api/admin/authenticators", body: `{"made-up":1}`},
+		{method: "GET", path: "/api/admin/users/made-up"},
+		{method: "GET", path: "/api/admin/users/" + long},
+		{method: "DELETE", path: "/api/admin/users/made-up/identities/made-up/made-up"},
+		{method: "DELETE", path: "/api/admin/users/made-up/sessions"},
+		{method: "GET", path: "/api/admin/users?name=made-up"},
+		{method: "GET", path: "/api/admin/users?phone=made-up"},
+		{method: "GET", path: "/api/admin/users?cursor=made-up"},
+		{method: "PUT", path: "/api/admin/domain-files/made-up.txt"},
+		{method: "DELETE", path: "/api/admin/domain-files/WW_verify_made-up-made-up.txt"},
+		{method: "POST", path: "/api/admin/domain-files/WW_verify_0123456789abcdef.txt%0Amade-up/check"},
+		{method: "POST", path: "/api/admin/users/import", contentType: "text/csv; charset=made-up", body: "phone,name\n"},
+		{method: "POST", path: "/api/admin/users/import", contentType: "text/csv", body: "made-up,name\nmade-up,made-up\n"},
+		{method: "POST", path: "/api/admin/users/import", contentType: "text/csv", body: "phone,name\n\"made-up,made-up\n"},
+		{method: "POST", path: "/api/admin/users/import", contentType: "made-up/made-up", body: "phone,name\n"},
+		{method: "GET", path: "/api/admin/made-up"},
+	} {
+		o := newOffice(t)
+		o.create("hr", "")
+		o.log.text.Reset()
+		if got := o.send(r); got.status/100 == 5 {
+			t.Errorf("%s %.80s: status %d", r.method, r.path, got.status)
+		}
+		if log := strings.ToLower(o.log.String()); strings.Contains(log, "made") || len(log) > 1000 {
+			t.Errorf("%s %.80s: the log has %.1000s", r.method, r.path, log)
+		}
+	}
+}
+
 func TestUnknownPathsAndMethods(t *testing.T) {
 	tests := []struct {
 		method, path string

@@ -62,7 +62,8 @@ func viewUser(u store.User, language text.Language) userView {
 	for i, identity := range u.Identities {
 		view.Identities[i] = viewIdentity(identity)
 	}
-	if u.PhoneConflict != nil {
+	// A member who has become the user since is disputed no more.
+	if u.PhoneConflict != nil && !isBound(u, *u.PhoneConflict) {
 		conflict := viewIdentity(*u.PhoneConflict)
 		view.PhoneConflict = &conflict
 	}
@@ -71,6 +72,12 @@ func viewUser(u store.User, language text.Language) userView {
 		view.LastSignInAt = &last
 	}
 	return view
+}
+
+// isBound reports whether the identity is the user's.
+func isBound(u store.User, identity store.Identity) bool {
+	bound, found := u.IdentityIn(identity.CorpID)
+	return found && store.FoldUserID(bound.WeComUserID) == store.FoldUserID(identity.WeComUserID)
 }
 
 func viewIdentity(i store.Identity) identityView {

@@ -215,6 +215,33 @@ func TestPatchUser(t *testing.T) {
 	}
 }
 
+// A member who was refused and has become the user since is no conflict any more.
+func TestPhoneConflictEndsWhenTheMemberIsBound(t *testing.T) {
+	o := newOffice(t)
+	id := o.createUser("13800138000")
+	refused := store.Identity{CorpID: "wwB", WeComUserID: "LiLei", Authenticator: "partner", BoundAt: o.clock}
+	for _, test := range []struct {
+		name     string
+		bound    []store.Identity
+		conflict bool
+	}{
+		{"nobody", nil, true},
+		{"the member", []store.Identity{{CorpID: "wwA", WeComUserID: "li"}, {CorpID: "wwB", WeComUserID: "lilei"}}, false},
+		{"another member", []store.Identity{{CorpID: "wwB", WeComUserID: "li"}}, true},
+		{"a namesake in another company", []store.Identity{{CorpID: "wwA", WeComUserID: "lilei"}}, true},
+	} {
+		u := o.user(id)
+		u.PhoneConflict, u.Identities = &refused, test.bound
+		o.replaceUser(u)
+		for _, path := range []string{"/" + id, ""} {
+			got := o.expect(200, request{method: "GET", path: "/api/admin/users" + path})
+			if strings.Contains(got.body, `"phoneConflict"`) != test.conflict {
+				t.Errorf("%s: %s", test.name, got.body)
+			}
+		}
+	}
+}
+
 func TestPhoneTaken(t *testing.T) {
 	o := newOffice(t)
 	first, second := o.createUser("13800138000"), o.createUser("13900139000")

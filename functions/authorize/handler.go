@@ -8,6 +8,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/session"
+	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -27,9 +28,11 @@ func New(cfg Config) http.Handler { return apigw.Browser(cfg.serve, authflow.Err
 
 func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 	ctx, name := r.Context(), r.PathValue("authenticator")
-	destination := authflow.DestinationOf(r.URL.Query())
-	apigw.LogField(ctx, "authenticator", name)
-	if loadedByPage(r) {
+	destination := authflow.DestinationOf(apigw.Query(r))
+	if store.IsAuthenticatorName(name) {
+		apigw.LogField(ctx, "authenticator", name)
+	}
+	if apigw.LoadedByPage(r) {
 		destination.Path = authflow.ReturnPath{}
 		return &authflow.PageError{Destination: destination, Err: apierr.Newf(apierr.AccessDenied, "authorize was loaded as part of a page")}
 	}
@@ -37,7 +40,7 @@ func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 		Authenticator: name,
 		PublicURL:     apigw.PublicURL(ctx),
 		Destination:   destination,
-		InWeCom:       wecom.IsClient(r.UserAgent()),
+		InWeCom:       wecom.TakesClientPage(r.UserAgent()),
 		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
 	})
 	if err != nil {
@@ -48,13 +51,4 @@ func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	apigw.Redirect(w, redirect.URL)
 	return nil
-}
-
-// loadedByPage reports whether a page loads this address as an image, a script or a
-// frame (Fetch Metadata). Nobody signs in that way, and a page of a neighbouring
-// domain could fill the browser with attempts until its headers are too large for
-// the gateway.
-func loadedByPage(r *http.Request) bool {
-	destination := r.Header.Get("Sec-Fetch-Dest")
-	return destination != "" && destination != "document"
 }

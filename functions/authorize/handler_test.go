@@ -81,7 +81,17 @@ func TestBrowserIsSentToWeCom(t *testing.T) {
 			map[string]string{"user-agent": "Mozilla/5.0 Firefox/145"},
 			authflow.AuthRequest{Authenticator: "demo", PublicURL: "https://signin.example.com"},
 		},
-		"personal WeChat is no WeCom": {
+		"personal WeChat on a phone, which cannot scan its own screen": {
+			"",
+			map[string]string{"user-agent": "Mozilla/5.0 (Linux; Android 14; wv) Mobile MicroMessenger/8.0.57"},
+			authflow.AuthRequest{Authenticator: "demo", PublicURL: "https://signin.example.com", InWeCom: true},
+		},
+		"a path with a semicolon": {
+			"redirect=/list;jsessionid=AB12",
+			nil,
+			authflow.AuthRequest{Authenticator: "demo", PublicURL: "https://signin.example.com", Destination: authflow.DestinationOf(url.Values{"redirect": {"/list;jsessionid=AB12"}})},
+		},
+		"attack: headers that name another host": {
 			"",
 			map[string]string{"user-agent": "Mozilla/5.0 MicroMessenger/8.0", "host": "evil.example", "x-forwarded-host": "evil.example"},
 			authflow.AuthRequest{Authenticator: "demo", PublicURL: "https://signin.example.com"},

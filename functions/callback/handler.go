@@ -11,6 +11,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/session"
+	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -68,18 +69,24 @@ func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 // request gathers what the browser brings. A parameter given twice is ambiguous: WeCom
 // did not add the second one.
 func (cfg Config) request(r *http.Request) (authflow.CallbackRequest, error) {
-	ctx, query := r.Context(), r.URL.Query()
+	ctx, query := r.Context(), apigw.Query(r)
 	req := authflow.CallbackRequest{
 		Authenticator: r.PathValue("authenticator"),
 		PublicURL:     apigw.PublicURL(ctx),
 		ReturnTo:      authflow.DestinationOf(query),
 		Restarted:     authflow.IsRestarted(query),
-		InWeCom:       wecom.IsClient(r.UserAgent()),
+		InWeCom:       wecom.TakesClientPage(r.UserAgent()),
 		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
 		SessionID:     cfg.Cookie.ID(r),
 		RequestID:     apigw.RequestID(ctx),
 	}
-	apigw.LogField(ctx, "authenticator", req.Authenticator)
+	if store.IsAuthenticatorName(req.Authenticator) {
+		apigw.LogField(ctx, "authenticator", req.Authenticator)
+	}
+	if apigw.LoadedByPage(r) {
+		req.ReturnTo.Path = authflow.ReturnPath{}
+		return req, apierr.Newf(apierr.AccessDenied, "the callback was loaded as part of a page")
+	}
 	var once bool
 	if req.State, once = single(query, "state"); !once {
 		return req, apierr.Newf(apierr.StateInvalid, "state given twice")

@@ -3,6 +3,7 @@ package callback
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -57,6 +58,11 @@ func cookieOf(t *testing.T, a *session.Attempts, attempt authflow.LoginAttempt) 
 
 func serve(t *testing.T, completer LoginCompleter, a *session.Attempts, rawQuery string, cookies ...string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
+	return serveWith(t, completer, a, rawQuery, nil, cookies...)
+}
+
+func serveWith(t *testing.T, completer LoginCompleter, a *session.Attempts, rawQuery string, headers map[string]string, cookies ...string) events.APIGatewayV2HTTPResponse {
+	t.Helper()
 	function := apigw.New(apigw.Config{
 		Handler:   New(Config{Completer: completer, Attempts: a, Now: func() time.Time { return noon }}),
 		PublicURL: "https://signin.example.com", Logger: slog.New(slog.DiscardHandler),
@@ -66,6 +72,7 @@ func serve(t *testing.T, completer LoginCompleter, a *session.Attempts, rawQuery
 		Headers:        map[string]string{"user-agent": "wxwork/4.1"},
 		PathParameters: map[string]string{"authenticator": "demo"},
 	}
+	maps.Copy(event.Headers, headers)
 	event.RequestContext.RequestID = "request-1"
 	event.RequestContext.HTTP.Method = http.MethodGet
 	response, err := function(t.Context(), event)
@@ -119,6 +126,21 @@ func TestFailureGoesToTheSignInPageAndSetsNothing(t *testing.T) {
 	want := "https://signin.example.com/signin?authenticator=demo&error=phone_in_use&redirect=%2Fkept&request=request-1&return=console"
 	if response.Headers["location"] != want || len(response.Cookies) != 0 {
 		t.Fatalf("%s %q", response.Headers["location"], response.Cookies)
+	}
+}
+
+// Attack: 180 pictures whose address is the callback fill the browser with cookies until
+// its headers are too large for the gateway; a frame spends somebody's code.
+func TestPageCannotLoadTheCallback(t *testing.T) {
+	for _, destination := range []string{"image", "script", "iframe", "empty"} {
+		response := serveWith(t, completerFunc(func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
+			t.Error("the login was completed")
+			return authflow.CallbackResult{}, nil
+		}), attempts(t), "code=CODE&state=STATE&redirect=%2Fa", map[string]string{"sec-fetch-dest": destination})
+		want := "https://signin.example.com/signin?authenticator=demo&error=access_denied&request=request-1"
+		if response.Headers["location"] != want || len(response.Cookies) != 0 {
+			t.Errorf("%s: %s %q", destination, response.Headers["location"], response.Cookies)
+		}
 	}
 }
 

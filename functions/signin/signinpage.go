@@ -16,7 +16,7 @@ import (
 // signInPage answers GET /signin. Its status is 200 even when the store fails, because
 // this page explains failures.
 func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
-	ctx, public, query := r.Context(), apigw.PublicURL(r.Context()), r.URL.Query()
+	ctx, public, query := r.Context(), apigw.PublicURL(r.Context()), apigw.Query(r)
 	destination := authflow.DestinationOf(query)
 	shown := page.SignIn{
 		Language: text.LanguageOf(r),

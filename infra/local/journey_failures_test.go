@@ -222,6 +222,7 @@ func TestFailureTokenEndsEarly(t *testing.T) {
 		b.signIn("/authorize/main")
 		f.wantCalls(calls{wecomsim.PathGetToken: 1, wecomsim.PathGetUserInfo: 2})
 
+		f.wait(3 * time.Second) // a second replacement waits for two
 		f.weCom.ResetCalls()
 		f.weCom.Inject(wecomsim.Refuse(errcode, 0).On(wecomsim.PathGetUserInfo))
 		b.post("/api/signout")

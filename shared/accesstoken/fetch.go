@@ -28,9 +28,10 @@ const (
 	refusedTime = time.Minute
 	// retryAfter is when to look again after an early refresh that did not happen.
 	retryAfter = 15 * time.Second
-	// maxReplaced is how many rejected tokens a process replaces within refusedTime
-	// before it leaves WeCom alone.
-	maxReplaced = 5
+	// firstReplacePause is how long a process waits before it replaces a second rejected
+	// token; each further wait is twice as long, up to refusedTime. So a passing failure
+	// of WeCom's is over when it is over, and a lasting one costs a call a minute.
+	firstReplacePause = 2 * time.Second
 )
 
 // order is one turn to obtain a token.
@@ -164,7 +165,7 @@ func (s *Source) fetch(ctx context.Context, o order, record store.AccessToken, k
 	}
 	if !o.rejected.IsEmpty() && fetched.Value.Equal(o.rejected) {
 		// WeCom gives a token that it does not take. Asking again at once changes nothing.
-		return store.AccessToken{RefusedUntil: askedAt.Add(refusedTime), RefusedCode: wecom.InvalidToken}, token{}, errRejected()
+		return store.AccessToken{RefusedUntil: s.replaceAt(o.entry), RefusedCode: wecom.InvalidToken}, token{}, errRejected()
 	}
 	sealed, err := s.seal(o.key, fetched.Value, askedAt)
 	if err != nil {
@@ -174,16 +175,31 @@ func (s *Source) fetch(ctx context.Context, o order, record store.AccessToken, k
 	return store.AccessToken{Sealed: sealed, ExpiresAt: expiresAt}, newToken(fetched.Value, askedAt, expiresAt), nil
 }
 
-// mayReplace counts the fetches that rejections cause: when WeCom rejects every token it
+// mayReplace paces the fetches that rejections cause: when WeCom rejects every token it
 // gives, sign-ins must not turn into as many calls of gettoken.
 func (s *Source) mayReplace(e *entry, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now.Sub(e.replacedSince) >= refusedTime {
-		e.replaced, e.replacedSince = 0, now
+	if now.Sub(e.replacedAt) >= 2*refusedTime {
+		e.replaced = 0
 	}
-	e.replaced++
-	return e.replaced <= maxReplaced
+	if e.replaced > 0 && now.Before(e.replacedAt.Add(e.replacePause())) {
+		return false
+	}
+	e.replaced, e.replacedAt = e.replaced+1, now
+	return true
+}
+
+// replaceAt is when a rejected token may be replaced again.
+func (s *Source) replaceAt(e *entry) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return e.replacedAt.Add(e.replacePause())
+}
+
+// replacePause is how long to wait after the last replacement. Source.mu must be held.
+func (e *entry) replacePause() time.Duration {
+	return min(firstReplacePause<<min(max(e.replaced-1, 0), 10), refusedTime)
 }
 
 // refusalOf returns WeCom's refusal that a record remembers.

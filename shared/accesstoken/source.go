@@ -92,9 +92,10 @@ type entry struct {
 	// refusal is kept here only when the table could not keep it.
 	refusal      *wecom.Error
 	refusedUntil time.Time
-	// replaced counts fetches because of a rejection since replacedSince.
-	replaced      int
-	replacedSince time.Time
+	// replaced counts fetches because of a rejection, the last at replacedAt, until none
+	// was needed for a while.
+	replaced   int
+	replacedAt time.Time
 }
 
 // New returns a Source with nothing in memory.

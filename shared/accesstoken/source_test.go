@@ -474,27 +474,53 @@ func TestCallerThatLeavesTakesNothingFromTheOthers(t *testing.T) {
 	})
 }
 
-// WeCom that rejects whatever it gives must not be asked at every sign-in.
+// Attack on ourselves: WeCom that rejects all it gives must not be asked at every sign-in.
 func TestRejectionsDoNotBecomeAStreamOfCalls(t *testing.T) {
 	for _, same := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			var w world
 			w.wecom.same = same
 			source := w.source()
-			for range 100 {
+			for range 600 { // ten minutes of a sign-in each second
 				token, err := source.Token(t.Context(), app)
-				if err != nil {
+				if err == nil {
+					_ = source.Reject(t.Context(), app, token)
+				} else {
 					wantCode(t, err, wecom.InvalidToken)
-					continue
 				}
-				_ = source.Reject(t.Context(), app, token)
+				time.Sleep(time.Second)
 			}
-			if w.wecom.count > 1+maxReplaced {
+			// 2 + 4 + 8 + 16 + 32 s, and then one each minute.
+			if w.wecom.count > 2+5+9 {
 				t.Errorf("same %v: %d calls of gettoken", same, w.wecom.count)
 			}
-			time.Sleep(time.Minute)
-			if _, err := source.Token(t.Context(), app); err != nil && !same {
-				t.Errorf("same %v: no recovery: %v", same, err)
+		})
+	}
+}
+
+func TestPassingRejectionIsOverWhenItIsOver(t *testing.T) {
+	for _, same := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var w world
+			w.wecom.same = same
+			source, elsewhere := w.source(), w.source()
+			for began := time.Now(); time.Since(began) < 5*time.Second; time.Sleep(100 * time.Millisecond) {
+				if token, err := source.Token(t.Context(), app); err == nil {
+					_ = source.Reject(t.Context(), app, token)
+				}
+			}
+			w.wecom.same = false // all is well again
+			for _, s := range []*Source{source, elsewhere} {
+				began := time.Now()
+				for time.Since(began) < 10*time.Second {
+					if _, err := s.Token(t.Context(), app); err == nil {
+						break
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+				if waited := time.Since(began); waited > 5*time.Second {
+					t.Errorf("same %v: a good token after %v", same, waited)
+				}
 			}
 		})
 	}

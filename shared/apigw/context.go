@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -155,7 +156,7 @@ func (info *requestInfo) log(cfg Config, event *events.APIGatewayV2HTTPRequest, 
 	attributes := []slog.Attr{
 		slog.String("function", cfg.Name),
 		slog.String("version", version.Version),
-		slog.String("method", event.RequestContext.HTTP.Method),
+		slog.String("method", loggedMethod(event.RequestContext.HTTP.Method)),
 		slog.String("route", event.RouteKey),
 		slog.String("requestId", info.requestID),
 		slog.Int("status", status),
@@ -177,4 +178,14 @@ func (info *requestInfo) log(cfg Config, event *events.APIGatewayV2HTTPRequest, 
 	attributes = append(attributes, info.fields...)
 	attributes = append(attributes, metrics.Attributes(cfg.Service, now, info.measured...)...)
 	cfg.Logger.LogAttrs(context.Background(), level, "request", attributes...)
+}
+
+// loggedMethod returns a method that HTTP knows, or "other": a method may be any text.
+func loggedMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	default:
+		return "other"
+	}
 }

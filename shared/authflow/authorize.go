@@ -98,12 +98,8 @@ const restartedParameter = "again"
 // IsRestarted reports whether a callback's query marks a second attempt.
 func IsRestarted(query url.Values) bool { return query.Has(restartedParameter) }
 
-// maxNameLength is the longest name an authenticator can have. A longer one is made up
-// and need not be looked up; DynamoDB would call it an error.
-const maxNameLength = 64
-
 func (s *LoginStarter) enabledAuthenticator(ctx context.Context, name string) (store.Authenticator, error) {
-	if len(name) > maxNameLength {
+	if !store.IsAuthenticatorName(name) {
 		return store.Authenticator{}, apierr.New(apierr.AuthenticatorUnknown, nil)
 	}
 	authenticator, err := s.Authenticators.Authenticator(ctx, name)

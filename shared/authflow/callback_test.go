@@ -294,6 +294,17 @@ func TestRefusals(t *testing.T) {
 			h.wecom.withUserTicket()
 			h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "lisi"}} })
 		}, nil, apierr.PhoneInUse},
+		{"attack: a partner corp's member becomes an administrator by phone", func(t *testing.T, h *fixture) {
+			h.wecom.withUserTicket()
+			h.user(t, "+8613800000001", func(u *store.User) {
+				u.Roles, u.Identities = []string{"admin"}, []store.Identity{{CorpID: "wwpartner", WeComUserID: "zhangsan"}}
+			})
+		}, nil, apierr.PhoneInUse},
+		{"a corp whose members are not linked by phone", func(t *testing.T, h *fixture) {
+			h.wecom.withUserTicket()
+			h.authenticator(t, func(a *store.Authenticator) { a.LinkByPhoneOff = true })
+			h.user(t, "+8613800000001", func(*store.User) {})
+		}, nil, apierr.PhoneInUse},
 		{"nobody has the phone, sign-up closed", func(t *testing.T, h *fixture) {
 			h.wecom.withUserTicket()
 			h.authenticator(t, func(a *store.Authenticator) { a.AutoSignup = false })

@@ -1,31 +1,44 @@
 package phone
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
-// Normalize returns a number in E.164, or false if text is not a number that can be
-// dialled from anywhere. It ignores blanks, hyphens, dots and brackets, and reads full
-// width digits and signs as plain ones. A number without "+" or "00" must be a mobile
-// number of mainland China, with or without 86, because WeCom's directory has those.
+// Normalize returns a number in E.164, and false when text is not a number that can be
+// dialled from anywhere. Blanks, hyphens, dots, brackets and invisible characters are
+// ignored, full width digits and signs are read as plain ones. A number without "+" or
+// "00" must be a mobile one of mainland China, with or without 86, because that is how
+// WeCom's directory keeps them. Two habits are read, too, where they cannot mean another
+// number: the trunk prefix in brackets, +44 (0)20, and the .0 of a spreadsheet.
 func Normalize(text string) (string, bool) {
 	// Far longer than any spelling of 15 digits; a cell of an import may hold anything.
 	if len(text) > 128 {
 		return "", false
 	}
+	plain, ok := dropDecimals(simplify(text))
+	if !ok {
+		return "", false
+	}
 	digits := make([]byte, 0, 24)
-	international := false
-	for _, c := range text {
-		switch {
+	international, trunkPrefix := false, false
+	for i := 0; i < len(plain); i++ {
+		switch c := plain[i]; {
 		case c >= '0' && c <= '9':
-			digits = append(digits, byte(c))
-		case c >= '０' && c <= '９':
-			digits = append(digits, byte(c-'０'+'0'))
-		case c == '+' || c == '＋':
-			// Only in front: "86+138…" is not one number.
+			digits = append(digits, c)
+		case c == '+':
+			// Only in front: "86+138…" is two numbers, or none.
 			if international || len(digits) > 0 {
 				return "", false
 			}
 			international = true
-		case strings.ContainsRune(ignored, c):
+		case strings.HasPrefix(plain[i:], "(0)") && followsCountryCode(digits):
+			if trunkPrefix {
+				return "", false
+			}
+			trunkPrefix = true
+			i += len("(0)") - 1
+		case strings.IndexByte(" -.()", c) >= 0:
 		default:
 			return "", false
 		}
@@ -34,7 +47,10 @@ func Normalize(text string) (string, bool) {
 	if !international {
 		number, international = strings.CutPrefix(number, "00")
 	}
-	if !international {
+	switch {
+	case trunkPrefix && (!international || keepsZero(number)):
+		return "", false
+	case !international:
 		if len(number) == 13 {
 			number = strings.TrimPrefix(number, "86")
 		}
@@ -49,13 +65,73 @@ func Normalize(text string) (string, bool) {
 	return "+" + number, true
 }
 
-// ignored are the separators that people write, in both widths, and the invisible marks
-// in copied numbers.
-const ignored = " \t-.()" +
-	"\u00a0\u2009\u202f\u3000" + // no-break, thin, narrow no-break and full width blanks
-	"\u2010\u2011\u2012\u2013\u2014\u2212\uff0d" + // hyphens, dashes, minus
-	"\uff08\uff09\uff0e" + // brackets and dot in full width
-	"\u200e\u200f\u202a\u202c\u202d\u2068\u2069" // direction marks, which phones copy
+// followsCountryCode reports whether what was read so far is a country code alone, which
+// has one to three digits, with or without 00.
+func followsCountryCode(digits []byte) bool {
+	code := strings.TrimPrefix(string(digits), "00")
+	return len(code) >= 1 && len(code) <= 3
+}
+
+// simplify writes digits, signs and separators in ASCII and leaves out what nobody sees.
+func simplify(text string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c >= '０' && c <= '９':
+			return c - '０' + '0'
+		case c == '＋':
+			return '+'
+		case c == '（':
+			return '('
+		case c == '）':
+			return ')'
+		case c == '．':
+			return '.'
+		case unicode.Is(unicode.Pd, c) || c == '\u2212': // hyphens, dashes, minus
+			return '-'
+		case c == '\t' || unicode.Is(unicode.Zs, c):
+			return ' '
+		case unicode.Is(unicode.Cf, c) || unicode.Is(unicode.Variation_Selector, c):
+			return -1
+		}
+		return c
+	}, text)
+}
+
+// dropDecimals takes the .0 from a number that a spreadsheet read as a quantity. It
+// reports false where that may as well be the last group of a number written with dots.
+func dropDecimals(text string) (string, bool) {
+	text = strings.TrimSpace(text)
+	number, decimals, dotted := cutLast(text, ".")
+	decimals = strings.TrimSpace(decimals)
+	if !dotted || decimals == "" || strings.Trim(decimals, "0") != "" {
+		return text, true
+	}
+	if digits := strings.TrimPrefix(number, "+"); decimals == "0" && strings.Trim(digits, "0123456789") == "" {
+		return number, true
+	}
+	// +46.70.123.45.00 has groups of two digits or more.
+	return text, strings.Contains(number, ".") && len(decimals) == 2
+}
+
+func cutLast(text, separator string) (before, after string, found bool) {
+	i := strings.LastIndex(text, separator)
+	if i < 0 {
+		return text, "", false
+	}
+	return text[:i], text[i+len(separator):], true
+}
+
+// keepsZero reports whether numbers of the country begin with a 0 that is dialled from
+// abroad, too, so that "(0)" may belong to the number: Benin, Ivory Coast, Gabon, Congo,
+// San Marino, Vatican City, Italy.
+func keepsZero(number string) bool {
+	for _, country := range []string{"229", "225", "241", "242", "378", "379", "39"} {
+		if strings.HasPrefix(number, country) {
+			return true
+		}
+	}
+	return false
+}
 
 // isMainlandMobile reports whether number is 1, 3 to 9, and nine more digits.
 func isMainlandMobile(number string) bool {

@@ -15,6 +15,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/wecom-signin/wecom-signin/shared/ascii"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 )
@@ -289,11 +291,15 @@ func (r *reader) cookieDomain() string {
 		return ""
 	}
 	_, isAddress := netip.ParseAddr(value)
+	shared, _ := publicsuffix.PublicSuffix(value)
 	switch {
+	case strings.HasPrefix(value, "."):
+		r.reject(SessionCookieDomain, "begins with a dot: write example.com, which includes everything below it")
 	case isAddress == nil, !isHostname(value), !strings.Contains(value, "."):
 		r.reject(SessionCookieDomain, "must be a domain of at least two labels, such as example.com")
-	case value == "amazonaws.com", value == "amazonaws.com.cn":
-		r.reject(SessionCookieDomain, "must be a domain of your own: that one is shared with others")
+	case shared == value, value == "amazonaws.com", value == "amazonaws.com.cn":
+		// Browsers refuse such a cookie, or would send it to others.
+		r.reject(SessionCookieDomain, "must be a domain of your own: that one is a public suffix")
 	}
 	return value
 }

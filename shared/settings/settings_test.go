@@ -181,9 +181,11 @@ func TestFaults(t *testing.T) {
 		{"cookie domain that only ends alike", map[string]string{"PUBLIC_URL": "https://signin.badexample.com", "SESSION_COOKIE_DOMAIN": "example.com"}, "SESSION_COOKIE_DOMAIN must be the host"},
 		{"cookie domain below the host", map[string]string{"PUBLIC_URL": "https://example.com", "SESSION_COOKIE_DOMAIN": "signin.example.com"}, "SESSION_COOKIE_DOMAIN must be the host"},
 		{"cookie domain of one label", map[string]string{"PUBLIC_URL": "https://signin.example.com", "SESSION_COOKIE_DOMAIN": "com"}, "SESSION_COOKIE_DOMAIN must be a domain"},
-		{"cookie domain with a leading dot", map[string]string{"PUBLIC_URL": "https://signin.example.com", "SESSION_COOKIE_DOMAIN": ".example.com"}, "SESSION_COOKIE_DOMAIN must be a domain"},
+		{"cookie domain with a leading dot", map[string]string{"PUBLIC_URL": "https://signin.example.com", "SESSION_COOKIE_DOMAIN": ".example.com"}, "SESSION_COOKIE_DOMAIN begins with a dot"},
 		{"cookie domain that adds attributes", map[string]string{"PUBLIC_URL": "https://signin.example.com", "SESSION_COOKIE_DOMAIN": "example.com; SameSite=None"}, "SESSION_COOKIE_DOMAIN must be a domain"},
 		{"cookie domain that is an IP address", map[string]string{"PUBLIC_URL": "http://127.0.0.1", "SESSION_COOKIE_DOMAIN": "127.0.0.1"}, "SESSION_COOKIE_DOMAIN must be a domain"},
+		{"cookie domain that is a public suffix", map[string]string{"PUBLIC_URL": "https://signin.example.com.cn", "SESSION_COOKIE_DOMAIN": "com.cn"}, "SESSION_COOKIE_DOMAIN must be a domain of your own"},
+		{"cookie domain of an API of anybody", map[string]string{"PUBLIC_URL": "https://x.execute-api.eu-central-1.amazonaws.com", "SESSION_COOKIE_DOMAIN": "execute-api.eu-central-1.amazonaws.com"}, "SESSION_COOKIE_DOMAIN must be a domain of your own"},
 		{"cookie domain of all of AWS", map[string]string{"PUBLIC_URL": "https://x.execute-api.eu-central-1.amazonaws.com", "SESSION_COOKIE_DOMAIN": "amazonaws.com"}, "SESSION_COOKIE_DOMAIN must be a domain of your own"},
 	}
 	for _, test := range tests {

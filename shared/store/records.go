@@ -12,7 +12,7 @@ type Authenticator struct {
 	// ID is random and never reused. Sessions and attempts carry it, so that a new
 	// authenticator of the same name inherits nothing.
 	ID    string
-	Name  string // [a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?, unchangeable
+	Name  string // see IsAuthenticatorName; unchangeable
 	Title string
 	// Enabled authenticators are offered and can be used.
 	Enabled bool
@@ -26,12 +26,27 @@ type Authenticator struct {
 	WorkbenchRedirectPath string
 	AutoSignup            bool
 	AutoLogin             bool
+	// LinkByPhoneOff keeps members of this corp from becoming an existing user by their
+	// phone. Records from before it was there link.
+	LinkByPhoneOff bool `json:",omitempty"`
 	// Generation changes when the authenticator's sessions and pending attempts must end:
 	// on disabling and with another CorpID.
 	Generation string
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 	Version    int64 // 1 when created, plus 1 with every update
+}
+
+// IsAuthenticatorName reports whether an authenticator can have this name:
+// [a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?. Anything else comes from an address that somebody
+// made up; it need not be looked up, and belongs neither in a log nor in an answer.
+func IsAuthenticatorName(name string) bool {
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 64 && name[0] != '-' && name[len(name)-1] != '-'
 }
 
 // HoldsAutoLogin reports whether a is the one enabled authenticator with AutoLogin.

@@ -5,10 +5,22 @@ import (
 	"strings"
 )
 
-// IsClient reports whether a User-Agent is that of WeCom's own browser, on a phone
-// or a desktop. Anybody can send it: it chooses a door and opens none.
+// IsClient reports whether a User-Agent is that of WeCom's own browser, on a phone or a
+// desktop. Anybody can send it: it chooses a page of WeCom's and grants nothing.
 func IsClient(userAgent string) bool {
 	return strings.Contains(strings.ToLower(userAgent), "wxwork")
+}
+
+// TakesClientPage reports whether a browser signs in by WeCom's in-client page: WeCom's
+// own, and personal WeChat on a phone, where members use their corp's apps through the
+// WeChat plug-in and a QR code could not be scanned. WeCom tells there who is a member.
+func TakesClientPage(userAgent string) bool {
+	if IsClient(userAgent) {
+		return true
+	}
+	lower := strings.ToLower(userAgent)
+	onDesktop := strings.Contains(lower, "windowswechat") || strings.Contains(lower, "macwechat")
+	return strings.Contains(lower, "micromessenger") && IsPhone(userAgent) && !onDesktop
 }
 
 // IsPhone reports whether a User-Agent is that of a phone or a tablet.

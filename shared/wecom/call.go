@@ -186,9 +186,17 @@ type answer struct {
 }
 
 // parse reads an answer: a JSON object, and a success only when errcode is absent
-// or 0. It keeps nothing of body.
+// or 0. It keeps nothing of body, and may write in it.
 func parse(op string, body []byte) (answer, error) {
 	a := answer{op: op}
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	// WeCom passes on what people pasted into its directory: a raw line break or another
+	// control character in a string, which JSON does not allow.
+	for i, c := range body {
+		if c < ' ' {
+			body[i] = ' '
+		}
+	}
 	// A map, because a struct's fields would be matched without case.
 	if err := json.Unmarshal(body, &a.fields); err != nil || a.fields == nil {
 		return answer{}, &UnavailableError{Op: op, Reason: "the answer is no JSON object"}
@@ -215,7 +223,38 @@ func (a *answer) unusable(missing string) error {
 }
 
 func (a *answer) text(name string) (value string) { a.read(name, &value); return value }
-func (a *answer) number(name string) (value int)  { a.read(name, &value); return value }
+
+// digits is text that relays and private editions may write as a number, such as a phone.
+func (a *answer) digits(name string) string {
+	if raw := a.fields[name]; isDigits(raw) {
+		return string(raw)
+	}
+	return a.text(name)
+}
+
+// number returns a number, or 0. Relays and private editions may put it in quotes.
+func (a *answer) number(name string) (value int) {
+	if raw := bytes.Trim(a.fields[name], `"`); isDigits(bytes.TrimPrefix(raw, []byte("-"))) {
+		a.fields[name] = raw
+	}
+	a.read(name, &value)
+	return value
+}
+
+// isDigits reports whether text is digits and nothing else.
+func isDigits(text []byte) bool {
+	return len(text) > 0 && !bytes.ContainsFunc(text, func(c rune) bool { return c < '0' || c > '9' })
+}
+
+// textOf returns the string of the first name that the answer has.
+func (a *answer) textOf(names ...string) string {
+	for _, name := range names {
+		if a.tells(name) {
+			return a.text(name)
+		}
+	}
+	return ""
+}
 
 func (a *answer) read(name string, value any) {
 	raw, present := a.fields[name]

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 )
@@ -168,14 +169,15 @@ func (c *Client) Identify(ctx context.Context, token secret.Value, code string) 
 	if err != nil {
 		return Identity{}, err
 	}
-	visitor := Identity{
-		UserID: a.text("userid"), OpenID: a.text("openid"),
+	// The older spelling of the same call is read where the documented one is absent.
+	identity := Identity{
+		UserID: a.textOf("userid", "UserId"), OpenID: a.textOf("openid", "OpenId"),
 		ExternalUserID: a.text("external_userid"), UserTicket: a.text("user_ticket"),
 	}
-	if a.broken != "" || visitor.UserID == "" && visitor.OpenID == "" && visitor.ExternalUserID == "" {
+	if a.broken != "" || identity.UserID == "" && identity.OpenID == "" && identity.ExternalUserID == "" {
 		return Identity{}, a.unusable("userid or openid")
 	}
-	return visitor, nil
+	return identity, nil
 }
 
 // Detail is what a member agreed to share (path 95833). It prints without the
@@ -199,7 +201,7 @@ func (c *Client) Detail(ctx context.Context, token secret.Value, userTicket stri
 	if err != nil {
 		return Detail{}, err
 	}
-	detail := Detail{UserID: a.text("userid"), Mobile: a.text("mobile"), Avatar: a.text("avatar")}
+	detail := Detail{UserID: a.text("userid"), Mobile: a.digits("mobile"), Avatar: a.text("avatar")}
 	if a.broken != "" || detail.UserID == "" {
 		return Detail{}, a.unusable("userid")
 	}
@@ -233,11 +235,22 @@ func (c *Client) Member(ctx context.Context, token secret.Value, userID string) 
 	if err != nil {
 		return Member{}, err
 	}
-	member := Member{UserID: a.text("userid"), Name: a.text("name"), Status: a.number("status")}
+	member := Member{UserID: a.text("userid"), Name: cleanName(a.text("name")), Status: a.number("status")}
 	if a.broken != "" || member.UserID == "" {
 		return Member{}, a.unusable("userid")
 	}
 	return member, nil
+}
+
+// cleanName takes control characters out of a name, and blanks from its ends. What is
+// left may be nothing: then WeCom told no name.
+func cleanName(name string) string {
+	return strings.TrimSpace(strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return -1
+		}
+		return c
+	}, name))
 }
 
 // Agent is what WeCom keeps of an app (agent/get, path 90227).
@@ -331,7 +344,7 @@ func tokenQuery(token secret.Value) string { return "access_token=" + url.QueryE
 
 // String tells the visitor's ids.
 func (v Identity) String() string {
-	return fmt.Sprintf("visitor userid=%q openid=%q external=%q", v.UserID, v.OpenID, v.ExternalUserID)
+	return fmt.Sprintf("identity userid=%q openid=%q external=%q", v.UserID, v.OpenID, v.ExternalUserID)
 }
 
 // Format hides the ticket from fmt, whatever the verb.

@@ -127,7 +127,8 @@ func TestFetchToken(t *testing.T) {
 		`{"errcode":0,"access_token":"","expires_in":7200}`:  0,
 		`{"errcode":0,"access_token":"t"}`:                   0,
 		`{"errcode":0,"access_token":"t","expires_in":-1}`:   0,
-		`{"errcode":0,"access_token":"t","expires_in":"7"}`:  0,
+		`{"errcode":0,"access_token":"t","expires_in":"7"}`:  7 * time.Second, // a relay's
+		`{"errcode":0,"access_token":"t","expires_in":"x"}`:  0,
 		`{"errcode":0,"Access_Token":"t","expires_in":7200}`: 0,
 	} {
 		got, err := serve(t, &fake{answers: []string{answer}}).FetchToken(t.Context(), "ww1", corpSecret)
@@ -137,8 +138,8 @@ func TestFetchToken(t *testing.T) {
 	}
 }
 
-// Traps: UserId against userid, a field present taken for success, openid taken as
-// an identity.
+// Traps: the older spelling UserId (read where userid is absent), a field present taken
+// for success, openid taken as an identity.
 func TestIdentifyReadsExactly(t *testing.T) {
 	for _, test := range []struct {
 		answer string
@@ -150,14 +151,22 @@ func TestIdentifyReadsExactly(t *testing.T) {
 		{answer: `{"userid":"ww2/li"}`, want: wecom.Identity{UserID: "ww2/li"}},
 		{answer: `{"errcode":0,"openid":"o1","external_userid":"e1"}`, want: wecom.Identity{OpenID: "o1", ExternalUserID: "e1"}},
 		{answer: `{"errcode":0,"userid":"a","UserId":"b","OPENID":"c"}`, want: wecom.Identity{UserID: "a"}},
-		{answer: `{"errcode":0,"UserId":"b"}`, broken: true},
+		{answer: `{"errcode":0,"UserId":"ZhangSan","DeviceId":""}`, want: wecom.Identity{UserID: "ZhangSan"}},
+		{answer: `{"errcode":0,"OpenId":"o1"}`, want: wecom.Identity{OpenID: "o1"}},
+		{answer: `{"errcode":0,"userid":"","UserId":"b","openid":"o1"}`, want: wecom.Identity{OpenID: "o1"}},
+		{answer: `{"errcode":0,"USERID":"b"}`, broken: true},
+		{answer: `{"errcode":"0","userid":"a"}`, want: wecom.Identity{UserID: "a"}}, // a relay's
+		{answer: `{"errcode":"40029","userid":"a"}`, code: 40029},
+		{answer: `{"errcode":"-1x","userid":"a"}`, broken: true},
+		{answer: `{"errcode":"","userid":"a"}`, broken: true},
+		{answer: "\ufeff" + `{"errcode":0,"userid":"a"}`, want: wecom.Identity{UserID: "a"}},
+		{answer: "{\"errcode\":0,\"userid\":\"a\",\"note\":\"line\nbreak\x14\"}", want: wecom.Identity{UserID: "a"}},
 		{answer: `{"errcode":40029,"errmsg":"invalid code","userid":"a"}`, code: 40029},
 		{answer: `{"errcode":41001,"userid":""}`, code: 41001},
 		{answer: `{"ErrCode":40029,"userid":"a"}`, want: wecom.Identity{UserID: "a"}},
 		{answer: `{"errcode":0}`, broken: true},
 		{answer: `{"errcode":0,"userid":"","openid":""}`, broken: true},
 		{answer: `{"errcode":null,"userid":"a"}`, broken: true},
-		{answer: `{"errcode":"0","userid":"a"}`, broken: true},
 		{answer: `{"errcode":0.5,"userid":"a"}`, broken: true},
 		{answer: `{"errcode":0,"userid":7}`, broken: true},
 		{answer: `{"errcode":0,"userid":"a"} {"errcode":1}`, broken: true},
@@ -183,18 +192,30 @@ func TestIdentifyReadsExactly(t *testing.T) {
 }
 
 func TestDetailAndMember(t *testing.T) {
-	c := serve(t, &fake{answers: []string{`{"errcode":0,"userid":"a","mobile":"138","avatar":"https://p","gender":"0","name":"no"}`}})
-	detail, err := c.Detail(t.Context(), token(), ticket)
-	if err != nil || detail != (wecom.Detail{UserID: "a", Mobile: "138", Avatar: "https://p"}) {
-		t.Errorf("got %v, %v", detail, err)
+	for answer, want := range map[string]wecom.Detail{
+		`{"errcode":0,"userid":"a","mobile":"138","avatar":"https://p","gender":"0","name":"no"}`: {UserID: "a", Mobile: "138", Avatar: "https://p"},
+		"{\"errcode\":0,\"userid\":\"a\",\"mobile\":\"138\",\"address\":\"1 Road\r\nShanghai\"}":  {UserID: "a", Mobile: "138"},
+		`{"errcode":0,"userid":"a","mobile":13800138000}`:                                         {UserID: "a", Mobile: "13800138000"},
+	} {
+		detail, err := serve(t, &fake{answers: []string{answer}}).Detail(t.Context(), token(), ticket)
+		if err != nil || detail != want {
+			t.Errorf("%s: got %v, %v", answer, detail, err)
+		}
+		if shown := fmt.Sprintf("%v %+v %#v", detail, detail, detail); strings.Contains(shown, "138") {
+			t.Errorf("the phone is shown: %s", shown)
+		}
 	}
-	if shown := fmt.Sprintf("%v %+v %#v", detail, detail, detail); strings.Contains(shown, "138") {
-		t.Errorf("the phone is shown: %s", shown)
-	}
-	c = serve(t, &fake{answers: []string{`{"errcode":0,"userid":"a","name":"张三","status":4,"mobile":"138"}`}})
-	member, err := c.Member(t.Context(), token(), "A")
-	if err != nil || member != (wecom.Member{UserID: "a", Name: "张三", Status: wecom.MemberNotActivated}) {
-		t.Errorf("got %v, %v", member, err)
+	for answer, want := range map[string]wecom.Member{
+		`{"errcode":0,"userid":"a","name":"张三","status":4,"mobile":"138"}`: {UserID: "a", Name: "张三", Status: wecom.MemberNotActivated},
+		`{"errcode":0,"userid":"a","name":"张三","status":"2"}`:              {UserID: "a", Name: "张三", Status: wecom.MemberDisabled},
+		"{\"userid\":\"a\",\"name\":\" 张三\t\",\"position\":\"\x14\"}":      {UserID: "a", Name: "张三"},
+		`{"userid":"a","name":"\u0014张\u0000三\u007f "}`:                    {UserID: "a", Name: "张三"},
+		`{"userid":"a","name":" \n "}`:                                     {UserID: "a"},
+	} {
+		member, err := serve(t, &fake{answers: []string{answer}}).Member(t.Context(), token(), "A")
+		if err != nil || member != want {
+			t.Errorf("%q: got %+v, %v", answer, member, err)
+		}
 	}
 }
 
@@ -501,16 +522,21 @@ func TestLinks(t *testing.T) {
 
 func TestBrowsers(t *testing.T) {
 	for _, test := range []struct {
-		userAgent     string
-		client, phone bool
+		userAgent                 string
+		client, phone, clientPage bool
 	}{
-		{"Mozilla/5.0 (iPhone; CPU iPhone OS 15_4 like Mac OS X)  Mobile/15E148 wxwork/4.0.19 MicroMessenger/7.0.1", true, true},
-		{"Mozilla/5.0 (Windows NT 10.0; WOW64) Chrome/107 Safari/537.36 WXWork/5.0.10 (MicroMessenger/6.2) WindowsWechat", true, false},
-		{"Mozilla/5.0 (Linux; Android 7; wv) Chrome/134 Mobile MicroMessenger/8.0", false, true},
-		{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Safari/605.1.15", false, false},
-		{"", false, false},
+		{"Mozilla/5.0 (iPhone; CPU iPhone OS 15_4 like Mac OS X)  Mobile/15E148 wxwork/4.0.19 MicroMessenger/7.0.1", true, true, true},
+		{"Mozilla/5.0 (Windows NT 10.0; WOW64) Chrome/107 Safari/537.36 WXWork/5.0.10 (MicroMessenger/6.2) WindowsWechat", true, false, true},
+		{"Mozilla/5.0 (Linux; Android 7; wv) Chrome/134 Mobile MicroMessenger/8.0", false, true, true},
+		{"Mozilla/5.0 (iPad; CPU OS 18_4 like Mac OS X) AppleWebKit/605.1.15 MicroMessenger/8.0.57", false, true, true},
+		{"Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/132 MicroMessenger/7.0.20 NetType/WIFI MiniProgramEnv/Windows WindowsWechat/WMPF", false, false, false},
+		{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) MicroMessenger/6.8.0 NetType/WIFI MacWechat/3.8.9", false, false, false},
+		{"Mozilla/5.0 (Linux; Android 14) Chrome/140 Mobile Safari/537.36", false, true, false},
+		{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Safari/605.1.15", false, false, false},
+		{"", false, false, false},
 	} {
-		if wecom.IsClient(test.userAgent) != test.client || wecom.IsPhone(test.userAgent) != test.phone {
+		if wecom.IsClient(test.userAgent) != test.client || wecom.IsPhone(test.userAgent) != test.phone ||
+			wecom.TakesClientPage(test.userAgent) != test.clientPage {
 			t.Errorf("%q: wrong", test.userAgent)
 		}
 	}

@@ -53,6 +53,12 @@ export async function authenticatorView(name) {
         hint: t('authenticator.autoLogin.hint'),
         type: 'checkbox',
       },
+      {
+        name: 'linkByPhone',
+        label: t('authenticator.linkByPhone'),
+        hint: t('authenticator.linkByPhone.hint'),
+        type: 'checkbox',
+      },
     ],
     read: () => call('GET', path),
     send: (changes, version) => call('PATCH', path, { json: changes, version }),

@@ -1,8 +1,12 @@
 // Reading and writing CSV as spreadsheet programs have it.
 
-// decode reads a file's bytes. Spreadsheet programs in Chinese write GB 18030 unless
-// told otherwise; what is not correct UTF-8 is read as that.
+// decode reads a file's bytes. A byte order mark decides. Without one, spreadsheet
+// programs in Chinese write GB 18030 unless told otherwise; what is not correct UTF-8 is
+// read as that.
 export function decode(bytes) {
+  const [first, second] = new Uint8Array(bytes);
+  const marked = { '255 254': 'utf-16le', '254 255': 'utf-16be' }[`${first} ${second}`];
+  if (marked) return { text: new TextDecoder(marked).decode(bytes), encoding: marked };
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), encoding: 'utf-8' };
   } catch {
@@ -10,18 +14,11 @@ export function decode(bytes) {
   }
 }
 
-// separatorOf returns what separates cells: in some countries it is not the comma.
-function separatorOf(text) {
-  const first = text.slice(0, 1000).split('\n', 1)[0];
-  const times = (separator) => first.split(separator).length;
-  return [',', ';', '\t'].reduce((best, separator) => (times(separator) > times(best) ? separator : best));
-}
-
 // parse returns the rows of a text: {line, cells}, line being where in the file the
 // row begins. Rows without any content are left out, as spreadsheet programs add them.
-// A quotation mark that is never closed gives {broken: line}.
-export function parse(text) {
-  const separator = separatorOf(text);
+// A quotation mark that is never closed gives {rows, broken: line}, with the rows in
+// front of it.
+export function parse(text, separator) {
   const rows = [];
   let cells = [];
   let cell = '';
@@ -37,7 +34,7 @@ export function parse(text) {
   };
   for (let i = 0; i < text.length; i++) {
     const c = text[i];
-    if (c === '\n') line++;
+    if (c === '\n' || (c === '\r' && text[i + 1] !== '\n')) line++;
     if (quoted) {
       if (c !== '"') cell += c;
       else if (text[i + 1] === '"') {
@@ -57,7 +54,7 @@ export function parse(text) {
       begun = line;
     } else cell += c;
   }
-  if (quoted) return { broken: opened };
+  if (quoted) return { rows, broken: opened };
   endRow();
   return { rows };
 }

@@ -14,8 +14,9 @@ const charactersOfPart = 300_000; // of at most three bytes each
 const rowsShown = 200;
 
 // partition makes requests of the rows. What cannot be sent, it answers itself: rows of
-// the wrong shape, and numbers that an earlier part has already, because the service
-// sees one part at a time.
+// the wrong shape, without any content, or with characters that could not be read, for
+// which the service refuses a part as a whole; and numbers that an earlier part has
+// already, because the service sees one part at a time.
 export function partition(file) {
   const header = `${rowText(file.columns)}\n`;
   const parts = [];
@@ -27,20 +28,32 @@ export function partition(file) {
     parts.push(part);
   };
   for (const row of file.rows) {
+    const text = `${rowText(file.columns.map((column) => row.values[column]))}\n`;
+    const fail = (code, field) => results.push({ ...row, phone: row.values.phone, result: 'failed', code, field });
     if (row.misshapen) {
-      results.push({ ...row, phone: row.values.phone, result: 'failed', code: 'invalid_request', field: 'cells' });
+      fail('invalid_request', 'cells');
       continue;
     }
-    const text = `${rowText(file.columns.map((column) => row.values[column]))}\n`;
+    if (text.includes('\uFFFD')) {
+      fail('invalid_request', 'encoding');
+      continue;
+    }
+    if (!file.columns.some((column) => row.values[column])) {
+      fail('phone_invalid', 'phone');
+      continue;
+    }
     if (text.length > charactersOfPart) {
       results.push({ ...row, phone: '', result: 'failed', code: 'payload_too_large' });
       continue;
     }
     if (!part || part.rows.size === rowsOfPart || part.text.length + text.length > charactersOfPart) open();
-    const number = row.values.phone.replace(/\D/g, '').replace(/^(00)?86(?=1\d{10}$)/, '');
+    const number = row.values.phone
+      .normalize('NFKC')
+      .replace(/\D/g, '')
+      .replace(/^(00)?86(?=1\d{10}$)/, '');
     const first = seen.get(number);
     if (number && first && first.part !== part) {
-      results.push({ ...row, phone: row.values.phone, result: 'failed', code: 'duplicate_phone' });
+      fail('duplicate_phone');
       continue;
     }
     if (!first) seen.set(number, { part });

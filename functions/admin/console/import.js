@@ -2,21 +2,14 @@
 
 import { call, problemText } from './api.js';
 import { button, fileDrop } from './controls.js';
-import { decode, download, parse } from './csv.js';
+import { download } from './csv.js';
 import { guardUnsaved } from './dialogs.js';
 import { partition, reason, rowList } from './import-rows.js';
+import { columns, readTable } from './import-table.js';
 import { count, t } from './texts.js';
 import { el, icon, notice, table, tableRow } from './ui.js';
 
 const largestFile = 64 * 1024 * 1024;
-const columns = ['phone', 'name', 'roles'];
-
-// What the columns may be called, in any case.
-const names = {
-  phone: ['phone', 'phone number', 'mobile', '手机', '手机号', '手机号码', '电话', '电话号码'],
-  name: ['name', '姓名', '名字', '名称'],
-  roles: ['roles', 'role', '角色'],
-};
 
 export async function importView() {
   const place = el('div', { className: 'importsteps' });
@@ -68,27 +61,8 @@ export async function importView() {
   // read looks at a file without sending anything.
   async function read(file) {
     if (file.size > largestFile) return choose(t('import.toolarge'));
-    const { text, encoding } = decode(await file.arrayBuffer());
-    const { rows, broken } = parse(text);
-    if (broken) return choose(t('import.broken', { line: count(broken) }));
-    const header = rows.shift();
-    const found = header
-      ? header.cells.map((cell) => columns.find((column) => names[column].includes(cell.toLowerCase())))
-      : [];
-    if (!found.includes('phone') || new Set(found.filter(Boolean)).size !== found.filter(Boolean).length)
-      return choose(t('import.noheader'));
-    if (!rows.length) return choose(t('import.norows'));
-    return preview(file.name, {
-      encoding,
-      ignored: header.cells.filter((cell, i) => !found[i] && cell),
-      columns: columns.filter((column) => column !== 'roles' || found.includes('roles')),
-      rows: rows.map(({ line, cells }) => ({
-        line,
-        misshapen:
-          (cells.length > found.length && cells.slice(found.length).some(Boolean)) || cells.length < found.length,
-        values: Object.fromEntries(columns.map((column) => [column, cells[found.indexOf(column)] ?? ''])),
-      })),
-    });
+    const found = readTable(await file.arrayBuffer());
+    return found.problem ? choose(found.problem) : preview(file.name, found);
   }
 
   function preview(name, file) {
@@ -109,9 +83,7 @@ export async function importView() {
       stage(
         t('import.preview'),
         el('p', {}, t('import.preview.text', { file: name, rows: count(file.rows.length) })),
-        file.encoding === 'gb18030' && notice('warn', el('p', {}, t('import.gb18030'))),
-        file.ignored.length > 0 &&
-          notice('info', el('p', {}, t('import.ignored', { columns: file.ignored.join(', ') }))),
+        file.notes.map(({ kind, text }) => notice(kind, el('p', {}, text))),
         first.node,
         el(
           'div',

@@ -4,13 +4,21 @@ import { copyable } from './controls.js';
 import { t } from './texts.js';
 import { el, newId } from './ui.js';
 
+// homepageLink is what opens a page of the application from WeCom's workbench. With
+// automatic login any address of the service is a way in, but for a page with a fragment,
+// which no browser sends. base is the service's address.
+export const homepageLink = (base, { name, autoLogin }, page) =>
+  autoLogin && !page.includes('#')
+    ? new URL(base + page).href
+    : `${base}/authorize/${name}?redirect=${encodeURIComponent(page)}`;
+
 // links are what WeCom's console asks for. A phone and a computer may open different
 // pages: two fields change the links, and nothing else.
 export function links(a) {
   const base = a.callbackUrl.slice(0, a.callbackUrl.lastIndexOf('/callback/'));
   const homepage = (text) => {
     const page = text.trim().startsWith('/') ? text.trim() : `/${text.trim()}`;
-    return a.autoLogin ? base + page : `${base}/authorize/${a.name}?redirect=${encodeURIComponent(page)}`;
+    return homepageLink(base, a, page);
   };
   const one = (title, hint, text) =>
     el('div', {}, el('h3', {}, title), el('p', { className: 'hint' }, hint), copyable(text, title));

@@ -2,6 +2,7 @@
 // computer. Nothing of it is saved by the service.
 
 import { copyable, field } from './controls.js';
+import { homepageLink } from './links.js';
 import { picture } from './pictures.js';
 import { frame, notYet, paragraph, todo } from './setup-layout.js';
 import { isPath } from './setup-rules.js';
@@ -10,13 +11,6 @@ import { t } from './texts.js';
 import { el } from './ui.js';
 
 const texts = { lead: 'setup.8.lead', path: 'setup.8.path', know: 'setup.8.know' };
-
-// homepageLink is what opens from the workbench. With automatic login any address of
-// the service is a way in.
-function homepageLink({ address, saved }, path) {
-  if (saved.autoLogin) return new URL(address + path).href;
-  return `${address}/authorize/${saved.name}?${new URLSearchParams({ redirect: path })}`;
-}
 
 export function homepage(state, show) {
   if (!state.saved) {
@@ -33,7 +27,7 @@ export function homepage(state, show) {
       ['desktop', t('setup.8.link.desktop')],
     ]) {
       const path = state.paths[device] || usual;
-      if (isPath(path)) links[device] = homepageLink(state, path);
+      if (isPath(path)) links[device] = homepageLink(state.address, state.saved, path);
       places[device].replaceChildren(copyable(links[device], title));
     }
     drawn.replaceChildren(picture('homepage', links));

@@ -140,16 +140,31 @@ export async function userView(id) {
   const conflictNotice = () => {
     const other = user.phoneConflict;
     const bound = user.identities.find((identity) => identity.corpId === other.corpId);
+    const member = { other: other.wecomUserId, corp: other.corpId };
+    // Another member of the same company, or a company that may not decide who is whom.
+    const [text, ...ways] = bound
+      ? [
+          t('user.conflict.text', { ...member, bound: bound.wecomUserId }),
+          t('user.conflict.moved'),
+          t('user.conflict.same'),
+        ]
+      : [t('user.conflict.corp', member), t('user.conflict.stranger'), t('user.conflict.link')];
     return notice(
       'warn',
       el('p', {}, el('strong', {}, t('user.conflict.title'))),
+      el('p', {}, text),
       el(
-        'p',
-        {},
-        t('user.conflict.text', { other: other.wecomUserId, corp: other.corpId, bound: bound?.wecomUserId || '–' }),
+        'ul',
+        { className: 'bullets' },
+        ways.map((way) => el('li', {}, way)),
       ),
-      el('ul', { className: 'bullets' }, el('li', {}, t('user.conflict.moved')), el('li', {}, t('user.conflict.same'))),
-      bound && unbind(bound),
+      bound
+        ? unbind(bound)
+        : el(
+            'a',
+            { className: 'button', href: `#authenticators/${encodeURIComponent(other.authenticator)}` },
+            t('open.what', { what: other.authenticator }),
+          ),
     );
   };
 

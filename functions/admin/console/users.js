@@ -16,10 +16,22 @@ const largestPage = 200;
 // many users were read. It is kept here and not in the address, which has a history.
 const kept = { wanted: '', read: 0, scroll: 0 };
 
-// A search of nothing but digits and what people write between them is for a phone.
-// plain is a search in narrow letters and digits: input methods write wide ones.
+// A search of nothing but digits and what people write between them, or copy along
+// without seeing it, is for a phone. plain is a search in narrow letters and digits: input
+// methods write wide ones.
 const plain = (text) => text.normalize('NFKC').trim();
-const isPhone = (text) => /^[+＋\d\s().\-/]*\d[+\d\s().\-/]*$/.test(text);
+const isPhone = (text) =>
+  /^[+\d\s().\-/]*\d[+\d\s().\-/]*$/.test(
+    text.replace(/[\p{Cf}\p{Variation_Selector}]/gu, '').replace(/[\p{Pd}\u2212]/gu, '-'),
+  );
+
+// isWhole reports whether a number may have all of its digits; otherwise somebody is
+// still typing it.
+function isWhole(phone) {
+  const digits = phone.replace(/\D/g, '').replace(/^00/, '');
+  const international = /^\D*(\+|00)/.test(phone);
+  return digits.length >= (digits.startsWith('86') ? 13 : international ? 7 : 11);
+}
 
 const userRow = (user) =>
   tableRow(
@@ -108,6 +120,7 @@ export async function usersView() {
       );
     }
     const phone = isPhone(wanted);
+    if (phone && !isWhole(wanted)) return el('p', { className: 'soft' }, t('users.partofphone'));
     return el(
       'div',
       { className: 'card empty stack' },
@@ -130,10 +143,7 @@ export async function usersView() {
       empty = page.items.length ? null : nothing(wanted);
     } catch (error) {
       if (mine !== turn || error.name === 'AbortError') return;
-      // A number that is no number yet is nobody's: the search stays, to be completed.
-      if (error.status !== 400 || !isPhone(wanted)) throw error;
-      page = { items: [], nextCursor: null };
-      empty = el('p', { className: 'soft' }, t('users.partofphone'));
+      throw error;
     } finally {
       if (mine === turn) card.removeAttribute('aria-busy');
     }
