@@ -32,10 +32,10 @@ var localProgram = sync.OnceValues(func() (string, error) {
 // startLocal starts it with a folder of its own.
 func startLocal(t testing.TB, settings ...string) *e2e.Local {
 	t.Helper()
-	r, err := launch(t.TempDir(), settings...)
+	l, err := launch(t.TempDir(), settings...)
 	must(t, err)
-	t.Cleanup(func() { must(t, r.Stop()) })
-	return r
+	t.Cleanup(func() { must(t, l.Stop()) })
+	return l
 }
 
 func launch(folder string, settings ...string) (*e2e.Local, error) {

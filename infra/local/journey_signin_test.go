@@ -93,9 +93,7 @@ func TestJourneyEveryUserAgent(t *testing.T) {
 		b.UserAgent = userAgent
 		end := b.open("/authorize/main")
 		inside, want := strings.Contains(userAgent, "wxwork"), "first_sign_in_in_wecom"
-		if userAgent == wecomsim.UserAgentWeChat {
-			// On the in-client page, because a phone cannot scan its own screen; whoever
-			// is no member there gets in nowhere.
+		if userAgent == wecomsim.UserAgentWeChat { // on the in-client page, where nobody else gets in
 			want = "not_a_member"
 		}
 		if inside && (end.Address != application+"/" || end.WeCom != 2) || !inside && end.failure.Get("error") != want {
