@@ -193,6 +193,37 @@ func TestForgedLoopCookiesCountNothing(t *testing.T) {
 	}
 }
 
+// Attack: a link whose redirect_uri is any path of the service has WeCom's code sent to
+// an application, whose log shows it to somebody who spends it first.
+func TestCodeOfWeComNeverReachesAnApplication(t *testing.T) {
+	for _, query := range []string{
+		"code=CODE&state=STATE", "state=STATE&a=1&code=CODE", "redirect=%2Fx&code=CODE&state=STATE", "code&state",
+		"%63ode=CODE&st%61te=STATE", "Code=CODE&STATE=S", "code[]=CODE&state[0]=S", "a;code=CODE;state=S", "code=CODE&+state=S", "code=CODE&code=X&state=", "?code=CODE&state=STATE", "x=1?code=CODE&state=STATE", "x=%2Fy?code=CODE&state=",
+	} {
+		for name, a := range map[string]ask{
+			"with a session":       {session: liveID},
+			"without":              {},
+			"with automatic login": {agent: wecomUA},
+			"with both":            {session: liveID, agent: wecomUA},
+			"HEAD":                 {session: liveID, method: "HEAD"},
+		} {
+			for _, path := range []string{"/", "/anything", "/task/7"} {
+				a.path, a.query = path, query
+				got := newWorld().ask(t, a)
+				if got.status != 302 || got.headers["location"] != public+"/signin" {
+					t.Errorf("%s, %s?%s: %d to %s", name, path, query, got.status, got.headers["location"])
+				}
+			}
+		}
+	}
+	// Neither of them alone is WeCom's answer.
+	for _, query := range []string{"code=1", "state=open", "codes=1&state=2", "x=code&y=state"} {
+		if got := newWorld().ask(t, ask{path: "/x", query: query, session: liveID}); got.headers["location"] != appOrigin+"/x?"+query {
+			t.Errorf("%s leads to %s", query, got.headers["location"])
+		}
+	}
+}
+
 func FuzzLinkStaysOnItsOrigin(f *testing.F) {
 	for _, path := range []string{"/", "//evil.example", `/\evil`, "/a b", "/50%", "/%zz", "/\x00", "@evil", "/..//x", "/你", "/[::1]", "/;a=b", "*"} {
 		f.Add(path, "a=%2F")
