@@ -34,7 +34,7 @@ LICENCES := Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
 # What `make test` tests.
 PACKAGES ?= ./...
 # Packages whose tests need nothing but Go, with -short.
-QUICK := ./functions/... ./shared/... ./docs/... ./infra/local/... ./infra/wecomsim/... ./infra/testbrowser
+QUICK := ./functions/... ./shared/... ./docs/... ./infra/local/... ./infra/samtemplate/... ./infra/wecomsim/... ./infra/testbrowser
 # How long each fuzz target runs, and how often each benchmark.
 FUZZTIME ?= 10s
 COUNT ?= 6
@@ -99,7 +99,7 @@ emulators: $(TOOLS)/ministack/ready $(TOOLS)/sam/ready ## start AWS and WeCom on
 
 .PHONY: rehearsal
 rehearsal: $(TOOLS)/ministack/ready $(TOOLS)/sam/ready ## deploy, update, delete and restore the service on this machine, by SAM
-	@go test -count=1 -v ./infra/rehearsal
+	@go test -count=1 -timeout 40m -v ./infra/rehearsal
 
 .PHONY: doctor
 doctor: ## check a running deployment from outside: make doctor URL=https://...

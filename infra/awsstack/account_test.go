@@ -15,9 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	secrettypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
@@ -72,7 +70,6 @@ func TestAccount(t *testing.T) {
 		store := secretsmanager.New(secretsmanager.Config{Client: sdk.NewFromConfig(a.SDK())})
 		secrettest.Run(t, func(*testing.T) secret.Store { return store })
 	})
-	t.Run("a rotation begins without a value", func(t *testing.T) { rotationBeginsWithoutValue(t, a) })
 	t.Run("leading keys", func(t *testing.T) { leadingKeys(t, a) })
 	t.Run("no browser is answered", func(t *testing.T) { noBrowserIsAnswered(t, a) })
 	if err := a.Close(); err != nil {
@@ -81,49 +78,6 @@ func TestAccount(t *testing.T) {
 	if response, err := http.Get(a.Endpoint); err == nil {
 		_ = response.Body.Close()
 		t.Error("it answers after its end")
-	}
-}
-
-// A rotation begins with a version that has no value and takes one once, as on AWS.
-func rotationBeginsWithoutValue(t *testing.T, a *awsstack.Account) {
-	client := sdk.NewFromConfig(a.SDK())
-	old, name := strings.Repeat("0", 32), aws.String("rotated")
-	if _, err := client.CreateSecret(t.Context(), &sdk.CreateSecretInput{
-		Name: name, ClientRequestToken: &old, SecretString: aws.String("old"),
-	}); err != nil {
-		t.Fatal(err)
-	}
-	for _, token := range []string{strings.Repeat("1", 32), strings.Repeat("2", 32)} {
-		a.BeginRotation(t, *name, token)
-		described, err := client.DescribeSecret(t.Context(), &sdk.DescribeSecretInput{SecretId: name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff([]string{"AWSPENDING"}, described.VersionIdsToStages[token]); diff != "" {
-			t.Error(diff)
-		}
-		_, err = client.GetSecretValue(t.Context(), &sdk.GetSecretValueInput{SecretId: name, VersionId: &token})
-		if _, absent := errors.AsType[*secrettypes.ResourceNotFoundException](err); !absent {
-			t.Errorf("its value: %v", err)
-		}
-		put := func(value string) error {
-			_, err := client.PutSecretValue(t.Context(), &sdk.PutSecretValueInput{
-				SecretId: name, ClientRequestToken: &token, SecretString: &value, VersionStages: []string{"AWSPENDING"},
-			})
-			return err
-		}
-		if err := put("new"); err != nil {
-			t.Error(err)
-		}
-		if _, exists := errors.AsType[*secrettypes.ResourceExistsException](put("another")); !exists {
-			t.Error("the version took another value")
-		}
-		if _, err := client.UpdateSecretVersionStage(t.Context(), &sdk.UpdateSecretVersionStageInput{
-			SecretId: name, VersionStage: aws.String("AWSCURRENT"), RemoveFromVersionId: &old, MoveToVersionId: &token,
-		}); err != nil {
-			t.Error(err)
-		}
-		old = token
 	}
 }
 

@@ -37,7 +37,7 @@ from hypercorn.config import Config
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.core.responses import json_response, new_uuid, request_scope
-from ministack.services import apigateway, cloudformation, cloudwatch, dynamodb, lambda_svc
+from ministack.services import apigateway, cloudformation, lambda_svc
 from ministack.services import secretsmanager as secrets
 from ministack.services.cloudformation import handlers, provisioners
 
@@ -45,12 +45,10 @@ RESOURCES = provisioners._RESOURCE_HANDLERS
 
 def patch(holder, *names):
     """Replaces functions; the new one is given the original first."""
+    functions = holder if isinstance(holder, dict) else vars(holder)
     def install(replacement):
         for name in names:
-            if isinstance(holder, dict):
-                holder[name] = functools.partial(replacement, holder[name])
-            else:
-                setattr(holder, name, functools.partial(replacement, getattr(holder, name)))
+            functions[name] = functools.partial(replacement, functions[name])
         return replacement
     return install
 
@@ -269,7 +267,9 @@ def rotate_secret(_, data):
     versions = secret["Versions"]
     unfinished = [token for token, v in versions.items() if v["Stages"] == ["AWSPENDING"]]
     token = unfinished[0] if unfinished else data.get("ClientRequestToken") or new_uuid()
-    versions.setdefault(token, {"CreatedDate": secret["CreatedDate"], "Stages": ["AWSPENDING"]})
+    if not unfinished:
+        secrets._remove_stage_everywhere(secret, "AWSPENDING")
+        versions[token] = {"CreatedDate": secret["CreatedDate"], "Stages": ["AWSPENDING"]}
     record = lambda_svc._execution_record_for_config(function, config)
 
     def run():

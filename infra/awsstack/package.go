@@ -3,7 +3,9 @@ package awsstack
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -90,6 +92,7 @@ func (a *Account) build(t testing.TB) {
 	if _, err := exec.LookPath("make"); err != nil || architecture() == "" || runtime.GOOS != "linux" {
 		Missing(t, "built functions", "they are built by make and run on Linux")
 	}
+	DependOnSources(t, a.root)
 	folder := t.TempDir()
 	command := exec.CommandContext(t.Context(), "make", "--silent", "build", "ARCH="+architecture(), "BUILD="+folder) //nolint:gosec // both are ours
 	command.Dir = a.root
@@ -108,6 +111,28 @@ func (a *Account) build(t testing.TB) {
 			t.Fatal(err)
 		}
 		a.programs[path.Base(path.Dir(program))] = archive(t, content)
+	}
+}
+
+// DependOnSources makes a test's result depend on everything that is deployed from the
+// module's folder: it looks at each file. Where other programs read them `go test` sees
+// nothing, and would take a kept result for the present one after a change.
+func DependOnSources(t testing.TB, root string) {
+	t.Helper()
+	sources, err := filepath.Glob(filepath.Join(root, "infra", "*.yaml"))
+	for _, name := range []string{"functions", "shared", "template.yaml", "samconfig.toml", "Makefile", "go.mod", "go.sum"} {
+		sources = append(sources, filepath.Join(root, name))
+	}
+	for _, source := range sources {
+		err = errors.Join(err, filepath.WalkDir(source, func(path string, _ fs.DirEntry, err error) error {
+			if err == nil {
+				_, err = os.Stat(path)
+			}
+			return err
+		}))
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -41,9 +41,8 @@ func TestFirstAndReturningSignIn(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
 	clients := []struct {
-		member  wecomsim.Member
-		client  chromium.Device
-		browser chromium.Device
+		member          wecomsim.Member
+		client, browser chromium.Device
 	}{
 		{
 			wecomsim.Member{UserID: "chen.yi", Name: "陈一", Mobile: "13800001001"},
@@ -62,24 +61,24 @@ func TestFirstAndReturningSignIn(t *testing.T) {
 			place.hire(t, c.member)
 			id := c.member.UserID
 			outside := open(t, c.browser)
-			outside.Do("sign in for the first time outside of WeCom", visit(place.service+"/authorize/"+portal+"?redirect=%2Forders%3Fid%3D1"), seesWeCom("web-login"),
+			outside.Do("sign in for the first time outside of WeCom", visit(place.Service+"/authorize/"+portal+"?redirect=%2Forders%3Fid%3D1"), seesWeCom("web-login"),
 				click(person("/"+id)), seesFailure("first_sign_in_in_wecom"), sees(`svg.code`))
 
 			// The link that the code holds, opened in the client.
 			w := open(t, c.client)
 			w.Do("sign in for the first time", visit(outside.Value(`#link`)), seesWeCom("choose-member"), click(person("/"+id)), seesWeCom("consent"),
 				click(`button[value=agree]`), seesText("h1", "orders"))
-			w.at(place.application+"/orders?id=1", place.service, id)
+			w.at(place.Application+"/orders?id=1", place.Service, id)
 
 			// What was impossible before goes now, and without a question about details.
 			outside.Do("try again", click(`a[href*="/authorize/`+portal+`"]`), seesWeCom("web-login"), click(person("/"+id)), seesText("h1", "orders"))
-			outside.at(place.application+"/orders?id=1", place.service, id)
+			outside.at(place.Application+"/orders?id=1", place.Service, id)
 
 			// Application links, the workbench homepage among them.
-			w.Do("open the homepage", visit(place.service+"/"), chromedp.WaitReady(chromedp.CSS(`h1`)))
-			w.at(place.application+"/", place.service, id)
-			outside.Do("open a link", visit(place.service+"/m/list?page=2&q=%E5%BC%A0"), seesText("h1", "m/list"))
-			outside.at(place.application+"/m/list?page=2&q=%E5%BC%A0", place.service, id)
+			w.Do("open the homepage", visit(place.Service+"/"), chromedp.WaitReady(chromedp.CSS(`h1`)))
+			w.at(place.Application+"/", place.Service, id)
+			outside.Do("open a link", visit(place.Service+"/m/list?page=2&q=%E5%BC%A0"), seesText("h1", "m/list"))
+			outside.at(place.Application+"/m/list?page=2&q=%E5%BC%A0", place.Service, id)
 		})
 	}
 }
@@ -98,29 +97,27 @@ func TestSwitchingAccounts(t *testing.T) {
 			in := onPhone("WeCom", "zh-CN,zh", wecomsim.UserAgentWeComAndroid)
 			for _, m := range []wecomsim.Member{one, two} {
 				w := open(t, in)
-				w.Do("make "+m.UserID+" known", visit(place.service+"/authorize/"+portal), seesWeCom("choose-member"), click(person("/"+m.UserID)),
+				w.Do("make "+m.UserID+" known", visit(place.Service+"/authorize/"+portal), seesWeCom("choose-member"), click(person("/"+m.UserID)),
 					seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "home"))
 			}
 			w := open(t, d)
 			// The client knows its one person; a browser asks each time.
 			page := map[bool]string{true: "choose-member", false: "web-login"}[d.Phone]
-			w.Do("be the one", visit(place.service+"/authorize/"+portal), seesWeCom(page), click(person("/"+one.UserID)), seesText("h1", "home"))
-			w.at(place.application+"/home", place.service, one.UserID)
-			w.Do("see whose sign-in it is", visit(place.service+"/signin"), sees(`.person`))
+			w.Do("be the one", visit(place.Service+"/authorize/"+portal), seesWeCom(page), click(person("/"+one.UserID)), seesText("h1", "home"))
+			w.at(place.Application+"/home", place.Service, one.UserID)
+			w.Do("see whose sign-in it is", visit(place.Service+"/signin"), sees(`.person`))
 			if text := w.Text(`.person`); !strings.Contains(text, one.Name) {
 				t.Errorf("the page says %q", text)
 			}
 			w.Accessible("signed in on a " + d.Name)
 			if d.Phone {
-				w.Do("change the client's person", visit(place.weCom+"/wecomsim/"), click(`summary`), click(person("/"+two.UserID)), seesText(`p[@class="person"]//b`, two.Name),
-					visit(place.service+"/signin"))
-			}
-			if d.Phone {
+				w.Do("change the client's person", visit(place.WeCom+"/wecomsim/"), click(`summary`), click(person("/"+two.UserID)), seesText(`p[@class="person"]//b`, two.Name),
+					visit(place.Service+"/signin"))
 				w.Do("sign in as the other", click(`ul.ways a`), seesText("h1", "home"))
 			} else {
 				w.Do("sign in as the other", click(`ul.ways a`), seesWeCom(page), click(person("/"+two.UserID)), seesText("h1", "home"))
 			}
-			w.at(place.application+"/home", place.service, two.UserID)
+			w.at(place.Application+"/home", place.Service, two.UserID)
 		})
 	}
 }
@@ -131,14 +128,12 @@ func TestAutomaticLogin(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
 	place.hire(t, wecomsim.Member{UserID: "shen.wu", Name: "沈五", Mobile: "13800001401"})
-	english, err := automaticLoginLine("docs/reference.md", place.service)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if chinese, err := automaticLoginLine("docs/reference.zh-CN.md", place.service); err != nil || chinese != english {
+	english, err := automaticLoginLine("docs/reference.md", place.Service)
+	must(t, err)
+	if chinese, err := automaticLoginLine("docs/reference.zh-CN.md", place.Service); err != nil || chinese != english {
 		t.Errorf("the references say\n%s\n%s (%v)", english, chinese, err)
 	}
-	page := place.application + "/automatic/orders?id=1&q=%E5%BC%A0"
+	page := place.Application + "/automatic/orders?id=1&q=%E5%BC%A0"
 	for _, d := range []chromium.Device{
 		onPhone("WeCom on a phone", "zh-CN,zh", wecomsim.UserAgentWeComAndroid),
 		onDesktop("WeCom on a computer", "en-US,en", wecomsim.UserAgentWeComMac),
@@ -150,30 +145,28 @@ func TestAutomaticLogin(t *testing.T) {
 		} else {
 			w.Do("sign in", click(person("/shen.wu")), seesText("h1", "automatic/orders"))
 		}
-		w.at(page, place.service, "shen.wu")
+		w.at(page, place.Service, "shen.wu")
 		// With a session nothing moves.
-		w.Do("open another page", visit(place.application+"/automatic/reports"), seesText("h1", "automatic/reports"))
-		w.at(place.application+"/automatic/reports", place.service, "shen.wu")
+		w.Do("open another page", visit(place.Application+"/automatic/reports"), seesText("h1", "automatic/reports"))
+		w.at(place.Application+"/automatic/reports", place.Service, "shen.wu")
 	}
 	// Other browsers stay where they are.
 	w := open(t, browsers()[5])
 	w.Do("open a page in a browser", visit(page), seesText("h1", "automatic/orders"))
-	w.at(page, place.service, "")
+	w.at(page, place.Service, "")
 }
 
 // What an application embeds is small.
 func TestAutomaticLoginScriptIsSmall(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
-	script := testbrowser.New(testbrowser.Config{URL: place.service}).Expect(t, http.StatusOK, http.MethodGet, "/auto-login.js").Body
+	script := testbrowser.New(testbrowser.Config{URL: place.Service}).Expect(t, http.StatusOK, http.MethodGet, "/auto-login.js").Body
 	var packed bytes.Buffer
 	packer := gzip.NewWriter(&packed)
 	if _, err := io.WriteString(packer, script); err != nil {
 		t.Fatal(err)
 	}
-	if err := packer.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, packer.Close())
 	if len(script) >= 3000 || packed.Len() >= 2048 {
 		t.Errorf("auto-login.js is %d bytes, packed %d; want below 3000 and 2048", len(script), packed.Len())
 	}
@@ -185,7 +178,7 @@ func TestApplicationThatSendsBack(t *testing.T) {
 	place := sharedWorkplace(t)
 	place.hire(t, wecomsim.Member{UserID: "han.liu", Name: "韩六", Mobile: "13800001501"})
 	w := open(t, browsers()[0])
-	w.Do("sign in", visit(place.service+"/authorize/"+portal), seesWeCom("choose-member"), click(person("/han.liu")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "home"))
-	w.Do("open a page that sends back", visit(place.service+"/lost"), seesFailure("redirect_loop"))
+	w.Do("sign in", visit(place.Service+"/authorize/"+portal), seesWeCom("choose-member"), click(person("/han.liu")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "home"))
+	w.Do("open a page that sends back", visit(place.Service+"/lost"), seesFailure("redirect_loop"))
 	w.Accessible("redirect loop")
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/infra/e2e"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -141,8 +142,8 @@ func BenchmarkFunctionStart(b *testing.B) {
 				if recorder.Code >= http.StatusBadRequest {
 					b.Fatalf("%d %s", recorder.Code, recorder.Body)
 				}
-				used += processorTime(b, f.process.Process.Pid)
-				f.stop()
+				used += processorTime(b, f.Pid())
+				f.Stop()
 			}
 			perOperation(b, "cpu-ms/op", used)
 			folder, _ := builtFunctions() // it has been built
@@ -160,7 +161,7 @@ func BenchmarkSignInThroughFunctions(b *testing.B) {
 	signInAgain(b, c.browser, nthMember(0, users)) // so that nothing is cold
 	used := map[string]time.Duration{}
 	for name, f := range c.functions {
-		used[name] = processorTime(b, f.process.Process.Pid)
+		used[name] = processorTime(b, f.Pid())
 	}
 	n := 0
 	for b.Loop() {
@@ -169,7 +170,7 @@ func BenchmarkSignInThroughFunctions(b *testing.B) {
 	}
 	var total time.Duration
 	for name, f := range c.functions {
-		of := processorTime(b, f.process.Process.Pid) - used[name]
+		of := processorTime(b, f.Pid()) - used[name]
 		total += of
 		perOperation(b, name+"-cpu-ms/op", of)
 	}
@@ -189,7 +190,7 @@ func BenchmarkSignIn(b *testing.B) {
 				b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
 					var next, callbacks atomic.Int64
 					var group sync.WaitGroup
-					used := processorTime(b, service.process.Process.Pid)
+					used := processorTime(b, service.Pid())
 					for range inFlight {
 						group.Go(func() {
 							mine := browser.Clone()
@@ -199,7 +200,7 @@ func BenchmarkSignIn(b *testing.B) {
 						})
 					}
 					group.Wait()
-					perOperation(b, "cpu-ms/op", processorTime(b, service.process.Process.Pid)-used)
+					perOperation(b, "cpu-ms/op", processorTime(b, service.Pid())-used)
 					perOperation(b, "callback-ms/op", time.Duration(callbacks.Load()))
 				})
 			}
@@ -209,19 +210,15 @@ func BenchmarkSignIn(b *testing.B) {
 
 // localWithUsers starts the program of `make run` on a store with so many users, which
 // is kept for the next -count.
-func localWithUsers(b *testing.B, users int) (*localRun, *testbrowser.Browser) {
+func localWithUsers(b *testing.B, users int) (*e2e.Local, *testbrowser.Browser) {
 	b.Helper()
 	programs, err := programFolder()
-	if err != nil {
-		b.Fatal(err)
-	}
+	must(b, err)
 	folder := filepath.Join(programs, fmt.Sprintf("users-%d", users))
 	fresh := os.Mkdir(folder, 0o700) == nil
 	if fresh {
 		engine, err := embedded.Open(embedded.Config{Path: filepath.Join(folder, "store.db")})
-		if err != nil {
-			b.Fatal(err)
-		}
+		must(b, err)
 		fillUsers(b, engine, users, 1000)
 		if err := engine.Close(); err != nil || b.Failed() {
 			b.Fatal(err)
@@ -232,12 +229,10 @@ func localWithUsers(b *testing.B, users int) (*localRun, *testbrowser.Browser) {
 	b.Cleanup(server.Close)
 	const adminKey = "admin-key-of-a-benchmark-0123456789"
 	r := startLocal(b, "DATA_DIR="+folder, "WECOM_API_URL="+server.URL, "WECOM_OAUTH_URL="+server.URL, "WECOM_LOGIN_URL="+server.URL, "ADMIN_KEY="+adminKey)
-	domain := strings.TrimPrefix(r.service, "http://")
-	if err := weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.TrustedDomain = domain }); err != nil {
-		b.Fatal(err)
-	}
+	domain := strings.TrimPrefix(r.Service, "http://")
+	must(b, weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.TrustedDomain = domain }))
 	browser := testbrowser.New(testbrowser.Config{
-		URL: r.service, WeCom: weCom, WeComURL: server.URL, UserAgent: wecomsim.UserAgentWeComAndroid, Transport: &http.Transport{MaxIdleConnsPerHost: 16},
+		URL: r.Service, WeCom: weCom, WeComURL: server.URL, UserAgent: wecomsim.UserAgentWeComAndroid, Transport: &http.Transport{MaxIdleConnsPerHost: 16},
 	})
 	browser.Expect(b, map[bool]int{true: http.StatusCreated, false: http.StatusConflict}[fresh], http.MethodPost, "/api/admin/authenticators", testbrowser.Bearer(adminKey), testbrowser.JSON(map[string]any{
 		"name": portal, "corpId": corpID, "agentId": agentID, "secret": appSecret, "origin": application,

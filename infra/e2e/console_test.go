@@ -19,9 +19,7 @@ import (
 func file(t *testing.T, name, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(path, []byte(content), 0o600))
 	return path
 }
 
@@ -32,9 +30,7 @@ func TestConsole(t *testing.T) {
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
 			place := openWorkplace(t, companyWithPortal())
-			if err := place.connectPortal(); err != nil {
-				t.Fatal(err)
-			}
+			must(t, place.connectPortal())
 			say := textsFor(t, d, text.ConsoleArea).Text
 			w := open(t, d)
 			dialog := func(what string, opening ...chromium.Action) {
@@ -48,10 +44,10 @@ func TestConsole(t *testing.T) {
 				return chromedp.Steps(click(`#tabs a[href="#`+name+`"]`), sees(`#tabs a[href="#`+name+`"][aria-current=page]`))
 			}
 
-			w.Do("open the console", visit(place.service+"/console"), sees(`input[name=key]`))
+			w.Do("open the console", visit(place.Service+"/console"), sees(`input[name=key]`))
 			w.Do("enter a wrong key", fill(`input[name=key]`, "nonsense\r"), sees(`input[name=key][aria-invalid=true]`))
 			w.Accessible("wrong key")
-			w.Do("enter the key", fill(`input[name=key]`, place.adminKey+"\r"), sees(`.item`))
+			w.Do("enter the key", fill(`input[name=key]`, place.AdminKey+"\r"), sees(`.item`))
 			w.Accessible("authenticators")
 			dialog("become an administrator", press(say("first.admin.action")))
 			dialog("check", click(`.item button`), sees(`dialog .steps li`))
@@ -74,7 +70,7 @@ func TestConsole(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			w.Do("look at the second", visit(place.service+"/console#authenticators/second"), seesText("h1", "Second"), settled)
+			w.Do("look at the second", visit(place.Service+"/console#authenticators/second"), seesText("h1", "Second"), settled)
 			w.Do("want automatic login", click(`input[name=autoLogin]`), click(`.savebar button.main`), sees(`.said .notice.bad`))
 			if said := w.Text(`.said .notice.bad`); !strings.Contains(said, "员工门户") {
 				t.Errorf("the refusal says %q", said)
@@ -115,11 +111,9 @@ func TestConsole(t *testing.T) {
 
 			// The imported one signs in to the console by WeCom, for the first time.
 			admin := open(t, chromium.Device{Width: d.Width, Height: d.Height, Phone: d.Phone, Language: d.Language, UserAgent: wecomsim.UserAgentWeComAndroid})
-			admin.Do("sign in to the console by WeCom", visit(place.service+"/console"), click(`a[href="/signin?return=console"]`), click(`a[href*="/authorize/`+portal+`"]`),
+			admin.Do("sign in to the console by WeCom", visit(place.Service+"/console"), click(`a[href="/signin?return=console"]`), click(`a[href*="/authorize/`+portal+`"]`),
 				seesWeCom("choose-member"), click(person("/lisi")), seesWeCom("consent"), click(`button[value=agree]`), sees(`.item`))
-			if at := admin.Location(); at != place.service+"/console" {
-				t.Errorf("the administrator landed at %s", at)
-			}
+			admin.expectLocation(place.Service + "/console")
 			admin.Accessible("console by WeCom")
 			admin.Do("sign out", click(`#account button`), sees(`input[name=key]`))
 
@@ -128,7 +122,7 @@ func TestConsole(t *testing.T) {
 			for _, key := range []string{"user.noadmin", "user.sessions", "disable", "delete", "user.unbind"} {
 				dialog(key, press(say(key)))
 			}
-			w.Do("see the sign-ins of the authenticator", visit(place.service+"/console#authenticators/"+portal), seesText("h1", "员工门户"), seesText("a", "lisi"))
+			w.Do("see the sign-ins of the authenticator", visit(place.Service+"/console#authenticators/"+portal), seesText("h1", "员工门户"), seesText("a", "lisi"))
 			w.Accessible("attempts")
 
 			w.Do("see the domain files", tab("files"), sees(`.empty`))
@@ -168,17 +162,15 @@ func (w *window) tabTo(selector string) {
 func TestConsoleByKeyboard(t *testing.T) {
 	t.Parallel()
 	place := openWorkplace(t, companyWithPortal())
-	if err := place.connectPortal(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, place.connectPortal())
 	w := open(t, browsers()[5])
 	key := chromedp.KeyEvent
 	focused := func(selector string) chromium.Action {
 		return chromedp.Steps(chromedp.WaitReady(chromedp.CSS(selector + ":focus")))
 	}
-	w.Do("open the console", visit(place.service+"/console"), sees(`input[name=key]`))
+	w.Do("open the console", visit(place.Service+"/console"), sees(`input[name=key]`))
 	w.tabTo(`input[name=key]`)
-	w.Do("enter the key", key(place.adminKey), key(kb.Enter), sees(`.item`))
+	w.Do("enter the key", key(place.AdminKey), key(kb.Enter), sees(`.item`))
 	w.tabTo(`.item h2 a`)
 	w.Do("open the authenticator", key(kb.Enter), focused(`main h1`), seesText("h1", portalTitle))
 	w.tabTo(`input[name=title]`)

@@ -1,27 +1,20 @@
 package e2e_test
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
-
+	"github.com/wecom-signin/wecom-signin/infra/e2e"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
@@ -48,140 +41,60 @@ var builtFunctions = sync.OnceValues(func() (string, error) {
 	return folder, err
 })
 
-// functionProcess is a built function behind a Runtime API of its own
-// (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). It takes one event
-// at a time.
-type functionProcess struct {
-	process         *exec.Cmd
-	events, answers chan []byte
-}
-
-// startFunction starts a program and waits until it asks for its first event.
-func startFunction(t testing.TB, name string, environment map[string]string) *functionProcess {
+// startFunction starts one of them.
+func startFunction(t testing.TB, name string, environment map[string]string) *e2e.Function {
 	t.Helper()
 	folder, err := builtFunctions()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &functionProcess{events: make(chan []byte), answers: make(chan []byte)}
-	ready := make(chan struct{})
-	asks := sync.OnceFunc(func() { close(ready) })
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost { // an answer, or why there is none
-			answer, _ := io.ReadAll(r.Body)
-			w.WriteHeader(http.StatusAccepted)
-			f.answers <- answer
-			return
-		}
-		asks()
-		select {
-		case event := <-f.events:
-			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "request")
-			w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(time.Minute).UnixMilli()))
-			_, _ = w.Write(event)
-		case <-r.Context().Done():
-		}
-	}))
-	f.process = exec.CommandContext(t.Context(), filepath.Join(folder, name))
-	f.process.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + server.Listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=" + name}
-	for name, value := range environment {
-		f.process.Env = append(f.process.Env, name+"="+value)
-	}
-	if err := f.process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		f.stop()
-		server.CloseClientConnections()
-		server.Close()
-	})
-	select {
-	case <-ready:
-	case answer := <-f.answers:
-		t.Fatalf("%s does not start: %s", name, answer)
-	case <-time.After(time.Minute):
-		t.Fatalf("%s does not start", name)
-	}
+	must(t, err)
+	f, err := e2e.StartFunction(t.Context(), filepath.Join(folder, name), environment)
+	must(t, err)
+	t.Cleanup(f.Stop)
+	f.PathParameters = map[string]string{"authenticator": portal}
 	return f
-}
-
-func (f *functionProcess) stop() {
-	_ = f.process.Process.Kill()
-	_ = f.process.Wait()
-}
-
-// ServeHTTP hands a request over as API Gateway does (payload format 2.0).
-func (f *functionProcess) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	event := events.APIGatewayV2HTTPRequest{Version: "2.0", RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery, Headers: map[string]string{}}
-	for name := range r.Header {
-		event.Headers[strings.ToLower(name)] = r.Header.Get(name)
-	}
-	event.Cookies = strings.Split(r.Header.Get("Cookie"), "; ")
-	event.PathParameters = map[string]string{"authenticator": portal}
-	event.RequestContext.HTTP.Method = r.Method
-	payload, _ := json.Marshal(event) // of texts, it cannot fail
-	var answer events.APIGatewayV2HTTPResponse
-	f.events <- payload
-	_ = json.Unmarshal(<-f.answers, &answer)
-	for name, value := range answer.Headers {
-		w.Header().Set(name, value)
-	}
-	w.Header()["Set-Cookie"] = answer.Cookies
-	w.WriteHeader(cmp.Or(answer.StatusCode, http.StatusBadGateway))
-	_, _ = io.WriteString(w, answer.Body)
 }
 
 // cloud is AWS on this machine with the functions of a sign-in: DynamoDB, and a
 // stand-in for Secrets Manager, both counted.
 type cloud struct {
 	environment map[string]string
-	functions   map[string]*functionProcess
+	functions   map[string]*e2e.Function
 	browser     *testbrowser.Browser
-
-	mu              sync.Mutex
-	secrets, tables int                // calls
-	capacity        map[string]float64 // units, by "read" or "write"
+	meter       e2e.Meter
 }
 
 // startCloud starts it with an authenticator and so many users who have signed in.
 func startCloud(t testing.TB, users int) *cloud {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	serve := func(handler http.Handler) string {
 		server := httptest.NewServer(handler)
 		t.Cleanup(server.Close)
 		return server.URL
 	}
-	c := &cloud{capacity: map[string]float64{}, functions: map[string]*functionProcess{}}
+	c := &cloud{functions: map[string]*e2e.Function{}}
 	server := dynamotest.Start(t)
 	names := server.CreateTables(t)
 	set, err := keys.Generate(time.Now())
-	must(err)
+	must(t, err)
 	signing, err := set.Encode()
-	must(err)
+	must(t, err)
 	document, err := keys.Public(set)
-	must(err)
+	must(t, err)
 	now := time.Now().UTC()
 	a := store.Authenticator{
 		ID: store.NewID(), Name: portal, Enabled: true, CorpID: corpID, AgentID: agentID, SecretVersion: strings.Repeat("1", 32), Origin: application,
 		WorkbenchRedirectPath: "/", AutoSignup: true, Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: names.Directory, TransientTable: names.Transient})
-	must(err)
-	must(engine.CreateAuthenticator(t.Context(), a))
-	must(engine.PutPublicKeys(t.Context(), store.PublicKeys{Document: document, UpdatedAt: now}))
+	must(t, err)
+	must(t, engine.CreateAuthenticator(t.Context(), a))
+	must(t, engine.PutPublicKeys(t.Context(), store.PublicKeys{Document: document, UpdatedAt: now}))
 	fillUsers(t, engine, users, 8)
 	const public = "http://localhost:8"
 	weCom := benchCompany(users, "localhost:8")
 	weComURL := serve(weCom)
 	c.environment = map[string]string{
-		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": serve(c.dynamoDB(server.Endpoint)),
-		"AWS_ENDPOINT_URL_SECRETS_MANAGER": serve(c.secretsManager(map[string]string{
+		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": serve(c.meter.DynamoDB(server.Endpoint)),
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER": serve(c.meter.SecretsManager(map[string]string{
 			"signing-keys": signing, "sealing-keys": `{"current":"a sealing secret of more than 32 characters"}`, "authenticators/" + a.ID: appSecret,
 		})),
 		"PUBLIC_URL": public, "WECOM_API_URL": weComURL, "WECOM_OAUTH_URL": weComURL, "WECOM_LOGIN_URL": weComURL,
@@ -199,66 +112,11 @@ func startCloud(t testing.TB, users int) *cloud {
 	return c
 }
 
-// secretsManager answers GetSecretValue from a fixed set.
-func (c *cloud) secretsManager(values map[string]string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		c.mu.Lock()
-		c.secrets++
-		c.mu.Unlock()
-		var asked struct{ SecretId, VersionId string } //nolint:staticcheck // AWS's own spelling
-		_ = json.NewDecoder(r.Body).Decode(&asked)
-		_ = json.NewEncoder(w).Encode(map[string]string{"Name": asked.SecretId, "SecretString": values[asked.SecretId], "VersionId": asked.VersionId})
-	}
-}
-
-var (
-	readOperation = regexp.MustCompile(`\.(Query|GetItem|BatchGetItem)$`)
-	capacityUnits = regexp.MustCompile(`"CapacityUnits":([0-9.]+)`)
-)
-
-// dynamoDB passes requests on, and asks what each of them consumes.
-func (c *cloud) dynamoDB(endpoint string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var asked map[string]any
-		_ = json.NewDecoder(r.Body).Decode(&asked)
-		asked["ReturnConsumedCapacity"] = "TOTAL"
-		encoded, _ := json.Marshal(asked) // it was JSON
-		next, err := http.NewRequestWithContext(r.Context(), http.MethodPost, endpoint, bytes.NewReader(encoded))
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-			return
-		}
-		next.Header = r.Header.Clone()
-		response, err := http.DefaultTransport.RoundTrip(next)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadGateway)
-			return
-		}
-		defer response.Body.Close()
-		body, _ := io.ReadAll(response.Body)
-		kind := map[bool]string{true: "read", false: "write"}[readOperation.MatchString(r.Header.Get("X-Amz-Target"))]
-		c.mu.Lock()
-		c.tables++
-		for _, found := range capacityUnits.FindAllSubmatch(body, -1) {
-			var units float64
-			_, _ = fmt.Sscan(string(found[1]), &units)
-			c.capacity[kind] += units
-		}
-		c.mu.Unlock()
-		maps.Copy(w.Header(), response.Header)
-		w.WriteHeader(response.StatusCode)
-		_, _ = w.Write(body)
-	}
-}
-
 // used is what has left the functions since it was last asked, as a row of the table.
 func (c *cloud) used(operation string) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	row := fmt.Sprintf("| %s | %d | %d | %d | %.1f | %.1f |", operation, c.browser.WeCom.Calls(), c.secrets, c.tables, c.capacity["read"], c.capacity["write"])
+	u := c.meter.Take()
+	row := fmt.Sprintf("| %s | %d | %d | %d | %.1f | %.1f |", operation, c.browser.WeCom.Calls(), u.SecretsManager, u.DynamoDB, u.ReadUnits, u.WriteUnits)
 	c.browser.WeCom.ResetCalls()
-	c.secrets, c.tables = 0, 0
-	clear(c.capacity)
 	return row
 }
 
@@ -266,9 +124,7 @@ func (c *cloud) used(operation string) string {
 func TestRemoteCallsAreAsDocumented(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile(moduleRoot + "/docs/benchmarks.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	c := startCloud(t, 10)
 	b := c.browser
 	c.used("start")

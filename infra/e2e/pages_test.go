@@ -68,7 +68,7 @@ func TestErrorPages(t *testing.T) {
 			t.Parallel()
 			place := sharedWorkplace(t)
 			w := open(t, d)
-			w.Do("nothing failed", visit(place.service+"/signin"), sees(`ul.ways a`))
+			w.Do("nothing failed", visit(place.Service+"/signin"), sees(`ul.ways a`))
 			w.Accessible("nothing failed")
 			texts := textsFor(t, d, text.SignInArea)
 			codes := failures(texts)
@@ -77,7 +77,7 @@ func TestErrorPages(t *testing.T) {
 			}
 			for _, code := range codes {
 				query := url.Values{"error": {code}, "authenticator": {portal}, "request": {"Kx3dYhPuDoEEMWw="}, "redirect": {"/orders"}}
-				w.Do(code, visit(place.service+"/signin?"+query.Encode()), seesFailure(code))
+				w.Do(code, visit(place.Service+"/signin?"+query.Encode()), seesFailure(code))
 				if tag(d) == text.Chinese { // the words change nothing of what it judges
 					w.Accessible(code)
 				}
@@ -107,7 +107,7 @@ func TestErrorPages(t *testing.T) {
 				}
 				first := seen.Ways[0]
 				// Where only WeCom's own browser can go on, the link is carried there.
-				forward := strings.HasPrefix(first.Link, place.service+"/authorize/"+portal+"?redirect=%2Forders")
+				forward := strings.HasPrefix(first.Link, place.Service+"/authorize/"+portal+"?redirect=%2Forders")
 				if !inWeCom(d) && (code == "first_sign_in_in_wecom" || code == "phone_not_shared") {
 					forward = first.Copies
 				}
@@ -124,7 +124,7 @@ func TestNotFoundPage(t *testing.T) {
 	place := sharedWorkplace(t)
 	for _, d := range browsers()[2:] {
 		w := open(t, d)
-		w.Do("see a page that is not there in "+d.Name, visit(place.service+notThere), sees(`main a`))
+		w.Do("see a page that is not there in "+d.Name, visit(place.Service+notThere), sees(`main a`))
 		w.Accessible("not there in " + d.Name)
 		texts := textsFor(t, d, text.SignInArea)
 		if seen := w.shown(); seen.Language != string(tag(d)) || len(seen.Ways) != 1 || seen.Ways[0].Text != texts.Text("notfound.signin") {
@@ -140,20 +140,18 @@ func TestLanguageSwitch(t *testing.T) {
 	place := sharedWorkplace(t)
 	for _, d := range browsers()[3:5] {
 		w := open(t, d)
-		w.Do("open the sign-in page", visit(place.service+"/signin?redirect=%2Forders"), sees(`nav.languages`))
+		w.Do("open the sign-in page", visit(place.Service+"/signin?redirect=%2Forders"), sees(`nav.languages`))
 		for _, tag := range text.Languages() {
 			texts, err := text.Read(tag, text.SignInArea)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			name := string(tag) + " on a " + d.Name
 			w.Do("switch to "+name, click(`nav.languages summary`), click(`nav.languages a[lang="`+string(tag)+`"]`), sees(`html[lang="`+string(tag)+`"] nav.languages`))
 			if d.Phone {
 				w.Accessible(name)
 			}
-			w.Do("come again in "+name, visit(place.service+"/signin"), sees(`html[lang="`+string(tag)+`"]`), seesText("h1", texts.Text("signin.title")))
-			w.Do("get lost in "+name, visit(place.service+notThere), sees(`html[lang="`+string(tag)+`"]`), seesText("h1", texts.Text("notfound.title")))
-			w.Do("go back in "+name, visit(place.service+"/signin?redirect=%2Forders"), sees(`nav.languages`))
+			w.Do("come again in "+name, visit(place.Service+"/signin"), sees(`html[lang="`+string(tag)+`"]`), seesText("h1", texts.Text("signin.title")))
+			w.Do("get lost in "+name, visit(place.Service+notThere), sees(`html[lang="`+string(tag)+`"]`), seesText("h1", texts.Text("notfound.title")))
+			w.Do("go back in "+name, visit(place.Service+"/signin?redirect=%2Forders"), sees(`nav.languages`))
 			if first := w.shown().Ways; len(first) == 0 || !strings.Contains(chromium.Evaluate[string](w.Window, `document.documentElement.outerHTML`), "redirect=%2Forders") {
 				t.Errorf("%s: the target is lost", name)
 			}
@@ -168,17 +166,17 @@ func TestCopyLink(t *testing.T) {
 	place := sharedWorkplace(t)
 	for _, d := range browsers()[3:5] {
 		w := open(t, d)
-		w.Do("see the link on a "+d.Name, visit(place.service+firstSignIn), sees(`.carry [data-copy]`))
+		w.Do("see the link on a "+d.Name, visit(place.Service+firstSignIn), sees(`.carry [data-copy]`))
 		// Reading what was copied is this test's wish, not the page's.
 		if _, err := chromedp.CallBrowser(w.Context, browser.SetPermission, browser.SetPermissionParams{
 			Permission: &browser.PermissionDescriptor{Name: "clipboard-read"}, Setting: browser.PermissionSettingGranted,
-			Origin: place.service, BrowserContextID: chromedp.FromContext(w.Context).BrowserContextID,
+			Origin: place.Service, BrowserContextID: chromedp.FromContext(w.Context).BrowserContextID,
 		}); err != nil {
 			t.Fatal(err)
 		}
 		w.Do("copy it", click(`.carry [data-copy]`), seesText("button", textsFor(t, d, text.SignInArea).Text("carry.copied")))
 		copied := chromium.Evaluate[string](w.Window, `navigator.clipboard.readText()`)
-		if want := place.service + "/authorize/" + portal + "?redirect=%2Forders"; copied != want {
+		if want := place.Service + "/authorize/" + portal + "?redirect=%2Forders"; copied != want {
 			t.Errorf("%s: copied %q, want %q", d.Name, copied, want)
 		}
 		w.Accessible("copied on a " + d.Name)
@@ -190,19 +188,15 @@ func TestCodeToScan(t *testing.T) {
 	t.Parallel()
 	place := sharedWorkplace(t)
 	w := open(t, browsers()[5])
-	w.Do("see the code", visit(place.service+firstSignIn), sees(`svg.code[role=img][aria-label]`))
-	want, err := qr.Encode(place.service+"/authorize/"+portal+"?redirect=%2Forders", qr.M)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.Do("see the code", visit(place.Service+firstSignIn), sees(`svg.code[role=img][aria-label]`))
+	want, err := qr.Encode(place.Service+"/authorize/"+portal+"?redirect=%2Forders", qr.M)
+	must(t, err)
 	const border = 4 // modules (ISO/IEC 18004)
 	for _, scheme := range []string{"light", "dark"} {
 		w.Scheme(scheme)
 		shot := chromium.Run(w.Window, chromedp.Screenshot(chromedp.CSS(`svg.code`)))
 		picture, err := png.Decode(bytes.NewReader(shot))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		side := picture.Bounds().Dx()
 		if side < 160 || side != picture.Bounds().Dy() {
 			t.Errorf("%s: the code is %v pixels", scheme, picture.Bounds())
@@ -241,13 +235,13 @@ func TestWithoutJavaScript(t *testing.T) {
 		return w
 	}
 	w := off(open(t, browsers()[3]))
-	w.Do("see the link", visit(place.service+firstSignIn), sees(`#link`), chromedp.WaitNotVisible(chromedp.CSS(`.carry [data-copy]`)))
+	w.Do("see the link", visit(place.Service+firstSignIn), sees(`#link`), chromedp.WaitNotVisible(chromedp.CSS(`.carry [data-copy]`)))
 	w.Do("switch the language", click(`nav.languages summary`), click(`nav.languages a[lang="zh-CN"]`), sees(`html[lang="zh-CN"] #link`))
 	w = off(open(t, browsers()[0]))
-	w.Do("sign in", visit(place.service+"/signin?redirect=%2Forders"), click(`a[href*="/authorize/`+portal+`"]`), seesWeCom("choose-member"),
+	w.Do("sign in", visit(place.Service+"/signin?redirect=%2Forders"), click(`a[href*="/authorize/`+portal+`"]`), seesWeCom("choose-member"),
 		click(person("/qian.wujs")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "orders"))
-	w.Do("see who is signed in", visit(place.service+"/signin"), sees(`.person form button`))
+	w.Do("see who is signed in", visit(place.Service+"/signin"), sees(`.person form button`))
 	w.Do("sign out", click(`.person form button`), gone(`.person`), sees(`a[href*="/authorize/`+portal+`"]`))
 	w = off(open(t, browsers()[4]))
-	w.Do("open the console", visit(place.service+"/console"), sees(`noscript`))
+	w.Do("open the console", visit(place.Service+"/console"), sees(`noscript`))
 }

@@ -91,9 +91,7 @@ func TestPictures(t *testing.T) {
 		}
 	}
 	kept, err := os.ReadDir(moduleRoot + "/docs/images")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, file := range kept {
 		if !slices.Contains(want, file.Name()) {
 			t.Errorf("%s is not made here: remove it", file.Name())
@@ -114,9 +112,7 @@ func TestPagesShowOnlyWhatIsMade(t *testing.T) {
 	shown := regexp.MustCompile(`images/([^)"\s]+)`)
 	check := func(path string) {
 		content, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		tag := "en"
 		if strings.HasSuffix(path, ".zh-CN.md") {
 			tag = "zh-CN"
@@ -135,9 +131,7 @@ func TestPagesShowOnlyWhatIsMade(t *testing.T) {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 }
 
 // photographer makes the pictures of one language.
@@ -178,14 +172,10 @@ func startExample(t *testing.T, language pictureLanguage) string {
 	t.Cleanup(weCom.Close)
 	weComURL := strings.Replace(weCom.URL, "127.0.0.1", "localhost", 1)
 	application, err := demo.New(demo.Config{ServiceURL: "https://" + pictureService, Origin: "https://" + pictureApplication})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	// With a public address the program does not print where it listens.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	_ = listener.Close()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	startLocal(t, "PORT="+port, "PUBLIC_URL=https://"+pictureService, "ADMIN_KEY="+pictureKey, "EGRESS_ADDRESSES="+pictureEgress,
@@ -263,9 +253,7 @@ func (w *window) shoot(selector string) []byte {
 func (p *photographer) keep(name string, screenshot []byte) {
 	p.t.Helper()
 	picture, err := png.Decode(bytes.NewReader(screenshot))
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	must(p.t, err)
 	bounds, used := picture.Bounds(), map[color.Color]int{}
 	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
 		for x := bounds.Min.X; x < bounds.Max.X; x++ {
@@ -278,12 +266,8 @@ func (p *photographer) keep(name string, screenshot []byte) {
 	small := image.NewPaletted(bounds, byUse[:min(len(byUse), 256)])
 	draw.Draw(small, bounds, picture, bounds.Min, draw.Src)
 	var packed bytes.Buffer
-	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&packed, small); err != nil {
-		p.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(*picturesFolder, pictureFile(name, p.language.tag)), packed.Bytes(), 0o644); err != nil {
-		p.t.Fatal(err)
-	}
+	must(p.t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&packed, small))
+	must(p.t, os.WriteFile(filepath.Join(*picturesFolder, pictureFile(name, p.language.tag)), packed.Bytes(), 0o644))
 }
 
 func (w *window) enterForPictures() {

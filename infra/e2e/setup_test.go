@@ -29,9 +29,9 @@ func (w *window) download(selector string) string {
 // enter opens the console with the admin key.
 func (w *window) enter(place *workplace) {
 	w.t.Helper()
-	w.Do("open the console", visit(place.service+"/console"), sees(`input[name=key]`))
+	w.Do("open the console", visit(place.Service+"/console"), sees(`input[name=key]`))
 	w.Accessible("way in")
-	w.Do("enter the key", fill(`input[name=key]`, place.adminKey+"\r"), sees(`#tabs a`), sees(`main h1`))
+	w.Do("enter the key", fill(`input[name=key]`, place.AdminKey+"\r"), sees(`#tabs a`), sees(`main h1`))
 }
 
 // step waits for a step of the set-up and judges it.
@@ -59,14 +59,14 @@ func TestGuidedSetup(t *testing.T) {
 			onward := click(`.setup-foot button:last-child`)
 			shown := ours.Text
 
-			ours.Do("find no way to sign in", visit(place.service+"/signin"), sees(`main a[href$="/console"]`))
+			ours.Do("find no way to sign in", visit(place.Service+"/signin"), sees(`main a[href$="/console"]`))
 			ours.Accessible("no way to sign in")
 			ours.enter(place)
 			ours.Accessible("first steps")
 			ours.Do("begin", click(`main a.main[href="#setup"]`), sees(`.setup`))
 
 			ours.step(1)
-			theirs.Do("create the app", visit(place.weCom+"/wecomsim/console"), click(`.people a`), click(`a[href$="/new-app"]`),
+			theirs.Do("create the app", visit(place.WeCom+"/wecomsim/console"), click(`.people a`), click(`a[href$="/new-app"]`),
 				fill(`input[name=name]`, "员工门户"), click(`input[name=everyone]`), click(`button.main`), sees(`.notice.good`))
 			app := theirs.Location()
 			ours.Do("go on from step 1", onward)
@@ -91,7 +91,7 @@ func TestGuidedSetup(t *testing.T) {
 			agent, secret := theirs.Text(`dl > div:first-child code`), theirs.Text(`#secret code`)
 			theirs.Do("look for the company", click(`nav a[href$="/company"]`), sees(`dl code`))
 			ours.Do("forget the secret", fill(`input[name=corpId]`, theirs.Text(`dl code`)), fill(`input[name=agentId]`, agent),
-				fill(`input[name=origin]`, place.application+"/"), click(`.setup-form .setup-foot button.main`), sees(`input[name=secret][aria-invalid=true]`))
+				fill(`input[name=origin]`, place.Application+"/"), click(`.setup-form .setup-foot button.main`), sees(`input[name=secret][aria-invalid=true]`))
 			ours.Accessible("something is missing")
 			ours.Do("enter the secret", fill(`input[name=secret]`, secret), fill(`input[name=workbenchRedirectPath]`, "/admin"), fill(`input[name=title]`, "员工门户"),
 				click(`.setup-form .setup-foot button.main`))
@@ -99,7 +99,7 @@ func TestGuidedSetup(t *testing.T) {
 			ours.step(6)
 			// Nothing typed is lost by looking elsewhere.
 			ours.Do("look at an earlier step", click(`.setup-progress li:nth-child(5) button`), sees(`input[name=origin]`))
-			if origin := ours.Value(`input[name=origin]`); origin != place.application {
+			if origin := ours.Value(`input[name=origin]`); origin != place.Application {
 				t.Errorf("the origin is %q", origin)
 			}
 			ours.Do("come back", chromedp.NavigateBack())
@@ -116,7 +116,7 @@ func TestGuidedSetup(t *testing.T) {
 			member := open(t, browsers()[0])
 			member.Do("sign in", visit(shown(`.setup-do .copyable code`)), seesWeCom("choose-member"), click(person("/zhangsan")), seesWeCom("consent"),
 				click(`button[value=agree]`), seesText("h1", "admin"))
-			member.at(place.application+"/admin", place.service, "zhangsan")
+			member.at(place.Application+"/admin", place.Service, "zhangsan")
 			ours.Do("go on from step 7", onward)
 
 			ours.step(8)
@@ -130,11 +130,11 @@ func TestGuidedSetup(t *testing.T) {
 			ours.Accessible("finished")
 			ours.Do("see it in the list", click(`.setup-foot a.main`), sees(`.item`))
 
-			member.Do("open the app from the workbench", visit(place.weCom+"/wecomsim/"), click(`.people a.tile`), seesText("h1", "m"))
-			member.at(place.application+"/m", place.service, "zhangsan")
+			member.Do("open the app from the workbench", visit(place.WeCom+"/wecomsim/"), click(`.people a.tile`), seesText("h1", "m"))
+			member.at(place.Application+"/m", place.Service, "zhangsan")
 			atDesk := open(t, onDesktop("WeCom on a computer", "zh-CN,zh", wecomsim.UserAgentWeComWindows))
 			atDesk.Do("open the app's homepage for computers", visit(links[1]), seesWeCom("choose-member"), click(person("/zhangsan")), seesText("h1", "admin"))
-			atDesk.at(place.application+"/admin", place.service, "zhangsan")
+			atDesk.at(place.Application+"/admin", place.Service, "zhangsan")
 		})
 	}
 }

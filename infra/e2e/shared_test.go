@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/wecom-signin/wecom-signin/infra/e2e"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
@@ -37,6 +38,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // ends ends what outlives single tests.
 var ends struct {
 	sync.Mutex
@@ -53,7 +61,7 @@ func atTheEnd(end func()) {
 // workplace is a service with a strict WeCom beside it, which takes only its own
 // client for the client, and an application on an origin of its own.
 type workplace struct {
-	*localRun
+	*e2e.Local
 	simulator *wecomsim.Simulator
 }
 
@@ -77,20 +85,20 @@ func startWorkplace(folder string, company wecomsim.Corp, ends func(func())) (*w
 	weComURL := strings.Replace(weCom.URL, "127.0.0.1", "localhost", 1)
 	const adminKey = "admin-key-of-a-workplace-0123456789"
 	var err error
-	place.localRun, err = launch(folder,
+	place.Local, err = launch(folder,
 		"WECOM_API_URL="+weComURL, "WECOM_OAUTH_URL="+weComURL, "WECOM_LOGIN_URL="+weComURL, "ADMIN_KEY="+adminKey)
 	if err != nil {
 		return nil, err
 	}
-	ends(func() { _ = place.end() })
-	place.weCom, place.adminKey = weComURL, adminKey
-	line, err := automaticLoginLine("docs/reference.md", place.service)
+	ends(func() { _ = place.Stop() })
+	place.WeCom, place.AdminKey = weComURL, adminKey
+	line, err := automaticLoginLine("docs/reference.md", place.Service)
 	if err != nil {
 		return nil, err
 	}
-	app := httptest.NewServer(pagesOfAnApplication(place.service, line))
+	app := httptest.NewServer(pagesOfAnApplication(place.Service, line))
 	ends(func() { app.CloseClientConnections(); app.Close() })
-	place.application = strings.Replace(app.URL, "127.0.0.1", "localhost", 1)
+	place.Application = strings.Replace(app.URL, "127.0.0.1", "localhost", 1)
 	return place, nil
 }
 
@@ -98,9 +106,7 @@ func startWorkplace(folder string, company wecomsim.Corp, ends func(func())) (*w
 func openWorkplace(t *testing.T, company wecomsim.Corp) *workplace {
 	t.Helper()
 	place, err := startWorkplace(t.TempDir(), company, t.Cleanup)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return place
 }
 
@@ -119,14 +125,14 @@ func companyWithPortal() wecomsim.Corp {
 
 // connectPortal makes WeCom's app and the service know each other.
 func (p *workplace) connectPortal() error {
-	host := strings.TrimPrefix(p.service, "http://")
+	host := strings.TrimPrefix(p.Service, "http://")
 	err := p.simulator.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.TrustedDomain, a.CallbackDomain = host, host })
 	if err != nil {
 		return err
 	}
 	return p.connect(map[string]any{
 		"name": portal, "title": portalTitle, "corpId": corpID, "agentId": agentID, "secret": appSecret,
-		"origin": p.application, "workbenchRedirectPath": "/home", "autoLogin": true,
+		"origin": p.Application, "workbenchRedirectPath": "/home", "autoLogin": true,
 	})
 }
 
@@ -148,11 +154,11 @@ func (p *workplace) connect(authenticator map[string]any) error {
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequest(http.MethodPost, p.service+"/api/admin/authenticators", bytes.NewReader(body))
+	r, err := http.NewRequest(http.MethodPost, p.Service+"/api/admin/authenticators", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	r.Header.Set("Authorization", "Bearer "+p.adminKey)
+	r.Header.Set("Authorization", "Bearer "+p.AdminKey)
 	r.Header.Set("Content-Type", "application/json")
 	a, err := testbrowser.New(testbrowser.Config{}).Do(r)
 	if err == nil && a.Status != http.StatusCreated {
@@ -165,18 +171,14 @@ func (p *workplace) connect(authenticator map[string]any) error {
 func sharedWorkplace(t *testing.T) *workplace {
 	t.Helper()
 	place, err := oneWorkplace()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return place
 }
 
 // hire adds a member whom the service has never seen.
 func (p *workplace) hire(t *testing.T, m wecomsim.Member) {
 	t.Helper()
-	if err := p.simulator.AddMember(corpID, m); err != nil {
-		t.Fatal(err)
-	}
+	must(t, p.simulator.AddMember(corpID, m))
 }
 
 const applicationPage = `<!doctype html>

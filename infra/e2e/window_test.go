@@ -47,9 +47,7 @@ func inWeCom(d chromium.Device) bool { return strings.Contains(d.UserAgent, "wxw
 func textsFor(t *testing.T, d chromium.Device, area text.Area) text.Texts {
 	t.Helper()
 	texts, err := text.Read(tag(d), area)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return texts
 }
 
@@ -62,6 +60,13 @@ type window struct {
 func open(t *testing.T, d chromium.Device) *window {
 	t.Helper()
 	return &window{chromium.Shared(t).Open(t, d, expected), t}
+}
+
+func (w *window) expectLocation(want string) {
+	w.t.Helper()
+	if at := w.Location(); at != want {
+		w.t.Errorf("the window is at %s, want %s", at, want)
+	}
 }
 
 // expected reports whether pages ask for a refusal: is anybody signed in, are they an

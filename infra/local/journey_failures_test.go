@@ -556,27 +556,10 @@ func TestFailureCallbackTwice(t *testing.T) {
 				}
 				sessions := map[string]bool{}
 				for _, a := range b.twice(callback, way) {
-					end := testbrowser.Navigation{Address: a.Location(), Redirects: []testbrowser.Answer{a}}
+					end := testbrowser.Navigation{Address: a.Redirect(), Redirects: []testbrowser.Answer{a}}
 					b.wantEnd(ending{end, queryOf(a.Location())}, test.code, "/x")
 					if test.code == "" {
-						if a.Redirect() != application+"/x" {
-							t.Errorf("request %d: %s", i, a.Location())
-						}
-						continue
-					}
-					end.failure = queryOf(a.Location())
-					b.wantFailure(end, test.code, "/x")
-				}
-				if test.code == "" {
-					if b.signedInAs() != "zhangsan" {
-						t.Errorf("signed in as %q", b.signedInAs())
-					}
-					ids := map[string]bool{}
-					for _, a := range answers {
-						ids[a.Cookie(sessionCookie).Value] = true
-					}
-					if len(ids) != 1 {
-						t.Errorf("%d sessions of one state", len(ids))
+						sessions[a.Cookie(sessionCookie).Value] = true
 					}
 				}
 				if test.code == "" && len(sessions) != 1 {

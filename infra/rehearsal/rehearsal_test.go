@@ -51,7 +51,7 @@ func newDeployment(t *testing.T) *deployment {
 	t.Helper()
 	program := findSAM(t)
 	processor(t)
-	dependOnSources(t)
+	awsstack.DependOnSources(t, moduleRoot)
 	account := awsstack.New(t, awsstack.Config{Root: moduleRoot, EnforceIAM: true})
 	d := &deployment{
 		Stack:   &awsstack.Stack{Account: account, Name: stackName},

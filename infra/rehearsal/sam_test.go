@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,30 +75,6 @@ func (s *sam) answer(t *testing.T, typed string, environment []string, arguments
 		return fmt.Errorf("sam %s: %w\n%s", arguments[0], err, output)
 	}
 	return nil
-}
-
-// dependOnSources makes this test's result depend on everything that is deployed: it
-// looks at each file. SAM reads them in a process of its own, where `go test` sees
-// nothing, and a kept result would be taken for the present one after a change.
-func dependOnSources(t *testing.T) {
-	t.Helper()
-	templates, err := filepath.Glob(filepath.Join(moduleRoot, "infra", "*.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"functions", "shared", "template.yaml", "samconfig.toml", "Makefile", "go.mod", "go.sum"} {
-		templates = append(templates, filepath.Join(moduleRoot, name))
-	}
-	for _, root := range templates {
-		if err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-			if err == nil {
-				_, err = os.Stat(path)
-			}
-			return err
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // build builds the functions and the template. A line, when there is one, is printed by

@@ -45,9 +45,8 @@ func TestGetToken(t *testing.T) {
 				t.Fatalf("got %d %s, want errcode %d", got.status, got.raw, test.want)
 			}
 			// A caller learns its own address from any error, even without a secret.
-			message, _ := got.fields["errmsg"].(string)
 			if test.want == 0 && (got.fields["access_token"] == "" || got.fields["expires_in"] != 7200.0) ||
-				test.want != 0 && !strings.Contains(message, ", from ip: 127.0.0.1, more info at ") {
+				test.want != 0 && !strings.Contains(got.message, ", from ip: 127.0.0.1, more info at ") {
 				t.Fatalf("got %s", got.raw)
 			}
 		})
@@ -72,6 +71,9 @@ func TestGetTokenRepeatedWhileValid(t *testing.T) {
 		t.Run(test.rule, func(t *testing.T) {
 			h := newHarness(t, func(c *Config) { c.Choices.TokenRepeat = test.choice })
 			first := h.token(secretA)
+			if first == h.token(secretB) {
+				t.Error("two apps have one token")
+			}
 			h.clock.advance(100 * time.Second)
 			second := h.getToken(secretA)
 			if (second.fields["access_token"] == first) != test.same || second.fields["expires_in"] != test.expiresIn {
@@ -83,13 +85,6 @@ func TestGetTokenRepeatedWhileValid(t *testing.T) {
 				t.Error("an expired token was given again")
 			}
 		})
-	}
-}
-
-func TestTokenBelongsToOneApp(t *testing.T) {
-	h := newHarness(t, nil)
-	if h.token(secretA) == h.token(secretB) {
-		t.Fatal("two apps have one token")
 	}
 }
 
@@ -113,10 +108,7 @@ func TestGetAgent(t *testing.T) {
 			rule: "the whole company is its root department", agentID: appA, change: func(a *App) { a.VisibleUserIDs = nil },
 			want: []any{"1", "", "", appA, "id.example.com", appA},
 		},
-		{
-			rule: "nothing set", agentID: appA, change: func(a *App) { a.VisibleUserIDs, a.TrustedDomain = []string{}, "" },
-			want: []any{"", "", "", appA, "", appA},
-		},
+		{rule: "nothing set", agentID: appA, change: func(a *App) { a.VisibleUserIDs, a.TrustedDomain = []string{}, "" }, want: []any{"", "", "", appA, "", appA}},
 		{
 			rule: "name and homepage", agentID: appA, change: func(a *App) {
 				a.Name, a.VisibleUserIDs, a.HomeURL, a.DesktopHomeURL = "Expenses", []string{"hidden"}, "https://a.example/m", "https://a.example/"
@@ -142,7 +134,7 @@ func TestGetAgent(t *testing.T) {
 			}
 			got := h.get(PathGetAgent, "access_token", token, "agentid", test.agentID)
 			if test.code != 0 {
-				if message, _ := got.fields["errmsg"].(string); got.errcode != test.code || !strings.Contains(message, ", from ip: 127.0.0.1, ") {
+				if got.errcode != test.code || !strings.Contains(got.message, ", from ip: 127.0.0.1, ") {
 					t.Fatalf("got %s, want %d", got.raw, test.code)
 				}
 				return
@@ -213,8 +205,7 @@ func TestEveryAPI(t *testing.T) {
 					method = http.MethodPost
 				}
 				got := h.do(method, path+"?"+values("access_token", test.token).Encode(), test.body, test.header)
-				message, _ := got.fields["errmsg"].(string)
-				if got.errcode != test.want || !strings.Contains(message, ", from ip: 203.0.113.9, more info at ") {
+				if got.errcode != test.want || !strings.Contains(got.message, ", from ip: 203.0.113.9, more info at ") {
 					t.Errorf("%s: got %s, want %d", path, got.raw, test.want)
 				}
 			}
@@ -234,11 +225,10 @@ func TestShapeOfAnswers(t *testing.T) {
 	t.Run("errors: HTTP 200, JSON, headers, hint, IP, empty fields", func(t *testing.T) {
 		h := newHarness(t, nil)
 		got := h.get(PathGetUser)
-		message, _ := got.fields["errmsg"].(string)
 		if got.status != http.StatusOK || got.errcode != 41001 ||
 			got.header.Get("Content-Type") != "application/json; charset=UTF-8" || got.header.Get("Error-Code") != "41001" ||
-			got.header.Get("Error-Msg") != message || !strings.HasPrefix(message, "access_token missing, hint: [") ||
-			!strings.Contains(message, "from ip: 127.0.0.1, more info at https://open.work.weixin.qq.com/devtool/query?e=41001") {
+			got.header.Get("Error-Msg") != got.message || !strings.HasPrefix(got.message, "access_token missing, hint: [") ||
+			!strings.Contains(got.message, "from ip: 127.0.0.1, more info at https://open.work.weixin.qq.com/devtool/query?e=41001") {
 			t.Errorf("got %d %v %s", got.status, got.header, got.raw)
 		}
 		for _, field := range []string{"department", "order", "is_leader_in_dept", "direct_leader"} {
@@ -247,14 +237,11 @@ func TestShapeOfAnswers(t *testing.T) {
 			}
 		}
 	})
-	t.Run("errors, switched to bare", func(t *testing.T) {
-		h := newHarness(t, func(c *Config) { c.Choices.BareErrors = true })
+	t.Run("bare errors, and success without errcode, switched", func(t *testing.T) {
+		h := newHarness(t, func(c *Config) { c.Choices.BareErrors, c.Choices.NoErrcodeOnSuccess = true, true })
 		if got := h.get(PathGetUser); string(got.raw) != `{"errcode":41001,"errmsg":"access_token missing"}` {
 			t.Errorf("got %s", got.raw)
 		}
-	})
-	t.Run("success without errcode, switched", func(t *testing.T) {
-		h := newHarness(t, func(c *Config) { c.Choices.NoErrcodeOnSuccess = true })
 		if got := h.probe(h.token(secretA)); got.fields["errcode"] != nil || got.fields["name"] == nil {
 			t.Errorf("got %s", got.raw)
 		}

@@ -21,10 +21,10 @@ func checkEnd(t *testing.T, callback string, err error, page Page, code int, wan
 		return
 	}
 	must(t, err)
-	if u, parseErr := url.Parse(callback); parseErr == nil {
-		if value := u.Query().Get("code"); value != "" {
-			callback = strings.Replace(callback, "code="+url.QueryEscape(value), "code=CODE", 1)
-		}
+	u, err := url.Parse(callback)
+	must(t, err)
+	if code := u.Query().Get("code"); code != "" {
+		callback = strings.Replace(callback, "code="+url.QueryEscape(code), "code=CODE", 1)
 	}
 	if callback != want {
 		t.Fatalf("callback is %q, want %q", callback, want)
@@ -272,14 +272,12 @@ func TestCallbackFaults(t *testing.T) {
 			checkEnd(t, callback, err, "", 0, redirect+"&code=CODE&state=Abc123")
 		})
 	}
+	h := newHarness(t, nil)
 	t.Run("link without #wechat_redirect", func(t *testing.T) {
-		h := newHarness(t, nil)
-		link := strings.TrimSuffix(h.inWeCom(), "#wechat_redirect")
-		callback, err := h.Follow(t.Context(), link, Browser{UserID: "zhangsan"})
+		callback, err := h.Follow(t.Context(), strings.TrimSuffix(h.inWeCom(), "#wechat_redirect"), Browser{UserID: "zhangsan"})
 		checkEnd(t, callback, err, PageNoFragment, 0, "")
 	})
 	t.Run("unknown person", func(t *testing.T) {
-		h := newHarness(t, nil)
 		if _, err := h.Follow(t.Context(), h.inWeCom(), Browser{UserID: "nobody"}); err == nil {
 			t.Fatal("no error")
 		}

@@ -1,13 +1,13 @@
 package wecomsim
 
 import (
-	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -23,22 +23,13 @@ const (
 )
 
 // clock is a clock that moves only when told to.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
+type clock struct{ passed atomic.Int64 }
 
 func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
+	return time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC).Add(time.Duration(c.passed.Load()))
 }
 
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+func (c *clock) advance(d time.Duration) { c.passed.Add(int64(d)) }
 
 // harness is a simulator on a port, with a client that follows no redirect.
 type harness struct {
@@ -52,7 +43,7 @@ type harness struct {
 
 func newHarness(t *testing.T, change func(*Config)) *harness {
 	t.Helper()
-	ticking := &clock{now: time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)}
+	ticking := &clock{}
 	config := Config{Now: ticking.Now, Corps: []Corp{{
 		ID: corpID, Name: "示例公司", ContactSyncSecret: syncKey,
 		Apps: []App{
@@ -104,6 +95,7 @@ type answer struct {
 	raw     []byte
 	fields  map[string]any
 	errcode int
+	message string
 }
 
 func (h *harness) do(method, target, body string, header http.Header) answer {
@@ -119,11 +111,10 @@ func (h *harness) do(method, target, body string, header http.Header) answer {
 	out := answer{status: res.StatusCode, header: res.Header}
 	out.raw, err = io.ReadAll(res.Body)
 	must(h.t, err)
-	if json.Unmarshal(out.raw, &out.fields) == nil {
-		if n, ok := out.fields["errcode"].(float64); ok {
-			out.errcode = int(n)
-		}
-	}
+	_ = json.Unmarshal(out.raw, &out.fields) // not every answer is JSON
+	code, _ := out.fields["errcode"].(float64)
+	out.errcode = int(code)
+	out.message, _ = out.fields["errmsg"].(string)
 	return out
 }
 
@@ -232,9 +223,7 @@ func (h *harness) codeOf(link string, b Browser) string {
 
 func (h *harness) detail(token, ticket string) answer {
 	h.t.Helper()
-	var body bytes.Buffer
-	must(h.t, json.NewEncoder(&body).Encode(map[string]string{"user_ticket": ticket}))
-	return h.do(http.MethodPost, PathGetUserDetail+"?access_token="+token, body.String(), nil)
+	return h.do(http.MethodPost, PathGetUserDetail+"?access_token="+token, fmt.Sprintf(`{"user_ticket":%q}`, ticket), nil)
 }
 
 // ticket signs zhangsan in with consent and returns token and ticket.

@@ -30,10 +30,9 @@ func TestGetUserInfo(t *testing.T) {
 		change func(*Config)
 		// The person goes through an in-client link with these changes, or
 		// through browser login.
-		user  string
-		agent string
-		link  []string
-		web   bool
+		user, agent string
+		link        []string
+		web         bool
 		// before happens between the callback and the exchange, which is made
 		// with the token of secret.
 		before func(h *harness, code string)
@@ -86,10 +85,8 @@ func TestGetUserInfo(t *testing.T) {
 				test.before(h, code)
 			}
 			got := h.exchange(h.token(cmp.Or(test.secret, secretA)), code)
-			if got.errcode != test.want {
-				t.Fatalf("got %s, want %d", got.raw, test.want)
-			}
-			if test.want != 0 {
+			h.expect(test.want, got)
+			if got.errcode != 0 || t.Failed() {
 				return
 			}
 			for _, name := range []string{"userid", "openid", "external_userid"} {
@@ -156,12 +153,11 @@ func TestGetUserDetail(t *testing.T) {
 		// before happens after the member signed in; twice means that the ticket
 		// was already used; the call is made with the token of secret and, if
 		// there is one, with body.
-		before func(*harness)
-		twice  bool
-		secret string
-		body   string
-		want   int
-		fields map[string]any
+		before       func(*harness)
+		twice        bool
+		secret, body string
+		want         int
+		fields       map[string]any
 	}{
 		{rule: "no JSON", body: "user_ticket=x", want: 47001},
 		{rule: "empty body", body: " ", want: 47001},
@@ -208,10 +204,8 @@ func TestGetUserDetail(t *testing.T) {
 			if test.body != "" {
 				got = h.do(http.MethodPost, PathGetUserDetail+"?access_token="+token, test.body, nil)
 			}
-			if got.errcode != test.want {
-				t.Fatalf("got %s, want %d", got.raw, test.want)
-			}
-			if test.want != 0 {
+			h.expect(test.want, got)
+			if got.errcode != 0 || t.Failed() {
 				return
 			}
 			delete(got.fields, "errcode")
@@ -231,12 +225,11 @@ func TestGetUserDetail(t *testing.T) {
 
 func TestGetUser(t *testing.T) {
 	tests := []struct {
-		rule   string
-		change func(*Config)
-		secret string
-		userID string
-		want   int
-		status float64
+		rule           string
+		change         func(*Config)
+		secret, userID string
+		want           int
+		status         float64
 		// details says whether the seven fields are there.
 		details bool
 	}{
@@ -255,14 +248,9 @@ func TestGetUser(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
 			h := newHarness(t, test.change)
-			if test.secret == "" {
-				test.secret = secretA
-			}
-			got := h.get(PathGetUser, "access_token", h.token(test.secret), "userid", test.userID)
-			if got.errcode != test.want {
-				t.Fatalf("got %s, want %d", got.raw, test.want)
-			}
-			if test.want != 0 {
+			got := h.get(PathGetUser, "access_token", h.token(cmp.Or(test.secret, secretA)), "userid", test.userID)
+			h.expect(test.want, got)
+			if got.errcode != 0 || t.Failed() {
 				return
 			}
 			if userID, _ := got.fields["userid"].(string); !strings.EqualFold(userID, test.userID) || got.fields["name"] == "" || got.fields["status"] != test.status {

@@ -89,9 +89,7 @@ func TestScanWithAPhone(t *testing.T) {
 func TestPagesOfAnotherSiteMayNotPost(t *testing.T) {
 	h := newHarness(t, nil)
 	for _, path := range []string{pathClient, pathConsent, pathWebConfirm, "/wecomsim/inside", "/wecomsim/consents/forget"} {
-		got := h.do(http.MethodPost, path, "person=zhangsan", http.Header{
-			"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"cross-site"},
-		})
+		got := h.do(http.MethodPost, path, "person=zhangsan", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"cross-site"}})
 		if got.status != http.StatusForbidden {
 			t.Errorf("%s: got %d", path, got.status)
 		}

@@ -87,14 +87,12 @@ const (
 
 // DestinationOf reads the destination from a query. A path that does not pass
 // ParseReturnPath is dropped for the default page, and so is one that WeCom's answer was
-// appended to: the code belongs to nobody's application.
+// appended to, with the code behind a second question mark: it belongs to nobody's
+// application. A code and a state of the application's own are kept.
 func DestinationOf(query url.Values) Destination {
 	text := query.Get(pathParameter)
 	_, pathQuery, _ := strings.Cut(text, "?")
-	if query.Has("state") {
-		pathQuery += "&state"
-	}
-	if IsOAuthAnswer(pathQuery) {
+	if query.Has("state") && !query.Has("code") && IsOAuthAnswer(pathQuery+"&state") {
 		text = ""
 	}
 	path, _ := ParseReturnPath(text)

@@ -80,3 +80,23 @@ func FuzzParseReturnPath(f *testing.F) {
 		}
 	})
 }
+
+// Attack: a redirect_uri with a question mark of its own has WeCom's code appended to the
+// path to return to.
+func TestCodeOfWeComIsNoPartOfADestination(t *testing.T) {
+	for raw, want := range map[string]string{
+		"redirect=/x?code=CODE&state=STATE":       "",
+		"redirect=/x?a=1?code=CODE&state=STATE":   "",
+		"redirect=%2Fx%3Fcode%3D1%26state%3D2":    "/x?code=1&state=2",
+		"redirect=%2Fx%3Fcode%3D1&code=C&state=S": "/x?code=1",
+		"redirect=%2Fx%3Fa%3D1&state=S":           "/x?a=1",
+	} {
+		query, err := url.ParseQuery(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := DestinationOf(query).Path.String(); got != want {
+			t.Errorf("%s leads to %q, want %q", raw, got, want)
+		}
+	}
+}

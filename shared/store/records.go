@@ -29,8 +29,8 @@ type Authenticator struct {
 	// LinkByPhoneOff keeps members of this corp from becoming an existing user by their
 	// phone. Records from before it was there link.
 	LinkByPhoneOff bool `json:",omitempty"`
-	// Generation changes whenever the authenticator's sessions and pending states
-	// must end: on disabling and on another CorpID.
+	// Generation changes when the authenticator's sessions and pending attempts must end:
+	// on disabling and with another CorpID.
 	Generation string
 	CreatedAt  time.Time
 	UpdatedAt  time.Time

@@ -30,6 +30,13 @@ var mistakes = []mistake{
 	{name: "a leading key is exact where records have more", function: "Signin", old: `"outcome#*"`, new: `"outcome#"`, want: "too little: dynamodb:GetItem"},
 	{name: "the wrong table", function: "Issuer", old: "DIRECTORY", new: "TRANSIENT", want: "too little: dynamodb:GetItem"},
 	{name: "the wrong secret", function: "Authorize", old: "SEALING", new: "SIGNING", want: "too little: secretsmanager:GetSecretValue"},
+	{
+		name: "the keys of one call are in two statements", function: "Callback",
+		old: `{"dynamodb:LeadingKeys":["identity#*","phone#*","user#*","users","user-names"]}`,
+		new: `{"dynamodb:LeadingKeys":["users"]},"Null":{"dynamodb:LeadingKeys":"false"}},"Effect":"Allow","Resource":"DIRECTORY"},` +
+			`{"Action":["dynamodb:PutItem"],"Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["identity#*","phone#*","user#*","user-names"]}`,
+		want: "too little: dynamodb:PutItem",
+	},
 	{name: "no log", function: "Issuer", old: `"logs:CreateLogStream",`, want: "too little: logs:CreateLogStream"},
 
 	// Too much.

@@ -53,12 +53,15 @@ type Statement struct {
 // document is a policy of IAM, as far as it is understood.
 type document struct {
 	Version, ID string
-	Statement   []struct {
-		Sid, Effect      string
-		Principal        map[string]texts
-		Action, Resource texts
-		Condition        map[string]map[string]texts
-	}
+	Statement   []statement
+}
+
+type statement struct {
+	Sid, Effect      string
+	Principal        map[string]texts
+	Action, Resource texts
+	// Condition leads from operators to keys to values.
+	Condition map[string]map[string]texts
 }
 
 // texts are one text or several.
@@ -88,11 +91,8 @@ func decode(policy string) (document, error) {
 func (d Documents) read() (Role, error) {
 	var role Role
 	var faults []error
-	trust, err := decode(d.Trust)
-	if err != nil || len(trust.Statement) != 1 || trust.Statement[0].Effect != "Allow" || trust.Statement[0].Condition != nil ||
-		!slices.Equal(trust.Statement[0].Action, texts{"sts:AssumeRole"}) || len(trust.Statement[0].Principal) != 1 ||
-		!slices.Equal(trust.Statement[0].Principal["Service"], texts{"lambda.amazonaws.com"}) {
-		faults = append(faults, fmt.Errorf("lambda.amazonaws.com may assume it, and nobody else (%w)", err))
+	if !trustsLambda(d.Trust) {
+		faults = append(faults, errors.New("lambda.amazonaws.com may assume it, and nobody else"))
 	}
 	if len(d.Managed) > 0 {
 		faults = append(faults, fmt.Errorf("roles here have inline policies and nothing else: %v", d.Managed))
@@ -100,28 +100,19 @@ func (d Documents) read() (Role, error) {
 	denied := false
 	for _, policy := range d.Inline {
 		read, err := decode(policy)
-		if err != nil {
-			faults = append(faults, err)
-		}
+		faults = append(faults, err)
 		for _, s := range read.Statement {
-			if len(s.Action) > 0 && slices.Contains(networkActions, s.Action[0]) {
-				allows := s.Effect == "Allow" && s.Condition == nil
-				denies := s.Effect == "Deny" && len(s.Condition) == 1 && demands(s.Condition, "lambda:SourceFunctionArn")
-				if !allows && !denies || !slices.Equal(slices.Sorted(slices.Values(s.Action)), networkActions) || !slices.Equal(s.Resource, texts{"*"}) {
-					faults = append(faults, errors.New("what Lambda needs to connect to a network must be allowed on every resource, and denied to the function's own code"))
-				}
-				role.Network, denied = role.Network || allows, denied || denies
-				continue
-			}
-			keys := s.Condition["ForAllValues:StringLike"][leadingKeys]
 			switch {
-			case s.Effect != "Allow" || s.Principal != nil:
-				faults = append(faults, fmt.Errorf("effect %s is not understood here", s.Effect))
-			// ForAllValues is true when there is no value at all, so Null has to demand one.
-			case s.Condition != nil && (len(s.Condition) != 2 || len(s.Condition["ForAllValues:StringLike"]) != 1 || len(keys) == 0 || !demands(s.Condition, leadingKeys)):
-				faults = append(faults, fmt.Errorf("the condition must be ForAllValues:StringLike of %s together with Null: false of the same", leadingKeys))
+			case !slices.ContainsFunc(s.Action, func(action string) bool { return slices.Contains(networkActions, action) }):
+				role.Statements = append(role.Statements, Statement{s.Action, s.Resource, s.Condition[forAllValues][leadingKeys]})
+				faults = append(faults, s.check())
+			case s.isNetwork("Allow") && s.Condition == nil:
+				role.Network = true
+			case s.isNetwork("Deny") && len(s.Condition) == 1 && s.demands("lambda:SourceFunctionArn"):
+				denied = true
+			default:
+				faults = append(faults, errors.New("what Lambda needs to connect to a network must be allowed on every resource, and denied to the function's own code"))
 			}
-			role.Statements = append(role.Statements, Statement{s.Action, s.Resource, keys})
 		}
 	}
 	if role.Network != denied {
@@ -130,11 +121,42 @@ func (d Documents) read() (Role, error) {
 	return role, errors.Join(append(faults, role.inexact()...)...)
 }
 
-const leadingKeys = "dynamodb:LeadingKeys"
+func trustsLambda(policy string) bool {
+	trust, err := decode(policy)
+	if err != nil || len(trust.Statement) != 1 {
+		return false
+	}
+	s := trust.Statement[0]
+	return s.Effect == "Allow" && slices.Equal(s.Action, texts{"sts:AssumeRole"}) && s.Condition == nil &&
+		len(s.Principal) == 1 && slices.Equal(s.Principal["Service"], texts{"lambda.amazonaws.com"})
+}
+
+// isNetwork reports whether a statement is about all of the network and nothing else.
+func (s statement) isNetwork(effect string) bool {
+	return s.Effect == effect && slices.Equal(slices.Sorted(slices.Values(s.Action)), networkActions) && slices.Equal(s.Resource, texts{"*"})
+}
+
+const (
+	forAllValues = "ForAllValues:StringLike"
+	leadingKeys  = "dynamodb:LeadingKeys"
+)
+
+// check refuses effects and conditions that are not understood. ForAllValues is true when
+// there is no value at all, so Null has to demand one.
+func (s statement) check() error {
+	if s.Effect != "Allow" || s.Principal != nil {
+		return fmt.Errorf("effect %s is not understood here", s.Effect)
+	}
+	limited := len(s.Condition) == 2 && len(s.Condition[forAllValues]) == 1 && len(s.Condition[forAllValues][leadingKeys]) > 0 && s.demands(leadingKeys)
+	if s.Condition != nil && !limited {
+		return fmt.Errorf("the condition must be %s of %s together with Null: false of the same", forAllValues, leadingKeys)
+	}
+	return nil
+}
 
 // demands reports whether a condition demands that a key is there.
-func demands(condition map[string]map[string]texts, key string) bool {
-	return len(condition["Null"]) == 1 && slices.Equal(condition["Null"][key], texts{"false"})
+func (s statement) demands(key string) bool {
+	return len(s.Condition["Null"]) == 1 && slices.Equal(s.Condition["Null"][key], texts{"false"})
 }
 
 // inexact returns what a role does not say exactly.

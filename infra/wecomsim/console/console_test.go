@@ -255,9 +255,8 @@ func TestForms(t *testing.T) {
 		section string
 		form    url.Values
 		// saved is what the app has afterwards; refused is the page's answer.
-		saved   func(wecomsim.App) any
-		want    string
-		refused string
+		saved         func(wecomsim.App) any
+		want, refused string
 	}{
 		{rule: "callback domain", section: "login", form: values("domain", "signin.example.com:8443"), saved: callbackDomain, want: "signin.example.com:8443"},
 		{rule: "callback domain removed", section: "login", form: values("domain", ""), saved: callbackDomain, want: ""},

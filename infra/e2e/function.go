@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// startDeadline is how long a function may take to ask for its first event. It starts in
+// a tenth of a second; the rest is for a busy machine.
+const startDeadline = time.Minute
+
+// Function is a built function behind a Runtime API of its own
+// (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). It takes one event
+// at a time.
+type Function struct {
+	// PathParameters are in every event. API Gateway finds them by the route, of which
+	// this knows nothing.
+	PathParameters map[string]string
+
+	process         *exec.Cmd
+	runtime         *httptest.Server
+	events, answers chan []byte
+}
+
+// StartFunction starts a program, with nothing in its environment but what is given and
+// what Lambda sets, and waits until it asks for its first event. It ends with ctx or Stop.
+func StartFunction(ctx context.Context, program string, environment map[string]string) (*Function, error) {
+	f := &Function{events: make(chan []byte), answers: make(chan []byte)}
+	ready := make(chan struct{})
+	asks := sync.OnceFunc(func() { close(ready) })
+	f.runtime = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost { // an answer, or why there is none
+			answer, _ := io.ReadAll(r.Body)
+			w.WriteHeader(http.StatusAccepted)
+			f.answers <- answer
+			return
+		}
+		asks()
+		select {
+		case event := <-f.events:
+			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "request")
+			w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(time.Minute).UnixMilli()))
+			_, _ = w.Write(event)
+		case <-r.Context().Done():
+		}
+	}))
+	f.process = exec.CommandContext(ctx, program)
+	f.process.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + f.runtime.Listener.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=" + filepath.Base(program)}
+	for name, value := range environment {
+		f.process.Env = append(f.process.Env, name+"="+value)
+	}
+	if err := f.process.Start(); err != nil {
+		f.runtime.Close()
+		return nil, fmt.Errorf("start the function: %w", err)
+	}
+	select {
+	case <-ready:
+		return f, nil
+	case answer := <-f.answers:
+		f.Stop()
+		return nil, fmt.Errorf("%s does not start: %s", program, answer)
+	case <-time.After(startDeadline):
+		f.Stop()
+		return nil, fmt.Errorf("%s does not start within %s", program, startDeadline)
+	}
+}
+
+// Stop ends the program as Lambda does, without a word. It may be called twice.
+func (f *Function) Stop() {
+	_ = f.process.Process.Kill()
+	_ = f.process.Wait()
+	f.runtime.CloseClientConnections()
+	f.runtime.Close()
+}
+
+// Pid is the number of the function's process.
+func (f *Function) Pid() int { return f.process.Process.Pid }
+
+// ServeHTTP hands a request over as API Gateway does (payload format 2.0).
+func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	event := events.APIGatewayV2HTTPRequest{
+		Version: "2.0", RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery, PathParameters: f.PathParameters,
+		Headers: map[string]string{}, Cookies: strings.Split(r.Header.Get("Cookie"), "; "),
+	}
+	for name := range r.Header {
+		event.Headers[strings.ToLower(name)] = r.Header.Get(name)
+	}
+	event.RequestContext.HTTP.Method = r.Method
+	payload, _ := json.Marshal(event) // of texts, it cannot fail
+	var answer events.APIGatewayV2HTTPResponse
+	f.events <- payload
+	_ = json.Unmarshal(<-f.answers, &answer)
+	for name, value := range answer.Headers {
+		w.Header().Set(name, value)
+	}
+	w.Header()["Set-Cookie"] = answer.Cookies
+	w.WriteHeader(cmp.Or(answer.StatusCode, http.StatusBadGateway))
+	_, _ = io.WriteString(w, answer.Body)
+}
