@@ -33,7 +33,7 @@ func TestDoctorLeadsIntoTheManual(t *testing.T) {
 		}
 	}
 	var checks []string
-	for _, row := range regexp.MustCompile(`(?m)^\t+\{"([a-z-]+)", (?:nil|reached|genuine|admitted), `).FindAllStringSubmatch(code.String(), -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\t+\{"([a-z-]+)", (?:nil|reached|genuine|admitted|started), `).FindAllStringSubmatch(code.String(), -1) {
 		checks = append(checks, row[1])
 	}
 	if len(links) < 10 || len(checks) < 20 {

@@ -226,7 +226,7 @@ func (a *Authorizer) deny(request events.APIGatewayV2CustomAuthorizerV2Request, 
 		a.log(slog.LevelInfo, request, no...)
 		return Response{IsAuthorized: false}
 	}
-	failed := metrics.Attributes(a.cfg.Service, a.cfg.Now(), metrics.InternalErrors(1, functionName))
+	failed := metrics.Attributes(a.cfg.Service, a.cfg.Now(), metrics.InternalErrors(1, functionName, ""))
 	a.log(slog.LevelError, request, append(no, failed...)...)
 	return Response{IsAuthorized: false}
 }

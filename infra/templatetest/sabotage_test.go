@@ -56,6 +56,10 @@ var guarded = []mistake{
 
 	{"anybody may act as a function", roles, "IssuerRole", "{Service: lambda.amazonaws.com}", "'*'", "somebody else could act as the function"},
 	{"a managed policy", roles, "IssuerRole", "      Policies:", "      ManagedPolicyArns: [!Sub 'arn:${AWS::Partition}:iam::aws:policy/AdministratorAccess']\n      Policies:", "a managed policy allows more"},
+	{"CodeDeploy may do anything", roles, "CodeDeployRole", "service-role/AWSCodeDeployRoleForLambda", "AdministratorAccess", "more than CodeDeploy needs"},
+	{"the bot may do more", monitoring, "BotRole", "[events:InvokeApiDestination]", "[events:InvokeApiDestination, events:PutEvents]", "the bot tells of alarms"},
+	{"a role without the boundary", roles, "IssuerRole", "      PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundaryArn, !Ref AWS::NoValue]\n", "", "would refuse the role"},
+	{"functions may change the key", roles, "KeyPolicy", "kms:GenerateDataKey", "kms:PutKeyPolicy", "changes nothing about it"},
 	{"a wildcard in an action", roles, "IssuerRole", "dynamodb:GetItem", "'dynamodb:*'", "an action with a wildcard"},
 	{"every secret can be read", roles, "AuthorizerRole", "Resource: !Ref AdminKey", "Resource: '*'", "every secret or table of the account"},
 	{"a policy beside the roles", network, "InterfacePolicy", "[ec2:CreateNetworkInterface,", "[secretsmanager:GetSecretValue, ec2:CreateNetworkInterface,", "what a function may do is in its role"},
@@ -71,7 +75,7 @@ var guarded = []mistake{
 	{"the access log has paths", template, "Api", `"status":"$context.status"`, `"path":"$context.path","status":"$context.status"`, "paths and queries hold codes and states"},
 	{"a log is kept for ever", template, "AuthorizeLogGroup", ", RetentionInDays: !Ref LogRetentionDays", "", "kept for ever"},
 	{"a function logs elsewhere", template, "SigninFunction", "      LoggingConfig: {LogGroup: !Ref SigninLogGroup}\n", "", "a group without end"},
-	{"lines and their metrics are left out", template, "", "LoggingConfig: {LogFormat: JSON}", "LoggingConfig: {LogFormat: JSON, ApplicationLogLevel: ERROR}", "lines and their metrics would be left out"},
+	{"lines and their metrics are left out", template, "", "LoggingConfig: {LogFormat: JSON, SystemLogLevel: WARN}", "LoggingConfig: {LogFormat: JSON, SystemLogLevel: WARN, ApplicationLogLevel: ERROR}", "lines and their metrics would be left out"},
 	{"a role from elsewhere", template, "IssuerFunction", "!GetAtt Roles.Outputs.Issuer", "!Sub 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/Administrator'", "what its role in infra/roles.yaml allows"},
 	{"something may come into the network", network, "SecurityGroup", "      SecurityGroupEgress:", "      SecurityGroupIngress: [{IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: 0.0.0.0/0}]\n      SecurityGroupEgress:", "nothing calls these functions"},
 	{"functions stand on the internet", network, "PrivateRouteA", "NatGatewayId: !Ref NatGatewayA", "GatewayId: !Ref InternetGateway", "through a NAT gateway"},
@@ -79,7 +83,7 @@ var guarded = []mistake{
 	{"an address without encryption", template, "WeComApiUrl", "'(https://", "'(https?://", "codes and secrets would travel in the open"},
 	{"an alarm tells nobody", monitoring, "ApiErrorsAlarm", "      AlarmActions: [!Ref AlarmTopic]\n", "", "nobody would be told"},
 	{"an alarm rings when nobody comes", monitoring, "ApiErrorsAlarm", "TreatMissingData: notBreaching", "TreatMissingData: breaching", "nothing is written where nothing fails"},
-	{"a bad callback takes over", template, "CallbackFunction", "[!Ref CallbackErrorsAlarm, !Ref CallbackInternalAlarm]", "[!Ref AlarmTopic]", "a version that fails must not take over"},
+	{"a bad callback takes over", template, "CallbackFunction", "[!Ref CallbackCanaryAlarm]", "[!Ref AlarmTopic]", "a version that fails must not take over"},
 	{"another stack holds this one", template, "Dashboard", "    Value:", "    Export: {Name: dashboard}\n    Value:", "a stack that uses it would hold this one"},
 }
 

@@ -1,8 +1,11 @@
 package templatetest_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
@@ -21,6 +25,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
 	"github.com/wecom-signin/wecom-signin/functions/signin"
 	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 )
@@ -147,5 +152,28 @@ func TestTemplateHasTheIndexes(t *testing.T) {
 	}
 	if len(input.GlobalSecondaryIndexes) != 2 {
 		t.Errorf("%d indexes", len(input.GlobalSecondaryIndexes))
+	}
+}
+
+// What the daily request of infra/monitoring.yaml hands to the function issuer is an event
+// that it takes for a request of the keys.
+func TestDailyRequestAsksForTheKeys(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join(root, monitoring))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, input, _ := strings.Cut(string(content), "          Input: '")
+	input, _, _ = strings.Cut(input, "'\n")
+	var event events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal([]byte(input), &event); err != nil {
+		t.Fatal(err)
+	}
+	var asked string
+	function := apigw.New(apigw.Config{Name: "issuer", Logger: slog.New(slog.DiscardHandler), Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked = r.Method + " " + r.URL.Path
+	})})
+	answer, err := function(t.Context(), event)
+	if asked != "GET /.well-known/jwks.json" || event.RouteKey != asked || answer.StatusCode != http.StatusOK || err != nil {
+		t.Errorf("asked %q for the route %q: %d, %v", asked, event.RouteKey, answer.StatusCode, err)
 	}
 }

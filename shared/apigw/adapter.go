@@ -32,6 +32,8 @@ type Config struct {
 	// Service is the setting SERVICE_NAME: the name of this deployment in metrics.
 	// Empty: log events carry no metrics.
 	Service string
+	// Version is the function's version as Lambda names it, for metrics. Empty: none.
+	Version string
 	// Logger receives one record per request. Nil: slog.Default().
 	Logger *slog.Logger
 	// MaxBody is the largest request body in bytes. Zero: 256 kB.
@@ -58,6 +60,7 @@ func New(cfg Config) Function {
 			requestID: event.RequestContext.RequestID,
 			publicURL: ResolvePublicURL(cfg.PublicURL, event.RequestContext.DomainName),
 			function:  cfg.Name,
+			version:   cfg.Version,
 			started:   cfg.Now(),
 		}
 		if event.RequestContext.Authorizer != nil {

@@ -24,6 +24,7 @@ type requestInfo struct {
 	requestID  string
 	publicURL  string
 	function   string
+	version    string
 	authorizer map[string]any
 	started    time.Time
 
@@ -85,7 +86,7 @@ func MeasureInternalErrors(ctx context.Context) {
 	info := infoOf(ctx)
 	info.mu.Lock()
 	defer info.mu.Unlock()
-	info.setMeasurement(metrics.InternalErrors(0, info.function))
+	info.setMeasurement(metrics.InternalErrors(0, info.function, info.version))
 }
 
 // LogError adds an error to the log event of the request; the last one wins.
@@ -167,7 +168,7 @@ func (info *requestInfo) log(cfg Config, event *events.APIGatewayV2HTTPRequest, 
 		level = slog.LevelError
 	}
 	if info.isInternal(status) {
-		info.setMeasurement(metrics.InternalErrors(1, cfg.Name))
+		info.setMeasurement(metrics.InternalErrors(1, cfg.Name, cfg.Version))
 	}
 	if info.failure != nil {
 		attributes = append(attributes, slog.String("code", string(info.failure.Code)))

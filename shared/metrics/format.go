@@ -40,6 +40,9 @@ func Attributes(serviceName string, at time.Time, measured ...Measurement) []slo
 			written[m.dimension] = true
 			members = append(members, slog.String(m.dimension, m.member))
 		}
+		if m.version != "" {
+			members = append(members, slog.String(published, m.version))
+		}
 		members = append(members, slog.Float64(m.name, m.value))
 	}
 	return append(members, slog.Any("_aws", described))
@@ -49,6 +52,8 @@ func (m Measurement) dimensions() [][]string {
 	switch {
 	case m.dimension == "":
 		return [][]string{{service}}
+	case m.version != "":
+		return [][]string{{service}, {service, m.dimension}, {service, m.dimension, published}}
 	case m.both:
 		return [][]string{{service}, {service, m.dimension}}
 	default:

@@ -17,6 +17,7 @@ const (
 	outcome   = "Outcome"   // how a request at the callback ended
 	weComCode = "WeComCode" // WeCom's number
 	function  = "Function"  // name of a function
+	published = "Version"   // number of a published version of a function
 )
 
 // The units in use.
@@ -35,6 +36,8 @@ type Measurement struct {
 	dimension, member string
 	// both: the value also counts for Service alone.
 	both bool
+	// version: the value also counts for Service, dimension and this version.
+	version string
 }
 
 // Name returns the name of the metric.
@@ -60,10 +63,17 @@ func WeComDuration(took float64) Measurement {
 }
 
 // InternalErrors counts failures of the service itself in one request, for the whole
-// service and for the function. 0 says that there was a request.
-func InternalErrors(failures int, of string) Measurement {
-	return Measurement{name: "InternalErrors", unit: count, value: float64(failures), dimension: function, member: word(of), both: true}
+// service, for the function, and for its published version if it has one, as Lambda names
+// it ("$LATEST": none). 0 says that there was a request.
+func InternalErrors(failures int, of, version string) Measurement {
+	if version == unpublished {
+		version = ""
+	}
+	return Measurement{name: "InternalErrors", unit: count, value: float64(failures), dimension: function, member: word(of), both: true, version: version}
 }
+
+// unpublished is Lambda's name of the version that a function has without an alias.
+const unpublished = "$LATEST"
 
 // SigningKeyAge is how long ago the public keys were published, in days. An age below 0,
 // from clocks that differ, is 0.

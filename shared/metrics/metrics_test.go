@@ -30,7 +30,7 @@ func line(service string, measured ...metrics.Measurement) []byte {
 }
 
 func TestLine(t *testing.T) {
-	got := string(line("wecom-signin", metrics.SignIns("signed_in"), metrics.WeComDuration(81.25), metrics.InternalErrors(0, "callback")))
+	got := string(line("wecom-signin", metrics.SignIns("signed_in"), metrics.WeComDuration(81.25), metrics.InternalErrors(0, "callback", "$LATEST")))
 	want := `{"level":"INFO","msg":"request","Service":"wecom-signin","Outcome":"signed_in","SignIns":1,"WeComDuration":81.25,"Function":"callback","InternalErrors":0,` +
 		`"_aws":{"Timestamp":1795262400000,"CloudWatchMetrics":[` +
 		`{"Namespace":"WeComSignIn","Dimensions":[["Service","Outcome"]],"Metrics":[{"Name":"SignIns","Unit":"Count"}]},` +
@@ -71,11 +71,15 @@ func TestMetrics(t *testing.T) {
 		{"nothing for a number", metrics.WeComErrors(""), []string{"WeComErrors{Service=s,WeComCode=other} 1 Count"}},
 		{"time in WeCom", metrics.WeComDuration(1234.567), []string{"WeComDuration{Service=s} 1234.567 Milliseconds"}},
 		{
-			"a failure of ours", metrics.InternalErrors(1, "issuer"),
+			"a failure of ours", metrics.InternalErrors(1, "issuer", ""),
 			[]string{"InternalErrors{Service=s} 1 Count", "InternalErrors{Service=s,Function=issuer} 1 Count"},
 		},
 		{
-			"no failure of ours", metrics.InternalErrors(0, "callback"),
+			"a failure of a published version", metrics.InternalErrors(1, "callback", "7"),
+			[]string{"InternalErrors{Service=s} 1 Count", "InternalErrors{Service=s,Function=callback} 1 Count", "InternalErrors{Service=s,Function=callback,Version=7} 1 Count"},
+		},
+		{
+			"no failure of ours", metrics.InternalErrors(0, "callback", "$LATEST"),
 			[]string{"InternalErrors{Service=s} 0 Count", "InternalErrors{Service=s,Function=callback} 0 Count"},
 		},
 		{"age of the keys", metrics.SigningKeyAge(30*24*time.Hour + 6*time.Hour), []string{"SigningKeyAge{Service=s} 30.25 None"}},

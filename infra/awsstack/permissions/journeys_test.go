@@ -142,6 +142,15 @@ func (w *world) membersSignIn() {
 	member.send(302, "GET", callback, "", nil)
 	doubled.send(302, "GET", callback, "", nil)
 
+	// A cookie from before it carried the user's id beside the session's.
+	older := &visitor{member.Clone(), w}
+	for name, value := range older.Cookies("__Host-wecom_session") {
+		id, _, _ := strings.Cut(value, ".")
+		older.SetCookie(name, id)
+	}
+	older.send(200, "GET", "/api/session", "", nil)
+	older.send(302, "GET", callback, "", nil)
+
 	// What an application and its visitor do with the session.
 	member.Origin = application
 	member.send(200, "GET", "/api/session", "", nil)

@@ -81,11 +81,11 @@ func (d Deployed) Read() (map[string]Role, []string) {
 	return roles, faults
 }
 
-// isCodeDeploys reports whether a role is the one that SAM makes for CodeDeploy.
+// isCodeDeploys reports whether a role is CodeDeploy's, by its principal in a region.
 func isCodeDeploys(d Documents) bool {
 	trust, err := decode(d.Trust)
 	return err == nil && len(d.Inline) == 0 && len(trust.Statement) == 1 &&
-		slices.Equal(trust.Statement[0].Principal["Service"], texts{"codedeploy.amazonaws.com"}) &&
+		len(trust.Statement[0].Principal["Service"]) == 1 && strings.HasPrefix(trust.Statement[0].Principal["Service"][0], "codedeploy.") &&
 		len(d.Managed) == 1 && strings.HasSuffix(d.Managed[0], ":aws:policy/service-role/AWSCodeDeployRoleForLambda")
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -42,6 +43,9 @@ type deployment struct {
 	now     time.Time
 	address string
 	trusted bool
+	// cached: a cache answers for authorize. Else each answer has a state of its own.
+	cached bool
+	states int
 	// dial in place of a connection.
 	dial func() error
 	// keyShown lists the requests that carried the admin key, and dialed the addresses.
@@ -141,6 +145,10 @@ func (d *deployment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		found = ok("{}")
 	case !known:
 		found = refused(404)
+	}
+	if to := found.header["Location"]; strings.HasPrefix(to, "https://open.weixin.qq.com/") && !d.cached {
+		d.states++
+		found = redirect(fmt.Sprintf("%s&state=%d", to, d.states), found.header["Set-Cookie"])
 	}
 	found.write(w)
 }

@@ -135,6 +135,28 @@ func authorize(ctx context.Context, t *target, name string) ([]Finding, error) {
 	return failWith(fixPassCookie, "%s: the cookie of the attempt is missing", name)
 }
 
+// cache asks twice for the start of a sign-in. A cache that hands one person's attempt to
+// another signs the two in as each other.
+func cache(ctx context.Context, t *target) ([]Finding, error) {
+	offers, err := t.offers(ctx)
+	if err != nil || len(offers) == 0 {
+		return nil, err
+	}
+	path := "/authorize/" + url.PathEscape(offers[0].Name)
+	var answers [2]string
+	for i := range answers {
+		got, err := t.get(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		answers[i] = got.Header.Get("Location")
+	}
+	if answers[0] == answers[1] {
+		return report(Fail, "%s answers two people alike", path)
+	}
+	return report(OK, "two answers of %s differ", path)
+}
+
 // foreignOrigin asks as a page of another site does, with and without a preflight.
 func foreignOrigin(ctx context.Context, t *target) ([]Finding, error) {
 	header := http.Header{"Origin": {foreign}, "Access-Control-Request-Method": {http.MethodGet}}

@@ -36,6 +36,7 @@ const (
 // table returns the checks in the order of the report.
 func table() []check {
 	reached, genuine, admitted := []string{"address"}, []string{"address", "discovery", "admin-api"}, []string{"admin-key"}
+	started := []string{"sign-in-start"}
 	return []check{
 		{"address", nil, address, "signin", "see that the name leads to this deployment, and that port 443 is open", domains},
 		{"certificate", reached, page("/signin", certificate), "signin", "renew it now; ACM waits for its DNS validation record", domains},
@@ -48,6 +49,7 @@ func table() []check {
 		{"version", reached, page("/signin", version), "signin", "wait ten minutes, then deploy again", "operations.md#upgrading"},
 		{"headers", reached, page("/signin", headers), "signin", "have the proxy in front pass headers on unchanged", domains},
 		{"sign-in-start", reached, signInStart, "authorize", fixPublicURL, domains},
+		{"cache", started, cache, "authorize", "let no cache keep answers: CachingDisabled in CloudFront, proxy_cache off in nginx", "operations.md#a-proxy-in-front"},
 		{"session", reached, answers(sessionPath, http.StatusUnauthorized, problem), "signin", "let no cache keep answers under /api/", domains},
 		{"foreign-origin", reached, foreignOrigin, "signin", "remove the CORS headers of the proxy or gateway", domains},
 		{"unknown-path", reached, answers("/api/doctor-asks-for-nothing", http.StatusNotFound, problem), "signin", "have the proxy in front pass errors on unchanged", domains},

@@ -64,8 +64,9 @@ func newEvent(r *http.Request, route *boundRoute, parameters map[string]string, 
 		sourceIP = host
 	}
 	prefix, _, _ := strings.Cut(domain, ".")
-	// An event is JSON: what is no UTF-8 does not survive it.
-	path := validUTF8(r.URL.Path)
+	// An event is JSON: what is no UTF-8 does not survive it. The HTTP API decodes the path
+	// first and takes what follows a question mark for a query, which it then drops.
+	path, _, _ := strings.Cut(validUTF8(r.URL.Path), "?")
 	for name, value := range parameters {
 		parameters[name] = validUTF8(value)
 	}

@@ -63,6 +63,7 @@ func Serve(name string, maxBody int, names []settings.Name, assemble app.NewHand
 		<-connected
 		lambda.Start(apigw.New(apigw.Config{
 			Handler: handler, PublicURL: deps.Settings.PublicURL, Name: name, Service: deps.Settings.ServiceName, MaxBody: maxBody,
+			Version: lambdacontext.FunctionVersion,
 		}))
 		return nil
 	})
