@@ -126,6 +126,11 @@ type Session struct {
 	WeComUserID             string
 	SignedInAt              time.Time
 	ExpiresAt               time.Time
+	// InWeCom is set for a session that began in WeCom's client.
+	InWeCom bool `json:",omitempty"`
+	// Lineage is inherited from the session of the same member that the browser had
+	// before, or new; see Lineage. Sessions from before it was there have none.
+	Lineage string `json:",omitempty"`
 }
 
 // AttemptResult is the result of an attempt to sign in. An attempt has one result, ever: it
