@@ -22,6 +22,10 @@ const (
 	StateCookie Purpose = "state cookie"
 	SessionID   Purpose = "session id"
 	AccessToken Purpose = "access token"
+	// RefreshToken makes applications' refresh tokens, and Form the proofs that an answer
+	// comes from a page of the service (package oauth).
+	RefreshToken Purpose = "refresh token"
+	Form         Purpose = "form"
 )
 
 // ErrNotOpened: the value was not sealed by this service, for this purpose and with this
