@@ -20,8 +20,8 @@ type Wish struct {
 	Values    []string // the texts that would do; empty: any
 }
 
-// UnmarshalJSON decodes null or an object. Members that are not known are ignored, and so
-// are values that are not texts.
+// UnmarshalJSON decodes null or an object. Unknown members are ignored. A value that is not
+// text becomes the empty one, which nothing equals: left out, it would ask for nothing.
 func (w *Wish) UnmarshalJSON(text []byte) error {
 	var decoded *struct {
 		Essential bool  `json:"essential"`
@@ -33,8 +33,9 @@ func (w *Wish) UnmarshalJSON(text []byte) error {
 	}
 	w.Essential = decoded.Essential
 	for _, value := range append([]any{decoded.Value}, decoded.Values...) {
-		if value, ok := value.(string); ok {
-			w.Values = append(w.Values, value)
+		if value != nil {
+			text, _ := value.(string)
+			w.Values = append(w.Values, text)
 		}
 	}
 	return nil
