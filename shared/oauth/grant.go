@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/claims"
+	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -45,7 +47,7 @@ func (p *Provider) createGrant(ctx context.Context, r *authorization) (code stri
 		SignedInAt: session.SignedInAt, InWeCom: session.InWeCom, Scopes: r.request.Scopes,
 		RedirectURI: r.request.RedirectURI, CodeChallenge: r.request.CodeChallenge, Nonce: r.request.Nonce,
 		Claims: r.request.Claims, CreatedAt: now, CodeExpiresAt: now.Add(CodeLifetime),
-		Offline:   slices.Contains(r.request.Scopes, ScopeOfflineAccess),
+		Offline:   slices.Contains(r.request.Scopes, claims.ScopeOfflineAccess),
 		KeepUntil: now.Add(CodeLifetime + keepAfter),
 	}, session.ExpiresAt)
 	if err != nil {
@@ -99,7 +101,15 @@ func (p *Provider) checkLive(ctx context.Context, g grantState, a store.Applicat
 	if err != nil || !authenticator.Enabled || authenticator.ID != g.AuthenticatorID || authenticator.Generation != g.AuthenticatorGeneration {
 		return ended(CauseAuthenticatorEnded, "The way in which the member signed in has been disabled or changed.")
 	}
-	return nil
+	if a.FirstParty {
+		return nil
+	}
+	// One more call, for applications of others: a member may withdraw the consent.
+	consent, err := p.consent(ctx, u.ID, a)
+	if err == nil && !containsAll(consent.Scopes, g.Scopes) {
+		return ended(CauseConsentMissing, "The member does not agree any more.")
+	}
+	return err
 }
 
 // TokenInput is an application at one of the endpoints for its server.
@@ -125,9 +135,9 @@ var tokenParameters = []string{"grant_type", "code", "redirect_uri", "code_verif
 // Token exchanges a code or a refresh token. The error is an *Error or a failure of the
 // system.
 //
-// Remote calls in series: Grant, GrantState, RotateGrant and RecordApplicationEvent for a
-// code, the last while the tokens are signed; GrantState and RotateGrant for a refresh
-// token.
+// Remote calls in series for a first-party application: Grant, GrantState and RotateGrant
+// for a code, then RecordApplicationEvent while the tokens are signed; GrantState and
+// RotateGrant for a refresh token. Any other application costs Consent, too.
 func (p *Provider) Token(ctx context.Context, in TokenInput) (TokenResponse, error) {
 	form, err := ParseForm(in.Body)
 	if err != nil {
@@ -244,7 +254,7 @@ func (t *tokenRequest) revoke(ctx context.Context, id string, refusal *Error) er
 }
 
 func keepUntil(now, expiresAt time.Time) time.Time {
-	if last := now.Add(AccessTokenLifetime); last.After(expiresAt) {
+	if last := now.Add(keys.MaxLifetime); last.After(expiresAt) {
 		expiresAt = last
 	}
 	return expiresAt.Add(keepAfter)
@@ -349,7 +359,7 @@ func narrowScopes(granted []string, list string) ([]string, *Error) {
 	if len(list) > maxScope {
 		return nil, refuse(InvalidScope, CauseTooLong, "scope is longer than 1024 bytes.")
 	}
-	scopes := knownScopes(list)
+	scopes := claims.KnownScopes(strings.Fields(list))
 	if len(scopes) == 0 || !containsAll(granted, scopes) {
 		return nil, refuse(InvalidScope, CauseScope, "scope has more than was granted.")
 	}
