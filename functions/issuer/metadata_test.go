@@ -1,18 +1,23 @@
 package issuer_test
 
 import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/shared/claims"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
+	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
 // challenge is a code challenge of RFC 7636, appendix B.
@@ -108,7 +113,15 @@ func TestMetadataSaysWhatIsTrue(t *testing.T) {
 		}
 	}
 
-	if diff := cmp.Diff(oauth.Scopes(), list("scopes_supported")); diff != "" {
+	everything := url.Values{
+		"client_id": {"wiki"}, "redirect_uri": {"https://wiki.example.com/cb"}, "response_type": {"code"},
+		"scope": {strings.Join(append(list("scopes_supported"), "address", "roles"), " ")},
+	}
+	request, err := oauth.ParseAuthorizationRequest(everything.Encode())
+	if err != nil || request.Refusal != nil {
+		t.Fatalf("%v, %v", err, request.Refusal)
+	}
+	if diff := cmp.Diff(request.Scopes, list("scopes_supported")); diff != "" {
 		t.Errorf("scopes (-taken +said):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{claims.ACR(true), claims.ACR(false)}, list("acr_values_supported")); diff != "" {
@@ -138,6 +151,88 @@ func TestMetadataSaysWhatIsTrue(t *testing.T) {
 	} {
 		if _, ok := said[other]; ok {
 			t.Errorf("%s is promised", other)
+		}
+	}
+}
+
+// registry has a confidential application, wiki, and a public one, page. It records nothing.
+type registry struct {
+	oauth.Store
+	secret store.ClientSecret
+}
+
+func (r registry) Application(_ context.Context, id string) (store.Application, error) {
+	kind, ok := map[string]store.ApplicationKind{"wiki": store.KindWeb, "page": store.KindBrowser}[id]
+	if !ok {
+		return store.Application{}, store.ErrNotFound
+	}
+	return store.Application{ID: id, Enabled: true, Kind: kind, Secrets: []store.ClientSecret{r.secret}}, nil
+}
+
+func (registry) RecordApplicationEvent(context.Context, store.ApplicationEvent) error { return nil }
+
+// The token endpoint and its neighbours take the grants and the methods that the metadata
+// names: a request without code and token is refused, but never for these.
+func TestMetadataNamesTheMethodsThatWork(t *testing.T) {
+	got, err := function(&directory{}, "https://signin.example.com")(t.Context(), event("GET", "/.well-known/openid-configuration"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said struct {
+		Grants        []string `json:"grant_types_supported"`
+		Token         []string `json:"token_endpoint_auth_methods_supported"`
+		Revocation    []string `json:"revocation_endpoint_auth_methods_supported"`
+		Introspection []string `json:"introspection_endpoint_auth_methods_supported"`
+	}
+	if err := json.Unmarshal([]byte(got.Body), &said); err != nil {
+		t.Fatal(err)
+	}
+	plain, secret, err := oauth.NewSecret(rand.Reader, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	apps := registry{secret: secret}
+	provider := &oauth.Provider{
+		Store: apps, Applications: apps, Now: time.Now, LogField: func(context.Context, string, any) {},
+		Verifier: keys.NewVerifier(keys.VerifierConfig{}),
+	}
+	requests := map[string]func(grant string) oauth.TokenInput{
+		"client_secret_basic": func(grant string) oauth.TokenInput {
+			basic := base64.StdEncoding.EncodeToString([]byte("wiki:" + plain.Reveal()))
+			return oauth.TokenInput{Authorization: []string{"Basic " + basic}, Body: "grant_type=" + grant}
+		},
+		"client_secret_post": func(grant string) oauth.TokenInput {
+			return oauth.TokenInput{Body: "client_id=wiki&client_secret=" + plain.Reveal() + "&grant_type=" + grant}
+		},
+		"none": func(grant string) oauth.TokenInput {
+			return oauth.TokenInput{Body: "client_id=page&grant_type=" + grant}
+		},
+		"private_key_jwt": func(grant string) oauth.TokenInput {
+			return oauth.TokenInput{Body: "client_id=wiki&client_assertion=x&client_assertion_type=y&grant_type=" + grant}
+		},
+	}
+	code := func(err error) oauth.ErrorCode {
+		if refusal, ok := oauth.RefusalOf(err); ok {
+			return refusal.Code
+		}
+		return ""
+	}
+	for method, request := range requests {
+		_, token := provider.Token(t.Context(), request("authorization_code"))
+		_, introspection := provider.Introspect(t.Context(), request("&token=x"))
+		for endpoint, check := range map[string]struct {
+			err   error
+			named []string
+		}{"token": {token, said.Token}, "revocation": {provider.Revoke(t.Context(), request("")), said.Revocation}, "introspection": {introspection, said.Introspection}} {
+			if taken := code(check.err) != oauth.InvalidClient; taken != slices.Contains(check.named, method) {
+				t.Errorf("%s by %s: taken %v (%v), named %v", endpoint, method, taken, check.err, check.named)
+			}
+		}
+	}
+	for _, grant := range []string{"authorization_code", "refresh_token", "password", "client_credentials", "implicit", "urn:ietf:params:oauth:grant-type:device_code"} {
+		_, err := provider.Token(t.Context(), requests["client_secret_post"](grant))
+		if taken := code(err) != oauth.UnsupportedGrantType; taken != slices.Contains(said.Grants, grant) {
+			t.Errorf("grant %s: taken %v (%v), named %v", grant, taken, err, said.Grants)
 		}
 	}
 }

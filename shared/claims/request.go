@@ -41,8 +41,9 @@ func (w *Wish) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// ParseRequest parses the claims parameter. An empty text is the zero Request. Its error
-// shows nothing of the text.
+// ParseRequest parses the claims parameter. An empty text is the zero Request. A request
+// that wants two subjects, or one that is not text, is refused: it would be about nobody.
+// The error shows nothing of the text.
 func ParseRequest(text string) (Request, error) {
 	if text == "" {
 		return Request{}, nil
@@ -50,6 +51,13 @@ func ParseRequest(text string) (Request, error) {
 	var r Request
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") || json.Unmarshal([]byte(text), &r) != nil {
 		return Request{}, errors.New("parse claims parameter: not the JSON of OpenID Connect Core §5.5")
+	}
+	for _, wish := range []Wish{r.IDToken["sub"], r.Userinfo["sub"]} {
+		for _, value := range wish.Values {
+			if value == "" || value != r.Subject() {
+				return Request{}, errors.New("parse claims parameter: it wants more than one subject")
+			}
+		}
 	}
 	return r, nil
 }

@@ -37,7 +37,10 @@ func TestParseRequest(t *testing.T) {
 			t.Errorf("%s: %v (-want +got):\n%s", test.name, err, diff)
 		}
 	}
-	for _, text := range []string{"x", "null", "[]", `"{}"`, `{"userinfo":[]}`, `{"userinfo":{"name":1}}`, `{"userinfo":{"name":{"essential":"yes"}}}`, `{} {}`} {
+	for _, text := range []string{
+		"x", "null", "[]", `"{}"`, `{"userinfo":[]}`, `{"userinfo":{"name":1}}`, `{"userinfo":{"name":{"essential":"yes"}}}`, `{} {}`,
+		`{"id_token":{"sub":{"value":1}}}`, `{"id_token":{"sub":{"value":"a"}},"userinfo":{"sub":{"value":"b"}}}`, `{"userinfo":{"sub":{"values":["a","b"]}}}`,
+	} {
 		if got, err := claims.ParseRequest(text); err == nil || strings.Contains(err.Error(), "yes") {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
