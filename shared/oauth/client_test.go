@@ -222,7 +222,7 @@ func FuzzBasicCredentials(f *testing.F) {
 	}
 	p := &oauth.Provider{
 		Applications: oneApplication{ID: id, Enabled: true, Kind: store.KindWeb, Secrets: []store.ClientSecret{record}},
-		Store:        recordsNothing{}, Now: func() time.Time { return start }, LogField: func(context.Context, string, any) {},
+		Store:        recordsNothing{}, Now: func() time.Time { return start }, LogField: discard,
 	}
 	for _, seed := range []string{basic(id, value.Reveal()), basic(id, ""), "Basic " + id, "Basic d2lraTo=", "Bearer x", ":", "Basic %"} {
 		f.Add(seed)
@@ -263,3 +263,21 @@ type recordsNothing struct{ oauth.Store }
 func (recordsNothing) RecordApplicationEvent(context.Context, store.ApplicationEvent) error {
 	return nil
 }
+
+// noGrants is a store without a grant.
+type noGrants struct{ recordsNothing }
+
+func (noGrants) Grant(context.Context, string) (store.Grant, error) {
+	return store.Grant{}, store.ErrNotFound
+}
+
+func (noGrants) GrantState(context.Context, string, string, string) (store.Grant, store.User, store.Lineage, error) {
+	return store.Grant{}, store.User{}, store.Lineage{}, store.ErrNotFound
+}
+
+// deriver derives the same for everything, and knows it again.
+type deriver struct{}
+
+func (deriver) Derive(string) string           { return "d" }
+func (deriver) Matches(_, derived string) bool { return derived == "d" }
+func discard(context.Context, string, any)     {}
