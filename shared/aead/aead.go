@@ -22,6 +22,9 @@ const (
 	StateCookie Purpose = "state cookie"
 	SessionID   Purpose = "session id"
 	AccessToken Purpose = "access token"
+	// AuthorizationRequest is for the cookie that keeps an application's request while a
+	// member signs in.
+	AuthorizationRequest Purpose = "authorization request"
 )
 
 // ErrNotOpened: the value was not sealed by this service, for this purpose and with this
