@@ -47,17 +47,17 @@ const maxSealedPath = 128
 // sealedAttempt is the content of an attempt's cookie. Names are short because eight
 // cookies travel with every request.
 type sealedAttempt struct {
-	State      string      `json:"s"`
-	ID         string      `json:"i"`
-	Generation string      `json:"g"`
-	Path       string      `json:"p,omitempty"`
-	Console    bool        `json:"c,omitempty"`
+	State      string `json:"s"`
+	ID         string `json:"i"`
+	Generation string `json:"g"`
+	Path       string `json:"p,omitempty"`
+	Console    bool   `json:"c,omitempty"`
 	// Application and Continue are those of the destination.
-	Application string `json:"a,omitempty"`
-	Continue    string `json:"q,omitempty"`
-	InWeCom    bool        `json:"w,omitempty"`
-	Scope      wecom.Scope `json:"o"`
-	IssuedAt   int64       `json:"t"` // Unix time in milliseconds
+	Application string      `json:"a,omitempty"`
+	Continue    string      `json:"q,omitempty"`
+	InWeCom     bool        `json:"w,omitempty"`
+	Scope       wecom.Scope `json:"o"`
+	IssuedAt    int64       `json:"t"` // Unix time in milliseconds
 }
 
 // SealAttempt returns the attempt for a cookie of the given name.

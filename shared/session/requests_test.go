@@ -88,7 +88,9 @@ func TestRequestThatIsLost(t *testing.T) {
 		{"no id", func(_ *testing.T, _ browser, id *string, _ *time.Time) { *id = "" }},
 		{"15 minutes later", func(_ *testing.T, _ browser, _ *string, now *time.Time) { *now = now.Add(15 * time.Minute) }},
 		{"made tomorrow", func(_ *testing.T, _ browser, _ *string, now *time.Time) { *now = now.Add(-24 * time.Hour) }},
-		{"forged", func(_ *testing.T, b browser, id *string, _ *time.Time) { b[requestName(*id)] = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo" }},
+		{"forged", func(_ *testing.T, b browser, id *string, _ *time.Time) {
+			b[requestName(*id)] = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo"
+		}},
 		{"not base64", func(_ *testing.T, b browser, id *string, _ *time.Time) { b[requestName(*id)] = "!" }},
 		{"one bit changed", func(_ *testing.T, b browser, id *string, _ *time.Time) {
 			value := []byte(b[requestName(*id)])
