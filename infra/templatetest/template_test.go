@@ -136,7 +136,7 @@ func TestTemplateHasTheIndexes(t *testing.T) {
 		text += string(content)
 	}
 	var input dynamodb.CreateTableInput
-	dynamotest.DescribeEvents(&input)
+	dynamotest.DescribeIndexes(&input)
 	for _, index := range input.GlobalSecondaryIndexes {
 		owner := *index.KeySchema[0].AttributeName
 		for _, wanted := range []string{

@@ -87,7 +87,8 @@ type ClaimRules struct {
 }
 
 // Grant is one member's sign-in to one application, from the code on: the family of its
-// tokens. Its fields do not change, except the last three, by the methods of Transient.
+// tokens. Its fields do not change, except KeepUntil and those after it, by RotateGrant and
+// RevokeGrant.
 type Grant struct {
 	// ID is derived from the code (package oauth), so that the code leads to the grant
 	// and the grant does not lead to the code.
@@ -138,6 +139,11 @@ type Lineage struct {
 	ExpiresAt    time.Time // of its latest session that made a grant
 	Ended        bool      // by sign-out, or because another member signed in
 }
+
+// EndedLineageKept is how long at least an engine remembers that a lineage ended which had
+// no grant, so that a request that was under way cannot give it one: longer than any
+// request takes.
+const EndedLineageKept = time.Hour
 
 // Consent is a member's agreement to what an application is told.
 type Consent struct {
@@ -206,7 +212,7 @@ type ProviderEngine interface {
 	// RevokeGrant ends a grant for good. No grant is not an error.
 	RevokeGrant(ctx context.Context, id string) error
 	// EndLineage marks a lineage as ended and returns it, or ErrNotFound when it has had no
-	// grant or ended before.
+	// grant or ended before. In each case it has ended then, and gets no grant any more.
 	EndLineage(ctx context.Context, id string) (Lineage, error)
 	// LineagesOfUser returns the lineages of a user that have not expired, ended or not.
 	// It may lag a moment behind.

@@ -39,6 +39,7 @@ type Page struct {
 type Engine interface {
 	Directory
 	Transient
+	ProviderEngine
 }
 
 // Directory has the records that must last: it is backed up and outlives the stack.

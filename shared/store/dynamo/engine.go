@@ -137,7 +137,7 @@ func directoryKey(pk, sk string) item { return item{"pk": text(pk), "sk": text(s
 // simply not found.
 func possible(key item) bool {
 	pk := len(textOf(key, "pk"))
-	if pk == 0 || pk > 2048 {
+	if pk == 0 || pk > maxPartitionKey {
 		return false
 	}
 	_, has := key["sk"]
@@ -145,7 +145,10 @@ func possible(key item) bool {
 	return !has || sk > 0 && sk <= maxSortKey
 }
 
-const maxSortKey = 1024
+const (
+	maxPartitionKey = 2048
+	maxSortKey      = 1024
+)
 
 // get reads one item of a table, or store.ErrNotFound.
 func (e *Engine) get(ctx context.Context, table string, key item) (item, error) {

@@ -12,7 +12,8 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// Two indexes of the transient table list sign-in events. Their attributes are in the
+// Two indexes of the transient table list sign-in events; that by authenticator lists
+// those of applications, too. Their attributes are in the
 // item of the attempt's result, so that an event needs no further write; an attempt
 // without a result has a separate item.
 const (
@@ -24,11 +25,9 @@ func eventKey(sessionKey string) item { return item{"pk": text("attempt#" + sess
 
 // setEvent adds the attributes of the indexes, and keeps the item long enough.
 func setEvent(i item, event store.SignInEvent, keepUntil time.Time) error {
-	record, err := json.Marshal(event)
-	if err != nil {
-		return fmt.Errorf("encode attempt: %w", err)
+	if err := indexEvent(i, event, event.AuthenticatorID, event.At); err != nil {
+		return err
 	}
-	i["attempt"], i["at"], i["authenticatorId"] = text(string(record)), moment(event.At), text(event.AuthenticatorID)
 	if event.UserID != "" { // an index skips items without its key
 		i["userId"] = text(event.UserID)
 	}
@@ -37,6 +36,16 @@ func setEvent(i item, event store.SignInEvent, keepUntil time.Time) error {
 		end = keepUntil
 	}
 	i["ttl"] = number(end.Add(lingering).Unix())
+	return nil
+}
+
+// indexEvent adds what the index by authenticator needs to an item.
+func indexEvent(i item, event any, owner string, at time.Time) error {
+	record, err := json.Marshal(event)
+	if err != nil {
+		return fmt.Errorf("encode attempt: %w", err)
+	}
+	i["attempt"], i["at"], i["authenticatorId"] = text(string(record)), moment(at), text(owner)
 	return nil
 }
 
@@ -51,16 +60,17 @@ func (e *Engine) RecordEvent(ctx context.Context, sessionKey string, event store
 
 // EventsOfAuthenticator implements store.Transient.
 func (e *Engine) EventsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]store.SignInEvent, error) {
-	return e.events(ctx, authenticatorIndex, "authenticatorId", authenticatorID, limit)
+	return events[store.SignInEvent](ctx, e, authenticatorIndex, "authenticatorId", authenticatorID, limit)
 }
 
 // EventsOfUser implements store.Transient.
 func (e *Engine) EventsOfUser(ctx context.Context, userID string, limit int) ([]store.SignInEvent, error) {
-	return e.events(ctx, userIndex, "userId", userID, limit)
+	return events[store.SignInEvent](ctx, e, userIndex, "userId", userID, limit)
 }
 
-func (e *Engine) events(ctx context.Context, index, attribute, owner string, limit int) ([]store.SignInEvent, error) {
-	if owner == "" || len(owner) > 2048 || limit < 1 {
+// events reads an owner's events, newest first, from an index.
+func events[T any](ctx context.Context, e *Engine, index, attribute, owner string, limit int) ([]T, error) {
+	if owner == "" || len(owner) > maxPartitionKey || limit < 1 {
 		return nil, nil
 	}
 	output, err := e.cfg.Client.Query(ctx, &dynamodb.QueryInput{
@@ -77,7 +87,7 @@ func (e *Engine) events(ctx context.Context, index, attribute, owner string, lim
 	if err != nil {
 		return nil, fmt.Errorf("query attempts: %w", err)
 	}
-	records := make([]store.SignInEvent, len(output.Items))
+	records := make([]T, len(output.Items))
 	for n, found := range output.Items {
 		if err := json.Unmarshal([]byte(textOf(found, "attempt")), &records[n]); err != nil {
 			return nil, fmt.Errorf("decode attempt: %w", err)

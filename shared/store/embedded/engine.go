@@ -29,7 +29,7 @@ type Engine struct {
 	db      *bbolt.DB
 	now     func() time.Time
 	writers atomic.Int32  // running writes
-	writes  atomic.Uint32 // of results
+	writes  atomic.Uint32 // that clean, see writeAndClean
 	// recent caches decoded authenticators by name, see Authenticator.
 	recent sync.Map // string -> decodedAuthenticator
 }
@@ -47,15 +47,25 @@ const (
 	identities     table = "identities"     // corp and folded userid -> user id
 	domainFiles    table = "domain-files"   // by file name
 	signingKeys    table = "signing-keys"   // public -> document
-	results        table = "outcomes"       // by session key, in the form of putResult
+	results        table = "outcomes"       // by session key, in the form of putExpiring
 	accessTokens   table = "access-tokens"  // by key
 	events         table = "attempts"       // by owner, newest first, see events.go
 	eventKeys      table = "attempt-keys"   // by session key -> the latest event
 	userNames      table = "user-names"     // folded name and user id -> user id
+
+	applications      table = "applications"       // by id
+	consents          table = "consents"           // by user and application
+	grants            table = "grants"             // by id, in the form of putExpiring
+	lineages          table = "lineages"           // by id, in the form of putExpiring
+	lineagesOfUser    table = "lineages-of-user"   // user and lineage -> lineage
+	applicationEvents table = "application-events" // by application, newest first
 )
 
 func tables() []table {
-	return []table{authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, results, accessTokens, events, eventKeys, userNames}
+	return []table{
+		authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, results, accessTokens, events, eventKeys, userNames,
+		applications, consents, grants, lineages, lineagesOfUser, applicationEvents,
+	}
 }
 
 // holder is the one key of autoLogin, public the one of signingKeys.

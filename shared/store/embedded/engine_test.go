@@ -125,7 +125,7 @@ func TestExpiredOutcomesAreCleanedUp(t *testing.T) {
 	now = now.Add(time.Hour)
 	record("new", 50)
 	for place := range uint32(256) { // as many as results in some time
-		if err := engine.write(func(tx transaction) error { return tx.clean(cleanFrom(place*cleanEvery), now) }); err != nil {
+		if err := engine.write(func(tx transaction) error { return tx.clean(results, placeIn(lowerHex, place), now, nil) }); err != nil {
 			t.Fatal(err)
 		}
 	}

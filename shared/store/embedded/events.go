@@ -59,7 +59,7 @@ func (tx transaction) addEvent(key string, a store.SignInEvent) error {
 		if !strings.HasSuffix(key, "0") { // keys are hexadecimal hashes
 			continue
 		}
-		if err := tx.trimEvents(place[:len(place)-len(key)-8]); err != nil {
+		if err := tx.trim(events, place[:len(place)-len(key)-8]); err != nil {
 			return err
 		}
 	}
@@ -75,17 +75,18 @@ func (tx transaction) removeEvent(key string, a store.SignInEvent) error {
 	return tx.delete(eventKeys, key)
 }
 
-func (tx transaction) trimEvents(owner string) error {
+// trim removes an owner's oldest events beyond store.MaxEvents.
+func (tx transaction) trim(kind table, owner string) error {
 	var gone [][]byte
 	count := 0
-	cursor := tx.Bucket([]byte(events)).Cursor()
+	cursor := tx.Bucket([]byte(kind)).Cursor()
 	for place, _ := cursor.Seek([]byte(owner)); bytes.HasPrefix(place, []byte(owner)); place, _ = cursor.Next() {
 		if count++; count > store.MaxEvents {
 			gone = append(gone, bytes.Clone(place))
 		}
 	}
 	for _, place := range gone {
-		if err := tx.delete(events, string(place)); err != nil {
+		if err := tx.delete(kind, string(place)); err != nil {
 			return err
 		}
 	}
@@ -124,25 +125,26 @@ func (e *Engine) RecordEvent(_ context.Context, sessionKey string, event store.S
 
 // EventsOfAuthenticator implements store.Transient.
 func (e *Engine) EventsOfAuthenticator(_ context.Context, authenticatorID string, limit int) ([]store.SignInEvent, error) {
-	return e.eventsOf(ofAuthenticator+authenticatorID+"\n", limit)
+	return eventsIn(e, events, ofAuthenticator+authenticatorID+"\n", limit, func(a store.SignInEvent) time.Time { return a.At })
 }
 
 // EventsOfUser implements store.Transient.
 func (e *Engine) EventsOfUser(_ context.Context, userID string, limit int) ([]store.SignInEvent, error) {
-	return e.eventsOf(ofUser+userID+"\n", limit)
+	return eventsIn(e, events, ofUser+userID+"\n", limit, func(a store.SignInEvent) time.Time { return a.At })
 }
 
-func (e *Engine) eventsOf(owner string, limit int) (items []store.SignInEvent, err error) {
+// eventsIn reads an owner's events, newest first.
+func eventsIn[T any](e *Engine, kind table, owner string, limit int, at func(T) time.Time) (items []T, err error) {
 	oldest := e.now().Add(-store.EventRetention)
 	limit = min(limit, store.MaxEvents)
 	err = e.read(func(tx transaction) error {
-		cursor := tx.Bucket([]byte(events)).Cursor()
+		cursor := tx.Bucket([]byte(kind)).Cursor()
 		for place, record := cursor.Seek([]byte(owner)); bytes.HasPrefix(place, []byte(owner)) && len(items) < limit; place, record = cursor.Next() {
-			var a store.SignInEvent
-			if err := decode(events, record, &a); err != nil {
+			var a T
+			if err := decode(kind, record, &a); err != nil {
 				return err
 			}
-			if a.At.Before(oldest) {
+			if at(a).Before(oldest) {
 				return nil
 			}
 			items = append(items, a)

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -19,11 +20,7 @@ func (e *Engine) AttemptResult(_ context.Context, sessionKey string) (result sto
 
 // result reads a result that has not expired.
 func (tx transaction) result(sessionKey string, now time.Time, result *store.AttemptResult) error {
-	found := tx.Bucket([]byte(results)).Get([]byte(sessionKey))
-	if len(found) < keepUntilSize {
-		return store.ErrNotFound
-	}
-	if err := decode(results, found[keepUntilSize:], result); err != nil {
+	if err := tx.expiring(results, sessionKey, result); err != nil {
 		return err
 	}
 	if !now.Before(result.KeepUntil) {
@@ -32,23 +29,36 @@ func (tx transaction) result(sessionKey string, now time.Time, result *store.Att
 	return nil
 }
 
-// keepUntilSize is the size of the bytes before an encoded result: its KeepUntil in
+func (tx transaction) putResult(result store.AttemptResult) error {
+	result.Event = nil // it has another table
+	return tx.putExpiring(results, result.SessionKey, result, result.KeepUntil)
+}
+
+// keepUntilSize is the size of the bytes before an encoded record that expires: its end in
 // milliseconds, so that cleaning, which looks at many, need not decode them.
 const keepUntilSize = 8
 
-func (tx transaction) putResult(result store.AttemptResult) error {
-	result.Event = nil                   // it has another table
-	encoded, err := json.Marshal(result) //nolint:gosec // the session key is a hash, not a credential
-	if err != nil {
-		return fmt.Errorf("encode record of %s: %w", results, err)
+// expiring decodes such a record, expired or not, or returns store.ErrNotFound.
+func (tx transaction) expiring(from table, key string, value any) error {
+	found := tx.Bucket([]byte(from)).Get([]byte(key))
+	if len(found) < keepUntilSize {
+		return store.ErrNotFound
 	}
-	record := binary.BigEndian.AppendUint64(make([]byte, 0, keepUntilSize+len(encoded)), uint64(result.KeepUntil.UnixMilli()))
-	return tx.Bucket([]byte(results)).Put([]byte(result.SessionKey), append(record, encoded...))
+	return decode(from, found[keepUntilSize:], value)
+}
+
+func (tx transaction) putExpiring(into table, key string, value any, keepUntil time.Time) error {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode record of %s: %w", into, err)
+	}
+	record := binary.BigEndian.AppendUint64(make([]byte, 0, keepUntilSize+len(encoded)), uint64(keepUntil.UnixMilli()))
+	return tx.Bucket([]byte(into)).Put([]byte(key), append(record, encoded...))
 }
 
 // RecordResult implements store.Transient.
 func (e *Engine) RecordResult(_ context.Context, result store.AttemptResult) error {
-	return e.writeResult(func(tx transaction) error { return tx.addResult(result, e.now()) })
+	return e.writeAndClean(func(tx transaction) error { return tx.addResult(result, e.now()) })
 }
 
 func (tx transaction) addResult(result store.AttemptResult, now time.Time) error {
@@ -78,7 +88,7 @@ func (e *Engine) ResultAndUser(_ context.Context, sessionKey, userID string) (re
 
 // StartSession implements store.Transient.
 func (e *Engine) StartSession(_ context.Context, result store.AttemptResult, noteSignIn bool) error {
-	return e.writeResult(func(tx transaction) error {
+	return e.writeAndClean(func(tx transaction) error {
 		if err := tx.addResult(result, e.now()); err != nil || !noteSignIn {
 			return err
 		}
@@ -116,55 +126,80 @@ func (tx transaction) endSession(sessionKey string, now time.Time) (store.Sessio
 	return there.Session, tx.putResult(store.AttemptResult{SessionKey: sessionKey, Kind: store.ResultEnded, KeepUntil: there.KeepUntil})
 }
 
-// Every so many new results clean up a few records each, so that cleaning needs no
-// goroutine and no separate sync, and no operation waits long.
+// Every so many new records that expire clean up a few of each kind, so that cleaning needs
+// no goroutine and no separate sync, and no operation waits long.
 const (
 	cleanEvery  = 64
 	cleanAtMost = 256
 )
 
-func (e *Engine) writeResult(change func(transaction) error) error {
+func (e *Engine) writeAndClean(change func(transaction) error) error {
 	count := e.writes.Add(1)
 	return e.write(func(tx transaction) error {
 		if err := change(tx); err != nil || count%cleanEvery != 0 {
 			return err
 		}
-		if err := tx.clean(cleanFrom(count), e.now()); err != nil {
-			return err
-		}
-		if err := tx.cleanEvents(cleanFrom(count), e.now()); err != nil {
-			return err
-		}
-		return tx.cleanEvents(append([]byte(withoutResult), cleanFrom(count)...), e.now())
+		return tx.cleanAll(count/cleanEvery, e.now())
 	})
 }
 
-// clean looks at some results, from a place that moves on, and removes those that have
-// expired. Keys are hashes, so any place is as good as another.
-func (tx transaction) clean(from []byte, now time.Time) error {
-	cursor := tx.Bucket([]byte(results)).Cursor()
+// cleanAll cleans each kind at a place of its keys, which moves on with turn. Keys are
+// hashes or random ids, so any place is as good as another.
+func (tx transaction) cleanAll(turn uint32, now time.Time) error {
+	hash, id := placeIn(lowerHex, turn), placeIn(idCharacters, turn)
+	if err := tx.clean(results, hash, now, nil); err != nil {
+		return err
+	}
+	if err := tx.cleanEvents(hash, now); err != nil {
+		return err
+	}
+	if err := tx.cleanEvents(append([]byte(withoutResult), hash...), now); err != nil {
+		return err
+	}
+	if err := tx.clean(grants, id, now, nil); err != nil {
+		return err
+	}
+	if err := tx.cleanLineages(id, now); err != nil {
+		return err
+	}
+	return tx.cleanApplicationEvents(id, now)
+}
+
+// clean looks at some records that expire, from a place on, and removes those that have
+// expired. It tells removed of each.
+func (tx transaction) clean(kind table, from []byte, now time.Time, removed func(encoded []byte) error) error {
+	cursor := tx.Bucket([]byte(kind)).Cursor()
 	key, record := cursor.Seek(from)
-	var gone []string
+	gone := map[string][]byte{}
 	for looked := 0; key != nil && looked < cleanAtMost; looked++ {
-		if len(record) < keepUntilSize || now.UnixMilli() > int64(binary.BigEndian.Uint64(record)) { //nolint:gosec // see putResult
-			gone = append(gone, string(key))
+		if len(record) < keepUntilSize || now.UnixMilli() > int64(binary.BigEndian.Uint64(record)) { //nolint:gosec // see putExpiring
+			gone[string(key)] = bytes.Clone(record)
 		}
 		key, record = cursor.Next()
 	}
-	for _, key := range gone {
-		if err := tx.delete(results, key); err != nil {
+	for key, record := range gone {
+		if removed != nil && len(record) >= keepUntilSize {
+			if err := removed(record[keepUntilSize:]); err != nil {
+				return err
+			}
+		}
+		if err := tx.delete(kind, key); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-const lowerHex = "0123456789abcdef"
+// The characters of keys: of hashes, and of the ids of grants, lineages and applications.
+const (
+	lowerHex     = "0123456789abcdef"
+	idCharacters = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+)
 
-// cleanFrom returns the next pair of hexadecimal digits to start from.
-func cleanFrom(writes uint32) []byte {
-	place := writes / cleanEvery
-	return []byte{lowerHex[place>>4&15], lowerHex[place&15]}
+// placeIn returns the pair of characters to start from at a turn.
+func placeIn(characters string, turn uint32) []byte {
+	n := uint32(len(characters)) //nolint:gosec // a constant
+	return []byte{characters[turn/n%n], characters[turn%n]}
 }
 
 // AccessToken implements store.Transient.

@@ -165,27 +165,35 @@ func Describe(name string, keys ...string) *dynamodb.CreateTableInput {
 		input.KeySchema = append(input.KeySchema, types.KeySchemaElement{AttributeName: aws.String(key), KeyType: kind})
 	}
 	if len(keys) == 1 {
-		DescribeEvents(input)
+		DescribeIndexes(input)
 	}
 	return input
 }
 
-// DescribeEvents adds to the description of the transient table the template's two indexes
-// for sign-in events.
-func DescribeEvents(input *dynamodb.CreateTableInput) {
+// DescribeIndexes adds to the description of the transient table the template's indexes: of
+// events by authenticator and by user, and of lineages by user.
+func DescribeIndexes(input *dynamodb.CreateTableInput) {
 	attribute := func(name string, kind types.ScalarAttributeType) {
 		input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: kind})
 	}
 	attribute("at", types.ScalarAttributeTypeN)
-	for index, owner := range map[string]string{"attempts-of-authenticator": "authenticatorId", "attempts-of-user": "userId"} {
-		attribute(owner, types.ScalarAttributeTypeS)
+	attribute("expiresAt", types.ScalarAttributeTypeN)
+	for _, index := range []struct {
+		name, owner, order string
+		projected          []string
+	}{
+		{"attempts-of-authenticator", "authenticatorId", "at", []string{"attempt"}},
+		{"attempts-of-user", "userId", "at", []string{"attempt"}},
+		{"lineages-of-user", "lineageOfUser", "expiresAt", []string{"applications", "ended"}},
+	} {
+		attribute(index.owner, types.ScalarAttributeTypeS)
 		input.GlobalSecondaryIndexes = append(input.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
-			IndexName: aws.String(index),
+			IndexName: aws.String(index.name),
 			KeySchema: []types.KeySchemaElement{
-				{AttributeName: aws.String(owner), KeyType: types.KeyTypeHash},
-				{AttributeName: aws.String("at"), KeyType: types.KeyTypeRange},
+				{AttributeName: aws.String(index.owner), KeyType: types.KeyTypeHash},
+				{AttributeName: aws.String(index.order), KeyType: types.KeyTypeRange},
 			},
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: []string{"attempt"}},
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: index.projected},
 		})
 	}
 }
