@@ -23,11 +23,7 @@ const cachedAtMost = 1000
 // works at once.
 type CachedAuthenticators struct {
 	reader AuthenticatorReader
-	age    time.Duration
-	now    func() time.Time
-
-	mu      sync.Mutex
-	entries map[cacheKey]cacheEntry
+	recent recent[cacheKey, cacheEntry]
 }
 
 // cacheKey is a query: for an authenticator by name, the automatic one, or a page.
@@ -38,17 +34,14 @@ type cacheKey struct {
 }
 
 type cacheEntry struct {
-	items  []Authenticator
-	next   string
-	readAt time.Time
+	items []Authenticator
+	next  string
 }
 
 // CacheAuthenticators returns a cache in front of a reader. age is at most 10 s, the
 // longest that an administrator may wait for a change to take effect.
 func CacheAuthenticators(reader AuthenticatorReader, age time.Duration, now func() time.Time) *CachedAuthenticators {
-	return &CachedAuthenticators{
-		reader: reader, age: min(age, 10*time.Second), now: now, entries: map[cacheKey]cacheEntry{},
-	}
+	return &CachedAuthenticators{reader: reader, recent: newRecent[cacheKey, cacheEntry](age, now)}
 }
 
 // Authenticator implements AuthenticatorReader.
@@ -67,7 +60,7 @@ func (c *CachedAuthenticators) AutoLoginAuthenticator(ctx context.Context) (Auth
 
 // Authenticators implements AuthenticatorReader.
 func (c *CachedAuthenticators) Authenticators(ctx context.Context, page Page) ([]Authenticator, string, error) {
-	entry, err := c.read(cacheKey{question: "page", page: page}, func() (cacheEntry, error) {
+	entry, err := c.recent.read(cacheKey{question: "page", page: page}, func() (cacheEntry, error) {
 		items, next, err := c.reader.Authenticators(ctx, page)
 		if err == nil && len(items) == 0 {
 			return cacheEntry{}, errNothing
@@ -84,7 +77,7 @@ func (c *CachedAuthenticators) Authenticators(ctx context.Context, page Page) ([
 var errNothing = errors.New("nothing")
 
 func (c *CachedAuthenticators) one(key cacheKey, read func() (Authenticator, error)) (Authenticator, error) {
-	entry, err := c.read(key, func() (cacheEntry, error) {
+	entry, err := c.recent.read(key, func() (cacheEntry, error) {
 		a, err := read()
 		return cacheEntry{items: []Authenticator{a}}, err
 	})
@@ -94,26 +87,64 @@ func (c *CachedAuthenticators) one(key cacheKey, read func() (Authenticator, err
 	return entry.items[0], nil
 }
 
-// read returns a cached entry or reads one. Its age counts from before the read.
-func (c *CachedAuthenticators) read(key cacheKey, read func() (cacheEntry, error)) (cacheEntry, error) {
-	now := c.now()
-	c.mu.Lock()
-	entry, kept := c.entries[key]
-	c.mu.Unlock()
-	if kept && now.Sub(entry.readAt) < c.age {
-		return entry, nil
+// ApplicationReader reads applications; ProviderEngine implements it.
+type ApplicationReader interface {
+	Application(ctx context.Context, id string) (Application, error)
+}
+
+// CachedApplications caches applications as CachedAuthenticators does authenticators.
+type CachedApplications struct {
+	reader ApplicationReader
+	recent recent[string, Application]
+}
+
+// CacheApplications returns a cache in front of a reader. age is at most 10 s.
+func CacheApplications(reader ApplicationReader, age time.Duration, now func() time.Time) *CachedApplications {
+	return &CachedApplications{reader: reader, recent: newRecent[string, Application](age, now)}
+}
+
+// Application implements ApplicationReader.
+func (c *CachedApplications) Application(ctx context.Context, id string) (Application, error) {
+	return c.recent.read(id, func() (Application, error) { return c.reader.Application(ctx, id) })
+}
+
+// recent keeps what was read a short time ago, and no failure.
+type recent[K comparable, V any] struct {
+	age time.Duration
+	now func() time.Time
+
+	mu      sync.Mutex
+	entries map[K]dated[V]
+}
+
+type dated[V any] struct {
+	value  V
+	readAt time.Time
+}
+
+func newRecent[K comparable, V any](age time.Duration, now func() time.Time) recent[K, V] {
+	return recent[K, V]{age: min(age, 10*time.Second), now: now, entries: map[K]dated[V]{}}
+}
+
+// read returns a kept value or reads one. Its age counts from before the read.
+func (r *recent[K, V]) read(key K, read func() (V, error)) (V, error) {
+	now := r.now()
+	r.mu.Lock()
+	entry, kept := r.entries[key]
+	r.mu.Unlock()
+	if kept && now.Sub(entry.readAt) < r.age {
+		return entry.value, nil
 	}
-	entry, err := read()
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	value, err := read()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if err != nil {
-		delete(c.entries, key)
-		return cacheEntry{}, err
+		delete(r.entries, key)
+		return *new(V), err
 	}
-	if len(c.entries) >= cachedAtMost {
-		clear(c.entries)
+	if len(r.entries) >= cachedAtMost {
+		clear(r.entries)
 	}
-	entry.readAt = now
-	c.entries[key] = entry
-	return entry, nil
+	r.entries[key] = dated[V]{value, now}
+	return value, nil
 }
