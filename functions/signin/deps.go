@@ -35,6 +35,7 @@ func NewHandler(_ context.Context, deps app.Deps) (http.Handler, error) {
 	}
 	return New(Config{
 		Authenticators: deps.Authenticators,
+		Applications:   deps.Applications,
 		DomainFiles:    deps.Store,
 		Sessions: &authflow.Sessions{
 			Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now,

@@ -109,8 +109,8 @@ type shell struct {
 func (s shell) T(key string, pairs ...string) string { return s.texts.Text(key, pairs...) }
 
 // setHeading sets the heading and the title.
-func (s *shell) setHeading(key string) {
-	s.Heading = s.T(key)
+func (s *shell) setHeading(key string, pairs ...string) {
+	s.Heading = s.T(key, pairs...)
 	s.Title = s.Heading
 	if s.Company != "" {
 		s.Title += " · " + s.Company

@@ -21,6 +21,13 @@ func signInKeys(t *testing.T) map[string]bool {
 			keys[todoKey(code, client)] = true
 		}
 	}
+	for _, refusal := range []Refusal{ApplicationDisabled, ApplicationUnknown, ApplicationClosed} {
+		keys["application."+string(refusal)+".cause"] = true
+		keys["application."+string(refusal)+".todo"] = true
+	}
+	for _, heading := range []string{"title", "failed", "first"} {
+		keys["application."+heading] = true
+	}
 	used := regexp.MustCompile(`T "([a-z]+\.[a-z._]+)"|"((?:signin|signedin|carry|notfound)\.[a-z.]*[a-z])"`)
 	sources := []string{"assets/shell.html", "assets/signin.html", "assets/notfound.html", "page.go", "signin.go"}
 	for _, name := range sources {
