@@ -25,6 +25,10 @@ const (
 	// AuthorizationRequest is for the cookie that keeps an application's request while a
 	// member signs in.
 	AuthorizationRequest Purpose = "authorization request"
+	// RefreshToken makes applications' refresh tokens, and Form the proofs that an answer
+	// comes from a page of the service (package oauth).
+	RefreshToken Purpose = "refresh token"
+	Form         Purpose = "form"
 )
 
 // ErrNotOpened: the value was not sealed by this service, for this purpose and with this

@@ -1,0 +1,150 @@
+package oauth
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// Lifetimes.
+const (
+	// CodeLifetime is how long a code can be exchanged. RFC 6749 §4.1.2 allows 10 minutes.
+	CodeLifetime = time.Minute
+	// AccessTokenLifetime is the longest life of an access token.
+	AccessTokenLifetime = 15 * time.Minute
+	// IDTokenLifetime is the life of an ID token, which is read once, at sign-in.
+	IDTokenLifetime = 10 * time.Minute
+	// RetryWindow is how long the refresh token before the newest one gets the same answer
+	// again: answers are lost on the way, and clients have several processes.
+	RetryWindow = 30 * time.Second
+	// keepAfter is how long a grant is kept after the last token that it gave has expired,
+	// so that the clocks of expiry need not agree.
+	keepAfter = time.Hour
+	// useInterval is how precise an application's and a secret's last use are.
+	useInterval = time.Hour
+)
+
+// Provider decides for all endpoints. Its fields are set once; it is safe for concurrent
+// use.
+type Provider struct {
+	Store          Store
+	Applications   Applications
+	Authenticators Authenticators
+	Signer         TokenSigner
+	Verifier       TokenVerifier
+	Claims         MemberClaims
+	// RefreshTokens makes the secrets of refresh tokens (aead.RefreshToken), and Forms the
+	// proofs that a page's answer comes from the page (aead.Form).
+	RefreshTokens, Forms Deriver
+	Now                  func() time.Time
+	// LogField adds a field to the request's line in the log.
+	LogField func(ctx context.Context, name string, value any)
+}
+
+// Store is what the provider needs of the store; see store.ProviderEngine.
+type Store interface {
+	Consent(ctx context.Context, userID, applicationID string) (store.Consent, error)
+	PutConsent(ctx context.Context, c store.Consent) error
+	CreateGrant(ctx context.Context, g store.Grant, sessionEnd time.Time) error
+	Grant(ctx context.Context, id string) (store.Grant, error)
+	GrantState(ctx context.Context, id, userID, lineage string) (store.Grant, store.User, store.Lineage, error)
+	RotateGrant(ctx context.Context, id string, refreshed int64, at, expiresAt, keepUntil time.Time) error
+	RevokeGrant(ctx context.Context, id string) error
+	NoteApplicationUse(ctx context.Context, id, secretID string, at time.Time) error
+	RecordApplicationEvent(ctx context.Context, e store.ApplicationEvent) error
+}
+
+// Applications reads the registry. Answers may be up to 10 seconds old, absences may not.
+type Applications interface {
+	Application(ctx context.Context, id string) (store.Application, error)
+}
+
+// Authenticators reads the configuration. Answers may be up to 10 seconds old, absences
+// may not.
+type Authenticators interface {
+	Authenticator(ctx context.Context, name string) (store.Authenticator, error)
+}
+
+// TokenSigner signs tokens with the current key. The claims are complete.
+type TokenSigner interface {
+	// SignAccessToken signs a token of type at+jwt (RFC 9068).
+	SignAccessToken(ctx context.Context, claims map[string]any) (token string, err error)
+	// SignIDToken signs a token of type JWT (OpenID Connect Core §2).
+	SignIDToken(ctx context.Context, claims map[string]any) (token string, err error)
+}
+
+// TokenVerifier verifies tokens that a TokenSigner signed for an issuer. Both methods fail
+// with an error that is keys.ErrRefused for a token that is not one, and with any other if
+// the keys cannot be read.
+type TokenVerifier interface {
+	// VerifyAccessToken returns the claims of an access token that is valid now.
+	VerifyAccessToken(ctx context.Context, token, issuer string) (claims map[string]any, err error)
+	// VerifyIDTokenHint returns the claims of an ID token, which may have expired.
+	VerifyIDTokenHint(ctx context.Context, token, issuer string) (claims map[string]any, err error)
+}
+
+// MemberClaims is the one table of what applications are told of members.
+type MemberClaims interface {
+	// MemberClaims returns the claims of a user, who signed in as identity, that the scopes
+	// give to the application, and of those named one by one all that it may have whatever
+	// the scopes.
+	MemberClaims(a store.Application, u store.User, identity store.Identity, scopes, named []string) map[string]any
+}
+
+// Deriver derives what nobody without the key can; aead.Deriver does.
+type Deriver interface {
+	Derive(value string) string
+	Matches(value, derived string) bool
+}
+
+// Call is what every request has.
+type Call struct {
+	// Issuer is the public URL of the service, without a slash at the end: the configured
+	// one, never one from a request's header.
+	Issuer    string
+	RequestID string // of the log, for administrators
+}
+
+// Session is the live session of a browser, as package authflow has checked it.
+type Session struct {
+	Lineage string // the sid of tokens; for a session without one, its key
+	Session store.Session
+	User    store.User
+}
+
+// record records how a sign-in went. It is for administrators alone: what the member gets
+// does not depend on it.
+func (p *Provider) record(ctx context.Context, call Call, applicationID, userID string, refusal *Error) {
+	event := store.ApplicationEvent{
+		At: p.Now(), ApplicationID: applicationID, UserID: userID, Result: "ok", RequestID: call.RequestID,
+	}
+	if refusal != nil {
+		event.Result, event.Cause = string(refusal.Code), string(refusal.Cause)
+		p.LogField(ctx, "cause", event.Cause)
+	}
+	if err := p.Store.RecordApplicationEvent(ctx, event); err != nil {
+		p.LogField(ctx, "eventNotRecorded", err.Error())
+	}
+}
+
+// noteUse notes the last use of an application, and of a secret unless its id is empty,
+// once in a while.
+func (p *Provider) noteUse(ctx context.Context, a store.Application, secretID string) {
+	now := p.Now()
+	noted := a.LastUsedAt
+	for _, s := range a.Secrets {
+		if s.ID == secretID && s.LastUsedAt.Before(noted) {
+			noted = s.LastUsedAt
+		}
+	}
+	if now.Sub(noted) < useInterval {
+		return
+	}
+	if err := p.Store.NoteApplicationUse(ctx, a.ID, secretID, now); err != nil {
+		p.LogField(ctx, "useNotNoted", err.Error())
+	}
+}
+
+func wrap(doing string, err error) error { return fmt.Errorf("%s: %w", doing, err) }
