@@ -14,6 +14,11 @@ type AuthenticatorReader interface {
 	Authenticators(ctx context.Context, page Page) (items []Authenticator, next string, err error)
 }
 
+// ApplicationReader reads applications; ProviderEngine implements it.
+type ApplicationReader interface {
+	Application(ctx context.Context, id string) (Application, error)
+}
+
 // cachedAtMost bounds the memory of a cache. Names come from requests, but only existing
 // ones are cached.
 const cachedAtMost = 1000
@@ -23,49 +28,37 @@ const cachedAtMost = 1000
 // works at once.
 type CachedAuthenticators struct {
 	reader AuthenticatorReader
-	recent recent[cacheKey, cacheEntry]
-}
-
-// cacheKey is a query: for an authenticator by name, the automatic one, or a page.
-type cacheKey struct {
-	question string
-	name     string
-	page     Page
-}
-
-type cacheEntry struct {
-	items []Authenticator
-	next  string
+	cache  *readCache[Authenticator]
 }
 
 // CacheAuthenticators returns a cache in front of a reader. age is at most 10 s, the
 // longest that an administrator may wait for a change to take effect.
 func CacheAuthenticators(reader AuthenticatorReader, age time.Duration, now func() time.Time) *CachedAuthenticators {
-	return &CachedAuthenticators{reader: reader, recent: newRecent[cacheKey, cacheEntry](age, now)}
+	return &CachedAuthenticators{reader, newReadCache[Authenticator](age, now)}
 }
 
 // Authenticator implements AuthenticatorReader.
 func (c *CachedAuthenticators) Authenticator(ctx context.Context, name string) (Authenticator, error) {
-	return c.one(cacheKey{question: "name", name: name}, func() (Authenticator, error) {
+	return c.cache.one(cacheKey{question: "name", name: name}, func() (Authenticator, error) {
 		return c.reader.Authenticator(ctx, name)
 	})
 }
 
 // AutoLoginAuthenticator implements AuthenticatorReader.
 func (c *CachedAuthenticators) AutoLoginAuthenticator(ctx context.Context) (Authenticator, error) {
-	return c.one(cacheKey{question: "auto-login"}, func() (Authenticator, error) {
+	return c.cache.one(cacheKey{question: "auto-login"}, func() (Authenticator, error) {
 		return c.reader.AutoLoginAuthenticator(ctx)
 	})
 }
 
 // Authenticators implements AuthenticatorReader.
 func (c *CachedAuthenticators) Authenticators(ctx context.Context, page Page) ([]Authenticator, string, error) {
-	entry, err := c.recent.read(cacheKey{question: "page", page: page}, func() (cacheEntry, error) {
+	entry, err := c.cache.read(cacheKey{question: "page", page: page}, func() (cacheEntry[Authenticator], error) {
 		items, next, err := c.reader.Authenticators(ctx, page)
 		if err == nil && len(items) == 0 {
-			return cacheEntry{}, errNothing
+			return cacheEntry[Authenticator]{}, errNothing
 		}
-		return cacheEntry{items: items, next: next}, err
+		return cacheEntry[Authenticator]{items: items, next: next}, err
 	})
 	if errors.Is(err, errNothing) {
 		return nil, "", nil
@@ -76,75 +69,82 @@ func (c *CachedAuthenticators) Authenticators(ctx context.Context, page Page) ([
 // errNothing: an empty page, which is an absence and not cached.
 var errNothing = errors.New("nothing")
 
-func (c *CachedAuthenticators) one(key cacheKey, read func() (Authenticator, error)) (Authenticator, error) {
-	entry, err := c.recent.read(key, func() (cacheEntry, error) {
-		a, err := read()
-		return cacheEntry{items: []Authenticator{a}}, err
-	})
-	if err != nil {
-		return Authenticator{}, err
-	}
-	return entry.items[0], nil
-}
-
-// ApplicationReader reads applications; ProviderEngine implements it.
-type ApplicationReader interface {
-	Application(ctx context.Context, id string) (Application, error)
-}
-
-// CachedApplications caches applications as CachedAuthenticators does authenticators.
+// CachedApplications caches applications as CachedAuthenticators does authenticators. Its
+// answers share their lists: they are read only.
 type CachedApplications struct {
 	reader ApplicationReader
-	recent recent[string, Application]
+	cache  *readCache[Application]
 }
 
-// CacheApplications returns a cache in front of a reader. age is at most 10 s.
+// CacheApplications returns a cache in front of a reader, with an age of at most 10 s.
 func CacheApplications(reader ApplicationReader, age time.Duration, now func() time.Time) *CachedApplications {
-	return &CachedApplications{reader: reader, recent: newRecent[string, Application](age, now)}
+	return &CachedApplications{reader, newReadCache[Application](age, now)}
 }
 
 // Application implements ApplicationReader.
 func (c *CachedApplications) Application(ctx context.Context, id string) (Application, error) {
-	return c.recent.read(id, func() (Application, error) { return c.reader.Application(ctx, id) })
+	return c.cache.one(cacheKey{question: "id", name: id}, func() (Application, error) {
+		return c.reader.Application(ctx, id)
+	})
 }
 
-// recent keeps what was read a short time ago, and no failure.
-type recent[K comparable, V any] struct {
+// readCache keeps answers to queries for records.
+type readCache[T any] struct {
 	age time.Duration
 	now func() time.Time
 
 	mu      sync.Mutex
-	entries map[K]dated[V]
+	entries map[cacheKey]cacheEntry[T]
 }
 
-type dated[V any] struct {
-	value  V
+// cacheKey is a query: for a record by name, the automatic authenticator, or a page.
+type cacheKey struct {
+	question string
+	name     string
+	page     Page
+}
+
+type cacheEntry[T any] struct {
+	items  []T
+	next   string
 	readAt time.Time
 }
 
-func newRecent[K comparable, V any](age time.Duration, now func() time.Time) recent[K, V] {
-	return recent[K, V]{age: min(age, 10*time.Second), now: now, entries: map[K]dated[V]{}}
+func newReadCache[T any](age time.Duration, now func() time.Time) *readCache[T] {
+	return &readCache[T]{age: min(age, 10*time.Second), now: now, entries: map[cacheKey]cacheEntry[T]{}}
 }
 
-// read returns a kept value or reads one. Its age counts from before the read.
-func (r *recent[K, V]) read(key K, read func() (V, error)) (V, error) {
-	now := r.now()
-	r.mu.Lock()
-	entry, kept := r.entries[key]
-	r.mu.Unlock()
-	if kept && now.Sub(entry.readAt) < r.age {
-		return entry.value, nil
-	}
-	value, err := read()
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (c *readCache[T]) one(key cacheKey, read func() (T, error)) (record T, err error) {
+	entry, err := c.read(key, func() (cacheEntry[T], error) {
+		record, err := read()
+		return cacheEntry[T]{items: []T{record}}, err
+	})
 	if err != nil {
-		delete(r.entries, key)
-		return *new(V), err
+		return record, err
 	}
-	if len(r.entries) >= cachedAtMost {
-		clear(r.entries)
+	return entry.items[0], nil
+}
+
+// read returns a cached entry or reads one. Its age counts from before the read.
+func (c *readCache[T]) read(key cacheKey, read func() (cacheEntry[T], error)) (cacheEntry[T], error) {
+	now := c.now()
+	c.mu.Lock()
+	entry, kept := c.entries[key]
+	c.mu.Unlock()
+	if kept && now.Sub(entry.readAt) < c.age {
+		return entry, nil
 	}
-	r.entries[key] = dated[V]{value, now}
-	return value, nil
+	entry, err := read()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		delete(c.entries, key)
+		return cacheEntry[T]{}, err
+	}
+	if len(c.entries) >= cachedAtMost {
+		clear(c.entries)
+	}
+	entry.readAt = now
+	c.entries[key] = entry
+	return entry, nil
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// countingReader is a directory of at most one authenticator.
+// countingReader is a directory of at most one authenticator and one application.
 type countingReader struct {
 	a     *Authenticator
 	reads int
@@ -25,11 +25,6 @@ func (r *countingReader) AutoLoginAuthenticator(ctx context.Context) (Authentica
 	return r.Authenticator(ctx, "")
 }
 
-func (r *countingReader) Application(ctx context.Context, _ string) (Application, error) {
-	a, err := r.Authenticator(ctx, "")
-	return Application{Enabled: a.Enabled}, err
-}
-
 func (r *countingReader) Authenticators(context.Context, Page) ([]Authenticator, string, error) {
 	r.reads++
 	if r.a == nil {
@@ -38,15 +33,19 @@ func (r *countingReader) Authenticators(context.Context, Page) ([]Authenticator,
 	return []Authenticator{*r.a}, "", nil
 }
 
+func (r *countingReader) Application(ctx context.Context, id string) (Application, error) {
+	a, err := r.Authenticator(ctx, id)
+	return Application{ID: id, Enabled: a.Enabled}, err
+}
+
 func TestFoundIsKeptTenSecondsAndAbsentNotAtAll(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	reader := &countingReader{}
 	cache := CacheAuthenticators(reader, time.Hour, func() time.Time { return now })
 	applications := CacheApplications(reader, time.Hour, func() time.Time { return now })
 	for name, ask := range map[string]func() (bool, error){
-		"application": func() (bool, error) { a, err := applications.Application(t.Context(), "wiki"); return a.Enabled, err },
-		"by name":     func() (bool, error) { a, err := cache.Authenticator(t.Context(), "demo"); return a.Enabled, err },
-		"automatic":   func() (bool, error) { a, err := cache.AutoLoginAuthenticator(t.Context()); return a.Enabled, err },
+		"by name":   func() (bool, error) { a, err := cache.Authenticator(t.Context(), "demo"); return a.Enabled, err },
+		"automatic": func() (bool, error) { a, err := cache.AutoLoginAuthenticator(t.Context()); return a.Enabled, err },
 		"a page": func() (bool, error) {
 			items, _, err := cache.Authenticators(t.Context(), Page{Limit: 50})
 			if len(items) == 0 {
@@ -54,6 +53,7 @@ func TestFoundIsKeptTenSecondsAndAbsentNotAtAll(t *testing.T) {
 			}
 			return items[0].Enabled, err
 		},
+		"an application": func() (bool, error) { a, err := applications.Application(t.Context(), "demo"); return a.Enabled, err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			expect := func(enabled bool, reads int) {

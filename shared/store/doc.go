@@ -14,10 +14,16 @@
 //     AutoLogin, whatever runs concurrently;
 //   - when a method returns nil its write has happened and survives the process; on an
 //     error the caller must assume nothing, unless a sentinel says so;
-//   - every read is strongly consistent, except those of sign-in events; nothing scans a
-//     table, and no operation costs more with more users;
-//   - a result past its KeepUntil is absent, cleaned up or not; callers compare the times
-//     of sessions and access tokens;
-//   - the keys of sessions are hashes and access tokens are sealed: an engine never
-//     stores a usable bearer credential.
+//   - every read is strongly consistent, except those of events and of a user's lineages;
+//     nothing scans a table, and no operation costs more with more users;
+//   - a result or grant past its KeepUntil and a lineage past its ExpiresAt are absent,
+//     cleaned up or not; callers compare the times of sessions, codes and tokens, except
+//     that RotateGrant takes no code that has expired;
+//   - of many who take a code, or rotate one generation of a grant, one succeeds; a revoked
+//     grant never rotates again, and an ended lineage gets no further grant;
+//   - noting when an application was used neither changes its Version nor gets lost by an
+//     update;
+//   - the keys of sessions are hashes, so are the ids of grants, of secrets of applications
+//     only hashes are kept, and access tokens are sealed: an engine never stores a usable
+//     bearer credential.
 package store

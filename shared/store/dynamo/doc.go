@@ -2,11 +2,12 @@
 // which is backed up and outlives the stack, and the transient table, whose records
 // expire.
 //
-// Duty: every promise of store.Engine. Uniqueness (phone, identity, automatic login) and
-// the start of a session are transactions; everything else is one conditional operation
-// on one item. Nothing scans. A list is a partition with one item per entry. Reads are
-// consistent, except those of sign-in events: two secondary indexes of the transient
-// table find them, which may lag, so that a sign-in needs no further write.
+// Duty: every promise of store.Engine. Uniqueness (phone, identity, automatic login) is a
+// transaction; everything else is one conditional operation on one item, and two for a
+// grant and its lineage, at once. Nothing scans. A list is a partition with one item per
+// entry. Reads are consistent, except those of events and of a user's lineages: three
+// secondary indexes of the transient table find them, which may lag, so that a sign-in
+// needs no further write.
 //
 // Directory table, keys pk and sk:
 //
@@ -19,6 +20,8 @@
 //	identity#CORP#ID identity        the user of the member (userid folded)
 //	domain-file      FILENAME
 //	signing-keys     public          the JWKS document
+//	application      ID              the configuration, with the times of last use beside it
+//	consent#USER     APPLICATION     what the user agreed to
 //
 // Transient table, key pk, TTL attribute ttl (Unix seconds, later than the end in the
 // record, which counts):
@@ -26,6 +29,9 @@
 //	outcome#KEY      the result of an attempt, with its sign-in event
 //	attempt#KEY      the sign-in event of an attempt without a result
 //	token#KEY        an app's access token, sealed, with lease and refusal
+//	grant#ID         a grant, with what changes of it beside the record
+//	lineage#ID       a lineage
+//	application-event#RANDOM  how a sign-in to an application went
 //
 // Boundary: it gets a client; regions, roles and endpoints are the caller's.
 package dynamo

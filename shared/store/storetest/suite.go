@@ -41,6 +41,23 @@ func Run(t *testing.T, open Open) {
 		"DisabledWhileSigningIn":  disabledWhileSigningIn,
 		"StrangeNamesAreNotFound": strangeNames,
 		"AnswersAreCopies":        answersAreCopies,
+
+		"Applications":               applications,
+		"ApplicationUse":             applicationUse,
+		"ApplicationLists":           applicationLists,
+		"ApplicationUseAtOnce":       applicationUseAtOnce,
+		"ApplicationEvents":          applicationEvents,
+		"Consents":                   consents,
+		"Grants":                     grants,
+		"GrantsExpire":               grantsExpire,
+		"GrantState":                 grantState,
+		"Lineages":                   lineages,
+		"ImpossibleKeysAreNotFound":  impossibleProviderKeys,
+		"ClientsTakeOneCodeAtOnce":   clientsTakeOneCodeAtOnce,
+		"RefreshesOfOneTokenAtOnce":  refreshesOfOneTokenAtOnce,
+		"RevokedWhileRefreshing":     revokedWhileRefreshing,
+		"SignedOutWhileAuthorizing":  signedOutWhileAuthorizing,
+		"SessionsOfOneLineageAtOnce": sessionsOfOneLineageAtOnce,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &bench{T: t, at: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
