@@ -172,14 +172,14 @@ func bearer(headers map[string]string) (string, error) {
 // with an active session now: ending the session, or disabling the user or the
 // authenticator, ends the token here at once.
 func (a *Authorizer) administrator(ctx context.Context, credential, publicURL string) (string, error) {
-	claims, err := a.tokens.Verify(ctx, credential, publicURL)
+	claims, err := a.tokens.VerifySession(ctx, credential, publicURL)
 	if err != nil {
 		return "", err
 	}
 	switch {
 	case claims.SessionKey == "":
 		return "", refusal("the token names no session")
-	case claims.Audience != publicURL || claims.ClientID != "":
+	case !claims.Audience.Only(publicURL):
 		// Otherwise a flaw in any application would be a flaw in the console.
 		return "", refusal("the token was made for an application")
 	}

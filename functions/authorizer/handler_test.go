@@ -128,8 +128,8 @@ func mint(t testing.TB, user string, change func(*keys.AccessTokenClaims)) strin
 	t.Helper()
 	minter := keys.NewMinter(keys.MinterConfig{Load: func(context.Context) (string, error) { return testSet().Encode() }})
 	claims := keys.AccessTokenClaims{
-		Issuer: publicURL, Audience: publicURL, Subject: user,
-		Name: "张三", PhoneNumber: "+8613800000000", Roles: []string{"admin"},
+		Issuer: publicURL, Audience: keys.Audience{publicURL}, Subject: user,
+		Member:     map[string]any{"name": "张三", "phone_number": "+8613800000000", "roles": []string{"admin"}},
 		SessionKey: "session of " + user,
 	}
 	if change != nil {
@@ -216,13 +216,13 @@ func TestDecisions(t *testing.T) {
 			c.Issuer = "https://abc.execute-api.eu-central-1.amazonaws.com"
 		})), nil, no, false},
 		{"attack: token for an application's page", authorization("Bearer " + mint(t, "01admin", func(c *keys.AccessTokenClaims) {
-			c.Audience = "https://app.example.com"
+			c.Audience = keys.Audience{"https://app.example.com"}
 		})), nil, no, false},
 		{"attack: token for an address like ours", authorization("Bearer " + mint(t, "01admin", func(c *keys.AccessTokenClaims) {
-			c.Audience = publicURL + "/"
+			c.Audience = keys.Audience{publicURL + "/"}
 		})), nil, no, false},
 		{"attack: token issued to an OAuth client", authorization("Bearer " + mint(t, "01admin", func(c *keys.AccessTokenClaims) {
-			c.ClientID = "grafana"
+			c.ClientID, c.GrantID = "grafana", "grant-1"
 		})), nil, no, false},
 		{"attack: token with another payload", authorization("Bearer " + exchange(t, token, mint(t, "01staff", nil))), nil, no, false},
 		{"public keys unreadable", authorization("Bearer " + token), func(w *world) { w.keysErr = down }, no, true},
@@ -318,7 +318,7 @@ func TestTheAPIsOwnAddressIsTheIssuerByDefault(t *testing.T) {
 	a := authorizer.New(authorizer.Config{Directory: w, Sessions: w, Secrets: w, AdminKeySecret: "admin-key", Logger: slog.New(slog.DiscardHandler)})
 	own := mint(t, "01admin", func(c *keys.AccessTokenClaims) {
 		c.Issuer = "https://abc.execute-api.eu-central-1.amazonaws.com"
-		c.Audience = c.Issuer
+		c.Audience = keys.Audience{c.Issuer}
 	})
 	if !decide(t, a, authorization("Bearer "+own)) {
 		t.Error("denied")

@@ -201,8 +201,8 @@ func TestAStandardClientVerifiesOurTokens(t *testing.T) {
 	mint := func(set keys.Set, change func(*keys.AccessTokenClaims)) string {
 		minter := keys.NewMinter(keys.MinterConfig{Load: func(context.Context) (string, error) { return set.Encode() }})
 		claims := keys.AccessTokenClaims{
-			Issuer: server.URL, Audience: audience, Subject: "01user", Name: "张三", PhoneNumber: "+8613800000000",
-			Roles: []string{"admin"}, CorpID: "ww1234", WeComUserID: "ZhangSan",
+			Issuer: server.URL, Audience: keys.Audience{audience}, Subject: "01user",
+			Member: map[string]any{"name": "张三", "wecom_userid": "ZhangSan"},
 		}
 		if change != nil {
 			change(&claims)
@@ -219,7 +219,10 @@ func TestAStandardClientVerifiesOurTokens(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
-		var claims keys.AccessTokenClaims
+		var claims struct {
+			Subject     string `json:"sub"`
+			WeComUserID string `json:"wecom_userid"`
+		}
 		if err := got.Claims(&claims); err != nil || claims.Subject != "01user" || claims.WeComUserID != "ZhangSan" {
 			t.Errorf("%s: claims of %q, %v", what, claims.Subject, err)
 		}
@@ -239,7 +242,7 @@ func TestAStandardClientVerifiesOurTokens(t *testing.T) {
 	accepted("a token from after the rotation", mint(rotated, nil))
 
 	refused := map[string]string{
-		"another audience": mint(rotated, func(c *keys.AccessTokenClaims) { c.Audience = "https://other.example.com" }),
+		"another audience": mint(rotated, func(c *keys.AccessTokenClaims) { c.Audience = keys.Audience{"https://other.example.com"} }),
 		"another issuer":   mint(rotated, func(c *keys.AccessTokenClaims) { c.Issuer = "https://evil.example" }),
 		"a key of nobody":  mint(makeSet(t), nil),
 	}

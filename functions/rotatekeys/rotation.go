@@ -200,7 +200,7 @@ func (r rotation) test(ctx context.Context) error {
 		Now:  r.Now,
 	})
 	const issuer = "https://rotation.invalid"
-	claims := keys.AccessTokenClaims{Issuer: issuer, Audience: issuer, Subject: "rotation"}
+	claims := keys.AccessTokenClaims{Issuer: issuer, Audience: keys.Audience{issuer}, Subject: "rotation"}
 	token, _, err := minter.Mint(ctx, claims, r.Now().Add(keys.MaxLifetime))
 	if err != nil {
 		return err
@@ -209,7 +209,7 @@ func (r rotation) test(ctx context.Context) error {
 		Document: func(context.Context) ([]byte, error) { return keys.Public(sets...) },
 		Now:      r.Now,
 	})
-	_, err = verifier.Verify(ctx, token, issuer)
+	_, err = verifier.VerifySession(ctx, token, issuer)
 	return err
 }
 

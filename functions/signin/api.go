@@ -10,6 +10,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
+	"github.com/wecom-signin/wecom-signin/shared/claims"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -136,15 +137,13 @@ func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
 		return &apierr.Error{Code: apierr.Forbidden, Detail: "This origin belongs to another company."}
 	}
 	token, lifetime, err := h.Minter.Mint(r.Context(), keys.AccessTokenClaims{
-		Issuer:      apigw.PublicURL(r.Context()),
-		Audience:    audience,
-		Subject:     active.User.ID,
-		Name:        active.User.Name,
-		PhoneNumber: active.User.Phone,
-		Roles:       roles(active.User),
-		CorpID:      active.Session.CorpID,
-		WeComUserID: active.Session.WeComUserID,
-		SessionKey:  active.Key,
+		Issuer:     apigw.PublicURL(r.Context()),
+		Audience:   keys.Audience{audience},
+		Subject:    active.User.ID,
+		SessionKey: active.Key,
+		Member: claims.ForSession(claims.Member{
+			User: active.User, CorpID: active.Session.CorpID, WeComUserID: active.Session.WeComUserID,
+		}).Map(),
 	}, active.Session.ExpiresAt)
 	if errors.Is(err, keys.ErrNoTimeLeft) {
 		return apierr.New(apierr.Unauthorized, err)

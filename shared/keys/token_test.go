@@ -26,9 +26,10 @@ const issuer = "https://signin.example.com"
 
 func claims() keys.AccessTokenClaims {
 	return keys.AccessTokenClaims{
-		Issuer: issuer, Audience: "https://app.example.com", Subject: "01user",
-		Name: "张三", PhoneNumber: "+8613800000000", Roles: []string{"admin", "staff"},
-		CorpID: "ww1234", WeComUserID: "ZhangSan", SessionKey: "key of the session",
+		Issuer: issuer, Audience: keys.Audience{"https://app.example.com"}, Subject: "01user", SessionKey: "key of the session",
+		Member: map[string]any{
+			"name": "张三", "phone_number": "+8613800000000", "roles": []any{"admin", "staff"}, "corp_id": "ww1234", "wecom_userid": "ZhangSan",
+		},
 	}
 }
 
@@ -153,7 +154,7 @@ func TestMintRefusesHalfAClaim(t *testing.T) {
 	minter := keys.NewMinter(keys.MinterConfig{Load: keep(testSet()).load, Now: at(start)})
 	for name, spoil := range map[string]func(*keys.AccessTokenClaims){
 		"issuer":   func(c *keys.AccessTokenClaims) { c.Issuer = "" },
-		"audience": func(c *keys.AccessTokenClaims) { c.Audience = "" },
+		"audience": func(c *keys.AccessTokenClaims) { c.Audience = nil },
 		"subject":  func(c *keys.AccessTokenClaims) { c.Subject = "" },
 	} {
 		c := claims()
@@ -350,9 +351,9 @@ func TestVerify(t *testing.T) {
 	verifier := keys.NewVerifier(keys.VerifierConfig{Document: keep(set).document, Now: at(now)})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := verifier.Verify(t.Context(), test.token, issuer)
+			got, err := verifier.VerifySession(t.Context(), test.token, issuer)
 			if test.ok {
-				if err != nil || got.Subject != "01user" || got.WeComUserID != "ZhangSan" {
+				if err != nil || got.Subject != "01user" || got.Member["wecom_userid"] != "ZhangSan" {
 					t.Fatalf("got %v, %v", got, err)
 				}
 				return
@@ -368,7 +369,7 @@ func TestVerify(t *testing.T) {
 			}
 		})
 	}
-	if _, err := verifier.Verify(t.Context(), goodToken, ""); !errors.Is(err, keys.ErrRefused) {
+	if _, err := verifier.VerifySession(t.Context(), goodToken, ""); !errors.Is(err, keys.ErrRefused) {
 		t.Errorf("no issuer wanted: got %v", err)
 	}
 }
@@ -388,7 +389,7 @@ func TestMintedTokensVerifyThroughRotations(t *testing.T) {
 			rotated := keys.Rotate(*source.set.Load(), keyPool()[(3+i)%5])
 			published.set.Store(&rotated)
 			source.set.Store(&rotated)
-			got, err := verifier.Verify(t.Context(), token, issuer)
+			got, err := verifier.VerifySession(t.Context(), token, issuer)
 			if err != nil {
 				t.Fatalf("rotation %d: %v", i, err)
 			}
@@ -412,7 +413,7 @@ func TestUnknownKidStormDoesNotReadEachTime(t *testing.T) {
 			key: privateOf(t, set), alg: jose.RS256, kid: "unknown", typ: "at+jwt", payload: map[string]any{},
 		}.sign(t)
 		for range 600 { // a minute of ten a second
-			if _, err := verifier.Verify(t.Context(), theirs, issuer); !errors.Is(err, keys.ErrRefused) {
+			if _, err := verifier.VerifySession(t.Context(), theirs, issuer); !errors.Is(err, keys.ErrRefused) {
 				t.Fatal(err)
 			}
 			time.Sleep(100 * time.Millisecond)
@@ -436,17 +437,17 @@ func TestVerifierFindsANewKeyAtOnce(t *testing.T) {
 			}
 			return token
 		}
-		if _, err := verifier.Verify(t.Context(), token(set), issuer); err != nil {
+		if _, err := verifier.VerifySession(t.Context(), token(set), issuer); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(11 * time.Second)
 		// All keys replaced at once, as after a theft.
 		replaced := keys.Set{Next: keyPool()[3], Current: keyPool()[4]}
 		published.set.Store(&replaced)
-		if _, err := verifier.Verify(t.Context(), token(replaced), issuer); err != nil {
+		if _, err := verifier.VerifySession(t.Context(), token(replaced), issuer); err != nil {
 			t.Errorf("new key: %v", err)
 		}
-		if _, err := verifier.Verify(t.Context(), token(set), issuer); !errors.Is(err, keys.ErrRefused) {
+		if _, err := verifier.VerifySession(t.Context(), token(set), issuer); !errors.Is(err, keys.ErrRefused) {
 			t.Errorf("a withdrawn key: %v", err)
 		}
 	})
@@ -461,7 +462,7 @@ func TestVerifierWithoutKeysIsAFaultNotARefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	source.fail(down)
-	_, err = keys.NewVerifier(keys.VerifierConfig{Document: source.document}).Verify(t.Context(), token, issuer)
+	_, err = keys.NewVerifier(keys.VerifierConfig{Document: source.document}).VerifySession(t.Context(), token, issuer)
 	if !errors.Is(err, down) || errors.Is(err, keys.ErrRefused) {
 		t.Errorf("got %v", err)
 	}
@@ -479,7 +480,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add("e30.e30.")
 	f.Add("eyJhbGciOiJub25lIn0.e30.")
 	f.Fuzz(func(t *testing.T, candidate string) {
-		_, err := verifier.Verify(t.Context(), candidate, issuer)
+		_, err := verifier.VerifySession(t.Context(), candidate, issuer)
 		// base64url has spare bits, so that other spellings of the signature are the same token.
 		if err == nil && !strings.HasPrefix(candidate, token[:strings.LastIndex(token, ".")]) {
 			t.Errorf("accepted %q", candidate)
@@ -496,7 +497,7 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	verifier := keys.NewVerifier(keys.VerifierConfig{Document: source.document})
 	for b.Loop() {
-		if _, err := verifier.Verify(b.Context(), token, issuer); err != nil {
+		if _, err := verifier.VerifySession(b.Context(), token, issuer); err != nil {
 			b.Fatal(err)
 		}
 	}

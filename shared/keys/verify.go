@@ -34,7 +34,7 @@ type VerifierConfig struct {
 	Now func() time.Time
 }
 
-// Verifier accepts access tokens that a Minter signed with a published key. It reads the
+// Verifier accepts tokens that a Minter signed with a published key. It reads the
 // keys for the first token, again when they are 5 minutes old, and for an unknown kid,
 // then at most every 10 seconds. It is safe for concurrent use.
 type Verifier struct {
@@ -59,43 +59,106 @@ func NewVerifier(cfg VerifierConfig) *Verifier {
 	})}
 }
 
-// Verify returns the claims of a token that was signed for this issuer and is valid now.
-// The caller checks the audience. Verify fails with ErrRefused, or with the error that
+// VerifySession returns the claims of a session token that was signed for this issuer and
+// is valid now; an OAuth token is refused, so that none opens what is the service's own.
+// The caller checks the audience. It fails with ErrRefused, or with the error that
 // prevented reading the keys.
-func (v *Verifier) Verify(ctx context.Context, token, issuer string) (AccessTokenClaims, error) {
+func (v *Verifier) VerifySession(ctx context.Context, token, issuer string) (AccessTokenClaims, error) {
+	claims, err := v.accessToken(ctx, token, issuer)
+	if err != nil {
+		return AccessTokenClaims{}, err
+	}
+	if claims.ClientID != "" || claims.AuthorizedParty != "" || claims.GrantID != "" {
+		return AccessTokenClaims{}, refused("made for an OAuth client")
+	}
+	return claims, nil
+}
+
+// VerifyOAuth returns the claims of an OAuth token that was signed by and for this issuer
+// and is valid now; a session token is refused, because it has no grant that could be
+// revoked. The caller asks the store for the grant. It fails as VerifySession does.
+func (v *Verifier) VerifyOAuth(ctx context.Context, token, issuer string) (AccessTokenClaims, error) {
+	claims, err := v.accessToken(ctx, token, issuer)
+	switch {
+	case err != nil:
+		return AccessTokenClaims{}, err
+	case claims.ClientID == "" || claims.AuthorizedParty != claims.ClientID || claims.GrantID == "":
+		return AccessTokenClaims{}, refused("not made for an OAuth client")
+	case !claims.Audience.Has(issuer):
+		return AccessTokenClaims{}, refused("another audience")
+	}
+	return claims, nil
+}
+
+// accessToken verifies what both sorts of access tokens have in common.
+func (v *Verifier) accessToken(ctx context.Context, token, issuer string) (claims AccessTokenClaims, err error) {
+	// An ID token signed by the same keys must not pass as an access token (RFC 9068 §4).
+	if err := v.verify(ctx, token, typeAccess, &claims, &claims.Member); err != nil {
+		return AccessTokenClaims{}, err
+	}
+	claims.Member = aboutMember(claims.Member)
+	if err := v.origin(issuer, claims.Issuer, claims.Subject, claims.IssuedAt); err != nil {
+		return AccessTokenClaims{}, err
+	}
+	if claims.ExpiresAt <= v.now().Unix() {
+		return AccessTokenClaims{}, refused("expired")
+	}
+	return claims, nil
+}
+
+// VerifyIDTokenHint returns the claims of an ID token that was signed by this issuer, for
+// whichever application, and says whether it has expired: as a hint it may have (OpenID
+// Connect Core 1.0 §3.1.2.1, RP-Initiated Logout 1.0 §2). It fails as VerifySession does;
+// also for a token so old that its key is not published any more.
+func (v *Verifier) VerifyIDTokenHint(ctx context.Context, token, issuer string) (claims IDTokenClaims, expired bool, err error) {
+	if err := v.verify(ctx, token, typeID, &claims, &claims.Member); err != nil {
+		return IDTokenClaims{}, false, err
+	}
+	claims.Member = aboutMember(claims.Member)
+	if err := v.origin(issuer, claims.Issuer, claims.Subject, claims.IssuedAt); err != nil {
+		return IDTokenClaims{}, false, err
+	}
+	if claims.Audience == "" || claims.AuthorizedParty != claims.Audience || claims.SessionID == "" {
+		return IDTokenClaims{}, false, refused("not an ID token of this service")
+	}
+	return claims, claims.ExpiresAt <= v.now().Unix(), nil
+}
+
+// verify checks type and signature of a token and decodes its claims into each of to.
+func (v *Verifier) verify(ctx context.Context, token, tokenType string, to ...any) error {
 	if len(token) > maxToken {
-		return AccessTokenClaims{}, refused("longer than 8 kB")
+		return refused("longer than 8 kB")
 	}
 	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil || len(parsed.Headers) != 1 {
-		return AccessTokenClaims{}, refused("not a JWT signed with RS256")
+		return refused("not a JWT signed with RS256")
 	}
 	header := parsed.Headers[0]
-	// An id token signed by the same keys must not pass as an access token (RFC 9068 §4).
 	if header.ExtraHeaders[jose.HeaderType] != tokenType {
-		return AccessTokenClaims{}, refused("its type is not " + tokenType)
+		return refused("its type is not " + tokenType)
 	}
 	// Only the kid selects the key. A key in the token itself (jwk, jku, x5c) is ignored.
 	key, err := v.key(ctx, header.KeyID)
 	if err != nil {
-		return AccessTokenClaims{}, err
+		return err
 	}
-	var claims AccessTokenClaims
-	if err := parsed.Claims(key, &claims); err != nil {
-		return AccessTokenClaims{}, refused("its signature or its claims do not hold")
+	if err := parsed.Claims(key, to...); err != nil {
+		return refused("its signature or its claims do not hold")
 	}
-	now := v.now()
+	return nil
+}
+
+// origin checks what says that a token is ours.
+func (v *Verifier) origin(issuer, signedFor, subject string, issuedAt int64) error {
 	switch {
-	case issuer == "" || claims.Issuer != issuer:
-		return AccessTokenClaims{}, refused("another issuer")
-	case claims.Subject == "":
-		return AccessTokenClaims{}, refused("no subject")
-	case claims.ExpiresAt <= now.Unix():
-		return AccessTokenClaims{}, refused("expired")
-	case claims.IssuedAt == 0 || claims.IssuedAt > now.Add(clockSkew).Unix():
-		return AccessTokenClaims{}, refused("not issued yet")
+	case issuer == "" || signedFor != issuer:
+		return refused("another issuer")
+	case subject == "":
+		return refused("no subject")
+	case issuedAt == 0 || issuedAt > v.now().Add(clockSkew).Unix():
+		return refused("not issued yet")
 	}
-	return claims, nil
+	return nil
 }
 
 func (v *Verifier) key(ctx context.Context, id string) (*rsa.PublicKey, error) {

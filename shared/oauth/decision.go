@@ -3,6 +3,8 @@ package oauth
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -80,6 +82,291 @@ type ConsentRequest struct {
 }
 
 // Authorize decides on an authorization request. The error is a failure of the system.
+//
+// Remote calls: none for an application that can be trusted by the cache and gives no code,
+// CreateGrant for a code, and Consent and PutConsent before it for an application that is
+// not first-party.
 func (p *Provider) Authorize(ctx context.Context, in AuthorizeInput) (Decision, error) {
-	return Decision{}, errors.ErrUnsupported
+	request, err := ParseAuthorizationRequest(in.RawQuery)
+	d := Decision{Request: request}
+	d.Refusal, _ = RefusalOf(err)
+	if request.ClientID == "" {
+		return d, nil
+	}
+	application, err := p.application(ctx, request.ClientID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		d.Refusal = refuse(InvalidClient, CauseApplicationUnknown, "No application has this client_id.")
+		return d, nil
+	case err != nil:
+		return Decision{}, err
+	}
+	d.Application = application
+	r := &authorization{provider: p, in: in, request: request, application: application, decision: d}
+	switch {
+	case d.Refusal != nil: // without a redirect URI
+		return r.showError(ctx, d.Refusal), nil
+	case !application.Enabled:
+		return r.showError(ctx, refuse(UnauthorizedClient, CauseApplicationDisabled, "The application is disabled.")), nil
+	case application.Kind == store.KindProxy:
+		return r.showError(ctx, refuse(UnauthorizedClient, CauseApplicationKind, "The application is protected by a proxy and has no redirect addresses.")), nil
+	case !MatchRedirectURI(application.Kind, application.RedirectURIs, request.RedirectURI):
+		return r.showError(ctx, refuse(InvalidRequest, CauseRedirectMismatch, "redirect_uri is not one of those registered.")), nil
+	}
+	// From here on the browser may be sent to RedirectURI.
+	if refusal := r.refusal(); refusal != nil {
+		return r.redirectError(ctx, refusal), nil
+	}
+	return r.decide(ctx)
+}
+
+// authorization is one authorization request while it is decided.
+type authorization struct {
+	provider    *Provider
+	in          AuthorizeInput
+	request     AuthorizationRequest
+	application store.Application
+	decision    Decision // as far as it is known
+}
+
+// refusal returns why the request is refused whatever the session, or nil.
+func (r *authorization) refusal() *Error {
+	switch {
+	case r.request.Refusal != nil:
+		return r.request.Refusal
+	case r.request.CodeChallenge == "" && (r.application.Kind != store.KindWeb || r.application.RequirePKCE):
+		return refuse(InvalidRequest, CausePKCEMissing, "This application must send a code_challenge (PKCE, RFC 7636).")
+	case len(r.request.claims.acr) > 0 && !slices.Contains(r.request.claims.acr, ACRClient) && !slices.Contains(r.request.claims.acr, ACRScan):
+		return refuse(UnmetAuthenticationRequirement, CauseACRUnmet, "The essential acr is not one of acr_values_supported.")
+	}
+	return nil
+}
+
+// decide decides on a request that is good by itself.
+func (r *authorization) decide(ctx context.Context) (Decision, error) {
+	wanted, err := r.wantedMember(ctx)
+	if err != nil {
+		return Decision{}, err
+	}
+	session := r.in.Session
+	switch refusal, fits := r.fits(wanted); {
+	case refusal != nil:
+		return r.redirectError(ctx, refusal), nil
+	case !fits && r.request.Prompt.None:
+		return r.redirectError(ctx, refuse(LoginRequired, CauseNotSignedIn, "The member must sign in.")), nil
+	case !fits:
+		return r.signIn(), nil
+	case !allows(r.application.Allow, session.User):
+		return r.notAllowed(ctx), nil
+	}
+	if decision, done, err := r.consent(ctx); done || err != nil {
+		return decision, err
+	}
+	return r.giveCode(ctx)
+}
+
+// wantedMember returns the user whom the request asks for by a hint or a claim; empty:
+// anybody. An invalid hint, or one that another application got, says nothing.
+func (r *authorization) wantedMember(ctx context.Context) (string, error) {
+	wanted := r.request.claims.subject
+	hint, ok, err := r.provider.idTokenHint(ctx, r.request.IDTokenHint, r.in.Issuer)
+	switch {
+	case err != nil:
+		return "", err
+	case !ok || hint.clientID != r.application.ID || hint.subject == wanted || hint.subject == "":
+		return wanted, nil
+	case wanted == "":
+		return hint.subject, nil
+	}
+	return nobody, nil // hint and claim ask for two different members
+}
+
+// nobody is the id of no user.
+const nobody = "-"
+
+// fits reports whether the session answers the request. A refusal says that signing in once
+// more would not help, because the member has just done so.
+func (r *authorization) fits(wanted string) (refusal *Error, fits bool) {
+	session := r.in.Session
+	if session == nil || !r.isLive(session) {
+		return nil, false
+	}
+	began := session.Session.SignedInAt
+	again := !r.in.Begun.IsZero() && !began.Before(r.in.Begun) // signed in for this request
+	usable := len(r.application.Authenticators) == 0 || slices.Contains(r.application.Authenticators, session.Session.AuthenticatorName)
+	switch {
+	case wanted != "" && session.User.ID != wanted:
+		if again {
+			return refuse(LoginRequired, CauseHintOfAnother, "Another member has signed in than the one asked for."), false
+		}
+		return nil, false
+	case !usable:
+		return nil, false
+	case len(r.request.claims.acr) > 0 && !slices.Contains(r.request.claims.acr, acrOf(session.Session.InWeCom)):
+		if again {
+			return refuse(UnmetAuthenticationRequirement, CauseACRUnmet, "The member has signed in, but not in the essential way."), false
+		}
+		return nil, false
+	case r.request.Prompt.Login || r.request.MaxAge == 0:
+		return nil, again
+	case r.request.MaxAge > 0:
+		return nil, again || r.provider.Now().Sub(began) <= r.request.MaxAge
+	}
+	return nil, true
+}
+
+// isLive repeats what package authflow has checked, as far as it is at hand.
+func (r *authorization) isLive(session *Session) bool {
+	return session.Lineage != "" && session.User.ID != "" && session.User.ID == session.Session.UserID && session.User.Enabled &&
+		session.User.SessionGeneration == session.Session.UserGeneration && r.provider.Now().Before(session.Session.ExpiresAt)
+}
+
+// allows reports whether a user may use an application. Departments and tags of members
+// are not known, so whoever could be allowed by them alone is not.
+func allows(allow store.Allow, user store.User) bool {
+	if len(allow.Departments) == 0 && len(allow.Tags) == 0 && len(allow.Roles) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(allow.Roles, func(role string) bool { return slices.Contains(user.Roles, role) })
+}
+
+func acrOf(inWeCom bool) string {
+	if inWeCom {
+		return ACRClient
+	}
+	return ACRScan
+}
+
+// consent decides whether the member must be asked, or has answered, before a code is
+// given; done is false when it may be.
+func (r *authorization) consent(ctx context.Context) (d Decision, done bool, err error) {
+	if r.application.FirstParty {
+		return Decision{}, false, nil
+	}
+	user := r.in.Session.User
+	earlier, err := r.provider.Store.Consent(ctx, user.ID, r.application.ID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return Decision{}, false, wrap("read consent", err)
+	}
+	if err != nil || earlier.ApplicationGeneration != r.application.Generation {
+		earlier = store.Consent{}
+	}
+	given := containsAll(earlier.Scopes, r.request.Scopes)
+	answer := r.in.Answer
+	if answer != NoAnswer && !r.provider.Forms.Matches(r.formOf(consentForm), r.in.Proof) {
+		r.provider.LogField(ctx, "cause", string(CauseForgedAnswer))
+		answer = NoAnswer
+	}
+	switch {
+	case r.request.Prompt.None && given:
+		return Decision{}, false, nil
+	case r.request.Prompt.None:
+		return r.redirectError(ctx, refuse(ConsentRequired, CauseConsentMissing, "The member must agree first.")), true, nil
+	case answer == Refused:
+		return r.redirectError(ctx, refuse(AccessDenied, CauseConsentRefused, "The member did not agree.")), true, nil
+	case answer == Agreed:
+		err := r.provider.Store.PutConsent(ctx, store.Consent{
+			UserID: user.ID, ApplicationID: r.application.ID, ApplicationGeneration: r.application.Generation,
+			Scopes: union(earlier.Scopes, r.request.Scopes), At: r.provider.Now(),
+		})
+		if err != nil {
+			return Decision{}, false, wrap("write consent", err)
+		}
+		return Decision{}, false, nil
+	case given && !r.request.Prompt.Consent:
+		return Decision{}, false, nil
+	}
+	d = r.decision
+	d.Kind = AskConsent
+	d.Consent = ConsentRequest{Scopes: r.request.Scopes, Proof: r.provider.Forms.Derive(r.formOf(consentForm))}
+	return d, true, nil
+}
+
+// The forms of pages whose answers need a proof.
+const (
+	consentForm = "consent"
+	logoutForm  = "logout"
+)
+
+func (r *authorization) formOf(form string) string {
+	return formOf(form, r.in.Issuer, r.in.Session, r.in.RawQuery)
+}
+
+// formOf is what the proof of a page is derived from: this page, for this session, about
+// this request. The parts before the last have no line breaks in them.
+func formOf(form, issuer string, session *Session, request string) string {
+	return strings.Join([]string{form, issuer, session.User.ID, session.Lineage, request}, "\n")
+}
+
+func containsAll(all, some []string) bool {
+	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
+}
+
+// union returns the known scopes that are in one of both lists, in the order of Scopes.
+func union(x, y []string) []string {
+	return slices.DeleteFunc(Scopes(), func(s string) bool { return !slices.Contains(x, s) && !slices.Contains(y, s) })
+}
+
+func (r *authorization) showError(ctx context.Context, refusal *Error) Decision {
+	r.provider.record(ctx, r.in.Call, r.application.ID, r.userID(), refusal)
+	d := r.decision
+	d.Kind, d.Refusal = ShowError, refusal
+	return d
+}
+
+// redirectError sends the application an error. Those of prompt=none are its everyday
+// questions and not recorded.
+func (r *authorization) redirectError(ctx context.Context, refusal *Error) Decision {
+	if !r.request.Prompt.None || refusal.Code == AccessDenied {
+		r.provider.record(ctx, r.in.Call, r.application.ID, r.userID(), refusal)
+	}
+	d := r.decision
+	d.Kind, d.Refusal, d.URL = RedirectBack, refusal, r.errorURL(refusal)
+	return d
+}
+
+func (r *authorization) errorURL(refusal *Error) string {
+	return withParameters(r.request.RedirectURI,
+		"error", string(refusal.Code), "error_description", refusal.Description, "state", r.request.State, "iss", r.in.Issuer)
+}
+
+// notAllowed refuses the member on a page, and at once where no page may be shown.
+func (r *authorization) notAllowed(ctx context.Context) Decision {
+	refusal := refuse(AccessDenied, CauseNotAllowed, "The application is not for this member.")
+	d := r.redirectError(ctx, refusal)
+	if !r.request.Prompt.None {
+		d.Kind = ShowNotAllowed
+	}
+	return d
+}
+
+func (r *authorization) signIn() Decision {
+	d := r.decision
+	d.Kind = SignIn
+	d.SignIn = SignInRequest{Authenticators: r.application.Authenticators, Again: r.in.Session != nil}
+	return d
+}
+
+func (r *authorization) userID() string {
+	if r.in.Session == nil {
+		return ""
+	}
+	return r.in.Session.User.ID
+}
+
+// giveCode begins a grant and redirects with its code.
+func (r *authorization) giveCode(ctx context.Context) (Decision, error) {
+	code, err := r.provider.createGrant(ctx, r)
+	switch {
+	case errors.Is(err, store.ErrNotFound) && r.request.Prompt.None:
+		return r.redirectError(ctx, refuse(LoginRequired, CauseSessionEnded, "The member must sign in.")), nil
+	case errors.Is(err, store.ErrNotFound): // the session was ended at this moment
+		return r.signIn(), nil
+	case err != nil:
+		return Decision{}, err
+	}
+	d := r.decision
+	d.Kind = RedirectBack
+	d.URL = withParameters(r.request.RedirectURI, "code", code, "state", r.request.State, "iss", r.in.Issuer)
+	return d, nil
 }

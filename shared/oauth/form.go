@@ -16,6 +16,7 @@ const maxForm = 16 << 10
 type Form struct {
 	values   map[string]string
 	repeated map[string]bool
+	empty    map[string]bool // were there without a value
 }
 
 // errForm: the text is too long or not encoded as forms are.
@@ -32,7 +33,7 @@ func ParseForm(raw string) (Form, error) {
 }
 
 func parseForm(raw string) (Form, error) {
-	form := Form{values: map[string]string{}, repeated: map[string]bool{}}
+	form := Form{values: map[string]string{}, repeated: map[string]bool{}, empty: map[string]bool{}}
 	if len(raw) > maxForm {
 		return form, errForm
 	}
@@ -44,6 +45,7 @@ func parseForm(raw string) (Form, error) {
 		case nameErr != nil || valueErr != nil || !utf8.ValidString(name) || !utf8.ValidString(value) || strings.Contains(value, "\x00"):
 			return form, errForm
 		case value == "":
+			form.empty[name] = true
 			continue
 		}
 		if _, there := form.values[name]; there {
@@ -58,6 +60,9 @@ func parseForm(raw string) (Form, error) {
 // Get returns the value of a parameter, or "" if it is absent. Of a repeated one it is the
 // first, which must not be used.
 func (f Form) Get(name string) string { return f.values[name] }
+
+// has reports whether a parameter is there, also without a value.
+func (f Form) has(name string) bool { return f.values[name] != "" || f.empty[name] }
 
 // firstRepeated returns the first of the named parameters that is there more than once, or
 // "". Other names do not count: RFC 8707, for one, repeats its resource.

@@ -41,8 +41,70 @@ type LogoutDecision struct {
 	Refusal *Error
 }
 
+// logoutParameters may be there once.
+var logoutParameters = []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"}
+
 // Logout decides on a logout request (OpenID Connect RP-Initiated Logout). The error is a
-// failure of the system.
+// failure of the system. It makes no remote call but for an application that is not in the
+// cache.
+//
+// Anybody can make a browser come here. So the session ends without a question only if the
+// request has an ID token of this very session, and the browser is sent only to addresses
+// that the application has registered.
 func (p *Provider) Logout(ctx context.Context, in LogoutInput) (LogoutDecision, error) {
-	return LogoutDecision{}, errors.ErrUnsupported
+	form, err := ParseForm(in.Parameters)
+	if refusal, ok := RefusalOf(err); ok {
+		return LogoutDecision{Kind: ShowLogoutError, Refusal: refusal}, nil
+	}
+	if repeated := form.firstRepeated(logoutParameters); repeated != "" {
+		return LogoutDecision{Kind: ShowLogoutError, Refusal: refuse(InvalidRequest, CauseRepeatedParameter, repeated+" was sent more than once.")}, nil
+	}
+	hint, hinted, err := p.idTokenHint(ctx, form.Get("id_token_hint"), in.Issuer)
+	if err != nil {
+		return LogoutDecision{}, err
+	}
+	clientID := form.Get("client_id")
+	if hinted && clientID != "" && clientID != hint.clientID {
+		return LogoutDecision{Kind: ShowLogoutError, Refusal: refuse(InvalidRequest, CauseHintOfAnother, "id_token_hint was not issued to client_id.")}, nil
+	}
+	if hinted {
+		clientID = hint.clientID
+	}
+	d, err := p.logoutTarget(ctx, clientID, form)
+	if err != nil {
+		return LogoutDecision{}, err
+	}
+	switch {
+	case in.Session == nil:
+		d.Kind = SignedOut
+	case hinted && hint.subject == in.Session.User.ID && hint.lineage == in.Session.Lineage:
+		d.Kind = EndSession
+	case p.Forms.Matches(formOf(logoutForm, in.Issuer, in.Session, in.Parameters), in.Proof):
+		d.Kind = EndSession
+	default:
+		d.Kind, d.Proof = AskLogout, p.Forms.Derive(formOf(logoutForm, in.Issuer, in.Session, in.Parameters))
+	}
+	return d, nil
+}
+
+// logoutTarget finds the application and where the browser goes after it has signed out.
+// An address that is not registered is not followed; the member is signed out all the same.
+func (p *Provider) logoutTarget(ctx context.Context, clientID string, form Form) (LogoutDecision, error) {
+	uri, state := form.Get("post_logout_redirect_uri"), form.Get("state")
+	var d LogoutDecision
+	if clientID != "" {
+		a, err := p.application(ctx, clientID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return LogoutDecision{}, err
+		}
+		d.Application = a
+	}
+	switch {
+	case uri == "":
+	case d.Application.Enabled && len(state) <= maxState && MatchRedirectURI(d.Application.Kind, d.Application.PostLogoutRedirectURIs, uri):
+		d.URL = withParameters(uri, "state", state)
+	default:
+		d.Refusal = refuse(InvalidRequest, CauseLogoutRedirect, "post_logout_redirect_uri is not one of those registered.")
+	}
+	return d, nil
 }

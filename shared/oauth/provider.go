@@ -129,20 +129,19 @@ func (p *Provider) record(ctx context.Context, call Call, applicationID, userID 
 	}
 }
 
-// noteUse notes the last use of an application, and of a secret unless its id is empty,
-// once in a while.
-func (p *Provider) noteUse(ctx context.Context, a store.Application, secretID string) {
-	now := p.Now()
-	noted := a.LastUsedAt
-	for _, s := range a.Secrets {
-		if s.ID == secretID && s.LastUsedAt.Before(noted) {
+// noteUse notes the last use of an application and of the secret that it used, once in a
+// while.
+func (p *Provider) noteUse(ctx context.Context, c client) {
+	now, noted := p.Now(), c.LastUsedAt
+	for _, s := range c.Secrets {
+		if s.ID == c.secretID && s.LastUsedAt.Before(noted) {
 			noted = s.LastUsedAt
 		}
 	}
 	if now.Sub(noted) < useInterval {
 		return
 	}
-	if err := p.Store.NoteApplicationUse(ctx, a.ID, secretID, now); err != nil {
+	if err := p.Store.NoteApplicationUse(ctx, c.ID, c.secretID, now); err != nil {
 		p.LogField(ctx, "useNotNoted", err.Error())
 	}
 }

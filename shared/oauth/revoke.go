@@ -1,13 +1,51 @@
 package oauth
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // Revoke ends the grant of a refresh or access token of the application (RFC 7009). Any
 // other token is not an error, and nothing happens. The error is an *Error or a failure of
-// the system.
+// the system. One remote call: RevokeGrant.
 func (p *Provider) Revoke(ctx context.Context, in TokenInput) error {
-	return errors.ErrUnsupported
+	c, text, err := p.tokenOfOwner(ctx, in)
+	if err != nil {
+		return err
+	}
+	// Of an old generation, too: it is the application's own wish.
+	if r, ok := openRefreshToken(p.RefreshTokens, c.ID, text); ok {
+		return p.revokeGrant(ctx, r.grantID)
+	}
+	t, err := p.accessToken(ctx, text, in.Issuer)
+	if _, refused := RefusalOf(err); refused || err == nil && t.clientID != c.ID {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return p.revokeGrant(ctx, t.grantID)
+}
+
+func (p *Provider) revokeGrant(ctx context.Context, id string) error {
+	if err := p.Store.RevokeGrant(ctx, id); err != nil {
+		return wrap("revoke grant", err)
+	}
+	return nil
+}
+
+// tokenOfOwner authenticates the application of a request about a token, and returns both.
+// token_type_hint is not needed: the tokens cannot be mistaken for one another.
+func (p *Provider) tokenOfOwner(ctx context.Context, in TokenInput) (client, string, error) {
+	form, err := ParseForm(in.Body)
+	if err != nil {
+		return client{}, "", err
+	}
+	c, err := p.authenticate(ctx, in, form)
+	switch {
+	case err != nil:
+		return client{}, "", err
+	case form.firstRepeated([]string{"token", "token_type_hint"}) != "":
+		return client{}, "", refuse(InvalidRequest, CauseRepeatedParameter, "token or token_type_hint was sent more than once.")
+	case form.Get("token") == "":
+		return client{}, "", refuse(InvalidRequest, CauseMissingParameter, "token is missing.")
+	}
+	return c, form.Get("token"), nil
 }

@@ -2,8 +2,10 @@ package dynamo_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +52,7 @@ func (c *countingAPI) take() string {
 	calls := strings.Join(c.calls, " ")
 	c.calls = nil
 	// These two are under way at once.
-	return strings.ReplaceAll(calls, "Update Put", "Put Update")
+	return strings.Replace(calls, "Update Put", "Put Update", 1)
 }
 
 func (c *countingAPI) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
@@ -111,6 +113,13 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 	renamed.Name, renamed.Version = "new", 2
 	changed := renamed
 	changed.Roles, changed.Version = []string{"admin"}, 3
+	application := store.Application{ID: "demo", Secrets: []store.ClientSecret{{ID: "one"}}, Generation: "g", Version: 1}
+	withoutSecrets := application
+	withoutSecrets.Secrets, withoutSecrets.Version = nil, 2
+	grant := store.Grant{ID: "grant", ApplicationID: "demo", UserID: u.ID, Lineage: "lineage", CodeExpiresAt: now.Add(time.Minute), KeepUntil: now.Add(time.Hour)}
+	inAnOlderTab := grant
+	inAnOlderTab.ID = "older"
+	consent := store.Consent{UserID: u.ID, ApplicationID: "demo"}
 	for _, operation := range []struct {
 		name string
 		run  func() error
@@ -143,6 +152,29 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		{"list users", func() error { _, _, err := engine.Users(ctx, store.Page{Limit: 50}); return err }, "Query BatchGet BatchGet"},
 		{"list authenticators", func() error { _, _, err := engine.Authenticators(ctx, store.Page{Limit: 50}); return err }, "Query"},
 		{"read an access token", func() error { _, _ = engine.AccessToken(ctx, "app"); return nil }, "Get"},
+		{"create an application", func() error { return engine.CreateApplication(ctx, application) }, "Transact1"},
+		{"read an application", func() error { _, err := engine.Application(ctx, "demo"); return err }, "Get"},
+		{"list applications", func() error { _, _, err := engine.Applications(ctx, store.Page{Limit: 50}); return err }, "Query"},
+		{"note the use of an application", func() error { return engine.NoteApplicationUse(ctx, "demo", "one", now) }, "Update"},
+		{"update an application", func() error { return engine.UpdateApplication(ctx, application, withoutSecrets) }, "Update"},
+		{"delete an application", func() error { return engine.DeleteApplication(ctx, withoutSecrets) }, "Delete"},
+		{"consent", func() error { return engine.PutConsent(ctx, consent) }, "Put"},
+		{"read a consent", func() error { _, err := engine.Consent(ctx, u.ID, "demo"); return err }, "Get"},
+		{"list a user's consents", func() error { _, err := engine.Consents(ctx, u.ID); return err }, "Query"},
+		{"withdraw a consent", func() error { return engine.DeleteConsent(ctx, u.ID, "demo") }, "Delete"},
+		{"make a code", func() error { return engine.CreateGrant(ctx, grant, now.Add(time.Hour)) }, "Put Update"},
+		{"make a code for a session that ends earlier", func() error { return engine.CreateGrant(ctx, inAnOlderTab, now.Add(time.Minute)) }, "Put Update Update"},
+		{"read a grant", func() error { _, err := engine.Grant(ctx, "grant"); return err }, "Get"},
+		{"take a code", func() error { return engine.RotateGrant(ctx, "grant", 0, now, now.Add(time.Hour), now.Add(time.Hour)) }, "Update"},
+		{"refresh", func() error { return engine.RotateGrant(ctx, "grant", 1, now, now.Add(time.Hour), now.Add(time.Hour)) }, "Update"},
+		{"check a grant", func() error { _, _, _, err := engine.GrantState(ctx, "grant", u.ID, "lineage"); return err }, "BatchGet"},
+		{"revoke a grant", func() error { return engine.RevokeGrant(ctx, "grant") }, "Update"},
+		{"end a lineage", func() error { _, err := engine.EndLineage(ctx, "lineage"); return err }, "Update"},
+		{"list a user's lineages", func() error { _, err := engine.LineagesOfUser(ctx, u.ID); return err }, "Query"},
+		{"note a sign-in to an application", func() error {
+			return engine.RecordApplicationEvent(ctx, store.ApplicationEvent{At: now, ApplicationID: "demo"})
+		}, "Put"},
+		{"list sign-ins to an application", func() error { _, err := engine.EventsOfApplication(ctx, "demo", 50); return err }, "Query"},
 		{"delete a user", func() error { return engine.DeleteUser(ctx, changed) }, "Transact5"},
 	} {
 		counting.take()
@@ -183,4 +215,128 @@ func TestIdentityOfBeforeLeadsToItsOwner(t *testing.T) {
 	if got, err := engine.OwnerOfIdentity(t.Context(), "ww0123", "ZhangSan"); err != nil || got != u.Owner() {
 		t.Fatalf("%+v, %v", got, err)
 	}
+}
+
+// repeatingAPI sends each write twice, as the client does when the first answer is lost.
+type repeatingAPI struct{ dynamo.API }
+
+func (r repeatingAPI) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
+	if out, err := r.API.PutItem(ctx, in, o...); err != nil {
+		return out, err
+	}
+	return r.API.PutItem(ctx, in, o...)
+}
+
+func (r repeatingAPI) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	if out, err := r.API.UpdateItem(ctx, in, o...); err != nil {
+		return out, err
+	}
+	return r.API.UpdateItem(ctx, in, o...)
+}
+
+// A request that the client repeats is not taken for a rival: the member would be refused
+// and the applications never told.
+func TestRepeatedRequestIsNotARival(t *testing.T) {
+	server := dynamotest.Start(t)
+	tables := server.CreateTables(t)
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	engine, err := dynamo.New(dynamo.Config{
+		Client: repeatingAPI{server.Client}, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := t.Context(), now.Add(time.Hour)
+	g := store.Grant{ID: "grant", ApplicationID: "demo", UserID: "u", Lineage: "lineage", CodeExpiresAt: now.Add(time.Minute), KeepUntil: end}
+	older := g
+	older.ID = "older"
+	if err := errors.Join(
+		engine.CreateGrant(ctx, g, end), engine.CreateGrant(ctx, older, now.Add(time.Minute)),
+		engine.RotateGrant(ctx, "grant", 0, now, end, end), engine.RotateGrant(ctx, "grant", 1, now, end, end),
+	); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := engine.Grant(ctx, "grant"); err != nil || got.Refreshed != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	// A repeated request is one, though, and the next one another.
+	for name, err := range map[string]error{
+		"a rival takes the code":    engine.RotateGrant(ctx, "grant", 0, now, end, end),
+		"a rival uses the token":    engine.RotateGrant(ctx, "grant", 1, now, end, end),
+		"another grant of this id":  engine.CreateGrant(ctx, older, end),
+		"the next generation, soon": engine.RotateGrant(ctx, "grant", 3, now, end, end),
+	} {
+		if !errors.Is(err, store.ErrChanged) && !errors.Is(err, store.ErrExists) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if l, err := engine.EndLineage(ctx, "lineage"); err != nil || !l.Ended || !slices.Equal(l.Applications, []string{"demo"}) {
+		t.Fatalf("%+v, %v", l, err)
+	}
+	if _, err := engine.EndLineage(ctx, "lineage"); !errors.Is(err, store.ErrNotFound) {
+		t.Fatal(err)
+	}
+}
+
+// DynamoDB removes a record of the provider some time after its end, never before, and
+// each has one.
+func TestRecordsOfTheProviderEndLate(t *testing.T) {
+	server := dynamotest.Start(t)
+	tables := server.CreateTables(t)
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	engine, err := dynamo.New(dynamo.Config{
+		Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	ttl := func(pk string) time.Time {
+		t.Helper()
+		out, err := server.Client.GetItem(ctx, &dynamodb.GetItemInput{
+			TableName: aws.String(tables.Transient), Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: pk}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, ok := out.Item["ttl"].(*types.AttributeValueMemberN)
+		if !ok {
+			t.Fatalf("%s has no end: %v", pk, out.Item)
+		}
+		seconds, err := strconv.ParseInt(value.Value, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.Unix(seconds, 0).UTC()
+	}
+	after := func(pk string, end time.Time) {
+		t.Helper()
+		if got := ttl(pk); !got.After(end) || got.After(end.Add(24*time.Hour)) {
+			t.Errorf("%s may be removed at %v, its end is %v", pk, got, end)
+		}
+	}
+	g := store.Grant{ID: "grant", ApplicationID: "demo", UserID: "u", Lineage: "lineage", CodeExpiresAt: now.Add(time.Minute), KeepUntil: now.Add(time.Hour)}
+	if err := engine.CreateGrant(ctx, g, now.Add(8*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	after("grant#grant", g.KeepUntil)
+	after("lineage#lineage", now.Add(8*time.Hour))
+	keep := now.Add(90 * 24 * time.Hour)
+	if err := engine.RotateGrant(ctx, "grant", 0, now, keep, keep); err != nil {
+		t.Fatal(err)
+	}
+	after("grant#grant", keep)
+	g.ID = "another"
+	if err := engine.CreateGrant(ctx, g, now.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	after("lineage#lineage", now.Add(8*time.Hour))
+	if _, err := engine.EndLineage(ctx, "lineage"); err != nil {
+		t.Fatal(err)
+	}
+	after("lineage#lineage", now.Add(8*time.Hour))
+	if _, err := engine.EndLineage(ctx, "never"); !errors.Is(err, store.ErrNotFound) {
+		t.Fatal(err)
+	}
+	after("lineage#never", now.Add(store.EndedLineageKept))
 }

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bufio"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -191,4 +192,90 @@ func TestOldAttemptsLeaveTheFile(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// What the provider keeps for a time is removed from the file after it, and nothing else.
+func TestExpiredGrantsLeaveTheFile(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	engine := open(t, filepath.Join(t.TempDir(), "store.db"), func() time.Time { return now })
+	fill := func(prefix string, count int) {
+		for i := range count {
+			hash := sha256.Sum256(fmt.Append(nil, prefix, i))
+			g := store.Grant{
+				ID: base64.RawURLEncoding.EncodeToString(hash[:16]), ApplicationID: "app", UserID: fmt.Sprint("u", i%7), Lineage: store.NewID(),
+				KeepUntil: now.Add(time.Hour),
+			}
+			err := errors.Join(
+				engine.CreateGrant(t.Context(), g, now.Add(time.Hour)),
+				engine.RecordApplicationEvent(t.Context(), store.ApplicationEvent{At: now, ApplicationID: fmt.Sprint("app", i%30)}),
+			)
+			if _, endErr := engine.EndLineage(t.Context(), store.NewID()); err != nil || !errors.Is(endErr, store.ErrNotFound) {
+				t.Fatal(err, endErr)
+			}
+		}
+	}
+	if err := engine.CreateApplication(t.Context(), store.Application{ID: "app"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.PutConsent(t.Context(), store.Consent{UserID: "u", ApplicationID: "app"}); err != nil {
+		t.Fatal(err)
+	}
+	fill("old", 60)
+	now = now.Add(store.EventRetention + time.Hour)
+	fill("new", 40)
+	if err := engine.write(func(tx transaction) error {
+		for turn := range uint32(len(idCharacters) * len(idCharacters)) {
+			if err := tx.cleanAll(turn, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_ = engine.read(func(tx transaction) error {
+		for name, want := range map[table]int{grants: 40, lineages: 80, lineagesOfUser: 40, applicationEvents: 40, applications: 1, consents: 1} {
+			if left := tx.Bucket([]byte(name)).Stats().KeyN; left != want {
+				t.Errorf("%d records left in %s, want %d", left, name, want)
+			}
+		}
+		return nil
+	})
+	// Writing cleans by itself.
+	now = now.Add(2 * time.Hour)
+	for range cleanEvery {
+		if _, err := engine.EndLineage(t.Context(), store.NewID()); !errors.Is(err, store.ErrNotFound) {
+			t.Fatal(err)
+		}
+	}
+	_ = engine.read(func(tx transaction) error {
+		if left := tx.Bucket([]byte(grants)).Stats().KeyN; left != 0 {
+			t.Errorf("%d grants left", left)
+		}
+		return nil
+	})
+}
+
+// A file from before the provider gets its tables when it is opened.
+func TestOlderFileGetsTheProvidersTables(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	engine := open(t, path, nil)
+	err := engine.db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range []table{applications, consents, grants, lineages, lineagesOfUser, applicationEvents} {
+			if err := tx.DeleteBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, engine.Close()); err != nil {
+		t.Fatal(err)
+	}
+	engine = open(t, path, nil)
+	if _, err := engine.Application(t.Context(), "demo"); !errors.Is(err, store.ErrNotFound) {
+		t.Fatal(err)
+	}
+	if err := engine.CreateGrant(t.Context(), store.Grant{ID: "g", UserID: "u", Lineage: "l"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -1,0 +1,338 @@
+package claims
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/wecom-signin/wecom-signin/shared/keys"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+const (
+	// maxGroups bounds the groups of a claim.
+	maxGroups = 50
+	// maxGroupBytes and maxRoleBytes bound the two lists in a token, which must stay below
+	// 4 kB. Userinfo and introspection have no such bound.
+	maxGroupBytes = 800
+	maxRoleBytes  = 400
+)
+
+// Member is what the service knows of a member who signed in.
+type Member struct {
+	User store.User
+	// CorpID and WeComUserID are those of the session or the grant: a user may be a member
+	// of several corps.
+	CorpID, WeComUserID string
+	// Email is the address that WeCom gave; empty: none.
+	Email string
+	// Departments are those of the member.
+	Departments []Department
+}
+
+// Department is a department of a corp.
+type Department struct {
+	ID   int64
+	Path string // as in "Head Office/Sales"
+}
+
+// Claim is one thing that an application is told.
+type Claim struct {
+	Name  string
+	Value any
+	Scope string // that to which the claim belongs
+}
+
+// List are claims in the order of the table, each name once.
+type List []Claim
+
+// Map returns the claims as a token or a document has them.
+func (l List) Map() map[string]any {
+	all := make(map[string]any, len(l))
+	for _, c := range l {
+		all[c.Name] = c.Value
+	}
+	return all
+}
+
+// source is what a definition makes a claim of.
+type source struct {
+	Member
+	rules   store.ClaimRules
+	bounded bool // in a token
+}
+
+// definition is a row of the table. of returns nil when there is nothing to tell.
+type definition struct {
+	name, scope string
+	of          func(source) any
+}
+
+// groupsName stands in the table for the name that an application's rules give the groups.
+const groupsName = "groups"
+
+// table says which scope gives which claim (OpenID Connect Core 1.0 §5.4), and how.
+func table() []definition {
+	return []definition{
+		{"sub", ScopeOpenID, func(s source) any { return known(s.User.ID) }},
+
+		{"name", ScopeProfile, func(s source) any { return known(s.User.Name) }},
+		{"preferred_username", ScopeProfile, preferredUsername},
+		{"picture", ScopeProfile, func(s source) any { return known(s.User.Avatar) }},
+		{"updated_at", ScopeProfile, updatedAt},
+		{"corp_id", ScopeProfile, func(s source) any { return known(s.CorpID) }},
+		{"wecom_userid", ScopeProfile, func(s source) any { return known(s.WeComUserID) }},
+
+		{"phone_number", ScopePhone, phoneNumber},
+		// WeCom lets nobody join without proving the number.
+		{"phone_number_verified", ScopePhone, func(s source) any { return verified(phoneNumber(s)) }},
+
+		{"email", ScopeEmail, email},
+		{"email_verified", ScopeEmail, func(s source) any { return verified(email(s)) }},
+
+		{groupsName, ScopeGroups, func(s source) any { return some(cutGroups(s)) }},
+		{"roles", ScopeGroups, func(s source) any { return some(cutRoles(s)) }},
+		{"groups_truncated", ScopeGroups, groupsTruncated},
+	}
+}
+
+// Names returns the names of the claims about a member, for the issuer's metadata. An
+// application may have another name for the groups.
+func Names() []string {
+	var names []string
+	for _, d := range table() {
+		names = append(names, d.name)
+	}
+	return names
+}
+
+// DefaultRules are those of an application whose administrator chose nothing.
+func DefaultRules() store.ClaimRules {
+	return store.ClaimRules{
+		GroupsName: groupsName, GroupsFrom: []string{"roles", "departments"}, GroupsAs: "id",
+		Email: "none", PreferredUsername: "wecom_userid", Phone: true, InIDToken: true,
+	}
+}
+
+// IsGroupsName reports whether an application may call its groups so: 1 to 64 letters,
+// digits and -._:/ that name nothing else.
+func IsGroupsName(name string) bool {
+	for _, r := range name {
+		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-._:/", r)) {
+			return false
+		}
+	}
+	if name == "" || len(name) > 64 || keys.IsReserved(name) {
+		return false
+	}
+	// "roles" is allowed: software that knows no other name then finds the groups there.
+	lower := strings.ToLower(name)
+	return lower == groupsName || lower == "roles" || !slices.Contains(Names(), lower)
+}
+
+// ForUserinfo returns the claims of a userinfo answer: those of the scopes, and those that
+// the request asked for there.
+func ForUserinfo(m Member, rules store.ClaimRules, scopes []string, request Request) List {
+	return list(source{m, rules, false}, scopes, request.Userinfo)
+}
+
+// ForIDToken returns the claims of an ID token: those that the request asked for there,
+// and those of the scopes, unless the rules keep them to userinfo.
+func ForIDToken(m Member, rules store.ClaimRules, scopes []string, request Request) List {
+	if !rules.InIDToken {
+		scopes = []string{ScopeOpenID}
+	}
+	return list(source{m, rules, true}, scopes, request.IDToken)
+}
+
+// ForAccessToken returns the claims of an application's access token: those of the scopes,
+// for an API that has nothing but the token to decide by.
+func ForAccessToken(m Member, rules store.ClaimRules, scopes []string) List {
+	return list(source{m, rules, true}, scopes, nil)
+}
+
+// ForIntrospection returns the claims of an introspection answer, those of the scopes.
+func ForIntrospection(m Member, rules store.ClaimRules, scopes []string) List {
+	return list(source{m, rules, false}, scopes, nil)
+}
+
+// ForSession returns the claims of a session token, POST /api/token: five, always.
+func ForSession(m Member) List {
+	rules := DefaultRules()
+	told := list(source{m, rules, false}, Scopes(), nil).Map()
+	session := List{
+		{"name", "", ScopeProfile},
+		{"phone_number", "", ScopePhone},
+		{"roles", []string{}, ScopeGroups},
+		{"corp_id", "", ScopeProfile},
+		{"wecom_userid", "", ScopeProfile},
+	}
+	for i, c := range session {
+		if value, ok := told[c.Name]; ok {
+			session[i].Value = value
+		}
+	}
+	return session
+}
+
+func list(s source, scopes []string, requested map[string]Wish) List {
+	var told List
+	for _, d := range table() {
+		name := d.name
+		if name == groupsName && IsGroupsName(s.rules.GroupsName) {
+			name = s.rules.GroupsName
+		}
+		_, wanted := requested[name]
+		if !wanted && !slices.Contains(scopes, d.scope) {
+			continue
+		}
+		// Groups that are called "roles" take the place of the roles.
+		if slices.ContainsFunc(told, func(c Claim) bool { return c.Name == name }) {
+			continue
+		}
+		if value := d.of(s); value != nil {
+			told = append(told, Claim{name, value, d.scope})
+		}
+	}
+	return told
+}
+
+func known(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+func some(texts []string) any {
+	if len(texts) == 0 {
+		return nil
+	}
+	return texts
+}
+
+func verified(value any) any {
+	if value == nil {
+		return nil
+	}
+	return true
+}
+
+func preferredUsername(s source) any {
+	switch s.rules.PreferredUsername {
+	case "phone":
+		return known(s.User.Phone)
+	case "id":
+		return known(s.User.ID)
+	default:
+		return known(s.WeComUserID)
+	}
+}
+
+func updatedAt(s source) any {
+	if s.User.UpdatedAt.IsZero() {
+		return nil
+	}
+	return s.User.UpdatedAt.Unix()
+}
+
+func phoneNumber(s source) any {
+	if !s.rules.Phone {
+		return nil
+	}
+	return known(s.User.Phone)
+}
+
+// UserIDPlace is where an email template has the member's userid, as WeCom spells it.
+const UserIDPlace = "{wecom_userid}"
+
+func email(s source) any {
+	switch s.rules.Email {
+	case "wecom":
+		return known(s.Email)
+	case "template":
+		if !isLocalPart(s.WeComUserID) {
+			return nil
+		}
+		return known(strings.ReplaceAll(s.rules.EmailTemplate, UserIDPlace, s.WeComUserID))
+	default:
+		return nil
+	}
+}
+
+// isLocalPart reports whether a userid can stand before the @ of an address. WeCom allows
+// an @ in userids, with which a member could choose the domain of the own address.
+func isLocalPart(userID string) bool {
+	if userID == "" || len(userID) > 64 || strings.HasPrefix(userID, ".") || strings.HasSuffix(userID, ".") || strings.Contains(userID, "..") {
+		return false
+	}
+	for _, r := range userID {
+		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.') {
+			return false
+		}
+	}
+	return true
+}
+
+// groups returns all groups: the roles as role:NAME, then the departments.
+func groups(s source) []string {
+	var all []string
+	if slices.Contains(s.rules.GroupsFrom, "roles") {
+		for _, role := range s.User.Roles {
+			all = append(all, "role:"+role)
+		}
+	}
+	if slices.Contains(s.rules.GroupsFrom, "departments") {
+		for _, d := range s.Departments {
+			if s.rules.GroupsAs == "path" {
+				all = append(all, d.Path)
+			} else {
+				all = append(all, "department:"+strconv.FormatInt(d.ID, 10))
+			}
+		}
+	}
+	return all
+}
+
+func cutGroups(s source) []string {
+	all := groups(s)
+	all = all[:min(len(all), maxGroups)]
+	if s.bounded {
+		all = cut(all, maxGroupBytes)
+	}
+	return all
+}
+
+// roles returns the roles by their own names, unless the rules keep them back.
+func roles(s source) []string {
+	if !slices.Contains(s.rules.GroupsFrom, "roles") {
+		return nil
+	}
+	return s.User.Roles
+}
+
+func cutRoles(s source) []string {
+	if s.bounded {
+		return cut(roles(s), maxRoleBytes)
+	}
+	return roles(s)
+}
+
+// groupsTruncated tells an application that may want to ask userinfo, or an administrator,
+// for the rest.
+func groupsTruncated(s source) any {
+	if len(cutGroups(s)) == len(groups(s)) && len(cutRoles(s)) == len(roles(s)) {
+		return nil
+	}
+	return true
+}
+
+// cut returns the first texts that fit into so many bytes of JSON.
+func cut(texts []string, bytes int) []string {
+	for i, text := range texts {
+		if bytes -= len(text) + len(`"",`); bytes < 0 {
+			return texts[:i]
+		}
+	}
+	return texts
+}
