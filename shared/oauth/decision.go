@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/claims"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -136,7 +137,7 @@ func (r *authorization) refusal() *Error {
 		return r.request.Refusal
 	case r.request.CodeChallenge == "" && (r.application.Kind != store.KindWeb || r.application.RequirePKCE):
 		return refuse(InvalidRequest, CausePKCEMissing, "This application must send a code_challenge (PKCE, RFC 7636).")
-	case len(r.request.claims.acr) > 0 && !slices.Contains(r.request.claims.acr, ACRClient) && !slices.Contains(r.request.claims.acr, ACRScan):
+	case !r.meetsACR(claims.ACRs()...):
 		return refuse(UnmetAuthenticationRequirement, CauseACRUnmet, "The essential acr is not one of acr_values_supported.")
 	}
 	return nil
@@ -168,15 +169,15 @@ func (r *authorization) decide(ctx context.Context) (Decision, error) {
 // wantedMember returns the user whom the request asks for by a hint or a claim; empty:
 // anybody. An invalid hint, or one that another application got, says nothing.
 func (r *authorization) wantedMember(ctx context.Context) (string, error) {
-	wanted := r.request.claims.subject
+	wanted := r.request.claims.Subject()
 	hint, ok, err := r.provider.idTokenHint(ctx, r.request.IDTokenHint, r.in.Issuer)
 	switch {
 	case err != nil:
 		return "", err
-	case !ok || hint.clientID != r.application.ID || hint.subject == wanted || hint.subject == "":
+	case !ok || hint.Audience != r.application.ID || hint.Subject == wanted:
 		return wanted, nil
 	case wanted == "":
-		return hint.subject, nil
+		return hint.Subject, nil
 	}
 	return nobody, nil // hint and claim ask for two different members
 }
@@ -202,7 +203,7 @@ func (r *authorization) fits(wanted string) (refusal *Error, fits bool) {
 		return nil, false
 	case !usable:
 		return nil, false
-	case len(r.request.claims.acr) > 0 && !slices.Contains(r.request.claims.acr, acrOf(session.Session.InWeCom)):
+	case !r.meetsACR(claims.ACR(session.Session.InWeCom)):
 		if again {
 			return refuse(UnmetAuthenticationRequirement, CauseACRUnmet, "The member has signed in, but not in the essential way."), false
 		}
@@ -230,11 +231,11 @@ func allows(allow store.Allow, user store.User) bool {
 	return slices.ContainsFunc(allow.Roles, func(role string) bool { return slices.Contains(user.Roles, role) })
 }
 
-func acrOf(inWeCom bool) string {
-	if inWeCom {
-		return ACRClient
-	}
-	return ACRScan
+// meetsACR reports whether one of the values of acr is among the essential ones, if the
+// request has any.
+func (r *authorization) meetsACR(values ...string) bool {
+	essential := r.request.claims.EssentialACRs()
+	return len(essential) == 0 || slices.ContainsFunc(essential, func(v string) bool { return slices.Contains(values, v) })
 }
 
 // consent decides whether the member must be asked, or has answered, before a code is
@@ -251,7 +252,9 @@ func (r *authorization) consent(ctx context.Context) (d Decision, done bool, err
 	if err != nil || earlier.ApplicationGeneration != r.application.Generation {
 		earlier = store.Consent{}
 	}
-	given := containsAll(earlier.Scopes, r.request.Scopes)
+	// A claim that is asked for by its name needs the agreement to its scope.
+	asked := union(r.request.Scopes, r.request.claims.Scopes(r.application.Claims.GroupsName))
+	given := containsAll(earlier.Scopes, asked)
 	answer := r.in.Answer
 	if answer != NoAnswer && !r.provider.Forms.Matches(r.formOf(consentForm), r.in.Proof) {
 		r.provider.LogField(ctx, "cause", string(CauseForgedAnswer))
@@ -267,7 +270,7 @@ func (r *authorization) consent(ctx context.Context) (d Decision, done bool, err
 	case answer == Agreed:
 		err := r.provider.Store.PutConsent(ctx, store.Consent{
 			UserID: user.ID, ApplicationID: r.application.ID, ApplicationGeneration: r.application.Generation,
-			Scopes: union(earlier.Scopes, r.request.Scopes), At: r.provider.Now(),
+			Scopes: union(earlier.Scopes, asked), At: r.provider.Now(),
 		})
 		if err != nil {
 			return Decision{}, false, wrap("write consent", err)
@@ -278,7 +281,7 @@ func (r *authorization) consent(ctx context.Context) (d Decision, done bool, err
 	}
 	d = r.decision
 	d.Kind = AskConsent
-	d.Consent = ConsentRequest{Scopes: r.request.Scopes, Proof: r.provider.Forms.Derive(r.formOf(consentForm))}
+	d.Consent = ConsentRequest{Scopes: asked, Proof: r.provider.Forms.Derive(r.formOf(consentForm))}
 	return d, true, nil
 }
 
@@ -302,10 +305,8 @@ func containsAll(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
 
-// union returns the known scopes that are in one of both lists, in the order of Scopes.
-func union(x, y []string) []string {
-	return slices.DeleteFunc(Scopes(), func(s string) bool { return !slices.Contains(x, s) && !slices.Contains(y, s) })
-}
+// union returns the scopes that are in one of both lists.
+func union(x, y []string) []string { return claims.KnownScopes(slices.Concat(x, y)) }
 
 func (r *authorization) showError(ctx context.Context, refusal *Error) Decision {
 	r.provider.record(ctx, r.in.Call, r.application.ID, r.userID(), refusal)

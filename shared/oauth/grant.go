@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/claims"
+	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -45,7 +47,7 @@ func (p *Provider) createGrant(ctx context.Context, r *authorization) (code stri
 		SignedInAt: session.SignedInAt, InWeCom: session.InWeCom, Scopes: r.request.Scopes,
 		RedirectURI: r.request.RedirectURI, CodeChallenge: r.request.CodeChallenge, Nonce: r.request.Nonce,
 		Claims: r.request.Claims, CreatedAt: now, CodeExpiresAt: now.Add(CodeLifetime),
-		Offline:   slices.Contains(r.request.Scopes, ScopeOfflineAccess),
+		Offline:   slices.Contains(r.request.Scopes, claims.ScopeOfflineAccess),
 		KeepUntil: now.Add(CodeLifetime + keepAfter),
 	}, session.ExpiresAt)
 	if err != nil {
@@ -244,7 +246,7 @@ func (t *tokenRequest) revoke(ctx context.Context, id string, refusal *Error) er
 }
 
 func keepUntil(now, expiresAt time.Time) time.Time {
-	if last := now.Add(AccessTokenLifetime); last.After(expiresAt) {
+	if last := now.Add(keys.MaxLifetime); last.After(expiresAt) {
 		expiresAt = last
 	}
 	return expiresAt.Add(keepAfter)
@@ -349,7 +351,7 @@ func narrowScopes(granted []string, list string) ([]string, *Error) {
 	if len(list) > maxScope {
 		return nil, refuse(InvalidScope, CauseTooLong, "scope is longer than 1024 bytes.")
 	}
-	scopes := knownScopes(list)
+	scopes := claims.KnownScopes(strings.Fields(list))
 	if len(scopes) == 0 || !containsAll(granted, scopes) {
 		return nil, refuse(InvalidScope, CauseScope, "scope has more than was granted.")
 	}

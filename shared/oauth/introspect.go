@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"strings"
+
+	"github.com/wecom-signin/wecom-signin/shared/claims"
 )
 
 // Introspect tells a confidential application about a token of its own (RFC 7662). Of any
@@ -18,12 +20,12 @@ func (p *Provider) Introspect(ctx context.Context, in TokenInput) (map[string]an
 		// It cannot prove that it is itself, and so could anybody ask.
 		return nil, &Error{Code: InvalidClient, Cause: CauseSecretMissing, Description: "Introspection is for applications with a secret."}
 	}
-	claims, err := p.describe(ctx, in.Issuer, c, text)
+	told, err := p.describe(ctx, in.Issuer, c, text)
 	if refusal, ok := RefusalOf(err); ok {
 		p.LogField(ctx, "cause", string(refusal.Cause))
 		return map[string]any{"active": false}, nil
 	}
-	return claims, err
+	return told, err
 }
 
 // describe returns what an active token of the application says. An *Error: it is not one.
@@ -31,26 +33,25 @@ func (p *Provider) describe(ctx context.Context, issuer string, c client, text s
 	if r, ok := openRefreshToken(p.RefreshTokens, c.ID, text); ok {
 		return p.describeRefreshToken(ctx, issuer, c, r)
 	}
-	t, err := p.accessToken(ctx, text, issuer)
-	if err != nil {
+	token, err := p.verifyAccessToken(ctx, text, issuer)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if t.clientID != c.ID {
+	case token.ClientID != c.ID:
 		return nil, refuse(InvalidToken, CauseConnectedApplication, "")
 	}
-	a, g, err := p.liveToken(ctx, t)
+	a, g, err := p.liveToken(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	claims := p.memberClaims(a, g, t.scopes, nil)
-	// What the token itself says of the member may be older.
-	for _, name := range []string{"iss", "sub", "aud", "exp", "iat", "jti", "azp", "client_id", "sid", "scope", "auth_time", "acr", "amr"} {
-		if value, ok := t.claims[name]; ok {
-			claims[name] = value
-		}
-	}
-	maps.Copy(claims, map[string]any{"active": true, "token_type": "Bearer"})
-	return claims, nil
+	// The member as of now; the token itself as it was made.
+	told := claims.ForIntrospection(g.member(), a.Claims, strings.Fields(token.Scope)).Map()
+	maps.Copy(told, map[string]any{
+		"active": true, "token_type": "Bearer", "iss": token.Issuer, "sub": token.Subject, "aud": token.Audience,
+		"client_id": token.ClientID, "scope": token.Scope, "sid": token.SessionKey, "jti": token.ID,
+		"iat": token.IssuedAt, "exp": token.ExpiresAt, "auth_time": token.AuthTime, "acr": token.ACR, "amr": token.AMR,
+	})
+	return told, nil
 }
 
 func (p *Provider) describeRefreshToken(ctx context.Context, issuer string, c client, r refreshToken) (map[string]any, error) {

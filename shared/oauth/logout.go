@@ -64,11 +64,11 @@ func (p *Provider) Logout(ctx context.Context, in LogoutInput) (LogoutDecision, 
 		return LogoutDecision{}, err
 	}
 	clientID := form.Get("client_id")
-	if hinted && clientID != "" && clientID != hint.clientID {
+	if hinted && clientID != "" && clientID != hint.Audience {
 		return LogoutDecision{Kind: ShowLogoutError, Refusal: refuse(InvalidRequest, CauseHintOfAnother, "id_token_hint was not issued to client_id.")}, nil
 	}
 	if hinted {
-		clientID = hint.clientID
+		clientID = hint.Audience
 	}
 	d, err := p.logoutTarget(ctx, clientID, form)
 	if err != nil {
@@ -77,7 +77,7 @@ func (p *Provider) Logout(ctx context.Context, in LogoutInput) (LogoutDecision, 
 	switch {
 	case in.Session == nil:
 		d.Kind = SignedOut
-	case hinted && hint.subject == in.Session.User.ID && hint.lineage == in.Session.Lineage:
+	case hinted && hint.Subject == in.Session.User.ID && hint.SessionID == in.Session.Lineage:
 		d.Kind = EndSession
 	case p.Forms.Matches(formOf(logoutForm, in.Issuer, in.Session, in.Parameters), in.Proof):
 		d.Kind = EndSession

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -12,10 +13,6 @@ import (
 const (
 	// CodeLifetime is how long a code can be exchanged. RFC 6749 §4.1.2 allows 10 minutes.
 	CodeLifetime = time.Minute
-	// AccessTokenLifetime is the longest life of an access token.
-	AccessTokenLifetime = 15 * time.Minute
-	// IDTokenLifetime is the life of an ID token, which is read once, at sign-in.
-	IDTokenLifetime = 10 * time.Minute
 	// RetryWindow is how long the refresh token before the newest one gets the same answer
 	// again: answers are lost on the way, and clients have several processes.
 	RetryWindow = 30 * time.Second
@@ -34,7 +31,6 @@ type Provider struct {
 	Authenticators Authenticators
 	Signer         TokenSigner
 	Verifier       TokenVerifier
-	Claims         MemberClaims
 	// RefreshTokens makes the secrets of refresh tokens (aead.RefreshToken), and Forms the
 	// proofs that a page's answer comes from the page (aead.Form).
 	RefreshTokens, Forms Deriver
@@ -67,30 +63,16 @@ type Authenticators interface {
 	Authenticator(ctx context.Context, name string) (store.Authenticator, error)
 }
 
-// TokenSigner signs tokens with the current key. The claims are complete.
+// TokenSigner signs tokens; keys.Minter does.
 type TokenSigner interface {
-	// SignAccessToken signs a token of type at+jwt (RFC 9068).
-	SignAccessToken(ctx context.Context, claims map[string]any) (token string, err error)
-	// SignIDToken signs a token of type JWT (OpenID Connect Core §2).
-	SignIDToken(ctx context.Context, claims map[string]any) (token string, err error)
+	Mint(ctx context.Context, claims keys.AccessTokenClaims, end time.Time) (token string, lifetime time.Duration, err error)
+	MintIDToken(ctx context.Context, claims keys.IDTokenClaims, accessToken string) (token string, err error)
 }
 
-// TokenVerifier verifies tokens that a TokenSigner signed for an issuer. Both methods fail
-// with an error that is keys.ErrRefused for a token that is not one, and with any other if
-// the keys cannot be read.
+// TokenVerifier verifies tokens; keys.Verifier does.
 type TokenVerifier interface {
-	// VerifyAccessToken returns the claims of an access token that is valid now.
-	VerifyAccessToken(ctx context.Context, token, issuer string) (claims map[string]any, err error)
-	// VerifyIDTokenHint returns the claims of an ID token, which may have expired.
-	VerifyIDTokenHint(ctx context.Context, token, issuer string) (claims map[string]any, err error)
-}
-
-// MemberClaims is the one table of what applications are told of members.
-type MemberClaims interface {
-	// MemberClaims returns the claims of a user, who signed in as identity, that the scopes
-	// give to the application, and of those named one by one all that it may have whatever
-	// the scopes.
-	MemberClaims(a store.Application, u store.User, identity store.Identity, scopes, named []string) map[string]any
+	VerifyOAuth(ctx context.Context, token, issuer string) (keys.AccessTokenClaims, error)
+	VerifyIDTokenHint(ctx context.Context, token, issuer string) (claims keys.IDTokenClaims, expired bool, err error)
 }
 
 // Deriver derives what nobody without the key can; aead.Deriver does.

@@ -1,32 +1,12 @@
 package oauth
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-)
 
-// Scopes that mean something. Others are ignored (OpenID Connect Core §3.1.2.1).
-const (
-	ScopeOpenID        = "openid"
-	ScopeProfile       = "profile"
-	ScopePhone         = "phone"
-	ScopeEmail         = "email"
-	ScopeGroups        = "groups"
-	ScopeOfflineAccess = "offline_access"
-)
-
-// Scopes returns the scopes in the order in which they are answered.
-func Scopes() []string {
-	return []string{ScopeOpenID, ScopeProfile, ScopePhone, ScopeEmail, ScopeGroups, ScopeOfflineAccess}
-}
-
-// Values of acr: how WeCom vouched for the member.
-const (
-	ACRClient = "urn:wecom-signin:client" // silently, in WeCom's own client
-	ACRScan   = "urn:wecom-signin:scan"   // in another browser, confirmed on the phone
+	"github.com/wecom-signin/wecom-signin/shared/claims"
 )
 
 // Longest parameters, in bytes.
@@ -45,7 +25,7 @@ type AuthorizationRequest struct {
 	// State goes back with every answer; empty if it may not: it was repeated or too long.
 	State         string
 	Nonce         string
-	Scopes        []string // known ones, in the order of Scopes
+	Scopes        []string // known ones, in the order of claims.Scopes
 	CodeChallenge string   // S256; empty: none was sent
 	Prompt        Prompt
 	MaxAge        time.Duration // negative: none was asked for
@@ -53,9 +33,9 @@ type AuthorizationRequest struct {
 	LoginHint     string
 	UILocales     []string // BCP 47, in order of preference; unchecked
 	ACRValues     []string // a wish
-	// Claims is the claims parameter as it came, which parses, and claims is what it says.
+	// Claims is the claims parameter as it came, which parses, and claims what it says.
 	Claims string
-	claims claimsRequest
+	claims claims.Request
 	// Refusal says why the request is refused whatever the session. It goes to RedirectURI
 	// if that is the application's, and to nowhere otherwise.
 	Refusal *Error
@@ -127,7 +107,7 @@ func (r *AuthorizationRequest) read(form Form, repeated string) *Error {
 	case form.Get("response_mode") != "" && form.Get("response_mode") != "query":
 		return refuse(InvalidRequest, CauseResponseMode, "response_mode must be query.")
 	}
-	if r.Scopes = knownScopes(form.Get("scope")); !slices.Contains(r.Scopes, ScopeOpenID) {
+	if r.Scopes = claims.KnownScopes(strings.Fields(form.Get("scope"))); !slices.Contains(r.Scopes, claims.ScopeOpenID) {
 		return refuse(InvalidScope, CauseScope, "scope must contain openid.")
 	}
 	if refusal := checkChallenge(form.Get("code_challenge"), form.Get("code_challenge_method")); refusal != nil {
@@ -141,18 +121,13 @@ func (r *AuthorizationRequest) read(form Form, repeated string) *Error {
 	if r.MaxAge, ok = parseMaxAge(form.Get("max_age")); !ok {
 		return refuse(InvalidRequest, CauseMalformed, "max_age must be a number of seconds.")
 	}
-	if r.claims, ok = parseClaims(form.Get("claims")); !ok {
+	var err error
+	if r.claims, err = claims.ParseRequest(form.Get("claims")); err != nil {
 		return refuse(InvalidRequest, CauseClaims, "claims must be a JSON object as in OpenID Connect Core 5.5.")
 	}
 	r.Claims, r.Nonce, r.IDTokenHint, r.LoginHint = form.Get("claims"), form.Get("nonce"), form.Get("id_token_hint"), form.Get("login_hint")
 	r.UILocales, r.ACRValues = strings.Fields(form.Get("ui_locales")), strings.Fields(form.Get("acr_values"))
 	return nil
-}
-
-// knownScopes returns the known scopes of a list, each once, in the order of Scopes.
-func knownScopes(list string) []string {
-	asked := strings.Fields(list)
-	return slices.DeleteFunc(Scopes(), func(scope string) bool { return !slices.Contains(asked, scope) })
 }
 
 func parsePrompt(list string) (p Prompt, ok bool) {
@@ -182,67 +157,4 @@ func parseMaxAge(text string) (age time.Duration, ok bool) {
 		return -1, false
 	}
 	return time.Duration(min(seconds, 100*365*24*3600)) * time.Second, true
-}
-
-// claimsRequest is the claims parameter (OpenID Connect Core §5.5), as far as it matters.
-type claimsRequest struct {
-	userinfo, idToken []string // names of claims, asked for one by one
-	acr               []string // values of which one is essential; empty: any will do
-	subject           string   // the member whom the ID token must be about; empty: any
-}
-
-func parseClaims(text string) (c claimsRequest, ok bool) {
-	if text == "" {
-		return claimsRequest{}, true
-	}
-	var asked struct {
-		UserInfo map[string]*claimRequest `json:"userinfo"`
-		IDToken  map[string]*claimRequest `json:"id_token"`
-	}
-	if err := json.Unmarshal([]byte(text), &asked); err != nil {
-		return claimsRequest{}, false
-	}
-	c.userinfo, c.idToken = names(asked.UserInfo), names(asked.IDToken)
-	if acr := asked.IDToken["acr"]; acr != nil && acr.Essential {
-		c.acr = acr.all()
-	}
-	for _, sub := range []*claimRequest{asked.IDToken["sub"], asked.UserInfo["sub"]} {
-		if sub == nil || sub.Value == nil {
-			continue
-		}
-		value, isText := sub.Value.(string)
-		if !isText || value == "" || c.subject != "" && c.subject != value {
-			return claimsRequest{}, false
-		}
-		c.subject = value
-	}
-	return c, true
-}
-
-type claimRequest struct {
-	Essential bool  `json:"essential"`
-	Value     any   `json:"value"`
-	Values    []any `json:"values"`
-}
-
-// all returns the values asked for. One that is not text is none that we could give, and
-// stays, so that the list does not become empty and ask for nothing.
-func (r *claimRequest) all() []string {
-	var all []string
-	for _, value := range append(slices.Clone(r.Values), r.Value) {
-		if value != nil {
-			text, _ := value.(string)
-			all = append(all, text)
-		}
-	}
-	return all
-}
-
-func names(asked map[string]*claimRequest) []string {
-	list := make([]string, 0, len(asked))
-	for name := range asked {
-		list = append(list, name)
-	}
-	slices.Sort(list)
-	return list
 }

@@ -14,14 +14,15 @@ func (p *Provider) Revoke(ctx context.Context, in TokenInput) error {
 	if r, ok := openRefreshToken(p.RefreshTokens, c.ID, text); ok {
 		return p.revokeGrant(ctx, r.grantID)
 	}
-	t, err := p.accessToken(ctx, text, in.Issuer)
-	if _, refused := RefusalOf(err); refused || err == nil && t.clientID != c.ID {
+	token, err := p.verifyAccessToken(ctx, text, in.Issuer)
+	_, refused := RefusalOf(err)
+	switch {
+	case refused || err == nil && token.ClientID != c.ID:
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
-	return p.revokeGrant(ctx, t.grantID)
+	return p.revokeGrant(ctx, token.GrantID)
 }
 
 func (p *Provider) revokeGrant(ctx context.Context, id string) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"github.com/wecom-signin/wecom-signin/shared/claims"
 )
 
 // AccessTokenOf returns the access token of a request by RFC 6750: in the header, or in
@@ -37,22 +39,22 @@ func AccessTokenOf(authorization []string, body string) (string, error) {
 // UserInfo returns the claims that an access token gives (OpenID Connect Core §5.3). The
 // error is an *Error or a failure of the system. One remote call: GrantState.
 func (p *Provider) UserInfo(ctx context.Context, call Call, accessToken string) (map[string]any, error) {
-	t, err := p.accessToken(ctx, accessToken, call.Issuer)
+	token, err := p.verifyAccessToken(ctx, accessToken, call.Issuer)
 	if err != nil {
 		return nil, err
 	}
-	a, g, err := p.liveToken(ctx, t)
+	a, g, err := p.liveToken(ctx, token)
 	if refusal, ok := RefusalOf(err); ok {
 		p.LogField(ctx, "cause", string(refusal.Cause))
 	}
+	scopes := strings.Fields(token.Scope)
 	switch {
 	case err != nil:
 		return nil, err
-	case !slices.Contains(t.scopes, ScopeOpenID):
+	case !slices.Contains(scopes, claims.ScopeOpenID):
 		return nil, refuse(InsufficientScope, CauseScope, "The access token does not have the scope openid.")
 	}
-	asked, _ := parseClaims(g.Claims) // it parsed when the grant began
-	claims := p.memberClaims(a, g, t.scopes, asked.userinfo)
-	claims["sub"] = g.UserID
-	return claims, nil
+	told := claims.ForUserinfo(g.member(), a.Claims, scopes, g.requested()).Map()
+	told["sub"] = g.UserID
+	return told, nil
 }
