@@ -3,6 +3,7 @@ package openid
 import (
 	"net/http"
 
+	"github.com/wecom-signin/wecom-signin/shared/claims"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
 )
 
@@ -23,11 +24,11 @@ func (h handler) userInfo(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusUnauthorized)
 		return nil
 	}
-	claims, err := h.Provider.UserInfo(r.Context(), callOf(r), token)
+	about, err := h.Provider.UserInfo(r.Context(), callOf(r), token)
 	if err != nil {
 		return bearerError(w, r, err)
 	}
-	return answer(w, claims)
+	return answer(w, about)
 }
 
 // bearerError answers a refusal in the words of RFC 6750 §3. A failure of the system is
@@ -50,7 +51,7 @@ func bearerError(w http.ResponseWriter, r *http.Request, err error) error {
 		value += `, error_description="` + refusal.Description + `"`
 	}
 	if refusal.Code == oauth.InsufficientScope {
-		value += `, scope="` + oauth.ScopeOpenID + `"`
+		value += `, scope="` + claims.ScopeOpenID + `"`
 	}
 	w.Header().Set("WWW-Authenticate", value)
 	return writeError(w, status, refusal)
