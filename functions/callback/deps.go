@@ -50,7 +50,10 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 				Links:          wecom.Links{OAuthURL: deps.Settings.WeComOAuthURL, LoginURL: deps.Settings.WeComLoginURL},
 				Now:            deps.Now,
 			},
-			Sessions:   &authflow.Sessions{Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now},
+			Sessions: &authflow.Sessions{
+				Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now,
+				Lineages: &authflow.Lineages{Store: deps.Store, Notifier: deps.LogoutNotifier},
+			},
 			Store:      deps.Store,
 			WeCom:      client,
 			Tokens:     accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now}),

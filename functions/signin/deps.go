@@ -35,8 +35,12 @@ func NewHandler(_ context.Context, deps app.Deps) (http.Handler, error) {
 	}
 	return New(Config{
 		Authenticators: deps.Authenticators,
+		Applications:   deps.Applications,
 		DomainFiles:    deps.Store,
-		Sessions:       &authflow.Sessions{Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now},
+		Sessions: &authflow.Sessions{
+			Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now,
+			Lineages: &authflow.Lineages{Store: deps.Store, Notifier: deps.LogoutNotifier},
+		},
 		Minter: keys.NewMinter(keys.MinterConfig{
 			Load: func(ctx context.Context) (string, error) {
 				value, err := deps.Secrets.Get(ctx, deps.Settings.SigningKeysSecret, secret.Current)

@@ -22,6 +22,11 @@ type Authenticators interface {
 	AutoLoginAuthenticator(ctx context.Context) (store.Authenticator, error)
 }
 
+// Applications reads applications, which may be a moment old.
+type Applications interface {
+	Application(ctx context.Context, id string) (store.Application, error)
+}
+
 // DomainFiles reads the proofs of domain ownership.
 type DomainFiles interface {
 	DomainFile(ctx context.Context, filename string) (store.DomainFile, error)
@@ -45,6 +50,7 @@ type Minter interface {
 // Config is what New needs. Every field is required.
 type Config struct {
 	Authenticators Authenticators
+	Applications   Applications
 	DomainFiles    DomainFiles
 	Sessions       Sessions
 	Minter         Minter

@@ -39,6 +39,7 @@ const (
 // world is everything the handler asks; its fields may be changed before a request.
 type world struct {
 	authenticators []store.Authenticator
+	applications   map[string]store.Application
 	failing        error // of reading authenticators
 	checkError     error // of checking a session
 	endError       error
@@ -85,6 +86,16 @@ func (f *world) Authenticators(_ context.Context, page store.Page) ([]store.Auth
 		}
 	}
 	return nil, "", nil
+}
+
+func (f *world) Application(_ context.Context, id string) (store.Application, error) {
+	if a, ok := f.applications[id]; ok && f.failing == nil {
+		return a, nil
+	}
+	if f.failing != nil {
+		return store.Application{}, f.failing
+	}
+	return store.Application{}, store.ErrNotFound
 }
 
 func (f *world) AutoLoginAuthenticator(context.Context) (store.Authenticator, error) {
@@ -160,7 +171,7 @@ func (f *world) ask(t *testing.T, a ask) answer {
 	function := apigw.New(apigw.Config{
 		Name: "signin", PublicURL: f.publicURL, Logger: slog.New(slog.NewJSONHandler(&f.log, nil)),
 		Handler: New(Config{
-			Authenticators: f, DomainFiles: f, Sessions: f, Minter: f, Cookie: f.cookie, Pages: pages,
+			Authenticators: f, Applications: f, DomainFiles: f, Sessions: f, Minter: f, Cookie: f.cookie, Pages: pages,
 			Now: func() time.Time { return f.now },
 		}),
 	})

@@ -1,13 +1,17 @@
 package signin
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/page"
+	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/text"
 	"github.com/wecom-signin/wecom-signin/shared/version"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -36,24 +40,78 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 		apigw.LogError(ctx, apierr.From(err))
 		shown.Unreadable = true
 	}
+	application := h.waitingApplication(ctx, destination)
 	for _, a := range authenticators {
+		if !application.takes(a.Name) {
+			continue
+		}
 		shown.Buttons = append(shown.Buttons, page.Button{Name: a.Name, Title: title(a), URL: authflow.AuthorizeURL(public, a.Name, destination)})
 	}
-	if shown.Failure == nil {
-		shown.SignedIn = h.signedIn(w, r, destination)
+	if shown.Failure == nil && !authflow.AsksToSignInAgain(query) {
+		shown.SignedIn = h.signedIn(w, r, destination, application)
+	}
+	if application != nil {
+		shown.Application = &page.Application{
+			Title: application.title, Refusal: application.refusal,
+			Elsewhere: authflow.SignInURL(public, authflow.SignInPage{}),
+		}
+		if application.refusal == "" && len(shown.Buttons) == 0 && len(authenticators) > 0 {
+			shown.Application.Refusal = page.ApplicationClosed
+		}
 	}
 	text.RememberLanguage(w, query.Get("lang"))
 	forgetRedirects(w, r)
 	return h.Pages.SignIn(w, shown)
 }
 
-// signedIn returns who has a session already, so that nobody signs in twice by mistake.
-func (h handler) signedIn(w http.ResponseWriter, r *http.Request, destination authflow.Destination) *page.SignedIn {
+// waitingApplication is an application that a sign-in is for. Nil is none, or one that
+// could not be read: people can sign in to it all the same.
+type waitingApplication struct {
+	title          string
+	authenticators []string // that may be used; empty: all
+	refusal        page.Refusal
+}
+
+// takes reports whether an authenticator leads to the application.
+func (a *waitingApplication) takes(authenticator string) bool {
+	return a == nil || len(a.authenticators) == 0 || slices.Contains(a.authenticators, authenticator)
+}
+
+// waitingApplication reads the application of a destination.
+func (h handler) waitingApplication(ctx context.Context, destination authflow.Destination) *waitingApplication {
+	if destination.Application == "" {
+		return nil
+	}
+	found, err := h.Applications.Application(ctx, destination.Application)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return &waitingApplication{refusal: page.ApplicationUnknown}
+	case err != nil:
+		apigw.LogError(ctx, apierr.From(err))
+		return nil
+	}
+	apigw.LogField(ctx, "application", found.ID)
+	waiting := &waitingApplication{title: found.Title, authenticators: found.Authenticators}
+	if waiting.title == "" {
+		waiting.title = found.ID
+	}
+	if !found.Enabled {
+		waiting.refusal = page.ApplicationDisabled
+	}
+	return waiting
+}
+
+// signedIn returns who has a session already that leads to the application, so that nobody
+// signs in twice by mistake.
+func (h handler) signedIn(w http.ResponseWriter, r *http.Request, destination authflow.Destination, application *waitingApplication) *page.SignedIn {
 	active, err := h.activeSession(w, r)
 	if err != nil {
 		if !apierr.Is(err, apierr.Unauthorized) {
 			apigw.LogError(r.Context(), apierr.From(err))
 		}
+		return nil
+	}
+	if !application.takes(active.Session.AuthenticatorName) {
 		return nil
 	}
 	public := apigw.PublicURL(r.Context())
@@ -81,6 +139,6 @@ func selfURL(public string, query url.Values, destination authflow.Destination) 
 	}
 	return authflow.SignInURL(public, authflow.SignInPage{
 		Error: apierr.Code(short("error")), Authenticator: short("authenticator"),
-		Destination: destination, RequestID: short("request"),
+		Destination: destination, RequestID: short("request"), SignInAgain: authflow.AsksToSignInAgain(query),
 	})
 }

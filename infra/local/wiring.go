@@ -13,6 +13,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/authorizer"
 	"github.com/wecom-signin/wecom-signin/functions/callback"
 	"github.com/wecom-signin/wecom-signin/functions/issuer"
+	"github.com/wecom-signin/wecom-signin/functions/openid"
 	"github.com/wecom-signin/wecom-signin/functions/signin"
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
 	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
@@ -42,6 +43,7 @@ func httpFunctions() map[string]httpFunction {
 		"SigninFunction":    {"signin", signin.Settings(), signin.NewHandler, 0},
 		"AdminFunction":     {"admin", admin.Settings(), admin.NewHandler, admin.MaxBody},
 		"IssuerFunction":    {"issuer", issuer.Settings(), issuer.NewHandler, 0},
+		"OpenIDFunction":    {"openid", openid.Settings(), openid.NewHandler, openid.MaxBody},
 	}
 }
 
@@ -54,7 +56,7 @@ func assemble(ctx context.Context, template *samtemplate.Template, s *service, v
 		if err := errors.Join(environment.Err(), err); err != nil {
 			return app.Deps{}, fmt.Errorf("settings of %s: %w", id, err)
 		}
-		return app.Deps{Settings: read, Store: s.store, Authenticators: s.store, Secrets: s.secrets, Now: s.now, Logger: logger}, nil
+		return app.Deps{Settings: read, Store: s.store, Authenticators: s.store, Applications: s.store, Secrets: s.secrets, Now: s.now, Logger: logger}, nil
 	}
 	functions := map[string]gateway.Function{}
 	var faults []error

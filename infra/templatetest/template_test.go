@@ -22,6 +22,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/authorizer"
 	"github.com/wecom-signin/wecom-signin/functions/callback"
 	"github.com/wecom-signin/wecom-signin/functions/issuer"
+	"github.com/wecom-signin/wecom-signin/functions/openid"
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
 	"github.com/wecom-signin/wecom-signin/functions/signin"
 	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
@@ -58,7 +59,7 @@ func settingFaults(template *samtemplate.Template) (faults []string) {
 	reads := map[string][]settings.Name{
 		"AdminFunction": admin.Settings(), "AuthorizeFunction": authorize.Settings(), "AuthorizerFunction": authorizer.Settings(),
 		"CallbackFunction": callback.Settings(), "IssuerFunction": issuer.Settings(), "RotateKeysFunction": rotatekeys.Settings(),
-		"SigninFunction": signin.Settings(),
+		"OpenIDFunction": openid.Settings(), "SigninFunction": signin.Settings(),
 	}
 	unread := map[string]int{}
 	for id, names := range reads {

@@ -22,6 +22,9 @@ const (
 	StateCookie Purpose = "state cookie"
 	SessionID   Purpose = "session id"
 	AccessToken Purpose = "access token"
+	// AuthorizationRequest is for the cookie that keeps an application's request while a
+	// member signs in.
+	AuthorizationRequest Purpose = "authorization request"
 	// RefreshToken makes applications' refresh tokens, and Form the proofs that an answer
 	// comes from a page of the service (package oauth).
 	RefreshToken Purpose = "refresh token"

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -22,6 +23,10 @@ type Deps struct {
 	// call.
 	Authenticators store.AuthenticatorReader
 	Secrets        secret.Store
+	// Applications reads them from the store, through a cache where that is a remote call.
+	Applications store.ApplicationReader
+	// LogoutNotifier tells applications of sessions that end. Nil: nobody is told.
+	LogoutNotifier authflow.LogoutNotifier
 	Now            func() time.Time
 	// Logger is for functions without an HTTP API. Nil: slog.Default().
 	Logger *slog.Logger

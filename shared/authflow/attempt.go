@@ -47,14 +47,17 @@ const maxSealedPath = 128
 // sealedAttempt is the content of an attempt's cookie. Names are short because eight
 // cookies travel with every request.
 type sealedAttempt struct {
-	State      string      `json:"s"`
-	ID         string      `json:"i"`
-	Generation string      `json:"g"`
-	Path       string      `json:"p,omitempty"`
-	Console    bool        `json:"c,omitempty"`
-	InWeCom    bool        `json:"w,omitempty"`
-	Scope      wecom.Scope `json:"o"`
-	IssuedAt   int64       `json:"t"` // Unix time in milliseconds
+	State      string `json:"s"`
+	ID         string `json:"i"`
+	Generation string `json:"g"`
+	Path       string `json:"p,omitempty"`
+	Console    bool   `json:"c,omitempty"`
+	// Application and Continue are those of the destination.
+	Application string      `json:"a,omitempty"`
+	Continue    string      `json:"q,omitempty"`
+	InWeCom     bool        `json:"w,omitempty"`
+	Scope       wecom.Scope `json:"o"`
+	IssuedAt    int64       `json:"t"` // Unix time in milliseconds
 }
 
 // SealAttempt returns the attempt for a cookie of the given name.
@@ -62,9 +65,10 @@ func SealAttempt(box *aead.Box, cookieName string, a LoginAttempt) ([]byte, erro
 	sealed := sealedAttempt{
 		State: a.State, ID: a.AuthenticatorID, Generation: a.AuthenticatorGeneration,
 		Path: a.Destination.Path.String(), Console: a.Destination.Console,
+		Application: a.Destination.Application, Continue: a.Destination.Continue,
 		InWeCom: a.InWeCom, Scope: a.Scope, IssuedAt: a.IssuedAt.UnixMilli(),
 	}
-	if len(sealed.Path) > maxSealedPath {
+	if len(sealed.Path) > maxSealedPath || sealed.Application != "" {
 		sealed.Path = ""
 	}
 	content, err := json.Marshal(sealed)
@@ -88,7 +92,7 @@ func OpenAttempt(box *aead.Box, cookieName string, sealed []byte, now time.Time)
 	path, _ := ParseReturnPath(opened.Path)
 	a := LoginAttempt{
 		State: opened.State, AuthenticatorID: opened.ID, AuthenticatorGeneration: opened.Generation,
-		Destination: Destination{Path: path, Console: opened.Console},
+		Destination: Destination{Path: path, Console: opened.Console, Application: opened.Application, Continue: opened.Continue},
 		InWeCom:     opened.InWeCom, Scope: opened.Scope, IssuedAt: time.UnixMilli(opened.IssuedAt),
 	}
 	if age := now.Sub(a.IssuedAt); age >= AttemptLifetime || age < -time.Minute {

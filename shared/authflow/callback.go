@@ -124,7 +124,7 @@ func (c *LoginCompleter) Complete(ctx context.Context, req CallbackRequest) (Cal
 	sessionID := c.SessionIDs.Derive(req.State)
 	l := &login{
 		flow: c, req: req, authenticator: authenticator,
-		sessionID: sessionID, sessionKey: SessionKey(sessionID),
+		sessionID: sessionID, sessionKey: SessionKey(sessionID), earlier: req.Sessions,
 	}
 	switch {
 	case expired:
@@ -202,6 +202,10 @@ type login struct {
 	member        *member
 	// userID and wecomUserID are who was identified so far, for the sign-in event.
 	userID, wecomUserID string
+	// earlier are the browser's sessions that are still to be ended, and lineage is the one
+	// that goes on from them; see endEarlierSessions.
+	earlier               []SessionRef
+	lineage, lineageOwner string
 }
 
 // complete spends the code and brings the attempt to its result, or to the one that a

@@ -29,25 +29,48 @@ func (l *login) startSession(ctx context.Context, owner store.IdentityOwner) (Ca
 			AuthenticatorName: l.authenticator.Name, AuthenticatorID: l.authenticator.ID,
 			AuthenticatorGeneration: l.authenticator.Generation,
 			CorpID:                  l.authenticator.CorpID, WeComUserID: l.wecomUserID,
-			SignedInAt: now, ExpiresAt: now.Add(lifetime),
+			SignedInAt: now, ExpiresAt: now.Add(lifetime), InWeCom: l.req.Attempt.InWeCom,
 		},
 		Event:     l.event(nil),
 		KeepUntil: now.Add(max(lifetime, AttemptLifetime)),
 	}
 	// Ended first: if that fails, there is no new session beside an old one.
-	for _, ref := range l.req.Sessions {
-		if ref.ID == l.sessionID {
-			continue
-		}
-		if err := l.flow.Sessions.End(ctx, ref.ID); err != nil {
-			return CallbackResult{}, err
-		}
+	var err error
+	if result.Session.Lineage, err = l.endEarlierSessions(ctx, owner); err != nil {
+		return CallbackResult{}, err
 	}
 	noteSignIn := now.Sub(owner.LastSignInAt) >= lastSignInInterval
 	if err := l.flow.Store.StartSession(ctx, result, noteSignIn); err != nil {
 		return CallbackResult{}, fmt.Errorf("start session: %w", err)
 	}
 	return l.signedIn(result.Session), nil
+}
+
+// endEarlierSessions ends the sessions that the browser has had and returns the lineage of
+// the one to begin: that of the same member's live session, otherwise a new one. A further
+// try, after a race, finds the sessions ended, and the lineage here.
+func (l *login) endEarlierSessions(ctx context.Context, owner store.IdentityOwner) (string, error) {
+	for ; len(l.earlier) > 0; l.earlier = l.earlier[1:] {
+		if l.earlier[0].ID == l.sessionID {
+			continue
+		}
+		lineage, err := l.flow.Sessions.replace(ctx, l.earlier[0], owner)
+		switch {
+		case err != nil:
+			return "", err
+		case lineage == "":
+		case l.lineage == "":
+			l.lineage, l.lineageOwner = lineage, owner.UserID
+		default:
+			if err := l.flow.Sessions.Lineages.End(ctx, lineage); err != nil {
+				return "", err
+			}
+		}
+	}
+	if l.lineage == "" || l.lineageOwner != owner.UserID {
+		l.lineage, l.lineageOwner = store.NewID(), owner.UserID
+	}
+	return l.lineage, nil
 }
 
 func (l *login) signedIn(session store.Session) CallbackResult {

@@ -1,6 +1,7 @@
 package authflow
 
 import (
+	"crypto/rand"
 	"net/url"
 	"strings"
 
@@ -69,12 +70,17 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// Destination is where a browser goes once it is signed in: a path of the application,
-// or the service's own console. The zero value is the authenticator's default page.
+// Destination is where a browser goes once it is signed in: a path on the authenticator's
+// origin, an application that waits for it, or the service's own console. The zero value is
+// the authenticator's default page.
 type Destination struct {
 	Path ReturnPath
 	// Console sends an administrator back to the console; Path is kept and not used.
 	Console bool
+	// Application is the client id of an application whose authorization request this
+	// browser keeps under the id Continue (package session). Both are set or none is;
+	// Path is not used then.
+	Application, Continue string
 }
 
 // The query parameters of a destination, in the addresses of the sign-in page, of
@@ -83,20 +89,48 @@ const (
 	pathParameter    = "redirect"
 	consoleParameter = "return"
 	consoleValue     = "console"
+
+	applicationParameter = "application"
+	continueParameter    = "continue"
 )
 
-// DestinationOf reads the destination from a query. A path that does not pass
+// NewRequestID returns an id for a kept authorization request: 130 random bits.
+func NewRequestID() string { return rand.Text() }
+
+// IsRequestID reports whether NewRequestID may have made an id.
+func IsRequestID(id string) bool {
+	for _, c := range []byte(id) {
+		if (c < 'A' || c > 'Z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return len(id) == RequestIDLength
+}
+
+// RequestIDLength is the length of the ids of NewRequestID.
+const RequestIDLength = 26
+
+// DestinationOf reads the destination from a query. An application without a request that
+// may be kept, or the reverse, is dropped; with both no path counts. A path that does not pass
 // ParseReturnPath is dropped for the default page, and so is one that WeCom's answer was
 // appended to, with the code behind a second question mark: it belongs to nobody's
 // application. A code and a state of the application's own are kept.
 func DestinationOf(query url.Values) Destination {
+	d := Destination{
+		Console:     query.Get(consoleParameter) == consoleValue,
+		Application: query.Get(applicationParameter), Continue: query.Get(continueParameter),
+	}
+	if store.IsAuthenticatorName(d.Application) && IsRequestID(d.Continue) {
+		return d
+	}
+	d.Application, d.Continue = "", ""
 	text := query.Get(pathParameter)
 	_, pathQuery, _ := strings.Cut(text, "?")
 	if query.Has("state") && !query.Has("code") && IsOAuthAnswer(pathQuery+"&state") {
 		text = ""
 	}
-	path, _ := ParseReturnPath(text)
-	return Destination{Path: path, Console: query.Get(consoleParameter) == consoleValue}
+	d.Path, _ = ParseReturnPath(text)
+	return d
 }
 
 // IsOAuthAnswer reports whether a query has both a code and a state. WeCom checks only
@@ -125,6 +159,10 @@ func (d Destination) addTo(query url.Values) {
 	if d.Console {
 		query.Set(consoleParameter, consoleValue)
 	}
+	if d.Application != "" {
+		query.Set(applicationParameter, d.Application)
+		query.Set(continueParameter, d.Continue)
+	}
 }
 
 // or completes a destination by another one, which says where to go when the first was
@@ -134,6 +172,9 @@ func (d Destination) or(other Destination) Destination {
 		d.Path = other.Path
 	}
 	d.Console = d.Console || other.Console
+	if d.Application == "" {
+		d.Application, d.Continue = other.Application, other.Continue
+	}
 	return d
 }
 
@@ -141,6 +182,9 @@ func (d Destination) or(other Destination) Destination {
 func (d Destination) URL(publicURL string, a store.Authenticator) string {
 	if d.Console {
 		return ConsoleURL(publicURL)
+	}
+	if d.Application != "" {
+		return ContinueURL(publicURL, d)
 	}
 	path := d.Path
 	if path.IsZero() {

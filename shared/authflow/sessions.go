@@ -16,7 +16,7 @@ import (
 type SessionStore interface {
 	AttemptResult(ctx context.Context, sessionKey string) (store.AttemptResult, error)
 	ResultAndUser(ctx context.Context, sessionKey, userID string) (store.AttemptResult, store.User, error)
-	EndSession(ctx context.Context, sessionKey string) error
+	EndSession(ctx context.Context, sessionKey string) (store.Session, error)
 	User(ctx context.Context, id string) (store.User, error)
 }
 
@@ -26,6 +26,8 @@ type Sessions struct {
 	Store          SessionStore
 	Authenticators Authenticators
 	Now            func() time.Time
+	// Lineages ends lineages with their sessions. Nil for a function that ends none.
+	Lineages *Lineages
 }
 
 // ActiveSession is a session that may be acted on now.
@@ -34,6 +36,18 @@ type ActiveSession struct {
 	Session       store.Session
 	User          store.User
 	Authenticator store.Authenticator
+}
+
+// Lineage returns the lineage of the session: the sid of tokens.
+func (a ActiveSession) Lineage() string { return lineageOf(a.Key, a.Session) }
+
+// lineageOf returns the lineage of a session. One from before there were lineages is a
+// lineage of its own.
+func lineageOf(sessionKey string, session store.Session) string {
+	if session.Lineage == "" {
+		return sessionKey
+	}
+	return session.Lineage
 }
 
 // SessionKey returns the key under which a session id is stored: its SHA-256 in hex, so
@@ -106,15 +120,49 @@ func (s *Sessions) read(ctx context.Context, sessionKey, userID string) (store.A
 	return result, user, nil
 }
 
-// End ends the session of an id in the store. An id without a session is not an error.
+// End ends the session of an id and its lineage. An id without a session is not an error.
+// The session is ended last: when something fails before, a further try still finds it.
 func (s *Sessions) End(ctx context.Context, sessionID string) error {
 	if sessionID == "" {
 		return nil
 	}
-	if err := s.Store.EndSession(ctx, SessionKey(sessionID)); err != nil {
+	key := SessionKey(sessionID)
+	result, err := s.Store.AttemptResult(ctx, key)
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && result.Kind != store.ResultSession:
+		return nil
+	case err != nil:
+		return fmt.Errorf("read session: %w", err)
+	}
+	if err := s.Lineages.End(ctx, lineageOf(key, result.Session)); err != nil {
+		return err
+	}
+	if _, err := s.Store.EndSession(ctx, key); err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
 	return nil
+}
+
+// replace ends a session of the browser in which owner signs in. It returns the lineage
+// that goes on: that of a live session of the same user. For the same user, who returns, it
+// costs one call; the lineage of anybody else ends.
+func (s *Sessions) replace(ctx context.Context, ref SessionRef, owner store.IdentityOwner) (lineage string, err error) {
+	if ref.UserID != "" && ref.UserID != owner.UserID {
+		return "", s.End(ctx, ref.ID)
+	}
+	key := SessionKey(ref.ID)
+	ended, err := s.Store.EndSession(ctx, key)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("end session: %w", err)
+	case !s.Now().Before(ended.ExpiresAt): // or there was none
+		return "", nil
+	case ended.UserID != owner.UserID:
+		return "", s.Lineages.End(ctx, lineageOf(key, ended))
+	case ended.UserGeneration != owner.SessionGeneration:
+		return "", nil // an administrator has ended it
+	}
+	return lineageOf(key, ended), nil
 }
 
 func notActive(doing string, err error) error {

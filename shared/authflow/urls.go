@@ -27,18 +27,47 @@ func CallbackURL(publicURL, authenticatorName string) string {
 	return publicURL + "/callback/" + authenticatorName
 }
 
+// ContinueURL returns where a browser goes on with the authorization request that it keeps
+// for the application of a destination.
+func ContinueURL(publicURL string, d Destination) string {
+	return withQuery(publicURL+"/oauth2/authorize", url.Values{
+		"client_id": {d.Application}, continueParameter: {d.Continue},
+	})
+}
+
+// ContinuedRequest returns the id of the kept request that ContinueURL wrote into a query;
+// ok is false without one.
+func ContinuedRequest(query url.Values) (id string, ok bool) {
+	id = query.Get(continueParameter)
+	return id, IsRequestID(id)
+}
+
 // SignInPage is what the sign-in page is told in its address; empty values are left out.
 type SignInPage struct {
 	Error         apierr.Code
 	Authenticator string // name of the one that failed
 	Destination   Destination
 	RequestID     string // of the request that failed
+	// SignInAgain says that a session will not do: the application asks for a new sign-in.
+	SignInAgain bool
 }
+
+// The parameter of SignInPage.SignInAgain, named as in OpenID Connect.
+const (
+	promptParameter = "prompt"
+	promptLogin     = "login"
+)
+
+// AsksToSignInAgain reads SignInPage.SignInAgain from a query.
+func AsksToSignInAgain(query url.Values) bool { return query.Get(promptParameter) == promptLogin }
 
 // SignInURL returns the address of the sign-in page.
 func SignInURL(publicURL string, p SignInPage) string {
 	query := url.Values{}
 	p.Destination.addTo(query)
+	if p.SignInAgain {
+		query.Set(promptParameter, promptLogin)
+	}
 	for name, value := range map[string]string{
 		"error": string(p.Error), "authenticator": p.Authenticator, "request": p.RequestID,
 	} {

@@ -26,13 +26,15 @@ func Mark() ([]byte, error) { return assets.ReadFile("assets/mark.svg") }
 type Pages struct {
 	templates *template.Template
 	texts     *text.Catalogue
-	company   string
-	logo      *logo
-	style     template.HTML
-	script    template.HTML
-	mark      template.HTML
-	icon      template.URL
-	policy    string
+	// openIDTexts are those of the OpenID provider's pages.
+	openIDTexts *text.Catalogue
+	company     string
+	logo        *logo
+	style       template.HTML
+	script      template.HTML
+	mark        template.HTML
+	icon        template.URL
+	policy      string
 }
 
 // New reads the embedded files, but texts only when a page needs them. It fails for a
@@ -62,8 +64,11 @@ func New(cfg Config) (*Pages, error) {
 	return &Pages{
 		templates: templates,
 		texts:     text.NewCatalogue(text.SignInArea),
-		company:   cfg.CompanyName,
-		logo:      logo,
+
+		openIDTexts: text.NewCatalogue(text.OpenIDArea),
+
+		company: cfg.CompanyName,
+		logo:    logo,
 		// The elements are made once and here, because a template could change bytes
 		// between the tags, whose hash the policy names.
 		style:  template.HTML("<style>" + style + "</style>"),    //nolint:gosec // embedded, not input
@@ -76,12 +81,15 @@ func New(cfg Config) (*Pages, error) {
 			"style-src " + hashSource(style),
 			"script-src " + hashSource(script),
 			pictures,
-			"form-action 'self'",
+			formAction,
 			"base-uri 'none'",
 			"frame-ancestors 'none'",
 		}, "; "),
 	}, nil
 }
+
+// formAction lets forms post to the service alone.
+const formAction = "form-action 'self'"
 
 func hashSource(content string) string {
 	sum := sha256.Sum256([]byte(content))
@@ -109,8 +117,8 @@ type shell struct {
 func (s shell) T(key string, pairs ...string) string { return s.texts.Text(key, pairs...) }
 
 // setHeading sets the heading and the title.
-func (s *shell) setHeading(key string) {
-	s.Heading = s.T(key)
+func (s *shell) setHeading(key string, pairs ...string) {
+	s.Heading = s.T(key, pairs...)
 	s.Title = s.Heading
 	if s.Company != "" {
 		s.Title += " · " + s.Company
@@ -127,11 +135,15 @@ type languageLink struct {
 // shell makes the part that all pages have. Without the page's own address it offers no
 // languages.
 func (p *Pages) shell(tag text.Language, self string) (shell, error) {
+	return p.shellIn(p.texts, tag, self)
+}
+
+func (p *Pages) shellIn(catalogue *text.Catalogue, tag text.Language, self string) (shell, error) {
 	tag, ok := text.ParseLanguage(string(tag))
 	if !ok {
 		tag = text.DefaultLanguage
 	}
-	texts, err := p.texts.In(tag)
+	texts, err := catalogue.In(tag)
 	if err != nil {
 		return shell{}, err
 	}
@@ -155,13 +167,17 @@ func (p *Pages) shell(tag text.Language, self string) (shell, error) {
 
 // write renders the whole page before it answers, so that no page breaks off.
 func (p *Pages) write(w http.ResponseWriter, status int, name string, view any) error {
+	return p.writeWith(w, status, name, view, p.policy)
+}
+
+func (p *Pages) writeWith(w http.ResponseWriter, status int, name string, view any, policy string) error {
 	var body bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&body, name, view); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", p.policy)
+	header.Set("Content-Security-Policy", policy)
 	// With the stricter "no-referrer" browsers post the form that signs out with
 	// "Origin: null" (Fetch standard, "append a request Origin header").
 	header.Set("Referrer-Policy", "same-origin")

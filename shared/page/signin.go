@@ -41,7 +41,28 @@ type SignIn struct {
 	Failure *Failure
 	// SignedIn is who is signed in already, or nil.
 	SignedIn *SignedIn
+	// Application is what the sign-in is for, or nil.
+	Application *Application
 }
+
+// Application is an application that waits for a sign-in.
+type Application struct {
+	Title string
+	// Refusal is why a sign-in would be in vain, or empty. The page then has no buttons.
+	Refusal Refusal
+	// Elsewhere is the address of the sign-in page without the application.
+	Elsewhere string
+}
+
+// Refusal is why nobody can sign in to an application.
+type Refusal string
+
+// The refusals.
+const (
+	ApplicationDisabled Refusal = "disabled" // it is switched off
+	ApplicationUnknown  Refusal = "unknown"  // there is none of this id; it has no title
+	ApplicationClosed   Refusal = "closed"   // none of its ways to sign in is switched on
+)
 
 // Failure is why a sign-in failed, according to the page's query. Anybody can write a
 // query, so the page shows nothing of it unchecked.
@@ -117,7 +138,11 @@ type signInView struct {
 	Unreadable bool
 	Console    string
 	Reload     string
+	Refused    *refusedView
 }
+
+// refusedView is a notice in place of the buttons.
+type refusedView struct{ Cause, Todo, Elsewhere string }
 
 type buttonView struct {
 	Button
@@ -165,7 +190,11 @@ func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
 	if page.Failure != nil {
 		view.Failure = view.explain(*page.Failure, page.Client, len(page.Buttons) > 0)
 	}
-	view.setHeading(view.headingKey())
+	view.head(page.Application)
+	if page.Application != nil && page.Application.Refusal != "" {
+		view.refuse(*page.Application)
+		return p.write(w, http.StatusOK, "signin.html", view)
+	}
 	if len(page.Buttons) > 0 {
 		failed := ""
 		if page.Failure != nil {
@@ -179,14 +208,28 @@ func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
 	return p.write(w, http.StatusOK, "signin.html", view)
 }
 
-func (v *signInView) headingKey() string {
+// head sets the heading, which names the application.
+func (v *signInView) head(application *Application) {
+	key := "signin.failed"
 	switch {
 	case v.Failure == nil:
-		return "signin.title"
+		key = "signin.title"
 	case v.Failure.Code == apierr.FirstSignInInWeCom:
-		return "signin.first"
-	default:
-		return "signin.failed"
+		key = "signin.first"
+	}
+	if application == nil || application.Title == "" {
+		v.setHeading(key)
+		return
+	}
+	v.setHeading(strings.Replace(key, "signin.", "application.", 1), "application", application.Title)
+}
+
+// refuse says why nobody can sign in to an application, in place of the buttons.
+func (v *signInView) refuse(a Application) {
+	v.Failure, v.SignedIn = nil, nil
+	key := "application." + string(a.Refusal)
+	v.Refused = &refusedView{
+		Cause: v.T(key+".cause", "application", a.Title), Todo: v.T(key+".todo", "application", a.Title), Elsewhere: a.Elsewhere,
 	}
 }
 

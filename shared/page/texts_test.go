@@ -21,6 +21,13 @@ func signInKeys(t *testing.T) map[string]bool {
 			keys[todoKey(code, client)] = true
 		}
 	}
+	for _, refusal := range []Refusal{ApplicationDisabled, ApplicationUnknown, ApplicationClosed} {
+		keys["application."+string(refusal)+".cause"] = true
+		keys["application."+string(refusal)+".todo"] = true
+	}
+	for _, heading := range []string{"title", "failed", "first"} {
+		keys["application."+heading] = true
+	}
 	used := regexp.MustCompile(`T "([a-z]+\.[a-z._]+)"|"((?:signin|signedin|carry|notfound)\.[a-z.]*[a-z])"`)
 	sources := []string{"assets/shell.html", "assets/signin.html", "assets/notfound.html", "page.go", "signin.go"}
 	for _, name := range sources {
@@ -37,13 +44,42 @@ func signInKeys(t *testing.T) map[string]bool {
 	return keys
 }
 
-func TestEveryLanguageHasEveryTextOfThePageAndNoOther(t *testing.T) {
-	keys := signInKeys(t)
-	if len(keys) < 60 {
-		t.Fatalf("found only %d keys: the search is broken", len(keys))
+// openIDKeys are the keys that the pages of the OpenID provider show.
+func openIDKeys(t *testing.T) map[string]bool {
+	t.Helper()
+	keys := map[string]bool{"language.choose": true}
+	for _, scope := range []string{"openid", "profile", "phone", "email", "groups", "offline_access"} {
+		keys["consent."+scope] = true
 	}
+	for _, reason := range []RequestReason{ReasonUnknown, ReasonDisabled, ReasonAddress, ReasonRequest} {
+		keys["refused."+string(reason)+".cause"], keys["refused."+string(reason)+".todo"] = true, true
+	}
+	used := regexp.MustCompile(`"((?:consent|notallowed|refused|lost|signout|signedout)\.[a-z_]+)"`)
+	for _, name := range []string{"assets/message.html", "openid.go"} {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range used.FindAllStringSubmatch(string(source), -1) {
+			keys[match[1]] = true
+		}
+	}
+	return keys
+}
+
+func TestEveryLanguageHasEveryTextOfThePagesAndNoOther(t *testing.T) {
+	for area, keys := range map[text.Area]map[string]bool{text.SignInArea: signInKeys(t), text.OpenIDArea: openIDKeys(t)} {
+		if len(keys) < 40 {
+			t.Fatalf("found only %d keys: the search is broken", len(keys))
+		}
+		everyLanguageHas(t, area, keys)
+	}
+}
+
+func everyLanguageHas(t *testing.T, area text.Area, keys map[string]bool) {
+	t.Helper()
 	for _, tag := range text.Languages() {
-		texts, err := text.Read(tag, text.SignInArea)
+		texts, err := text.Read(tag, area)
 		if err != nil {
 			t.Fatal(err)
 		}

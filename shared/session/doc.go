@@ -1,6 +1,7 @@
 // Package session manages the cookies of a sign-in.
 //
-// Duty: the session cookie, and one sealed cookie per attempt to sign in.
+// Duty: the session cookie, one sealed cookie per attempt to sign in, and one per
+// authorization request of an application that waits for a sign-in.
 //
 // Boundary: it knows names and attributes of cookies; package authflow defines sessions
 // and attempts.

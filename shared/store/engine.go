@@ -120,9 +120,10 @@ type Transient interface {
 	// note r.Session.SignedInAt as the LastSignInAt of the session's identity, too; that
 	// it is lost is not an error.
 	StartSession(ctx context.Context, r AttemptResult, noteSignIn bool) error
-	// EndSession turns the session of this key into ResultEnded, keeping KeepUntil.
-	// No session there is no fault, and nothing is written then.
-	EndSession(ctx context.Context, key string) error
+	// EndSession turns the session of this key into ResultEnded, keeping KeepUntil, and
+	// returns the session as it was. No session there is not an error: nothing is written
+	// then, and the zero Session returned.
+	EndSession(ctx context.Context, key string) (Session, error)
 
 	// RecordEvent records an attempt without a result, for administrators, in place of an
 	// earlier event recorded under the same key. It does not change a result.

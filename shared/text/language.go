@@ -121,13 +121,14 @@ const languageCookie = "__Host-wecom_language"
 const languageKept = 365 * 24 * 60 * 60
 
 // LanguageOf returns the language of the answer to a request: the one picked now
-// (?lang=), else the one picked before, else what the browser asks for.
-func LanguageOf(r *http.Request) Language {
+// (?lang=), else the one picked before, else the first suggested one that is in the
+// catalogue, else what the browser asks for.
+func LanguageOf(r *http.Request, suggested ...string) Language {
 	chosen := []string{r.URL.Query().Get("lang")}
 	if cookie, err := r.Cookie(languageCookie); err == nil {
 		chosen = append(chosen, cookie.Value)
 	}
-	return Choose(r.Header.Get("Accept-Language"), chosen...)
+	return Choose(r.Header.Get("Accept-Language"), append(chosen, suggested...)...)
 }
 
 // RememberLanguage remembers a choice for a year. Any tag that is not in the catalogue,

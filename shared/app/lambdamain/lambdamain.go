@@ -136,6 +136,7 @@ func deps(names []settings.Name) (app.Deps, aws.Config, error) {
 		Settings:       read,
 		Store:          engine,
 		Authenticators: store.CacheAuthenticators(engine, configurationAge, time.Now),
+		Applications:   store.CacheApplications(engine, configurationAge, time.Now),
 		Secrets:        secretsmanager.New(secretsmanager.Config{Client: secretsapi.NewFromConfig(cfg), Description: "WeCom Sign-in: secret of an authenticator"}),
 		Now:            time.Now,
 	}, cfg, nil

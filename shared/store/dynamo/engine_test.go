@@ -134,7 +134,7 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		{"start a session and note the sign-in", func() error { return engine.StartSession(ctx, session("two"), true) }, "Put Update"},
 		{"check a session", func() error { _, _, err := engine.ResultAndUser(ctx, "two", u.ID); return err }, "BatchGet"},
 		{"read a session", func() error { _, err := engine.AttemptResult(ctx, "two"); return err }, "Get"},
-		{"end a session", func() error { return engine.EndSession(ctx, "two") }, "Update"},
+		{"end a session", func() error { _, err := engine.EndSession(ctx, "two"); return err }, "Update"},
 		{"rename a user", func() error { return engine.UpdateUser(ctx, u, renamed) }, "Transact3"},
 		{"change a user otherwise", func() error { return engine.UpdateUser(ctx, renamed, changed) }, "Transact2"},
 		{"disable a user", func() error {

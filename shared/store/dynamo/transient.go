@@ -3,7 +3,12 @@ package dynamo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -113,9 +118,6 @@ func (e *Engine) RecordResult(ctx context.Context, result store.AttemptResult) e
 	return e.run(ctx, []step{write})
 }
 
-// errNothingToEnd: there is no result of this key, or it is not a session.
-var errNothingToEnd = errors.New("no session to end")
-
 // StartSession implements store.Transient.
 func (e *Engine) StartSession(ctx context.Context, result store.AttemptResult, noteSignIn bool) error {
 	write, err := e.putResult(result)
@@ -144,18 +146,25 @@ func (e *Engine) noteSignIn(ctx context.Context, s store.Session) {
 }
 
 // EndSession implements store.Transient.
-func (e *Engine) EndSession(ctx context.Context, sessionKey string) error {
-	err := e.run(ctx, []step{e.endSession(sessionKey)})
-	if errors.Is(err, errNothingToEnd) {
-		return nil
+func (e *Engine) EndSession(ctx context.Context, sessionKey string) (ended store.Session, err error) {
+	var output *dynamodb.UpdateItemOutput
+	err = again(ctx, func() (err error) {
+		output, err = e.cfg.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: aws.String(e.cfg.TransientTable), Key: resultKey(sessionKey),
+			UpdateExpression: aws.String("SET kind = :ended REMOVE #data"), ConditionExpression: aws.String("kind = :session"),
+			ExpressionAttributeNames:  map[string]string{"#data": "data"},
+			ExpressionAttributeValues: item{":ended": text(string(store.ResultEnded)), ":session": text(string(store.ResultSession))},
+			ReturnValues:              types.ReturnValueAllOld,
+		})
+		return err
+	})
+	if conditionFailed(err) {
+		return store.Session{}, nil
 	}
-	return err
-}
-
-func (e *Engine) endSession(sessionKey string) step {
-	return update(e.cfg.TransientTable, resultKey(sessionKey), "SET kind = :ended REMOVE #data", "kind = :session",
-		map[string]string{"#data": "data"},
-		item{":ended": text(string(store.ResultEnded)), ":session": text(string(store.ResultSession))}, failing(errNothingToEnd))
+	if err != nil {
+		return store.Session{}, fmt.Errorf("end session: %w", err)
+	}
+	return ended, decode(output.Attributes, &ended)
 }
 
 // AccessToken implements store.Transient.

@@ -106,20 +106,24 @@ func (e *Engine) StartSession(_ context.Context, result store.AttemptResult, not
 }
 
 // EndSession implements store.Transient.
-func (e *Engine) EndSession(_ context.Context, sessionKey string) error {
-	return e.write(func(tx transaction) error { return tx.endSession(sessionKey, e.now()) })
+func (e *Engine) EndSession(_ context.Context, sessionKey string) (ended store.Session, err error) {
+	err = e.write(func(tx transaction) (err error) {
+		ended, err = tx.endSession(sessionKey, e.now())
+		return err
+	})
+	return ended, err
 }
 
-func (tx transaction) endSession(sessionKey string, now time.Time) error {
+func (tx transaction) endSession(sessionKey string, now time.Time) (store.Session, error) {
 	var there store.AttemptResult
 	err := tx.result(sessionKey, now, &there)
 	if errors.Is(err, store.ErrNotFound) || err == nil && there.Kind != store.ResultSession {
-		return nil
+		return store.Session{}, nil
 	}
 	if err != nil {
-		return err
+		return store.Session{}, err
 	}
-	return tx.putResult(store.AttemptResult{SessionKey: sessionKey, Kind: store.ResultEnded, KeepUntil: there.KeepUntil})
+	return there.Session, tx.putResult(store.AttemptResult{SessionKey: sessionKey, Kind: store.ResultEnded, KeepUntil: there.KeepUntil})
 }
 
 // Every so many new records that expire clean up a few of each kind, so that cleaning needs

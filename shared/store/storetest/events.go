@@ -73,7 +73,8 @@ func signInEvents(t *testing.T, b *bench) {
 	if got, err := b.AttemptResult(ctx, "session"); err != nil || got.Event != nil || got.Kind != store.ResultSession {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	b.ok(b.EndSession(ctx, "session"))
+	_, err := b.EndSession(ctx, "session")
+	b.ok(err)
 	b.listed(of("a"), began, refused)
 
 	// An event without a result is replaced by the next one of its key, even a later one,

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -96,6 +98,16 @@ func (b *bench) is(err, want error) {
 	b.Helper()
 	if !errors.Is(err, want) {
 		b.Fatalf("err = %v, want %v", err, want)
+	}
+}
+
+// ends ends a session and compares what it was.
+func (b *bench) ends(key string, want store.Session) {
+	b.Helper()
+	got, err := b.EndSession(b.Context(), key)
+	b.ok(err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		b.Fatal(diff)
 	}
 }
 

@@ -1,0 +1,305 @@
+package authflow
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// lineageStore is lineages with one application each, and who was told of their end.
+type lineageStore struct {
+	ended     []string
+	told      []string
+	unknown   bool // as if no application had seen them
+	storeErr  error
+	notifyErr error
+}
+
+func (s *lineageStore) EndLineage(_ context.Context, id string) (store.Lineage, error) {
+	if s.unknown {
+		return store.Lineage{}, store.ErrNotFound
+	}
+	if s.storeErr == nil {
+		s.ended = append(s.ended, id)
+	}
+	return store.Lineage{ID: id, Applications: []string{"wiki"}}, s.storeErr
+}
+
+func (s *lineageStore) SessionEnded(_ context.Context, lineage store.Lineage) error {
+	s.told = append(s.told, lineage.ID)
+	return s.notifyErr
+}
+
+// browser signs members in, one after the other in the same browser.
+type browser struct {
+	*fixture
+	t        *testing.T
+	lineages lineageStore
+	sessions []SessionRef
+}
+
+func newBrowser(t *testing.T) *browser {
+	t.Helper()
+	b := &browser{fixture: newFixture(t), t: t}
+	b.Sessions.Lineages = &Lineages{Store: &b.lineages, Notifier: &b.lineages}
+	for i, member := range []string{"zhangsan", "lisi"} {
+		b.user(t, "+861380000000"+string(rune('1'+i)), func(u *store.User) {
+			u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: member}}
+		})
+	}
+	return b
+}
+
+// signIn returns the session that a member gets.
+func (b *browser) signIn(member string) store.Session {
+	b.t.Helper()
+	b.wecom.visitor.UserID = member
+	result := b.mustComplete(b.t, b.callback(b.t, func(r *CallbackRequest) { r.Sessions = b.sessions }))
+	b.sessions = []SessionRef{{ID: result.SessionID, UserID: result.UserID}}
+	active, err := b.Sessions.Check(b.t.Context(), b.sessions[0])
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if active.Lineage() != active.Session.Lineage || active.Lineage() == "" {
+		b.t.Fatalf("lineage %q of %+v", active.Lineage(), active.Session)
+	}
+	return active.Session
+}
+
+func (b *browser) wantEnded(want ...string) {
+	b.t.Helper()
+	if diff := cmp.Diff(want, b.lineages.ended); diff != "" {
+		b.t.Errorf("ended (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, b.lineages.told); diff != "" {
+		b.t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+func TestLineageGoesOnWhenTheSameMemberSignsInAgain(t *testing.T) {
+	b := newBrowser(t)
+	first := b.signIn("zhangsan")
+	old := b.sessions[0]
+	if second := b.signIn("ZhangSan"); second.Lineage != first.Lineage {
+		t.Errorf("lineage %s after %s", second.Lineage, first.Lineage)
+	}
+	if _, err := b.Sessions.Check(t.Context(), old); !apierr.Is(err, apierr.Unauthorized) {
+		t.Errorf("the earlier session: %v", err)
+	}
+	b.sessions[0].UserID = "" // a cookie from before it had the user
+	if third := b.signIn("zhangsan"); third.Lineage != first.Lineage {
+		t.Errorf("lineage %s after %s", third.Lineage, first.Lineage)
+	}
+	b.wantEnded()
+}
+
+func TestLineageEndsWhenAnotherMemberSignsIn(t *testing.T) {
+	for name, change := range map[string]func(*SessionRef){
+		"": func(*SessionRef) {}, "a cookie without its user": func(r *SessionRef) { r.UserID = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBrowser(t)
+			first := b.signIn("zhangsan")
+			change(&b.sessions[0])
+			if second := b.signIn("lisi"); second.Lineage == first.Lineage {
+				t.Error("another member has the same lineage")
+			}
+			b.wantEnded(first.Lineage)
+		})
+	}
+}
+
+// Attack: a cookie whose user was changed to the one who signs in.
+func TestLineageOfAnotherMemberIsNotInherited(t *testing.T) {
+	b := newBrowser(t)
+	victim := b.signIn("zhangsan")
+	lisi, err := b.store.OwnerOfIdentity(t.Context(), corpID, "lisi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.sessions[0].UserID = lisi.UserID
+	if mine := b.signIn("lisi"); mine.Lineage == victim.Lineage {
+		t.Error("inherited another member's lineage")
+	}
+	b.wantEnded(victim.Lineage)
+}
+
+func TestLineageDoesNotGoOnFromASessionThatIsOver(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		end  func(*browser)
+	}{
+		{"expired", func(b *browser) { b.now = b.now.Add(8 * time.Hour) }},
+		{"ended by an administrator", func(b *browser) {
+			owner, _ := b.store.OwnerOfIdentity(b.t.Context(), corpID, "zhangsan")
+			user, _ := b.store.User(b.t.Context(), owner.UserID)
+			ended := user
+			ended.SessionGeneration++
+			ended.Version++
+			if err := b.store.UpdateUser(b.t.Context(), user, ended); err != nil {
+				b.t.Fatal(err)
+			}
+		}},
+		{"signed out", func(b *browser) {
+			if err := b.Sessions.End(b.t.Context(), b.sessions[0].ID); err != nil {
+				b.t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBrowser(t)
+			first := b.signIn("zhangsan")
+			test.end(b)
+			if second := b.signIn("zhangsan"); second.Lineage == first.Lineage {
+				t.Error("the lineage went on")
+			}
+		})
+	}
+}
+
+func TestSignOutEndsTheLineageOnce(t *testing.T) {
+	b := newBrowser(t)
+	session := b.signIn("zhangsan")
+	for range 3 {
+		if err := b.Sessions.End(t.Context(), b.sessions[0].ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.wantEnded(session.Lineage)
+}
+
+// A session from before there were lineages is a lineage of its own.
+func TestLineageOfAnOldSessionIsItsKey(t *testing.T) {
+	b := newBrowser(t)
+	owner, _ := b.store.OwnerOfIdentity(t.Context(), corpID, "zhangsan")
+	const id = "old"
+	if err := b.store.StartSession(t.Context(), store.AttemptResult{
+		SessionKey: SessionKey(id), Kind: store.ResultSession, KeepUntil: b.now.Add(time.Hour),
+		Session: store.Session{UserID: owner.UserID, ExpiresAt: b.now.Add(time.Hour)},
+	}, false); err != nil {
+		t.Fatal(err)
+	}
+	b.sessions = []SessionRef{{ID: id, UserID: owner.UserID}}
+	if got := b.signIn("zhangsan"); got.Lineage != SessionKey(id) {
+		t.Errorf("lineage %q", got.Lineage)
+	}
+}
+
+// When ending the lineage fails, the session is there for a further try.
+func TestSignOutThatFailsCanBeRepeated(t *testing.T) {
+	for _, name := range []string{"store", "notifier"} {
+		t.Run(name, func(t *testing.T) {
+			b := newBrowser(t)
+			b.signIn("zhangsan")
+			failing := &b.lineages.storeErr
+			if name == "notifier" {
+				failing = &b.lineages.notifyErr
+			}
+			*failing = errors.New("down")
+			if err := b.Sessions.End(t.Context(), b.sessions[0].ID); err == nil {
+				t.Fatal("no error")
+			}
+			if _, err := b.Sessions.Check(t.Context(), b.sessions[0]); err != nil {
+				t.Fatalf("the session is gone: %v", err)
+			}
+			*failing = nil
+			if err := b.Sessions.End(t.Context(), b.sessions[0].ID); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestNobodyIsToldOfALineageWithoutApplications(t *testing.T) {
+	b := newBrowser(t)
+	b.lineages.unknown = true
+	b.signIn("zhangsan")
+	b.signIn("lisi")
+	if err := b.Sessions.End(t.Context(), b.sessions[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	b.wantEnded()
+}
+
+func TestSessionKnowsWhetherItBeganInWeCom(t *testing.T) {
+	for _, inWeCom := range []bool{true, false} {
+		b := newBrowser(t)
+		result := b.mustComplete(t, b.callback(t, func(r *CallbackRequest) { r.Attempt.InWeCom = inWeCom }))
+		active, err := b.Sessions.Check(t.Context(), SessionRef{ID: result.SessionID, UserID: result.UserID})
+		if err != nil || active.Session.InWeCom != inWeCom {
+			t.Errorf("%v: %+v, %v", inWeCom, active.Session, err)
+		}
+	}
+}
+
+// An application's request survives the way to WeCom and back, also when the cookie of the
+// attempt is lost, and the second round of a first sign-in.
+func TestApplicationIsTheDestination(t *testing.T) {
+	h := newFixture(t)
+	wiki := Destination{Application: "wiki", Continue: NewRequestID()}
+	const want = publicURL + "/oauth2/authorize?client_id=wiki&continue="
+	redirect, err := h.Starter.Start(t.Context(), AuthRequest{Authenticator: "demo", PublicURL: publicURL, InWeCom: true, Destination: wiki})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, _ := aead.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
+	box, _ := keys.Box(aead.StateCookie)
+	sealed, err := SealAttempt(box, "cookie", redirect.Attempt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if opened, err := OpenAttempt(box, "cookie", sealed, h.now); err != nil || opened.Destination != wiki {
+		t.Errorf("the cookie has %+v, %v", opened.Destination, err)
+	}
+	second := h.mustComplete(t, h.back(redirect, nil))
+	if second.Redirect == nil || second.Redirect.Attempt.Destination != wiki {
+		t.Fatalf("%+v", second)
+	}
+	h.wecom.withUserTicket()
+	if last := h.mustComplete(t, h.back(*second.Redirect, nil)); last.URL != want+wiki.Continue {
+		t.Errorf("ends at %s", last.URL)
+	}
+	lost := h.mustComplete(t, h.back(redirect, func(r *CallbackRequest) {
+		r.Attempt, r.AttemptFound, r.ReturnTo = LoginAttempt{}, false, wiki
+	}))
+	if lost.Redirect == nil || lost.Redirect.Attempt.Destination != wiki {
+		t.Errorf("without its cookie %+v", lost)
+	}
+}
+
+func TestDestinationOfAnApplication(t *testing.T) {
+	id := NewRequestID()
+	for _, test := range []struct {
+		query string
+		want  Destination
+	}{
+		{"application=wiki&continue=" + id, Destination{Application: "wiki", Continue: id}},
+		{"application=wiki&continue=" + id + "&redirect=/x", Destination{Application: "wiki", Continue: id}},
+		{"application=wiki", Destination{}},
+		{"continue=" + id, Destination{}},
+		{"application=Wiki&continue=" + id, Destination{}},
+		{"application=wiki%0d%0a&continue=" + id, Destination{}},
+		{"application=wiki&continue=" + id[1:], Destination{}},
+		{"application=wiki&continue=" + id + "A", Destination{}},
+		{"application=wiki&continue=https://evil.example/abcdef", Destination{}},
+		{"application=wiki&redirect=/x", toPath("/x")},
+	} {
+		query, _ := url.ParseQuery(test.query)
+		if got := DestinationOf(query); got != test.want {
+			t.Errorf("%s: %+v", test.query, got)
+		}
+	}
+	query, _ := url.ParseQuery("client_id=wiki&continue=" + id)
+	if got, ok := ContinuedRequest(query); !ok || got != id {
+		t.Errorf("%q, %v", got, ok)
+	}
+}

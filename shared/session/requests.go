@@ -1,0 +1,162 @@
+package session
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
+)
+
+// RequestLifetime is how long a browser keeps an authorization request while its member
+// signs in.
+const RequestLifetime = authflow.AttemptLifetime
+
+// MaxRequestQuery is how long the query of an authorization request may be that is to be
+// kept, in bytes.
+const MaxRequestQuery = 2048
+
+const (
+	requestPrefix = "__Host-wecom_request_"
+	// maxRequests bounds all kept requests of a browser together, in bytes of the header
+	// Cookie: the gateway takes 10,240 bytes for all headers, of which eight attempts have
+	// 4,096, too.
+	maxRequests = 4096
+)
+
+// Request is the authorization request of an application, which waits in the browser for
+// its member to sign in.
+type Request struct {
+	// Query is the raw query of the address, as the application wrote it.
+	Query string
+	// StartedAt is when the browser brought it. A session that must be a new one is younger.
+	StartedAt time.Time
+}
+
+// Why a kept request does not go on.
+var (
+	// ErrRequestLost: this browser keeps no request under this id. It was never given it,
+	// has lost it, or keeps newer ones.
+	ErrRequestLost = errors.New("the browser keeps no such authorization request")
+	// ErrRequestTooLong: the query is longer than MaxRequestQuery.
+	ErrRequestTooLong = errors.New("the authorization request is too long to be kept")
+)
+
+// Requests stores authorization requests in sealed cookies, one each, so that several tabs
+// can sign in at the same time.
+type Requests struct {
+	Box *aead.Box // of purpose aead.AuthorizationRequest
+	Now func() time.Time
+}
+
+// requestName hides the id: names of cookies appear where their values do not.
+func requestName(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return requestPrefix + hex.EncodeToString(sum[:8])
+}
+
+// Save stores a request under an id of authflow.NewRequestID, and removes the oldest ones
+// that do not fit beside it.
+func (q *Requests) Save(w http.ResponseWriter, r *http.Request, id string, request Request) error {
+	if len(request.Query) > MaxRequestQuery {
+		return ErrRequestTooLong
+	}
+	name := requestName(id)
+	// The time, then the id, which has a fixed length, then the query.
+	content := binary.BigEndian.AppendUint64(nil, uint64(request.StartedAt.UnixMilli())) //nolint:gosec // a time after 1970
+	content = append(append(content, id...), request.Query...)
+	sealed, err := q.Box.Seal(content, []byte(name))
+	if err != nil {
+		return fmt.Errorf("seal authorization request: %w", err)
+	}
+	cookie := attemptCookie(name, base64.RawURLEncoding.EncodeToString(sealed), int(RequestLifetime/time.Second))
+	http.SetCookie(w, cookie)
+	q.prune(w, r, cookie)
+	return nil
+}
+
+// prune removes cookies that do not open or have expired, then the oldest that do not fit
+// beside the one just saved.
+func (q *Requests) prune(w http.ResponseWriter, r *http.Request, saved *http.Cookie) {
+	type kept struct {
+		cookie    *http.Cookie
+		startedAt time.Time
+	}
+	var others []kept
+	cleared := 0
+	remove := func(name string) {
+		if cleared < maxCleared {
+			http.SetCookie(w, attemptCookie(name, "", -1))
+			cleared++
+		}
+	}
+	for _, cookie := range r.Cookies() {
+		if !strings.HasPrefix(cookie.Name, requestPrefix) || cookie.Name == saved.Name {
+			continue
+		}
+		if _, request, err := q.open(cookie); err != nil {
+			remove(cookie.Name)
+		} else {
+			others = append(others, kept{cookie, request.StartedAt})
+		}
+	}
+	slices.SortStableFunc(others, func(x, y kept) int { return y.startedAt.Compare(x.startedAt) })
+	total, full := sizeOf(saved), false
+	for _, other := range others {
+		total += sizeOf(other.cookie)
+		if full = full || total > maxRequests; full {
+			remove(other.cookie.Name)
+		}
+	}
+}
+
+// sizeOf returns what a cookie takes of the header Cookie: "name=value; ".
+func sizeOf(cookie *http.Cookie) int { return len(cookie.Name) + len(cookie.Value) + len("=; ") }
+
+// Find returns the request that this browser keeps under an id, or ErrRequestLost.
+func (q *Requests) Find(r *http.Request, id string) (Request, error) {
+	cookie, err := r.Cookie(requestName(id))
+	if err != nil {
+		return Request{}, ErrRequestLost
+	}
+	// The name is 64 bits of a hash; the sealed id decides.
+	if kept, request, err := q.open(cookie); err == nil && kept == id {
+		return request, nil
+	}
+	return Request{}, ErrRequestLost
+}
+
+// Clear removes a request from the browser.
+func (q *Requests) Clear(w http.ResponseWriter, id string) {
+	http.SetCookie(w, attemptCookie(requestName(id), "", -1))
+}
+
+// open returns a kept request and its id, or ErrRequestLost for one that is not ours or too
+// old.
+func (q *Requests) open(cookie *http.Cookie) (id string, request Request, err error) {
+	sealed, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	if err != nil {
+		return "", Request{}, ErrRequestLost
+	}
+	content, err := q.Box.Open(sealed, []byte(cookie.Name))
+	const fixed = 8 + authflow.RequestIDLength
+	if err != nil || len(content) < fixed {
+		return "", Request{}, ErrRequestLost
+	}
+	request = Request{
+		StartedAt: time.UnixMilli(int64(binary.BigEndian.Uint64(content))), //nolint:gosec // what Save wrote
+		Query:     string(content[fixed:]),
+	}
+	if age := q.Now().Sub(request.StartedAt); age >= RequestLifetime || age < -time.Minute {
+		return "", Request{}, ErrRequestLost
+	}
+	return string(content[8:fixed]), request, nil
+}
