@@ -152,8 +152,8 @@ func TestCodeThatDoesNotFitLives(t *testing.T) {
 			pairs    []string
 			cause    oauth.Cause
 		}{
-			{"another application", "shop", nil, oauth.CauseConnectedApplication},
-			{"a public application", "tool", nil, oauth.CauseConnectedApplication},
+			{"another application", "shop", nil, oauth.CauseOtherApplication},
+			{"a public application", "tool", nil, oauth.CauseOtherApplication},
 			{"another redirect URI", "wiki", []string{"redirect_uri", "https://wiki.example.com/other?tenant=a%20b"}, oauth.CauseRedirectMismatch},
 			{"almost the redirect URI", "wiki", []string{"redirect_uri", redirect + "/"}, oauth.CauseRedirectMismatch},
 			{"no verifier", "wiki", []string{"code_verifier", ""}, oauth.CausePKCEMissing},
