@@ -11,12 +11,15 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/cache"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/store"
-	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 const (
 	discoveryPath = "/.well-known/openid-configuration"
+	metadataPath  = "/.well-known/oauth-authorization-server" // RFC 8414 §3
 	keysPath      = "/.well-known/jwks.json"
+
+	// anyOrigin lets every page read what is public anyway.
+	anyOrigin = "*"
 
 	cacheControl = "public, max-age=300"
 	// keepKeys is how long the keys are served without reading the directory again.
@@ -38,16 +41,6 @@ type Config struct {
 	Directory Directory
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
-}
-
-// metadata has the members of OpenID Connect Discovery 1.0 §3 and RFC 8414 §2 that hold
-// for this issuer.
-type metadata struct {
-	Issuer            string   `json:"issuer"`
-	KeysAddress       string   `json:"jwks_uri"`
-	SubjectTypes      []string `json:"subject_types_supported"`
-	SigningAlgorithms []string `json:"id_token_signing_alg_values_supported"`
-	Claims            []string `json:"claims_supported"`
 }
 
 type handler struct {
@@ -75,23 +68,9 @@ func New(cfg Config) http.Handler {
 	})}
 	routes := apigw.NewRouter(nil)
 	routes.Handle("GET "+discoveryPath, discovery)
+	routes.Handle("GET "+metadataPath, discovery)
 	routes.Handle("GET "+keysPath, h.publicKeys)
 	return routes
-}
-
-func discovery(w http.ResponseWriter, r *http.Request) error {
-	publicURL := apigw.PublicURL(r.Context())
-	w.Header().Set("Cache-Control", cacheControl)
-	w.Header().Set(version.Header, version.Version)
-	return apigw.WriteJSON(w, http.StatusOK, metadata{
-		Issuer:            publicURL,
-		KeysAddress:       publicURL + keysPath,
-		SubjectTypes:      []string{"public"},
-		SigningAlgorithms: []string{"RS256"},
-		Claims: []string{
-			"iss", "aud", "sub", "iat", "exp", "jti", "name", "phone_number", "roles", "corp_id", "wecom_userid", "sid",
-		},
-	})
 }
 
 func (h handler) publicKeys(w http.ResponseWriter, r *http.Request) error {
@@ -101,6 +80,7 @@ func (h handler) publicKeys(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Cache-Control", cacheControl)
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Access-Control-Allow-Origin", anyOrigin)
 	// Shows operators that rotation goes on.
 	if at := published.UpdatedAt; !at.IsZero() {
 		w.Header().Set("Last-Modified", at.UTC().Format(http.TimeFormat))

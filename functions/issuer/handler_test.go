@@ -9,7 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -91,11 +91,18 @@ func makeSet(t *testing.T) keys.Set {
 
 func TestAnswers(t *testing.T) {
 	const discovery = "/.well-known/openid-configuration"
+	const server = "/.well-known/oauth-authorization-server"
 	const jwks = "/.well-known/jwks.json"
 	metadata := func(publicURL string) string {
-		return `{"issuer":"` + publicURL + `","jwks_uri":"` + publicURL + `/.well-known/jwks.json",` +
-			`"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["RS256"],` +
-			`"claims_supported":["iss","aud","sub","iat","exp","jti","name","phone_number","roles","corp_id","wecom_userid","sid"]}` + "\n"
+		golden, err := os.ReadFile("testdata/metadata.json")
+		var compact bytes.Buffer
+		if err == nil {
+			err = json.Compact(&compact, bytes.ReplaceAll(golden, []byte("https://signin.example.com"), []byte(publicURL)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return compact.String() + "\n"
 	}
 	d := &directory{published: store.PublicKeys{Document: []byte(`{"keys":[]}`)}}
 	unpublished := &directory{err: store.ErrNotFound}
@@ -113,6 +120,7 @@ func TestAnswers(t *testing.T) {
 		{"discovery", "GET", discovery, "https://signin.example.com", d, 200, "application/json", "public, max-age=300", "", metadata("https://signin.example.com")},
 		{"discovery of the API's own address", "GET", discovery, "", d, 200, "application/json", "public, max-age=300", "", metadata("https://abc.execute-api.eu-central-1.amazonaws.com")},
 		{"discovery does not need the directory", "GET", discovery, "https://signin.example.com", down, 200, "application/json", "public, max-age=300", "", metadata("https://signin.example.com")},
+		{"the same document by RFC 8414", "GET", server, "https://signin.example.com", down, 200, "application/json", "public, max-age=300", "", metadata("https://signin.example.com")},
 		{"head", "HEAD", discovery, "https://signin.example.com", d, 200, "application/json", "public, max-age=300", "", ""},
 		{"keys", "GET", jwks, "https://signin.example.com", d, 200, "application/json", "public, max-age=300", "", `{"keys":[]}`},
 		{"keys not published yet", "GET", jwks, "", unpublished, 500, "application/problem+json", "no-store", "", problem("Internal Server Error", "500", "internal")},
@@ -253,19 +261,6 @@ func TestAStandardClientVerifiesOurTokens(t *testing.T) {
 	}
 }
 
-func TestMetadataNamesNothingThatIsNotThere(t *testing.T) {
-	got, _ := function(&directory{}, "https://signin.example.com")(t.Context(), event("GET", "/.well-known/openid-configuration"))
-	var members map[string]any
-	if err := json.Unmarshal([]byte(got.Body), &members); err != nil {
-		t.Fatal(err)
-	}
-	for member := range members {
-		if strings.HasSuffix(member, "_endpoint") || strings.HasPrefix(member, "response_") || strings.HasPrefix(member, "grant_") {
-			t.Errorf("%s is promised", member)
-		}
-	}
-}
-
 // A monitor sees whether rotation goes on: by the date of the keys, or by the metric.
 func TestKeysAreDated(t *testing.T) {
 	published := time.Date(2026, 11, 1, 9, 30, 0, 0, time.FixedZone("", 8*3600))
@@ -311,13 +306,30 @@ func TestKeysAreDated(t *testing.T) {
 func TestVersionIsToldByTheMetadataAlone(t *testing.T) {
 	d := &directory{published: store.PublicKeys{Document: []byte(`{"keys":[]}`)}}
 	for path, want := range map[string]string{
-		"/.well-known/openid-configuration": version.Version,
-		"/.well-known/jwks.json":            "",
-		"/.well-known/other":                "",
+		"/.well-known/openid-configuration":       version.Version,
+		"/.well-known/oauth-authorization-server": version.Version,
+		"/.well-known/jwks.json":                  "",
+		"/.well-known/other":                      "",
 	} {
 		got, _ := function(d, "https://signin.example.com")(t.Context(), event("GET", path))
 		if told := got.Headers["wecom-signin-version"]; told != want {
 			t.Errorf("%s tells version %q, want %q", path, told, want)
+		}
+	}
+}
+
+// Every page may read what anybody may, and no browser is told to send cookies along.
+func TestEveryOriginMayReadMetadataAndKeys(t *testing.T) {
+	d := &directory{published: store.PublicKeys{Document: []byte(`{"keys":[]}`)}}
+	for path, want := range map[string]string{
+		"/.well-known/openid-configuration":       "*",
+		"/.well-known/oauth-authorization-server": "*",
+		"/.well-known/jwks.json":                  "*",
+		"/.well-known/other":                      "",
+	} {
+		got, _ := function(d, "https://signin.example.com")(t.Context(), event("GET", path))
+		if origin := got.Headers["access-control-allow-origin"]; origin != want || got.Headers["access-control-allow-credentials"] != "" {
+			t.Errorf("%s allows %q, want %q", path, origin, want)
 		}
 	}
 }

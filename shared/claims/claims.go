@@ -14,8 +14,8 @@ const (
 	maxGroups = 50
 	// maxGroupBytes and maxRoleBytes bound the two lists in a token, which must stay below
 	// 4 kB. Userinfo and introspection have no such bound.
-	maxGroupBytes = 800
-	maxRoleBytes  = 400
+	maxGroupBytes = 650
+	maxRoleBytes  = 200
 )
 
 // Member is what the service knows of a member who signed in.

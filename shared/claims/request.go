@@ -20,8 +20,8 @@ type Wish struct {
 	Values    []string // the texts that would do; empty: any
 }
 
-// UnmarshalJSON decodes null or an object. Members that are not known are ignored, and so
-// are values that are not texts.
+// UnmarshalJSON decodes null or an object. Unknown members are ignored. A value that is not
+// text becomes the empty one, which nothing equals: left out, it would ask for nothing.
 func (w *Wish) UnmarshalJSON(text []byte) error {
 	var decoded *struct {
 		Essential bool  `json:"essential"`
@@ -33,15 +33,17 @@ func (w *Wish) UnmarshalJSON(text []byte) error {
 	}
 	w.Essential = decoded.Essential
 	for _, value := range append([]any{decoded.Value}, decoded.Values...) {
-		if value, ok := value.(string); ok {
-			w.Values = append(w.Values, value)
+		if value != nil {
+			text, _ := value.(string)
+			w.Values = append(w.Values, text)
 		}
 	}
 	return nil
 }
 
-// ParseRequest parses the claims parameter. An empty text is the zero Request. Its error
-// shows nothing of the text.
+// ParseRequest parses the claims parameter. An empty text is the zero Request. A request
+// that wants two subjects, or one that is not text, is refused: it would be about nobody.
+// The error shows nothing of the text.
 func ParseRequest(text string) (Request, error) {
 	if text == "" {
 		return Request{}, nil
@@ -49,6 +51,13 @@ func ParseRequest(text string) (Request, error) {
 	var r Request
 	if !strings.HasPrefix(strings.TrimSpace(text), "{") || json.Unmarshal([]byte(text), &r) != nil {
 		return Request{}, errors.New("parse claims parameter: not the JSON of OpenID Connect Core §5.5")
+	}
+	for _, wish := range []Wish{r.IDToken["sub"], r.Userinfo["sub"]} {
+		for _, value := range wish.Values {
+			if value == "" || value != r.Subject() {
+				return Request{}, errors.New("parse claims parameter: it wants more than one subject")
+			}
+		}
 	}
 	return r, nil
 }

@@ -245,12 +245,9 @@ func (r *authorization) consent(ctx context.Context) (d Decision, done bool, err
 		return Decision{}, false, nil
 	}
 	user := r.in.Session.User
-	earlier, err := r.provider.Store.Consent(ctx, user.ID, r.application.ID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return Decision{}, false, wrap("read consent", err)
-	}
-	if err != nil || earlier.ApplicationGeneration != r.application.Generation {
-		earlier = store.Consent{}
+	earlier, err := r.provider.consent(ctx, user.ID, r.application)
+	if err != nil {
+		return Decision{}, false, err
 	}
 	// A claim that is asked for by its name needs the agreement to its scope.
 	asked := union(r.request.Scopes, r.request.claims.Scopes(r.application.Claims.GroupsName))
@@ -283,6 +280,18 @@ func (r *authorization) consent(ctx context.Context) (d Decision, done bool, err
 	d.Kind = AskConsent
 	d.Consent = ConsentRequest{Scopes: asked, Proof: r.provider.Forms.Derive(r.formOf(consentForm))}
 	return d, true, nil
+}
+
+// consent returns what a member has agreed to for an application; zero: nothing.
+func (p *Provider) consent(ctx context.Context, userID string, a store.Application) (store.Consent, error) {
+	consent, err := p.Store.Consent(ctx, userID, a.ID)
+	switch {
+	case errors.Is(err, store.ErrNotFound) || err == nil && consent.ApplicationGeneration != a.Generation:
+		return store.Consent{}, nil
+	case err != nil:
+		return store.Consent{}, wrap("read consent", err)
+	}
+	return consent, nil
 }
 
 // The forms of pages whose answers need a proof.

@@ -101,7 +101,15 @@ func (p *Provider) checkLive(ctx context.Context, g grantState, a store.Applicat
 	if err != nil || !authenticator.Enabled || authenticator.ID != g.AuthenticatorID || authenticator.Generation != g.AuthenticatorGeneration {
 		return ended(CauseAuthenticatorEnded, "The way in which the member signed in has been disabled or changed.")
 	}
-	return nil
+	if a.FirstParty {
+		return nil
+	}
+	// One more call, for applications of others: a member may withdraw the consent.
+	consent, err := p.consent(ctx, u.ID, a)
+	if err == nil && !containsAll(consent.Scopes, g.Scopes) {
+		return ended(CauseConsentMissing, "The member does not agree any more.")
+	}
+	return err
 }
 
 // TokenInput is an application at one of the endpoints for its server.
@@ -127,9 +135,9 @@ var tokenParameters = []string{"grant_type", "code", "redirect_uri", "code_verif
 // Token exchanges a code or a refresh token. The error is an *Error or a failure of the
 // system.
 //
-// Remote calls in series: Grant, GrantState, RotateGrant and RecordApplicationEvent for a
-// code, the last while the tokens are signed; GrantState and RotateGrant for a refresh
-// token.
+// Remote calls in series for a first-party application: Grant, GrantState and RotateGrant
+// for a code, then RecordApplicationEvent while the tokens are signed; GrantState and
+// RotateGrant for a refresh token. Any other application costs Consent, too.
 func (p *Provider) Token(ctx context.Context, in TokenInput) (TokenResponse, error) {
 	form, err := ParseForm(in.Body)
 	if err != nil {
