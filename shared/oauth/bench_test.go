@@ -218,7 +218,7 @@ func (b *bench) register(a store.Application) store.Application {
 	a.Title, a.Enabled, a.FirstParty, a.Generation, a.Version = strings.ToUpper(a.ID), true, !strings.HasPrefix(a.ID, "third"), "app-g", 1
 	a.RefreshTokenLifetime, a.CreatedAt = 720*time.Hour, start
 	a.PostLogoutRedirectURIs = append(a.PostLogoutRedirectURIs, "https://"+a.ID+".example.com/bye")
-	a.Claims.InIDToken, a.Claims.PreferredUsername, a.Claims.GroupsName, a.Claims.GroupsFrom = true, "wecom_userid", "groups", []string{"roles"}
+	a.Claims.Phone, a.Claims.InIDToken, a.Claims.PreferredUsername, a.Claims.GroupsName, a.Claims.GroupsFrom = true, true, "wecom_userid", "groups", []string{"roles"}
 	if a.Kind == store.KindWeb {
 		value, record, err := oauth.NewSecret(rand.Reader, start)
 		b.must(err)

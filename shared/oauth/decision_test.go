@@ -1,7 +1,6 @@
 package oauth_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -569,7 +568,7 @@ func TestStoreDownGivesNothing(t *testing.T) {
 func FuzzAuthorizeRequest(f *testing.F) {
 	p := &oauth.Provider{
 		Applications: oneApplication{ID: "wiki", Enabled: true, FirstParty: true, Kind: store.KindWeb, RedirectURIs: []string{redirect}},
-		Store:        recordsNothing{}, Now: func() time.Time { return start }, LogField: func(context.Context, string, any) {},
+		Store:        recordsNothing{}, Now: func() time.Time { return start }, LogField: discard,
 	}
 	for _, seed := range []string{
 		query(), query("prompt", "none"), query("max_age", "0"), query("claims", `{"id_token":{"acr":{"essential":true}}}`), query() + "&state=x",

@@ -241,6 +241,18 @@ func TestExpiredGrantsLeaveTheFile(t *testing.T) {
 		}
 		return nil
 	})
+	// No application has more events than are shown, however many there were.
+	for range store.MaxEvents + 20 {
+		if err := engine.RecordApplicationEvent(t.Context(), store.ApplicationEvent{At: now, ApplicationID: "busy"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = engine.read(func(tx transaction) error {
+		if left := tx.Bucket([]byte(applicationEvents)).Stats().KeyN; left != 40+store.MaxEvents {
+			t.Errorf("%d events left", left)
+		}
+		return nil
+	})
 	// Writing cleans by itself.
 	now = now.Add(2 * time.Hour)
 	for range cleanEvery {
