@@ -48,7 +48,7 @@ const (
 // out.
 type provider struct {
 	t        *testing.T
-	store    *embedded.Engine
+	store    store.Engine
 	now      time.Time
 	function apigw.Function
 	log      bytes.Buffer
@@ -66,12 +66,21 @@ var signingKeys = sync.OnceValues(func() (keys.Set, error) { return keys.Generat
 
 func newProvider(t *testing.T) *provider {
 	t.Helper()
+	return newProviderWith(t, func(now func() time.Time) store.Engine {
+		engine, err := embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store.db"), Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = engine.Close() })
+		return engine
+	}, func(secrets secret.Store) secret.Store { return secrets })
+}
+
+func newProviderWith(t *testing.T, open func(now func() time.Time) store.Engine, throughSecrets func(secret.Store) secret.Store) *provider {
+	t.Helper()
 	p := &provider{t: t, now: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return p.now }
-	var err error
-	p.store, err = embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store.db"), Now: now})
-	p.ok(err)
-	t.Cleanup(func() { _ = p.store.Close() })
+	p.store = open(now)
 	secrets, err := sealedfile.Open(sealedfile.Config{Path: t.TempDir() + "/secrets", KeyPath: t.TempDir() + "/key"})
 	p.ok(err)
 	set, err := signingKeys()
@@ -84,9 +93,15 @@ func newProvider(t *testing.T) *provider {
 	for name, value := range map[string]string{"sealing": `{"current":"a sealing secret of more than 32 characters"}`, "signing": encoded} {
 		p.ok(secrets.Create(t.Context(), name, strings.Repeat("v", 32), secret.NewValue(value)))
 	}
+	var authenticators store.AuthenticatorReader = p.store
+	var applications store.ApplicationReader = p.store
+	if _, isFile := p.store.(*embedded.Engine); !isFile { // as in Lambda
+		authenticators, applications = store.CacheAuthenticators(p.store, 10*time.Second, now), store.CacheApplications(p.store, 10*time.Second, now)
+	}
 	handler, err := openid.NewHandler(t.Context(), app.Deps{
 		Settings: settings.Settings{PublicURL: public, SealingKeysSecret: "sealing", SigningKeysSecret: "signing"},
-		Store:    p.store, Authenticators: p.store, Applications: p.store, Secrets: secrets, Now: now, LogoutNotifier: p,
+		Store:    p.store, Secrets: throughSecrets(secrets), Now: now, LogoutNotifier: p,
+		Authenticators: authenticators, Applications: applications,
 	})
 	p.ok(err)
 	p.function = apigw.New(apigw.Config{
