@@ -66,7 +66,7 @@ const (
 	// Of the member and the session.
 	CauseNotSignedIn        Cause = "not_signed_in"            // prompt=none without a session that fits
 	CauseNotAllowed         Cause = "not_allowed"              // the application is not for this member
-	CauseConsentMissing     Cause = "consent_missing"          // prompt=none without consent
+	CauseConsentMissing     Cause = "consent_missing"          // prompt=none without consent, or it was withdrawn
 	CauseConsentRefused     Cause = "consent_refused"          // the member said no
 	CauseACRUnmet           Cause = "acr_unmet"                // an essential acr was not reached
 	CauseUserEnded          Cause = "user_ended"               // disabled, deleted, or all sessions were ended
@@ -82,6 +82,21 @@ const (
 	CauseGrantRevoked       Cause = "grant_revoked"            // by the application, the member, or after a second use
 	CauseGrantGone          Cause = "grant_gone"               // no such grant
 )
+
+// Causes returns all causes, for whoever explains each of them.
+func Causes() []Cause {
+	return []Cause{
+		CauseMalformed, CauseRepeatedParameter, CauseTooLong, CauseMissingParameter, CauseApplicationUnknown,
+		CauseApplicationDisabled, CauseApplicationKind, CauseRedirectMissing, CauseRedirectMismatch,
+		CauseResponseType, CauseResponseMode, CauseScope, CauseRequestObject, CausePrompt, CausePKCEMissing,
+		CausePKCEMethod, CausePKCEMismatch, CauseClaims, CauseLogoutRedirect, CauseGrantType, CauseForgedAnswer,
+		CauseHintOfAnother, CauseAuthenticationMethod, CauseSecretMissing, CauseSecretWrong, CauseNotSignedIn,
+		CauseNotAllowed, CauseConsentMissing, CauseConsentRefused, CauseACRUnmet, CauseUserEnded,
+		CauseSessionEnded, CauseAuthenticatorEnded, CauseOtherApplication, CauseCodeUnknown, CauseCodeExpired,
+		CauseCodeUsedTwice, CauseTokenMalformed, CauseTokenExpired, CauseTokenUsedTwice, CauseGrantRevoked,
+		CauseGrantGone,
+	}
+}
 
 // Error is a refusal in the words of the standards. Any other error of this package is a
 // failure of the system.

@@ -12,7 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -650,6 +652,47 @@ func TestStoredGrantMakesNoToken(t *testing.T) {
 	}
 	if len(id) != 22 || filepath.Base(id) != id {
 		t.Errorf("id %q", id)
+	}
+}
+
+// TestSecondSignInKeepsTheGrant: the same member in the same browser goes on with the
+// lineage, and what hangs on it lives as long as the newest session.
+func TestSecondSignInKeepsTheGrant(t *testing.T) {
+	b := newBench(t)
+	first := b.tokens()
+	b.pass(7 * time.Hour)
+	b.session = b.signIn(b.user, "lineage")
+	b.tokens()
+	b.pass(7 * time.Hour)
+	if _, err := b.refresh(first.RefreshToken); err != nil {
+		t.Error(err)
+	}
+	b.pass(time.Hour)
+	_, err := b.refresh(first.RefreshToken)
+	b.refused(err, oauth.InvalidGrant, oauth.CauseTokenUsedTwice)
+}
+
+// TestRefreshTokenSurvivesARotatedKey: once; a key that is gone makes no token.
+func TestRefreshTokenSurvivesARotatedKey(t *testing.T) {
+	b := newBench(t)
+	tokens := b.tokens()
+	for _, test := range []struct {
+		sealing string
+		ok      bool
+	}{
+		{`{"current":"another key of thirty-two characters","previous":"0123456789abcdef0123456789abcdef"}`, true},
+		{`{"current":"a third key of thirty-two characters!","previous":"another key of thirty-two characters"}`, true},
+		{`{"current":"a fourth key of thirty-two characters"}`, false},
+	} {
+		sealing, err := aead.ParseKeys(secret.NewValue(test.sealing))
+		b.must(err)
+		b.RefreshTokens, err = sealing.Deriver(aead.RefreshToken)
+		b.must(err)
+		answer, err := b.refresh(tokens.RefreshToken)
+		if test.ok != (err == nil) || !test.ok && !isCode(err, oauth.InvalidGrant) {
+			t.Fatalf("%s: %v", test.sealing, err)
+		}
+		tokens = answer
 	}
 }
 
