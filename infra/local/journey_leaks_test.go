@@ -218,9 +218,11 @@ func (s *secrets) in(text string) iter.Seq[string] {
 }
 
 func (f *fixture) leaksIn(said spoken, leak func(kind, format string, args ...any)) {
-	toUser := said.request == "GET /api/session" || strings.Contains(said.request, " /api/admin/users")
+	toApplication := strings.HasSuffix(said.request, " /oauth2/userinfo") || strings.HasSuffix(said.request, " /oauth2/introspect")
+	toUser := said.request == "GET /api/session" || strings.Contains(said.request, " /api/admin/users") || toApplication
 	for kind := range f.known.in(said.body) {
-		if kind != "phone" || !toUser {
+		token := kind == "application's token" && said.request == "POST /oauth2/token"
+		if (kind != "phone" || !toUser) && !token {
 			leak(kind, "the body of %s (%d)", said.request, said.status)
 		}
 	}
@@ -228,7 +230,8 @@ func (f *fixture) leaksIn(said spoken, leak func(kind, format string, args ...an
 		for _, line := range lines {
 			for kind := range f.known.in(line) {
 				toWeCom := kind == "state" && name == "Location" && strings.HasPrefix(line, f.weURL+"/")
-				if !toWeCom && (kind != "cookie" || name != "Set-Cookie") {
+				toApplication := kind == "application's code" && name == "Location" && strings.HasPrefix(line, application+"/")
+				if !toWeCom && !toApplication && (kind != "cookie" || name != "Set-Cookie") {
 					leak(kind, "the header %s of %s (%d)", name, said.request, said.status)
 				}
 			}
@@ -236,7 +239,7 @@ func (f *fixture) leaksIn(said spoken, leak func(kind, format string, args ...an
 	}
 	// The company is named to those it concerns and to WeCom alone.
 	for _, id := range []string{corpID, otherCorpID, agentID} {
-		concerned := said.request == "GET /api/session" || strings.Contains(said.request, " /api/admin/")
+		concerned := said.request == "GET /api/session" || strings.Contains(said.request, " /api/admin/") || toApplication
 		if !concerned && strings.Contains(said.body, id) {
 			leak("id of the corp or its app", "the body of %s (%d)", said.request, said.status)
 		}

@@ -43,7 +43,7 @@ func TestOpenRedirectIsRefused(t *testing.T) {
 // code along to the application.
 func TestWeComsAnswerIsNoDestination(t *testing.T) {
 	for query, want := range map[string]string{
-		"redirect=/x?code=CODE&state=STATE": "", "redirect=/x?a=1?code=CODE&state=": "", "redirect=/x%3Fcode%3DCODE%26state%3DS": "",
+		"redirect=/x?code=CODE&state=STATE": "", "redirect=/x?a=1?code=CODE&state=": "",
 		"redirect=/x?a=1&state=STATE": "/x?a=1", "redirect=/x?code=PROMO": "/x?code=PROMO", "redirect=/x&code=CODE&state=STATE": "/x",
 	} {
 		values, err := url.ParseQuery(query)
