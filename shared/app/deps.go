@@ -22,7 +22,9 @@ type Deps struct {
 	// call.
 	Authenticators store.AuthenticatorReader
 	Secrets        secret.Store
-	Now            func() time.Time
+	// Local: this is the local run, where applications on loopback may be called, too.
+	Local bool
+	Now   func() time.Time
 	// Logger is for functions without an HTTP API. Nil: slog.Default().
 	Logger *slog.Logger
 }
