@@ -296,7 +296,7 @@ func tableRows(text string) [][]string {
 // What an application or a program reads and writes has a name that is looked up.
 func TestEveryFieldAndClaimIsDescribed(t *testing.T) {
 	for _, source := range []struct{ file, name string }{
-		{"shared/keys/token.go", "AccessTokenClaims"},
+		{"shared/keys/claims.go", "AccessTokenClaims"},
 		{"functions/signin/api.go", "authenticatorEntry"},
 		{"functions/signin/api.go", "sessionBody"},
 		{"functions/signin/api.go", "userBody"},
