@@ -32,24 +32,24 @@ const (
 
 // applicationView is an application as the API shows it, without its secrets.
 type applicationView struct {
-	ID                     string     `json:"id"`
-	Title                  string     `json:"title"`
-	Enabled                bool       `json:"enabled"`
-	Kind                   string     `json:"kind"`
-	Homepage               string     `json:"homepage"`
-	RedirectURIs           []string   `json:"redirectUris"`
-	PostLogoutRedirectURIs []string   `json:"postLogoutRedirectUris"`
-	BackchannelLogoutURI   string     `json:"backchannelLogoutUri"`
-	Authenticators         []string   `json:"authenticators"`
-	Allow                  allowView  `json:"allow"`
-	RequirePKCE            bool       `json:"requirePkce"`
-	FirstParty             bool       `json:"firstParty"`
-	Claims                 rulesView  `json:"claims"`
-	Audience               string     `json:"audience"`
-	RefreshTokenLifetime   string     `json:"refreshTokenLifetime"`
-	Secrets                []heldView `json:"secrets"`
-	CreatedAt              string     `json:"createdAt"`
-	UpdatedAt              string     `json:"updatedAt"`
+	ID                     string             `json:"id"`
+	Title                  string             `json:"title"`
+	Enabled                bool               `json:"enabled"`
+	Kind                   string             `json:"kind"`
+	Homepage               string             `json:"homepage"`
+	RedirectURIs           []string           `json:"redirectUris"`
+	PostLogoutRedirectURIs []string           `json:"postLogoutRedirectUris"`
+	BackchannelLogoutURI   string             `json:"backchannelLogoutUri"`
+	Authenticators         []string           `json:"authenticators"`
+	Allow                  allowView          `json:"allow"`
+	RequirePKCE            bool               `json:"requirePkce"`
+	FirstParty             bool               `json:"firstParty"`
+	Claims                 claimRulesView     `json:"claims"`
+	Audience               string             `json:"audience"`
+	RefreshTokenLifetime   string             `json:"refreshTokenLifetime"`
+	Secrets                []clientSecretView `json:"secrets"`
+	CreatedAt              string             `json:"createdAt"`
+	UpdatedAt              string             `json:"updatedAt"`
 	// LastUsedAt is null before the first sign-in.
 	LastUsedAt *string `json:"lastUsedAt"`
 	Version    int64   `json:"version"`
@@ -61,7 +61,7 @@ type allowView struct {
 	Roles       []string `json:"roles"`
 }
 
-type rulesView struct {
+type claimRulesView struct {
 	Groups            groupsView `json:"groups"`
 	Email             string     `json:"email"`
 	EmailTemplate     string     `json:"emailTemplate"`
@@ -76,8 +76,8 @@ type groupsView struct {
 	As   string   `json:"as"`
 }
 
-// heldView is a secret that the application has, without the secret itself.
-type heldView struct {
+// clientSecretView is a secret as the API shows it, without the secret itself.
+type clientSecretView struct {
 	ID        string `json:"id"`
 	Prefix    string `json:"prefix"`
 	CreatedAt string `json:"createdAt"`
@@ -88,35 +88,26 @@ type heldView struct {
 func viewApplication(a store.Application) applicationView {
 	view := applicationView{
 		ID: a.ID, Title: a.Title, Enabled: a.Enabled, Kind: string(a.Kind), Homepage: a.Homepage,
-		RedirectURIs: some(a.RedirectURIs), PostLogoutRedirectURIs: some(a.PostLogoutRedirectURIs), BackchannelLogoutURI: a.BackchannelLogoutURI,
-		Authenticators: some(a.Authenticators), Allow: allowView{some(a.Allow.Departments), some(a.Allow.Tags), some(a.Allow.Roles)},
+		RedirectURIs: nonNil(a.RedirectURIs), PostLogoutRedirectURIs: nonNil(a.PostLogoutRedirectURIs), BackchannelLogoutURI: a.BackchannelLogoutURI,
+		Authenticators: nonNil(a.Authenticators), Allow: allowView{nonNil(a.Allow.Departments), nonNil(a.Allow.Tags), nonNil(a.Allow.Roles)},
 		RequirePKCE: a.RequirePKCE, FirstParty: a.FirstParty,
-		Claims: rulesView{
-			Groups: groupsView{a.Claims.GroupsName, some(a.Claims.GroupsFrom), a.Claims.GroupsAs},
+		Claims: claimRulesView{
+			Groups: groupsView{a.Claims.GroupsName, nonNil(a.Claims.GroupsFrom), a.Claims.GroupsAs},
 			Email:  a.Claims.Email, EmailTemplate: a.Claims.EmailTemplate, PreferredUsername: a.Claims.PreferredUsername,
 			Phone: a.Claims.Phone, InIDToken: a.Claims.InIDToken,
 		},
 		Audience: a.Audience, RefreshTokenLifetime: viewLifetime(a.RefreshTokenLifetime),
-		Secrets:   make([]heldView, len(a.Secrets)),
-		CreatedAt: timestamp(a.CreatedAt), UpdatedAt: timestamp(a.UpdatedAt), LastUsedAt: moment(a.LastUsedAt), Version: a.Version,
+		Secrets:   make([]clientSecretView, len(a.Secrets)),
+		CreatedAt: timestamp(a.CreatedAt), UpdatedAt: timestamp(a.UpdatedAt), LastUsedAt: optionalTimestamp(a.LastUsedAt), Version: a.Version,
 	}
 	for i, s := range a.Secrets {
-		view.Secrets[i] = heldView{s.ID, s.Prefix, timestamp(s.CreatedAt), moment(s.LastUsedAt)}
+		view.Secrets[i] = clientSecretView{s.ID, s.Prefix, timestamp(s.CreatedAt), optionalTimestamp(s.LastUsedAt)}
 	}
 	return view
 }
 
-// some returns a list that is [] in JSON when it is empty, never null.
-func some[T any](list []T) []T { return append([]T{}, list...) }
-
-// moment is null in JSON for what has not happened yet.
-func moment(t time.Time) *string {
-	if t.IsZero() {
-		return nil
-	}
-	text := timestamp(t)
-	return &text
-}
+// nonNil returns a list that is [] in JSON when it is empty, never null.
+func nonNil[T any](list []T) []T { return append([]T{}, list...) }
 
 // viewLifetime writes 720h or 90m, where a Duration writes 720h0m0s and 1h30m0s.
 func viewLifetime(d time.Duration) string {
