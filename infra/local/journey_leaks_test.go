@@ -219,7 +219,7 @@ func (s *secrets) in(text string) iter.Seq[string] {
 
 func (f *fixture) leaksIn(said spoken, leak func(kind, format string, args ...any)) {
 	toApplication := strings.HasSuffix(said.request, " /oauth2/userinfo") || strings.HasSuffix(said.request, " /oauth2/introspect")
-	toUser := said.request == "GET /api/session" || strings.Contains(said.request, " /api/admin/users") || toApplication
+	toUser := said.request == "GET /api/session" || strings.Contains(said.request, " /api/admin/users") || toApplication || strings.HasSuffix(said.request, "/preview")
 	for kind := range f.known.in(said.body) {
 		token := kind == "application's token" && said.request == "POST /oauth2/token"
 		if (kind != "phone" || !toUser) && !token {

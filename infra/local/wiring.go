@@ -56,7 +56,7 @@ func assemble(ctx context.Context, template *samtemplate.Template, s *service, v
 		if err := errors.Join(environment.Err(), err); err != nil {
 			return app.Deps{}, fmt.Errorf("settings of %s: %w", id, err)
 		}
-		return app.Deps{Settings: read, Store: s.store, Authenticators: s.store, Applications: s.store, Secrets: s.secrets, Now: s.now, Logger: logger}, nil
+		return app.Deps{Settings: read, Store: s.store, Authenticators: s.store, Applications: s.store, Secrets: s.secrets, Local: true, Now: s.now, Logger: logger}, nil
 	}
 	functions := map[string]gateway.Function{}
 	var faults []error

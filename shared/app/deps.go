@@ -27,7 +27,9 @@ type Deps struct {
 	Applications store.ApplicationReader
 	// LogoutNotifier tells applications of sessions that end. Nil: nobody is told.
 	LogoutNotifier authflow.LogoutNotifier
-	Now            func() time.Time
+	// Local: this is the local run, where applications on loopback may be called, too.
+	Local bool
+	Now   func() time.Time
 	// Logger is for functions without an HTTP API. Nil: slog.Default().
 	Logger *slog.Logger
 }
