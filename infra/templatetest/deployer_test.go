@@ -1,0 +1,86 @@
+package templatetest_test
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// unneeded are actions that AWS names beside a type for properties that no template here
+// has, and those that read or write records and secrets.
+var unneeded = regexp.MustCompile(`^(acm-pca|billing|elasticfilesystem|firehose|kinesis|s3files|vpc-lattice|vpce):|` +
+	`^dynamodb:(\w*Item|Query|Scan|ImportTable|[^D]\w*(Replica|KinesisStreamingDestination|ContributorInsights|ResourcePolicy)|D(elete|isable)\w*(ResourcePolicy|Destination))$|` +
+	`^secretsmanager:(GetSecretValue|\w*Replica\w*)$|` +
+	`^ec2:(AcceptAddressTransfer|\w*(PrivateNatGatewayAddress|NatGatewayAddress|SubnetCidrBlock|VpcEncryptionControl|VpnGateway))$|` +
+	`^iam:(\w*(Group|User)Policy|DeleteRolePermissionsBoundary)$|^apigateway:\w+Resource$|^kms:(ListAliases|RevokeGrant)$`)
+
+// What AWS says each type of the templates needs, infra/deployer.yaml allows.
+func TestDeployerMayDeploy(t *testing.T) {
+	schemas, err := filepath.Glob(filepath.Join(filepath.Dir(findTools(t).python), "../lib/python3*/site-packages/cfnlint/data/schemas"))
+	if err != nil || len(schemas) != 1 {
+		t.Fatal(schemas, err)
+	}
+	decode := func(file string, into any) {
+		content, err := os.ReadFile(file)
+		if err == nil && filepath.Ext(file) == ".json" {
+			err = json.Unmarshal(content, into)
+		} else if err == nil {
+			err = yaml.Unmarshal(content, into)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var policies struct {
+		Resources map[string]struct {
+			Properties struct {
+				PolicyDocument struct {
+					Statement []struct {
+						Action []string `yaml:"Action"`
+					} `yaml:"Statement"`
+				} `yaml:"PolicyDocument"`
+			} `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	decode(filepath.Join(root, deployer), &policies)
+	var allowed []string
+	for _, policy := range policies.Resources {
+		for _, statement := range policy.Properties.PolicyDocument.Statement {
+			allowed = append(allowed, statement.Action...)
+		}
+	}
+	allows := func(action string) bool {
+		return slices.ContainsFunc(allowed, func(pattern string) bool { matches, _ := path.Match(pattern, action); return matches })
+	}
+	files := map[string]string{}
+	decode(filepath.Join(schemas[0], "providers", regions[0]+".json"), &files)
+	types := append(slices.Collect(maps.Keys(read(t).Resources)), "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Stage", "AWS::CodeDeploy::Application",
+		"AWS::CodeDeploy::DeploymentGroup", "AWS::Lambda::Alias", "AWS::Lambda::Function", "AWS::Lambda::Version") // of SAM
+	found := 0
+	for _, kind := range types {
+		var schema struct {
+			Handlers map[string]struct{ Permissions []string }
+		}
+		if file, known := files[kind]; known {
+			decode(filepath.Join(schemas[0], "resources", file+".json"), &schema)
+		}
+		for _, handler := range []string{"create", "update", "delete"} {
+			for _, action := range schema.Handlers[handler].Permissions {
+				found++
+				if allows(action) == unneeded.MatchString(action) {
+					t.Errorf("%s, %s: %s is allowed: %v", kind, handler, action, allows(action))
+				}
+			}
+		}
+	}
+	if found < 200 {
+		t.Errorf("found only %d actions", found)
+	}
+}
