@@ -544,6 +544,29 @@ func TestAdministratorSeesBothMembersOfARecycledPhone(t *testing.T) {
 	}
 }
 
+func TestBindingEndsTheConflictAboutThePhoneInThisCorp(t *testing.T) {
+	for name, test := range map[string]struct {
+		conflict store.Identity
+		ends     bool
+	}{
+		"about the member who is bound":  {store.Identity{CorpID: corpID, WeComUserID: "zhangsan"}, true},
+		"about another member":           {store.Identity{CorpID: corpID, WeComUserID: "lisi"}, true},
+		"about a member of another corp": {store.Identity{CorpID: "wwother", WeComUserID: "zhangsan"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newFixture(t)
+			h.wecom.withUserTicket()
+			user := h.user(t, "+8613800000001", func(u *store.User) { u.PhoneConflict = &test.conflict })
+			if result := h.mustComplete(t, h.callback(t, nil)); result.UserID != user.ID {
+				t.Fatalf("signed in as %s", result.UserID)
+			}
+			if user, _ = h.store.User(t.Context(), user.ID); (user.PhoneConflict == nil) != test.ends || len(user.Identities) != 1 {
+				t.Fatalf("%+v", user)
+			}
+		})
+	}
+}
+
 func TestSamePersonInTwoCorpsIsOneUser(t *testing.T) {
 	h := newFixture(t)
 	h.wecom.withUserTicket()
