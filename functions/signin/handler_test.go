@@ -461,6 +461,7 @@ func TestToken(t *testing.T) {
 		{"attack: a page of another company", "https://partner.example.com", 403, ""},
 		{"attack: a page of a disabled authenticator", "https://old.example.com", 403, ""},
 		{"attack: a page of anybody", "https://evil.example", 403, ""},
+		{"attack: a sandboxed frame", "null", 403, ""},
 	} {
 		f.minted = nil
 		request := ask{method: "POST", path: "/api/token", session: liveID}

@@ -515,6 +515,27 @@ func TestEarlierPersonsSessionEnds(t *testing.T) {
 	}
 }
 
+// Attack: the id of a session that one has, beside the user's id of an administrator.
+func TestAttackSomebodyElsesUserIDInTheCookie(t *testing.T) {
+	h := newFixture(t)
+	own := h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+	administrator := h.user(t, "+8613800000002", func(u *store.User) { u.Roles = []string{"admin"} })
+	result := h.mustComplete(t, h.callback(t, nil))
+	for userID, want := range map[string]string{
+		own.ID: own.ID, "": own.ID, // a cookie from before has no user's id
+		administrator.ID: "", "nobody": "", own.ID + ".x": "", strings.ToUpper(own.ID): "", "user#" + own.ID: "", "\x00": "",
+	} {
+		active, err := h.Sessions.Check(t.Context(), SessionRef{ID: result.SessionID, UserID: userID})
+		if active.User.ID != want || want == "" && !apierr.Is(err, apierr.Unauthorized) {
+			t.Errorf("%q opens the session of %q: %v", userID, active.User.ID, err)
+		}
+		active, err = h.Sessions.CheckKey(t.Context(), SessionKey(result.SessionID), userID)
+		if active.User.ID != want || want == "" && !apierr.Is(err, apierr.Unauthorized) {
+			t.Errorf("%q opens the session of %q by its key: %v", userID, active.User.ID, err)
+		}
+	}
+}
+
 func TestPhoneLinksAndNameDoesNot(t *testing.T) {
 	h := newFixture(t)
 	h.wecom.withUserTicket()
