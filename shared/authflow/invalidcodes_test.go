@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
@@ -55,49 +56,51 @@ func sendInvalidCodes(t *testing.T, h *fixture, source Source) {
 // Attack: a program fetches attempts and sends made-up codes, so that each holds a process
 // and writes a record.
 func TestAttackOfMadeUpCodesHoldsNoProcessAndWritesNothing(t *testing.T) {
-	t.Parallel()
-	h := newFixture(t)
-	h.LogField = func(context.Context, string, any) {}
-	h.wecom.spent = map[string]bool{"MADE-UP": true}
-	sendInvalidCodes(t, h, SourceOf("203.0.113.9"))
-	for _, test := range []struct {
-		name, address string
-		after         time.Duration
-		reads, writes int32 // several reads: it was waited for
-	}{
-		{name: "the same address", address: "203.0.113.9", reads: 1},
-		{name: "another address", address: "203.0.113.10", reads: 2, writes: 1},
-		{name: "the same address, a minute later", address: "203.0.113.9", after: invalidCodesWindow, reads: 2, writes: 1},
-	} {
-		counted := &countingStore{Store: h.store}
-		h.Store = counted
-		h.now = h.now.Add(test.after)
-		_, err := h.Complete(t.Context(), h.callback(t, func(r *CallbackRequest) { r.Code, r.Source = "MADE-UP", SourceOf(test.address) }))
-		wantError(t, err, apierr.CodeInvalid)
-		if reads, writes := counted.reads.Load(), counted.writes.Load(); min(reads, 2) != test.reads || writes != test.writes {
-			t.Errorf("%s: %d reads and %d writes", test.name, reads, writes)
+	synctest.Test(t, func(t *testing.T) {
+		h := newFixture(t)
+		h.LogField = func(context.Context, string, any) {}
+		h.wecom.spent = map[string]bool{"MADE-UP": true}
+		sendInvalidCodes(t, h, SourceOf("203.0.113.9"))
+		for _, test := range []struct {
+			name, address string
+			after         time.Duration
+			reads, writes int32 // several reads: it was waited for
+		}{
+			{name: "the same address", address: "203.0.113.9", reads: 1},
+			{name: "another address", address: "203.0.113.10", reads: 2, writes: 1},
+			{name: "the same address, a minute later", address: "203.0.113.9", after: invalidCodesWindow, reads: 2, writes: 1},
+		} {
+			counted := &countingStore{Store: h.store}
+			h.Store = counted
+			h.now = h.now.Add(test.after)
+			_, err := h.Complete(t.Context(), h.callback(t, func(r *CallbackRequest) { r.Code, r.Source = "MADE-UP", SourceOf(test.address) }))
+			wantError(t, err, apierr.CodeInvalid)
+			if reads, writes := counted.reads.Load(), counted.writes.Load(); min(reads, 2) != test.reads || writes != test.writes {
+				t.Errorf("%s: %d reads and %d writes", test.name, reads, writes)
+			}
 		}
-	}
+	})
 }
 
 // Attack: a guest in a company's network, or anybody who uses the same proxy, sends
 // made-up codes until the whole address is refused.
 func TestAttackOfMadeUpCodesLocksNobodyOut(t *testing.T) {
-	t.Parallel()
-	h := newFixture(t)
-	h.LogField = func(context.Context, string, any) {}
-	h.wecom.spent = map[string]bool{"MADE-UP": true}
-	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
-	office := SourceOf("198.51.100.7")
-	fromOffice := func(r *CallbackRequest) { r.Source = office }
-	sendInvalidCodes(t, h, office)
-	person := h.callback(t, fromOffice)
-	first := h.mustComplete(t, person)
-	// The second of two requests for one attempt still finds the first one's result.
-	sendInvalidCodes(t, h, office)
-	if again := h.mustComplete(t, person); again.SessionID != first.SessionID {
-		t.Errorf("%+v differs from %+v", again, first)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		h := newFixture(t)
+		h.LogField = func(context.Context, string, any) {}
+		h.wecom.spent = map[string]bool{"MADE-UP": true}
+		h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+		office := SourceOf("198.51.100.7")
+		fromOffice := func(r *CallbackRequest) { r.Source = office }
+		sendInvalidCodes(t, h, office)
+		person := h.callback(t, fromOffice)
+		first := h.mustComplete(t, person)
+		// The second of two requests for one attempt still finds the first one's result.
+		sendInvalidCodes(t, h, office)
+		if again := h.mustComplete(t, person); again.SessionID != first.SessionID {
+			t.Errorf("%+v differs from %+v", again, first)
+		}
+	})
 }
 
 // Only a code that WeCom called invalid, and that no result explains, counts.
