@@ -212,6 +212,8 @@ func TestDetailAndMember(t *testing.T) {
 		"{\"userid\":\"a\",\"name\":\" 张三\t\",\"position\":\"\x14\"}":      {UserID: "a", Name: "张三"},
 		`{"userid":"a","name":"\u0014张\u0000三\u007f "}`:                    {UserID: "a", Name: "张三"},
 		`{"userid":"a","name":" \n "}`:                                     {UserID: "a"},
+		`{"userid":"a","name":"\ufeff \u200b"}`:                            {UserID: "a"},
+		`{"userid":"a","name":"\u202a👩\u200d🌾 \u202c"}`:                    {UserID: "a", Name: "👩\u200d🌾"},
 	} {
 		member, err := serve(t, &fake{answers: []string{answer}}).Member(t.Context(), token(), "A")
 		if err != nil || member != want {
