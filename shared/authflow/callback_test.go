@@ -379,6 +379,94 @@ func TestNobodySignsInWhoIsThrownOutWhileWeComTellsTheName(t *testing.T) {
 	}
 }
 
+// beforeSession calls a function between the reads of a sign-in and its writes.
+type beforeSession struct {
+	Store
+	call func()
+}
+
+func (s beforeSession) StartSession(ctx context.Context, r store.AttemptResult, noteSignIn bool) error {
+	s.call()
+	return s.Store.StartSession(ctx, r, noteSignIn)
+}
+
+// Attack: access ends between what a sign-in reads and what it writes, without a
+// transaction around them.
+func TestAttackAccessEndsInTheMiddleOfASignIn(t *testing.T) {
+	updateUser := func(change func(*store.User)) func(*testing.T, *fixture, store.User) {
+		return func(t *testing.T, h *fixture, user store.User) {
+			changed := user
+			change(&changed)
+			changed.Version++
+			if err := h.store.UpdateUser(t.Context(), user, changed); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	updateAuthenticator := func(change func(*store.Authenticator)) func(*testing.T, *fixture, store.User) {
+		return func(t *testing.T, h *fixture, _ store.User) {
+			from, err := h.store.Authenticator(t.Context(), "demo")
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed := from
+			change(&changed)
+			changed.Version++
+			if err := h.store.UpdateAuthenticator(t.Context(), from, changed); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for name, end := range map[string]func(*testing.T, *fixture, store.User){
+		"disabled":             updateUser(func(u *store.User) { u.Enabled = false; u.SessionGeneration++ }),
+		"disabled and enabled": updateUser(func(u *store.User) { u.SessionGeneration++ }),
+		"unbound":              updateUser(func(u *store.User) { u.Identities = nil; u.SessionGeneration++ }),
+		"deleted":              func(t *testing.T, h *fixture, u store.User) { _ = h.store.DeleteUser(t.Context(), u) },
+		"deleted and made anew": func(t *testing.T, h *fixture, u store.User) {
+			_ = h.store.DeleteUser(t.Context(), u)
+			h.now = h.now.Add(time.Second)
+			h.user(t, u.Phone, func(heir *store.User) { heir.Identities = u.Identities })
+		},
+		"authenticator disabled":        updateAuthenticator(func(a *store.Authenticator) { a.Enabled = false; a.Generation = store.NewID() }),
+		"authenticator of another corp": updateAuthenticator(func(a *store.Authenticator) { a.CorpID = "wwother"; a.Generation = store.NewID() }),
+		"authenticator made anew":       func(t *testing.T, h *fixture, _ store.User) { h.authenticator(t, func(*store.Authenticator) {}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newFixture(t)
+			user := h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+			req := h.callback(t, nil)
+			h.Store = beforeSession{h.store, func() { end(t, h, user) }}
+			result := h.mustComplete(t, req)
+			for _, userID := range []string{result.UserID, ""} {
+				if active, err := h.Sessions.Check(t.Context(), SessionRef{ID: result.SessionID, UserID: userID}); !apierr.Is(err, apierr.Unauthorized) {
+					t.Errorf("signed in as %s: %v", active.User.ID, err)
+				}
+			}
+		})
+	}
+}
+
+// Attack: the store fails when the earlier person's session is to end, and the next person
+// goes on beside it.
+func TestAttackEarlierSessionThatDoesNotEnd(t *testing.T) {
+	h := newFixture(t)
+	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+	first := h.mustComplete(t, h.callback(t, nil))
+	h.Sessions.Store = endless{h.store}
+	req := h.callback(t, func(r *CallbackRequest) { r.Sessions = []SessionRef{{ID: first.SessionID, UserID: first.UserID}} })
+	if result, err := h.Complete(t.Context(), req); !apierr.Is(err, apierr.Internal) || result.SessionID != "" {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if _, err := h.Sessions.Check(t.Context(), SessionRef{ID: h.SessionIDs.Derive(req.State)}); !apierr.Is(err, apierr.Unauthorized) {
+		t.Errorf("there is a second session: %v", err)
+	}
+}
+
+// endless is a store that cannot end sessions.
+type endless struct{ SessionStore }
+
+func (endless) EndSession(context.Context, string) error { return errors.New("throttled") }
+
 func TestUnboundStateNeverSpendsItsCode(t *testing.T) {
 	h := newFixture(t)
 	result := h.mustComplete(t, h.callback(t, func(a *CallbackRequest) { a.AttemptFound = false; a.ReturnTo = toPath("/kept") }))

@@ -20,6 +20,8 @@ func TestParseReturnPath(t *testing.T) {
 		"/a//b":                   "/a//b",
 		"/:80/x":                  "/:80/x",
 		"/@evil.example":          "/@evil.example",
+		"/#//evil.example":        "/#//evil.example",
+		"/a?b#/c?d=https://e":     "/a?b#/c?d=https://e",
 	} {
 		if got, ok := ParseReturnPath(target); !ok || got.String() != want {
 			t.Errorf("ParseReturnPath(%q) = %q, %v; want %q", target, got, ok, want)
@@ -30,7 +32,7 @@ func TestParseReturnPath(t *testing.T) {
 func TestOpenRedirectIsRefused(t *testing.T) {
 	for _, target := range []string{
 		"", "admin", "?a=b", "https://evil.example", "https:/evil.example", "//evil.example", "///evil.example",
-		`/\evil.example`, `\/evil.example`, `/a\b`, "/\t/evil.example", "/a\r\nSet-Cookie: x=y", "/a\x00", "/a\x7f",
+		`/\evil.example`, `\/evil.example`, `/a\b`, "/\t/evil.example", "/a\r\nSet-Cookie: x=y", "/a\x00", "/a\x7f", "/a#b\x00", "/#/b\r\nSet-Cookie: x=y", `/#\evil`, "#/a",
 		"javascript:alert(1)", "/" + strings.Repeat("a", 2048), "/" + strings.Repeat("你", 400), " /a",
 	} {
 		if got, ok := ParseReturnPath(target); ok {
