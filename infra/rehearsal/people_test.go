@@ -78,11 +78,19 @@ func sessionOf(t *testing.T, b *testbrowser.Browser) session {
 	return testbrowser.Decode[session](t, b.Expect(t, http.StatusOK, "GET", "/api/session"))
 }
 
+// token returns one for the pages of the application.
 func token(t *testing.T, b *testbrowser.Browser) string {
 	t.Helper()
+	return tokenFor(t, application, b)
+}
+
+func tokenFor(t *testing.T, origin string, b *testbrowser.Browser) string {
+	t.Helper()
+	page := b.Clone()
+	page.Origin = origin
 	return testbrowser.Decode[struct {
 		AccessToken string `json:"access_token"`
-	}](t, b.Expect(t, http.StatusOK, "POST", "/api/token")).AccessToken
+	}](t, page.Expect(t, http.StatusOK, "POST", "/api/token")).AccessToken
 }
 
 // claims are what an application's backend learns of a token.

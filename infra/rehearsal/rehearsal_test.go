@@ -198,7 +198,7 @@ func (d *deployment) signsIn(t *testing.T) {
 	if got := d.verify(t, token(t, d.desktop)); got != want {
 		t.Errorf("the token says %+v, want %+v", got, want)
 	}
-	d.anyone.Expect(t, 403, "GET", "/api/admin/users", testbrowser.Bearer(token(t, d.desktop)))
+	d.anyone.Expect(t, 403, "GET", "/api/admin/users", testbrowser.Bearer(tokenFor(t, d.address.URL, d.desktop)))
 	d.desktop.Expect(t, 204, "POST", "/api/signout")
 	d.desktop.Expect(t, 401, "GET", "/api/session")
 	d.phone.Expect(t, 200, "GET", "/api/session")

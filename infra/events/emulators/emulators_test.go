@@ -62,7 +62,7 @@ func TestSAMLocalEventsHoldNoOtherSecret(t *testing.T) {
 	}
 	known := map[string]string{
 		`Bearer ([^"]+)`:                  demoAdminKey,
-		`__Host-wecom_session=([^"]+)`:    demoSession,
+		`__Host-wecom_session=([^"]+)`:    demoSession + "." + demoUserID,
 		`"ClientRequestToken": "([^"]+)"`: demoRotation,
 		`"rawPath": "/(WW_verify_[^"]+)"`: demoFile,
 		`"SecretId": "([^"]+)"`:           variables[settings.SigningKeysSecret],
