@@ -105,16 +105,12 @@ func (d *deployment) verify(t *testing.T, token string) (found claims) {
 	t.Helper()
 	ctx := oidc.ClientContext(t.Context(), &http.Client{Transport: d.transport})
 	provider, err := oidc.NewProvider(ctx, d.address.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	verified, err := provider.Verifier(&oidc.Config{ClientID: application, SupportedSigningAlgs: []string{oidc.RS256}}).Verify(ctx, token)
 	if err == nil {
 		err = verified.Claims(&found)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return found
 }
 

@@ -125,9 +125,7 @@ func (d *deployment) parameters(t *testing.T, changed ...string) []string {
 // update deploys a build with changes of parameters, as NAME=value.
 func (d *deployment) update(t *testing.T, build string, changed ...string) {
 	t.Helper()
-	if err := d.deploy(t, build, "template.yaml", d.parameters(t, changed...)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, d.deploy(t, build, "template.yaml", d.parameters(t, changed...)))
 	d.outputs = d.Outputs(t)
 }
 
@@ -141,9 +139,7 @@ func (d *deployment) change(t *testing.T, name, value string) {
 // ready learns where a new stack is and who may administrate it.
 func (d *deployment) ready(t *testing.T) {
 	t.Helper()
-	if err := d.address.LeadTo(d.outputs["ApiUrl"]); err != nil {
-		t.Fatal(err)
-	}
+	must(t, d.address.LeadTo(d.outputs["ApiUrl"]))
 	_, key := d.Secret(t, d.outputs["AdminKeySecret"])
 	d.adminKey = testbrowser.Bearer(key)
 	// The first rotation begins with the stack and fills the keys.
@@ -396,9 +392,7 @@ func (d *deployment) returns(t *testing.T) {
 func (d *deployment) delete(t *testing.T) {
 	// Their secrets are not resources of the stack: they go first, by the admin API.
 	d.anyone.Expect(t, 204, "DELETE", authenticators+"/main", d.adminKey)
-	if err := d.run(t, nil, "delete", "--stack-name", stackName, "--no-prompts", "--region", awsstack.Region); err != nil {
-		t.Fatal(err)
-	}
+	must(t, d.run(t, nil, "delete", "--stack-name", stackName, "--no-prompts", "--region", awsstack.Region))
 	want := append(slices.Clone(d.before), "table "+d.directory)
 	var left []string
 	for _, entry := range d.inventory(t) {

@@ -85,9 +85,7 @@ func (s *sam) build(t *testing.T, name, line string) {
 	if line != "" {
 		environment = append(environment, "GOFLAGS=-overlay="+s.overlay(t, line))
 	}
-	if err := s.run(t, environment, "build", "--build-dir", filepath.Join(s.folder, name)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.run(t, environment, "build", "--build-dir", filepath.Join(s.folder, name)))
 }
 
 // overlay adds a file to every function's program and returns what go build calls an
@@ -102,20 +100,14 @@ func (s *sam) overlay(t *testing.T, line string) string {
 	replace := map[string]string{}
 	for _, folder := range mains {
 		absolute, err := filepath.Abs(folder)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		replace[filepath.Join(absolute, "starting.go")] = added
 	}
 	content, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	code := fmt.Sprintf("package main\n\nimport \"os\"\n\nfunc init() { _, _ = os.Stderr.WriteString(%q) }\n", line+"\n")
 	file := filepath.Join(s.folder, "overlay.json")
-	if err := errors.Join(os.WriteFile(added, []byte(code), 0o600), os.WriteFile(file, content, 0o600)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, errors.Join(os.WriteFile(added, []byte(code), 0o600), os.WriteFile(file, content, 0o600)))
 	return file
 }
 
@@ -124,13 +116,9 @@ func (s *sam) overlay(t *testing.T, line string) string {
 func (s *sam) addResource(t *testing.T, build, id, resource string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(s.folder, build, "template.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var template, added yaml.Node
-	if err := errors.Join(yaml.Unmarshal(content, &template), yaml.Unmarshal([]byte(resource), &added)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, errors.Join(yaml.Unmarshal(content, &template), yaml.Unmarshal([]byte(resource), &added)))
 	sections := template.Content[0].Content
 	for i := range sections {
 		if sections[i].Value == "Resources" {
@@ -142,9 +130,7 @@ func (s *sam) addResource(t *testing.T, build, id, resource string) string {
 		t.Fatalf("nothing is added: %v", err)
 	}
 	name := id + ".yaml"
-	if err := os.WriteFile(filepath.Join(s.folder, build, name), changed, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(filepath.Join(s.folder, build, name), changed, 0o600))
 	return name
 }
 
@@ -152,9 +138,7 @@ func (s *sam) addResource(t *testing.T, build, id, resource string) string {
 func (s *sam) deploy(t *testing.T, build, template string, parameters []string) error {
 	t.Helper()
 	root, err := filepath.Abs(moduleRoot)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return s.run(
 		t, nil, append([]string{
 			"deploy", "--template-file", filepath.Join(s.folder, build, template),
@@ -162,4 +146,11 @@ func (s *sam) deploy(t *testing.T, build, template string, parameters []string) 
 			"--no-confirm-changeset", "--no-progressbar", "--parameter-overrides",
 		}, parameters...)...,
 	)
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

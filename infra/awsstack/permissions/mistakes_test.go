@@ -166,15 +166,11 @@ func plant(t *testing.T, role permissions.Documents, old, new string) permission
 	planted := false
 	change := func(document string) string {
 		var value any
-		if err := json.Unmarshal([]byte(document), &value); err != nil {
-			t.Fatal(err)
-		}
+		must(t, json.Unmarshal([]byte(document), &value))
 		var compact bytes.Buffer // with its keys in order
 		encoder := json.NewEncoder(&compact)
 		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(value); err != nil {
-			t.Fatal(err)
-		}
+		must(t, encoder.Encode(value))
 		changed := strings.Replace(compact.String(), old, new, 1)
 		planted = planted || changed != compact.String()
 		return changed

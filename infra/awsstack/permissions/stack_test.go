@@ -61,12 +61,10 @@ func deploy(t *testing.T) *world {
 		"WeComApiUrl": w.weURL, "WeComOAuthUrl": w.weURL, "WeComLoginUrl": w.weURL,
 	})
 	w.Stack, w.url = stack, address.URL
-	if err := w.weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) {
+	must(t, w.weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) {
 		a.TrustedDomain = strings.TrimPrefix(w.url, "https://")
 		a.CallbackDomain = a.TrustedDomain
-	}); err != nil {
-		t.Fatal(err)
-	}
+	}))
 	_, w.adminKey = stack.Secret(t, stack.Resources(t)["AdminKey"])
 	w.known.add("admin key", w.adminKey)
 	var sealing struct{ Current string }
@@ -120,9 +118,7 @@ func (v *visitor) signIn(address, end string) {
 func (w *world) authenticatorSecrets() []string {
 	w.t.Helper()
 	list, err := secretsmanager.NewFromConfig(w.SDK()).ListSecrets(w.t.Context(), &secretsmanager.ListSecretsInput{})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	must(w.t, err)
 	var values []string
 	for _, entry := range list.SecretList {
 		if strings.HasPrefix(aws.ToString(entry.Name), stackName+"/authenticators/") {
@@ -219,4 +215,11 @@ func (w *world) checkLogs(t *testing.T) {
 		}
 	}
 	t.Logf("%d lines of log, %d confidential values, none of them there", lines, len(w.known.values))
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

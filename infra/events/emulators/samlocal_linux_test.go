@@ -169,9 +169,7 @@ func compareAnswer(t *testing.T, name, answer string) {
 	encoder := json.NewEncoder(&pretty)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(decoded); err != nil {
-		t.Fatal(err)
-	}
+	must(t, encoder.Encode(decoded))
 	got := pretty.String()
 	for pattern, with := range map[string]string{
 		`state=[A-Z0-9]{26}`:                                  `state=STATE`,
@@ -189,9 +187,7 @@ func compareAnswer(t *testing.T, name, answer string) {
 		got = regexp.MustCompile(pattern).ReplaceAllString(got, with)
 	}
 	want, err := os.ReadFile("infra/events/answers/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Error(diff)
 	}
@@ -204,9 +200,7 @@ func signIn(t *testing.T, weCom *wecomsim.Simulator, overrides string) {
 	sam.Cancel = func() error { return sam.Process.Signal(syscall.SIGTERM) }
 	var log bytes.Buffer
 	sam.Stdout, sam.Stderr = &log, &log
-	if err := sam.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, sam.Start())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = sam.Wait() }()
 	defer func() {
@@ -241,13 +235,9 @@ func signIn(t *testing.T, weCom *wecomsim.Simulator, overrides string) {
 	}](t, b.Expect(t, 200, "POST", "/api/token"))
 	b.Origin = ""
 	provider, err := oidc.NewProvider(t.Context(), service)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	verified, err := provider.Verifier(&oidc.Config{ClientID: applicationURL}).Verify(t.Context(), token.AccessToken)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	session := b.Expect(t, 200, "GET", "/api/session").Body
 	if want := `"id":"` + verified.Subject + `","name":"李四","phone":"+8613800000002"`; !strings.Contains(session, want) {
 		t.Errorf("signed in as %s, want %s", session, want)
