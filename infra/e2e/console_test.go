@@ -65,11 +65,9 @@ func TestConsole(t *testing.T) {
 			dialog("delete", press(say("delete")))
 
 			// A second one cannot have what the first has, and says who has it.
-			if err := place.connect(map[string]any{
+			must(t, place.connect(map[string]any{
 				"name": "second", "title": "Second", "corpId": corpID, "agentId": "1000009", "secret": appSecret, "origin": "https://second.example.com",
-			}); err != nil {
-				t.Fatal(err)
-			}
+			}))
 			w.Do("look at the second", visit(place.Service+"/console#authenticators/second"), seesText("h1", "Second"), settled)
 			w.Do("want automatic login", click(`input[name=autoLogin]`), click(`.savebar button.main`), sees(`.said .notice.bad`))
 			if said := w.Text(`.said .notice.bad`); !strings.Contains(said, "员工门户") {
@@ -77,11 +75,9 @@ func TestConsole(t *testing.T) {
 			}
 			w.Accessible("automatic login is taken")
 			for i := range 4 { // a list so long that it has a search
-				if err := place.connect(map[string]any{
+				must(t, place.connect(map[string]any{
 					"name": fmt.Sprintf("more-%d", i), "title": fmt.Sprintf("More %d", i), "corpId": corpID, "agentId": "1000009", "secret": appSecret, "origin": "https://more.example.com",
-				}); err != nil {
-					t.Fatal(err)
-				}
+				}))
 			}
 			w.Do("give it up", press(say("discard")), click(`a.back`), sees(`.item:nth-child(6)`))
 			w.Do("search for one", fill(`input[name=search]`, "second"), gone(`.item:nth-child(2)`))

@@ -243,13 +243,7 @@ func TestAnswers(t *testing.T) {
 		wantHeader   http.Header // those that matter
 		wantBody     string
 	}{
-		{
-			"text", "GET",
-			response{StatusCode: 200, Body: "hello"},
-			nil, 200,
-			http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Content-Length": {"5"}},
-			"hello",
-		},
+		{"text", "GET", response{StatusCode: 200, Body: "hello"}, nil, 200, http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Content-Length": {"5"}}, "hello"},
 		{
 			"headers and cookies", "GET",
 			response{
@@ -263,7 +257,8 @@ func TestAnswers(t *testing.T) {
 		{
 			"base64", "GET",
 			response{StatusCode: 200, Headers: map[string]string{"content-type": "image/png"}, Body: "//4=", IsBase64Encoded: true},
-			nil, 200,
+			nil,
+			200,
 			http.Header{"Content-Type": {"image/png"}, "Content-Length": {"2"}},
 			"\xff\xfe",
 		},
@@ -272,7 +267,8 @@ func TestAnswers(t *testing.T) {
 		{
 			"length and connection are the gateway's", "GET",
 			response{StatusCode: 200, Headers: map[string]string{"Content-Length": "99", "connection": "close", "Transfer-Encoding": "x"}, Body: "a"},
-			nil, 200,
+			nil,
+			200,
 			http.Header{"Content-Length": {"1"}, "Connection": nil, "Transfer-Encoding": nil},
 			"a",
 		},
@@ -283,7 +279,8 @@ func TestAnswers(t *testing.T) {
 		{
 			"split header", "GET",
 			response{StatusCode: 302, Headers: map[string]string{"location": "/\r\nSet-Cookie: a=b"}},
-			nil, 500,
+			nil,
+			500,
 			http.Header{"Location": nil, "Set-Cookie": nil},
 			broken,
 		},
