@@ -542,17 +542,11 @@ func (b *browser) wantError(path, code string) {
 // sessionEntry is the answer of /api/session.
 type sessionEntry struct {
 	User struct {
-		ID     string   `json:"id"`
-		Name   string   `json:"name"`
-		Phone  string   `json:"phone"`
-		Avatar string   `json:"avatar"`
-		Roles  []string `json:"roles"`
-	} `json:"user"`
-	Authenticator string    `json:"authenticator"`
-	CorpID        string    `json:"corpId"`
-	WeComUserID   string    `json:"wecomUserId"`
-	SignedInAt    time.Time `json:"signedInAt"`
-	ExpiresAt     time.Time `json:"expiresAt"`
+		ID, Name, Phone, Avatar string
+		Roles                   []string
+	}
+	Authenticator, CorpID, WeComUserID string
+	SignedInAt, ExpiresAt              time.Time
 }
 
 // session returns who is signed in, or nil.

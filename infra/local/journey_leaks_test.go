@@ -53,9 +53,7 @@ func TestLeakSearchFindsLeaks(t *testing.T) {
 		}
 		f.known.add(test.kind, secret)
 		_, _ = fmt.Fprint(f.log, test.log)
-		if err := os.WriteFile(filepath.Join(f.dataDir, "store.db"), []byte("before"+test.file+"after"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		f.must(os.WriteFile(filepath.Join(f.dataDir, "store.db"), []byte("before"+test.file+"after"), 0o600))
 		if got := f.leaks(); (len(got) > 0) != test.leaks {
 			t.Errorf("%s: found %v", test.name, got)
 		}

@@ -204,13 +204,9 @@ func TestJourneyTokenIsVerifiedByStandardLibrary(t *testing.T) {
 		t.Errorf("%d %s %d", a.Status, token.TokenType, token.ExpiresIn)
 	}
 	provider, err := oidc.NewProvider(t.Context(), f.url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.must(err)
 	verified, err := provider.Verifier(&oidc.Config{ClientID: application, Now: f.now}).Verify(t.Context(), token.AccessToken)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.must(err)
 	var claims map[string]any
 	f.must(verified.Claims(&claims))
 	s := b.session()
