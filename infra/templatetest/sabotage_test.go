@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	bot        = "infra/bot.yaml"
 	directory  = "infra/directory.yaml"
 	domain     = "infra/domain.yaml"
 	monitoring = "infra/monitoring.yaml"
@@ -57,7 +58,7 @@ var guarded = []mistake{
 	{"anybody may act as a function", roles, "IssuerRole", "{Service: lambda.amazonaws.com}", "'*'", "somebody else could act as the function"},
 	{"a managed policy", roles, "IssuerRole", "      Policies:", "      ManagedPolicyArns: [!Sub 'arn:${AWS::Partition}:iam::aws:policy/AdministratorAccess']\n      Policies:", "a managed policy allows more"},
 	{"CodeDeploy may do anything", roles, "CodeDeployRole", "service-role/AWSCodeDeployRoleForLambda", "AdministratorAccess", "more than CodeDeploy needs"},
-	{"the bot may do more", monitoring, "BotRole", "[events:InvokeApiDestination]", "[events:InvokeApiDestination, events:PutEvents]", "the bot tells of alarms"},
+	{"the bot may do more", bot, "BotRole", "[events:InvokeApiDestination]", "[events:InvokeApiDestination, events:PutEvents]", "the bot tells of alarms"},
 	{"a role without the boundary", roles, "IssuerRole", "      PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundaryArn, !Ref AWS::NoValue]\n", "", "would refuse the role"},
 	{"functions may change the key", roles, "KeyPolicy", "kms:GenerateDataKey", "kms:PutKeyPolicy", "changes nothing about it"},
 	{"a wildcard in an action", roles, "IssuerRole", "dynamodb:GetItem", "'dynamodb:*'", "an action with a wildcard"},
