@@ -18,7 +18,7 @@ import (
 func TestGuidedDeployment(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
-	d.build(t, "guided", "")
+	d.buildFirst(t)
 	config := filepath.Join(d.folder, "samconfig.toml")
 	content, err := os.ReadFile(filepath.Join(moduleRoot, "samconfig.toml"))
 	must(t, err)
@@ -26,7 +26,7 @@ func TestGuidedDeployment(t *testing.T) {
 	deploy := func(parameters map[string]string, outputs map[string]string) {
 		t.Helper()
 		must(t, d.answer(t, answers(t, parameters), nil,
-			"deploy", "--guided", "--template-file", filepath.Join(d.folder, "guided", "template.yaml"), "--config-file", config))
+			"deploy", "--guided", "--template-file", filepath.Join(d.folder, "first", "template.yaml"), "--config-file", config))
 		said := d.Outputs(t)
 		for name, want := range outputs {
 			if got := said[name]; !regexp.MustCompile("^(?:" + want + ")$").MatchString(got) {

@@ -75,7 +75,7 @@ func TestDeployment(t *testing.T) {
 		name string
 		do   func(t *testing.T)
 	}{
-		{"build", func(t *testing.T) { d.build(t, "first", "") }},
+		{"build", d.buildFirst},
 		{"deploy", d.isDeployed},
 		{"without the key nobody is an administrator", d.refusesWithoutKey},
 		{"an administrator connects a WeCom app and checks it", d.connects},

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -86,6 +87,30 @@ func (s *sam) build(t *testing.T, name, line string) {
 		environment = append(environment, "GOFLAGS=-overlay="+s.overlay(t, line))
 	}
 	must(t, s.run(t, environment, "build", "--build-dir", filepath.Join(s.folder, name)))
+}
+
+// firstBuild is the build of the code as it is, for every deployment: made once.
+var firstBuild struct {
+	sync.Once
+	folder string
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(firstBuild.folder)
+	os.Exit(code)
+}
+
+// buildFirst puts it beside the builds of one deployment.
+func (s *sam) buildFirst(t *testing.T) {
+	t.Helper()
+	firstBuild.Do(func() {
+		var err error
+		firstBuild.folder, err = os.MkdirTemp("", "rehearsal")
+		must(t, err)
+		(&sam{s.program, s.environment, firstBuild.folder}).build(t, "first", "")
+	})
+	must(t, os.Symlink(filepath.Join(firstBuild.folder, "first"), filepath.Join(s.folder, "first")))
 }
 
 // overlay adds a file to every function's program and returns what go build calls an

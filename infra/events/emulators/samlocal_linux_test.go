@@ -37,6 +37,7 @@ func TestSAMLocal(t *testing.T) {
 	t.Chdir("../../..")
 	t.Setenv("PATH", ".tools/sam/bin:"+os.Getenv("PATH"))
 	t.Setenv("SAM_CLI_TELEMETRY", "0")
+	t.Setenv("SAM_CLI_CONTAINER_CONNECTION_TIMEOUT", "600") // seconds, on a busy machine
 	shell(t, startDocker)
 
 	weCom := make(chan *wecomsim.Simulator)
