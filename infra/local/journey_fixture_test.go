@@ -583,7 +583,5 @@ func (b *browser) wantMember(userID, what string) {
 // token asks for an access token.
 func (b *browser) token(options ...testbrowser.Option) string {
 	b.f.t.Helper()
-	return testbrowser.Decode[struct {
-		AccessToken string `json:"access_token"`
-	}](b.f.t, b.post("/api/token", options...)).AccessToken
+	return testbrowser.AccessToken(b.f.t, b.post("/api/token", options...))
 }

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 )
 
 // The first deployment as the manual tells it: `sam deploy --guided`, with Enter where
@@ -34,7 +36,7 @@ func TestGuidedDeployment(t *testing.T) {
 			}
 		}
 	}
-	deploy(map[string]string{"Architecture": processor(t), "CompanyName": "示例 Company, Ltd.", "LogRetentionDays": "7"}, map[string]string{
+	deploy(map[string]string{"Architecture": awsstack.Architecture(t), "CompanyName": "示例 Company, Ltd.", "LogRetentionDays": "7"}, map[string]string{
 		"ServiceUrl": `https://\w+\.execute-api\.eu-central-1\.amazonaws\.com`, "ConsoleUrl": "https://.+com/console", "CallbackDomain": `\w+\..+com`,
 		"ApiUrl": "https://.+", "EgressAddresses": "none", "DomainTarget": "", "AdminKeySecret": "arn:.+", "Dashboard": "signin-eu-central-1",
 	})

@@ -231,13 +231,11 @@ func signIn(t *testing.T, weCom *wecomsim.Simulator, overrides string) {
 		t.Fatalf("the sign-in ended at %s: %s", end.Address, end.Page.Body)
 	}
 	b.Origin = applicationURL
-	token := testbrowser.Decode[struct {
-		AccessToken string `json:"access_token"`
-	}](t, b.Expect(t, 200, "POST", "/api/token"))
+	token := testbrowser.AccessToken(t, b.Expect(t, 200, "POST", "/api/token"))
 	b.Origin = ""
 	provider, err := oidc.NewProvider(t.Context(), service)
 	must(t, err)
-	verified, err := provider.Verifier(&oidc.Config{ClientID: applicationURL}).Verify(t.Context(), token.AccessToken)
+	verified, err := provider.Verifier(&oidc.Config{ClientID: applicationURL}).Verify(t.Context(), token)
 	must(t, err)
 	session := b.Expect(t, 200, "GET", "/api/session").Body
 	if want := `"id":"` + verified.Subject + `","name":"李四","phone":"+8613800000002"`; !strings.Contains(session, want) {
