@@ -94,9 +94,9 @@ func isolate(t *testing.T) {
 	case missing != "":
 		t.Skip("SKIP sam local: it needs" + missing)
 	}
-	shell(t, "go mod download")                                                                                         // there will be no network
-	runtime.LockOSThread()                                                                                              // Pdeathsig is about the thread
-	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestSAMLocal$", "-test.v", "-test.timeout=0") // it ends with this one
+	shell(t, "go mod download") // there will be no network
+	runtime.LockOSThread()      // Pdeathsig, with which the copy ends, is about the thread
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestSAMLocal$", "-test.v", "-test.timeout=0")
 	cmd.Env = append(os.Environ(), isolated+"=1", "DOCKER_HOST=")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
 	output, err := cmd.CombinedOutput()
