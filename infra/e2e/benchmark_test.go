@@ -58,6 +58,9 @@ func benchCompany(users int, domain string) *wecomsim.Simulator {
 	})
 }
 
+// manyRoles is the number of the user who has fifty.
+const manyRoles = 2
+
 // fillUsers makes users who have signed in before, so many at a time: a store writes
 // those that wait together in one transaction.
 func fillUsers(t testing.TB, engine interface {
@@ -71,8 +74,12 @@ func fillUsers(t testing.TB, engine interface {
 	for range atOnce {
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < users && !t.Failed(); i = int(next.Add(1)) - 1 {
+				roles := []string{"member"}
+				for n := 1; n < 50 && i == manyRoles; n++ {
+					roles = append(roles, fmt.Sprintf("department-%02d-member", n))
+				}
 				if err := engine.CreateUser(t.Context(), store.User{
-					ID: store.NewUserID(now), Phone: fmt.Sprintf("+8613%09d", i), Name: fmt.Sprintf("Member %d", i), Roles: []string{"member"}, Enabled: true,
+					ID: store.NewUserID(now), Phone: fmt.Sprintf("+8613%09d", i), Name: fmt.Sprintf("Member %d", i), Roles: roles, Enabled: true,
 					Avatar:     "https://wework.qpic.cn/wwpic/000000_000000000000/0",
 					Identities: []store.Identity{{CorpID: corpID, WeComUserID: benchMember(i), Authenticator: portal, BoundAt: now}},
 					CreatedAt:  now, UpdatedAt: now, LastSignInAt: now, Version: 1,

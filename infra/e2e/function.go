@@ -19,7 +19,7 @@ import (
 
 // startDeadline is how long a function may take to ask for its first event. It starts in
 // a tenth of a second; the rest is for a busy machine.
-const startDeadline = time.Minute
+const startDeadline = 10 * time.Minute
 
 // Function is a built function behind a Runtime API of its own
 // (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). It takes one event

@@ -56,9 +56,13 @@ var (
 	capacityUnits = regexp.MustCompile(`"CapacityUnits":([0-9.]+)`)
 )
 
-// DynamoDB passes requests on to an endpoint, and asks what each of them consumes.
+// DynamoDB passes calls on to an endpoint, and asks what each of them consumes. A GET is
+// not a call: it opens a function's connection.
 func (m *Meter) DynamoDB(endpoint string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			return
+		}
 		asked := map[string]any{}
 		_ = json.NewDecoder(r.Body).Decode(&asked)
 		asked["ReturnConsumedCapacity"] = "TOTAL"
