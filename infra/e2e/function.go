@@ -90,9 +90,10 @@ func (f *Function) Pid() int { return f.process.Process.Pid }
 
 // ServeHTTP hands a request over as API Gateway does (payload format 2.0).
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // in memory
 	event := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery, PathParameters: f.PathParameters,
-		Headers: map[string]string{}, Cookies: strings.Split(r.Header.Get("Cookie"), "; "),
+		Headers: map[string]string{}, Body: string(body), Cookies: strings.Split(r.Header.Get("Cookie"), "; "),
 	}
 	for name := range r.Header {
 		event.Headers[strings.ToLower(name)] = r.Header.Get(name)

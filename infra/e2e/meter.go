@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"sync"
+	"time"
 )
 
 // Usage is what functions asked of AWS: calls, and DynamoDB's capacity units.
@@ -19,6 +20,9 @@ type Usage struct {
 
 // Meter stands between functions and AWS, and counts. It is for concurrent use.
 type Meter struct {
+	// Delay is how far away DynamoDB is.
+	Delay time.Duration
+
 	mu    sync.Mutex
 	usage Usage
 }
@@ -63,6 +67,7 @@ func (m *Meter) DynamoDB(endpoint string) http.HandlerFunc {
 		if r.Method == http.MethodGet {
 			return
 		}
+		time.Sleep(m.Delay)
 		asked := map[string]any{}
 		_ = json.NewDecoder(r.Body).Decode(&asked)
 		asked["ReturnConsumedCapacity"] = "TOTAL"
