@@ -44,7 +44,7 @@ func (s *Stack) Update(t testing.TB, parameters map[string]string) {
 
 func (s *Stack) apply(t testing.TB, action string, parameters map[string]string) {
 	t.Helper()
-	parameters["Architecture"] = architecture()
+	parameters["Architecture"] = Architecture(t)
 	fields := url.Values{
 		"StackName": {s.Name}, "TemplateURL": {s.packageTemplate(t)},
 		"Capabilities.member.1": {"CAPABILITY_IAM"}, "Capabilities.member.2": {"CAPABILITY_AUTO_EXPAND"},

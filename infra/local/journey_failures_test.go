@@ -177,7 +177,7 @@ func TestFailureRefusedSecretIsAskedOncePerMinute(t *testing.T) {
 	f.wantCalls(calls{wecomsim.PathGetToken: 2})
 	// So does a check, which finds the secret put right at WeCom's side.
 	f.weCom.ResetCalls()
-	f.known.add("app secret", put)
+	f.known.Add("app secret", put)
 	f.must(f.weCom.ResetSecret(corpID, agentID, put))
 	b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
 	if a := f.mustAdmin(http.StatusOK, http.MethodPost, "/authenticators/main/check", nil); !strings.Contains(a.Body, `"ok":true`) {

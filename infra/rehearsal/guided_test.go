@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 )
 
 // The first deployment as the manual tells it: `sam deploy --guided`, with Enter where
@@ -18,7 +20,7 @@ import (
 func TestGuidedDeployment(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
-	d.build(t, "guided", "")
+	d.buildFirst(t)
 	config := filepath.Join(d.folder, "samconfig.toml")
 	content, err := os.ReadFile(filepath.Join(moduleRoot, "samconfig.toml"))
 	must(t, err)
@@ -26,7 +28,7 @@ func TestGuidedDeployment(t *testing.T) {
 	deploy := func(parameters map[string]string, outputs map[string]string) {
 		t.Helper()
 		must(t, d.answer(t, answers(t, parameters), nil,
-			"deploy", "--guided", "--template-file", filepath.Join(d.folder, "guided", "template.yaml"), "--config-file", config))
+			"deploy", "--guided", "--template-file", filepath.Join(d.folder, "first", "template.yaml"), "--config-file", config))
 		said := d.Outputs(t)
 		for name, want := range outputs {
 			if got := said[name]; !regexp.MustCompile("^(?:" + want + ")$").MatchString(got) {
@@ -34,7 +36,7 @@ func TestGuidedDeployment(t *testing.T) {
 			}
 		}
 	}
-	deploy(map[string]string{"Architecture": processor(t), "CompanyName": "示例 Company, Ltd.", "LogRetentionDays": "7"}, map[string]string{
+	deploy(map[string]string{"Architecture": awsstack.Architecture(t), "CompanyName": "示例 Company, Ltd.", "LogRetentionDays": "7"}, map[string]string{
 		"ServiceUrl": `https://\w+\.execute-api\.eu-central-1\.amazonaws\.com`, "ConsoleUrl": "https://.+com/console", "CallbackDomain": `\w+\..+com`,
 		"ApiUrl": "https://.+", "EgressAddresses": "none", "DomainTarget": "", "AdminKeySecret": "arn:.+", "Dashboard": "signin-eu-central-1",
 	})

@@ -88,9 +88,7 @@ func tokenFor(t *testing.T, origin string, b *testbrowser.Browser) string {
 	t.Helper()
 	page := b.Clone()
 	page.Origin = origin
-	return testbrowser.Decode[struct {
-		AccessToken string `json:"access_token"`
-	}](t, page.Expect(t, http.StatusOK, "POST", "/api/token")).AccessToken
+	return testbrowser.AccessToken(t, page.Expect(t, http.StatusOK, "POST", "/api/token"))
 }
 
 // claims are what an application's backend learns of a token.

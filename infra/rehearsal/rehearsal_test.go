@@ -50,7 +50,7 @@ const otherCode = `{"msg":"code of the second build"}`
 func newDeployment(t *testing.T) *deployment {
 	t.Helper()
 	program := findSAM(t)
-	processor(t)
+	awsstack.Architecture(t)
 	awsstack.DependOnSources(t, moduleRoot)
 	account := awsstack.New(t, awsstack.Config{Root: moduleRoot, EnforceIAM: true})
 	d := &deployment{
@@ -75,7 +75,7 @@ func TestDeployment(t *testing.T) {
 		name string
 		do   func(t *testing.T)
 	}{
-		{"build", func(t *testing.T) { d.build(t, "first", "") }},
+		{"build", d.buildFirst},
 		{"deploy", d.isDeployed},
 		{"without the key nobody is an administrator", d.refusesWithoutKey},
 		{"an administrator connects a WeCom app and checks it", d.connects},
@@ -108,7 +108,7 @@ func TestDeployment(t *testing.T) {
 // parameters are the template's, with changes as NAME=value.
 func (d *deployment) parameters(t *testing.T, changed ...string) []string {
 	all := map[string]string{
-		"Architecture": processor(t), "PublicUrl": d.address.URL, "CompanyName": "First", "AlarmEmail": "operator@example.com",
+		"Architecture": awsstack.Architecture(t), "PublicUrl": d.address.URL, "CompanyName": "First", "AlarmEmail": "operator@example.com",
 		"WeComApiUrl": d.weURL, "WeComOAuthUrl": d.weURL, "WeComLoginUrl": d.weURL,
 	}
 	for _, parameter := range changed {

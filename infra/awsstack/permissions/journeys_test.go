@@ -211,9 +211,7 @@ func (w *world) administratorsSignIn() {
 	member := w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid)
 	member.signIn("/authorize/main", application+"/")
 	session := testbrowser.Decode[sessionAnswer](w.t, member.send(200, "GET", "/api/session", "", nil))
-	token := testbrowser.Decode[struct {
-		AccessToken string `json:"access_token"`
-	}](w.t, member.send(200, "POST", "/api/token", "", nil)).AccessToken
+	token := testbrowser.AccessToken(w.t, member.send(200, "POST", "/api/token", "", nil))
 	member.send(403, "GET", "/api/admin/users", token, nil)
 	for _, change := range []struct {
 		field string

@@ -81,8 +81,9 @@ func (d Deployed) Read() (map[string]Role, []string) {
 	return roles, faults
 }
 
-// isOfAnotherService reports whether a role is none of a function's and allows what it is
-// for alone: CodeDeploy's, by its principal in a region, or EventBridge's to call the bot.
+// isOfAnotherService reports whether a role belongs to another service than Lambda and
+// allows only what that needs: CodeDeploy, by its principal in a region, or EventBridge,
+// which calls the bot.
 func isOfAnotherService(d Documents) bool {
 	trust, err := decode(d.Trust)
 	if err != nil || len(trust.Statement) != 1 || len(trust.Statement[0].Principal) != 1 || len(trust.Statement[0].Principal["Service"]) != 1 {

@@ -37,6 +37,7 @@ func TestSAMLocal(t *testing.T) {
 	t.Chdir("../../..")
 	t.Setenv("PATH", ".tools/sam/bin:"+os.Getenv("PATH"))
 	t.Setenv("SAM_CLI_TELEMETRY", "0")
+	t.Setenv("SAM_CLI_CONTAINER_CONNECTION_TIMEOUT", "600") // seconds, on a busy machine
 	shell(t, startDocker)
 
 	weCom := make(chan *wecomsim.Simulator)
@@ -93,9 +94,9 @@ func isolate(t *testing.T) {
 	case missing != "":
 		t.Skip("SKIP sam local: it needs" + missing)
 	}
-	shell(t, "go mod download")                                                                                         // there will be no network
-	runtime.LockOSThread()                                                                                              // Pdeathsig is about the thread
-	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestSAMLocal$", "-test.v", "-test.timeout=0") // it ends with this one
+	shell(t, "go mod download") // there will be no network
+	runtime.LockOSThread()      // Pdeathsig, with which the copy ends, is about the thread
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestSAMLocal$", "-test.v", "-test.timeout=0")
 	cmd.Env = append(os.Environ(), isolated+"=1", "DOCKER_HOST=")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
 	output, err := cmd.CombinedOutput()
@@ -230,13 +231,11 @@ func signIn(t *testing.T, weCom *wecomsim.Simulator, overrides string) {
 		t.Fatalf("the sign-in ended at %s: %s", end.Address, end.Page.Body)
 	}
 	b.Origin = applicationURL
-	token := testbrowser.Decode[struct {
-		AccessToken string `json:"access_token"`
-	}](t, b.Expect(t, 200, "POST", "/api/token"))
+	token := testbrowser.AccessToken(t, b.Expect(t, 200, "POST", "/api/token"))
 	b.Origin = ""
 	provider, err := oidc.NewProvider(t.Context(), service)
 	must(t, err)
-	verified, err := provider.Verifier(&oidc.Config{ClientID: applicationURL}).Verify(t.Context(), token.AccessToken)
+	verified, err := provider.Verifier(&oidc.Config{ClientID: applicationURL}).Verify(t.Context(), token)
 	must(t, err)
 	session := b.Expect(t, 200, "GET", "/api/session").Body
 	if want := `"id":"` + verified.Subject + `","name":"李四","phone":"+8613800000002"`; !strings.Contains(session, want) {
