@@ -143,7 +143,7 @@ func ProcessorTime(t testing.TB, pids ...int) (total time.Duration) {
 			t.Skip("SKIP processor time: this kernel does not tell it, or the process has ended")
 		}
 		for _, thread := range threads {
-			content, _ := os.ReadFile(thread) // of a thread that has just ended, nothing
+			content, _ := os.ReadFile(thread) //nolint:gosec // found above; of a thread that has just ended, nothing
 			used, _, _ := strings.Cut(string(content), " ")
 			nanoseconds, _ := strconv.ParseInt(used, 10, 64)
 			total += time.Duration(nanoseconds)

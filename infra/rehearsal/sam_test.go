@@ -128,7 +128,7 @@ func (s *sam) addResource(t *testing.T, build, id, resource string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(s.folder, build, "template.yaml"))
 	must(t, err)
-	changed := strings.Replace(string(content), "\nResources:\n", "\nResources:\n  "+id+": "+resource+"\n", 1)
+	changed := strings.Replace(string(content), "\nResources:\n", "\nResources:\n  "+id+": "+strings.Join(strings.Fields(resource), " ")+"\n", 1)
 	if changed == string(content) {
 		t.Fatal("nothing is added")
 	}

@@ -90,7 +90,7 @@ func (w *Window) Do(what string, actions ...Action) {
 	if len(complaints) > 0 {
 		w.t.Errorf("%s: the browser complains: %+v", what, complaints)
 	}
-	widest, err := chromedp.Run(step, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`))
+	widest, err := w.widest(step)
 	if err != nil || widest > w.device.Width {
 		w.Picture(what)
 		w.t.Errorf("%s: the page is %d pixels wide, the window %d (%v)", what, widest, w.device.Width, err)
@@ -119,6 +119,21 @@ func Run[T any](w *Window, action chromedp.Action[T]) T {
 		w.t.Fatal(err)
 	}
 	return found
+}
+
+// widest is how many pixels wide the page is. Without its styles, which a busy machine
+// loads late, it may be anything.
+func (w *Window) widest(ctx context.Context) (int64, error) {
+	for {
+		found, err := chromedp.Run(ctx, chromedp.Evaluate[struct {
+			Complete bool  `json:"complete"`
+			Width    int64 `json:"width"`
+		}](`({complete: document.readyState === "complete", width: document.documentElement.scrollWidth})`))
+		if err != nil || found.Complete || found.Width <= w.device.Width {
+			return found.Width, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // steady runs an action again when its element was exchanged, before anything was done
