@@ -298,12 +298,18 @@ def fixed_address(logical_id, props, stack):
 def named(logical_id, props, stack):
     return f"{stack}-{logical_id}", {}
 
+def events(kind):
+    arn = f"arn:aws:events:{get_region()}:{get_account_id()}:{kind}/"
+    return lambda logical_id, props, stack: (logical_id, {"Arn": f"{arn}{logical_id}/1"})
+
 for kind, create in {
     "AWS::SecretsManager::RotationSchedule": schedule_rotation,
     "AWS::CodeDeploy::Application": named,
     "AWS::CodeDeploy::DeploymentGroup": named,
     "AWS::EC2::EIP": fixed_address,
     "AWS::EC2::NatGateway": named,
+    "AWS::Events::Connection": events("connection"),
+    "AWS::Events::ApiDestination": events("api-destination"),
 }.items():
     keep = lambda physical_id, old, new, stack: (physical_id, {})
     RESOURCES[kind] = {"create": create, "update": keep, "delete": lambda physical_id, props: None}

@@ -41,7 +41,7 @@ func (f *fixture) registerWiki(change func(*store.Application)) *wiki {
 	f.t.Helper()
 	secret, record, err := oauth.NewSecret(rand.Reader, f.now())
 	f.must(err)
-	f.known.add("client secret", secret.Reveal())
+	f.known.Add("client secret", secret.Reveal())
 	a := store.Application{
 		ID: "wiki", Title: "Wiki", Enabled: true, Kind: store.KindWeb, Homepage: wikiHome, RedirectURIs: []string{wikiCallback},
 		PostLogoutRedirectURIs: []string{wikiHome}, FirstParty: true, Claims: claims.DefaultRules(), RefreshTokenLifetime: 720 * time.Hour,
@@ -90,12 +90,12 @@ func (r *request) finish(end ending) tokens {
 	if !strings.HasPrefix(end.Address, wikiCallback+"?") || query.Get("state") != r.state || query.Get("iss") != r.f.url || query.Get("error") != "" {
 		r.f.t.Fatalf("came back to %s %.300s", end.Address, end.Page.Body)
 	}
-	r.f.known.add("application's code", query.Get("code"))
+	r.f.known.Add("application's code", query.Get("code"))
 	got, err := r.config.Exchange(r.f.t.Context(), query.Get("code"), oauth2.VerifierOption(r.verifier))
 	r.f.must(err)
 	idToken, _ := got.Extra("id_token").(string)
 	for _, token := range []string{got.AccessToken, got.RefreshToken, idToken} {
-		r.f.known.add("application's token", token)
+		r.f.known.Add("application's token", token)
 	}
 	verified, err := r.provider.Verifier(&oidc.Config{ClientID: "wiki", Now: r.f.now}).Verify(r.f.t.Context(), idToken)
 	r.f.must(err)
@@ -126,7 +126,7 @@ func (t tokens) refresh() (tokens, error) {
 	if err != nil {
 		return tokens{}, err
 	}
-	t.wiki.f.known.add("application's token", got.RefreshToken)
+	t.wiki.f.known.Add("application's token", got.RefreshToken)
 	t.Token = got
 	return t, nil
 }
