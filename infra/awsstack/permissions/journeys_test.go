@@ -26,6 +26,7 @@ func journeys(t *testing.T, w *world) {
 	admin.keepsUsers()
 	w.membersSignIn()
 	w.everybodyAtOnce()
+	w.applicationSignsIn()
 	admin.judgesMembers()
 	w.administratorsSignIn()
 	w.visitorsComeWithoutSession()
