@@ -25,6 +25,16 @@ func TestPageInABrowser(t *testing.T) {
 	w := chromium.Shared(t).Open(t, chromium.Device{Width: 360, Height: 800, Language: "en-US,en", UserAgent: wecomsim.UserAgentBrowser}, chromium.Network)
 	logos := map[string]string{"/none": "", "/here": onePixel, "/broken": "https://localhost:1/logo.png"}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if write, ok := openIDPages()[r.URL.Path]; ok {
+			pages, err := New(Config{CompanyName: "Example"})
+			if err == nil {
+				err = write(pages, w, text.LanguageOf(r), "http://"+r.Host+r.URL.Path)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		}
 		logo, ok := logos[r.URL.Path]
 		if !ok {
 			http.NotFound(w, r)
@@ -60,6 +70,12 @@ func TestPageInABrowser(t *testing.T) {
 	for _, tag := range text.Languages() {
 		// No step may find the page wider than the window.
 		w.Do("open the page in "+string(tag), visit(server.URL+"/none?lang="+string(tag)), sees(`main`))
+	}
+
+	for name := range openIDPages() {
+		for _, tag := range text.Languages() {
+			w.Do("open "+name+" in "+string(tag), visit(server.URL+name+"?lang="+string(tag)), sees(`main`))
+		}
 	}
 
 	w.Do("open the page", visit(server.URL+"/here?lang=en"), sees(`main`))
