@@ -142,6 +142,31 @@ func TestCodeUsedTwiceRevokesTheGrant(t *testing.T) {
 	}
 }
 
+// TestSlowerTakerRevokesTheGrant: it read the code before the quicker one took it.
+func TestSlowerTakerRevokesTheGrant(t *testing.T) {
+	b := newBench(t)
+	code := b.code()
+	var quicker oauth.TokenResponse
+	b.store.before["RotateGrant"] = func() {
+		var err error
+		quicker, err = b.exchange(code)
+		b.must(err)
+	}
+	_, err := b.exchange(code)
+	b.refused(err, oauth.InvalidGrant, oauth.CauseCodeUsedTwice)
+	_, err = b.userInfo(quicker.AccessToken)
+	b.refused(err, oauth.InvalidToken, oauth.CauseGrantRevoked)
+}
+
+// TestRevokedWhileRefreshing: between reading the grant and rotating it.
+func TestRevokedWhileRefreshing(t *testing.T) {
+	b := newBench(t)
+	tokens := b.tokens()
+	b.store.before["RotateGrant"] = func() { b.must(b.Revoke(t.Context(), b.as("wiki", form("token", tokens.RefreshToken)))) }
+	_, err := b.refresh(tokens.RefreshToken)
+	b.refused(err, oauth.InvalidGrant, oauth.CauseGrantRevoked)
+}
+
 // TestCodeThatDoesNotFitLives: who only sees a code can neither use nor end it.
 func TestCodeThatDoesNotFitLives(t *testing.T) {
 	b := newBench(t)
