@@ -248,6 +248,7 @@ func (d *deployment) isUpdated(t *testing.T) {
 	}
 	d.anyone.Expect(t, 200, "GET", authenticators, d.adminKey)
 	d.anyone.Expect(t, 200, "GET", "/.well-known/jwks.json")
+	d.anyone.Expect(t, 400, "GET", "/oauth2/authorize") // no application asks
 	d.rotate(t)
 	for _, function := range functions {
 		d.logged(t, function, "code of the second build")

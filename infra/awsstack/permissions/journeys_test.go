@@ -27,6 +27,7 @@ func journeys(t *testing.T, w *world) {
 	admin.keepsApplications()
 	w.membersSignIn()
 	w.everybodyAtOnce()
+	w.applicationSignsIn()
 	admin.judgesMembers()
 	w.administratorsSignIn()
 	w.visitorsComeWithoutSession()

@@ -24,7 +24,7 @@ type mistake struct {
 // Every mistake that makes a role too wide, too narrow or unclear is found.
 var mistakes = []mistake{
 	// Too little.
-	{name: "an action is missing", function: "Callback", old: `"dynamodb:GetItem","dynamodb:UpdateItem"`, new: `"dynamodb:GetItem"`, want: "too little: dynamodb:UpdateItem"},
+	{name: "an action is missing", function: "Callback", old: `"dynamodb:BatchGetItem","dynamodb:UpdateItem"`, new: `"dynamodb:BatchGetItem"`, want: "too little: dynamodb:UpdateItem"},
 	{name: "a secret's action is missing", function: "RotateKeys", old: `,"secretsmanager:UpdateSecretVersionStage"`, want: "too little: secretsmanager:UpdateSecretVersionStage"},
 	{name: "a kind of record is missing", function: "Callback", old: `"phone#*",`, want: "CallbackFunction: too little: dynamodb:GetItem"},
 	{name: "a leading key is too narrow", function: "Signin", old: `"outcome#*"`, new: `"outcome# *"`, want: "too little: dynamodb:GetItem"},
