@@ -2,9 +2,12 @@ package e2e_test
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,16 +20,19 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/e2e"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/claims"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
+	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 )
 
-// builtFunctions builds the functions of a sign-in, and the issuer, for this machine.
+// builtFunctions builds the functions that people and applications wait for, for this
+// machine.
 var builtFunctions = sync.OnceValues(func() (string, error) {
 	folder, err := programFolder()
-	for _, name := range []string{"authorize", "callback", "signin", "issuer"} {
+	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid"} {
 		if err != nil {
 			break
 		}
@@ -60,6 +66,58 @@ type cloud struct {
 	functions   map[string]*e2e.Function
 	browser     *testbrowser.Browser
 	meter       e2e.Meter
+	client      client
+}
+
+// client is the application that knows the service by OpenID Connect, with the tokens that
+// it was given last.
+type client struct {
+	secret                          string
+	code, accessToken, refreshToken string
+}
+
+const wiki = "wiki"
+
+// askCode begins a sign-in to the application, of a member who has a session.
+func (c *cloud) askCode(t testing.TB) {
+	t.Helper()
+	query := url.Values{
+		"client_id": {wiki}, "redirect_uri": {application + "/callback"}, "response_type": {"code"}, "scope": {"openid profile phone"}, "state": {"s"},
+	}
+	found, err := url.Parse(c.browser.Expect(t, http.StatusSeeOther, http.MethodGet, "/oauth2/authorize?"+query.Encode()).Location())
+	must(t, err)
+	if c.client.code = found.Query().Get("code"); c.client.code == "" {
+		t.Fatalf("authorize leads to %s", found)
+	}
+}
+
+// askTokens exchanges a code or a refresh token.
+func (c *cloud) askTokens(t testing.TB, fields url.Values) {
+	t.Helper()
+	fields.Set("client_id", wiki)
+	fields.Set("client_secret", c.client.secret)
+	a := c.browser.Clone().Expect(t, http.StatusOK, http.MethodPost, "/oauth2/token", testbrowser.Body("application/x-www-form-urlencoded", fields.Encode()))
+	var told struct {
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token"`
+	}
+	must(t, json.Unmarshal([]byte(a.Body), &told))
+	c.client.accessToken, c.client.refreshToken = told.AccessToken, told.RefreshToken
+}
+
+func (c *cloud) exchange(t testing.TB) {
+	t.Helper()
+	c.askTokens(t, url.Values{"grant_type": {"authorization_code"}, "code": {c.client.code}, "redirect_uri": {application + "/callback"}})
+}
+
+func (c *cloud) refresh(t testing.TB) {
+	t.Helper()
+	c.askTokens(t, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {c.client.refreshToken}})
+}
+
+func (c *cloud) userInfo(t testing.TB) {
+	t.Helper()
+	c.browser.Clone().Expect(t, http.StatusOK, http.MethodGet, "/oauth2/userinfo", testbrowser.Bearer(c.client.accessToken))
 }
 
 // startCloud starts it with an authenticator and so many users who have signed in.
@@ -87,6 +145,14 @@ func startCloud(t testing.TB, users int) *cloud {
 	engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: names.Directory, TransientTable: names.Transient})
 	must(t, err)
 	must(t, engine.CreateAuthenticator(t.Context(), a))
+	wikiSecret, record, err := oauth.NewSecret(rand.Reader, now)
+	must(t, err)
+	record.LastUsedAt = now
+	must(t, engine.CreateApplication(t.Context(), store.Application{
+		ID: wiki, Title: "Wiki", Enabled: true, Kind: store.KindWeb, Homepage: application + "/", RedirectURIs: []string{application + "/callback"},
+		FirstParty: true, Claims: claims.DefaultRules(), RefreshTokenLifetime: 720 * time.Hour, Secrets: []store.ClientSecret{record},
+		Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, LastUsedAt: now, Version: 1,
+	}))
 	must(t, engine.PutPublicKeys(t.Context(), store.PublicKeys{Document: document, UpdatedAt: now}))
 	fillUsers(t, engine, users, 8)
 	const public = "http://localhost:8"
@@ -97,15 +163,17 @@ func startCloud(t testing.TB, users int) *cloud {
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": serve(c.meter.SecretsManager(map[string]string{
 			"signing-keys": signing, "sealing-keys": `{"current":"a sealing secret of more than 32 characters"}`, "authenticators/" + a.ID: appSecret,
 		})),
-		"PUBLIC_URL": public, "WECOM_API_URL": weComURL, "WECOM_OAUTH_URL": weComURL, "WECOM_LOGIN_URL": weComURL,
+		"LOGOUT_QUEUE_URL": "http://127.0.0.1:1/logouts", // no application asks to be told
+		"PUBLIC_URL":       public, "WECOM_API_URL": weComURL, "WECOM_OAUTH_URL": weComURL, "WECOM_LOGIN_URL": weComURL,
 		"DIRECTORY_TABLE": names.Directory, "TRANSIENT_TABLE": names.Transient,
 		"SIGNING_KEYS_SECRET": "signing-keys", "SEALING_KEYS_SECRET": "sealing-keys", "AUTHENTICATOR_SECRET_PREFIX": "authenticators/",
 	}
 	mux := http.NewServeMux()
-	for name, pattern := range map[string]string{"authorize": "/authorize/", "callback": "/callback/", "signin": "/"} {
+	for name, pattern := range map[string]string{"authorize": "/authorize/", "callback": "/callback/", "signin": "/", "openid": "/oauth2/"} {
 		c.functions[name] = startFunction(t, name, c.environment)
 		mux.Handle(pattern, c.functions[name])
 	}
+	c.client.secret = wikiSecret.Reveal()
 	c.browser = testbrowser.New(testbrowser.Config{
 		URL: public, Transport: testbrowser.Handler(mux), WeCom: weCom, WeComURL: weComURL, UserAgent: wecomsim.UserAgentWeComAndroid,
 	})
@@ -164,6 +232,15 @@ func remoteCalls(t *testing.T, c *cloud) (rows []string) {
 		{"token, cold", func() { b.Expect(t, 200, "POST", "/api/token") }},
 		{"token", func() { b.Expect(t, 200, "POST", "/api/token") }},
 		{"sign-out", func() { b.Expect(t, 204, "POST", "/api/signout") }},
+		{"returning sign-in: authorize", func() { member(benchMember(3)); callback = b.Callback(t, "/authorize/"+portal) }},
+		{"returning sign-in: callback", func() { b.Expect(t, 302, "GET", callback) }},
+		{"authorize with a session, cold", func() { c.askCode(t) }},
+		{"code exchange, cold", func() { c.exchange(t) }},
+		{"userinfo, cold", func() { c.userInfo(t) }},
+		{"authorize with a session", func() { c.askCode(t) }},
+		{"code exchange", func() { c.exchange(t) }},
+		{"refresh", func() { c.refresh(t) }},
+		{"userinfo", func() { c.userInfo(t) }},
 	} {
 		step.do()
 		rows = append(rows, c.used(step.operation))
