@@ -186,9 +186,6 @@ func TestProviderPages(t *testing.T) {
 	restricted := place.register(t, "restricted", map[string]any{"allow": map[string]any{"roles": []string{"editor"}}})
 	off := place.register(t, "off", map[string]any{"enabled": false})
 	theirs := place.register(t, "theirs", map[string]any{"firstParty": false})
-	place.administrate(t, http.MethodPost, "/users", map[string]any{"phone": "13800001742", "roles": []string{"admin"}})
-	place.member(t, wecomsim.Member{UserID: "page.reader", Name: "阅读者", Mobile: "13800001741"})
-	place.member(t, wecomsim.Member{UserID: "page.admin", Name: "管理者", Mobile: "13800001742"})
 	ask := func(a registered, changes url.Values) string {
 		query := url.Values{"client_id": {a.id}, "redirect_uri": {demo.RedirectURI(a.address)}, "response_type": {"code"}, "scope": {"openid profile phone email groups offline_access"}, "state": {"s"}}
 		for name, values := range changes {
@@ -196,12 +193,17 @@ func TestProviderPages(t *testing.T) {
 		}
 		return place.Service + "/oauth2/authorize?" + query.Encode()
 	}
-	for _, d := range browsers()[2:] {
+	for i, d := range browsers()[2:] {
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
 			texts := textsFor(t, d, text.OpenIDArea)
+			reader := wecomsim.Member{UserID: fmt.Sprint("page.reader", i), Name: "阅读者", Mobile: fmt.Sprint("1380000174", i)}
+			administrator := wecomsim.Member{UserID: fmt.Sprint("page.admin", i), Name: "管理者", Mobile: fmt.Sprint("1380000175", i)}
+			place.administrate(t, http.MethodPost, "/users", map[string]any{"phone": administrator.Mobile, "roles": []string{"admin"}})
+			place.member(t, reader)
+			place.member(t, administrator)
 			nobody, member, admin := openForApplications(t, d), openForApplications(t, d), openForApplications(t, d)
-			for w, userID := range map[*window]string{member: "page.reader", admin: "page.admin"} {
+			for w, userID := range map[*window]string{member: reader.UserID, admin: administrator.UserID} {
 				w.Do("sign in", visit(place.Service+"/authorize/"+portal), seesWeCom("web-login"), click(person("/"+userID)), seesText("h1", "home"))
 			}
 			page := func(name string, w *window, key, title string, actions ...chromium.Action) {
@@ -220,8 +222,8 @@ func TestProviderPages(t *testing.T) {
 			page("disabled application", nobody, "refused.application", off.title, visit(ask(off, nil)))
 			page("address that is not registered", nobody, "refused.application", app.title, visit(ask(app, wrong)))
 			page("what administrators see", admin, "refused.application", app.title, visit(ask(app, wrong)), sees(`dl.details`))
-			page("request that is too long", nobody, "refused.application", app.title, visit(ask(app, url.Values{"nonce": {strings.Repeat("n", 3000)}})))
-			lost := place.Service + "/oauth2/authorize?client_id=" + app.id + "&continue=AAAAAAAAAAAAAAAAAAAAAA"
+			page("request that is too long", nobody, "refused.application", app.title, visit(ask(app, url.Values{"padding": {strings.Repeat("n", 3000)}})))
+			lost := place.Service + "/oauth2/authorize?client_id=" + app.id + "&continue=" + strings.Repeat("A", 26)
 			page("lost request", nobody, "lost.application", app.title, visit(lost), visit(lost))
 			page("not allowed", member, "notallowed.title", restricted.title, visit(ask(restricted, nil)))
 			page("consent", member, "consent.title", theirs.title, visit(ask(theirs, nil)))
@@ -233,7 +235,38 @@ func TestProviderPages(t *testing.T) {
 			w.Do("be refused", visit(restricted.address+"/oidc/signin"), seesText("h1", texts.Text("notallowed.title", "application", restricted.title)))
 			w.Do("go back", click(`main a.first`), seesPart(`p`, "access_denied"))
 			w.Do("refuse consent", visit(theirs.address+"/oidc/signin"), click(`button[value=refuse]`), seesPart(`p`, "access_denied"))
-			w.Do("agree", visit(theirs.address+"/oidc/signin"), click(`button[value=agree]`), theirs.greets(d, "管理者"))
+			w.Do("agree", visit(theirs.address+"/oidc/signin"), click(`button[value=agree]`), theirs.greets(d, administrator.Name))
+		})
+	}
+}
+
+// What `make run` starts offers both ways to sign in, and the one without a backend.
+func TestNewcomerByOpenIDConnect(t *testing.T) {
+	t.Parallel()
+	for _, d := range []chromium.Device{browsers()[2], browsers()[5]} {
+		t.Run(d.Name, func(t *testing.T) {
+			t.Parallel()
+			local := startLocal(t)
+			w := open(t, d)
+			say, texts := wordsFor(d), textsFor(t, d, text.OpenIDArea)
+			signedOut := seesText("h1", say.signedOut)
+			w.Do("open the application", visit(local.Application), signedOut, sees(`#signin`), sees(`#oidc-signin`), sees(`#page`))
+			w.Accessible("the demo application")
+			w.Do("sign in by OpenID Connect", click(`#oidc-signin`), seesWeCom("choose-member"), click(person("/zhangsan")), seesWeCom("consent"), click(`button[value=agree]`),
+				seesText("h1", say.hello+"张三"), sees(`#oidc-signout`), sees(`#signout`))
+			w.Accessible("a member of the demo application")
+			w.Do("open the page without a backend", click(`#page`), signedOut)
+			page := w.Location()
+			w.Accessible("the demo page")
+			w.Do("sign in there", click(`#signin`), seesText("h1", texts.Text("consent.title", "application", "示例页面 Demo page")), click(`button[value=agree]`), seesText("h1", say.hello+"张三"))
+			w.expectLocation(page)
+			w.Do("refresh", click(`#refresh`), seesPart("pre", "userinfo"))
+			w.Do("sign out", click(`#signout`), signedOut)
+			w.expectLocation(page)
+			w.Do("be signed out at the service, too", visit(local.Service+"/signin"), sees(authorizeLink), gone(`.person`))
+			// The application's own session ends by back-channel logout, or when it asks again.
+			w.Do("come back to the application", visit(local.Application), sees(`#oidc .actions > :not([hidden])`))
+			w.Do("refresh in the application", chromium.Script(`document.getElementById("oidc-refresh").click()`), sees(`#oidc-signin`))
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -100,5 +101,70 @@ func TestBackendChecksTokens(t *testing.T) {
 	}
 	if a := verify(""); a.Status != 401 {
 		t.Errorf("no token: %d", a.Status)
+	}
+}
+
+// A callback that this browser did not begin, an answer of somebody else, and the logout
+// of nobody: no session begins and none ends.
+func TestAttackOnTheClient(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	must(t, err)
+	var service *httptest.Server
+	service = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/keys" {
+			_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "RS256", Use: "sig"}}})
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]string{
+			"issuer": service.URL, "authorization_endpoint": service.URL + "/authorize", "token_endpoint": service.URL + "/token", "jwks_uri": service.URL + "/keys",
+		})
+	}))
+	defer service.Close()
+	handler, err := demo.New(demo.Config{ServiceURL: service.URL, Origin: origin, ClientID: "demo-web", ClientSecret: "secret"})
+	must(t, err)
+	b := testbrowser.New(testbrowser.Config{URL: origin, Transport: testbrowser.Handler(handler)})
+	start := b.Send(t, http.MethodGet, "/oidc/signin")
+	cookie, _, _ := strings.Cut(start.Header.Get("Set-Cookie"), ";")
+	begun, err := url.Parse(start.Location())
+	must(t, err)
+	state := begun.Query().Get("state")
+	if query := begun.Query(); query.Get("code_challenge_method") != "S256" || query.Get("nonce") == "" || state == "" {
+		t.Fatalf("sent to %s", begun)
+	}
+	for _, test := range []struct{ query, want string }{
+		{"state=other&code=c&iss=" + service.URL, "/?error=lost_request"},
+		{"code=c&iss=" + service.URL, "/?error=lost_request"},
+		{"state=" + state + "&code=c&iss=https://other.example", "/?error=wrong_issuer"},
+	} {
+		if a := b.Send(t, http.MethodGet, "/oidc/callback?"+test.query, testbrowser.Header("Cookie", cookie)); a.Location() != test.want {
+			t.Errorf("%s leads to %s", test.query, a.Location())
+		}
+	}
+	if a := b.Send(t, http.MethodGet, "/oidc/session"); a.Body != "null" {
+		t.Errorf("a session: %s", a.Body)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: "k"}}, nil)
+	must(t, err)
+	event := map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
+	for _, test := range []struct {
+		name   string
+		change map[string]any
+		want   int
+	}{
+		{"good", nil, 200},
+		{"an ID token", map[string]any{"events": nil}, 400},
+		{"with a nonce", map[string]any{"nonce": "n"}, 400},
+		{"of nobody", map[string]any{"sid": "", "sub": ""}, 400},
+		{"for another client", map[string]any{"aud": "other"}, 400},
+		{"expired", map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}, 400},
+	} {
+		claims := map[string]any{"iss": service.URL, "aud": "demo-web", "sid": "s", "exp": time.Now().Add(time.Minute).Unix(), "events": event}
+		maps.Copy(claims, test.change)
+		token, err := jwt.Signed(signer).Claims(claims).Serialize()
+		must(t, err)
+		a := b.Send(t, http.MethodPost, demo.BackchannelLogoutPath, testbrowser.Body("application/x-www-form-urlencoded", url.Values{"logout_token": {token}}.Encode()))
+		if a.Status != test.want {
+			t.Errorf("%s: %d %s", test.name, a.Status, a.Body)
+		}
 	}
 }
