@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -178,6 +179,35 @@ func TestAttackDNSRebinding(t *testing.T) {
 		simulator.ServeHTTP(w, r)
 		if w.Code != want || want != 200 && strings.Contains(w.Body.String(), "secret") {
 			t.Errorf("%q: %d %s", host, w.Code, w.Body)
+		}
+	}
+}
+
+// Seeding again changes nothing, except what the applications' origins are part of: what an
+// administrator added stays.
+func TestSeedAgain(t *testing.T) {
+	f := newFixture(t)
+	ctx, s := t.Context(), f.service
+	const first, second, page = "http://localhost:4002", "http://localhost:5002", "http://localhost:4003"
+	secret, err := s.seed(ctx, first, page)
+	f.must(err)
+	from, err := s.store.Application(ctx, demoWebID)
+	f.must(err)
+	to := from
+	to.RedirectURIs, to.Title, to.Version = append([]string{"https://mine.example/callback"}, from.RedirectURIs...), "Mine", from.Version+1
+	f.must(s.store.UpdateApplication(ctx, from, to))
+	for _, test := range []struct {
+		origin  string
+		version int64
+	}{{first, 2}, {second, 3}, {second, 3}} {
+		again, err := s.seed(ctx, test.origin, page)
+		f.must(err)
+		got, err := s.store.Application(ctx, demoWebID)
+		f.must(err)
+		want := []string{"https://mine.example/callback", test.origin + "/oidc/callback"}
+		if again.Reveal() != secret.Reveal() || got.Title != "Mine" || got.Version != test.version || got.Generation != from.Generation || len(got.Secrets) != 1 ||
+			!slices.Equal(got.RedirectURIs, want) || !slices.Equal(got.PostLogoutRedirectURIs, []string{test.origin + "/"}) || got.BackchannelLogoutURI != test.origin+"/oidc/backchannel-logout" {
+			t.Errorf("at %s: %+v", test.origin, got)
 		}
 	}
 }
