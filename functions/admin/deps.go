@@ -15,7 +15,7 @@ import (
 func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable,
-		settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix, settings.EgressAddresses,
+		settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix, settings.LogoutQueueURL, settings.EgressAddresses,
 		settings.ServiceName,
 	}
 }
