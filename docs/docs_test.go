@@ -296,17 +296,26 @@ func tableRows(text string) [][]string {
 // What an application or a program reads and writes has a name that is looked up.
 func TestEveryFieldAndClaimIsDescribed(t *testing.T) {
 	for _, source := range []struct{ file, name string }{
-		{"shared/keys/token.go", "AccessTokenClaims"},
+		{"shared/keys/claims.go", "AccessTokenClaims"},
 		{"functions/signin/api.go", "authenticatorEntry"},
 		{"functions/signin/api.go", "sessionBody"},
 		{"functions/signin/api.go", "userBody"},
 		{"functions/signin/api.go", "tokenBody"},
+		{"functions/admin/applications_fields.go", "applicationView"},
+		{"functions/admin/applications_fields.go", "allowView"},
+		{"functions/admin/applications_fields.go", "claimRulesView"},
+		{"functions/admin/applications_fields.go", "groupsView"},
+		{"functions/admin/applications_fields.go", "clientSecretView"},
+		{"functions/admin/applications_secrets.go", "newSecretView"},
+		{"functions/admin/applications_preview.go", "previewView"},
+		{"functions/admin/applications_preview.go", "claimView"},
 		{"functions/admin/authenticators_fields.go", "authenticatorView"},
 		{"functions/admin/users_fields.go", "userView"},
 		{"functions/admin/users_fields.go", "identityView"},
 		{"functions/admin/users_import.go", "rowResult"},
 		{"functions/admin/users_import.go", "importResult"},
 		{"functions/admin/signinevents.go", "signInEventView"},
+		{"functions/admin/signinevents.go", "applicationEventView"},
 		{"functions/admin/domainfiles.go", "domainFileView"},
 		{"functions/admin/egress.go", "egressView"},
 		{"shared/apigw/answer.go", "problem"},
@@ -360,6 +369,27 @@ func TestEveryCodeIsDescribed(t *testing.T) {
 		for code, status := range withStatus {
 			if want := strconv.Itoa(apigw.Status(apierr.Code(code))); status != want {
 				t.Errorf("%s: %s has the status %s, not %s", page, code, want, status)
+			}
+		}
+	}
+}
+
+// An administrator looks up why a sign-in to an application ended.
+func TestEveryCauseIsDescribed(t *testing.T) {
+	causes := found(`Cause = "([a-z_]+)"`, read(t, "shared/oauth/errors.go"))
+	if len(causes) < 40 {
+		t.Fatalf("found only the causes %q", causes)
+	}
+	for _, page := range both(reference) {
+		described := map[string]bool{}
+		for _, row := range regexp.MustCompile("(?m)^\\| ((?:`[a-z_]+`(?:, )?)+) \\|").FindAllStringSubmatch(read(t, page), -1) {
+			for _, cause := range names(row[1]) {
+				described[cause] = true
+			}
+		}
+		for _, cause := range causes {
+			if !described[cause] {
+				t.Errorf("%s does not describe the cause %s", page, cause)
 			}
 		}
 	}

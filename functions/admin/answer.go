@@ -37,6 +37,15 @@ func noContent(w http.ResponseWriter, err error) error {
 
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
+// optionalTimestamp is null in JSON for what has not happened yet.
+func optionalTimestamp(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	text := timestamp(t)
+	return &text
+}
+
 // requestLanguage returns the language of sentences in an answer. The console sends
 // its own in Accept-Language.
 func requestLanguage(r *http.Request) text.Language {

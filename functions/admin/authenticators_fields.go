@@ -113,10 +113,7 @@ func newAuthenticator(body *object) (store.Authenticator, secret.Value, error) {
 // changeAuthenticator returns a with the fields of the body, and the new secret if the
 // body has one.
 func changeAuthenticator(a store.Authenticator, body *object) (store.Authenticator, secret.Value, error) {
-	fields := []struct {
-		name string
-		set  func(text string) string // returns the sentence for a wrong value, or nothing
-	}{
+	err := body.setTexts([]textField{
 		{"title", func(text string) string {
 			if a.Title = strings.TrimSpace(text); a.Title == "" || !isName(a.Title) {
 				return "title must be 1 to 200 characters, without control characters."
@@ -149,32 +146,13 @@ func changeAuthenticator(a store.Authenticator, body *object) (store.Authenticat
 			}
 			return ""
 		}},
-	}
-	for _, field := range fields {
-		text, there, err := body.text(field.name)
-		if err != nil {
-			return a, secret.Value{}, err
-		}
-		if !there {
-			continue
-		}
-		if wrong := field.set(text); wrong != "" {
-			return a, secret.Value{}, apierr.Invalid(field.name, wrong)
-		}
+	})
+	if err != nil {
+		return a, secret.Value{}, err
 	}
 	linkByPhone := !a.LinkByPhoneOff
-	flags := []struct {
-		name string
-		into *bool
-	}{{"enabled", &a.Enabled}, {"autoSignup", &a.AutoSignup}, {"autoLogin", &a.AutoLogin}, {"linkByPhone", &linkByPhone}}
-	for _, flag := range flags {
-		value, there, err := body.flag(flag.name)
-		if err != nil {
-			return a, secret.Value{}, err
-		}
-		if there {
-			*flag.into = value
-		}
+	if err := body.setFlags([]flagField{{"enabled", &a.Enabled}, {"autoSignup", &a.AutoSignup}, {"autoLogin", &a.AutoLogin}, {"linkByPhone", &linkByPhone}}); err != nil {
+		return a, secret.Value{}, err
 	}
 	a.LinkByPhoneOff = !linkByPhone
 	value, err := newSecret(body)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -19,8 +20,8 @@ type change struct {
 	Change   changeKind `json:"change"`
 	Object   objectKind `json:"object"`
 	ObjectID string     `json:"objectId"`
-	// Fields are named as in the API, and "sessions" is one of them when those ended. Here
-	// and below a space separates: CloudWatch shows lists element by element.
+	// Fields are named as in the API, and "sessions" or "grants" is one of them when those
+	// ended. Here and below a space separates: CloudWatch shows lists element by element.
 	Fields string `json:"changedFields,omitempty"`
 	// RolesBefore and RolesAfter are a user's.
 	RolesBefore string `json:"rolesBefore,omitempty"`
@@ -40,6 +41,7 @@ const (
 type objectKind string
 
 const (
+	applicationObject   objectKind = "application"
 	authenticatorObject objectKind = "authenticator"
 	userObject          objectKind = "user"
 	domainFileObject    objectKind = "domain-file"
@@ -150,6 +152,42 @@ func authenticatorChange(before, after store.Authenticator) change {
 		{"sessions", before.ID != "" && before.Generation != after.Generation},
 	})
 	return c
+}
+
+// applicationChange compares two states of an application; before is the zero value for a
+// new one. Without Fields they are the same.
+func applicationChange(before, after store.Application) change {
+	c := change{Change: changeUpdated, Object: applicationObject, ObjectID: after.ID}
+	if before.ID == "" {
+		c.Change = changeCreated
+	}
+	c.Fields = changedFields([]field{
+		{"title", before.Title != after.Title},
+		{"enabled", before.Enabled != after.Enabled},
+		{"kind", before.Kind != after.Kind},
+		{"homepage", before.Homepage != after.Homepage},
+		{"redirectUris", !slices.Equal(before.RedirectURIs, after.RedirectURIs)},
+		{"postLogoutRedirectUris", !slices.Equal(before.PostLogoutRedirectURIs, after.PostLogoutRedirectURIs)},
+		{"backchannelLogoutUri", before.BackchannelLogoutURI != after.BackchannelLogoutURI},
+		{"authenticators", !slices.Equal(before.Authenticators, after.Authenticators)},
+		{"allow", !slices.Equal(before.Allow.Roles, after.Allow.Roles)},
+		{"requirePkce", before.RequirePKCE != after.RequirePKCE},
+		{"firstParty", before.FirstParty != after.FirstParty},
+		{"claims", !reflect.DeepEqual(before.Claims, after.Claims)},
+		{"audience", before.Audience != after.Audience},
+		{"refreshTokenLifetime", before.RefreshTokenLifetime != after.RefreshTokenLifetime},
+		{"secrets", !slices.Equal(secretIDs(before), secretIDs(after))},
+		{"grants", before.ID != "" && before.Generation != after.Generation},
+	})
+	return c
+}
+
+func secretIDs(a store.Application) []string {
+	ids := make([]string, len(a.Secrets))
+	for i, s := range a.Secrets {
+		ids[i] = s.ID
+	}
+	return ids
 }
 
 // userChange compares two states of a user; before is the zero value for a new one.

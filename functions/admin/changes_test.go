@@ -42,7 +42,8 @@ func TestLogOfAChange(t *testing.T) {
 	u := o.user(id)
 	u.Identities = []store.Identity{{CorpID: "wwA", WeComUserID: "LiLei", Authenticator: "hr", BoundAt: o.clock}}
 	o.replaceUser(u)
-	user, authenticator := "/api/admin/users/"+id, "/api/admin/authenticators/hr"
+	o.createApplication("app", "web", "")
+	user, authenticator, app := "/api/admin/users/"+id, "/api/admin/authenticators/hr", applicationsPath+"/app"
 	const file = "WW_verify_AbCdEfGh12345678.txt"
 	for _, test := range []struct {
 		name string
@@ -86,6 +87,16 @@ func TestLogOfAChange(t *testing.T) {
 		},
 		{"reading", request{method: "GET", path: "/api/admin/users"}, `{}`},
 		{
+			"all of an application",
+			request{method: "PATCH", path: app, body: `{"title":"x","enabled":false,"homepage":"https://a.example.com","redirectUris":["https://a.example.com/cb"],"postLogoutRedirectUris":["https://a.example.com/"],"backchannelLogoutUri":"https://a.example.com/out","authenticators":["hr"],"allow":{"roles":["staff"]},"requirePkce":true,"firstParty":false,"claims":{"phone":false},"audience":"urn:a","refreshTokenLifetime":"24h"}`},
+			`{"change":"updated","changedFields":"title enabled homepage redirectUris postLogoutRedirectUris backchannelLogoutUri authenticators allow requirePkce firstParty claims audience refreshTokenLifetime grants","object":"application","objectId":"app"}`,
+		},
+		{"the same application", request{method: "PATCH", path: app, body: `{"title":"x","enabled":false,"claims":{"phone":false}}`}, `{}`},
+		{"a secret", request{method: "POST", path: app + "/secrets"}, `{"change":"updated","changedFields":"secrets","object":"application","objectId":"app"}`},
+		{"no secret", request{method: "DELETE", path: app + "/secrets/none"}, `{}`},
+		{"a preview", request{method: "POST", path: app + "/preview", body: `{"userId":"` + id + `"}`}, `{}`},
+		{"the end of an application", request{method: "DELETE", path: app}, `{"change":"deleted","changedFields":"","object":"application","objectId":"app"}`},
+		{
 			"a title and a secret",
 			request{method: "PATCH", path: authenticator, body: `{"title":"People","secret":"another","agentId":"1000002"}`},
 			`{"change":"updated","changedFields":"title secret","object":"authenticator","objectId":"HR"}`,
@@ -125,6 +136,10 @@ func TestLogOfANewObject(t *testing.T) {
 	o := newOffice(t)
 	got := o.changed(request{method: "POST", path: "/api/admin/users", body: `{"phone":"13800138000","roles":["admin"]}`})
 	if want := `{"change":"created","changedFields":"phone roles enabled","object":"user","objectId":"` + o.users()[0].ID + `","rolesAfter":"admin","rolesBefore":""}`; got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	got = o.changed(request{method: "POST", path: applicationsPath, body: `{"id":"wiki","kind":"browser"}`})
+	if want := `{"change":"created","changedFields":"title enabled kind requirePkce firstParty claims refreshTokenLifetime","object":"application","objectId":"wiki"}`; got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 	got = o.changed(request{method: "POST", path: "/api/admin/authenticators", body: `{"name":"hr","corpId":"wwOther","agentId":"1","secret":"x","origin":"https://b.example.com","linkByPhone":false}`})
@@ -194,6 +209,10 @@ func TestAttackLogHoldsTheValuesOfAChange(t *testing.T) {
 		{method: "GET", path: "/api/admin/users?name=Valuable"},
 		{method: "DELETE", path: "/api/admin/users/" + id},
 		{method: "DELETE", path: "/api/admin/authenticators/hr"},
+		{method: "POST", path: applicationsPath, body: `{"id":"app","kind":"web","title":"Valuable","homepage":"https://valuable.example.com/","redirectUris":["https://valuable.example.com/cb"],"audience":"https://valuable.example.com"}`},
+		{method: "PATCH", path: applicationsPath + "/app", body: `{"allow":{"roles":["valuable"]},"claims":{"emailTemplate":"{wecom_userid}@valuable.example.com","groups":{"name":"valuable"}}}`},
+		{method: "PATCH", path: applicationsPath + "/app", body: `{"redirectUris":["https://valuable.example.com/*"]}`},
+		{method: "POST", path: applicationsPath + "/app/preview", body: `{"userId":"valuable"}`},
 	} {
 		o.send(r)
 	}

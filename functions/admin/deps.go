@@ -40,6 +40,8 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 		Tokens:          accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now}),
 		WeCom:           client,
 		EgressAddresses: deps.Settings.EgressAddresses,
+		Logout:          deps.LogoutNotifier,
+		LocalRun:        deps.Local,
 		Now:             deps.Now,
 	}), nil
 }

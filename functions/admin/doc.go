@@ -1,14 +1,15 @@
 // Package admin serves administrators: the API under /api/admin/ and the page /console
 // that uses it.
 //
-// Duty: authenticators, their secrets and the check of their credentials; users, their
-// import and the end of their access; recent sign-in events; domain files and whether
-// they can be read from outside. It validates every field and names the wrong one, and
+// Duty: authenticators, their secrets and the check of their credentials; applications,
+// their secrets and what they are told of a member; users, their import and the end of
+// their access; recent sign-in events; domain files and whether they can be read from
+// outside. It validates every field and names the wrong one, and
 // it keeps two administrators from overwriting each other (If-Match, or a bounded retry
 // of read, decide and write).
 //
 // Read handler.go first: it lists the routes. Each resource has its files:
-// authenticators*.go, users*.go, domainfiles*.go, signinevents.go, egress.go and
+// applications*.go, authenticators*.go, users*.go, domainfiles*.go, signinevents.go, egress.go and
 // console.go. In request.go, jsonobject.go, etag.go, answer.go, checks.go and retry.go
 // is what they share.
 //
@@ -19,7 +20,9 @@
 // Invariants:
 //   - without the authorizer's word about the caller every admin request is refused, so
 //     that a route wired without its authorizer is closed, not open;
-//   - a secret goes in and never comes out: not in an answer, a log or an error;
+//   - a secret goes in and never comes out: not in an answer, a log or an error; one that
+//     is made here comes out once, in the answer to its making;
+//   - when sessions of a user end, applications are told;
 //   - a request changes everything it asks for, or nothing (an import: each row);
 //   - code and field alone identify an error that an administrator can meet, so that
 //     the console can explain it in another language;

@@ -58,6 +58,22 @@ func (d *directory) DeleteUser(ctx context.Context, u store.User) error {
 	return d.write("DeleteUser", func() error { return d.Engine.DeleteUser(ctx, u) })
 }
 
+func (d *directory) CreateApplication(ctx context.Context, a store.Application) error {
+	return d.write("CreateApplication", func() error { return d.Engine.CreateApplication(ctx, a) })
+}
+
+func (d *directory) UpdateApplication(ctx context.Context, from, to store.Application) error {
+	return d.write("UpdateApplication", func() error { return d.Engine.UpdateApplication(ctx, from, to) })
+}
+
+func (d *directory) DeleteApplication(ctx context.Context, a store.Application) error {
+	return d.write("DeleteApplication", func() error { return d.Engine.DeleteApplication(ctx, a) })
+}
+
+func (d *directory) DeleteConsent(ctx context.Context, userID, applicationID string) error {
+	return d.write("DeleteConsent", func() error { return d.Engine.DeleteConsent(ctx, userID, applicationID) })
+}
+
 func (d *directory) PutDomainFile(ctx context.Context, f store.DomainFile) error {
 	return d.write("PutDomainFile", func() error { return d.Engine.PutDomainFile(ctx, f) })
 }
@@ -199,4 +215,18 @@ func (f *wecomFake) CallerAddress(context.Context) (netip.Addr, error) {
 		return netip.Addr{}, &wecom.UnavailableError{Op: "gettoken", Reason: "time-out"}
 	}
 	return address, nil
+}
+
+// notifier records whose applications are told.
+type notifier struct {
+	mu   sync.Mutex
+	err  error
+	told []string
+}
+
+func (n *notifier) UserEnded(_ context.Context, userID string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.told = append(n.told, userID)
+	return n.err
 }

@@ -34,6 +34,14 @@ type Directory interface {
 	UpdateUser(ctx context.Context, from, to store.User) error
 	DeleteUser(ctx context.Context, u store.User) error
 
+	Application(ctx context.Context, id string) (store.Application, error)
+	Applications(ctx context.Context, page store.Page) ([]store.Application, string, error)
+	CreateApplication(ctx context.Context, a store.Application) error
+	UpdateApplication(ctx context.Context, from, to store.Application) error
+	DeleteApplication(ctx context.Context, a store.Application) error
+	Consents(ctx context.Context, userID string) ([]store.Consent, error)
+	DeleteConsent(ctx context.Context, userID, applicationID string) error
+
 	UsersByName(ctx context.Context, prefix string, page store.Page) ([]store.User, string, error)
 	DomainFile(ctx context.Context, filename string) (store.DomainFile, error)
 	DomainFiles(ctx context.Context, page store.Page) ([]store.DomainFile, string, error)
@@ -49,6 +57,13 @@ type Secrets interface {
 	Delete(ctx context.Context, name string) error
 }
 
+// LogoutNotifier tells applications that sessions have ended (OpenID Connect Back-Channel
+// Logout 1.0). It only hands the message over.
+type LogoutNotifier interface {
+	// UserEnded tells the applications of all sessions of a user, who may be gone.
+	UserEnded(ctx context.Context, userID string) error
+}
+
 // Config is what New needs.
 type Config struct {
 	Directory Directory
@@ -57,12 +72,17 @@ type Config struct {
 	// not on the name, so that a namesake inherits nothing.
 	SecretName   func(authenticatorID string) string
 	SignInEvents SignInEvents
+	// Logout tells applications when an administrator ends a user's sessions. Nil: nobody
+	// is told.
+	Logout LogoutNotifier
 	// Tokens and WeCom check an authenticator's credentials.
 	Tokens Tokens
 	WeCom  WeCom
 	// EgressAddresses are the fixed addresses that the service calls WeCom from. None:
 	// WeCom is asked which one it sees.
 	EgressAddresses []netip.Addr
+	// LocalRun allows http on loopback as an application's backchannelLogoutUri.
+	LocalRun bool
 	// HTTP fetches domain files from the service's public address; a copy of it that
 	// follows no redirect is used. Nil: a client that ignores proxies of the environment.
 	HTTP *http.Client
@@ -82,6 +102,15 @@ func New(cfg Config) http.Handler {
 	}
 	h := &handler{cfg, newFetcher(cfg.HTTP)}
 	api := newRouter()
+	api.Handle("GET /api/admin/applications", h.listApplications)
+	api.Handle("POST /api/admin/applications", h.createApplication)
+	api.Handle("DELETE /api/admin/applications/{id}", h.deleteApplication)
+	api.Handle("GET /api/admin/applications/{id}", h.getApplication)
+	api.Handle("PATCH /api/admin/applications/{id}", h.patchApplication)
+	api.Handle("GET /api/admin/applications/{id}/attempts", h.eventsOfApplication)
+	api.Handle("POST /api/admin/applications/{id}/preview", h.preview)
+	api.Handle("POST /api/admin/applications/{id}/secrets", h.createSecret)
+	api.Handle("DELETE /api/admin/applications/{id}/secrets/{secretId}", h.deleteClientSecret)
 	api.Handle("GET /api/admin/authenticators", h.listAuthenticators)
 	api.Handle("POST /api/admin/authenticators", h.createAuthenticator)
 	api.Handle("DELETE /api/admin/authenticators/{name}", h.deleteAuthenticator)

@@ -33,11 +33,20 @@ func TestCallWithoutAuthorizerIsRefused(t *testing.T) {
 		{method: "GET", path: "/api/admin/egress"},
 		{method: "GET", path: "/api/admin/users/u/attempts"},
 		{method: "GET", path: "/api/admin/authenticators/hr/attempts"},
+		{method: "GET", path: applicationsPath},
+		{method: "POST", path: applicationsPath, body: `{"kind":"web"}`},
+		{method: "PATCH", path: applicationsPath + "/app", body: `{"title":"x"}`},
+		{method: "DELETE", path: applicationsPath + "/app"},
+		{method: "POST", path: applicationsPath + "/app/secrets"},
+		{method: "DELETE", path: applicationsPath + "/app/secrets/x"},
+		{method: "POST", path: applicationsPath + "/app/preview", body: `{"userId":"u"}`},
+		{method: "GET", path: applicationsPath + "/app/attempts"},
 		{method: "GET", path: "/api/admin/nothing"},
 		{method: "TRACE", path: "/api/admin/users"},
 	}
 	o := newOffice(t)
 	o.create("hr", "")
+	o.createApplication("app", "web", "")
 	for _, word := range words {
 		for _, r := range paths {
 			r.noAuthorizer, r.authorizer, r.header = word.noAuthorizer, word.authorizer, word.header
@@ -46,7 +55,7 @@ func TestCallWithoutAuthorizerIsRefused(t *testing.T) {
 			}
 		}
 	}
-	if len(o.authenticators()) != 1 || len(o.files()) != 0 {
+	if len(o.authenticators()) != 1 || len(o.files()) != 0 || len(o.applications()) != 1 || o.application("app").Version != 1 {
 		t.Error("something was done")
 	}
 }
@@ -87,9 +96,20 @@ func TestAttackLogHoldsWhatACallerMadeUp(t *testing.T) {
 		{method: "POST", path: "/api/admin/users/import", contentType: "text/csv", body: "phone,name\n\"made-up,made-up\n"},
 		{method: "POST", path: "/api/admin/users/import", contentType: "made-up/made-up", body: "phone,name\n"},
 		{method: "GET", path: "/api/admin/made-up"},
+		{method: "GET", path: applicationsPath + "/Made-Up"},
+		{method: "PATCH", path: applicationsPath + "/" + long, body: `{}`},
+		{method: "GET", path: applicationsPath + "/made.up/attempts"},
+		{method: "POST", path: applicationsPath, body: `{"id":"Made-Up","kind":"web"}`},
+		{method: "POST", path: applicationsPath, body: `{"kind":"made-up"}`},
+		{method: "PATCH", path: applicationsPath + "/app", body: `{"claims":{"made-up":1}}`},
+		{method: "PATCH", path: applicationsPath + "/app", body: `{"authenticators":["made-up"]}`},
+		{method: "PATCH", path: applicationsPath + "/app", body: `{"redirectUris":["made-up:x"]}`},
+		{method: "DELETE", path: applicationsPath + "/app/secrets/made-up"},
+		{method: "POST", path: applicationsPath + "/app/preview", body: `{"userId":"made-up"}`},
 	} {
 		o := newOffice(t)
 		o.create("hr", "")
+		o.createApplication("app", "web", "")
 		o.log.text.Reset()
 		if got := o.send(r); got.status/100 == 5 {
 			t.Errorf("%s %.80s: status %d", r.method, r.path, got.status)
@@ -120,6 +140,16 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"OPTIONS", "/api/admin/users", 405, "GET, POST"},
 		{"PUT", "/api/admin/authenticators/hr", 405, "DELETE, GET, PATCH"},
 		{"GET", "/api/admin/authenticators/hr/check", 405, "POST"},
+		{"PUT", "/api/admin/applications", 405, "GET, POST"},
+		{"PUT", "/api/admin/applications/app", 405, "DELETE, GET, PATCH"},
+		{"GET", "/api/admin/applications/app/secrets", 405, "POST"},
+		{"GET", "/api/admin/applications/app/secrets/x", 405, "DELETE"},
+		{"GET", "/api/admin/applications/app/preview", 405, "POST"},
+		{"POST", "/api/admin/applications/app/attempts", 405, "GET"},
+		{"GET", "/api/admin/applications/Not-An-Id", 404, ""},
+		{"GET", "/api/admin/applications/app", 404, ""},
+		{"POST", "/api/admin/applications/app/secrets", 404, ""},
+		{"DELETE", "/api/admin/applications/app/secrets/x", 404, ""},
 		{"POST", "/api/admin/users/u", 405, "DELETE, GET, PATCH"},
 		{"GET", "/api/admin/users/import", 405, "POST"},
 		{"GET", "/api/admin/users/u/sessions", 405, "DELETE"},
@@ -214,7 +244,7 @@ func TestPages(t *testing.T) {
 	if len(second.Items) != 1 || second.Items[0].Name != "c" || second.NextCursor != nil {
 		t.Fatalf("second page %+v", second)
 	}
-	for _, list := range []string{"authenticators", "users", "domain-files"} {
+	for _, list := range []string{"applications", "authenticators", "users", "domain-files"} {
 		for query, problem := range map[string]string{
 			"limit=0": "limit", "limit=201": "limit", "limit=-1": "limit", "limit=x": "limit", "limit=": "limit", "limit=1.5": "limit",
 			"cursor=bad": "cursor",

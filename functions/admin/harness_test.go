@@ -34,6 +34,7 @@ type office struct {
 	vault     *vault
 	tokens    *tokens
 	wecom     *wecomFake
+	notifier  *notifier
 	log       *logBuffer
 	clock     time.Time
 }
@@ -64,7 +65,7 @@ func newOffice(t testing.TB) *office {
 	}
 	t.Cleanup(func() { _ = engine.Close() })
 	o := &office{
-		t: t, directory: &directory{Engine: engine}, vault: newVault(), tokens: &tokens{},
+		t: t, directory: &directory{Engine: engine}, vault: newVault(), tokens: &tokens{}, notifier: &notifier{},
 		wecom: &wecomFake{err: &wecom.Error{Code: wecom.InvalidCode}},
 		log:   &logBuffer{}, clock: clock,
 	}
@@ -75,7 +76,7 @@ func newOffice(t testing.TB) *office {
 // assemble makes the function again, with a changed Config.
 func (o *office) assemble(publicURL string, change func(*admin.Config)) {
 	cfg := admin.Config{
-		Directory: o.directory, SignInEvents: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom,
+		Directory: o.directory, SignInEvents: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom, Logout: o.notifier,
 		Now: func() time.Time { return o.clock },
 	}
 	change(&cfg)
@@ -183,6 +184,37 @@ func (o *office) create(name, changes string) answer {
 	o.t.Helper()
 	return o.expect(201, request{method: "POST", path: "/api/admin/authenticators", body: fmt.Sprintf(
 		`{"name":%q,"corpId":"ww0123456789","agentId":"1000002","secret":%q,"origin":"https://app.example.com"%s}`, name, theSecret, changes)})
+}
+
+const applicationsPath = "/api/admin/applications"
+
+// createApplication makes an application of a kind; changes are further members.
+func (o *office) createApplication(id, kind, changes string) answer {
+	o.t.Helper()
+	return o.expect(201, request{method: "POST", path: applicationsPath, body: fmt.Sprintf(`{"id":%q,"kind":%q%s}`, id, kind, changes)})
+}
+
+// createSecret makes a secret of an application.
+func (o *office) createSecret(application string) (id, secret string) {
+	o.t.Helper()
+	var made struct{ ID, Secret string }
+	o.expect(201, request{method: "POST", path: applicationsPath + "/" + application + "/secrets"}).decode(o.t, &made)
+	return made.ID, made.Secret
+}
+
+// application returns the stored application, or the zero value.
+func (o *office) application(id string) store.Application {
+	o.t.Helper()
+	a, err := o.directory.Application(o.t.Context(), id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		o.t.Fatal(err)
+	}
+	return a
+}
+
+func (o *office) applications() []store.Application {
+	o.t.Helper()
+	return all(o, o.directory.Applications)
 }
 
 // createUser makes a user and returns its id.

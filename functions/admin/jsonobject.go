@@ -14,12 +14,16 @@ import (
 // the last of two equal names, null for every type and broken UTF-8: a check in front of
 // the service could understand each of these differently.
 type object struct {
+	prefix string   // of its fields' names in errors, such as "claims."; empty for the whole body
 	names  []string // in the order of the document
 	values map[string]json.RawMessage
 }
 
 // parseObject parses exactly one JSON object whose names are unique.
-func parseObject(body []byte) (*object, error) {
+func parseObject(body []byte) (*object, error) { return parseFields("", body) }
+
+// parseFields parses a body, or one of its fields that is an object.
+func parseFields(prefix string, body []byte) (*object, error) {
 	broken := &apierr.Error{Code: apierr.InvalidRequest, Detail: "The body must be one JSON object in UTF-8."}
 	if !utf8.Valid(body) || !json.Valid(body) {
 		return nil, broken
@@ -28,7 +32,7 @@ func parseObject(body []byte) (*object, error) {
 	if opening, err := decoder.Token(); err != nil || opening != json.Delim('{') {
 		return nil, broken
 	}
-	o := &object{values: map[string]json.RawMessage{}}
+	o := &object{prefix: prefix, values: map[string]json.RawMessage{}}
 	for decoder.More() {
 		token, err := decoder.Token()
 		if err != nil {
@@ -43,7 +47,7 @@ func parseObject(body []byte) (*object, error) {
 			return nil, broken
 		}
 		if _, twice := o.values[name]; twice {
-			return nil, apierr.Invalid(shorten(name), "This field is there twice.")
+			return nil, apierr.Invalid(o.prefix+shorten(name), "This field is there twice.")
 		}
 		o.names = append(o.names, name)
 		o.values[name] = value
@@ -57,9 +61,9 @@ func (o *object) only(writable, readOnly []string) error {
 		switch {
 		case slices.Contains(writable, name):
 		case slices.Contains(readOnly, name):
-			return apierr.Invalid(name, "This field is read-only.")
+			return apierr.Invalid(o.prefix+name, "This field is read-only.")
 		default:
-			return apierr.Invalid(shorten(name), "There is no such field.")
+			return apierr.Invalid(o.prefix+shorten(name), "There is no such field.")
 		}
 	}
 	return nil
@@ -69,7 +73,7 @@ func (o *object) only(writable, readOnly []string) error {
 func (o *object) require(names ...string) error {
 	for _, name := range names {
 		if _, there := o.values[name]; !there {
-			return apierr.Invalid(name, "This field is required.")
+			return apierr.Invalid(o.prefix+name, "This field is required.")
 		}
 	}
 	return nil
@@ -83,7 +87,7 @@ func (o *object) text(name string) (string, bool, error) {
 	}
 	text, ok := asText(raw)
 	if !ok {
-		return "", true, apierr.Invalid(name, "This field must be a string.")
+		return "", true, apierr.Invalid(o.prefix+name, "This field must be a string.")
 	}
 	return text, true, nil
 }
@@ -94,10 +98,9 @@ func (o *object) texts(name string) ([]string, bool, error) {
 	if !there {
 		return nil, false, nil
 	}
-	var elements []json.RawMessage
-	wrong := apierr.Invalid(name, "This field must be an array of strings.")
-	// Unmarshal accepts null.
-	if raw[0] != '[' || json.Unmarshal(raw, &elements) != nil {
+	wrong := apierr.Invalid(o.prefix+name, "This field must be an array of strings.")
+	elements, ok := asArray(raw)
+	if !ok {
 		return nil, true, wrong
 	}
 	texts := make([]string, len(elements))
@@ -123,7 +126,92 @@ func (o *object) flag(name string) (value, there bool, err error) {
 	case "false":
 		return false, true, nil
 	}
-	return false, true, apierr.Invalid(name, "This field must be true or false.")
+	return false, true, apierr.Invalid(o.prefix+name, "This field must be true or false.")
+}
+
+// object returns a field that is an object, and whether it is there.
+func (o *object) object(name string) (*object, bool, error) {
+	raw, there := o.values[name]
+	if !there {
+		return nil, false, nil
+	}
+	if raw[0] != '{' {
+		return nil, true, apierr.Invalid(o.prefix+name, "This field must be an object.")
+	}
+	inner, err := parseFields(o.prefix+name+".", raw)
+	return inner, true, err
+}
+
+// onlyEmpty fails unless a field is an empty array or not there; why is the sentence for
+// one that is not empty.
+func (o *object) onlyEmpty(name, why string) error {
+	raw, there := o.values[name]
+	if !there {
+		return nil
+	}
+	elements, ok := asArray(raw)
+	switch {
+	case !ok:
+		return apierr.Invalid(o.prefix+name, "This field must be an array.")
+	case len(elements) > 0:
+		return apierr.Invalid(o.prefix+name, why)
+	}
+	return nil
+}
+
+// has reports whether the field is there.
+func (o *object) has(name string) bool {
+	_, there := o.values[name]
+	return there
+}
+
+// textField sets a string field; set returns the sentence for a wrong value, or nothing.
+type textField struct {
+	name string
+	set  func(text string) string
+}
+
+// setTexts sets the fields that are there, up to the first wrong one.
+func (o *object) setTexts(fields []textField) error {
+	for _, field := range fields {
+		text, there, err := o.text(field.name)
+		if err != nil {
+			return err
+		}
+		if !there {
+			continue
+		}
+		if wrong := field.set(text); wrong != "" {
+			return apierr.Invalid(o.prefix+field.name, wrong)
+		}
+	}
+	return nil
+}
+
+// flagField sets a boolean field.
+type flagField struct {
+	name string
+	into *bool
+}
+
+// setFlags sets the fields that are there, up to the first wrong one.
+func (o *object) setFlags(fields []flagField) error {
+	for _, field := range fields {
+		value, there, err := o.flag(field.name)
+		if err != nil {
+			return err
+		}
+		if there {
+			*field.into = value
+		}
+	}
+	return nil
+}
+
+func asArray(raw json.RawMessage) (elements []json.RawMessage, ok bool) {
+	// Unmarshal accepts null.
+	ok = raw[0] == '[' && json.Unmarshal(raw, &elements) == nil
+	return elements, ok
 }
 
 func asText(raw json.RawMessage) (string, bool) {

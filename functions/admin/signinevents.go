@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -13,6 +14,7 @@ import (
 type SignInEvents interface {
 	EventsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]store.SignInEvent, error)
 	EventsOfUser(ctx context.Context, userID string, limit int) ([]store.SignInEvent, error)
+	EventsOfApplication(ctx context.Context, applicationID string, limit int) ([]store.ApplicationEvent, error)
 }
 
 // signInEventView is an event as the API shows it; what is not known is empty.
@@ -47,7 +49,7 @@ func viewSignInEvent(e store.SignInEvent) signInEventView {
 // eventsOfAuthenticator lists events by the id of the authenticator, so that a namesake
 // of a deleted one does not show its events.
 func (h *handler) eventsOfAuthenticator(w http.ResponseWriter, r *http.Request) error {
-	return writeSignInEvents(w, r, func(ctx context.Context, limit int) ([]store.SignInEvent, error) {
+	return writeEvents(w, r, viewSignInEvent, func(ctx context.Context, limit int) ([]store.SignInEvent, error) {
 		a, err := h.authenticator(ctx, r.PathValue("name"))
 		if err != nil {
 			return nil, err
@@ -57,7 +59,7 @@ func (h *handler) eventsOfAuthenticator(w http.ResponseWriter, r *http.Request) 
 }
 
 func (h *handler) eventsOfUser(w http.ResponseWriter, r *http.Request) error {
-	return writeSignInEvents(w, r, func(ctx context.Context, limit int) ([]store.SignInEvent, error) {
+	return writeEvents(w, r, viewSignInEvent, func(ctx context.Context, limit int) ([]store.SignInEvent, error) {
 		u, err := h.user(ctx, r.PathValue("id"))
 		if err != nil {
 			return nil, err
@@ -66,7 +68,35 @@ func (h *handler) eventsOfUser(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-func writeSignInEvents(w http.ResponseWriter, r *http.Request, list func(ctx context.Context, limit int) ([]store.SignInEvent, error)) error {
+// applicationEventView is an event of an application as the API shows it; what is not
+// known is empty.
+type applicationEventView struct {
+	At     string `json:"at"`
+	Result string `json:"result"` // ok, or the OAuth error that the application got
+	// Cause is why, in a word of package oauth.
+	Cause     string `json:"cause"`
+	UserID    string `json:"userId"`
+	RequestID string `json:"requestId"`
+}
+
+func viewApplicationEvent(e store.ApplicationEvent) applicationEventView {
+	return applicationEventView{timestamp(e.At), e.Result, e.Cause, e.UserID, e.RequestID}
+}
+
+// eventsOfApplication lists events of the application, and none of an earlier one that
+// had the same id.
+func (h *handler) eventsOfApplication(w http.ResponseWriter, r *http.Request) error {
+	return writeEvents(w, r, viewApplicationEvent, func(ctx context.Context, limit int) ([]store.ApplicationEvent, error) {
+		a, err := h.application(ctx, r.PathValue("id"))
+		if err != nil {
+			return nil, err
+		}
+		events, err := h.SignInEvents.EventsOfApplication(ctx, a.ID, limit)
+		return slices.DeleteFunc(events, func(e store.ApplicationEvent) bool { return e.At.Before(a.CreatedAt) }), err
+	})
+}
+
+func writeEvents[E, V any](w http.ResponseWriter, r *http.Request, view func(E) V, list func(ctx context.Context, limit int) ([]E, error)) error {
 	page, _, err := readPage(r, store.MaxEvents)
 	if err != nil {
 		return err
@@ -78,5 +108,5 @@ func writeSignInEvents(w http.ResponseWriter, r *http.Request, list func(ctx con
 	if err != nil {
 		return fmt.Errorf("list attempts: %w", err)
 	}
-	return writeList(w, items, "", viewSignInEvent)
+	return writeList(w, items, "", view)
 }

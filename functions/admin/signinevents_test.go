@@ -64,3 +64,34 @@ func TestAttempts(t *testing.T) {
 		t.Error(got.body)
 	}
 }
+
+func TestAttemptsOfAnApplication(t *testing.T) {
+	o := newOffice(t)
+	o.createApplication("app", "web", "")
+	o.createApplication("other", "web", "")
+	record := func(e store.ApplicationEvent) {
+		t.Helper()
+		e.ApplicationID = "app"
+		if err := o.directory.RecordApplicationEvent(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(store.ApplicationEvent{At: o.clock, UserID: "u1", Result: "ok", RequestID: "r-1"})
+	record(store.ApplicationEvent{At: o.clock.Add(time.Minute), Result: "invalid_request", Cause: "redirect_mismatch", RequestID: "r-2"})
+	// Of an earlier application with this id.
+	record(store.ApplicationEvent{At: o.clock.Add(-time.Second), UserID: "u0", Result: "ok", RequestID: "r-0"})
+	second := `{"at":"2026-11-21T08:01:00Z","result":"invalid_request","cause":"redirect_mismatch","userId":"","requestId":"r-2"}`
+	first := `{"at":"2026-11-21T08:00:00Z","result":"ok","cause":"","userId":"u1","requestId":"r-1"}`
+	for path, items := range map[string]string{"app/attempts": second + "," + first, "app/attempts?limit=1": second, "app/attempts?limit=100": second + "," + first, "other/attempts": ""} {
+		if got := o.expect(200, request{method: "GET", path: applicationsPath + "/" + path}); got.body != `{"items":[`+items+`],"nextCursor":null}`+"\n" {
+			t.Errorf("%s: %s", path, got.body)
+		}
+	}
+	for query, field := range map[string]string{"limit=0": "limit", "limit=101": "limit", "limit=x": "limit", "cursor=x": "cursor", "limit=%zz": "query"} {
+		if got := o.expect(400, request{method: "GET", path: applicationsPath + "/app/attempts?" + query}).problem(t); got != "invalid_request "+field {
+			t.Errorf("%s: %s", query, got)
+		}
+	}
+	o.expect(404, request{method: "GET", path: applicationsPath + "/none/attempts"})
+	o.expect(404, request{method: "GET", path: applicationsPath + "/Not-An-Id/attempts"})
+}

@@ -200,6 +200,9 @@ func (h *handler) writeUser(ctx context.Context, from, to store.User) (store.Use
 	to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
 	err := h.Directory.UpdateUser(ctx, from, to)
 	recordChange(ctx, userChange(from, to), err)
+	if from.SessionGeneration != to.SessionGeneration {
+		h.tellUserEnded(ctx, to.ID, err)
+	}
 	if err != nil {
 		return from, h.phoneTakenError(ctx, to.Phone, fmt.Errorf("update user: %w", err))
 	}
@@ -222,7 +225,7 @@ func (h *handler) phoneTakenError(ctx context.Context, number string, err error)
 func (h *handler) deleteUser(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	match := ifMatch(r)
-	_, err := retryChanged(ctx, func() (store.User, error) {
+	gone, err := retryChanged(ctx, func() (store.User, error) {
 		u, err := h.user(ctx, r.PathValue("id"))
 		if err != nil {
 			return u, err
@@ -232,12 +235,45 @@ func (h *handler) deleteUser(w http.ResponseWriter, r *http.Request) error {
 		}
 		err = h.Directory.DeleteUser(ctx, u)
 		recordChange(ctx, change{Change: changeDeleted, Object: userObject, ObjectID: u.ID, RolesBefore: strings.Join(u.Roles, " ")}, err)
+		h.tellUserEnded(ctx, u.ID, err)
 		if err != nil {
 			return u, fmt.Errorf("delete user: %w", err)
 		}
 		return u, nil
 	})
+	if err == nil {
+		h.deleteConsents(ctx, gone.ID)
+	}
 	return noContent(w, err)
+}
+
+// deleteConsents removes what a user who is gone agreed to. The id is never used again:
+// what cannot be removed is of no use to anybody, so that the deletion has succeeded.
+func (h *handler) deleteConsents(ctx context.Context, userID string) {
+	cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	consents, err := h.Directory.Consents(cleanup, userID)
+	for _, c := range consents {
+		err = errors.Join(err, h.Directory.DeleteConsent(cleanup, userID, c.ApplicationID))
+	}
+	if err != nil {
+		apigw.LogError(ctx, apierr.New(apierr.Internal, fmt.Errorf("delete consents: %w", err)))
+	}
+}
+
+// tellUserEnded has applications told that a user's sessions ended by a write with this
+// result. It tells them of an uncertain write, too: a member who is signed in all the same
+// comes back by a redirect. The write stands when nobody could be told; the error in the
+// log raises the operator's alarm, and ending the user's sessions once more tells again.
+func (h *handler) tellUserEnded(ctx context.Context, userID string, written error) {
+	if h.Logout == nil || isRefusal(written) {
+		return
+	}
+	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	if err := h.Logout.UserEnded(telling, userID); err != nil {
+		apigw.LogError(ctx, apierr.New(apierr.Internal, fmt.Errorf("tell applications of ended sessions: %w", err)))
+	}
 }
 
 // endSessions ends all sessions of a user: each carries the generation of its start.

@@ -57,7 +57,7 @@ func viewUser(u store.User, language text.Language) userView {
 		ID: u.ID, Phone: u.Phone, PhoneText: display.Number(u.Phone, string(language)), Name: u.Name, Avatar: u.Avatar, Enabled: u.Enabled,
 		Roles:      append([]string{}, u.Roles...),
 		Identities: make([]identityView, len(u.Identities)),
-		CreatedAt:  timestamp(u.CreatedAt), UpdatedAt: timestamp(u.UpdatedAt), Version: u.Version,
+		CreatedAt:  timestamp(u.CreatedAt), UpdatedAt: timestamp(u.UpdatedAt), LastSignInAt: optionalTimestamp(u.LastSignInAt), Version: u.Version,
 	}
 	for i, identity := range u.Identities {
 		view.Identities[i] = viewIdentity(identity)
@@ -66,10 +66,6 @@ func viewUser(u store.User, language text.Language) userView {
 	if u.PhoneConflict != nil && !isBound(u, *u.PhoneConflict) {
 		conflict := viewIdentity(*u.PhoneConflict)
 		view.PhoneConflict = &conflict
-	}
-	if !u.LastSignInAt.IsZero() {
-		last := timestamp(u.LastSignInAt)
-		view.LastSignInAt = &last
 	}
 	return view
 }

@@ -30,7 +30,7 @@ func NewHandler(deps app.Deps, queue logoutqueue.Queue) (Function, error) {
 			},
 			Now: deps.Now,
 		}),
-		Issuer: deps.Settings.PublicURL, AllowLoopback: deps.LocalRun,
+		Issuer: deps.Settings.PublicURL, AllowLoopback: deps.Local,
 		Service: deps.Settings.ServiceName, Logger: deps.Logger, Now: deps.Now,
 	})
 }

@@ -63,7 +63,7 @@ func assemble(ctx context.Context, template *samtemplate.Template, s *service, v
 		}
 		return app.Deps{
 			Settings: read, Store: s.store, Authenticators: s.store, Applications: s.store, Secrets: s.secrets,
-			LogoutNotifier: logoutqueue.Notifier{Queue: s.logouts}, LocalRun: true, Now: s.now, Logger: logger,
+			LogoutNotifier: logoutqueue.Notifier{Queue: s.logouts}, Local: true, Now: s.now, Logger: logger,
 		}, nil
 	}
 	functions := map[string]gateway.Function{}

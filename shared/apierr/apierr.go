@@ -43,6 +43,8 @@ const (
 	AlreadyExists    Code = "already_exists"         // 409: the name is taken
 	AutoLoginTaken   Code = "auto_login_taken"       // 409: another authenticator holds it; Detail names it
 	PhoneTaken       Code = "phone_taken"            // 409: another user has this phone
+	TooManySecrets   Code = "too_many_secrets"       // 409: the application has two already
+	SecretNotAllowed Code = "secret_not_allowed"     // 409: applications of this kind have no secrets
 	DuplicatePhone   Code = "duplicate_phone"        // a row of an import repeats a phone of the same file
 	VersionMismatch  Code = "version_mismatch"       // 412: If-Match does not name the present version
 	PayloadTooLarge  Code = "payload_too_large"      // 413

@@ -68,7 +68,7 @@ func Status(code apierr.Code) int {
 		return http.StatusNotFound
 	case apierr.MethodNotAllowed:
 		return http.StatusMethodNotAllowed
-	case apierr.AlreadyExists, apierr.AutoLoginTaken, apierr.PhoneTaken:
+	case apierr.AlreadyExists, apierr.AutoLoginTaken, apierr.PhoneTaken, apierr.TooManySecrets, apierr.SecretNotAllowed:
 		return http.StatusConflict
 	case apierr.VersionMismatch:
 		return http.StatusPreconditionFailed

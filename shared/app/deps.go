@@ -27,10 +27,9 @@ type Deps struct {
 	Applications store.ApplicationReader
 	// LogoutNotifier tells applications of sessions that end. Nil: nobody is told.
 	LogoutNotifier LogoutNotifier
-	// LocalRun is set in package local, where applications may be on this machine, at
-	// addresses of plain http.
-	LocalRun bool
-	Now      func() time.Time
+	// Local: this is the local run, where applications on loopback may be called, too.
+	Local bool
+	Now   func() time.Time
 	// Logger is for functions without an HTTP API. Nil: slog.Default().
 	Logger *slog.Logger
 }

@@ -24,6 +24,7 @@ func journeys(t *testing.T, w *world) {
 	admin := w.visitor("", wecomsim.UserAgentBrowser)
 	admin.connects()
 	admin.keepsUsers()
+	admin.keepsApplications()
 	w.membersSignIn()
 	w.everybodyAtOnce()
 	admin.judgesMembers()
@@ -122,6 +123,24 @@ func (v *visitor) keepsUsers() {
 	v.send(200, "POST", all+"/import", v.adminKey, "phone,name,roles\n13900000002,Renamed,\n13900000003,New,buyer\n13900000004,,\n")
 	v.send(204, "DELETE", user+"/sessions", v.adminKey, nil)
 	v.send(204, "DELETE", user, v.adminKey, nil)
+}
+
+// She registers an application, makes and deletes a secret of it, and looks at what it is
+// told and at how sign-ins to it went.
+func (v *visitor) keepsApplications() {
+	v.t.Helper()
+	const all = "/api/admin/applications"
+	wiki := all + "/wiki"
+	v.send(201, "POST", all, v.adminKey, map[string]any{"id": "wiki", "kind": "web", "authenticators": []string{"main"}})
+	v.send(409, "POST", all, v.adminKey, map[string]any{"id": "wiki", "kind": "web"})
+	v.send(200, "GET", all, v.adminKey, nil)
+	v.send(200, "PATCH", wiki, v.adminKey, map[string]any{"title": "Wiki", "redirectUris": []string{application + "/callback"}})
+	secret := testbrowser.Decode[created](v.t, v.send(201, "POST", wiki+"/secrets", v.adminKey, nil)).ID
+	v.send(204, "DELETE", wiki+"/secrets/"+secret, v.adminKey, nil)
+	user := testbrowser.Decode[created](v.t, v.send(201, "POST", "/api/admin/users", v.adminKey, map[string]any{"phone": "13900000005"})).ID
+	v.send(200, "POST", wiki+"/preview", v.adminKey, map[string]any{"userId": user})
+	v.send(200, "GET", wiki+"/attempts", v.adminKey, nil)
+	v.send(204, "DELETE", wiki, v.adminKey, nil)
 }
 
 // Members sign in for the first time and again, and what goes wrong with that.

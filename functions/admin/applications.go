@@ -1,0 +1,176 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+func (h *handler) listApplications(w http.ResponseWriter, r *http.Request) error {
+	page, _, err := readPage(r, maxLimit)
+	if err != nil {
+		return err
+	}
+	items, next, err := h.Directory.Applications(r.Context(), page)
+	if err != nil {
+		return listError(fmt.Errorf("list applications: %w", err))
+	}
+	return writeList(w, items, next, viewApplication)
+}
+
+func (h *handler) getApplication(w http.ResponseWriter, r *http.Request) error {
+	a, err := h.application(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return writeApplication(w, http.StatusOK, a)
+}
+
+func writeApplication(w http.ResponseWriter, status int, a store.Application) error {
+	w.Header().Set("ETag", etag(a.Version))
+	return apigw.WriteJSON(w, status, viewApplication(a))
+}
+
+// application reads the application of an id in a path.
+func (h *handler) application(ctx context.Context, id string) (store.Application, error) {
+	absent := &apierr.Error{Code: apierr.NotFound, Detail: "There is no application of this id."}
+	if !store.IsAuthenticatorName(id) {
+		return store.Application{}, absent
+	}
+	apigw.LogField(ctx, "application", id)
+	a, err := h.Directory.Application(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Application{}, absent
+	}
+	if err != nil {
+		return store.Application{}, fmt.Errorf("read application: %w", err)
+	}
+	return a, nil
+}
+
+func (h *handler) createApplication(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	body, err := readJSON(r, append(applicationWritable(), "id", "kind"), applicationReadOnly())
+	if err != nil {
+		return err
+	}
+	a, err := h.newApplication(ctx, body)
+	if err != nil {
+		return err
+	}
+	apigw.LogField(ctx, "application", a.ID)
+	if err := h.checkAuthenticators(ctx, body, a); err != nil {
+		return err
+	}
+	now := h.Now().UTC()
+	a.Generation, a.CreatedAt, a.UpdatedAt, a.Version = store.NewID(), now, now, 1
+	err = h.Directory.CreateApplication(ctx, a)
+	recordChange(ctx, applicationChange(store.Application{}, a), err)
+	if errors.Is(err, store.ErrExists) {
+		return &apierr.Error{Code: apierr.AlreadyExists, Field: "id", Detail: "There is an application of this id already."}
+	}
+	if err != nil {
+		return fmt.Errorf("create application: %w", err)
+	}
+	w.Header().Set("Location", "/api/admin/applications/"+a.ID)
+	return writeApplication(w, http.StatusCreated, a)
+}
+
+func (h *handler) patchApplication(w http.ResponseWriter, r *http.Request) error {
+	body, err := readJSON(r, applicationWritable(), append(applicationReadOnly(), "id", "kind"))
+	if err != nil {
+		return err
+	}
+	a, err := h.updateApplication(r, func(a store.Application) (store.Application, error) {
+		to, err := h.changeApplication(r.Context(), a, body)
+		if err != nil {
+			return a, err
+		}
+		return to, h.checkAuthenticators(r.Context(), body, to)
+	})
+	if err != nil {
+		return err
+	}
+	return writeApplication(w, http.StatusOK, a)
+}
+
+// updateApplication reads the application of the path, applies change and writes the
+// result, again while other writers are faster. Disabling ends the application's grants,
+// and enabling does not bring them back.
+func (h *handler) updateApplication(r *http.Request, change func(store.Application) (store.Application, error)) (store.Application, error) {
+	ctx := r.Context()
+	match := ifMatch(r)
+	return retryChanged(ctx, func() (store.Application, error) {
+		from, err := h.application(ctx, r.PathValue("id"))
+		if err != nil {
+			return from, err
+		}
+		to, err := change(from)
+		if err != nil {
+			return from, err
+		}
+		if err := match.check(from.Version); err != nil {
+			return from, err
+		}
+		if from.Enabled && !to.Enabled {
+			to.Generation = store.NewID()
+		}
+		changed := applicationChange(from, to)
+		if changed.Fields == "" {
+			return from, nil
+		}
+		to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
+		err = h.Directory.UpdateApplication(ctx, from, to)
+		recordChange(ctx, changed, err)
+		if err != nil {
+			return from, fmt.Errorf("update application: %w", err)
+		}
+		return to, nil
+	})
+}
+
+// deleteApplication removes the record, without which no grant lives. The id can be used
+// again; a namesake has another generation, and so neither grants nor consents of it.
+func (h *handler) deleteApplication(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	match := ifMatch(r)
+	_, err := retryChanged(ctx, func() (store.Application, error) {
+		a, err := h.application(ctx, r.PathValue("id"))
+		if err != nil {
+			return a, err
+		}
+		if err := match.check(a.Version); err != nil {
+			return a, err
+		}
+		err = h.Directory.DeleteApplication(ctx, a)
+		recordChange(ctx, change{Change: changeDeleted, Object: applicationObject, ObjectID: a.ID}, err)
+		if err != nil {
+			return a, fmt.Errorf("delete application: %w", err)
+		}
+		return a, nil
+	})
+	return noContent(w, err)
+}
+
+// checkAuthenticators fails if the body names an authenticator that does not exist. Names
+// from before are not looked at: an authenticator may have been deleted since.
+func (h *handler) checkAuthenticators(ctx context.Context, body *object, a store.Application) error {
+	if !body.has("authenticators") {
+		return nil
+	}
+	for _, name := range a.Authenticators {
+		_, err := h.Directory.Authenticator(ctx, name)
+		if errors.Is(err, store.ErrNotFound) {
+			return apierr.Invalid("authenticators", "There is no authenticator "+name+".")
+		}
+		if err != nil {
+			return fmt.Errorf("read authenticator: %w", err)
+		}
+	}
+	return nil
+}

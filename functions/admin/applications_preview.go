@@ -1,0 +1,96 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/claims"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// previewView is what an application that asks for every scope would be told of a member,
+// by the place where it is told.
+type previewView struct {
+	IDToken     map[string]claimView `json:"idToken"`
+	Userinfo    map[string]claimView `json:"userinfo"`
+	AccessToken map[string]claimView `json:"accessToken"`
+	// Headers are those that a proxy hands on.
+	Headers map[string]claimView `json:"headers"`
+}
+
+type claimView struct {
+	Value any    `json:"value"`
+	Scope string `json:"scope"`
+}
+
+// preview shows what an application is told of a user.
+func (h *handler) preview(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	body, err := readJSON(r, []string{"userId"}, nil)
+	if err != nil {
+		return err
+	}
+	a, err := h.application(ctx, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := body.require("userId"); err != nil {
+		return err
+	}
+	id, _, err := body.text("userId")
+	if err != nil {
+		return err
+	}
+	u, err := h.user(ctx, id)
+	if apierr.Is(err, apierr.NotFound) {
+		return apierr.Invalid("userId", "There is no user of this id.")
+	}
+	if err != nil {
+		return err
+	}
+	m, err := h.memberFor(ctx, a, u)
+	if err != nil {
+		return err
+	}
+	return apigw.WriteJSON(w, http.StatusOK, previewView{
+		IDToken:     viewClaims(claims.ForIDToken(m, a.Claims, claims.Scopes(), claims.Request{})),
+		Userinfo:    viewClaims(claims.ForUserinfo(m, a.Claims, claims.Scopes(), claims.Request{})),
+		AccessToken: viewClaims(claims.ForAccessToken(m, a.Claims, claims.Scopes())),
+		Headers:     viewClaims(claims.ForHeaders(m, a.Claims)),
+	})
+}
+
+func viewClaims(list claims.List) map[string]claimView {
+	views := make(map[string]claimView, len(list))
+	for _, c := range list {
+		views[c.Name] = claimView{c.Value, c.Scope}
+	}
+	return views
+}
+
+// memberFor returns the member that a user is for an application: of several companies,
+// the one of the first authenticator that the application may use.
+func (h *handler) memberFor(ctx context.Context, a store.Application, u store.User) (claims.Member, error) {
+	m := claims.Member{User: u}
+	for _, name := range a.Authenticators {
+		authenticator, err := h.Directory.Authenticator(ctx, name)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return m, fmt.Errorf("read authenticator: %w", err)
+		}
+		if identity, ok := u.IdentityIn(authenticator.CorpID); ok {
+			m.CorpID, m.WeComUserID = identity.CorpID, identity.WeComUserID
+			return m, nil
+		}
+	}
+	if len(a.Authenticators) == 0 && len(u.Identities) > 0 {
+		m.CorpID, m.WeComUserID = u.Identities[0].CorpID, u.Identities[0].WeComUserID
+	}
+	return m, nil
+}
