@@ -346,7 +346,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 
 // A slow application costs its time, holds up no other of the batch, and is tried three times.
 func TestSlowApplicationIsGivenUp(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.PostTime = 50 * time.Millisecond })
+	b := newBench(t, func(c *Config) { c.PostTime = 500 * time.Millisecond })
 	release := make(chan struct{})
 	headers := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {

@@ -50,7 +50,8 @@ func newClient(allowLoopback bool) *http.Client {
 
 // post sends a logout token (Back-Channel Logout 1.0 §2.5). The answer's body is not read.
 func (n *notifier) post(ctx context.Context, address, token string) oauth.Cause {
-	if !isAddress(address, n.AllowLoopback) {
+	// It was checked when it was registered; this is for records from elsewhere.
+	if oauth.CheckBackchannelURI(address, n.AllowLoopback) != nil {
 		return oauth.CauseBackchannelAddress
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.PostTime)
@@ -94,21 +95,6 @@ func causeOf(err error) oauth.Cause {
 func isCertificateError(err error) bool {
 	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	return ok
-}
-
-// isAddress reports whether an address may be called, before its name is looked up: https,
-// or http to loopback where that is allowed. It was checked when it was registered; this
-// is for records from before, or from elsewhere.
-func isAddress(address string, allowLoopback bool) bool {
-	u, err := url.Parse(address)
-	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return false
-	}
-	if u.Scheme == "https" {
-		return true
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return u.Scheme == "http" && allowLoopback && (u.Hostname() == "localhost" || err == nil && ip.IsLoopback())
 }
 
 // special are the parts of the public address space that lead elsewhere: the registries of
