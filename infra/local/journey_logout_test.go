@@ -155,6 +155,7 @@ func TestEveryEndOfASessionNotifies(t *testing.T) {
 			mail.wantTold(t, inMail)
 			other.wantNotTold(t)
 			userinfo(http.StatusUnauthorized)
+			f.service.logouts.handling.Wait()
 			for _, c := range []*connected{wiki, mail} {
 				if a := f.mustAdmin(http.StatusOK, http.MethodGet, "/applications/"+c.id+"/attempts", nil); !strings.Contains(a.Body, `"backchannel_logout"`) {
 					t.Errorf("attempts: %s", a.Body)

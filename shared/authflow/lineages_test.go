@@ -260,7 +260,7 @@ func newCrashing(t *testing.T) (*browser, *crashing, store.Session) {
 	t.Helper()
 	b := newBrowser(t)
 	c := &crashing{Store: b.store, LineageStore: b.store}
-	b.LoginCompleter.Store, b.Sessions.Store = c, c
+	b.Store, b.Sessions.Store = c, c
 	b.Sessions.Lineages = &Lineages{Store: c, Notifier: c}
 	session := b.signIn("zhangsan")
 	if err := b.store.CreateGrant(t.Context(), store.Grant{

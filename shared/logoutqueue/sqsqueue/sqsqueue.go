@@ -26,10 +26,14 @@ type Queue struct {
 	URL    string
 }
 
+// maxDelay is the longest delay that SQS takes (SendMessage).
+const maxDelay = 15 * time.Minute
+
 // Send implements logoutqueue.Queue.
 func (q Queue) Send(ctx context.Context, m logoutqueue.Message, delay time.Duration) error {
 	_, err := q.Client.SendMessage(ctx, &sqs.SendMessageInput{
-		QueueUrl: aws.String(q.URL), MessageBody: aws.String(m.Encode()), DelaySeconds: int32(delay / time.Second),
+		QueueUrl: aws.String(q.URL), MessageBody: aws.String(m.Encode()),
+		DelaySeconds: int32(min(delay, maxDelay) / time.Second), //nolint:gosec // it fits
 	})
 	if err != nil {
 		return fmt.Errorf("send message: %w", err)
