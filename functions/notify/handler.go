@@ -93,7 +93,8 @@ func (n *notifier) handle(ctx context.Context, event events.SQSEvent) (events.SQ
 		all.Go(func() { failed[i] = !n.takeRecord(ctx, record) })
 	}
 	all.Wait()
-	var response events.SQSEventResponse
+	// An empty list, and not null, which emulators of Lambda do not know.
+	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	for i, record := range event.Records {
 		if failed[i] {
 			response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: record.MessageId})
