@@ -109,10 +109,12 @@ doctor: ## check a running deployment from outside: make doctor URL=https://...
 		read -rsp 'Admin key (not shown; Enter skips what needs it): ' ADMIN_KEY || true; echo >&2; \
 	fi; export ADMIN_KEY; exec $(BUILD)/doctor $(ARGS) $(URL)
 
+# OPENAUTH=1 measures OpenAuth beside us; npm fetches what package-lock.json names.
 .PHONY: bench
 bench: $(TOOLS)/bin/dynoxide $(TOOLS)/bin/benchstat ## measure COUNT times and sum up (docs/benchmarks.md); OLD=file compares
 	@mkdir -p $(BUILD)
-	@go test -run '^$$' -bench . -timeout 2h -count $(COUNT) ./infra/e2e | tee $(BUILD)/bench.txt
+	@if [ -n "$(OPENAUTH)" ]; then rm -rf $(BUILD)/openauth; cp -R infra/e2e/testdata/openauth $(BUILD); cd $(BUILD)/openauth; npm ci --silent; npm run --silent build; fi
+	@OPENAUTH=$(if $(OPENAUTH),$(BUILD)/openauth/openauth.mjs) go test -run '^$$' -bench . -timeout 2h -count $(COUNT) ./infra/e2e | tee $(BUILD)/bench.txt
 	@$(TOOLS)/bin/benchstat $(OLD) $(BUILD)/bench.txt
 
 .PHONY: screenshots

@@ -79,6 +79,9 @@ func TestEveryAlarmLeadsToItsText(t *testing.T) {
 			t.Errorf("the text of %s does not end with the address of %s#NAME", id, operations)
 			continue
 		}
+		if strings.Contains(alarm.Description, `"`) {
+			t.Errorf("the text of %s has quotation marks, which EventBridge does not escape for a group's bot", id)
+		}
 		linked = append(linked, link[1])
 	}
 	slices.Sort(linked)

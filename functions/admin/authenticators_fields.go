@@ -61,9 +61,9 @@ func viewAuthenticator(a store.Authenticator, publicURL string) authenticatorVie
 
 // workbenchLink is the homepage of the app in WeCom's workbench. With automatic
 // login an application link is enough, because it finds the authenticator itself; but no
-// browser sends a fragment.
+// browser sends a fragment, and a link with a code and a state is taken for WeCom's answer.
 func workbenchLink(a store.Authenticator, publicURL string) string {
-	if a.AutoLogin && !strings.Contains(a.WorkbenchRedirectPath, "#") {
+	if a.AutoLogin && !strings.Contains(a.WorkbenchRedirectPath, "#") && !authflow.IsOAuthAnswer(a.WorkbenchRedirectPath) {
 		return publicURL + a.WorkbenchRedirectPath
 	}
 	path, _ := authflow.ParseReturnPath(a.WorkbenchRedirectPath)

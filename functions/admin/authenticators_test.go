@@ -41,10 +41,11 @@ func TestAuthenticatorLinks(t *testing.T) {
 	tests := []struct{ name, changes, link string }{
 		{"plain", `,"workbenchRedirectPath":"/admin?a=b&c=d"`, publicURL + "/authorize/plain?redirect=%2Fadmin%3Fa%3Db%26c%3Dd"},
 		{"automatic", `,"workbenchRedirectPath":"/admin","autoLogin":true`, publicURL + "/admin"},
+		{"hash", `,"workbenchRedirectPath":"/#/home","autoLogin":true`, publicURL + "/authorize/hash?redirect=%2F%23%2Fhome"},
+		{"answer", `,"workbenchRedirectPath":"/x?code=1&state=2","autoLogin":true`, publicURL + "/authorize/answer?redirect=%2Fx%3Fcode%3D1%26state%3D2"},
 	}
-	o := newOffice(t)
 	for _, test := range tests {
-		if got := o.create(test.name, test.changes).object(t)["workbenchHomepageLink"]; got != test.link {
+		if got := newOffice(t).create(test.name, test.changes).object(t)["workbenchHomepageLink"]; got != test.link {
 			t.Errorf("%s: %v, want %s", test.name, got, test.link)
 		}
 	}

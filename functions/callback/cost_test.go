@@ -94,7 +94,9 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	}))
 	defer wecom.Close()
 
-	engine, err := dynamo.New(dynamo.Config{Client: remote, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: time.Now})
+	started := time.Now()
+	now := func() time.Time { return started } // however long the machine takes, caches stay warm
+	engine, err := dynamo.New(dynamo.Config{Client: remote, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +121,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 			WeComAPIURL: wecom.URL, WeComOAuthURL: wecom.URL, WeComLoginURL: wecom.URL, SealingKeysSecret: "sealing",
 			AuthenticatorSecretPrefix: "authenticators/", SessionLifetime: time.Hour,
 		},
-		Store: engine, Authenticators: store.CacheAuthenticators(engine, 10*time.Second, time.Now), Secrets: secrets, Now: time.Now,
+		Store: engine, Authenticators: store.CacheAuthenticators(engine, 10*time.Second, now), Secrets: secrets, Now: now,
 	}
 	var log bytes.Buffer
 	// told returns what the log says of the last request: how it ended, how often WeCom
@@ -164,14 +166,14 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	leave, arrive := function(authorize.NewHandler), function(callback.NewHandler)
 
 	// comeBack does what WeCom does with the browser it was sent.
-	comeBack := func(departure events.APIGatewayV2HTTPResponse) events.APIGatewayV2HTTPResponse {
+	comeBack := func(departure events.APIGatewayV2HTTPResponse, cookies ...string) events.APIGatewayV2HTTPResponse {
 		link, err := url.Parse(departure.Headers["location"])
 		if err != nil {
 			t.Fatal(err)
 		}
 		cookie, _, _ := strings.Cut(departure.Cookies[0], ";")
 		code := link.Query().Get("scope") + store.NewID()
-		return arrive("/callback/demo", "code="+code+"&state="+link.Query().Get("state"), []string{cookie})
+		return arrive("/callback/demo", "code="+code+"&state="+link.Query().Get("state"), append(cookies, cookie))
 	}
 
 	remote.take()
@@ -214,5 +216,16 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	}
 	if got := last.Headers["location"]; got != "https://app.example.com/#" {
 		t.Fatalf("led to %s", got)
+	}
+
+	// In the same browser, whose session ends by one call and passes its lineage on.
+	session := slices.IndexFunc(last.Cookies, func(c string) bool { return strings.HasPrefix(c, "__Host-wecom_session=") })
+	if session < 0 {
+		t.Fatalf("no session: %v", last.Cookies)
+	}
+	cookie, _, _ := strings.Cut(last.Cookies[session], ";")
+	comeBack(leave("/authorize/demo", "", nil), cookie)
+	if got, want := remote.take(), "auth/getuserinfo Get Put Update"; got != want {
+		t.Errorf("returning in the same browser costs %q, want %q", got, want)
 	}
 }

@@ -80,6 +80,7 @@ func (cfg Config) request(r *http.Request) (authflow.CallbackRequest, error) {
 		Language:      wecom.PageLanguage(r.Header.Get("Accept-Language")),
 		Sessions:      cfg.Cookie.Sessions(r),
 		RequestID:     apigw.RequestID(ctx),
+		Source:        authflow.SourceOf(r.RemoteAddr),
 	}
 	if store.IsAuthenticatorName(req.Authenticator) {
 		apigw.LogField(ctx, "authenticator", req.Authenticator)

@@ -74,7 +74,7 @@ func serveWith(t *testing.T, completer LoginCompleter, a *session.Attempts, rawQ
 	}
 	maps.Copy(event.Headers, headers)
 	event.RequestContext.RequestID = "request-1"
-	event.RequestContext.HTTP.Method = http.MethodGet
+	event.RequestContext.HTTP.Method, event.RequestContext.HTTP.SourceIP = http.MethodGet, "203.0.113.9"
 	response, err := function(t.Context(), event)
 	if err != nil {
 		t.Fatal(err)
@@ -89,9 +89,9 @@ func TestSignedInVisitorGoesToTheApplication(t *testing.T) {
 	response := serve(t, completerFunc(func(got authflow.CallbackRequest) (authflow.CallbackResult, error) {
 		want := authflow.CallbackRequest{
 			Authenticator: "demo", PublicURL: "https://signin.example.com", Code: "CODE", State: "STATE", ReturnTo: attempt.Destination, InWeCom: true,
-			Sessions: []authflow.SessionRef{{ID: earlier}}, RequestID: "request-1", Attempt: attempt, AttemptFound: true,
+			Sessions: []authflow.SessionRef{{ID: earlier}}, RequestID: "request-1", Source: authflow.SourceOf("203.0.113.9"), Attempt: attempt, AttemptFound: true,
 		}
-		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(authflow.ReturnPath{})); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(authflow.ReturnPath{}, authflow.Source{})); diff != "" {
 			t.Error(diff)
 		}
 		return authflow.CallbackResult{URL: "https://app.example.com/a", SessionID: "SESSION", ExpiresAt: noon.Add(time.Hour), UserID: "u"}, nil

@@ -132,7 +132,8 @@ func (h handler) notFoundPage(w http.ResponseWriter, r *http.Request) error {
 
 // activeSession returns the session of a request, or apierr.Unauthorized. It clears a
 // cookie whose session has ended. Of several cookies, one may be another deployment's on
-// a parent domain: the first that leads to a session counts, and none is cleared then.
+// a parent domain: the first that leads to a session counts, and none is cleared then, nor
+// when there may be more than were looked up.
 func (h handler) activeSession(w http.ResponseWriter, r *http.Request) (authflow.ActiveSession, error) {
 	failure := error(apierr.New(apierr.Unauthorized, nil))
 	refs := h.Cookie.Sessions(r)
@@ -145,7 +146,7 @@ func (h handler) activeSession(w http.ResponseWriter, r *http.Request) (authflow
 			return authflow.ActiveSession{}, failure
 		}
 	}
-	if len(refs) > 0 {
+	if len(refs) > 0 && len(refs) < session.MaxSessions {
 		h.Cookie.Clear(w)
 	}
 	return authflow.ActiveSession{}, failure

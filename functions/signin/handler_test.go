@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,7 @@ type world struct {
 	applications   map[string]store.Application
 	failing        error // of reading authenticators
 	checkError     error // of checking a session
+	checks         int
 	endError       error
 	files          map[string]bool
 	ended          []string
@@ -118,6 +120,7 @@ func (f *world) DomainFile(_ context.Context, name string) (store.DomainFile, er
 }
 
 func (f *world) Check(_ context.Context, ref authflow.SessionRef) (authflow.ActiveSession, error) {
+	f.checks++
 	switch {
 	case f.checkError != nil:
 		return authflow.ActiveSession{}, f.checkError
@@ -471,6 +474,7 @@ func TestToken(t *testing.T) {
 		{"attack: a page of another company", "https://partner.example.com", 403, ""},
 		{"attack: a page of a disabled authenticator", "https://old.example.com", 403, ""},
 		{"attack: a page of anybody", "https://evil.example", 403, ""},
+		{"attack: a sandboxed frame", "null", 403, ""},
 	} {
 		f.minted = nil
 		request := ask{method: "POST", path: "/api/token", session: liveID}
@@ -530,6 +534,43 @@ func TestSignOutClearsACookieOfAParentDomain(t *testing.T) {
 	got := f.ask(t, ask{method: "POST", path: "/api/signout", cookies: []string{"__Secure-wecom_session=" + liveID}})
 	if !got.clears("__Secure-wecom_session") || !strings.Contains(strings.Join(got.cookies, ""), "Domain=example.com") || len(f.ended) != 1 {
 		t.Fatalf("%v", got.cookies)
+	}
+}
+
+// Attack: another host of the parent domain plants cookies of the same name, which a browser
+// sends first, to sign a person out or to keep a session from ending.
+func TestAttackSessionCookiesOfAParentDomain(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		sessions []string // in the order of the cookies
+		status   int
+		cleared  bool
+		reads    int // at most three, whoever sends how many
+	}{
+		{"another deployment's first", []string{deadID + ".u-2", liveID + ".u-1"}, 200, false, 2},
+		{"none that is known", []string{deadID + ".u-2", deadID}, 401, true, 2},
+		{"what cannot be a session", []string{"x", "", liveID + "." + strings.Repeat("u", 65), liveID}, 200, false, 1},
+		{"more than are looked up", []string{deadID, deadID, deadID, liveID}, 401, false, 3},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newWorld()
+			f.cookie.Domain = "example.com"
+			var cookies []string
+			for _, value := range test.sessions {
+				cookies = append(cookies, "__Secure-wecom_session="+value)
+			}
+			got := f.ask(t, ask{path: "/api/session", cookies: cookies})
+			if got.status != test.status || got.clears("__Secure-wecom_session") != test.cleared || f.checks != test.reads {
+				t.Errorf("%d, cookies %v, %d reads", got.status, got.cookies, f.checks)
+			}
+			if test.status != 200 {
+				return
+			}
+			got = f.ask(t, ask{method: "POST", path: "/api/signout", cookies: cookies})
+			if got.status != 204 || !slices.Contains(f.ended, liveID) {
+				t.Errorf("sign-out: %d, ended %v", got.status, f.ended)
+			}
+		})
 	}
 }
 

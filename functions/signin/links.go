@@ -18,7 +18,7 @@ import (
 // link redirects an application link to the same path and query on the application's
 // origin, through a sign-in when there is no session.
 func (h handler) link(w http.ResponseWriter, r *http.Request) error {
-	if authflow.IsOAuthAnswer(r.URL.RawQuery) {
+	if authflow.IsOAuthAnswer(r.URL.Path + "?" + r.URL.RawQuery) {
 		apigw.Redirect(w, authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{}))
 		return nil
 	}

@@ -222,6 +222,12 @@ func TestCodeOfWeComNeverReachesAnApplication(t *testing.T) {
 			}
 		}
 	}
+	// What WeCom appends to an address that it takes to have a query already.
+	for _, path := range []string{"/x&code=CODE&state=S", "/x;code=CODE;state=S", "/x?code=CODE&state=S"} {
+		if got := newWorld().ask(t, ask{path: path, session: liveID}); got.headers["location"] != public+"/signin" {
+			t.Errorf("%s leads to %s", path, got.headers["location"])
+		}
+	}
 	// Neither of them alone is WeCom's answer.
 	for _, query := range []string{"code=1", "state=open", "codes=1&state=2", "x=code&y=state"} {
 		if got := newWorld().ask(t, ask{path: "/x", query: query, session: liveID}); got.headers["location"] != appOrigin+"/x?"+query {

@@ -36,12 +36,8 @@ func TestAnEndAtTheStartIsSaid(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	program := filepath.Join(root, ".tools", "ministack", "bin", "python")
-	if err := os.MkdirAll(filepath.Dir(program), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(program, []byte("#!/bin/sh\nexit 3\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.MkdirAll(filepath.Dir(program), 0o700))
+	must(t, os.WriteFile(program, []byte("#!/bin/sh\nexit 3\n"), 0o700))
 	a, err := awsstack.Start(t.Context(), awsstack.Config{Root: root})
 	if err == nil {
 		_ = a.Close()
@@ -72,9 +68,7 @@ func TestAccount(t *testing.T) {
 	})
 	t.Run("leading keys", func(t *testing.T) { leadingKeys(t, a) })
 	t.Run("no browser is answered", func(t *testing.T) { noBrowserIsAnswered(t, a) })
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, a.Close())
 	if response, err := http.Get(a.Endpoint); err == nil {
 		_ = response.Body.Close()
 		t.Error("it answers after its end")
@@ -184,18 +178,21 @@ func noBrowserIsAnswered(t *testing.T, a *awsstack.Account) {
 		"a name that was led to here": {host: "evil.example", want: http.StatusForbidden},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.Endpoint+"/_ministack/health", http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		maps.Copy(r.Header, test.header)
 		r.Host = test.host
 		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		_ = response.Body.Close()
 		if response.StatusCode != test.want {
 			t.Errorf("%s: %d, want %d", name, response.StatusCode, test.want)
 		}
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -29,6 +29,7 @@
 //	OPTIONS                          is answered by the emulator; infra/local leads it to its route
 //	metrics                          are not measured, and no alarm goes off; the rehearsal compares an alarm with what a function prints
 //	CodeDeploy's shifting            is not done: an alias takes the new version at once
+//	calls of the group's bot         are not made; package permissions reads the role for them
 //	certificate and domain           are not waited for in a first deployment; make doctor looks from outside
 //	network of functions             is records only: calls go out as before, and it can be deleted with functions in it, which the rehearsal looks for
 //	Lambda's network interfaces      are not there, nor are the rights that they take; package permissions reads the roles

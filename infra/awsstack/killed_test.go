@@ -43,9 +43,7 @@ func TestItEndsWithWhoIsKilled(t *testing.T) {
 	if _, err := killed.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
-	if err := killed.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, killed.Start())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -72,9 +70,7 @@ func TestItEndsWithWhoIsKilled(t *testing.T) {
 			t.Errorf("process %s is not there before the kill", process)
 		}
 	}
-	if err := killed.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, killed.Process.Kill())
 	<-ended
 	for _, process := range processes {
 		awsstack.Until(t, "process "+process+" is gone", func() bool { return !alive(process) })

@@ -298,12 +298,18 @@ def fixed_address(logical_id, props, stack):
 def named(logical_id, props, stack):
     return f"{stack}-{logical_id}", {}
 
+def events(kind):
+    arn = f"arn:aws:events:{get_region()}:{get_account_id()}:{kind}/"
+    return lambda logical_id, props, stack: (logical_id, {"Arn": f"{arn}{logical_id}/1"})
+
 for kind, create in {
     "AWS::SecretsManager::RotationSchedule": schedule_rotation,
     "AWS::CodeDeploy::Application": named,
     "AWS::CodeDeploy::DeploymentGroup": named,
     "AWS::EC2::EIP": fixed_address,
     "AWS::EC2::NatGateway": named,
+    "AWS::Events::Connection": events("connection"),
+    "AWS::Events::ApiDestination": events("api-destination"),
 }.items():
     keep = lambda physical_id, old, new, stack: (physical_id, {})
     RESOURCES[kind] = {"create": create, "update": keep, "delete": lambda physical_id, props: None}
@@ -326,7 +332,12 @@ def programs_only(app):
 
     return guarded
 
-from ministack.app import app  # with the patches
+from ministack import app as front  # with the patches
+from ministack.app import app
+
+@patch(front, "_handle_cognito_get_request", "_handle_cognito_body_request")
+async def no_cognito(*_):
+    """AWS knows Cognito's requests by their host. Here it took /oauth2/ from every API."""
 
 # Or a function waits 40 ms for each event.
 http.server.BaseHTTPRequestHandler.disable_nagle_algorithm = True

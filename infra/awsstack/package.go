@@ -21,9 +21,15 @@ import (
 // bucket holds what the stacks are made from.
 const bucket = "awsstack"
 
-// architecture is Lambda's name of this machine's processor.
-func architecture() string {
-	return map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
+// Architecture is Lambda's name of this machine's processor. Where functions cannot be
+// built and run, the test is skipped, and fails where CI is set.
+func Architecture(t testing.TB) string {
+	t.Helper()
+	name := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
+	if _, err := exec.LookPath("make"); err != nil || name == "" || runtime.GOOS != "linux" {
+		Missing(t, "built functions", "they are built by make and run on Linux")
+	}
+	return name
 }
 
 // packageTemplate does what `sam package` does: it uploads template.yaml with the
@@ -89,12 +95,9 @@ func (a *Account) build(t testing.TB) {
 	if a.programs != nil {
 		return
 	}
-	if _, err := exec.LookPath("make"); err != nil || architecture() == "" || runtime.GOOS != "linux" {
-		Missing(t, "built functions", "they are built by make and run on Linux")
-	}
 	DependOnSources(t, a.root)
 	folder := t.TempDir()
-	command := exec.CommandContext(t.Context(), "make", "--silent", "build", "ARCH="+architecture(), "BUILD="+folder) //nolint:gosec // both are ours
+	command := exec.CommandContext(t.Context(), "make", "--silent", "build", "ARCH="+Architecture(t), "BUILD="+folder) //nolint:gosec // both are ours
 	command.Dir = a.root
 	command.Env = OutsideMake()
 	if output, err := command.CombinedOutput(); err != nil {

@@ -44,7 +44,7 @@ func (s *Stack) Update(t testing.TB, parameters map[string]string) {
 
 func (s *Stack) apply(t testing.TB, action string, parameters map[string]string) {
 	t.Helper()
-	parameters["Architecture"] = architecture()
+	parameters["Architecture"] = Architecture(t)
 	fields := url.Values{
 		"StackName": {s.Name}, "TemplateURL": {s.packageTemplate(t)},
 		"Capabilities.member.1": {"CAPABILITY_IAM"}, "Capabilities.member.2": {"CAPABILITY_AUTO_EXPAND"},
@@ -142,14 +142,18 @@ func (s *Stack) Secret(t testing.TB, id string) (version, value string) {
 	return aws.ToString(output.VersionId), aws.ToString(output.SecretString)
 }
 
-// patience is how long a test waits for what must happen, on any machine.
-const patience = 10 * time.Minute
-
-// Until waits until something has happened.
+// Until waits until something has happened, on a busy machine as long as the tests may
+// run at all.
 func Until(t testing.TB, what string, happened func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !happened(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	end := time.Now().Add(time.Hour)
+	if run, ok := t.(interface{ Deadline() (time.Time, bool) }); ok {
+		if limit, limited := run.Deadline(); limited {
+			end = limit.Add(-time.Minute)
+		}
+	}
+	for ; !happened(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}

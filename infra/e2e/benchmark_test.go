@@ -3,27 +3,30 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/wecom-signin/wecom-signin/infra/e2e"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/awsconfig"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
 )
 
-// The benchmarks report the processor time of the service's own processes as
-// cpu-ms/op: browsers, WeCom and the stand-ins for AWS share the machine and are left
-// out. docs/benchmarks.md has the budgets and what was measured.
+// The benchmarks report the processor time of the service's own processes: browsers, WeCom
+// and the stand-ins for AWS are left out. docs/benchmarks.md has what was measured.
 
 // benchMembers sign in, however many users there are.
 const benchMembers = 1000
@@ -58,6 +61,9 @@ func benchCompany(users int, domain string) *wecomsim.Simulator {
 	})
 }
 
+// manyRoles is the number of the user who has fifty.
+const manyRoles = 2
+
 // fillUsers makes users who have signed in before, so many at a time: a store writes
 // those that wait together in one transaction.
 func fillUsers(t testing.TB, engine interface {
@@ -71,8 +77,12 @@ func fillUsers(t testing.TB, engine interface {
 	for range atOnce {
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < users && !t.Failed(); i = int(next.Add(1)) - 1 {
+				roles := []string{"member"}
+				for n := 1; n < 50 && i == manyRoles; n++ {
+					roles = append(roles, fmt.Sprintf("department-%02d-member", n))
+				}
 				if err := engine.CreateUser(t.Context(), store.User{
-					ID: store.NewUserID(now), Phone: fmt.Sprintf("+8613%09d", i), Name: fmt.Sprintf("Member %d", i), Roles: []string{"member"}, Enabled: true,
+					ID: store.NewUserID(now), Phone: fmt.Sprintf("+8613%09d", i), Name: fmt.Sprintf("Member %d", i), Roles: roles, Enabled: true,
 					Avatar:     "https://wework.qpic.cn/wwpic/000000_000000000000/0",
 					Identities: []store.Identity{{CorpID: corpID, WeComUserID: benchMember(i), Authenticator: portal, BoundAt: now}},
 					CreatedAt:  now, UpdatedAt: now, LastSignInAt: now, Version: 1,
@@ -83,26 +93,6 @@ func fillUsers(t testing.TB, engine interface {
 		})
 	}
 	group.Wait()
-}
-
-// processorTime is the user and system time that processes have used, to the
-// microsecond: /proc/PID/stat counts in hundredths of a second. Threads that ended are
-// not in it; Go keeps its threads.
-func processorTime(t testing.TB, pids ...int) (total time.Duration) {
-	t.Helper()
-	for _, pid := range pids {
-		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-		if len(threads) == 0 {
-			t.Skip("SKIP processor time: this kernel does not tell it, or the process has ended")
-		}
-		for _, thread := range threads {
-			content, _ := os.ReadFile(thread) // of a thread that has just ended, nothing
-			used, _, _ := strings.Cut(string(content), " ")
-			nanoseconds, _ := strconv.ParseInt(used, 10, 64)
-			total += time.Duration(nanoseconds)
-		}
-	}
-	return total
 }
 
 func perOperation(b *testing.B, unit string, total time.Duration) {
@@ -142,7 +132,7 @@ func BenchmarkFunctionStart(b *testing.B) {
 				if recorder.Code >= http.StatusBadRequest {
 					b.Fatalf("%d %s", recorder.Code, recorder.Body)
 				}
-				used += processorTime(b, f.Pid())
+				used += e2e.ProcessorTime(b, f.Pid())
 				f.Stop()
 			}
 			perOperation(b, "cpu-ms/op", used)
@@ -154,27 +144,72 @@ func BenchmarkFunctionStart(b *testing.B) {
 	}
 }
 
-// A returning sign-in through the programs that are deployed, one request at a time.
+// A returning sign-in through functions, one request at a time, with DynamoDB 5 ms and
+// WeCom 30 ms away.
 func BenchmarkSignInThroughFunctions(b *testing.B) {
-	const users = 1000
-	c := startCloud(b, users)
-	signInAgain(b, c.browser, nthMember(0, users)) // so that nothing is cold
-	used := map[string]time.Duration{}
-	for name, f := range c.functions {
-		used[name] = processorTime(b, f.Pid())
-	}
-	n := 0
+	const users, each = 1000, 20
+	contenders := startContenders(b, users)
+	n := 1
 	for b.Loop() {
-		n++
-		signInAgain(b, c.browser, nthMember(n, users))
+		for _, c := range contenders {
+			c.Measure(b, each, func(i int) string { return nthMember(n+i, users) })
+		}
+		n += each
 	}
-	var total time.Duration
-	for name, f := range c.functions {
-		of := processorTime(b, f.Pid()) - used[name]
-		total += of
-		perOperation(b, name+"-cpu-ms/op", of)
+	e2e.Report(b, contenders)
+}
+
+// The same in new processes: from their start to the end of a sign-in.
+func BenchmarkColdSignIn(b *testing.B) {
+	contenders := startContenders(b, 10)
+	for b.Loop() {
+		for _, c := range contenders {
+			c.MeasureCold(b, nthMember(1, 10))
+		}
 	}
-	perOperation(b, "cpu-ms/op", total)
+	e2e.Report(b, contenders)
+}
+
+// startContenders starts the programs that are deployed; with OLD_FUNCTIONS, those in that
+// folder; with OPENAUTH, that program (testdata/openauth).
+func startContenders(b *testing.B, users int) (all []*e2e.Contender) {
+	b.Helper()
+	add := func(name, folder string) (*e2e.Contender, *cloud) {
+		c := startCloud(b, users)
+		maps.Copy(c.environment, map[string]string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "AWS_LAMBDA_LOG_FORMAT": "JSON"}) // as the template's
+		c.meter.Delay = 5 * time.Millisecond
+		c.browser.WeCom.Inject(wecomsim.Slow(30 * time.Millisecond))
+		all = append(all, &e2e.Contender{
+			Name: name, Environment: c.environment, Browser: c.browser, Meter: &c.meter, Authenticator: portal,
+			Programs: map[string]string{"/authorize/": folder + "/authorize", "/callback/": folder + "/callback", "/": folder + "/signin"},
+			SignIn:   func(userID string) { signInAgain(b, c.browser, userID) },
+		})
+		return all[len(all)-1], c
+	}
+	folder, err := builtFunctions()
+	must(b, err)
+	add("new", folder)
+	if folder := os.Getenv("OLD_FUNCTIONS"); folder != "" {
+		add("old", folder)
+	}
+	if program := os.Getenv("OPENAUTH"); program != "" {
+		contender, c := add("openauth", "")
+		contender.Programs = map[string]string{"/": program}
+		contender.SignIn = func(userID string) { e2e.SignInByOpenAuth(b, c.browser, userID, application+"/") }
+		maps.Copy(c.environment, map[string]string{
+			"PATH": os.Getenv("PATH"), "DYNAMODB_ENDPOINT": c.environment["AWS_ENDPOINT_URL_DYNAMODB"], "OPENAUTH_TABLE": "openauth",
+			"CORP_ID": corpID, "AGENT_ID": agentID, "APP_SECRET": appSecret,
+		})
+		cfg, err := awsconfig.FromEnvironment(func(name string) (string, bool) { value, found := c.environment[name]; return value, found })
+		must(b, err)
+		_, err = dynamodb.NewFromConfig(cfg).CreateTable(b.Context(), dynamotest.Describe("openauth", "pk", "sk"))
+		must(b, err)
+	}
+	for _, c := range all {
+		c.Start(b)
+		c.SignIn(nthMember(0, users)) // so that nothing is cold
+	}
+	return all
 }
 
 // A returning sign-in through `make run`: over HTTP, the embedded store with its disk
@@ -190,7 +225,7 @@ func BenchmarkSignIn(b *testing.B) {
 				b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
 					var next, callbacks atomic.Int64
 					var group sync.WaitGroup
-					used := processorTime(b, service.Pid())
+					used := e2e.ProcessorTime(b, service.Pid())
 					for range inFlight {
 						group.Go(func() {
 							mine := browser.Clone()
@@ -200,7 +235,7 @@ func BenchmarkSignIn(b *testing.B) {
 						})
 					}
 					group.Wait()
-					perOperation(b, "cpu-ms/op", processorTime(b, service.Pid())-used)
+					perOperation(b, "cpu-ms/op", e2e.ProcessorTime(b, service.Pid())-used)
 					perOperation(b, "callback-ms/op", time.Duration(callbacks.Load()))
 				})
 			}

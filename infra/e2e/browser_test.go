@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -177,41 +176,25 @@ func TestCookiesOff(t *testing.T) {
 // The program ends in time though WeCom has a request in hand.
 func TestStopWhileWeComHangs(t *testing.T) {
 	t.Parallel()
-	simulator := wecomsim.New(wecomsim.Config{Corps: []wecomsim.Corp{companyWithPortal()}})
-	asked := make(chan struct{}, 1)
-	weCom := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/cgi-bin/") {
-			select {
-			case asked <- struct{}{}:
-			default:
-			}
-			<-r.Context().Done()
-			return
-		}
-		simulator.ServeHTTP(w, r)
-	}))
-	defer weCom.Close()
-	defer weCom.CloseClientConnections()
-	const adminKey = "admin-key-of-this-test-0123456789"
-	local := startLocal(t, "WECOM_API_URL="+weCom.URL, "WECOM_OAUTH_URL="+weCom.URL, "WECOM_LOGIN_URL="+weCom.URL, "ADMIN_KEY="+adminKey)
-	host := strings.TrimPrefix(local.Service, "http://")
-	must(t, simulator.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.TrustedDomain = host }))
+	place := openWorkplace(t, companyWithPortal())
+	must(t, place.connectPortal())
 	b := testbrowser.New(testbrowser.Config{
-		URL: local.Service, WeCom: simulator, WeComURL: weCom.URL, UserAgent: wecomsim.UserAgentWeComAndroid, Member: wecomsim.Browser{UserID: "lisi"},
+		URL: place.Service, WeCom: place.simulator, WeComURL: place.WeCom, UserAgent: wecomsim.UserAgentWeComAndroid, Member: wecomsim.Browser{UserID: "lisi"},
 	})
-	b.Expect(t, 201, "POST", "/api/admin/authenticators", testbrowser.Bearer(adminKey), testbrowser.JSON(map[string]any{
-		"name": "main", "corpId": corpID, "agentId": agentID, "secret": appSecret, "origin": application,
-	}))
-	r := b.Request(t, http.MethodGet, b.Callback(t, "/authorize/main"))
+	r := b.Request(t, http.MethodGet, b.Callback(t, "/authorize/"+portal))
+	place.simulator.Inject(wecomsim.Hang(1))
+	place.simulator.ResetCalls()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_, _ = b.Do(r) // the program ends, so it may come to nothing
 	}()
-	<-asked
-	must(t, local.Stop())
+	for place.simulator.Calls() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	must(t, place.Stop())
 	<-ended
-	if connection, err := net.DialTimeout("tcp", host, time.Second); err == nil {
+	if connection, err := net.DialTimeout("tcp", strings.TrimPrefix(place.Service, "http://"), time.Second); err == nil {
 		_ = connection.Close()
 		t.Error("something still listens")
 	}

@@ -55,7 +55,7 @@ func TestConsole(t *testing.T) {
 			w.Do("open an authenticator", click(`.item h2 a`), seesText("h1", portalTitle), settled)
 			w.Accessible("authenticator")
 			w.Do("type something", fill(`input[name=title]`, "员工门户"))
-			dialog("leave with something unsaved", tab0(`#users`))
+			dialog("leave with something unsaved", click(`#tabs a[href="#users"]`))
 			if typed := w.Value(`input[name=title]`); typed != "员工门户" {
 				t.Errorf("typed was %q", typed)
 			}
@@ -65,11 +65,9 @@ func TestConsole(t *testing.T) {
 			dialog("delete", press(say("delete")))
 
 			// A second one cannot have what the first has, and says who has it.
-			if err := place.connect(map[string]any{
+			must(t, place.connect(map[string]any{
 				"name": "second", "title": "Second", "corpId": corpID, "agentId": "1000009", "secret": appSecret, "origin": "https://second.example.com",
-			}); err != nil {
-				t.Fatal(err)
-			}
+			}))
 			w.Do("look at the second", visit(place.Service+"/console#authenticators/second"), seesText("h1", "Second"), settled)
 			w.Do("want automatic login", click(`input[name=autoLogin]`), click(`.savebar button.main`), sees(`.said .notice.bad`))
 			if said := w.Text(`.said .notice.bad`); !strings.Contains(said, "员工门户") {
@@ -77,11 +75,9 @@ func TestConsole(t *testing.T) {
 			}
 			w.Accessible("automatic login is taken")
 			for i := range 4 { // a list so long that it has a search
-				if err := place.connect(map[string]any{
+				must(t, place.connect(map[string]any{
 					"name": fmt.Sprintf("more-%d", i), "title": fmt.Sprintf("More %d", i), "corpId": corpID, "agentId": "1000009", "secret": appSecret, "origin": "https://more.example.com",
-				}); err != nil {
-					t.Fatal(err)
-				}
+				}))
 			}
 			w.Do("give it up", press(say("discard")), click(`a.back`), sees(`.item:nth-child(6)`))
 			w.Do("search for one", fill(`input[name=search]`, "second"), gone(`.item:nth-child(2)`))
@@ -141,9 +137,6 @@ func TestConsole(t *testing.T) {
 		})
 	}
 }
-
-// tab0 clicks a tab that does not open.
-func tab0(hash string) chromium.Action { return click(`#tabs a[href="` + hash + `"]`) }
 
 // tabTo presses the key that goes to the next control until one is reached, as
 // somebody without a pointer does.

@@ -6,6 +6,7 @@
 // guide are taken on the way, and what a sign-in costs is counted and measured on the
 // built functions.
 //
-// Boundary: tests, and what runs and counts the built functions for them. What one function promises is tested beside it, what a deployment
-// promises in infra/rehearsal; here is what only shows in a browser, or in figures.
+// Boundary: tests, and what runs and counts the built functions for them. What one function
+// promises is tested beside it, what a deployment promises in infra/rehearsal; here is what
+// only shows in a browser, or in figures.
 package e2e

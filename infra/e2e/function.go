@@ -19,7 +19,7 @@ import (
 
 // startDeadline is how long a function may take to ask for its first event. It starts in
 // a tenth of a second; the rest is for a busy machine.
-const startDeadline = time.Minute
+const startDeadline = 10 * time.Minute
 
 // Function is a built function behind a Runtime API of its own
 // (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). It takes one event
@@ -90,9 +90,10 @@ func (f *Function) Pid() int { return f.process.Process.Pid }
 
 // ServeHTTP hands a request over as API Gateway does (payload format 2.0).
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // in memory
 	event := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery, PathParameters: f.PathParameters,
-		Headers: map[string]string{}, Cookies: strings.Split(r.Header.Get("Cookie"), "; "),
+		Headers: map[string]string{}, Body: string(body), Cookies: strings.Split(r.Header.Get("Cookie"), "; "),
 	}
 	for name := range r.Header {
 		event.Headers[strings.ToLower(name)] = r.Header.Get(name)

@@ -121,12 +121,30 @@ func (c *cloud) used(operation string) string {
 	return row
 }
 
-// What leaves the functions for each operation is what docs/benchmarks.md says.
+// What leaves the functions for each operation is what docs/benchmarks.md says. Functions
+// read an authenticator again after 10 s: a measurement that took longer says nothing.
 func TestRemoteCallsAreAsDocumented(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile(moduleRoot + "/docs/benchmarks.md")
 	must(t, err)
-	c := startCloud(t, 10)
+	rows := strings.Split(string(document), "\n")
+	for {
+		c := startCloud(t, 10)
+		began := time.Now()
+		measured := remoteCalls(t, c)
+		unknown := slices.DeleteFunc(measured, func(row string) bool { return slices.Contains(rows, row) })
+		if len(unknown) == 0 || time.Since(began) < 10*time.Second {
+			for _, row := range unknown {
+				t.Errorf("docs/benchmarks.md does not say\n%s", row)
+			}
+			return
+		}
+	}
+}
+
+// remoteCalls returns rows of the table, in the order of time.
+func remoteCalls(t *testing.T, c *cloud) (rows []string) {
+	t.Helper()
 	b := c.browser
 	c.used("start")
 	callback := ""
@@ -141,13 +159,15 @@ func TestRemoteCallsAreAsDocumented(t *testing.T) {
 		{"returning sign-in: callback", func() { b.Expect(t, 302, "GET", callback) }},
 		{"session check, cold", func() { b.Expect(t, 200, "GET", "/api/session") }},
 		{"session check", func() { b.Expect(t, 200, "GET", "/api/session") }},
+		{"returning sign-in: authorize", func() { member(benchMember(manyRoles)); callback = b.Callback(t, "/authorize/"+portal) }},
+		{"returning sign-in: callback", func() { b.Expect(t, 302, "GET", callback) }},
+		{"session check", func() { b.Expect(t, 200, "GET", "/api/session") }},
 		{"token, cold", func() { b.Expect(t, 200, "POST", "/api/token") }},
 		{"token", func() { b.Expect(t, 200, "POST", "/api/token") }},
 		{"sign-out", func() { b.Expect(t, 204, "POST", "/api/signout") }},
 	} {
 		step.do()
-		if row := c.used(step.operation); !slices.Contains(strings.Split(string(document), "\n"), row) {
-			t.Errorf("docs/benchmarks.md does not say\n%s", row)
-		}
+		rows = append(rows, c.used(step.operation))
 	}
+	return rows
 }

@@ -64,7 +64,7 @@ func (l *Local) Stop() error {
 		return fmt.Errorf("stop: %w", err)
 	}
 	// It cuts off after 4 s what still runs; the rest is for a busy machine.
-	late := time.AfterFunc(20*time.Second, func() { _ = l.process.Process.Kill() })
+	late := time.AfterFunc(time.Minute, func() { _ = l.process.Process.Kill() })
 	defer late.Stop()
 	if err := l.process.Wait(); err != nil {
 		return fmt.Errorf("the program ended with %w\n%s", err, &l.log)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"sync"
+	"time"
 )
 
 // Usage is what functions asked of AWS: calls, and DynamoDB's capacity units.
@@ -19,6 +20,9 @@ type Usage struct {
 
 // Meter stands between functions and AWS, and counts. It is for concurrent use.
 type Meter struct {
+	// Delay is how far away DynamoDB is.
+	Delay time.Duration
+
 	mu    sync.Mutex
 	usage Usage
 }
@@ -56,9 +60,14 @@ var (
 	capacityUnits = regexp.MustCompile(`"CapacityUnits":([0-9.]+)`)
 )
 
-// DynamoDB passes requests on to an endpoint, and asks what each of them consumes.
+// DynamoDB passes calls on to an endpoint, and asks what each of them consumes. A GET is
+// not a call: it opens a function's connection.
 func (m *Meter) DynamoDB(endpoint string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			return
+		}
+		time.Sleep(m.Delay)
 		asked := map[string]any{}
 		_ = json.NewDecoder(r.Body).Decode(&asked)
 		asked["ReturnConsumedCapacity"] = "TOTAL"

@@ -93,7 +93,7 @@ func TestGuidedSetup(t *testing.T) {
 			ours.Do("forget the secret", fill(`input[name=corpId]`, theirs.Text(`dl code`)), fill(`input[name=agentId]`, agent),
 				fill(`input[name=origin]`, place.Application+"/"), click(`.setup-form .setup-foot button.main`), sees(`input[name=secret][aria-invalid=true]`))
 			ours.Accessible("something is missing")
-			ours.Do("enter the secret", fill(`input[name=secret]`, secret), fill(`input[name=workbenchRedirectPath]`, "/admin"), fill(`input[name=title]`, "员工门户"),
+			ours.Do("enter the secret", fill(`input[name=secret]`, secret), fill(`input[name=workbenchRedirectPath]`, "/#/home"), click(`input[name=autoLogin]`), fill(`input[name=title]`, "员工门户"),
 				click(`.setup-form .setup-foot button.main`))
 
 			ours.step(6)
@@ -115,8 +115,8 @@ func TestGuidedSetup(t *testing.T) {
 			ours.Accessible("checked")
 			member := open(t, browsers()[0])
 			member.Do("sign in", visit(shown(`.setup-do .copyable code`)), seesWeCom("choose-member"), click(person("/zhangsan")), seesWeCom("consent"),
-				click(`button[value=agree]`), seesText("h1", "admin"))
-			member.at(place.Application+"/admin", place.Service, "zhangsan")
+				click(`button[value=agree]`), seesText("h1", "start"))
+			member.at(place.Application+"/#/home", place.Service, "zhangsan")
 			ours.Do("go on from step 7", onward)
 
 			ours.step(8)
@@ -133,8 +133,8 @@ func TestGuidedSetup(t *testing.T) {
 			member.Do("open the app from the workbench", visit(place.WeCom+"/wecomsim/"), click(`.people a.tile`), seesText("h1", "m"))
 			member.at(place.Application+"/m", place.Service, "zhangsan")
 			atDesk := open(t, onDesktop("WeCom on a computer", "zh-CN,zh", wecomsim.UserAgentWeComWindows))
-			atDesk.Do("open the app's homepage for computers", visit(links[1]), seesWeCom("choose-member"), click(person("/zhangsan")), seesText("h1", "admin"))
-			atDesk.at(place.Application+"/admin", place.Service, "zhangsan")
+			atDesk.Do("open the app's homepage for computers", visit(links[1]), seesWeCom("choose-member"), click(person("/zhangsan")), seesText("h1", "start"))
+			atDesk.at(place.Application+"/#/home", place.Service, "zhangsan")
 		})
 	}
 }

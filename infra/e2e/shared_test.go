@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -196,14 +198,20 @@ const applicationPage = `<!doctype html>
 func pagesOfAnApplication(service, line string) http.Handler {
 	page := func(w http.ResponseWriter, r *http.Request, markup string) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = fmt.Fprintf(w, applicationPage, strings.Trim(r.URL.Path, "/"), markup)
+		_, _ = fmt.Fprintf(w, applicationPage, cmp.Or(strings.Trim(r.URL.Path, "/"), "start"), markup)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { page(w, r, "") })
 	mux.HandleFunc("GET /automatic/", func(w http.ResponseWriter, r *http.Request) { page(w, r, line) })
-	// It never sees the session, and sends everybody back.
-	mux.HandleFunc("GET /lost", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, service+"/lost", http.StatusFound)
+	// It never sees the session, and sends everybody back, in one way or the other.
+	mux.HandleFunc("GET /lost/", func(w http.ResponseWriter, r *http.Request) {
+		times, _ := strconv.Atoi(r.URL.Query().Get("times"))
+		back := fmt.Sprintf("%s%s?times=%d", service, r.URL.Path, times+1)
+		if r.URL.Path == "/lost/redirect" {
+			http.Redirect(w, r, back, http.StatusFound)
+			return
+		}
+		page(w, r, `<script>location.replace("`+back+`")</script>`)
 	})
 	return mux
 }

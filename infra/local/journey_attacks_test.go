@@ -208,7 +208,6 @@ func (f *fixture) raw(method, target string, headers ...string) testbrowser.Answ
 	conn, err := (&net.Dialer{}).DialContext(f.t.Context(), "tcp", host)
 	f.must(err)
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	if !slices.ContainsFunc(headers, func(h string) bool { return strings.HasPrefix(h, "Host:") }) {
 		headers = append(headers, "Host: "+host)
 	}

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"html"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,25 +13,8 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
-
-// sentences are the texts of the sign-in page by language.
-func sentences(t *testing.T) map[string]map[string]string {
-	t.Helper()
-	texts := map[string]map[string]string{}
-	for _, language := range []string{"zh-CN", "en"} {
-		content, err := os.ReadFile("../../shared/text/texts/" + language + "/signin.json")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var read map[string]string
-		if err := json.Unmarshal(content, &read); err != nil {
-			t.Fatal(err)
-		}
-		texts[language] = read
-	}
-	return texts
-}
 
 // wantEnd checks a journey with a target: without a code it ends there, signed in.
 func (b *browser) wantEnd(end ending, code, target string) {
@@ -65,16 +46,18 @@ func (b *browser) wantFailure(end ending, code, redirect string) {
 	if !strings.Contains(b.f.log.String(), `"requestId":"`+request+`"`) || !strings.Contains(b.f.log.String(), `"code":"`+code+`"`) {
 		t.Errorf("the log does not have request %s with %s", request, code)
 	}
-	for language, texts := range sentences(t) {
+	for _, language := range []text.Language{text.Chinese, text.English} {
+		texts, err := text.Read(language, text.SignInArea)
+		b.f.must(err)
 		reader := b.clone()
-		reader.Language = language
+		reader.Language = string(language)
 		page := reader.get(end.Address)
-		text := html.UnescapeString(page.Body)
+		said := html.UnescapeString(page.Body)
 		if page.Status != http.StatusOK {
 			t.Errorf("%s page: %d", language, page.Status)
 		}
-		for _, must := range []string{texts["error."+code+".cause"], texts["error."+code+".todo"], request, `lang="` + language + `"`} {
-			if must == "" || !strings.Contains(text, must) {
+		for _, must := range []string{texts["error."+code+".cause"], texts["error."+code+".todo"], request, `lang="` + string(language) + `"`} {
+			if must == "" || !strings.Contains(said, must) {
 				t.Errorf("the %s page does not say %q", language, must)
 			}
 		}
@@ -83,11 +66,11 @@ func (b *browser) wantFailure(end ending, code, redirect string) {
 		if redirect != "" {
 			again += "?redirect=" + url.QueryEscape(redirect)
 		}
-		if !strings.Contains(text, again) {
+		if !strings.Contains(said, again) {
 			t.Errorf("the %s page does not offer %s", language, again)
 		}
 		for _, never := range []string{"from ip", "errmsg", "127.0.0.1", "qyapi", "invalid code", "invalid credential", "invalid corpid"} {
-			if strings.Contains(text, never) {
+			if strings.Contains(said, never) {
 				t.Errorf("the %s page says %q", language, never)
 			}
 		}
@@ -194,7 +177,7 @@ func TestFailureRefusedSecretIsAskedOncePerMinute(t *testing.T) {
 	f.wantCalls(calls{wecomsim.PathGetToken: 2})
 	// So does a check, which finds the secret put right at WeCom's side.
 	f.weCom.ResetCalls()
-	f.known.add("app secret", put)
+	f.known.Add("app secret", put)
 	f.must(f.weCom.ResetSecret(corpID, agentID, put))
 	b.wantFailure(b.open("/authorize/main"), "wecom_configuration", "")
 	if a := f.mustAdmin(http.StatusOK, http.MethodPost, "/authenticators/main/check", nil); !strings.Contains(a.Body, `"ok":true`) {

@@ -63,7 +63,7 @@ type fixture struct {
 	ahead   atomic.Int64 // of started, in nanoseconds
 	handler atomic.Pointer[http.Handler]
 	service *service
-	known   *secrets
+	known   *testbrowser.Confidential
 	seen    *transcript // nil: none is kept
 }
 
@@ -208,11 +208,11 @@ func newFixture(t *testing.T, options ...option) *fixture {
 	f.must(simulated.Validate())
 	for _, corp := range simulated.Corps {
 		for _, member := range corp.Members {
-			f.known.add("phone", strings.Map(onlyDigits, member.Mobile))
+			f.known.Add("phone", strings.Map(onlyDigits, member.Mobile))
 		}
 	}
 	f.weCom = wecomsim.New(simulated)
-	weServer := httptest.NewServer(f.known.wire(f.weCom))
+	weServer := httptest.NewServer(f.known.Listen(f.weCom))
 	f.weURL, f.apiURL = weServer.URL, weServer.URL
 	if c.apiURL != "" {
 		f.apiURL = c.apiURL
@@ -418,19 +418,17 @@ func (f *fixture) learn(a testbrowser.Answer) {
 		if !cookie.Secure || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" || cookie.Domain != "" || !strings.HasPrefix(cookie.Name, "__Host-") {
 			f.t.Errorf("a browser would refuse, or scripts could read, the cookie %s", cookie.Name)
 		}
-		if len(cookie.Value) > 20 {
-			f.known.add("cookie", cookie.Value)
-		}
 	}
+	f.known.AddCookies(a)
 	if strings.HasPrefix(a.Location(), f.weURL) {
-		f.known.add("state", queryOf(a.Location()).Get("state"))
+		f.known.Add("state", queryOf(a.Location()).Get("state"))
 	}
 }
 
 // learnCallback remembers what WeCom put into the address of a callback.
 func (f *fixture) learnCallback(address string) {
-	f.known.add("state", queryOf(address).Get("state"))
-	f.known.add("code", queryOf(address).Get("code"))
+	f.known.Add("state", queryOf(address).Get("state"))
+	f.known.Add("code", queryOf(address).Get("code"))
 }
 
 func queryOf(address string) url.Values {
@@ -542,17 +540,11 @@ func (b *browser) wantError(path, code string) {
 // sessionEntry is the answer of /api/session.
 type sessionEntry struct {
 	User struct {
-		ID     string   `json:"id"`
-		Name   string   `json:"name"`
-		Phone  string   `json:"phone"`
-		Avatar string   `json:"avatar"`
-		Roles  []string `json:"roles"`
-	} `json:"user"`
-	Authenticator string    `json:"authenticator"`
-	CorpID        string    `json:"corpId"`
-	WeComUserID   string    `json:"wecomUserId"`
-	SignedInAt    time.Time `json:"signedInAt"`
-	ExpiresAt     time.Time `json:"expiresAt"`
+		ID, Name, Phone, Avatar string
+		Roles                   []string
+	}
+	Authenticator, CorpID, WeComUserID string
+	SignedInAt, ExpiresAt              time.Time
 }
 
 // session returns who is signed in, or nil.
@@ -589,7 +581,5 @@ func (b *browser) wantMember(userID, what string) {
 // token asks for an access token.
 func (b *browser) token(options ...testbrowser.Option) string {
 	b.f.t.Helper()
-	return testbrowser.Decode[struct {
-		AccessToken string `json:"access_token"`
-	}](b.f.t, b.post("/api/token", options...)).AccessToken
+	return testbrowser.AccessToken(b.f.t, b.post("/api/token", options...))
 }

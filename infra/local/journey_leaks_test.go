@@ -2,18 +2,18 @@ package main
 
 import (
 	"bytes"
-	"cmp"
-	"encoding/json"
 	"fmt"
-	"iter"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 )
 
 // Every fixture is searched for leaks when its test ends; this is the proof that the
@@ -49,13 +49,11 @@ func TestLeakSearchFindsLeaks(t *testing.T) {
 	} {
 		f := &fixture{
 			t: t, weURL: "http://wecom.test", log: &logBuffer{}, dataDir: t.TempDir(),
-			known: &secrets{values: map[string]map[string]bool{}}, seen: &transcript{answers: []spoken{test.said}},
+			known: &testbrowser.Confidential{}, seen: &transcript{answers: []spoken{test.said}},
 		}
-		f.known.add(test.kind, secret)
+		f.known.Add(test.kind, secret)
 		_, _ = fmt.Fprint(f.log, test.log)
-		if err := os.WriteFile(filepath.Join(f.dataDir, "store.db"), []byte("before"+test.file+"after"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		f.must(os.WriteFile(filepath.Join(f.dataDir, "store.db"), []byte("before"+test.file+"after"), 0o600))
 		if got := f.leaks(); (len(got) > 0) != test.leaks {
 			t.Errorf("%s: found %v", test.name, got)
 		}
@@ -67,10 +65,8 @@ func TestLeakSearchKnowsWhatToLookFor(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.signedIn("zhangsan")
-	f.known.mu.Lock()
-	defer f.known.mu.Unlock()
 	want := "access token, admin key, app secret, code, cookie, phone, state, user ticket"
-	if got := strings.Join(slices.Sorted(maps.Keys(f.known.values)), ", "); got != want {
+	if got := strings.Join(f.known.Kinds(), ", "); got != want {
 		t.Errorf("known: %s", got)
 	}
 	if len(f.seen.answers) == 0 || !strings.Contains(f.log.String(), `"function":"callback"`) || !strings.Contains(f.log.String(), `"function":"authorizer"`) {
@@ -78,70 +74,13 @@ func TestLeakSearchKnowsWhatToLookFor(t *testing.T) {
 	}
 }
 
-// secrets is what must not be found where it does not belong.
-type secrets struct {
-	mu     sync.Mutex
-	values map[string]map[string]bool // by kind
+func newSecrets() *testbrowser.Confidential {
+	c := &testbrowser.Confidential{}
+	c.Add("admin key", adminKey)
+	c.Add("app secret", appSecret)
+	c.Add("app secret", otherSecret)
+	return c
 }
-
-func newSecrets() *secrets {
-	s := &secrets{values: map[string]map[string]bool{}}
-	s.add("admin key", adminKey)
-	s.add("app secret", appSecret)
-	s.add("app secret", otherSecret)
-	return s
-}
-
-func (s *secrets) add(kind, value string) {
-	if len(value) < 8 {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.values[kind] == nil {
-		s.values[kind] = map[string]bool{}
-	}
-	s.values[kind][value] = true
-}
-
-// wire reads along what WeCom gives the service.
-func (s *secrets) wire(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		tee := &teeWriter{ResponseWriter: w, most: 64 << 10}
-		next.ServeHTTP(tee, r)
-		var said struct {
-			Token  string `json:"access_token"`
-			Ticket string `json:"user_ticket"`
-		}
-		if json.Unmarshal(tee.body.Bytes(), &said) == nil {
-			s.add("access token", said.Token)
-			s.add("user ticket", said.Ticket)
-		}
-	})
-}
-
-// teeWriter keeps what passes.
-type teeWriter struct {
-	http.ResponseWriter
-	status int
-	most   int
-	body   bytes.Buffer
-}
-
-func (w *teeWriter) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *teeWriter) Write(p []byte) (int, error) {
-	w.status = cmp.Or(w.status, http.StatusOK)
-	if w.body.Len() < w.most {
-		w.body.Write(p)
-	}
-	return w.ResponseWriter.Write(p)
-}
-
-func (w *teeWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // transcript is every answer the service gave.
 type transcript struct {
@@ -161,22 +100,23 @@ func (t *transcript) record(next http.Handler, w http.ResponseWriter, r *http.Re
 		next.ServeHTTP(w, r)
 		return
 	}
-	tee := &teeWriter{ResponseWriter: w, most: 1 << 20}
-	next.ServeHTTP(tee, r)
+	answer := httptest.NewRecorder()
+	next.ServeHTTP(answer, r)
+	maps.Copy(w.Header(), answer.Header())
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes())
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.answers = append(t.answers, spoken{r.Method + " " + r.URL.Path, tee.status, w.Header().Clone(), tee.body.String()})
+	t.answers = append(t.answers, spoken{r.Method + " " + r.URL.Path, answer.Code, answer.Header(), answer.Body.String()})
 }
 
 // leaks looks for secrets where they do not belong: in the log, in answers and, once
 // the service has stopped, on the disk.
 func (f *fixture) leaks() []string {
-	f.known.mu.Lock()
-	defer f.known.mu.Unlock()
 	found := map[string]bool{}
 	leak := func(kind, format string, args ...any) { found[kind+" in "+fmt.Sprintf(format, args...)] = true }
 	for line := range strings.Lines(f.log.String()) {
-		for kind := range f.known.in(line) {
+		for _, kind := range f.known.In(line) {
 			leak(kind, "the log: %s", line)
 		}
 	}
@@ -192,7 +132,7 @@ func (f *fixture) leaks() []string {
 		leak("nothing to read", "%s: %v", f.dataDir, err)
 	}
 	for name, content := range files {
-		for kind := range f.known.in(string(content)) {
+		for _, kind := range f.known.In(string(content)) {
 			if kind != "phone" { // the store is where phones belong
 				leak(kind, "the file %s", name)
 			}
@@ -204,31 +144,21 @@ func (f *fixture) leaks() []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// in yields the kind of each value that a text holds.
-func (s *secrets) in(text string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for kind, values := range s.values {
-			for value := range values {
-				if strings.Contains(text, value) && !yield(kind) {
-					return
-				}
-			}
-		}
-	}
-}
-
 func (f *fixture) leaksIn(said spoken, leak func(kind, format string, args ...any)) {
-	toUser := said.request == "GET /api/session" || strings.Contains(said.request, " /api/admin/users") || strings.HasSuffix(said.request, "/preview")
-	for kind := range f.known.in(said.body) {
-		if kind != "phone" || !toUser {
+	toApplication := strings.HasSuffix(said.request, " /oauth2/userinfo") || strings.HasSuffix(said.request, " /oauth2/introspect")
+	toUser := said.request == "GET /api/session" || strings.Contains(said.request, " /api/admin/users") || toApplication || strings.HasSuffix(said.request, "/preview")
+	for _, kind := range f.known.In(said.body) {
+		token := kind == "application's token" && said.request == "POST /oauth2/token"
+		if (kind != "phone" || !toUser) && !token {
 			leak(kind, "the body of %s (%d)", said.request, said.status)
 		}
 	}
 	for name, lines := range said.header {
 		for _, line := range lines {
-			for kind := range f.known.in(line) {
+			for _, kind := range f.known.In(line) {
 				toWeCom := kind == "state" && name == "Location" && strings.HasPrefix(line, f.weURL+"/")
-				if !toWeCom && (kind != "cookie" || name != "Set-Cookie") {
+				toApplication := kind == "application's code" && name == "Location" && strings.HasPrefix(line, application+"/")
+				if !toWeCom && !toApplication && (kind != "cookie" || name != "Set-Cookie") {
 					leak(kind, "the header %s of %s (%d)", name, said.request, said.status)
 				}
 			}
@@ -236,7 +166,7 @@ func (f *fixture) leaksIn(said spoken, leak func(kind, format string, args ...an
 	}
 	// The company is named to those it concerns and to WeCom alone.
 	for _, id := range []string{corpID, otherCorpID, agentID} {
-		concerned := said.request == "GET /api/session" || strings.Contains(said.request, " /api/admin/")
+		concerned := said.request == "GET /api/session" || strings.Contains(said.request, " /api/admin/") || toApplication
 		if !concerned && strings.Contains(said.body, id) {
 			leak("id of the corp or its app", "the body of %s (%d)", said.request, said.status)
 		}

@@ -204,13 +204,9 @@ func TestJourneyTokenIsVerifiedByStandardLibrary(t *testing.T) {
 		t.Errorf("%d %s %d", a.Status, token.TokenType, token.ExpiresIn)
 	}
 	provider, err := oidc.NewProvider(t.Context(), f.url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.must(err)
 	verified, err := provider.Verifier(&oidc.Config{ClientID: application, Now: f.now}).Verify(t.Context(), token.AccessToken)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.must(err)
 	var claims map[string]any
 	f.must(verified.Claims(&claims))
 	s := b.session()
@@ -455,7 +451,7 @@ func TestJourneyTwoAppsOfOneCorp(t *testing.T) {
 		second.AgentID, second.Secret = "1000003", secondSecret
 		c.Corps[0].Apps = append(c.Corps[0].Apps, second)
 	}))
-	f.known.add("app secret", secondSecret)
+	f.known.Add("app secret", secondSecret)
 	f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
 		"name": "second", "corpId": corpID, "agentId": "1000003", "secret": secondSecret, "origin": application, "workbenchRedirectPath": "/second",
 	})
@@ -527,7 +523,7 @@ func TestJourneyAdministration(t *testing.T) {
 	// A changed secret: the old token is not used, and a wrong secret shows at once.
 	f.weCom.ResetCalls()
 	const fresh = "another-secret-of-the-app-0123456789abcdefgh"
-	f.known.add("app secret", fresh)
+	f.known.Add("app secret", fresh)
 	f.must(f.weCom.ResetSecret(corpID, agentID, fresh))
 	b.wantError("/authorize/main", "wecom_configuration")
 	patch(map[string]any{"secret": fresh})
@@ -581,7 +577,7 @@ func TestJourneyUserChanges(t *testing.T) {
 	user := "/users/" + id
 
 	// A new phone shows in the session at once, and the member stays who they are.
-	f.known.add("phone", "13700000001")
+	f.known.Add("phone", "13700000001")
 	f.mustAdmin(http.StatusOK, http.MethodPatch, user, map[string]any{"phone": "137 0000 0001", "roles": []string{"buyer"}})
 	if s := b.session(); s.User.Phone != "+8613700000001" || strings.Join(s.User.Roles, " ") != "buyer" {
 		t.Errorf("after the change: %+v", s)

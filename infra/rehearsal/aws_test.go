@@ -84,9 +84,8 @@ func (d *deployment) signingKeys(t *testing.T) (version, value string) {
 // rotate begins a rotation of the signing keys.
 func (d *deployment) rotate(t *testing.T) {
 	t.Helper()
-	if _, err := d.secrets().RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(d.Resources(t)["SigningKeys"])}); err != nil {
-		t.Fatal(err)
-	}
+	_, err := d.secrets().RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(d.Resources(t)["SigningKeys"])})
+	must(t, err)
 }
 
 // rotated waits until keys are in force that replace a version.
@@ -151,9 +150,7 @@ func (d *deployment) logged(t *testing.T, function string, texts ...string) {
 func (d *deployment) alarmed(t *testing.T, alarm, function string) bool {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"AlarmNames": []string{d.Resources(t)[alarm]}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var found struct {
 		MetricAlarms []struct {
 			Namespace, MetricName, ComparisonOperator string

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 )
 
 // The first deployment as the manual tells it: `sam deploy --guided`, with Enter where
@@ -18,21 +20,15 @@ import (
 func TestGuidedDeployment(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
-	d.build(t, "guided", "")
+	d.buildFirst(t)
 	config := filepath.Join(d.folder, "samconfig.toml")
 	content, err := os.ReadFile(filepath.Join(moduleRoot, "samconfig.toml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(config, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, os.WriteFile(config, content, 0o600))
 	deploy := func(parameters map[string]string, outputs map[string]string) {
 		t.Helper()
-		if err := d.answer(t, answers(t, parameters), nil,
-			"deploy", "--guided", "--template-file", filepath.Join(d.folder, "guided", "template.yaml"), "--config-file", config); err != nil {
-			t.Fatal(err)
-		}
+		must(t, d.answer(t, answers(t, parameters), nil,
+			"deploy", "--guided", "--template-file", filepath.Join(d.folder, "first", "template.yaml"), "--config-file", config))
 		said := d.Outputs(t)
 		for name, want := range outputs {
 			if got := said[name]; !regexp.MustCompile("^(?:" + want + ")$").MatchString(got) {
@@ -40,15 +36,13 @@ func TestGuidedDeployment(t *testing.T) {
 			}
 		}
 	}
-	deploy(map[string]string{"Architecture": processor(t), "CompanyName": "示例 Company, Ltd.", "LogRetentionDays": "7"}, map[string]string{
+	deploy(map[string]string{"Architecture": awsstack.Architecture(t), "CompanyName": "示例 Company, Ltd.", "LogRetentionDays": "7"}, map[string]string{
 		"ServiceUrl": `https://\w+\.execute-api\.eu-central-1\.amazonaws\.com`, "ConsoleUrl": "https://.+com/console", "CallbackDomain": `\w+\..+com`,
 		"ApiUrl": "https://.+", "EgressAddresses": "none", "DomainTarget": "", "AdminKeySecret": "arn:.+", "Dashboard": "signin-eu-central-1",
 	})
 	// Without a domain the service speaks of the address that it was called by.
 	api := d.Outputs(t)["ApiUrl"]
-	if err := d.address.LeadTo(api); err != nil {
-		t.Fatal(err)
-	}
+	must(t, d.address.LeadTo(api))
 	id, _, _ := strings.Cut(api, ".")
 	if body := d.anyone.Expect(t, 200, "GET", "/.well-known/openid-configuration").Body; !strings.Contains(body, `"issuer":"`+id+`.execute-api.`) {
 		t.Errorf("discovery says %s", body)
@@ -57,9 +51,7 @@ func TestGuidedDeployment(t *testing.T) {
 		"ServiceUrl": "https://signin.example.com", "ConsoleUrl": "https://signin.example.com/console", "CallbackDomain": "signin.example.com", "DomainTarget": ".+",
 	})
 	kept, err := os.ReadFile(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, want := range []string{
 		`stack_name = "` + stackName + `"`, `CompanyName=\"示例 Company, Ltd.\"`, `LogRetentionDays=\"7\"`, `DomainName=\"signin.example.com\"`, `PublicUrl=\"\"`,
 		"build_in_source = true", "confirm_changeset = true",
@@ -75,9 +67,7 @@ func TestGuidedDeployment(t *testing.T) {
 func answers(t *testing.T, parameters map[string]string) string {
 	t.Helper()
 	template, err := os.ReadFile(filepath.Join(moduleRoot, "template.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	_, section, _ := strings.Cut(string(template), "\nParameters:\n")
 	section, _, _ = strings.Cut(section, "\nRules:\n")
 	lines := []string{stackName, "" /* region */}
@@ -117,13 +107,9 @@ func (d *deployment) judgesParameters(t *testing.T) {
 	}
 	for _, file := range files {
 		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		var parameters []parameter
-		if err := json.Unmarshal(content, &parameters); err != nil {
-			t.Fatal(err)
-		}
+		must(t, json.Unmarshal(content, &parameters))
 		if accepted, answer := propose(strings.TrimSuffix(filepath.Base(file), ".json"), parameters...); !accepted {
 			t.Errorf("%s is refused: %s", file, answer)
 		}

@@ -78,11 +78,17 @@ func sessionOf(t *testing.T, b *testbrowser.Browser) session {
 	return testbrowser.Decode[session](t, b.Expect(t, http.StatusOK, "GET", "/api/session"))
 }
 
+// token returns one for the pages of the application.
 func token(t *testing.T, b *testbrowser.Browser) string {
 	t.Helper()
-	return testbrowser.Decode[struct {
-		AccessToken string `json:"access_token"`
-	}](t, b.Expect(t, http.StatusOK, "POST", "/api/token")).AccessToken
+	return tokenFor(t, application, b)
+}
+
+func tokenFor(t *testing.T, origin string, b *testbrowser.Browser) string {
+	t.Helper()
+	page := b.Clone()
+	page.Origin = origin
+	return testbrowser.AccessToken(t, page.Expect(t, http.StatusOK, "POST", "/api/token"))
 }
 
 // claims are what an application's backend learns of a token.
@@ -97,16 +103,12 @@ func (d *deployment) verify(t *testing.T, token string) (found claims) {
 	t.Helper()
 	ctx := oidc.ClientContext(t.Context(), &http.Client{Transport: d.transport})
 	provider, err := oidc.NewProvider(ctx, d.address.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	verified, err := provider.Verifier(&oidc.Config{ClientID: application, SupportedSigningAlgs: []string{oidc.RS256}}).Verify(ctx, token)
 	if err == nil {
 		err = verified.Claims(&found)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return found
 }
 

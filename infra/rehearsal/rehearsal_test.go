@@ -20,7 +20,7 @@ import (
 )
 
 // The functions, as their log groups name them.
-var functions = []string{"authorize", "callback", "signin", "admin", "authorizer", "issuer", "rotatekeys"}
+var functions = []string{"authorize", "callback", "signin", "admin", "authorizer", "issuer", "openid", "rotatekeys"}
 
 // deployment is what the steps of one deployment's life share.
 type deployment struct {
@@ -50,7 +50,7 @@ const otherCode = `{"msg":"code of the second build"}`
 func newDeployment(t *testing.T) *deployment {
 	t.Helper()
 	program := findSAM(t)
-	processor(t)
+	awsstack.Architecture(t)
 	awsstack.DependOnSources(t, moduleRoot)
 	account := awsstack.New(t, awsstack.Config{Root: moduleRoot, EnforceIAM: true})
 	d := &deployment{
@@ -75,7 +75,7 @@ func TestDeployment(t *testing.T) {
 		name string
 		do   func(t *testing.T)
 	}{
-		{"build", func(t *testing.T) { d.build(t, "first", "") }},
+		{"build", d.buildFirst},
 		{"deploy", d.isDeployed},
 		{"without the key nobody is an administrator", d.refusesWithoutKey},
 		{"an administrator connects a WeCom app and checks it", d.connects},
@@ -108,7 +108,7 @@ func TestDeployment(t *testing.T) {
 // parameters are the template's, with changes as NAME=value.
 func (d *deployment) parameters(t *testing.T, changed ...string) []string {
 	all := map[string]string{
-		"Architecture": processor(t), "PublicUrl": d.address.URL, "CompanyName": "First", "AlarmEmail": "operator@example.com",
+		"Architecture": awsstack.Architecture(t), "PublicUrl": d.address.URL, "CompanyName": "First", "AlarmEmail": "operator@example.com",
 		"WeComApiUrl": d.weURL, "WeComOAuthUrl": d.weURL, "WeComLoginUrl": d.weURL,
 	}
 	for _, parameter := range changed {
@@ -125,9 +125,7 @@ func (d *deployment) parameters(t *testing.T, changed ...string) []string {
 // update deploys a build with changes of parameters, as NAME=value.
 func (d *deployment) update(t *testing.T, build string, changed ...string) {
 	t.Helper()
-	if err := d.deploy(t, build, "template.yaml", d.parameters(t, changed...)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, d.deploy(t, build, "template.yaml", d.parameters(t, changed...)))
 	d.outputs = d.Outputs(t)
 }
 
@@ -141,9 +139,7 @@ func (d *deployment) change(t *testing.T, name, value string) {
 // ready learns where a new stack is and who may administrate it.
 func (d *deployment) ready(t *testing.T) {
 	t.Helper()
-	if err := d.address.LeadTo(d.outputs["ApiUrl"]); err != nil {
-		t.Fatal(err)
-	}
+	must(t, d.address.LeadTo(d.outputs["ApiUrl"]))
 	_, key := d.Secret(t, d.outputs["AdminKeySecret"])
 	d.adminKey = testbrowser.Bearer(key)
 	// The first rotation begins with the stack and fills the keys.
@@ -198,7 +194,7 @@ func (d *deployment) signsIn(t *testing.T) {
 	if got := d.verify(t, token(t, d.desktop)); got != want {
 		t.Errorf("the token says %+v, want %+v", got, want)
 	}
-	d.anyone.Expect(t, 403, "GET", "/api/admin/users", testbrowser.Bearer(token(t, d.desktop)))
+	d.anyone.Expect(t, 403, "GET", "/api/admin/users", testbrowser.Bearer(tokenFor(t, d.address.URL, d.desktop)))
 	d.desktop.Expect(t, 204, "POST", "/api/signout")
 	d.desktop.Expect(t, 401, "GET", "/api/session")
 	d.phone.Expect(t, 200, "GET", "/api/session")
@@ -252,6 +248,7 @@ func (d *deployment) isUpdated(t *testing.T) {
 	}
 	d.anyone.Expect(t, 200, "GET", authenticators, d.adminKey)
 	d.anyone.Expect(t, 200, "GET", "/.well-known/jwks.json")
+	d.anyone.Expect(t, 400, "GET", "/oauth2/authorize") // no application asks
 	d.rotate(t)
 	for _, function := range functions {
 		d.logged(t, function, "code of the second build")
@@ -396,9 +393,7 @@ func (d *deployment) returns(t *testing.T) {
 func (d *deployment) delete(t *testing.T) {
 	// Their secrets are not resources of the stack: they go first, by the admin API.
 	d.anyone.Expect(t, 204, "DELETE", authenticators+"/main", d.adminKey)
-	if err := d.run(t, nil, "delete", "--stack-name", stackName, "--no-prompts", "--region", awsstack.Region); err != nil {
-		t.Fatal(err)
-	}
+	must(t, d.run(t, nil, "delete", "--stack-name", stackName, "--no-prompts", "--region", awsstack.Region))
 	want := append(slices.Clone(d.before), "table "+d.directory)
 	var left []string
 	for _, entry := range d.inventory(t) {

@@ -1,18 +1,15 @@
 package rehearsal_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
+	"sync"
 	"testing"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 )
@@ -47,16 +44,6 @@ func findSAM(t *testing.T) string {
 	return found
 }
 
-// processor is Lambda's name of this machine's.
-func processor(t *testing.T) string {
-	t.Helper()
-	name := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
-	if _, err := exec.LookPath("make"); err != nil || name == "" || runtime.GOOS != "linux" {
-		awsstack.Missing(t, "deployment rehearsal", "the functions are built by make and run on Linux")
-	}
-	return name
-}
-
 // run runs SAM's command line in the module, without a terminal.
 func (s *sam) run(t *testing.T, environment []string, arguments ...string) error {
 	t.Helper()
@@ -81,13 +68,35 @@ func (s *sam) answer(t *testing.T, typed string, environment []string, arguments
 // every function at its start: another build of the same code.
 func (s *sam) build(t *testing.T, name, line string) {
 	t.Helper()
-	environment := []string{"ARCH=" + processor(t)}
+	environment := []string{"ARCH=" + awsstack.Architecture(t)}
 	if line != "" {
 		environment = append(environment, "GOFLAGS=-overlay="+s.overlay(t, line))
 	}
-	if err := s.run(t, environment, "build", "--build-dir", filepath.Join(s.folder, name)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.run(t, environment, "build", "--build-dir", filepath.Join(s.folder, name)))
+}
+
+// firstBuild is the build of the code as it is, for every deployment: made once.
+var firstBuild struct {
+	sync.Once
+	folder string
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(firstBuild.folder)
+	os.Exit(code)
+}
+
+// buildFirst puts it beside the builds of one deployment.
+func (s *sam) buildFirst(t *testing.T) {
+	t.Helper()
+	firstBuild.Do(func() {
+		var err error
+		firstBuild.folder, err = os.MkdirTemp("", "rehearsal")
+		must(t, err)
+		(&sam{s.program, s.environment, firstBuild.folder}).build(t, "first", "")
+	})
+	must(t, os.Symlink(filepath.Join(firstBuild.folder, "first"), filepath.Join(s.folder, "first")))
 }
 
 // overlay adds a file to every function's program and returns what go build calls an
@@ -102,20 +111,14 @@ func (s *sam) overlay(t *testing.T, line string) string {
 	replace := map[string]string{}
 	for _, folder := range mains {
 		absolute, err := filepath.Abs(folder)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		replace[filepath.Join(absolute, "starting.go")] = added
 	}
 	content, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	code := fmt.Sprintf("package main\n\nimport \"os\"\n\nfunc init() { _, _ = os.Stderr.WriteString(%q) }\n", line+"\n")
 	file := filepath.Join(s.folder, "overlay.json")
-	if err := errors.Join(os.WriteFile(added, []byte(code), 0o600), os.WriteFile(file, content, 0o600)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, errors.Join(os.WriteFile(added, []byte(code), 0o600), os.WriteFile(file, content, 0o600)))
 	return file
 }
 
@@ -124,27 +127,13 @@ func (s *sam) overlay(t *testing.T, line string) string {
 func (s *sam) addResource(t *testing.T, build, id, resource string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(s.folder, build, "template.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var template, added yaml.Node
-	if err := errors.Join(yaml.Unmarshal(content, &template), yaml.Unmarshal([]byte(resource), &added)); err != nil {
-		t.Fatal(err)
-	}
-	sections := template.Content[0].Content
-	for i := range sections {
-		if sections[i].Value == "Resources" {
-			sections[i+1].Content = append(sections[i+1].Content, &yaml.Node{Kind: yaml.ScalarNode, Value: id}, added.Content[0])
-		}
-	}
-	changed, err := yaml.Marshal(&template)
-	if err != nil || bytes.Equal(changed, content) {
-		t.Fatalf("nothing is added: %v", err)
+	must(t, err)
+	changed := strings.Replace(string(content), "\nResources:\n", "\nResources:\n  "+id+": "+strings.Join(strings.Fields(resource), " ")+"\n", 1)
+	if changed == string(content) {
+		t.Fatal("nothing is added")
 	}
 	name := id + ".yaml"
-	if err := os.WriteFile(filepath.Join(s.folder, build, name), changed, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(filepath.Join(s.folder, build, name), []byte(changed), 0o600))
 	return name
 }
 
@@ -152,9 +141,7 @@ func (s *sam) addResource(t *testing.T, build, id, resource string) string {
 func (s *sam) deploy(t *testing.T, build, template string, parameters []string) error {
 	t.Helper()
 	root, err := filepath.Abs(moduleRoot)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return s.run(
 		t, nil, append([]string{
 			"deploy", "--template-file", filepath.Join(s.folder, build, template),
@@ -162,4 +149,11 @@ func (s *sam) deploy(t *testing.T, build, template string, parameters []string) 
 			"--no-confirm-changeset", "--no-progressbar", "--parameter-overrides",
 		}, parameters...)...,
 	)
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

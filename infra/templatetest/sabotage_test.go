@@ -13,8 +13,11 @@ import (
 )
 
 const (
+	bot        = "infra/bot.yaml"
+	deployer   = "infra/deployer.yaml"
 	directory  = "infra/directory.yaml"
 	domain     = "infra/domain.yaml"
+	edge       = "infra/edge.yaml"
 	monitoring = "infra/monitoring.yaml"
 	network    = "infra/network.yaml"
 	roles      = "infra/roles.yaml"
@@ -64,12 +67,16 @@ var guarded = []mistake{
 	{"anybody may act as a function", roles, "IssuerRole", "{Service: lambda.amazonaws.com}", "'*'", "somebody else could act as the function"},
 	{"a managed policy", roles, "IssuerRole", "      Policies:", "      ManagedPolicyArns: [!Sub 'arn:${AWS::Partition}:iam::aws:policy/AdministratorAccess']\n      Policies:", "a managed policy allows more"},
 	{"CodeDeploy may do anything", roles, "CodeDeployRole", "service-role/AWSCodeDeployRoleForLambda", "AdministratorAccess", "more than CodeDeploy needs"},
-	{"the bot may do more", monitoring, "BotRole", "[events:InvokeApiDestination]", "[events:InvokeApiDestination, events:PutEvents]", "the bot tells of alarms"},
+	{"the bot may do more", bot, "BotRole", "[events:InvokeApiDestination]", "[events:InvokeApiDestination, events:PutEvents]", "the bot tells of alarms"},
 	{"a role without the boundary", roles, "IssuerRole", "      PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundaryArn, !Ref AWS::NoValue]\n", "", "would refuse the role"},
 	{"functions may change the key", roles, "KeyPolicy", "kms:GenerateDataKey", "kms:PutKeyPolicy", "changes nothing about it"},
 	{"a wildcard in an action", roles, "IssuerRole", "dynamodb:GetItem", "'dynamodb:*'", "an action with a wildcard"},
 	{"every secret can be read", roles, "AuthorizerRole", "Resource: !Ref AdminKey", "Resource: '*'", "every secret or table of the account"},
 	{"a policy beside the roles", network, "InterfacePolicy", "[ec2:CreateNetworkInterface,", "[secretsmanager:GetSecretValue, ec2:CreateNetworkInterface,", "what a function may do is in its role"},
+	{"functions are deployers", deployer, "Deployer", "      Description: ", "      Roles: [callback]\n      Description: ", "allowed more than it says"},
+	{"a proxy keeps answers", edge, "", "4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "658327ea-f89d-4fab-a63d-7e88639e58f6", "hand one person's cookie to another"},
+	{"a proxy keeps one path's answers", edge, "", "        DefaultCacheBehavior:", "        CacheBehaviors: [{PathPattern: /signin, TargetOriginId: api, ViewerProtocolPolicy: https-only, CachePolicyId: 658327ea-f89d-4fab-a63d-7e88639e58f6}]\n        DefaultCacheBehavior:", "may be kept"},
+	{"anybody reaches the API behind the proxy", edge, "", "              OriginMtlsConfig: {ClientCertificateArn: !Ref ClientCertificateArn}\n", "", "who shows the certificate"},
 	{"functions may touch the network", network, "InterfacePolicy", "- Effect: Deny", "- Effect: Allow", "the function's own code must not touch the network"},
 	{"any API may call a function", template, "RotateKeysPermission", "      SourceArn: !Ref SigningKeys\n", "", "any API or secret of any account"},
 	{"a function's address as a resource", template, "", "\nResources:\n", "\nResources:\n  Url: {Type: 'AWS::Lambda::Url', Properties: {AuthType: NONE, TargetFunctionArn: !Ref AdminFunction}}\n", "nothing of this service is of this type"},

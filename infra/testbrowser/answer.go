@@ -92,3 +92,11 @@ func Decode[T any](t testing.TB, a Answer) (value T) {
 	}
 	return value
 }
+
+// AccessToken reads the token of an answer of /api/token; anything else ends the test.
+func AccessToken(t testing.TB, a Answer) string {
+	t.Helper()
+	return Decode[struct {
+		AccessToken string `json:"access_token"`
+	}](t, a).AccessToken
+}

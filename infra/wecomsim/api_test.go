@@ -293,7 +293,7 @@ func TestFrequencyLimits(t *testing.T) {
 	t.Run("too many parallel", func(t *testing.T) {
 		h := newHarness(t, func(c *Config) { c.Limits.Parallel = 1 })
 		token := h.token(secretA)
-		h.Inject(Slow(300 * time.Millisecond))
+		h.Inject(Slow(time.Second))
 		var wg sync.WaitGroup
 		codes := make([]int, 3)
 		for i := range codes {

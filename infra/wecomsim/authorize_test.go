@@ -1,6 +1,7 @@
 package wecomsim
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -99,9 +100,7 @@ func TestInClientLink(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.rule, func(t *testing.T) {
 			h := newHarness(t, func(c *Config) { c.Choices = test.choices })
-			if test.browser.UserID == "" {
-				test.browser.UserID = "zhangsan"
-			}
+			test.browser.UserID = cmp.Or(test.browser.UserID, "zhangsan")
 			callback, err := h.Follow(t.Context(), h.inWeCom(test.link...), test.browser)
 			checkEnd(t, callback, err, test.page, 0, test.want)
 		})
@@ -239,9 +238,7 @@ func TestBrowserLogin(t *testing.T) {
 					test.change(c)
 				}
 			})
-			if test.browser.UserID == "" {
-				test.browser.UserID = "zhangsan"
-			}
+			test.browser.UserID = cmp.Or(test.browser.UserID, "zhangsan")
 			link := h.webLink(test.link...) + test.raw
 			if test.old {
 				link = strings.Replace(link, pathWebLogin, pathWebLoginOld, 1)

@@ -76,7 +76,6 @@ func harnessOf(t *testing.T, config Config, ticking *clock) *harness {
 	t.Helper()
 	sim := New(config)
 	return &harness{Simulator: sim, t: t, base: sim.Start(t), clock: ticking, client: &http.Client{
-		Timeout:       10 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }

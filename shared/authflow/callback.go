@@ -63,6 +63,8 @@ type LoginCompleter struct {
 	// LogField receives facts for the operator's log: WeCom's number, userids. It must
 	// not be nil, and is never given a secret or a phone number.
 	LogField func(ctx context.Context, key string, value any)
+
+	invalidCodes invalidCodes
 }
 
 // CallbackRequest is a browser that WeCom sent back.
@@ -77,6 +79,7 @@ type CallbackRequest struct {
 	Language      string
 	Sessions      []SessionRef // of the session cookies, mostly one or none
 	RequestID     string       // the gateway's, for administrators to find it in the log
+	Source        Source       // where the request comes from
 	// Attempt is the one this browser began under State. AttemptFound is false when it
 	// carries none; AttemptErr is OpenAttempt's.
 	Attempt      LoginAttempt
@@ -224,6 +227,7 @@ func (l *login) complete(ctx context.Context) (CallbackResult, error) {
 		}
 		return l.fail(ctx, failure)
 	}
+	l.flow.invalidCodes.forget(l.req.Source)
 	result, err := l.admit(ctx, identity)
 	if err == nil {
 		return result, nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -202,6 +203,11 @@ func (w *scriptedWeCom) count() string {
 	return strings.Join(w.calls, " ")
 }
 
+// synced runs a test in a bubble of synctest.
+func synced(test func(*testing.T)) func(*testing.T) {
+	return func(t *testing.T) { synctest.Test(t, test) }
+}
+
 type plainLinks struct{}
 
 func (plainLinks) ClientLink(p wecom.ClientLinkParams) string {
@@ -373,6 +379,96 @@ func TestNobodySignsInWhoIsThrownOutWhileWeComTellsTheName(t *testing.T) {
 	}
 }
 
+// beforeSession calls a function between the reads of a sign-in and its writes.
+type beforeSession struct {
+	Store
+	call func()
+}
+
+func (s beforeSession) StartSession(ctx context.Context, r store.AttemptResult, noteSignIn bool) error {
+	s.call()
+	return s.Store.StartSession(ctx, r, noteSignIn)
+}
+
+// Attack: access ends between what a sign-in reads and what it writes, without a
+// transaction around them.
+func TestAttackAccessEndsInTheMiddleOfASignIn(t *testing.T) {
+	updateUser := func(change func(*store.User)) func(*testing.T, *fixture, store.User) {
+		return func(t *testing.T, h *fixture, user store.User) {
+			changed := user
+			change(&changed)
+			changed.Version++
+			if err := h.store.UpdateUser(t.Context(), user, changed); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	updateAuthenticator := func(change func(*store.Authenticator)) func(*testing.T, *fixture, store.User) {
+		return func(t *testing.T, h *fixture, _ store.User) {
+			from, err := h.store.Authenticator(t.Context(), "demo")
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed := from
+			change(&changed)
+			changed.Version++
+			if err := h.store.UpdateAuthenticator(t.Context(), from, changed); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for name, end := range map[string]func(*testing.T, *fixture, store.User){
+		"disabled":             updateUser(func(u *store.User) { u.Enabled = false; u.SessionGeneration++ }),
+		"disabled and enabled": updateUser(func(u *store.User) { u.SessionGeneration++ }),
+		"unbound":              updateUser(func(u *store.User) { u.Identities = nil; u.SessionGeneration++ }),
+		"deleted":              func(t *testing.T, h *fixture, u store.User) { _ = h.store.DeleteUser(t.Context(), u) },
+		"deleted and made anew": func(t *testing.T, h *fixture, u store.User) {
+			_ = h.store.DeleteUser(t.Context(), u)
+			h.now = h.now.Add(time.Second)
+			h.user(t, u.Phone, func(heir *store.User) { heir.Identities = u.Identities })
+		},
+		"authenticator disabled":        updateAuthenticator(func(a *store.Authenticator) { a.Enabled = false; a.Generation = store.NewID() }),
+		"authenticator of another corp": updateAuthenticator(func(a *store.Authenticator) { a.CorpID = "wwother"; a.Generation = store.NewID() }),
+		"authenticator made anew":       func(t *testing.T, h *fixture, _ store.User) { h.authenticator(t, func(*store.Authenticator) {}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newFixture(t)
+			user := h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+			req := h.callback(t, nil)
+			h.Store = beforeSession{h.store, func() { end(t, h, user) }}
+			result := h.mustComplete(t, req)
+			for _, userID := range []string{result.UserID, ""} {
+				if active, err := h.Sessions.Check(t.Context(), SessionRef{ID: result.SessionID, UserID: userID}); !apierr.Is(err, apierr.Unauthorized) {
+					t.Errorf("signed in as %s: %v", active.User.ID, err)
+				}
+			}
+		})
+	}
+}
+
+// Attack: the store fails when the earlier person's session is to end, and the next person
+// goes on beside it.
+func TestAttackEarlierSessionThatDoesNotEnd(t *testing.T) {
+	h := newFixture(t)
+	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+	first := h.mustComplete(t, h.callback(t, nil))
+	h.Sessions.Store = endless{h.store}
+	req := h.callback(t, func(r *CallbackRequest) { r.Sessions = []SessionRef{{ID: first.SessionID, UserID: first.UserID}} })
+	if result, err := h.Complete(t.Context(), req); !apierr.Is(err, apierr.Internal) || result.SessionID != "" {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if _, err := h.Sessions.Check(t.Context(), SessionRef{ID: h.SessionIDs.Derive(req.State)}); !apierr.Is(err, apierr.Unauthorized) {
+		t.Errorf("there is a second session: %v", err)
+	}
+}
+
+// endless is a store that cannot end sessions.
+type endless struct{ SessionStore }
+
+func (endless) EndSession(context.Context, string) (store.Session, error) {
+	return store.Session{}, errors.New("throttled")
+}
+
 func TestUnboundStateNeverSpendsItsCode(t *testing.T) {
 	h := newFixture(t)
 	result := h.mustComplete(t, h.callback(t, func(a *CallbackRequest) { a.AttemptFound = false; a.ReturnTo = toPath("/kept") }))
@@ -411,7 +507,8 @@ func TestDoubledCallbackAnswersTheSame(t *testing.T) {
 		"go on":     func(*testing.T, *fixture) {},
 		"refused":   func(_ *testing.T, h *fixture) { h.wecom.visitor = wecom.Identity{OpenID: "oDOGms"} },
 	} {
-		t.Run(name, func(t *testing.T) {
+		// The others wait as long as the first one's store takes, however slow the machine.
+		t.Run(name, synced(func(t *testing.T) {
 			h := newFixture(t)
 			h.wecom.spent = map[string]bool{}
 			set(t, h)
@@ -445,28 +542,28 @@ func TestDoubledCallbackAnswersTheSame(t *testing.T) {
 			if first.result.Redirect != nil && len(states) != requests {
 				t.Errorf("%d states for %d browsers that go on", len(states), requests)
 			}
-		})
+		}))
 	}
 }
 
+// Garbage under one state is waited for once.
 func TestSpentCodeWithoutAnOutcomeIsInvalid(t *testing.T) {
-	h := newFixture(t)
-	h.wecom.spent = map[string]bool{"CODE": true}
-	req := h.callback(t, nil)
-	_, err := h.Complete(t.Context(), req)
-	wantError(t, err, apierr.CodeInvalid)
-	defer func() {
-		// Garbage under the same state is not waited for again.
-		begun := time.Now()
-		_, err := h.Complete(t.Context(), req)
-		wantError(t, err, apierr.CodeInvalid)
-		if waited := time.Since(begun); waited > resultTime/2 {
-			t.Fatalf("waited %v again", waited)
+	synctest.Test(t, func(t *testing.T) {
+		h := newFixture(t)
+		h.wecom.spent = map[string]bool{"CODE": true}
+		req := h.callback(t, nil)
+		for _, want := range []time.Duration{resultTime, 0} {
+			began := time.Now()
+			_, err := h.Complete(t.Context(), req)
+			wantError(t, err, apierr.CodeInvalid)
+			if waited := time.Since(began); waited != want {
+				t.Errorf("waited %s, want %s", waited, want)
+			}
 		}
-	}()
-	if h.wecom.count() != "getuserinfo" {
-		t.Fatalf("a used code was tried again: %s", h.wecom.count())
-	}
+		if got := h.wecom.count(); got != "getuserinfo getuserinfo" {
+			t.Errorf("a used code was tried again: %s", got)
+		}
+	})
 }
 
 // Whoever makes codes up makes us ask WeCom for each, and fills the list of recent
@@ -515,6 +612,27 @@ func TestEarlierPersonsSessionEnds(t *testing.T) {
 	}
 }
 
+// Attack: the id of a session that one has, beside the user's id of an administrator.
+func TestAttackSomebodyElsesUserIDInTheCookie(t *testing.T) {
+	h := newFixture(t)
+	own := h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
+	administrator := h.user(t, "+8613800000002", func(u *store.User) { u.Roles = []string{"admin"} })
+	result := h.mustComplete(t, h.callback(t, nil))
+	for userID, want := range map[string]string{
+		own.ID: own.ID, "": own.ID, // a cookie from before has no user's id
+		administrator.ID: "", "nobody": "", own.ID + ".x": "", strings.ToUpper(own.ID): "", "user#" + own.ID: "", "\x00": "",
+	} {
+		active, err := h.Sessions.Check(t.Context(), SessionRef{ID: result.SessionID, UserID: userID})
+		if active.User.ID != want || want == "" && !apierr.Is(err, apierr.Unauthorized) {
+			t.Errorf("%q opens the session of %q: %v", userID, active.User.ID, err)
+		}
+		active, err = h.Sessions.CheckKey(t.Context(), SessionKey(result.SessionID), userID)
+		if active.User.ID != want || want == "" && !apierr.Is(err, apierr.Unauthorized) {
+			t.Errorf("%q opens the session of %q by its key: %v", userID, active.User.ID, err)
+		}
+	}
+}
+
 func TestPhoneLinksAndNameDoesNot(t *testing.T) {
 	h := newFixture(t)
 	h.wecom.withUserTicket()
@@ -541,6 +659,29 @@ func TestAdministratorSeesBothMembersOfARecycledPhone(t *testing.T) {
 	user, _ = h.store.User(t.Context(), user.ID)
 	if user.PhoneConflict == nil || user.PhoneConflict.WeComUserID != "ZhangSan" || user.Identities[0].WeComUserID != "lisi" || user.Version != 2 {
 		t.Fatalf("%+v", user)
+	}
+}
+
+func TestBindingEndsTheConflictAboutThePhoneInThisCorp(t *testing.T) {
+	for name, test := range map[string]struct {
+		conflict store.Identity
+		ends     bool
+	}{
+		"about the member who is bound":  {store.Identity{CorpID: corpID, WeComUserID: "zhangsan"}, true},
+		"about another member":           {store.Identity{CorpID: corpID, WeComUserID: "lisi"}, true},
+		"about a member of another corp": {store.Identity{CorpID: "wwother", WeComUserID: "zhangsan"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newFixture(t)
+			h.wecom.withUserTicket()
+			user := h.user(t, "+8613800000001", func(u *store.User) { u.PhoneConflict = &test.conflict })
+			if result := h.mustComplete(t, h.callback(t, nil)); result.UserID != user.ID {
+				t.Fatalf("signed in as %s", result.UserID)
+			}
+			if user, _ = h.store.User(t.Context(), user.ID); (user.PhoneConflict == nil) != test.ends || len(user.Identities) != 1 {
+				t.Fatalf("%+v", user)
+			}
+		})
 	}
 }
 

@@ -4,7 +4,8 @@
 // WeCom with a LoginAttempt (attempt.go). LoginCompleter (callback.go) takes the browser
 // back: it checks that the attempt belongs to this browser, spends WeCom's code
 // (identity.go), finds, binds or creates the user (user.go) and starts the session
-// (result.go). Sessions (sessions.go) later tells whose session an id is, and ends it.
+// (result.go); invalidcodes.go bounds what made-up codes cost. Sessions (sessions.go)
+// later tells whose session an id is, and ends it.
 // A ReturnPath (returnpath.go) is where the browser goes afterwards; urls.go builds the
 // service's own addresses; event.go is what administrators are shown.
 //

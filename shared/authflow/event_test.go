@@ -181,9 +181,8 @@ func TestRetryAfterAFailureIsRecordedBeside(t *testing.T) {
 func TestUnwritableRecordChangesNothingForTheVisitor(t *testing.T) {
 	h := newFixture(t)
 	req := h.callback(t, func(a *CallbackRequest) { a.Code, a.Attempt.Scope = "", wecom.ScopePrivateInfo })
-	rules := *h.LoginCompleter
-	rules.Store = noRecords{h.store}
-	_, err := rules.Complete(t.Context(), req)
+	h.Store = noRecords{h.store}
+	_, err := h.Complete(t.Context(), req)
 	wantError(t, err, apierr.AccessDenied)
 	if !strings.Contains(strings.Join(h.notes, " "), "attemptNotRecorded=") {
 		t.Fatalf("the operator is not told: %q", h.notes)

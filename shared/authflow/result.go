@@ -150,7 +150,8 @@ const resultTime = 1500 * time.Millisecond
 
 // awaitResult answers a doubled request: WeCom says that the code is spent, so the first
 // request is at work or done. Without a first one the code is just bad, and that becomes
-// the result: one state is waited for once, however often it is used.
+// the result: one state is waited for once, however often it is used. A source that keeps
+// sending bad codes is answered at once, and nothing is written for it.
 func (l *login) awaitResult(ctx context.Context, cause error) (CallbackResult, error) {
 	waiting, cancel := context.WithTimeout(ctx, resultTime)
 	defer cancel()
@@ -159,10 +160,15 @@ func (l *login) awaitResult(ctx context.Context, cause error) (CallbackResult, e
 		if !errors.Is(err, store.ErrNotFound) && waiting.Err() == nil {
 			return result, err
 		}
+		failure := apierr.New(apierr.CodeInvalid, cause)
+		if l.flow.invalidCodes.exceeded(l.req.Source, l.flow.Now()) {
+			return CallbackResult{}, failure
+		}
 		select {
 		case <-waiting.Done():
+			l.flow.invalidCodes.count(l.req.Source, l.flow.Now())
 			// A guess: the first one may be slow, and its result replaces this.
-			return l.recordRefusal(ctx, apierr.New(apierr.CodeInvalid, cause), true)
+			return l.recordRefusal(ctx, failure, true)
 		case <-time.After(pause):
 		}
 	}

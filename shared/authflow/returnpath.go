@@ -111,10 +111,14 @@ func IsRequestID(id string) bool {
 const RequestIDLength = 26
 
 // DestinationOf reads the destination from a query. An application without a request that
-// may be kept, or the reverse, is dropped; with both no path counts. A path that does not pass
-// ParseReturnPath is dropped for the default page, and so is one that WeCom's answer was
-// appended to, with the code behind a second question mark: it belongs to nobody's
-// application. A code and a state of the application's own are kept.
+// may be kept, or the reverse, is dropped; with both no path counts. A path that does not
+// pass ParseReturnPath is dropped for the default page.
+//
+// So is a path with a code in a query that has a state: WeCom appends both to any
+// redirect_uri, and behind a question mark its code would end up in the path. WeCom sends
+// a state always, an empty one if need be. The sealed attempt keeps an application's own
+// code over the way to WeCom; a query without a state is not WeCom's answer, and its path
+// may have any parameter.
 func DestinationOf(query url.Values) Destination {
 	d := Destination{
 		Console:     query.Get(consoleParameter) == consoleValue,
@@ -124,23 +128,22 @@ func DestinationOf(query url.Values) Destination {
 		return d
 	}
 	d.Application, d.Continue = "", ""
-	text := query.Get(pathParameter)
-	_, pathQuery, _ := strings.Cut(text, "?")
-	if query.Has("state") && !query.Has("code") && IsOAuthAnswer(pathQuery+"&state") {
-		text = ""
+	d.Path, _ = ParseReturnPath(query.Get(pathParameter))
+	if query.Has("state") && IsOAuthAnswer(d.Path.String()+"&state") {
+		d.Path = ReturnPath{}
 	}
-	d.Path, _ = ParseReturnPath(text)
 	return d
 }
 
-// IsOAuthAnswer reports whether a query has both a code and a state. WeCom checks only
-// the host of a redirect_uri, so anybody can make a link that has a code sent to any path
-// of the service. It must not be forwarded: whoever reads the addresses that reach an
-// application would spend it in another browser and be the victim. Any spelling that some
-// software reads as these names counts, also behind a second question mark.
-func IsOAuthAnswer(rawQuery string) bool {
+// IsOAuthAnswer reports whether a query, or a path with its query, has both a code and a
+// state. WeCom checks only the host of a redirect_uri, so anybody can make a link that has
+// a code sent to any path of the service. It must not be forwarded: whoever reads the
+// addresses that reach an application would spend it in another browser and be the victim.
+// Any spelling that some software reads as these names counts, also behind a second
+// question mark.
+func IsOAuthAnswer(text string) bool {
 	var code, state bool
-	for pair := range strings.FieldsFuncSeq(rawQuery, func(c rune) bool { return c == '&' || c == ';' || c == '?' }) {
+	for pair := range strings.FieldsFuncSeq(text, func(c rune) bool { return c == '&' || c == ';' || c == '?' }) {
 		name, _, _ := strings.Cut(pair, "=")
 		if decoded, err := url.QueryUnescape(name); err == nil {
 			name = decoded

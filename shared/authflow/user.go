@@ -79,6 +79,9 @@ func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.
 	}
 	bound := user
 	bound.Identities = append(slices.Clone(user.Identities), l.identityOf(m))
+	if bound.PhoneConflict != nil && bound.PhoneConflict.CorpID == l.authenticator.CorpID {
+		bound.PhoneConflict = nil // WeCom says now whose phone it is in this corp
+	}
 	if bound.Avatar == "" {
 		bound.Avatar = m.avatar
 	}
@@ -92,7 +95,7 @@ func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.
 // refusal stands whether or not this succeeds.
 func (l *login) notePhoneConflict(ctx context.Context, user store.User, m member) {
 	conflict := l.identityOf(m)
-	if known := user.PhoneConflict; known != nil && known.CorpID == conflict.CorpID && known.WeComUserID == conflict.WeComUserID {
+	if known := user.PhoneConflict; known != nil && known.CorpID == conflict.CorpID && store.FoldUserID(known.WeComUserID) == store.FoldUserID(conflict.WeComUserID) {
 		return
 	}
 	noted := user

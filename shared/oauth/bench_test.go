@@ -66,13 +66,20 @@ type countingStore struct {
 	mu    sync.Mutex
 	calls []string
 	fail  map[string]error
+	// before runs once before the next call of a name: what another request does just then.
+	before map[string]func()
 }
 
 func (s *countingStore) note(call string) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.calls = append(s.calls, call)
-	return s.fail[call]
+	before, err := s.before[call], s.fail[call]
+	delete(s.before, call)
+	s.mu.Unlock()
+	if before != nil {
+		before()
+	}
+	return err
 }
 
 func (s *countingStore) reset() { s.mu.Lock(); s.calls = nil; s.mu.Unlock() }
@@ -173,7 +180,7 @@ func benchOn(t *testing.T, open func(*testing.T, func() time.Time) store.Engine)
 	b := &bench{T: t, secrets: map[string]string{}}
 	b.clock.Store(start.UnixNano())
 	now := func() time.Time { return time.Unix(0, b.clock.Load()).UTC() }
-	b.store = &countingStore{Engine: open(t, now), fail: map[string]error{}}
+	b.store = &countingStore{Engine: open(t, now), fail: map[string]error{}, before: map[string]func(){}}
 	sealing, err := aead.ParseKeys(secret.NewValue(`{"current":"0123456789abcdef0123456789abcdef"}`))
 	b.must(err)
 	refreshTokens, err := sealing.Deriver(aead.RefreshToken)

@@ -75,7 +75,7 @@ func parseCredentials(authorization []string, form Form) (credentials, error) {
 	case form.firstRepeated(clientParameters) != "":
 		return credentials{}, refuse(InvalidRequest, CauseRepeatedParameter, form.firstRepeated(clientParameters)+" was sent more than once.")
 	case form.has("client_assertion") || form.has("client_assertion_type"):
-		return credentials{}, refuse(InvalidClient, CauseAuthMethods, "Client assertions are not supported.")
+		return credentials{}, refuse(InvalidClient, CauseAuthenticationMethod, "Client assertions are not supported.")
 	case len(authorization) == 0 && c.clientID == "":
 		return credentials{}, refuse(InvalidClient, CauseMissingParameter, "client_id is missing.")
 	case len(authorization) == 0:
@@ -88,9 +88,9 @@ func parseCredentials(authorization []string, form Form) (credentials, error) {
 	case err != nil:
 		return credentials{}, err
 	case !c.secret.IsEmpty():
-		return credentials{}, refuse(InvalidRequest, CauseAuthMethods, "Credentials were sent in the header and in the body.")
+		return credentials{}, refuse(InvalidRequest, CauseAuthenticationMethod, "Credentials were sent in the header and in the body.")
 	case c.clientID != "" && c.clientID != basic.clientID:
-		return credentials{}, refuse(InvalidRequest, CauseAuthMethods, "client_id is another one than in the Authorization header.")
+		return credentials{}, refuse(InvalidRequest, CauseAuthenticationMethod, "client_id is another one than in the Authorization header.")
 	}
 	return basic, nil
 }
@@ -98,7 +98,7 @@ func parseCredentials(authorization []string, form Form) (credentials, error) {
 // parseBasic reads HTTP Basic credentials, whose parts RFC 6749 §2.3.1 wants form-encoded.
 // Many clients do not encode them; ids and secrets of ours are the same both ways.
 func parseBasic(authorization string) (credentials, error) {
-	bad := refuse(InvalidClient, CauseAuthMethods, "The Authorization header is not HTTP Basic.")
+	bad := refuse(InvalidClient, CauseAuthenticationMethod, "The Authorization header is not HTTP Basic.")
 	bad.Basic = true
 	scheme, encoded, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Basic") {

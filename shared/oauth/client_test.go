@@ -151,15 +151,15 @@ func TestSecretIsCheckedInBothPlaces(t *testing.T) {
 		{"attack: post with a wrong secret", nil, []string{"client_id", "wiki", "client_secret", bad}, oauth.InvalidClient, oauth.CauseSecretWrong, false},
 		{"attack: no secret", nil, []string{"client_id", "wiki"}, oauth.InvalidClient, oauth.CauseSecretMissing, false},
 		{"attack: basic without a secret", []string{basic("wiki", "")}, nil, oauth.InvalidClient, oauth.CauseSecretMissing, true},
-		{"attack: both, the second wrong", header, []string{"client_id", "wiki", "client_secret", bad}, oauth.InvalidRequest, oauth.CauseAuthMethods, false},
-		{"both, right", header, []string{"client_secret", good}, oauth.InvalidRequest, oauth.CauseAuthMethods, false},
-		{"attack: another client_id in the body", header, []string{"client_id", "shop"}, oauth.InvalidRequest, oauth.CauseAuthMethods, false},
+		{"attack: both, the second wrong", header, []string{"client_id", "wiki", "client_secret", bad}, oauth.InvalidRequest, oauth.CauseAuthenticationMethod, false},
+		{"both, right", header, []string{"client_secret", good}, oauth.InvalidRequest, oauth.CauseAuthenticationMethod, false},
+		{"attack: another client_id in the body", header, []string{"client_id", "shop"}, oauth.InvalidRequest, oauth.CauseAuthenticationMethod, false},
 		{"attack: two headers", []string{header[0], basic("shop", bad)}, nil, oauth.InvalidRequest, oauth.CauseRepeatedParameter, false},
 		{"attack: public with a secret", nil, []string{"client_id", "tool", "client_secret", good}, oauth.InvalidClient, oauth.CauseSecretWrong, false},
 		{"a proxy application", nil, []string{"client_id", "proxied"}, oauth.InvalidClient, oauth.CauseApplicationKind, false},
 		{"nobody", nil, nil, oauth.InvalidClient, oauth.CauseMissingParameter, false},
 		{"unknown", nil, []string{"client_id", "unknown", "client_secret", good}, oauth.InvalidClient, oauth.CauseApplicationUnknown, false},
-		{"an assertion", nil, []string{"client_id", "wiki", "client_assertion", "x"}, oauth.InvalidClient, oauth.CauseAuthMethods, false},
+		{"an assertion", nil, []string{"client_id", "wiki", "client_assertion", "x"}, oauth.InvalidClient, oauth.CauseAuthenticationMethod, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := b.tokenAs(test.authorization, test.pairs...)
@@ -210,6 +210,29 @@ func TestLastUseIsNoted(t *testing.T) {
 		if call == "NoteApplicationUse" {
 			t.Error("noted again at once")
 		}
+	}
+}
+
+// TestAnonymousRequestsCostLittle: who has no session and no secret writes no list full.
+func TestAnonymousRequestsCostLittle(t *testing.T) {
+	b := newBench(t)
+	b.store.reset()
+	for range 100 {
+		b.decide(oauth.AuthorizeInput{RawQuery: query("redirect_uri", "https://evil.example/cb")})
+		b.decide(oauth.AuthorizeInput{RawQuery: query("scope", "")})
+		b.decide(oauth.AuthorizeInput{RawQuery: query("prompt", "none")})
+		b.decide(oauth.AuthorizeInput{RawQuery: query()})
+		b.decide(oauth.AuthorizeInput{RawQuery: query("client_id", "nobody")})
+		_ = b.tokenAs([]string{basic("wiki", "wrong")})
+		_ = b.tokenAs([]string{basic("nobody", "wrong")})
+	}
+	if len(b.store.calls) != 3 {
+		t.Errorf("700 requests cost %d calls: %v", len(b.store.calls), b.store.calls)
+	}
+	b.pass(10 * time.Second)
+	_ = b.tokenAs([]string{basic("wiki", "wrong")})
+	if got := b.causes("wiki"); len(got) != 4 || got[0] != "invalid_client secret_wrong" {
+		t.Errorf("administrators see %v", got)
 	}
 }
 

@@ -87,9 +87,9 @@ type ConsentRequest struct {
 
 // Authorize decides on an authorization request. The error is a failure of the system.
 //
-// Remote calls: none for an application that can be trusted by the cache and gives no code,
-// CreateGrant for a code, and Consent and PutConsent before it for an application that is
-// not first-party.
+// Remote calls, beside those for an application that is not in the cache: CreateGrant for a
+// code, and before it Consent, and PutConsent for an answer, for an application that is not
+// first-party.
 func (p *Provider) Authorize(ctx context.Context, in AuthorizeInput) (Decision, error) {
 	request, err := ParseAuthorizationRequest(in.RawQuery)
 	d := Decision{Request: request}

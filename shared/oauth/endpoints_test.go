@@ -239,6 +239,7 @@ func TestLogout(t *testing.T) {
 		{"modified hint", b.session, []string{"id_token_hint", hint[:len(hint)-3] + "AAA", "post_logout_redirect_uri", bye}, oauth.AskLogout, "", true},
 		{"not a hint", b.session, []string{"id_token_hint", "x", "client_id", "wiki", "post_logout_redirect_uri", bye}, oauth.AskLogout, bye, false},
 		{"hint of another member", other, []string{"id_token_hint", hint, "post_logout_redirect_uri", bye}, oauth.AskLogout, bye, false},
+		{"hint of another member, same stay", b.signIn(other.User, "lineage"), []string{"id_token_hint", hint}, oauth.AskLogout, "", false},
 		{"hint of another browser", later, []string{"id_token_hint", hint}, oauth.AskLogout, "", false},
 		{"hint of another client", b.session, []string{"id_token_hint", hint, "client_id", "page", "post_logout_redirect_uri", bye}, oauth.ShowLogoutError, "", true},
 		{"unknown client", b.session, []string{"client_id", "nobody", "post_logout_redirect_uri", bye}, oauth.AskLogout, "", true},

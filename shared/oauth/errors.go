@@ -41,49 +41,49 @@ type Cause string
 // The causes.
 const (
 	// Of the request.
-	CauseMalformed           Cause = "malformed"             // an encoding or a value that does not parse
-	CauseRepeatedParameter   Cause = "repeated_parameter"    // a parameter was there twice
-	CauseTooLong             Cause = "too_long"              // a parameter is longer than allowed
-	CauseMissingParameter    Cause = "missing_parameter"     // a required parameter is absent
-	CauseApplicationUnknown  Cause = "application_unknown"   // no application has this client id
-	CauseApplicationDisabled Cause = "application_disabled"  // or replaced since the grant began
-	CauseApplicationKind     Cause = "application_kind"      // a proxy application does not speak OAuth
-	CauseRedirectMissing     Cause = "redirect_missing"      // no redirect_uri
-	CauseRedirectMismatch    Cause = "redirect_mismatch"     // not one of those registered, or another one than for the code
-	CauseResponseType        Cause = "response_type"         // something else than "code"
-	CauseResponseMode        Cause = "response_mode"         // something else than "query"
-	CauseScope               Cause = "scope"                 // without openid, or more than was granted
-	CauseRequestObject       Cause = "request_object"        // request, request_uri or registration
-	CausePrompt              Cause = "prompt"                // unknown, or none with others
-	CausePKCEMissing         Cause = "pkce_missing"          // required and not there, or no verifier for a challenge
-	CausePKCEMethod          Cause = "pkce_method"           // something else than S256
-	CausePKCEMismatch        Cause = "pkce_mismatch"         // the verifier does not fit the challenge
-	CauseClaims              Cause = "claims"                // the claims parameter does not parse
-	CauseLogoutRedirect      Cause = "logout_redirect"       // post_logout_redirect_uri is not registered
-	CauseGrantType           Cause = "grant_type"            // neither authorization_code nor refresh_token
-	CauseForgedAnswer        Cause = "forged_answer"         // a page's answer was not made for this browser
-	CauseHintOfAnother       Cause = "hint_of_another"       // id_token_hint is of another member or application
-	CauseAuthMethods         Cause = "authentication_method" // two methods at once, or an unknown one
-	CauseSecretMissing       Cause = "secret_missing"        // a confidential application sent none
-	CauseSecretWrong         Cause = "secret_wrong"          // none of its secrets, or a public application sent one
+	CauseMalformed            Cause = "malformed"             // an encoding or a value that does not parse
+	CauseRepeatedParameter    Cause = "repeated_parameter"    // a parameter was there twice
+	CauseTooLong              Cause = "too_long"              // a parameter is longer than allowed
+	CauseMissingParameter     Cause = "missing_parameter"     // a required parameter is absent
+	CauseApplicationUnknown   Cause = "application_unknown"   // no application has this client id
+	CauseApplicationDisabled  Cause = "application_disabled"  // or replaced since the grant began
+	CauseApplicationKind      Cause = "application_kind"      // a proxy application does not speak OAuth
+	CauseRedirectMissing      Cause = "redirect_missing"      // no redirect_uri
+	CauseRedirectMismatch     Cause = "redirect_mismatch"     // not one of those registered, or another one than for the code
+	CauseResponseType         Cause = "response_type"         // something else than "code"
+	CauseResponseMode         Cause = "response_mode"         // something else than "query"
+	CauseScope                Cause = "scope"                 // without openid, or more than was granted
+	CauseRequestObject        Cause = "request_object"        // request, request_uri or registration
+	CausePrompt               Cause = "prompt"                // unknown, or none with others
+	CausePKCEMissing          Cause = "pkce_missing"          // required and not there, or no verifier for a challenge
+	CausePKCEMethod           Cause = "pkce_method"           // something else than S256
+	CausePKCEMismatch         Cause = "pkce_mismatch"         // the verifier does not fit the challenge
+	CauseClaims               Cause = "claims"                // the claims parameter does not parse
+	CauseLogoutRedirect       Cause = "logout_redirect"       // post_logout_redirect_uri is not registered
+	CauseGrantType            Cause = "grant_type"            // neither authorization_code nor refresh_token
+	CauseForgedAnswer         Cause = "forged_answer"         // a page's answer was not made for this browser
+	CauseHintOfAnother        Cause = "hint_of_another"       // id_token_hint is of another member or application
+	CauseAuthenticationMethod Cause = "authentication_method" // two methods at once, or an unknown one
+	CauseSecretMissing        Cause = "secret_missing"        // a confidential application sent none
+	CauseSecretWrong          Cause = "secret_wrong"          // none of its secrets, or a public application sent one
 	// Of the member and the session.
-	CauseNotSignedIn          Cause = "not_signed_in"            // prompt=none without a session that fits
-	CauseNotAllowed           Cause = "not_allowed"              // the application is not for this member
-	CauseConsentMissing       Cause = "consent_missing"          // prompt=none without consent
-	CauseConsentRefused       Cause = "consent_refused"          // the member said no
-	CauseACRUnmet             Cause = "acr_unmet"                // an essential acr was not reached
-	CauseUserEnded            Cause = "user_ended"               // disabled, deleted, or all sessions were ended
-	CauseSessionEnded         Cause = "session_ended"            // the lineage has ended or expired
-	CauseAuthenticatorEnded   Cause = "authenticator_ended"      // disabled, deleted, changed, or not for this application
-	CauseConnectedApplication Cause = "other_application"        // code or token of another application
-	CauseCodeUnknown          Cause = "code_unknown"             // no such code, or long gone
-	CauseCodeExpired          Cause = "code_expired"             // older than CodeLifetime
-	CauseCodeUsedTwice        Cause = "code_used_twice"          // the grant was revoked for it
-	CauseTokenMalformed       Cause = "token_malformed"          // not a token of this service for this application
-	CauseTokenExpired         Cause = "token_expired"            // unused for the application's lifetime of refresh tokens
-	CauseTokenUsedTwice       Cause = "refresh_token_used_twice" // of an old generation: the grant was revoked
-	CauseGrantRevoked         Cause = "grant_revoked"            // by the application, the member, or after a second use
-	CauseGrantGone            Cause = "grant_gone"               // no such grant
+	CauseNotSignedIn        Cause = "not_signed_in"            // prompt=none without a session that fits
+	CauseNotAllowed         Cause = "not_allowed"              // the application is not for this member
+	CauseConsentMissing     Cause = "consent_missing"          // prompt=none without consent, or it was withdrawn
+	CauseConsentRefused     Cause = "consent_refused"          // the member said no
+	CauseACRUnmet           Cause = "acr_unmet"                // an essential acr was not reached
+	CauseUserEnded          Cause = "user_ended"               // disabled, deleted, or all sessions were ended
+	CauseSessionEnded       Cause = "session_ended"            // the lineage has ended or expired
+	CauseAuthenticatorEnded Cause = "authenticator_ended"      // disabled, deleted, changed, or not for this application
+	CauseOtherApplication   Cause = "other_application"        // code or token of another application
+	CauseCodeUnknown        Cause = "code_unknown"             // no such code, or long gone
+	CauseCodeExpired        Cause = "code_expired"             // older than CodeLifetime
+	CauseCodeUsedTwice      Cause = "code_used_twice"          // the grant was revoked for it
+	CauseTokenMalformed     Cause = "token_malformed"          // not a token of this service for this application
+	CauseTokenExpired       Cause = "token_expired"            // unused for the application's lifetime of refresh tokens
+	CauseTokenUsedTwice     Cause = "refresh_token_used_twice" // of an old generation: the grant was revoked
+	CauseGrantRevoked       Cause = "grant_revoked"            // by the application, the member, or after a second use
+	CauseGrantGone          Cause = "grant_gone"               // no such grant
 	// Of telling the application that a session has ended, by the function notify.
 	CauseBackchannelLogout      Cause = "backchannel_logout"      // it has taken the logout token
 	CauseBackchannelRefused     Cause = "backchannel_refused"     // it has answered 400
@@ -93,6 +93,22 @@ const (
 	CauseBackchannelCertificate Cause = "backchannel_certificate" // not one that is valid for its name
 	CauseBackchannelAddress     Cause = "backchannel_address"     // not https, or a private, loopback or link-local address
 )
+
+// Causes returns all causes, for whoever explains each of them.
+func Causes() []Cause {
+	return []Cause{
+		CauseMalformed, CauseRepeatedParameter, CauseTooLong, CauseMissingParameter, CauseApplicationUnknown,
+		CauseApplicationDisabled, CauseApplicationKind, CauseRedirectMissing, CauseRedirectMismatch,
+		CauseResponseType, CauseResponseMode, CauseScope, CauseRequestObject, CausePrompt, CausePKCEMissing,
+		CausePKCEMethod, CausePKCEMismatch, CauseClaims, CauseLogoutRedirect, CauseGrantType, CauseForgedAnswer,
+		CauseHintOfAnother, CauseAuthenticationMethod, CauseSecretMissing, CauseSecretWrong, CauseNotSignedIn,
+		CauseNotAllowed, CauseConsentMissing, CauseConsentRefused, CauseACRUnmet, CauseUserEnded,
+		CauseSessionEnded, CauseAuthenticatorEnded, CauseOtherApplication, CauseCodeUnknown, CauseCodeExpired,
+		CauseCodeUsedTwice, CauseTokenMalformed, CauseTokenExpired, CauseTokenUsedTwice, CauseGrantRevoked,
+		CauseGrantGone, CauseBackchannelLogout, CauseBackchannelRefused, CauseBackchannelStatus, CauseBackchannelTimeout,
+		CauseBackchannelUnreachable, CauseBackchannelCertificate, CauseBackchannelAddress,
+	}
+}
 
 // Error is a refusal in the words of the standards. Any other error of this package is a
 // failure of the system.

@@ -232,7 +232,7 @@ func (t *tokenRequest) grantOfCode(ctx context.Context) (store.Grant, error) {
 	case err != nil:
 		return store.Grant{}, wrap("read grant of code", err)
 	case grant.ApplicationID != t.client.ID:
-		return store.Grant{}, refuse(InvalidGrant, CauseConnectedApplication, "The code is unknown or has expired.")
+		return store.Grant{}, refuse(InvalidGrant, CauseOtherApplication, "The code is unknown or has expired.")
 	}
 	t.userID = grant.UserID
 	if grant.RedirectURI != redirectURI {

@@ -12,7 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -140,6 +142,31 @@ func TestCodeUsedTwiceRevokesTheGrant(t *testing.T) {
 	}
 }
 
+// TestSlowerTakerRevokesTheGrant: it read the code before the quicker one took it.
+func TestSlowerTakerRevokesTheGrant(t *testing.T) {
+	b := newBench(t)
+	code := b.code()
+	var quicker oauth.TokenResponse
+	b.store.before["RotateGrant"] = func() {
+		var err error
+		quicker, err = b.exchange(code)
+		b.must(err)
+	}
+	_, err := b.exchange(code)
+	b.refused(err, oauth.InvalidGrant, oauth.CauseCodeUsedTwice)
+	_, err = b.userInfo(quicker.AccessToken)
+	b.refused(err, oauth.InvalidToken, oauth.CauseGrantRevoked)
+}
+
+// TestRevokedWhileRefreshing: between reading the grant and rotating it.
+func TestRevokedWhileRefreshing(t *testing.T) {
+	b := newBench(t)
+	tokens := b.tokens()
+	b.store.before["RotateGrant"] = func() { b.must(b.Revoke(t.Context(), b.as("wiki", form("token", tokens.RefreshToken)))) }
+	_, err := b.refresh(tokens.RefreshToken)
+	b.refused(err, oauth.InvalidGrant, oauth.CauseGrantRevoked)
+}
+
 // TestCodeThatDoesNotFitLives: who only sees a code can neither use nor end it.
 func TestCodeThatDoesNotFitLives(t *testing.T) {
 	b := newBench(t)
@@ -152,8 +179,8 @@ func TestCodeThatDoesNotFitLives(t *testing.T) {
 			pairs    []string
 			cause    oauth.Cause
 		}{
-			{"another application", "shop", nil, oauth.CauseConnectedApplication},
-			{"a public application", "tool", nil, oauth.CauseConnectedApplication},
+			{"another application", "shop", nil, oauth.CauseOtherApplication},
+			{"a public application", "tool", nil, oauth.CauseOtherApplication},
 			{"another redirect URI", "wiki", []string{"redirect_uri", "https://wiki.example.com/other?tenant=a%20b"}, oauth.CauseRedirectMismatch},
 			{"almost the redirect URI", "wiki", []string{"redirect_uri", redirect + "/"}, oauth.CauseRedirectMismatch},
 			{"no verifier", "wiki", []string{"code_verifier", ""}, oauth.CausePKCEMissing},
@@ -650,6 +677,47 @@ func TestStoredGrantMakesNoToken(t *testing.T) {
 	}
 	if len(id) != 22 || filepath.Base(id) != id {
 		t.Errorf("id %q", id)
+	}
+}
+
+// TestSecondSignInKeepsTheGrant: the same member in the same browser goes on with the
+// lineage, and what hangs on it lives as long as the newest session.
+func TestSecondSignInKeepsTheGrant(t *testing.T) {
+	b := newBench(t)
+	first := b.tokens()
+	b.pass(7 * time.Hour)
+	b.session = b.signIn(b.user, "lineage")
+	b.tokens()
+	b.pass(7 * time.Hour)
+	if _, err := b.refresh(first.RefreshToken); err != nil {
+		t.Error(err)
+	}
+	b.pass(time.Hour)
+	_, err := b.refresh(first.RefreshToken)
+	b.refused(err, oauth.InvalidGrant, oauth.CauseTokenUsedTwice)
+}
+
+// TestRefreshTokenSurvivesARotatedKey: once; a key that is gone makes no token.
+func TestRefreshTokenSurvivesARotatedKey(t *testing.T) {
+	b := newBench(t)
+	tokens := b.tokens()
+	for _, test := range []struct {
+		sealing string
+		ok      bool
+	}{
+		{`{"current":"another key of thirty-two characters","previous":"0123456789abcdef0123456789abcdef"}`, true},
+		{`{"current":"a third key of thirty-two characters!","previous":"another key of thirty-two characters"}`, true},
+		{`{"current":"a fourth key of thirty-two characters"}`, false},
+	} {
+		sealing, err := aead.ParseKeys(secret.NewValue(test.sealing))
+		b.must(err)
+		b.RefreshTokens, err = sealing.Deriver(aead.RefreshToken)
+		b.must(err)
+		answer, err := b.refresh(tokens.RefreshToken)
+		if test.ok != (err == nil) || !test.ok && !isCode(err, oauth.InvalidGrant) {
+			t.Fatalf("%s: %v", test.sealing, err)
+		}
+		tokens = answer
 	}
 }
 

@@ -38,7 +38,7 @@ func (p *Provider) describe(ctx context.Context, issuer string, c client, text s
 	case err != nil:
 		return nil, err
 	case token.ClientID != c.ID:
-		return nil, refuse(InvalidToken, CauseConnectedApplication, "")
+		return nil, refuse(InvalidToken, CauseOtherApplication, "")
 	}
 	a, g, err := p.liveToken(ctx, token)
 	if err != nil {

@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/keys"
@@ -37,6 +38,8 @@ type Provider struct {
 	Now                  func() time.Time
 	// LogField adds a field to the request's line in the log.
 	LogField func(ctx context.Context, name string, value any)
+
+	anonymous limiter
 }
 
 // Store is what the provider needs of the store; see store.ProviderEngine.
@@ -106,9 +109,38 @@ func (p *Provider) record(ctx context.Context, call Call, applicationID, userID 
 		event.Result, event.Cause = string(refusal.Code), string(refusal.Cause)
 		p.LogField(ctx, "cause", event.Cause)
 	}
+	if userID == "" && !p.anonymous.allow(applicationID+" "+event.Cause, event.At) {
+		return
+	}
 	if err := p.Store.RecordApplicationEvent(ctx, event); err != nil {
 		p.LogField(ctx, "eventNotRecorded", err.Error())
 	}
+}
+
+// anonymousInterval is the time between two recorded events of the same application and
+// cause without a user.
+const anonymousInterval = 10 * time.Second
+
+// limiter bounds what anybody can have written, and push out of an application's list, by
+// requests that nobody has signed in for. The zero value is ready.
+type limiter struct {
+	mu sync.Mutex
+	// last is when an event was allowed last. Its keys are bounded: existing applications
+	// and the causes.
+	last map[string]time.Time
+}
+
+func (l *limiter) allow(key string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if last, ok := l.last[key]; ok && now.Sub(last) < anonymousInterval {
+		return false
+	}
+	if l.last == nil {
+		l.last = map[string]time.Time{}
+	}
+	l.last[key] = now
+	return true
 }
 
 // noteUse notes the last use of an application and of the secret that it used, once in a

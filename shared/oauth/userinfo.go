@@ -31,7 +31,7 @@ func AccessTokenOf(authorization []string, body string) (string, error) {
 	case inHeader == "":
 		return "", refuse(InvalidRequest, CauseMalformed, "The Authorization header has no token.")
 	case inBody != "":
-		return "", refuse(InvalidRequest, CauseAuthMethods, "An access token was sent in the header and in the body.")
+		return "", refuse(InvalidRequest, CauseAuthenticationMethod, "An access token was sent in the header and in the body.")
 	}
 	return inHeader, nil
 }

@@ -20,6 +20,7 @@ func Normalize(text string) (string, bool) {
 	if !ok {
 		return "", false
 	}
+	plain = strings.ReplaceAll(plain, " ", "")
 	digits := make([]byte, 0, 24)
 	international, trunkPrefix := false, false
 	for i := 0; i < len(plain); i++ {
@@ -38,7 +39,7 @@ func Normalize(text string) (string, bool) {
 			}
 			trunkPrefix = true
 			i += len("(0)") - 1
-		case strings.IndexByte(" -.()", c) >= 0:
+		case strings.IndexByte("-.()", c) >= 0:
 		default:
 			return "", false
 		}

@@ -31,17 +31,19 @@ func (c Cookie) name() string {
 // sessionIDLength is the length of aead.Deriver's results.
 const sessionIDLength = 43
 
-// maxSessions is how many session cookies of one request are looked up.
-const maxSessions = 3
+// MaxSessions is how many session cookies of one request are looked up: each costs a
+// read, and anybody can send a hundred.
+const MaxSessions = 3
 
 // Sessions returns the sessions that a request carries, mostly one or none. There are
 // more when another deployment on a parent domain uses the same name. What cannot be one
-// is not looked up. The value is the session id and, after a dot, the user's id.
+// is not looked up, and nothing beyond MaxSessions. The value is the session id and, after a
+// dot, the user's id.
 func (c Cookie) Sessions(r *http.Request) []authflow.SessionRef {
 	var refs []authflow.SessionRef
 	for _, cookie := range r.CookiesNamed(c.name()) {
 		id, userID, _ := strings.Cut(cookie.Value, ".")
-		if len(id) == sessionIDLength && len(userID) <= maxUserID && len(refs) < maxSessions {
+		if len(id) == sessionIDLength && len(userID) <= maxUserID && len(refs) < MaxSessions {
 			refs = append(refs, authflow.SessionRef{ID: id, UserID: userID})
 		}
 	}

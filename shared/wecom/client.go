@@ -242,15 +242,16 @@ func (c *Client) Member(ctx context.Context, token secret.Value, userID string) 
 	return member, nil
 }
 
-// cleanName takes control characters out of a name, and blanks from its ends. What is
-// left may be nothing: then WeCom told no name.
+// cleanName takes control characters out of a name, and what nobody sees from its ends.
+// What is left may be nothing: then WeCom told no name.
 func cleanName(name string) string {
-	return strings.TrimSpace(strings.Map(func(c rune) rune {
+	visible := strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) {
 			return -1
 		}
 		return c
-	}, name))
+	}, name)
+	return strings.TrimFunc(visible, func(c rune) bool { return unicode.IsSpace(c) || unicode.Is(unicode.Cf, c) })
 }
 
 // Agent is what WeCom keeps of an app (agent/get, path 90227).

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"sync"
@@ -60,7 +61,7 @@ func serve(t *testing.T, handler http.Handler) *wecom.Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	return wecom.New(wecom.Config{APIURL: server.URL + "/", Sleep: noSleep, CallTimeout: time.Second})
+	return wecom.New(wecom.Config{APIURL: server.URL + "/", Sleep: noSleep, CallTimeout: time.Minute})
 }
 
 // calls are all calls, for what must hold for each.
@@ -211,6 +212,8 @@ func TestDetailAndMember(t *testing.T) {
 		"{\"userid\":\"a\",\"name\":\" 张三\t\",\"position\":\"\x14\"}":      {UserID: "a", Name: "张三"},
 		`{"userid":"a","name":"\u0014张\u0000三\u007f "}`:                    {UserID: "a", Name: "张三"},
 		`{"userid":"a","name":" \n "}`:                                     {UserID: "a"},
+		`{"userid":"a","name":"\ufeff \u200b"}`:                            {UserID: "a"},
+		`{"userid":"a","name":"\u202a👩\u200d🌾 \u202c"}`:                    {UserID: "a", Name: "👩\u200d🌾"},
 	} {
 		member, err := serve(t, &fake{answers: []string{answer}}).Member(t.Context(), token(), "A")
 		if err != nil || member != want {
@@ -323,6 +326,17 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
+// connectedOnly is a connection that never answers.
+type connectedOnly struct{}
+
+func (connectedOnly) RoundTrip(r *http.Request) (*http.Response, error) {
+	trace := httptrace.ContextClientTrace(r.Context())
+	trace.GetConn(r.URL.Host)
+	trace.GotConn(httptrace.GotConnInfo{})
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
 // Attack: read a secret off a *url.Error in a log.
 func TestTransportErrorsShowNothing(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -331,11 +345,7 @@ func TestTransportErrorsShowNothing(t *testing.T) {
 	}
 	refused := "http://" + listener.Addr().String()
 	_ = listener.Close()
-	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		<-r.Context().Done()
-	}))
-	defer slow.Close()
+	slow := &http.Client{Transport: connectedOnly{}}
 	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, `{"userid":"CODE"}`, http.StatusBadGateway)
 	}))
@@ -343,14 +353,16 @@ func TestTransportErrorsShowNothing(t *testing.T) {
 	for name, call := range calls {
 		for _, test := range []struct {
 			what, address string
+			http          *http.Client
+			timeout       time.Duration
 			unsent        bool
 		}{
-			{"refused", refused, true},
-			{"slow", slow.URL, false},
-			{"502", broken.URL, false},
-			{"no address", "::CODE", true},
+			{"refused", refused, nil, time.Minute, true},
+			{"slow", refused, slow, time.Millisecond, false},
+			{"502", broken.URL, nil, time.Minute, false},
+			{"no address", "::CODE", nil, time.Minute, true},
 		} {
-			c := wecom.New(wecom.Config{APIURL: test.address, Sleep: noSleep, CallTimeout: 50 * time.Millisecond})
+			c := wecom.New(wecom.Config{APIURL: test.address, HTTP: test.http, Sleep: noSleep, CallTimeout: test.timeout})
 			err := call(t.Context(), c)
 			lost, ok := errors.AsType[*wecom.UnavailableError](err)
 			if !ok || lost.Unsent != test.unsent || lost.Op != name {
@@ -481,9 +493,12 @@ func TestBusyStaysBusyWhenTimeIsShort(t *testing.T) {
 	f := &fake{answers: []string{`{"errcode":-1}`}}
 	server := httptest.NewServer(f)
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Millisecond)
+	// By the client's clock there are 90 milliseconds left.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	_, err := wecom.New(wecom.Config{APIURL: server.URL}).Identify(ctx, token(), code)
+	end, _ := ctx.Deadline()
+	late := func() time.Time { return end.Add(-90 * time.Millisecond) }
+	_, err := wecom.New(wecom.Config{APIURL: server.URL, Now: late}).Identify(ctx, token(), code)
 	if answered, ok := errors.AsType[*wecom.Error](err); !ok || answered.Code != wecom.SystemBusy {
 		t.Errorf("got %v", err)
 	}

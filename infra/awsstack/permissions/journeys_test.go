@@ -27,6 +27,7 @@ func journeys(t *testing.T, w *world) {
 	admin.keepsApplications()
 	w.membersSignIn()
 	w.everybodyAtOnce()
+	w.applicationSignsIn()
 	admin.judgesMembers()
 	w.administratorsSignIn()
 	admin.hasApplicationsTold()
@@ -56,9 +57,7 @@ func (w *world) keysAreRotated() {
 	awsstack.Until(w.t, "the second rotation ends", rotated)
 	for _, step := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
 		event, err := json.Marshal(events.SecretsManagerSecretRotationEvent{Step: step, SecretID: secret, ClientRequestToken: token})
-		if err != nil {
-			w.t.Fatal(err)
-		}
+		must(w.t, err)
 		w.Call(w.t, "lambda", http.MethodPost, "/2015-03-31/functions/"+w.Resources(w.t)["RotateKeysFunction"]+"/invocations", "", event)
 	}
 	anyone := w.visitor("", wecomsim.UserAgentBrowser)
@@ -279,9 +278,7 @@ func (w *world) administratorsSignIn() {
 	member := w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid)
 	member.signIn("/authorize/main", application+"/")
 	session := testbrowser.Decode[sessionAnswer](w.t, member.send(200, "GET", "/api/session", "", nil))
-	token := testbrowser.Decode[struct {
-		AccessToken string `json:"access_token"`
-	}](w.t, member.send(200, "POST", "/api/token", "", nil)).AccessToken
+	token := testbrowser.AccessToken(w.t, member.send(200, "POST", "/api/token", "", nil))
 	member.send(403, "GET", "/api/admin/users", token, nil)
 	for _, change := range []struct {
 		field string
@@ -310,13 +307,9 @@ func (w *world) visitorsComeWithoutSession() {
 // WeCom takes a token back, and then the secret; a refusal is remembered.
 func (w *world) weComRefuses() {
 	w.t.Helper()
-	if err := w.weCom.RevokeTokens(corpID, agentID, 40014); err != nil {
-		w.t.Fatal(err)
-	}
+	must(w.t, w.weCom.RevokeTokens(corpID, agentID, 40014))
 	w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", application+"/")
-	if err := w.weCom.ResetSecret(corpID, agentID, "another-"+appSecret); err != nil {
-		w.t.Fatal(err)
-	}
+	must(w.t, w.weCom.ResetSecret(corpID, agentID, "another-"+appSecret))
 	w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=wecom_configuration")
 	asked := w.weCom.Calls("/cgi-bin/gettoken")
 	w.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=wecom_configuration")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ type mistake struct {
 // Every mistake that makes a role too wide, too narrow or unclear is found.
 var mistakes = []mistake{
 	// Too little.
-	{name: "an action is missing", function: "Callback", old: `"dynamodb:GetItem","dynamodb:UpdateItem"`, new: `"dynamodb:GetItem"`, want: "too little: dynamodb:UpdateItem"},
+	{name: "an action is missing", function: "Callback", old: `"dynamodb:BatchGetItem","dynamodb:UpdateItem"`, new: `"dynamodb:BatchGetItem"`, want: "too little: dynamodb:UpdateItem"},
 	{name: "a secret's action is missing", function: "RotateKeys", old: `,"secretsmanager:UpdateSecretVersionStage"`, want: "too little: secretsmanager:UpdateSecretVersionStage"},
 	{name: "a kind of record is missing", function: "Callback", old: `"phone#*",`, want: "CallbackFunction: too little: dynamodb:GetItem"},
 	{name: "a leading key is too narrow", function: "Signin", old: `"outcome#*"`, new: `"outcome# *"`, want: "too little: dynamodb:GetItem"},
@@ -99,14 +100,7 @@ var mistakes = []mistake{
 	{name: "a role of nobody", change: func(d permissions.Deployed) {
 		d.Roles["Nobody"] = d.Roles[d.Functions["IssuerFunction"].Role]
 	}, want: "Nobody: it is the role of 0 functions"},
-	{name: "CodeDeploy may do more", change: func(d permissions.Deployed) {
-		for name, role := range d.Roles {
-			if strings.Contains(role.Trust, "codedeploy") {
-				role.Inline = map[string]string{"more": "{}"}
-				d.Roles[name] = role
-			}
-		}
-	}, want: "lambda.amazonaws.com may assume it, and nobody else"},
+	{name: "CodeDeploy may do more", change: inRoleOf("codedeploy", func(d *permissions.Documents) { d.Inline = map[string]string{"more": "{}"} }), want: "lambda.amazonaws.com may assume it, and nobody else"},
 	{name: "a policy beside the roles", change: func(d permissions.Deployed) { d.Beside[0] = "Policy" }, want: "Policy gives permissions beside the roles"},
 	{name: "anybody may invoke a function", change: func(d permissions.Deployed) {
 		function := d.Functions["RotateKeysFunction"]
@@ -123,8 +117,27 @@ const (
 	ownCode        = `{"Action":` + networkActions + `,"Condition":{"Null":{"lambda:SourceFunctionArn":"false"}},"Effect":"Deny","Resource":"*"}`
 )
 
-// networkMistakes are those where there is a network.
+// inRoleOf changes the role of a service.
+func inRoleOf(service string, change func(*permissions.Documents)) func(permissions.Deployed) {
+	return func(d permissions.Deployed) {
+		for name, role := range d.Roles {
+			if strings.Contains(role.Trust, service) {
+				role.Inline = maps.Clone(role.Inline)
+				change(&role)
+				d.Roles[name] = role
+			}
+		}
+	}
+}
+
+// networkMistakes are those where there is a network, and a bot that is told of alarms.
 var networkMistakes = []mistake{
+	{name: "the bot's role may call every address", change: inRoleOf("events.", func(d *permissions.Documents) {
+		d.Inline["bot"] = regexp.MustCompile(`"arn:[^"]*"`).ReplaceAllString(d.Inline["bot"], `"*"`)
+	}), want: "lambda.amazonaws.com may assume it, and nobody else"},
+	{name: "the bot's role may do more", change: inRoleOf("events.", func(d *permissions.Documents) {
+		d.Inline["more"] = d.Inline["bot"]
+	}), want: "lambda.amazonaws.com may assume it, and nobody else"},
 	{name: "the network without a denial", function: "Admin", old: "," + ownCode, want: "the function's own code must be denied"},
 	{name: "a denial for nobody", function: "Admin", old: `"lambda:SourceFunctionArn":"false"`, new: `"lambda:SourceFunctionArn":"true"`, want: "denied to the function's own code"},
 	{name: "another action of the network", function: "Admin", old: `["ec2:CreateNetworkInterface",`, new: `["ec2:CreateNetworkInterface","ec2:RunInstances",`, want: "what Lambda needs to connect to a network"},
@@ -169,15 +182,11 @@ func plant(t *testing.T, role permissions.Documents, old, new string) permission
 	planted := false
 	change := func(document string) string {
 		var value any
-		if err := json.Unmarshal([]byte(document), &value); err != nil {
-			t.Fatal(err)
-		}
+		must(t, json.Unmarshal([]byte(document), &value))
 		var compact bytes.Buffer // with its keys in order
 		encoder := json.NewEncoder(&compact)
 		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(value); err != nil {
-			t.Fatal(err)
-		}
+		must(t, encoder.Encode(value))
 		changed := strings.Replace(compact.String(), old, new, 1)
 		planted = planted || changed != compact.String()
 		return changed

@@ -33,8 +33,8 @@ func TestRolesAllowWhatFunctionsDo(t *testing.T) {
 	}
 	t.Run("as it is deployed by default", func(t *testing.T) { compare(t, deployed) })
 	t.Run("mistakes are found", func(t *testing.T) { find(t, mistakes, w, r, deployed) })
-	t.Run("with fixed addresses", func(t *testing.T) {
-		w.Update(t, map[string]string{"EgressMode": "nat"})
+	t.Run("with fixed addresses and a bot", func(t *testing.T) {
+		w.Update(t, map[string]string{"EgressMode": "nat", "AlarmBotSecret": "bot"})
 		connected := w.Permissions(t)
 		compare(t, connected)
 		find(t, networkMistakes, w, r, connected)

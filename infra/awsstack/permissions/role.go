@@ -185,10 +185,9 @@ func (r Role) inexact() (faults []error) {
 
 // isPattern reports whether a text is exact or begins something: a * at its end only,
 // and not alone.
-func isPattern(text string) bool {
-	beginning := strings.TrimSuffix(text, "*")
-	return beginning != "" && !strings.ContainsAny(beginning, "*?$")
-}
+func isPattern(text string) bool { return isExact(strings.TrimSuffix(text, "*")) }
+
+func isExact(text string) bool { return text != "" && !strings.ContainsAny(text, "*?$") }
 
 func matches(pattern, text string) bool {
 	if beginning, ok := strings.CutSuffix(pattern, "*"); ok {

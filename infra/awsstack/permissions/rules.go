@@ -59,7 +59,7 @@ func (d Deployed) Read() (map[string]Role, []string) {
 		faults = append(faults, name+" gives permissions beside the roles")
 	}
 	for name, documents := range d.Roles {
-		if isCodeDeploys(documents) {
+		if isOfAnotherService(documents) {
 			continue
 		}
 		if len(owners[name]) != 1 {
@@ -84,12 +84,22 @@ func (d Deployed) Read() (map[string]Role, []string) {
 	return roles, faults
 }
 
-// isCodeDeploys reports whether a role is CodeDeploy's, by its principal in a region.
-func isCodeDeploys(d Documents) bool {
+// isOfAnotherService reports whether a role belongs to another service than Lambda and
+// allows only what that needs: CodeDeploy, by its principal in a region, or EventBridge,
+// which calls the bot.
+func isOfAnotherService(d Documents) bool {
 	trust, err := decode(d.Trust)
-	return err == nil && len(d.Inline) == 0 && len(trust.Statement) == 1 &&
-		len(trust.Statement[0].Principal["Service"]) == 1 && strings.HasPrefix(trust.Statement[0].Principal["Service"][0], "codedeploy.") &&
-		len(d.Managed) == 1 && strings.HasSuffix(d.Managed[0], ":aws:policy/service-role/AWSCodeDeployRoleForLambda")
+	if err != nil || len(trust.Statement) != 1 || len(trust.Statement[0].Principal) != 1 || len(trust.Statement[0].Principal["Service"]) != 1 {
+		return false
+	}
+	service := trust.Statement[0].Principal["Service"][0]
+	if strings.HasPrefix(service, "codedeploy.") {
+		return len(d.Inline) == 0 && len(d.Managed) == 1 && strings.HasSuffix(d.Managed[0], ":aws:policy/service-role/AWSCodeDeployRoleForLambda")
+	}
+	bot, err := decode(d.Inline["bot"])
+	return err == nil && service == "events.amazonaws.com" && len(d.Inline) == 1 && len(d.Managed) == 0 && len(bot.Statement) == 1 &&
+		bot.Statement[0].Effect == "Allow" && slices.Equal(bot.Statement[0].Action, texts{"events:InvokeApiDestination"}) &&
+		len(bot.Statement[0].Resource) == 1 && strings.Contains(bot.Statement[0].Resource[0], ":api-destination/") && isExact(bot.Statement[0].Resource[0])
 }
 
 // invokersNamed reports whether a policy names whoever may invoke a function: a service

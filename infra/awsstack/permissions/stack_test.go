@@ -2,12 +2,8 @@ package permissions_test
 
 import (
 	"encoding/json"
-	"maps"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,12 +32,14 @@ type world struct {
 	weCom    *wecomsim.Simulator
 	weURL    string
 	adminKey string
-	known    *confidential
+	known    testbrowser.Confidential
 }
 
 func deploy(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, known: &confidential{values: map[string]string{"PRIVATE KEY": "private key", appSecret: "app secret"}}}
+	w := &world{t: t}
+	w.known.Add("private key", "PRIVATE KEY")
+	w.known.Add("app secret", appSecret)
 	w.weCom = wecomsim.New(wecomsim.Config{Corps: []wecomsim.Corp{{
 		ID: corpID,
 		Apps: []wecomsim.App{{
@@ -56,24 +54,22 @@ func deploy(t *testing.T) *world {
 		},
 	}}})
 	account := awsstack.New(t, awsstack.Config{Root: "../../..", EnforceIAM: true})
-	w.weURL = account.Serve(t, w.known.listen(w.weCom))
+	w.weURL = account.Serve(t, w.known.Listen(w.weCom))
 	stack, address := account.Deploy(t, stackName, map[string]string{
 		"WeComApiUrl": w.weURL, "WeComOAuthUrl": w.weURL, "WeComLoginUrl": w.weURL,
 	})
 	w.Stack, w.url = stack, address.URL
-	if err := w.weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) {
+	must(t, w.weCom.ChangeApp(corpID, agentID, func(a *wecomsim.App) {
 		a.TrustedDomain = strings.TrimPrefix(w.url, "https://")
 		a.CallbackDomain = a.TrustedDomain
-	}); err != nil {
-		t.Fatal(err)
-	}
+	}))
 	_, w.adminKey = stack.Secret(t, stack.Resources(t)["AdminKey"])
-	w.known.add("admin key", w.adminKey)
+	w.known.Add("admin key", w.adminKey)
 	var sealing struct{ Current string }
 	if _, value := stack.Secret(t, stack.Resources(t)["SealingKeys"]); json.Unmarshal([]byte(value), &sealing) != nil || sealing.Current == "" {
 		t.Fatal("there is no sealing key")
 	}
-	w.known.add("sealing key", sealing.Current)
+	w.known.Add("sealing key", sealing.Current)
 	return w
 }
 
@@ -85,7 +81,7 @@ type visitor struct {
 
 func (w *world) visitor(member, userAgent string) *visitor {
 	return &visitor{testbrowser.New(testbrowser.Config{
-		URL: w.url, Transport: w.Transport(), UserAgent: userAgent, OnAnswer: w.known.read,
+		URL: w.url, Transport: w.Transport(), UserAgent: userAgent, OnAnswer: w.learn,
 		WeCom: w.weCom, WeComURL: w.weURL, Member: wecomsim.Browser{UserID: member},
 	}), w}
 }
@@ -120,9 +116,7 @@ func (v *visitor) signIn(address, end string) {
 func (w *world) authenticatorSecrets() []string {
 	w.t.Helper()
 	list, err := secretsmanager.NewFromConfig(w.SDK()).ListSecrets(w.t.Context(), &secretsmanager.ListSecretsInput{})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	must(w.t, err)
 	var values []string
 	for _, entry := range list.SecretList {
 		if strings.HasPrefix(aws.ToString(entry.Name), stackName+"/authenticators/") {
@@ -133,58 +127,12 @@ func (w *world) authenticatorSecrets() []string {
 	return values
 }
 
-// confidential is what must not be logged: values, with their kinds.
-type confidential struct {
-	mu     sync.Mutex
-	values map[string]string
-}
-
-func (c *confidential) add(kind, value string) {
-	if len(value) < 8 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.values[value] = kind
-}
-
-// read learns what the service tells a browser.
-func (c *confidential) read(a testbrowser.Answer) {
-	for _, cookie := range (&http.Response{Header: a.Header}).Cookies() {
-		c.add("cookie", cookie.Value)
-	}
+// learn remembers what the service tells a browser that must not be logged.
+func (w *world) learn(a testbrowser.Answer) {
+	w.known.AddCookies(a)
 	if u, err := url.Parse(a.URL); err == nil {
-		c.add("state", u.Query().Get("state"))
-		c.add("code", u.Query().Get("code"))
-	}
-	c.learn(a.Body)
-}
-
-// listen learns what the service and WeCom tell each other.
-func (c *confidential) listen(weCom http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, name := range []string{"code", "access_token", "corpsecret"} {
-			c.add(name, r.URL.Query().Get(name))
-		}
-		answer := httptest.NewRecorder()
-		weCom.ServeHTTP(answer, r)
-		c.learn(answer.Body.String())
-		maps.Copy(w.Header(), answer.Header())
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write(answer.Body.Bytes())
-	})
-}
-
-func (c *confidential) learn(body string) {
-	var said struct {
-		Token  string `json:"access_token"`
-		Ticket string `json:"user_ticket"`
-		Mobile string
-	}
-	if json.Unmarshal([]byte(body), &said) == nil {
-		c.add("access_token", said.Token)
-		c.add("user_ticket", said.Ticket)
-		c.add("phone", said.Mobile)
+		w.known.Add("state", u.Query().Get("state"))
+		w.known.Add("code", u.Query().Get("code"))
 	}
 }
 
@@ -205,10 +153,8 @@ func (w *world) checkLogs(t *testing.T) {
 			if _, err := metricstest.Read([]byte(line)); err != nil {
 				t.Errorf("%s logged what CloudWatch would drop: %v: %s", function, err, line)
 			}
-			for value, kind := range w.known.values {
-				if strings.Contains(line, value) {
-					t.Errorf("LEAK: %s in the log of %s: %s", kind, function, line)
-				}
+			for _, kind := range w.known.In(line) {
+				t.Errorf("LEAK: %s in the log of %s: %s", kind, function, line)
 			}
 			if strings.Contains(line, `"level":"ERROR"`) {
 				t.Errorf("%s logged an error: %s", function, line)
@@ -218,5 +164,12 @@ func (w *world) checkLogs(t *testing.T) {
 			t.Errorf("%s has logged nothing", function)
 		}
 	}
-	t.Logf("%d lines of log, %d confidential values, none of them there", lines, len(w.known.values))
+	t.Logf("%d lines of log, searched for each %s", lines, strings.Join(w.known.Kinds(), ", "))
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

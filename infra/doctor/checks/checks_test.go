@@ -86,7 +86,7 @@ type broken struct {
 	also []string
 }
 
-func breakages() []broken {
+func breakages(t *testing.T) []broken {
 	const (
 		page      = "GET /signin"
 		authorize = "GET /authorize/portal"
@@ -141,7 +141,7 @@ func breakages() []broken {
 		{"cookie for scripts", set(authorize, redirect(toWeCom, strings.Replace(goodCookie, "HttpOnly; ", "", 1))), "FAIL sign-in-start: portal: the cookie is not Secure, HttpOnly and SameSite=Lax → have", nil},
 		{"cookie in clear", set(authorize, redirect(toWeCom, strings.Replace(goodCookie, "Secure; ", "", 1))), "FAIL sign-in-start: portal: the cookie is not Secure", nil},
 		{"cookie for other sites", set(authorize, redirect(toWeCom, strings.Replace(goodCookie, "Lax", "None", 1))), "FAIL sign-in-start: portal: the cookie is not Secure", nil},
-		{"an attempt in a cache", func(d *deployment) { d.cached = true }, "FAIL cache: /authorize/portal answers two people alike → let no cache keep answers", nil},
+		{"an attempt in a cache", func(d *deployment) { d.putBehindCache(t) }, "FAIL cache: /authorize/portal answers two people alike → let no cache keep answers", nil},
 		{"somebody's session in a cache", set("GET "+sessionPath, ok("{}")), "FAIL session: /api/session answers 200 (application/json), not 401 (application/problem+json) → let no cache", nil},
 		{"CORS for everybody", on("GET "+sessionPath, "Access-Control-Allow-Origin", "*"), "FAIL foreign-origin: GET: pages of * may read → remove the CORS headers", nil},
 		{"CORS mirror in the preflight", on("OPTIONS "+sessionPath, "Access-Control-Allow-Origin", foreign), "FAIL foreign-origin: OPTIONS: pages of https://doctor.invalid may read", nil},
@@ -173,7 +173,7 @@ func breakages() []broken {
 // Each thing that can be wrong is named by its check, and by no other one.
 func TestEveryBreakageIsNamed(t *testing.T) {
 	sound, caught := healthy(t).examine(t, key), map[string]bool{}
-	for _, b := range breakages() {
+	for _, b := range breakages(t) {
 		t.Run(b.what, func(t *testing.T) {
 			d := healthy(t)
 			b.to(d)

@@ -10,10 +10,14 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -43,8 +47,7 @@ type deployment struct {
 	now     time.Time
 	address string
 	trusted bool
-	// cached: a cache answers for authorize. Else each answer has a state of its own.
-	cached bool
+	// states counts the starts of a sign-in: each has a state of its own.
 	states int
 	// dial in place of a connection.
 	dial func() error
@@ -146,11 +149,37 @@ func (d *deployment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		found = refused(404)
 	}
-	if to := found.header["Location"]; strings.HasPrefix(to, "https://open.weixin.qq.com/") && !d.cached {
+	if to := found.header["Location"]; strings.HasPrefix(to, "https://open.weixin.qq.com/") {
 		d.states++
 		found = redirect(fmt.Sprintf("%s&state=%d", to, d.states), found.header["Set-Cookie"])
 	}
 	found.write(w)
+}
+
+// putBehindCache puts a proxy in front that keeps answers by address and key, no-store or not,
+// as CloudFront does with a minimum TTL.
+func (d *deployment) putBehindCache(t *testing.T) {
+	origin := httptest.NewServer(d)
+	t.Cleanup(origin.Close)
+	to, err := url.Parse(origin.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	var kept sync.Map
+	d.secure.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key := r.Method + " " + r.URL.String() + " " + r.Header.Get("Authorization")
+		answer, hit := kept.Load(key)
+		if !hit {
+			fresh := httptest.NewRecorder()
+			proxy.ServeHTTP(fresh, r)
+			answer, _ = kept.LoadOrStore(key, fresh)
+		}
+		recorded := answer.(*httptest.ResponseRecorder)
+		maps.Copy(w.Header(), recorded.Header())
+		w.WriteHeader(recorded.Code)
+		_, _ = w.Write(recorded.Body.Bytes())
+	})
 }
 
 // examine runs the checks and returns what they say, by check.

@@ -57,12 +57,10 @@ func TestSAMLocalContainersReachNoPageOfWeCom(t *testing.T) {
 // The values that the events hold are those of the demo records.
 func TestSAMLocalEventsHoldNoOtherSecret(t *testing.T) {
 	variables, err := readVariables("../env.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	known := map[string]string{
 		`Bearer ([^"]+)`:                  demoAdminKey,
-		`__Host-wecom_session=([^"]+)`:    demoSession,
+		`__Host-wecom_session=([^"]+)`:    demoSession + "." + demoUserID,
 		`"ClientRequestToken": "([^"]+)"`: demoRotation,
 		`"rawPath": "/(WW_verify_[^"]+)"`: demoFile,
 		`"SecretId": "([^"]+)"`:           variables[settings.SigningKeysSecret],
@@ -70,9 +68,7 @@ func TestSAMLocalEventsHoldNoOtherSecret(t *testing.T) {
 	found := map[string]bool{}
 	for name := range functionsOfEvents(t, "..") {
 		content, err := os.ReadFile("../" + name + ".json")
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		for pattern, want := range known {
 			for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(content), -1) {
 				found[pattern] = true
@@ -91,17 +87,13 @@ func TestSAMLocalEventsHoldNoOtherSecret(t *testing.T) {
 func functionsOfEvents(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	readme, err := os.ReadFile(filepath.Join(folder, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	functions := map[string]string{}
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| `([A-Za-z]+Function)` \\|").FindAllStringSubmatch(string(readme), -1) {
 		functions[row[1]] = row[2]
 	}
 	files, err := filepath.Glob(filepath.Join(folder, "*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, file := range files {
 		if name := strings.TrimSuffix(filepath.Base(file), ".json"); functions[name] == "" && name != "env" {
 			t.Errorf("README.md does not list %s", name)
@@ -111,4 +103,11 @@ func functionsOfEvents(t *testing.T, folder string) map[string]string {
 		t.Errorf("README.md lists %d events, there are %d", len(functions), len(files)-1)
 	}
 	return functions
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

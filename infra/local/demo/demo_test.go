@@ -15,21 +15,27 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/wecom-signin/wecom-signin/infra/local/demo"
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 )
 
 const origin = "http://localhost:3002"
 
-func newDemo(t *testing.T, service string, now time.Time) http.Handler {
+func newDemo(t *testing.T, service string, now time.Time) *testbrowser.Browser {
 	t.Helper()
 	handler, err := demo.New(demo.Config{ServiceURL: service, Origin: origin, Now: func() time.Time { return now }})
+	must(t, err)
+	return testbrowser.New(testbrowser.Config{URL: origin, Transport: testbrowser.Handler(handler)})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return handler
 }
 
 func TestPages(t *testing.T) {
-	handler := newDemo(t, "http://localhost:3000", time.Now())
+	b := newDemo(t, "http://localhost:3000", time.Now())
 	tests := []struct{ path, contentType, contains string }{
 		{"/", "text/html; charset=utf-8", `data-service="http://localhost:3000"`},
 		{"/admin?x=1", "text/html; charset=utf-8", `src="http://localhost:3000/auto-login.js"`},
@@ -38,17 +44,16 @@ func TestPages(t *testing.T) {
 		{"/demo/icon.svg", "image/svg+xml", "<svg"},
 	}
 	for _, test := range tests {
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, test.path, nil))
-		if w.Code != 200 || w.Header().Get("Content-Type") != test.contentType || !strings.Contains(w.Body.String(), test.contains) {
-			t.Errorf("%s: %d %v", test.path, w.Code, w.Header())
+		a := b.Send(t, http.MethodGet, test.path)
+		if a.Status != 200 || a.Header.Get("Content-Type") != test.contentType || !strings.Contains(a.Body, test.contains) {
+			t.Errorf("%s: %d %v", test.path, a.Status, a.Header)
 		}
-		policy := w.Header().Get("Content-Security-Policy")
+		policy := a.Header.Get("Content-Security-Policy")
 		if !strings.HasPrefix(policy, "default-src 'none'; script-src 'self' http://localhost:3000;") || strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: policy %q", test.path, policy)
 		}
 		for _, foreign := range []string{"https://", "//cdn", "url("} {
-			if strings.Contains(w.Body.String(), foreign) {
+			if strings.Contains(a.Body, foreign) {
 				t.Errorf("%s: holds %q", test.path, foreign)
 			}
 		}
@@ -57,25 +62,17 @@ func TestPages(t *testing.T) {
 
 func TestBackendChecksTokens(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	foreign, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "RS256", Use: "sig"}}})
 	}))
 	defer service.Close()
 	now := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
-	handler := newDemo(t, service.URL, now)
-	verify := func(authorization string) *httptest.ResponseRecorder {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/demo/verify", nil)
-		r.Header.Set("Authorization", authorization)
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, r)
-		return w
+	b := newDemo(t, service.URL, now)
+	verify := func(authorization string) testbrowser.Answer {
+		return b.Send(t, http.MethodPost, "/demo/verify", testbrowser.Header("Authorization", authorization))
 	}
 	good := map[string]any{"iss": service.URL, "aud": origin, "sub": "user", "name": "张三", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
 	tests := []struct {
@@ -94,18 +91,14 @@ func TestBackendChecksTokens(t *testing.T) {
 		claims := maps.Clone(good)
 		maps.Copy(claims, test.change)
 		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: test.key, KeyID: "k"}}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		token, err := jwt.Signed(signer).Claims(claims).Serialize()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if w := verify("Bearer " + token); w.Code != test.want || test.want == 200 && !strings.Contains(w.Body.String(), "张三") {
-			t.Errorf("%s: %d %s", test.name, w.Code, w.Body)
+		must(t, err)
+		if a := verify("Bearer " + token); a.Status != test.want || test.want == 200 && !strings.Contains(a.Body, "张三") {
+			t.Errorf("%s: %d %s", test.name, a.Status, a.Body)
 		}
 	}
-	if w := verify(""); w.Code != 401 {
-		t.Errorf("no token: %d", w.Code)
+	if a := verify(""); a.Status != 401 {
+		t.Errorf("no token: %d", a.Status)
 	}
 }

@@ -37,9 +37,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func withRealRoutes(t *testing.T, authorizer gateway.Authorizer, seen func(function string, event request)) *gateway.Gateway {
 	t.Helper()
 	template, err := samtemplate.ReadFile("../../../template.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	functions := map[string]gateway.Function{}
 	for _, route := range template.Routes {
 		functions[route.Function] = func(_ context.Context, event request) (response, error) {
@@ -51,9 +49,7 @@ func withRealRoutes(t *testing.T, authorizer gateway.Authorizer, seen func(funct
 		Template: template, Functions: functions, Authorizers: map[string]gateway.Authorizer{"AuthorizerFunction": authorizer},
 		Now: func() time.Time { return time.Date(2026, 11, 21, 9, 30, 0, 5e8, time.FixedZone("", 3600)) },
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return g
 }
 
@@ -99,9 +95,7 @@ func newGateway(t testing.TB, cfg gateway.Config) *gateway.Gateway {
 		cfg.Authorizers = map[string]gateway.Authorizer{"Guard": allow}
 	}
 	g, err := gateway.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return g
 }
 
@@ -226,20 +220,14 @@ Connection: keep-alive
 func golden(t *testing.T, name string, value any) {
 	t.Helper()
 	got, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	got = append(got, '\n')
 	path := filepath.Join("testdata", name+".json")
 	if *update {
-		if err := os.WriteFile(path, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.WriteFile(path, got, 0o600))
 	}
 	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("%s:\n%s", path, diff)
 	}
@@ -255,13 +243,7 @@ func TestAnswers(t *testing.T) {
 		wantHeader   http.Header // those that matter
 		wantBody     string
 	}{
-		{
-			"text", "GET",
-			response{StatusCode: 200, Body: "hello"},
-			nil, 200,
-			http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Content-Length": {"5"}},
-			"hello",
-		},
+		{"text", "GET", response{StatusCode: 200, Body: "hello"}, nil, 200, http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Content-Length": {"5"}}, "hello"},
 		{
 			"headers and cookies", "GET",
 			response{
@@ -275,7 +257,8 @@ func TestAnswers(t *testing.T) {
 		{
 			"base64", "GET",
 			response{StatusCode: 200, Headers: map[string]string{"content-type": "image/png"}, Body: "//4=", IsBase64Encoded: true},
-			nil, 200,
+			nil,
+			200,
 			http.Header{"Content-Type": {"image/png"}, "Content-Length": {"2"}},
 			"\xff\xfe",
 		},
@@ -284,7 +267,8 @@ func TestAnswers(t *testing.T) {
 		{
 			"length and connection are the gateway's", "GET",
 			response{StatusCode: 200, Headers: map[string]string{"Content-Length": "99", "connection": "close", "Transfer-Encoding": "x"}, Body: "a"},
-			nil, 200,
+			nil,
+			200,
 			http.Header{"Content-Length": {"1"}, "Connection": nil, "Transfer-Encoding": nil},
 			"a",
 		},
@@ -295,7 +279,8 @@ func TestAnswers(t *testing.T) {
 		{
 			"split header", "GET",
 			response{StatusCode: 302, Headers: map[string]string{"location": "/\r\nSet-Cookie: a=b"}},
-			nil, 500,
+			nil,
+			500,
 			http.Header{"Location": nil, "Set-Cookie": nil},
 			broken,
 		},
@@ -418,16 +403,12 @@ func TestFunctionGoesOnWhenTheVisitorLeaves(t *testing.T) {
 	server := httptest.NewServer(g)
 	defer server.Close()
 	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if _, err := io.WriteString(connection, "GET /public HTTP/1.1\r\nHost: a.example\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	<-started
-	if err := connection.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, connection.Close())
 	stop := make(chan error, 1)
 	go func() { stop <- g.Shutdown(context.WithoutCancel(t.Context())) }()
 	select {
@@ -501,9 +482,7 @@ func FuzzRequest(f *testing.F) {
 	}})
 	f.Fuzz(func(t *testing.T, target, contentType string, body []byte, cookie string) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://a.example/", strings.NewReader(string(body)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		u, err := r.URL.Parse(target)
 		if err != nil || u.Host != "a.example" || !strings.HasPrefix(u.Path, "/") {
 			return // no target that a client could ask this host for
@@ -517,4 +496,11 @@ func FuzzRequest(f *testing.F) {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -19,7 +19,7 @@ import (
 
 // stepLimit is how long one step may take to show what it must. It only ends what
 // hangs: a busy machine is slow.
-const stepLimit = time.Minute
+const stepLimit = 10 * time.Minute
 
 // Window is a window of the browser.
 type Window struct {
@@ -72,7 +72,12 @@ func (w *Window) Do(what string, actions ...Action) {
 	w.t.Helper()
 	step, cancel := context.WithTimeout(w.Context, stepLimit)
 	defer cancel()
-	err := chromedp.Do(step, actions...)
+	var err error
+	for _, action := range actions {
+		if _, err = steady(step, action); err != nil {
+			break
+		}
+	}
 	w.mu.Lock()
 	complaints := w.complaints
 	w.complaints = nil
@@ -85,7 +90,7 @@ func (w *Window) Do(what string, actions ...Action) {
 	if len(complaints) > 0 {
 		w.t.Errorf("%s: the browser complains: %+v", what, complaints)
 	}
-	widest, err := chromedp.Run(step, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`))
+	widest, err := w.widest(step)
 	if err != nil || widest > w.device.Width {
 		w.Picture(what)
 		w.t.Errorf("%s: the page is %d pixels wide, the window %d (%v)", what, widest, w.device.Width, err)
@@ -109,11 +114,37 @@ func Run[T any](w *Window, action chromedp.Action[T]) T {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.Context, stepLimit)
 	defer cancel()
-	found, err := chromedp.Run(ctx, action)
+	found, err := steady(ctx, action)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return found
+}
+
+// widest is how many pixels wide the page is. Without its styles, which a busy machine
+// loads late, it may be anything.
+func (w *Window) widest(ctx context.Context) (int64, error) {
+	for {
+		found, err := chromedp.Run(ctx, chromedp.Evaluate[struct {
+			Complete bool  `json:"complete"`
+			Width    int64 `json:"width"`
+		}](`({complete: document.readyState === "complete", width: document.documentElement.scrollWidth})`))
+		if err != nil || found.Complete || found.Width <= w.device.Width {
+			return found.Width, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// steady runs an action again when its element was exchanged, before anything was done
+// with it: on a busy machine a page is rebuilt while somebody looks at it.
+func steady[T any](ctx context.Context, action chromedp.Action[T]) (T, error) {
+	for {
+		found, err := chromedp.Run(ctx, action)
+		if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "Could not find node with given id") {
+			return found, err
+		}
+	}
 }
 
 // Evaluate returns the value of an expression of JavaScript, or of its promise.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim/console"
 )
@@ -29,10 +30,9 @@ const (
 type harness struct {
 	*wecomsim.Simulator
 
-	t      *testing.T
-	base   string
-	now    time.Time
-	client *http.Client
+	t       *testing.T
+	now     time.Time
+	browser *testbrowser.Browser
 	// site answers at domain, which is not an IP address.
 	site   http.Handler
 	domain string
@@ -40,10 +40,7 @@ type harness struct {
 
 func newHarness(t *testing.T, change func(*wecomsim.Config)) *harness {
 	t.Helper()
-	h := &harness{t: t, now: time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC), client: &http.Client{
-		Timeout:       10 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, site: http.NotFoundHandler()}
+	h := &harness{t: t, now: time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC), site: http.NotFoundHandler()}
 	config := wecomsim.Config{
 		Now: func() time.Time { return h.now }, Console: console.New,
 		Corps: []wecomsim.Corp{{
@@ -56,55 +53,37 @@ func newHarness(t *testing.T, change func(*wecomsim.Config)) *harness {
 		change(&config)
 	}
 	h.Simulator = wecomsim.New(config)
-	h.base = h.Start(t)
+	h.browser = testbrowser.New(testbrowser.Config{URL: h.Start(t)})
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.site.ServeHTTP(w, r) }))
 	t.Cleanup(site.Close)
 	h.domain = strings.Replace(strings.TrimPrefix(site.URL, "http://"), "127.0.0.1", "localhost", 1)
 	return h
 }
 
-type answer struct {
-	status int
-	header http.Header
-	body   string
-}
+type answer = testbrowser.Answer
 
-func (h *harness) do(method, target, site string, form url.Values) answer {
-	h.t.Helper()
-	r, err := http.NewRequestWithContext(h.t.Context(), method, h.base+target, strings.NewReader(form.Encode()))
-	must(h.t, err)
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Sec-Fetch-Site", site)
-	res, err := h.client.Do(r)
-	must(h.t, err)
-	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(res.Body)
-	must(h.t, err)
-	return answer{res.StatusCode, res.Header, string(body)}
-}
+func (h *harness) get(target string) answer { return h.browser.Send(h.t, http.MethodGet, target) }
 
-func (h *harness) get(target string) answer { return h.do(http.MethodGet, target, "same-origin", nil) }
-
-func (h *harness) post(target string, form url.Values) answer {
-	return h.do(http.MethodPost, target, "same-origin", form)
+func (h *harness) post(target string, form url.Values, options ...testbrowser.Option) answer {
+	return h.browser.Send(h.t, http.MethodPost, target, append(options, testbrowser.Body("application/x-www-form-urlencoded", form.Encode()))...)
 }
 
 // saved posts a form that is to be saved, and returns the page it leads to.
 func (h *harness) saved(target string, form url.Values) string {
 	h.t.Helper()
 	got := h.post(target, form)
-	location, _, _ := strings.Cut(got.header.Get("Location"), "#")
-	if got.status != http.StatusSeeOther || location == "" {
-		h.t.Fatalf("%s with %v: %d to %q, %s", target, form, got.status, location, alert(got))
+	location, _, _ := strings.Cut(got.Header.Get("Location"), "#")
+	if got.Status != http.StatusSeeOther || location == "" {
+		h.t.Fatalf("%s with %v: %d to %q, %s", target, form, got.Status, location, alert(got))
 	}
-	return h.get(location).body
+	return h.get(location).Body
 }
 
 // api calls the API and returns the fields of the answer.
 func (h *harness) api(path string, pairs ...string) map[string]any {
 	h.t.Helper()
 	var fields map[string]any
-	must(h.t, json.Unmarshal([]byte(h.get(path+"?"+values(pairs...).Encode()).body), &fields))
+	must(h.t, json.Unmarshal([]byte(h.get(path+"?"+values(pairs...).Encode()).Body), &fields))
 	return fields
 }
 
@@ -139,7 +118,7 @@ var (
 
 // alert is the refusal on a page, in both languages.
 func alert(a answer) string {
-	found := alertMark.FindStringSubmatch(a.body)
+	found := alertMark.FindStringSubmatch(a.Body)
 	if found == nil {
 		return ""
 	}
@@ -175,11 +154,11 @@ func TestSetUpFromZero(t *testing.T) {
 	for _, link := range []struct{ page, to string }{
 		{"/wecomsim/", wecomsim.ConsolePath}, {wecomsim.ConsolePath, base + "/apps"}, {base + "/apps", base + "/new-app"}, {base + "/new-app", base + "/company"},
 	} {
-		if !strings.Contains(h.get(link.page).body, `href="`+link.to+`"`) {
+		if !strings.Contains(h.get(link.page).Body, `href="`+link.to+`"`) {
 			t.Errorf("%s does not lead to %s", link.page, link.to)
 		}
 	}
-	if got := whole(h.get(base + "/company").body); !slices.Equal(got, []string{corp}) {
+	if got := whole(h.get(base + "/company").Body); !slices.Equal(got, []string{corp}) {
 		t.Fatalf("the company's page shows %q", got)
 	}
 
@@ -198,12 +177,12 @@ func TestSetUpFromZero(t *testing.T) {
 	h.saved(path+"/home", values("phone", "https://"+h.domain+"/m", "desktop", "https://"+h.domain+"/admin"))
 
 	file := h.get(path + "/domain-file")
-	name := strings.TrimSuffix(strings.TrimPrefix(file.header.Get("Content-Disposition"), `attachment; filename="`), `"`)
-	if name != "WW_verify_"+file.body+".txt" || !regexp.MustCompile(`^[A-Za-z0-9]{16}$`).MatchString(file.body) || !strings.Contains(page, name) {
-		t.Fatalf("the file is %q with %q", name, file.body)
+	name := strings.TrimSuffix(strings.TrimPrefix(file.Header.Get("Content-Disposition"), `attachment; filename="`), `"`)
+	if name != "WW_verify_"+file.Body+".txt" || !regexp.MustCompile(`^[A-Za-z0-9]{16}$`).MatchString(file.Body) || !strings.Contains(page, name) {
+		t.Fatalf("the file is %q with %q", name, file.Body)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /"+name, serve(200, file.body))
+	mux.HandleFunc("GET /"+name, serve(200, file.Body))
 	h.site = mux
 	if page = h.saved(path+"/web", values("domain", " "+h.domain+" ")); !strings.Contains(page, "校验通过") {
 		t.Error("the page does not say that the file was found")
@@ -315,13 +294,13 @@ func TestForms(t *testing.T) {
 			got := h.post(path+"/"+test.section, test.form)
 			if test.saved != nil {
 				location, value := path+"?saved="+test.section+"#"+test.section, fmt.Sprint(test.saved(h.app()))
-				if got.status != http.StatusSeeOther || got.header.Get("Location") != location || value != test.want {
-					t.Fatalf("got %d to %q and %q, want %q; %s", got.status, got.header.Get("Location"), value, test.want, alert(got))
+				if got.Status != http.StatusSeeOther || got.Header.Get("Location") != location || value != test.want {
+					t.Fatalf("got %d to %q and %q, want %q; %s", got.Status, got.Header.Get("Location"), value, test.want, alert(got))
 				}
 				return
 			}
-			if got.status != http.StatusUnprocessableEntity || alert(got) != test.refused {
-				t.Fatalf("got %d %s\nwant %s", got.status, alert(got), test.refused)
+			if got.Status != http.StatusUnprocessableEntity || alert(got) != test.refused {
+				t.Fatalf("got %d %s\nwant %s", got.Status, alert(got), test.refused)
 			}
 			if after := fmt.Sprintf("%+v", h.app()); after != before {
 				t.Fatalf("something was saved: %s", after)
@@ -334,7 +313,7 @@ func TestDomainFile(t *testing.T) {
 	const failed = "域名归属校验失败："
 	probe := newHarness(t, nil)
 	path := wecomsim.ConsoleAppPath(corpID, appID)
-	file := probe.get(path + "/domain-file").body
+	file := probe.get(path + "/domain-file").Body
 	tests := []struct {
 		rule string
 		site http.HandlerFunc
@@ -356,22 +335,22 @@ func TestDomainFile(t *testing.T) {
 			h.site = test.site
 			got := h.post(path+"/web", values("domain", h.domain))
 			if test.refused == "" {
-				if got.status != http.StatusSeeOther || h.app().TrustedDomain != h.domain {
-					t.Fatalf("got %d %s", got.status, alert(got))
+				if got.Status != http.StatusSeeOther || h.app().TrustedDomain != h.domain {
+					t.Fatalf("got %d %s", got.Status, alert(got))
 				}
 				return
 			}
 			address := "http://" + h.domain + "/WW_verify_" + file + ".txt"
-			if got.status != http.StatusUnprocessableEntity || !strings.HasPrefix(alert(got), failed) || !strings.Contains(alert(got), address+" "+test.refused) ||
-				!strings.Contains(got.body, `value="`+h.domain+`"`) || h.app().TrustedDomain != "id.example.com" {
-				t.Fatalf("got %d %s", got.status, alert(got))
+			if got.Status != http.StatusUnprocessableEntity || !strings.HasPrefix(alert(got), failed) || !strings.Contains(alert(got), address+" "+test.refused) ||
+				!strings.Contains(got.Body, `value="`+h.domain+`"`) || h.app().TrustedDomain != "id.example.com" {
+				t.Fatalf("got %d %s", got.Status, alert(got))
 			}
 		})
 	}
 	t.Run("no answer", func(t *testing.T) {
 		got := newHarness(t, nil).post(path+"/web", values("domain", "localhost:1"))
-		if got.status != http.StatusUnprocessableEntity || !strings.Contains(alert(got), "nothing answers at http://localhost:1/WW_verify_") {
-			t.Fatalf("got %d %s", got.status, alert(got))
+		if got.Status != http.StatusUnprocessableEntity || !strings.Contains(alert(got), "nothing answers at http://localhost:1/WW_verify_") {
+			t.Fatalf("got %d %s", got.Status, alert(got))
 		}
 	})
 }
@@ -381,7 +360,7 @@ func TestTrustedIPsWorkAfterAMinute(t *testing.T) {
 	h.SetCallerIP("203.0.113.5")
 	path := wecomsim.ConsoleAppPath(corpID, appID)
 	call := func() any { return h.agent(corpID, appID, secret)["errcode"] }
-	if page := h.get(path).body; !strings.Contains(page, "所有接口都返回 60020") || call() != 60020.0 {
+	if page := h.get(path).Body; !strings.Contains(page, "所有接口都返回 60020") || call() != 60020.0 {
 		t.Error("an empty list trusts an address, or the page does not say that it does not")
 	}
 	page := h.saved(path+"/ips", values("ips", "203.0.113.5; 203.0.113.7"))
@@ -389,7 +368,7 @@ func TestTrustedIPsWorkAfterAMinute(t *testing.T) {
 		t.Error("the list takes effect at once, or the page does not say when")
 	}
 	h.now = h.now.Add(wecomsim.TrustedIPDelay)
-	if page = h.get(path).body; strings.Contains(page, "起生效") || !strings.Contains(page, ">203.0.113.5;203.0.113.7</textarea>") || call() != 0.0 {
+	if page = h.get(path).Body; strings.Contains(page, "起生效") || !strings.Contains(page, ">203.0.113.5;203.0.113.7</textarea>") || call() != 0.0 {
 		t.Error("after 60 s the list has no effect, or the page does not show it")
 	}
 	h.saved(path+"/ips", values("ips", "203.0.113.6"))
@@ -428,8 +407,8 @@ func TestNewAppHasNothingSet(t *testing.T) {
 		strings.Repeat("名", 33): "应用名称最多 32 个字。 / The name can have at most 32 characters.",
 	} {
 		got := h.post(base+"/apps", values("name", name, "member", "LiSi"))
-		if got.status != http.StatusUnprocessableEntity || alert(got) != want || !strings.Contains(got.body, `value="LiSi" checked`) || len(h.Corps()[0].Apps) != 1 {
-			t.Errorf("%q: %d %s", name, got.status, alert(got))
+		if got.Status != http.StatusUnprocessableEntity || alert(got) != want || !strings.Contains(got.Body, `value="LiSi" checked`) || len(h.Corps()[0].Apps) != 1 {
+			t.Errorf("%q: %d %s", name, got.Status, alert(got))
 		}
 	}
 	h.saved(base+"/apps", values("name", "报销", "everyone", "yes"))
@@ -446,16 +425,16 @@ func TestUnknownAddresses(t *testing.T) {
 	base, app := wecomsim.ConsolePath+"/"+corpID, wecomsim.ConsoleAppPath(corpID, appID)
 	unknown := wecomsim.ConsolePath + "/wwnone"
 	for _, path := range []string{unknown + "/apps", unknown + "/company", base + "/apps/1", base + "/apps/1/domain-file", base, app + "/other/one"} {
-		if got := h.get(path); got.status != http.StatusNotFound || !strings.Contains(got.body, `data-page="console-unknown"`) || !strings.Contains(got.body, `href="/wecomsim/"`) {
-			t.Errorf("GET %s: %d", path, got.status)
+		if got := h.get(path); got.Status != http.StatusNotFound || !strings.Contains(got.Body, `data-page="console-unknown"`) || !strings.Contains(got.Body, `href="/wecomsim/"`) {
+			t.Errorf("GET %s: %d", path, got.Status)
 		}
 	}
 	for _, path := range []string{unknown + "/apps", app + "/nothing", base + "/apps/1/range"} {
-		if got := h.post(path, values("name", "x")); got.status != http.StatusNotFound || !strings.Contains(got.body, `data-page="console-unknown"`) {
-			t.Errorf("POST %s: %d", path, got.status)
+		if got := h.post(path, values("name", "x")); got.Status != http.StatusNotFound || !strings.Contains(got.Body, `data-page="console-unknown"`) {
+			t.Errorf("POST %s: %d", path, got.Status)
 		}
 	}
-	if got := h.get(app + "/web").header.Get("Location"); got != app+"#web" {
+	if got := h.get(app + "/web").Header.Get("Location"); got != app+"#web" {
 		t.Errorf("a form opened again leads to %q", got)
 	}
 }
@@ -463,8 +442,8 @@ func TestUnknownAddresses(t *testing.T) {
 func TestPagesOfAnotherSiteMayNotPost(t *testing.T) {
 	h := newHarness(t, nil)
 	for _, path := range []string{wecomsim.ConsolePath + "/" + corpID + "/apps", wecomsim.ConsoleAppPath(corpID, appID) + "/secret"} {
-		if got := h.do(http.MethodPost, path, "cross-site", values("name", "x")); got.status != http.StatusForbidden {
-			t.Errorf("%s: %d", path, got.status)
+		if got := h.post(path, values("name", "x"), testbrowser.Header("Sec-Fetch-Site", "cross-site")); got.Status != http.StatusForbidden {
+			t.Errorf("%s: %d", path, got.Status)
 		}
 	}
 }
@@ -475,13 +454,13 @@ func TestPagesNeedNoForeignHost(t *testing.T) {
 	source := regexp.MustCompile(`(?:src|href|action)="([^"]*)"`)
 	for _, path := range []string{wecomsim.ConsolePath, base + "/company", base + "/apps", base + "/new-app", wecomsim.ConsoleAppPath(corpID, appID)} {
 		got := h.get(path)
-		for _, m := range source.FindAllStringSubmatch(got.body, -1) {
+		for _, m := range source.FindAllStringSubmatch(got.Body, -1) {
 			if !strings.HasPrefix(m[1], "/") && !strings.HasPrefix(m[1], "#") || strings.HasPrefix(m[1], "//") {
 				t.Errorf("%s loads or leads to %s", path, m[1])
 			}
 		}
-		if policy := got.header.Get("Content-Security-Policy"); got.status != http.StatusOK || !strings.HasPrefix(policy, "default-src 'none'") {
-			t.Errorf("%s: %d, policy %q", path, got.status, policy)
+		if policy := got.Header.Get("Content-Security-Policy"); got.Status != http.StatusOK || !strings.HasPrefix(policy, "default-src 'none'") {
+			t.Errorf("%s: %d, policy %q", path, got.Status, policy)
 		}
 	}
 }

@@ -104,6 +104,8 @@ func users(t *testing.T, b *bench) {
 	created := b.user("+8613800000001")
 	created.Identities = []store.Identity{member("ZhangSan")}
 	created.Avatar, created.NamePending, created.SessionGeneration = "https://avatar.example/1", true, 3
+	conflict := member("LiSi")
+	created.PhoneConflict = &conflict
 	b.ok(b.CreateUser(ctx, created))
 	again := b.user("+8613800000002")
 	again.ID = created.ID
@@ -137,7 +139,7 @@ func users(t *testing.T, b *bench) {
 	}
 	owned(created)
 
-	changed := next(created, func(u *store.User) { u.Name, u.Enabled, u.Roles = "李四", false, nil })
+	changed := next(created, func(u *store.User) { u.Name, u.Enabled, u.Roles, u.PhoneConflict = "李四", false, nil, nil })
 	b.ok(b.UpdateUser(ctx, created, changed))
 	owned(changed)
 	b.is(b.UpdateUser(ctx, created, changed), store.ErrChanged)

@@ -52,7 +52,7 @@ func Start(t testing.TB) *Server {
 	})
 	endpoint := "http://127.0.0.1:" + port
 	server := &Server{endpoint, client(endpoint)}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if _, err := server.Client.ListTables(t.Context(), &dynamodb.ListTablesInput{}); err == nil {
 			return server
 		}

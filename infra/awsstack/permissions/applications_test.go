@@ -1,0 +1,101 @@
+package permissions_test
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"html"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/claims"
+	"github.com/wecom-signin/wecom-signin/shared/oauth"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
+)
+
+const (
+	wikiCallback = application + "/wiki/callback"
+	formType     = "application/x-www-form-urlencoded"
+)
+
+// applicationSignsIn does everything that an application and its members can do.
+func (w *world) applicationSignsIn() {
+	w.t.Helper()
+	engine, err := dynamo.New(dynamo.Config{
+		Client: dynamodb.NewFromConfig(w.SDK()), DirectoryTable: w.Outputs(w.t)["DirectoryTable"], TransientTable: w.Resources(w.t)["TransientTable"],
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	now := time.Now()
+	secret, record, err := oauth.NewSecret(rand.Reader, now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.known.add("client secret", secret.Reveal())
+	if err := engine.CreateApplication(w.t.Context(), store.Application{
+		ID: "wiki", Title: "Wiki", Enabled: true, Kind: store.KindWeb, Homepage: application + "/wiki", RedirectURIs: []string{wikiCallback},
+		Claims: claims.DefaultRules(), RefreshTokenLifetime: 720 * time.Hour, Secrets: []store.ClientSecret{record},
+		Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, Version: 1,
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	basic := testbrowser.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("wiki:"+secret.Reveal())))
+	authorize := "/oauth2/authorize?" + url.Values{
+		"response_type": {"code"}, "client_id": {"wiki"}, "redirect_uri": {wikiCallback}, "scope": {"openid profile"}, "state": {"s"},
+	}.Encode()
+	member := w.visitor("sunqi", wecomsim.UserAgentWeComAndroid)
+	post := func(path string, values url.Values) testbrowser.Answer {
+		return member.Expect(w.t, 200, "POST", path, basic, testbrowser.Body(formType, values.Encode()))
+	}
+	exchange := func(location string) (access, id, refresh string) {
+		at, err := url.Parse(location)
+		if err != nil || !strings.HasPrefix(location, wikiCallback+"?code=") {
+			w.t.Fatalf("sent to %s (%v)", location, err)
+		}
+		got := testbrowser.Decode[map[string]any](w.t, post("/oauth2/token", url.Values{
+			"grant_type": {"authorization_code"}, "code": {at.Query().Get("code")}, "redirect_uri": {wikiCallback},
+		}))
+		access, _ = got["access_token"].(string)
+		id, _ = got["id_token"].(string)
+		refresh, _ = got["refresh_token"].(string)
+		return access, id, refresh
+	}
+
+	// Through WeCom and the consent page to the application, which uses what it gets.
+	page := member.Open(w.t, authorize)
+	if !strings.Contains(page.Page.Body, "/oauth2/consent") {
+		w.t.Fatalf("%s ended at %s %s: %.500s", authorize, page.Address, page.WeComPage, page.Page.Body)
+	}
+	fields := url.Values{"answer": {"agree"}}
+	for _, match := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(page.Page.Body, -1) {
+		fields.Set(match[1], html.UnescapeString(match[2]))
+	}
+	access, id, refresh := exchange(member.Expect(w.t, 303, "POST", "/oauth2/consent", testbrowser.Body(formType, fields.Encode())).Location())
+	post("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
+	member.Expect(w.t, 200, "GET", "/oauth2/userinfo", testbrowser.Bearer(access), testbrowser.Header("Origin", application))
+	post("/oauth2/introspect", url.Values{"token": {access}})
+	post("/oauth2/revoke", url.Values{"token": {access}})
+	member.send(401, "GET", "/oauth2/userinfo", access, nil)
+	member.send(200, "GET", "/signin?application=wiki&continue=ABCDEFGHIJKLMNOPQRSTUVWXYZ", "", nil)
+	// A cookie from before it had the user's id.
+	older := &visitor{member.Clone(), w}
+	for name, value := range older.Cookies("__Host-wecom_session") {
+		sessionID, _, _ := strings.Cut(value, ".")
+		older.SetCookie(name, sessionID)
+	}
+	older.send(303, "GET", authorize, "", nil)
+	member.Expect(w.t, 200, "GET", "/oauth2/logout?"+url.Values{"id_token_hint": {id}}.Encode())
+
+	// Another member signs in where this one has left the application open, and signs out.
+	member.signIn(authorize, wikiCallback)
+	member.Member = wecomsim.Browser{UserID: "zhangsan"}
+	member.signIn("/authorize/main", application+"/")
+	member.send(204, "POST", "/api/signout", "", nil)
+}

@@ -1,0 +1,89 @@
+package authflow
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Source is the network that a request comes from: an IPv4 address, or the /64 that a
+// provider gives one customer of IPv6. The zero value is unknown, and not counted.
+type Source struct{ prefix netip.Prefix }
+
+// SourceOf returns the source of an address as the gateway reports it. A header that
+// names another one is anybody's word.
+func SourceOf(address string) Source {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return Source{}
+	}
+	bits := 64
+	if addr = addr.Unmap().WithZone(""); addr.Is4() {
+		bits = 32
+	}
+	prefix, _ := addr.Prefix(bits)
+	return Source{prefix}
+}
+
+const (
+	// maxInvalidCodes is how many invalid codes of one source in invalidCodesWindow are
+	// waited for. People rarely send one at all: the loser of a doubled request finds the
+	// winner's result, and is not counted.
+	maxInvalidCodes    = 10
+	invalidCodesWindow = time.Minute
+	// maxSources bounds the memory, at about 100 kB.
+	maxSources = 1024
+)
+
+// invalidCodes counts, for each source, the codes that WeCom called invalid (40029) and
+// that no earlier request explains. Waiting for that earlier request holds a process, and
+// the result costs a write: a source that exceeds the limit gets neither. It still
+// has each code tried, because a whole company may share its address with the caller,
+// or everybody with a proxy; so nobody can lock anybody out.
+//
+// The counts are this process's own: a shared one would cost a write for each invalid
+// code. Any code that WeCom accepts ends the count of its source. The zero value counts
+// nothing yet.
+type invalidCodes struct {
+	mu     sync.Mutex
+	counts map[Source]invalidCodeCount
+}
+
+type invalidCodeCount struct {
+	began time.Time
+	codes int
+}
+
+// count adds an invalid code.
+func (c *invalidCodes) count(source Source, now time.Time) {
+	if source == (Source{}) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	counted, known := c.counts[source]
+	if now.Sub(counted.began) >= invalidCodesWindow {
+		counted = invalidCodeCount{began: now}
+	}
+	counted.codes++
+	if c.counts == nil || !known && len(c.counts) >= maxSources {
+		// Forgetting costs the service a few waits, and nobody anything else.
+		c.counts = make(map[Source]invalidCodeCount)
+	}
+	c.counts[source] = counted
+}
+
+// exceeded reports whether a source has sent too many.
+func (c *invalidCodes) exceeded(source Source, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	counted := c.counts[source]
+	return counted.codes >= maxInvalidCodes && now.Sub(counted.began) < invalidCodesWindow
+}
+
+// forget ends the count of a source.
+func (c *invalidCodes) forget(source Source) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.counts, source)
+}
