@@ -147,9 +147,9 @@ func (v *visitor) keepsApplications() {
 // for nothing.
 func (v *visitor) hasApplicationsTold() {
 	v.t.Helper()
-	const wiki = "/api/admin/applications/wiki"
+	const mail = "/api/admin/applications/mail"
 	v.send(201, "POST", "/api/admin/applications", v.adminKey, map[string]any{
-		"id": "wiki", "kind": "web", "redirectUris": []string{application + "/callback"}, "backchannelLogoutUri": "https://wiki.invalid/logout",
+		"id": "mail", "kind": "web", "redirectUris": []string{application + "/callback"}, "backchannelLogoutUri": "https://mail.invalid/logout",
 	})
 	member := v.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid)
 	user := func() string {
@@ -158,7 +158,7 @@ func (v *visitor) hasApplicationsTold() {
 	opens := func() {
 		v.t.Helper()
 		member.signIn("/authorize/main", application+"/")
-		request := url.Values{"response_type": {"code"}, "client_id": {"wiki"}, "redirect_uri": {application + "/callback"}, "scope": {"openid"}}
+		request := url.Values{"response_type": {"code"}, "client_id": {"mail"}, "redirect_uri": {application + "/callback"}, "scope": {"openid"}}
 		if back := member.send(303, "GET", "/oauth2/authorize?"+request.Encode(), "", nil).Location(); !strings.Contains(back, "code=") {
 			v.t.Fatalf("no code: %s", back)
 		}
@@ -168,7 +168,7 @@ func (v *visitor) hasApplicationsTold() {
 		v.t.Helper()
 		attempts++
 		awsstack.Until(v.t, "the application is told", func() bool {
-			return strings.Count(v.send(200, "GET", wiki+"/attempts", v.adminKey, nil).Body, `"backchannel_unreachable"`) >= attempts
+			return strings.Count(v.send(200, "GET", mail+"/attempts", v.adminKey, nil).Body, `"backchannel_unreachable"`) >= attempts
 		})
 	}
 	opens()
@@ -186,7 +186,7 @@ func (v *visitor) hasApplicationsTold() {
 	v.send(200, "PATCH", session, v.adminKey, map[string]any{"enabled": false})
 	told()
 	v.send(200, "PATCH", session, v.adminKey, map[string]any{"enabled": true})
-	v.send(204, "DELETE", wiki, v.adminKey, nil)
+	v.send(204, "DELETE", mail, v.adminKey, nil)
 }
 
 // Members sign in for the first time and again, and what goes wrong with that.
