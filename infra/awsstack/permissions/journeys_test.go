@@ -185,7 +185,8 @@ func (v *visitor) hasApplicationsTold() {
 	session := user()
 	v.send(200, "PATCH", session, v.adminKey, map[string]any{"enabled": false})
 	told()
-	v.send(200, "PATCH", session, v.adminKey, map[string]any{"enabled": true})
+	v.send(204, "DELETE", session, v.adminKey, nil) // with the consent that the user gave
+	told()
 	v.send(204, "DELETE", mail, v.adminKey, nil)
 }
 
