@@ -185,6 +185,10 @@ var counted = map[string]struct{ operation, function string }{
 	"session":   {"session check", "Signin"},
 	"token":     {"token", "Signin"},
 	"first":     {"first sign-in ever", "Callback"},
+	"code":      {"code with a session", "OpenID"},
+	"exchange":  {"code exchange", "OpenID"},
+	"refresh":   {"refresh", "OpenID"},
+	"userinfo":  {"userinfo", "OpenID"},
 }
 
 const million = 1e6
