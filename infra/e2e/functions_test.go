@@ -23,10 +23,11 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 )
 
-// builtFunctions builds the functions of a sign-in, and the issuer, for this machine.
+// builtFunctions builds the functions of a sign-in, the issuer and the provider, for this
+// machine.
 var builtFunctions = sync.OnceValues(func() (string, error) {
 	folder, err := programFolder()
-	for _, name := range []string{"authorize", "callback", "signin", "issuer"} {
+	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid"} {
 		if err != nil {
 			break
 		}
@@ -59,6 +60,7 @@ type cloud struct {
 	environment map[string]string
 	functions   map[string]*e2e.Function
 	browser     *testbrowser.Browser
+	wiki        wiki
 	meter       e2e.Meter
 }
 
@@ -88,6 +90,7 @@ func startCloud(t testing.TB, users int) *cloud {
 	must(t, err)
 	must(t, engine.CreateAuthenticator(t.Context(), a))
 	must(t, engine.PutPublicKeys(t.Context(), store.PublicKeys{Document: document, UpdatedAt: now}))
+	c.wiki = registerWiki(t, engine)
 	fillUsers(t, engine, users, 8)
 	const public = "http://localhost:8"
 	weCom := benchCompany(users, "localhost:8")
@@ -100,9 +103,10 @@ func startCloud(t testing.TB, users int) *cloud {
 		"PUBLIC_URL": public, "WECOM_API_URL": weComURL, "WECOM_OAUTH_URL": weComURL, "WECOM_LOGIN_URL": weComURL,
 		"DIRECTORY_TABLE": names.Directory, "TRANSIENT_TABLE": names.Transient,
 		"SIGNING_KEYS_SECRET": "signing-keys", "SEALING_KEYS_SECRET": "sealing-keys", "AUTHENTICATOR_SECRET_PREFIX": "authenticators/",
+		"LOGOUT_QUEUE_URL": "http://127.0.0.1:1/logouts", // no application is signed in to here
 	}
 	mux := http.NewServeMux()
-	for name, pattern := range map[string]string{"authorize": "/authorize/", "callback": "/callback/", "signin": "/"} {
+	for name, pattern := range map[string]string{"authorize": "/authorize/", "callback": "/callback/", "openid": "/oauth2/", "signin": "/"} {
 		c.functions[name] = startFunction(t, name, c.environment)
 		mux.Handle(pattern, c.functions[name])
 	}
@@ -164,9 +168,20 @@ func remoteCalls(t *testing.T, c *cloud) (rows []string) {
 		{"token, cold", func() { b.Expect(t, 200, "POST", "/api/token") }},
 		{"token", func() { b.Expect(t, 200, "POST", "/api/token") }},
 		{"sign-out", func() { b.Expect(t, 204, "POST", "/api/signout") }},
+		{"", func() { b.Open(t, "/authorize/"+portal) }}, // counted above
+		{"code with a session, cold", func() { c.wiki.authorize(t, b) }},
+		{"code exchange, cold", func() { c.wiki.token(t, b, "authorization_code") }},
+		{"code with a session", func() { c.wiki.authorize(t, b) }},
+		{"code exchange", func() { c.wiki.token(t, b, "authorization_code") }},
+		{"refresh", func() { c.wiki.token(t, b, "refresh_token") }},
+		{"userinfo, cold", func() { c.wiki.userinfo(t, b) }},
+		{"userinfo", func() { c.wiki.userinfo(t, b) }},
+		{"sign-out, one application", func() { b.Expect(t, 204, "POST", "/api/signout") }},
 	} {
 		step.do()
-		rows = append(rows, c.used(step.operation))
+		if row := c.used(step.operation); step.operation != "" {
+			rows = append(rows, row)
+		}
 	}
 	return rows
 }
