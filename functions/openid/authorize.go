@@ -67,6 +67,12 @@ func (h handler) decide(w http.ResponseWriter, r *http.Request, request authoriz
 		seeOther(w, d.URL)
 		return nil
 	case oauth.SignIn:
+		if d.SignIn.Ended {
+			// Otherwise the next sign-in would go on with the lineage that has ended.
+			if err := h.endSessions(r); err != nil {
+				return err
+			}
+		}
 		return h.signIn(w, r, request, d)
 	case oauth.AskConsent:
 		return h.askConsent(w, r, request, d, session)

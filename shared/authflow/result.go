@@ -67,10 +67,27 @@ func (l *login) endEarlierSessions(ctx context.Context, owner store.IdentityOwne
 			}
 		}
 	}
-	if l.lineage == "" || l.lineageOwner != owner.UserID {
-		l.lineage, l.lineageOwner = store.NewID(), owner.UserID
+	if l.lineage != "" && l.lineageOwner != owner.UserID {
+		if err := l.endLineage(ctx); err != nil {
+			return "", err
+		}
+	}
+	if l.lineage == "" {
+		return store.NewID(), nil
 	}
 	return l.lineage, nil
+}
+
+// endLineage ends the lineage that was to go on: no session is left that could end it.
+func (l *login) endLineage(ctx context.Context) error {
+	if l.lineage == "" {
+		return nil
+	}
+	if err := l.flow.Sessions.Lineages.End(ctx, l.lineage); err != nil {
+		return err
+	}
+	l.lineage = ""
+	return nil
 }
 
 func (l *login) signedIn(session store.Session) CallbackResult {

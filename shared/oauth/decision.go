@@ -74,6 +74,9 @@ type SignInRequest struct {
 	Authenticators []string
 	// Again is set when the session that there is will not do.
 	Again bool
+	// Ended is set when the lineage of the session has ended: by a sign-out at this moment,
+	// or by one that failed half-way, and then the session must be ended, too.
+	Ended bool
 }
 
 // ConsentRequest says what a member is asked to agree to.
@@ -370,8 +373,10 @@ func (r *authorization) giveCode(ctx context.Context) (Decision, error) {
 	switch {
 	case errors.Is(err, store.ErrNotFound) && r.request.Prompt.None:
 		return r.redirectError(ctx, refuse(LoginRequired, CauseSessionEnded, "The member must sign in.")), nil
-	case errors.Is(err, store.ErrNotFound): // the session was ended at this moment
-		return r.signIn(), nil
+	case errors.Is(err, store.ErrNotFound):
+		d := r.signIn()
+		d.SignIn.Ended = true
+		return d, nil
 	case err != nil:
 		return Decision{}, err
 	}
