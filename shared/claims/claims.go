@@ -24,6 +24,9 @@ type Member struct {
 	// CorpID and WeComUserID are those of the session or the grant: a user may be a member
 	// of several corps.
 	CorpID, WeComUserID string
+	// UserIDIsUnique says that nobody else who can sign in to the application has this
+	// userid: another corp may give it to another person. Nothing is made of it otherwise.
+	UserIDIsUnique bool
 	// Email is the address that WeCom gave; empty: none.
 	Email string
 	// Departments are those of the member.
@@ -225,6 +228,9 @@ func preferredUsername(s source) any {
 	case "id":
 		return known(s.User.ID)
 	default:
+		if !s.UserIDIsUnique {
+			return nil
+		}
 		return known(s.WeComUserID)
 	}
 }
@@ -251,7 +257,7 @@ func email(s source) any {
 	case "wecom":
 		return known(s.Email)
 	case "template":
-		if !isLocalPart(s.WeComUserID) {
+		if !s.UserIDIsUnique || !isLocalPart(s.WeComUserID) {
 			return nil
 		}
 		return known(strings.ReplaceAll(s.rules.EmailTemplate, UserIDPlace, s.WeComUserID))

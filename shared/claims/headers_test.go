@@ -12,7 +12,7 @@ import (
 func TestHeaders(t *testing.T) {
 	full := claims.Member{
 		User:   store.User{ID: "u1", Name: "李, Lei\n", Phone: "+8613800138000", Roles: []string{"admin", "a/b"}},
-		CorpID: "ww1", WeComUserID: "LiLei",
+		CorpID: "ww1", WeComUserID: "LiLei", UserIDIsUnique: true,
 		Departments: []claims.Department{{ID: 7, Path: "总部/Sales East"}},
 	}
 	template := claims.DefaultRules()

@@ -61,6 +61,8 @@ type grantState struct {
 	store.Grant
 	user    store.User
 	lineage store.Lineage
+	// userIDIsUnique is set by checkLive; see claims.Member.
+	userIDIsUnique bool
 }
 
 // state reads a grant with its user and its lineage.
@@ -72,12 +74,12 @@ func (p *Provider) state(ctx context.Context, id, userID, lineage string) (grant
 	case err != nil:
 		return grantState{}, wrap("read grant with its user", err)
 	}
-	return grantState{g, u, l}, nil
+	return grantState{Grant: g, user: u, lineage: l}, nil
 }
 
-// checkLive refuses a grant that gives nothing any more. Application and authenticator may
-// come from a cache.
-func (p *Provider) checkLive(ctx context.Context, g grantState, a store.Application) error {
+// checkLive refuses a grant that gives nothing any more, and completes one that does.
+// Application and authenticators may come from a cache.
+func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Application) error {
 	u, l := g.user, g.lineage
 	ended := func(cause Cause, description string) error { return refuse(InvalidGrant, cause, description) }
 	switch {
@@ -101,12 +103,18 @@ func (p *Provider) checkLive(ctx context.Context, g grantState, a store.Applicat
 	if err != nil || !authenticator.Enabled || authenticator.ID != g.AuthenticatorID || authenticator.Generation != g.AuthenticatorGeneration {
 		return ended(CauseAuthenticatorEnded, "The way in which the member signed in has been disabled or changed.")
 	}
+	corpIDs, err := CorpsOf(ctx, p.Authenticators, a)
+	if err != nil {
+		return err
+	}
+	g.userIDIsUnique = slices.Equal(corpIDs, []string{g.CorpID})
 	if a.FirstParty {
 		return nil
 	}
 	// One more call, for applications of others: a member may withdraw the consent.
 	consent, err := p.consent(ctx, u.ID, a)
-	if err == nil && !containsAll(consent.Scopes, g.Scopes) {
+	agreed := union(g.Scopes, g.requested().Scopes(a.Claims.GroupsName))
+	if err == nil && !containsAll(consent.Scopes, agreed) {
 		return ended(CauseConsentMissing, "The member does not agree any more.")
 	}
 	return err
@@ -197,7 +205,7 @@ func (t *tokenRequest) exchangeCode(ctx context.Context) (TokenResponse, error) 
 	if err != nil {
 		return TokenResponse{}, err
 	}
-	if err := t.provider.checkLive(ctx, state, t.client.Application); err != nil {
+	if err := t.provider.checkLive(ctx, &state, t.client.Application); err != nil {
 		return TokenResponse{}, err
 	}
 	expiresAt := now.Add(t.client.RefreshTokenLifetime)
@@ -332,7 +340,7 @@ func (t *tokenRequest) rotate(ctx context.Context, token refreshToken) (TokenRes
 	case !grant.Revoked && !now.Before(grant.ExpiresAt):
 		return TokenResponse{}, refuse(InvalidGrant, CauseTokenExpired, "The refresh token has expired.")
 	}
-	if err := t.provider.checkLive(ctx, grant, t.client.Application); err != nil {
+	if err := t.provider.checkLive(ctx, &grant, t.client.Application); err != nil {
 		return TokenResponse{}, err
 	}
 	scopes, refusal := narrowScopes(grant.Scopes, t.form.Get("scope"))
