@@ -61,8 +61,8 @@ type grantState struct {
 	store.Grant
 	user    store.User
 	lineage store.Lineage
-	// userIDIsUnique is set by checkLive; see claims.Member.
-	userIDIsUnique bool
+	// oneCorp is set by checkLive; see claims.Member.
+	oneCorp bool
 }
 
 // state reads a grant with its user and its lineage.
@@ -107,7 +107,7 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 	if err != nil {
 		return err
 	}
-	g.userIDIsUnique = slices.Equal(corpIDs, []string{g.CorpID})
+	g.oneCorp = slices.Equal(corpIDs, []string{g.CorpID})
 	if a.FirstParty {
 		return nil
 	}
