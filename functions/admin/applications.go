@@ -182,16 +182,17 @@ func (h *handler) checkAuthenticators(ctx context.Context, body *object, a store
 	return nil
 }
 
-// checkEmail fails if the body gives members of several corps the same addresses. A corp
-// that joins later takes the addresses away instead; see oauth.CorpsOf.
+// checkEmail fails if the body has the application told the addresses of members of several
+// corps, which it would not be. A corp that joins later takes the addresses away instead; see
+// oauth.CorpsOf.
 func (h *handler) checkEmail(ctx context.Context, body *object, a store.Application) error {
-	if a.Claims.Email != "template" || !body.has("claims") && !body.has("authenticators") {
+	if a.Claims.Email == "none" || !body.has("claims") && !body.has("authenticators") {
 		return nil
 	}
 	corpIDs, err := oauth.CorpsOf(ctx, h.Directory, a)
 	if err == nil && len(corpIDs) > 1 {
-		return apierr.Invalid("claims.email", "email is template, but the authenticators that the application may use are of several companies: "+
-			"two people may have the same userid, and so would have the same address. Choose authenticators of one company.")
+		return apierr.Invalid("claims.email", "email must be none while the authenticators that the application may use are of several companies: "+
+			"somebody of one could have the address of somebody of another. Choose authenticators of one company.")
 	}
 	return err
 }

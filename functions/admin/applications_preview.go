@@ -81,7 +81,7 @@ func (h *handler) memberFor(ctx context.Context, a store.Application, u store.Us
 	if err != nil {
 		return m, err
 	}
-	m.UserIDIsUnique = len(corpIDs) == 1
+	m.OneCorp = len(corpIDs) == 1
 	for _, name := range a.Authenticators {
 		authenticator, err := h.Directory.Authenticator(ctx, name)
 		if errors.Is(err, store.ErrNotFound) {

@@ -244,6 +244,7 @@ func TestAttackOneAddressForTwoPeople(t *testing.T) {
 		{method: "POST", path: applicationsPath, body: `{"kind":"web","id":"new",` + template + `}`},
 		{method: "POST", path: applicationsPath, body: `{"kind":"web","id":"new","authenticators":["hr","partner"],` + template + `}`},
 		{method: "PATCH", path: applicationsPath + "/plain", body: `{` + template + `}`},
+		{method: "PATCH", path: applicationsPath + "/plain", body: `{"claims":{"email":"wecom"}}`},
 		{method: "PATCH", path: applicationsPath + "/own", body: `{"authenticators":[]}`},
 		{method: "PATCH", path: applicationsPath + "/own", body: `{"authenticators":["hr","partner"]}`},
 		{method: "PATCH", path: applicationsPath + "/partners", body: `{"authenticators":["partner","hr"],"title":"Both"}`},

@@ -24,9 +24,10 @@ type Member struct {
 	// CorpID and WeComUserID are those of the session or the grant: a user may be a member
 	// of several corps.
 	CorpID, WeComUserID string
-	// UserIDIsUnique says that nobody else who can sign in to the application has this
-	// userid: another corp may give it to another person. Nothing is made of it otherwise.
-	UserIDIsUnique bool
+	// OneCorp says that only members of CorpID can sign in to the application. Otherwise
+	// another corp may give somebody the same userid, or write any email address: neither
+	// is told as a name.
+	OneCorp bool
 	// Email is the address that WeCom gave; empty: none.
 	Email string
 	// Departments are those of the member.
@@ -228,7 +229,7 @@ func preferredUsername(s source) any {
 	case "id":
 		return known(s.User.ID)
 	default:
-		if !s.UserIDIsUnique {
+		if !s.OneCorp {
 			return nil
 		}
 		return known(s.WeComUserID)
@@ -253,11 +254,14 @@ func phoneNumber(s source) any {
 const UserIDPlace = "{wecom_userid}"
 
 func email(s source) any {
+	if !s.OneCorp {
+		return nil
+	}
 	switch s.rules.Email {
 	case "wecom":
 		return known(s.Email)
 	case "template":
-		if !s.UserIDIsUnique || !isLocalPart(s.WeComUserID) {
+		if !isLocalPart(s.WeComUserID) {
 			return nil
 		}
 		return known(strings.ReplaceAll(s.rules.EmailTemplate, UserIDPlace, s.WeComUserID))

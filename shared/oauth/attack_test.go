@@ -143,3 +143,20 @@ func TestAttackClaimRenamedAfterConsent(t *testing.T) {
 		t.Errorf("told %v", told)
 	}
 }
+
+// TestAttackCodeAfterSignOut: who has seen a code in the address bar of a shared computer
+// has nothing once the member has signed out, not even of an application that would go on
+// without the session.
+func TestAttackCodeAfterSignOut(t *testing.T) {
+	for _, scope := range []string{"openid", "openid offline_access"} {
+		onBothEngines(t, func(b *bench) {
+			code, taken := b.code("scope", scope), b.tokens("scope", "openid offline_access")
+			_, err := b.store.EndLineage(b.Context(), "lineage")
+			b.must(err)
+			_, err = b.exchange(code)
+			b.refused(err, oauth.InvalidGrant, oauth.CauseSessionEnded)
+			_, err = b.refresh(taken.RefreshToken)
+			b.must(err)
+		})
+	}
+}

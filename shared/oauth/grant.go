@@ -61,8 +61,8 @@ type grantState struct {
 	store.Grant
 	user    store.User
 	lineage store.Lineage
-	// userIDIsUnique is set by checkLive; see claims.Member.
-	userIDIsUnique bool
+	// oneCorp is set by checkLive; see claims.Member.
+	oneCorp bool
 }
 
 // state reads a grant with its user and its lineage.
@@ -81,6 +81,8 @@ func (p *Provider) state(ctx context.Context, id, userID, lineage string) (grant
 // Application and authenticators may come from a cache.
 func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Application) error {
 	u, l := g.user, g.lineage
+	// An offline grant outlives its session, but does not begin after it.
+	outlives := g.Offline && g.Refreshed > 0
 	ended := func(cause Cause, description string) error { return refuse(InvalidGrant, cause, description) }
 	switch {
 	case g.Revoked:
@@ -89,7 +91,7 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 		return ended(CauseApplicationDisabled, "The application has been disabled or replaced since the member signed in.")
 	case u.ID == "" || u.ID != g.UserID || !u.Enabled || u.SessionGeneration != g.UserGeneration:
 		return ended(CauseUserEnded, "The member's access has ended.")
-	case !g.Offline && (l.ID == "" || l.ID != g.Lineage || l.UserID != g.UserID || l.Ended || !p.Now().Before(l.ExpiresAt)):
+	case !outlives && (l.ID == "" || l.ID != g.Lineage || l.UserID != g.UserID || l.Ended || !p.Now().Before(l.ExpiresAt)):
 		return ended(CauseSessionEnded, "The member's session has ended.")
 	case !allows(a.Allow, u):
 		return ended(CauseNotAllowed, "The application is not for this member.")
@@ -107,7 +109,7 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 	if err != nil {
 		return err
 	}
-	g.userIDIsUnique = slices.Equal(corpIDs, []string{g.CorpID})
+	g.oneCorp = slices.Equal(corpIDs, []string{g.CorpID})
 	if a.FirstParty {
 		return nil
 	}
