@@ -121,12 +121,7 @@ func DefaultRules() store.ClaimRules {
 // IsGroupsName reports whether an application may call its groups so: 1 to 64 letters,
 // digits and -._:/ that name nothing else.
 func IsGroupsName(name string) bool {
-	for _, r := range name {
-		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-._:/", r)) {
-			return false
-		}
-	}
-	if name == "" || len(name) > 64 || keys.IsReserved(name) {
+	if name == "" || len(name) > 64 || !consistsOf(name, alphanumeric+"-._:/") || keys.IsReserved(name) {
 		return false
 	}
 	// "roles" is allowed: software that knows no other name then finds the groups there.
@@ -276,12 +271,14 @@ func isLocalPart(userID string) bool {
 	if userID == "" || len(userID) > 64 || strings.HasPrefix(userID, ".") || strings.HasSuffix(userID, ".") || strings.Contains(userID, "..") {
 		return false
 	}
-	for _, r := range userID {
-		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.') {
-			return false
-		}
-	}
-	return true
+	return consistsOf(userID, alphanumeric+"-_.")
+}
+
+const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+// consistsOf reports whether every character of a text is one of those allowed.
+func consistsOf(text, allowed string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune(allowed, r) })
 }
 
 // groups returns all groups: the roles as role:NAME, then the departments.
