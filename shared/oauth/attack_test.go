@@ -160,3 +160,21 @@ func TestAttackCodeAfterSignOut(t *testing.T) {
 		})
 	}
 }
+
+// TestAttackScriptInAPage: the refresh token that a foreign script finds in a page is worth
+// nothing once the member has signed out, whatever the page has asked for.
+func TestAttackScriptInAPage(t *testing.T) {
+	b := newBench(t)
+	const page = "https://page.example.com/"
+	d := b.authorize(query("client_id", "page", "redirect_uri", page, "scope", "openid offline_access"))
+	tokens, err := b.Token(t.Context(), oauth.TokenInput{Call: b.call(), Body: form(
+		"client_id", "page", "grant_type", "authorization_code", "code", b.answer(d).Get("code"), "redirect_uri", page, "code_verifier", verifier)})
+	b.must(err)
+	if tokens.Scope != "openid" {
+		t.Errorf("granted %q", tokens.Scope)
+	}
+	_, err = b.store.EndLineage(t.Context(), "lineage")
+	b.must(err)
+	_, err = b.Token(t.Context(), oauth.TokenInput{Call: b.call(), Body: form("client_id", "page", "grant_type", "refresh_token", "refresh_token", tokens.RefreshToken)})
+	b.refused(err, oauth.InvalidGrant, oauth.CauseSessionEnded)
+}
