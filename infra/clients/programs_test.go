@@ -148,7 +148,7 @@ func TestOpenIDClientSignsIn(t *testing.T) {
 		callback: "/callback",
 		start: func(t *testing.T, a application, _ string) {
 			command := exec.Command("node", "openidclient/application.js", library)
-			command.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+a.authority, "PORT="+a.url[strings.LastIndex(a.url, ":")+1:],
+			command.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+a.authority, "PORT="+a.port(),
 				"ISSUER="+a.service.url, "CLIENT_ID="+a.id, "CLIENT_SECRET="+a.secret)
 			a.run(t, command)
 		},

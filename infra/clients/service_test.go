@@ -21,7 +21,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -49,44 +48,53 @@ type service struct {
 	local     *e2e.Local
 }
 
+// theService is one for all tests: each brings an application and a member of its own.
+var theService service
+
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if s, err := theService(); err == nil {
-		err = errors.Join(s.local.Stop(), os.RemoveAll(s.folder))
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
+	code := 1
+	err := theService.start()
+	if err == nil {
+		code = m.Run()
+	}
+	if err = errors.Join(err, theService.stop()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
 	}
 	os.Exit(code)
 }
 
-// theService is one for all tests: each brings an application and a member of its own.
-var theService = sync.OnceValues(func() (*service, error) {
-	s := &service{}
+func (s *service) stop() error {
 	var err error
+	if s.local != nil {
+		err = s.local.Stop()
+	}
+	return errors.Join(err, os.RemoveAll(s.folder))
+}
+
+func (s *service) start() (err error) {
 	if s.folder, err = os.MkdirTemp("", "clients-"); err != nil {
-		return nil, err
+		return err
 	}
 	// Apache reads the authority's certificate as a user of its own.
 	if err := os.Chmod(s.folder, 0o755); err != nil {
-		return nil, err
+		return err
 	}
 	program := filepath.Join(s.folder, "local")
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "./infra/local")
 	build.Dir = root
 	if output, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build: %w\n%s", err, output)
+		return fmt.Errorf("go build: %w\n%s", err, output)
 	}
 	port, err := freePort()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.front = httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "127.0.0.1:" + port}))
 	s.url = s.front.URL
 	s.authority = filepath.Join(s.folder, "authority.pem")
 	if err := os.WriteFile(s.authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.front.Certificate().Raw}), 0o644); err != nil {
-		return nil, err
+		return err
 	}
 	// Some of the libraries know no other client than Go's default one.
 	trusted := x509.NewCertPool()
@@ -104,13 +112,13 @@ var theService = sync.OnceValues(func() (*service, error) {
 	s.weCom = httptest.NewServer(s.simulator)
 	if s.local, err = e2e.StartLocal(program, root, filepath.Join(s.folder, "data"), "PORT="+port, "PUBLIC_URL="+s.url, "ADMIN_KEY="+adminKey,
 		"WECOM_API_URL="+s.weCom.URL, "WECOM_OAUTH_URL="+s.weCom.URL, "WECOM_LOGIN_URL="+s.weCom.URL); err != nil {
-		return nil, err
+		return err
 	}
 	_, err = s.admin(http.MethodPost, "/authenticators", answer{
 		"name": "portal", "title": "Portal", "corpId": corpID, "agentId": agentID, "secret": secret, "origin": "http://127.0.0.1:1", "workbenchRedirectPath": "/",
 	})
-	return s, err
-})
+	return err
+}
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -162,11 +170,9 @@ type application struct {
 // administrator changes.
 func register(t *testing.T, id, callback string, change answer) application {
 	t.Helper()
-	s, err := theService()
-	must(t, err)
 	port, err := freePort()
 	must(t, err)
-	a := application{service: s, id: id, url: "http://127.0.0.1:" + port}
+	a := application{service: &theService, id: id, url: "http://127.0.0.1:" + port}
 	a.callback = a.url + callback
 	fields := answer{
 		"id": id, "kind": "web", "redirectUris": []string{a.callback}, "postLogoutRedirectUris": []string{a.url + "/bye"},
@@ -178,15 +184,18 @@ func register(t *testing.T, id, callback string, change answer) application {
 			fields[name] = strings.Replace(text, "URL", a.url, 1)
 		}
 	}
-	_, err = s.admin(http.MethodPost, "/applications", fields)
+	_, err = a.admin(http.MethodPost, "/applications", fields)
 	must(t, err)
 	if fields["kind"] == "web" {
-		made, err := s.admin(http.MethodPost, "/applications/"+id+"/secrets", nil)
+		made, err := a.admin(http.MethodPost, "/applications/"+id+"/secrets", nil)
 		must(t, err)
 		a.secret = made.text("secret")
 	}
 	return a
 }
+
+// port has five digits and is the application's alone.
+func (a application) port() string { return a.url[strings.LastIndex(a.url, ":")+1:] }
 
 // member is one in front of WeCom's own browser, which no test has seen before.
 type member struct {
@@ -202,7 +211,7 @@ type member struct {
 func (a application) member(t *testing.T, roles ...string) *member {
 	t.Helper()
 	m := &member{t: t, service: a.service, userID: "of-" + a.id}
-	must(t, a.simulator.AddMember(corpID, wecomsim.Member{UserID: m.userID, Name: "张三", Mobile: fmt.Sprintf("+44770090%04d", time.Now().UnixNano()%10000)}))
+	must(t, a.simulator.AddMember(corpID, wecomsim.Member{UserID: m.userID, Name: "张三", Mobile: "+4477009" + a.port()}))
 	m.browser = testbrowser.New(testbrowser.Config{
 		URL: a.service.url, UserAgent: wecomsim.UserAgentWeComAndroid, WeCom: a.simulator, WeComURL: a.weCom.URL, Member: wecomsim.Browser{UserID: m.userID},
 	})
