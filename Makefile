@@ -169,6 +169,11 @@ size: build
 		[ "$$zipped" -le $$allowed ] || { echo "$$name is too large"; exit 1; }; \
 	done
 
+# What infra/clients tests beside the clients of `make test`.
+.PHONY: clients
+clients: $(TOOLS)/django/ready $(TOOLS)/spring/application.jar ## have slower OpenID Connect clients sign in: Django, Spring Boot
+	@cd infra/clients && go test -count=1 -timeout 20m -v -tags slow -run 'Django|SpringBoot' .
+
 .PHONY: vulncheck
 vulncheck: $(TOOLS)/bin/govulncheck
 	$< ./...
@@ -252,6 +257,13 @@ $(TOOLS)/biome/ready $(TOOLS)/openid-client/ready:
 # One of the clients, as its users build it.
 $(TOOLS)/bin/oauth2-proxy:
 	@GOBIN=$(@D) go install github.com/oauth2-proxy/oauth2-proxy/v7@v$(OAUTH2_PROXY_VERSION)
+
+# The slower clients. Maven gets what pom.xml names.
+$(TOOLS)/spring/application.jar: infra/clients/spring/pom.xml infra/clients/spring/src/main/java/application/Application.java
+	@if command -v mvn >/dev/null; then \
+		rm -rf $(@D); cp -R $(<D) $(@D); \
+		mvn -q -B -f $(@D)/pom.xml package && mv $(@D)/target/application.jar $@; \
+	else $(call missing,Spring Boot,Maven is missing (apt-get install maven)); fi
 
 # Called by `sam build` with ARTIFACTS_DIR: build-<logical id of the function>.
 build-%Function:

@@ -269,7 +269,7 @@ func (m *member) get(address string) testbrowser.Answer {
 	m.t.Helper()
 	r, err := http.NewRequestWithContext(m.t.Context(), http.MethodGet, address, nil)
 	must(m.t, err)
-	r.Header.Set("Accept", "text/html")
+	r.Header.Set("Accept", "text/html,*/*;q=0.8")
 	response, err := m.client.Do(r)
 	must(m.t, err)
 	defer func() { _ = response.Body.Close() }()
