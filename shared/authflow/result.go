@@ -153,6 +153,8 @@ func (l *login) storedResult(ctx context.Context) (CallbackResult, error) {
 	}
 	switch result.Kind {
 	case store.ResultSession:
+		// It reads the result once more, together with the user: Store.User alone costs
+		// more in DynamoDB.
 		_, err := l.flow.Sessions.CheckKey(ctx, l.sessionKey, result.Session.UserID)
 		if apierr.Is(err, apierr.Unauthorized) {
 			return CallbackResult{}, apierr.Newf(apierr.CodeInvalid, "the session of this state is over")
