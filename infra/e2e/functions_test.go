@@ -125,20 +125,21 @@ func (c *cloud) used(operation string) string {
 }
 
 // What leaves the functions for each operation is what docs/benchmarks.md says. Functions
-// read an authenticator again after 10 s: a measurement that took longer says nothing.
+// read an authenticator again after 10 s, so one that took longer is measured again, five
+// times at most.
 func TestRemoteCallsAreAsDocumented(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile(moduleRoot + "/docs/benchmarks.md")
 	must(t, err)
 	rows := strings.Split(string(document), "\n")
-	for {
+	for try := 1; ; try++ {
 		c := startCloud(t, 10)
 		began := time.Now()
 		measured := remoteCalls(t, c)
 		unknown := slices.DeleteFunc(measured, func(row string) bool { return slices.Contains(rows, row) })
-		if len(unknown) == 0 || time.Since(began) < 10*time.Second {
+		if took := time.Since(began); len(unknown) == 0 || took < 10*time.Second || try == 5 {
 			for _, row := range unknown {
-				t.Errorf("docs/benchmarks.md does not say\n%s", row)
+				t.Errorf("docs/benchmarks.md does not say what was measured in %s\n%s", took, row)
 			}
 			return
 		}
