@@ -47,7 +47,12 @@ func startFunction(t testing.TB, name string, environment map[string]string) *e2
 	t.Helper()
 	folder, err := builtFunctions()
 	must(t, err)
-	f, err := e2e.StartFunction(t.Context(), filepath.Join(folder, name), environment)
+	return startProgram(t, filepath.Join(folder, name), environment)
+}
+
+func startProgram(t testing.TB, program string, environment map[string]string) *e2e.Function {
+	t.Helper()
+	f, err := e2e.StartFunction(t.Context(), program, environment)
 	must(t, err)
 	t.Cleanup(f.Stop)
 	f.PathParameters = map[string]string{"authenticator": portal}
