@@ -450,7 +450,7 @@ func TestAttackEarlierSessionThatDoesNotEnd(t *testing.T) {
 	h := newFixture(t)
 	h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "zhangsan"}} })
 	first := h.mustComplete(t, h.callback(t, nil))
-	h.Sessions.Store = endless{h.store}
+	h.Sessions.Store = failingEnd{h.store}
 	req := h.callback(t, func(r *CallbackRequest) { r.Sessions = []SessionRef{{ID: first.SessionID, UserID: first.UserID}} })
 	if result, err := h.Complete(t.Context(), req); !apierr.Is(err, apierr.Internal) || result.SessionID != "" {
 		t.Errorf("%+v, %v", result, err)
@@ -460,10 +460,10 @@ func TestAttackEarlierSessionThatDoesNotEnd(t *testing.T) {
 	}
 }
 
-// endless is a store that cannot end sessions.
-type endless struct{ SessionStore }
+// failingEnd is a store that cannot end sessions.
+type failingEnd struct{ SessionStore }
 
-func (endless) EndSession(context.Context, string) (store.Session, error) {
+func (failingEnd) EndSession(context.Context, string) (store.Session, error) {
 	return store.Session{}, errors.New("throttled")
 }
 
