@@ -14,7 +14,7 @@ import (
 const writeTime = 2 * time.Second
 
 // lastSignInInterval is how old the noted last sign-in is before another one replaces it:
-// administrators need it no more precise, and each note costs a write.
+// an hour is precise enough for administrators, and each update costs a write.
 const lastSignInInterval = time.Hour
 
 // startSession ends the browser's earlier session and begins one of the user. It
