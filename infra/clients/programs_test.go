@@ -93,7 +93,7 @@ func (a application) run(t *testing.T, command *exec.Cmd) {
 			t.Logf("%s\n%s", command, &output)
 		}
 	})
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		response, err := http.Get(a.url + "/robots.txt")
 		if err == nil {
 			_ = response.Body.Close()

@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
@@ -21,10 +22,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/wecom-signin/wecom-signin/infra/e2e"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
@@ -45,7 +46,8 @@ type service struct {
 	weCom     *httptest.Server
 	folder    string
 	front     *httptest.Server
-	local     *e2e.Local
+	program   *exec.Cmd
+	log       bytes.Buffer // of the program, complete when it has ended
 }
 
 // theService is one for all tests: each brings an application and a member of its own.
@@ -64,10 +66,16 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// stop ends the program as a terminal does. When it does not end well, the error has its log.
 func (s *service) stop() error {
 	var err error
-	if s.local != nil {
-		err = s.local.Stop()
+	if s.program != nil && s.program.Process != nil {
+		_ = s.program.Process.Signal(syscall.SIGTERM)
+		late := time.AfterFunc(time.Minute, func() { _ = s.program.Process.Kill() })
+		defer late.Stop()
+		if err = s.program.Wait(); err != nil {
+			err = fmt.Errorf("the service ended with %w\n%s", err, &s.log)
+		}
 	}
 	return errors.Join(err, os.RemoveAll(s.folder))
 }
@@ -110,9 +118,24 @@ func (s *service) start() (err error) {
 		}}}},
 	})
 	s.weCom = httptest.NewServer(s.simulator)
-	if s.local, err = e2e.StartLocal(program, root, filepath.Join(s.folder, "data"), "PORT="+port, "PUBLIC_URL="+s.url, "ADMIN_KEY="+adminKey,
-		"WECOM_API_URL="+s.weCom.URL, "WECOM_OAUTH_URL="+s.weCom.URL, "WECOM_LOGIN_URL="+s.weCom.URL); err != nil {
+	s.program = exec.Command(program)
+	s.program.Dir, s.program.Stderr = root, &s.log
+	s.program.Env = []string{
+		"PORT=" + port, "DATA_DIR=" + filepath.Join(s.folder, "data"), "PUBLIC_URL=" + s.url, "ADMIN_KEY=" + adminKey,
+		"WECOM_API_URL=" + s.weCom.URL, "WECOM_OAUTH_URL=" + s.weCom.URL, "WECOM_LOGIN_URL=" + s.weCom.URL,
+	}
+	if err := s.program.Start(); err != nil {
 		return err
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		connection, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			_ = connection.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			return err
+		}
 	}
 	_, err = s.admin(http.MethodPost, "/authenticators", answer{
 		"name": "portal", "title": "Portal", "corpId": corpID, "agentId": agentID, "secret": secret, "origin": "http://127.0.0.1:1", "workbenchRedirectPath": "/",
