@@ -38,7 +38,7 @@ func (w *world) applicationSignsIn() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.known.add("client secret", secret.Reveal())
+	w.known.Add("client secret", secret.Reveal())
 	if err := engine.CreateApplication(w.t.Context(), store.Application{
 		ID: "wiki", Title: "Wiki", Enabled: true, Kind: store.KindWeb, Homepage: application + "/wiki", RedirectURIs: []string{wikiCallback},
 		Claims: claims.DefaultRules(), RefreshTokenLifetime: 720 * time.Hour, Secrets: []store.ClientSecret{record},
