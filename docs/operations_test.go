@@ -16,7 +16,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 )
 
-// The page that an operator follows when an alarm rings: what it says of the template
+// The page that an operator follows when an alarm fires: what it says of the template
 // and of the code must be so.
 const operations = "docs/operations.md"
 

@@ -47,7 +47,12 @@ func startFunction(t testing.TB, name string, environment map[string]string) *e2
 	t.Helper()
 	folder, err := builtFunctions()
 	must(t, err)
-	f, err := e2e.StartFunction(t.Context(), filepath.Join(folder, name), environment)
+	return startProgram(t, filepath.Join(folder, name), environment)
+}
+
+func startProgram(t testing.TB, program string, environment map[string]string) *e2e.Function {
+	t.Helper()
+	f, err := e2e.StartFunction(t.Context(), program, environment)
 	must(t, err)
 	t.Cleanup(f.Stop)
 	f.PathParameters = map[string]string{"authenticator": portal}
@@ -125,20 +130,21 @@ func (c *cloud) used(operation string) string {
 }
 
 // What leaves the functions for each operation is what docs/benchmarks.md says. Functions
-// read an authenticator again after 10 s: a measurement that took longer says nothing.
+// read an authenticator again after 10 s, so one that took longer is measured again, five
+// times at most.
 func TestRemoteCallsAreAsDocumented(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile(moduleRoot + "/docs/benchmarks.md")
 	must(t, err)
 	rows := strings.Split(string(document), "\n")
-	for {
+	for try := 1; ; try++ {
 		c := startCloud(t, 10)
 		began := time.Now()
 		measured := remoteCalls(t, c)
 		unknown := slices.DeleteFunc(measured, func(row string) bool { return slices.Contains(rows, row) })
-		if len(unknown) == 0 || time.Since(began) < 10*time.Second {
+		if took := time.Since(began); len(unknown) == 0 || took < 10*time.Second || try == 5 {
 			for _, row := range unknown {
-				t.Errorf("docs/benchmarks.md does not say\n%s", row)
+				t.Errorf("docs/benchmarks.md does not say what was measured in %s\n%s", took, row)
 			}
 			return
 		}

@@ -96,7 +96,7 @@ var guarded = []mistake{
 	{"the domain speaks an old TLS", domain, "", "TLS_1_2", "TLS_1_0", "older versions of TLS are broken"},
 	{"an address without encryption", template, "WeComApiUrl", "'(https://", "'(https?://", "codes and secrets would travel in the open"},
 	{"an alarm tells nobody", monitoring, "ApiErrorsAlarm", "      AlarmActions: [!Ref AlarmTopic]\n", "", "nobody would be told"},
-	{"an alarm rings when nobody comes", monitoring, "ApiErrorsAlarm", "TreatMissingData: notBreaching", "TreatMissingData: breaching", "nothing is written where nothing fails"},
+	{"an alarm fires when nobody comes", monitoring, "ApiErrorsAlarm", "TreatMissingData: notBreaching", "TreatMissingData: breaching", "nothing is written where nothing fails"},
 	{"a bad callback takes over", template, "CallbackFunction", "[!Ref CallbackCanaryAlarm]", "[!Ref AlarmTopic]", "a version that fails must not take over"},
 	{"another stack holds this one", template, "Dashboard", "    Value:", "    Export: {Name: dashboard}\n    Value:", "a stack that uses it would hold this one"},
 }
