@@ -21,6 +21,7 @@ export function nest(flat) {
 }
 
 const at = (record, path) => path.split('.').reduce((part, name) => part?.[name], record);
+const several = (spec) => choices({ ...spec, type: 'checkbox' });
 const lines = { type: 'textarea', from: (name) => (record) => at(record, name).join('\n'), to: linesOf };
 const words = (text) => text.split(' ').filter(Boolean);
 
@@ -36,9 +37,9 @@ export function companiesOf(authenticators, named) {
 
 // fieldsOf returns the fields by name. authenticators are all there are.
 export function fieldsOf(kind, authenticators) {
-  const several = (other) => companiesOf(authenticators, words(other('authenticators'))) > 1;
+  const manyCompanies = (other) => companiesOf(authenticators, words(other('authenticators'))) > 1;
   const adviseSeveral = (what) => (shown, other) =>
-    (shown === what || shown.includes(userIdPlace)) && several(other) ? t('application.companies') : '';
+    (shown === what || shown.includes(userIdPlace)) && manyCompanies(other) ? t('application.companies') : '';
   const addresses = (name) => ({
     name,
     type: lines.type,
@@ -79,8 +80,7 @@ export function fieldsOf(kind, authenticators) {
       name: 'authenticators',
       label: t('tab.authenticators'),
       hint: t('application.authenticators.hint'),
-      type: 'checkbox',
-      make: choices,
+      make: several,
       options: authenticators.map((a) => ({ value: a.name, label: a.title })),
       // In the order of the choice, as the choice returns them; one deleted since is let go.
       from: (record) =>
@@ -111,8 +111,7 @@ export function fieldsOf(kind, authenticators) {
     }),
     claim('groups.name', { hint: t('application.claims.groups.name.hint') }),
     claim('groups.from', {
-      type: 'checkbox',
-      make: choices,
+      make: several,
       options: ['roles', 'departments'].map((value) => ({ value, label: t(`application.groups.${value}`) })),
       from: (record) => ['roles', 'departments'].filter((name) => record.claims.groups.from.includes(name)).join(' '),
       to: words,

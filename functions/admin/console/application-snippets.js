@@ -34,10 +34,10 @@ export const render = (snippet, values) =>
     .join('\n');
 
 // baseOf is the part of a redirect address before what the software adds to it, or ''
-// when the address is not one of that software.
+// when the address is not one of that software. Many have one of the commonest kind.
 export function baseOf(snippet, address) {
   const rest = snippet.redirect.replace('{{base}}', '');
-  return snippet.redirect && rest && address.endsWith(rest) ? address.slice(0, -rest.length) : '';
+  return rest && rest !== '/callback' && address.endsWith(rest) ? address.slice(0, -rest.length) : '';
 }
 
 // valuesOf are the values of an application. secret is the one just made.
