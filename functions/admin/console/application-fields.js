@@ -25,6 +25,10 @@ const several = (spec) => choices({ ...spec, type: 'checkbox' });
 const lines = { type: 'textarea', from: (name) => (record) => at(record, name).join('\n'), to: linesOf };
 const words = (text) => text.split(' ').filter(Boolean);
 
+// redirectHint is a hint with the exception that only programs on a device have.
+export const redirectHint = (kind, key) =>
+  kind === 'native' ? `${t(key)} ${t('application.address.loopback')}` : t(key);
+
 const userIdPlace = '{wecom_userid}';
 const emailTemplate = /^[A-Za-z0-9._+-]*\{wecom_userid\}[A-Za-z0-9._+-]*@([A-Za-z0-9-]+\.)*[A-Za-z][A-Za-z0-9-]*$/;
 
@@ -64,7 +68,12 @@ export function fieldsOf(kind, authenticators) {
   const fields = [
     { name: 'title', label: t('application.title'), hint: t('application.title.hint'), required: true },
     one('homepage'),
-    { ...addresses('redirectUris'), advise: (text) => adviceOnAddresses(text, kind) },
+    {
+      ...addresses('redirectUris'),
+      hint: redirectHint(kind, 'application.redirectUris.hint'),
+      warns: true,
+      advise: (text) => adviceOnAddresses(text, kind),
+    },
     {
       name: 'allow.roles',
       label: t('application.allow'),
@@ -94,6 +103,7 @@ export function fieldsOf(kind, authenticators) {
       type: 'select',
       options: ['none', 'wecom', 'template'].map((value) => [value, t(`application.email.${value}`)]),
       hint: t('application.claims.email.hint'),
+      warns: true,
       advise: adviseSeveral('template'),
     }),
     claim('emailTemplate', {
@@ -107,6 +117,7 @@ export function fieldsOf(kind, authenticators) {
       type: 'select',
       options: ['wecom_userid', 'phone', 'id'].map((value) => [value, t(`application.username.${value}`)]),
       hint: t('application.claims.preferredUsername.hint'),
+      warns: true,
       advise: adviseSeveral('wecom_userid'),
     }),
     claim('groups.name', { hint: t('application.claims.groups.name.hint') }),

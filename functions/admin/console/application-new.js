@@ -4,7 +4,7 @@
 import { call, everything } from './api.js';
 import { cleanBase, linesOf } from './application-addresses.js';
 import { created } from './application-created.js';
-import { fieldsOf, nest } from './application-fields.js';
+import { fieldsOf, nest, redirectHint } from './application-fields.js';
 import { fill, nameOf, snippets } from './application-snippets.js';
 import { testButton } from './application-test.js';
 import { choices } from './choices.js';
@@ -120,7 +120,7 @@ function newForm({ kind, snippet, authenticators, ids }, done) {
     },
     {
       ...known.redirectUris,
-      hint: t(snippet.redirect ? 'application.new.redirect' : 'application.redirectUris.hint'),
+      hint: redirectHint(kind, snippet.redirect ? 'application.new.redirect' : 'application.redirectUris.hint'),
       check: (text) => (text ? known.redirectUris.check(text) : t('application.redirectUris.none')),
       value: fixed
         ? snippet.redirect

@@ -3,7 +3,7 @@
 
 import { copyable } from './controls.js';
 import { t } from './texts.js';
-import { badge, el, newId } from './ui.js';
+import { badge, el, newId, notice } from './ui.js';
 
 let known = null;
 
@@ -49,6 +49,7 @@ export function valuesOf(application, issuer, secret) {
     redirect,
     base: new URL(redirect).origin,
     groups: application.claims.groups.name,
+    email: application.claims.email,
     ...(application.kind === 'web' && { secret: secret || t('application.snippet.secret') }),
   };
 }
@@ -70,7 +71,7 @@ export function snippetPart(snippet, values) {
       snippet.file && el('code', {}, fill(snippet.file, { base: baseOf(snippet, values.redirect) || values.base })),
     ),
     block,
-    snippet.email && el('p', { className: 'hint' }, t('application.snippet.email')),
+    snippet.email && values.email === 'none' && notice('warn', el('p', {}, t('application.snippet.email'))),
   );
 }
 
