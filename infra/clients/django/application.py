@@ -44,6 +44,7 @@ settings.configure(
     AUTHENTICATION_BACKENDS=["mozilla_django_oidc.auth.OIDCAuthenticationBackend"],
     LOGIN_URL="/oidc/authenticate/",
     LOGIN_REDIRECT_URL="/",
+    LOGOUT_REDIRECT_URL="/bye",
     OIDC_RP_CLIENT_ID=environment["CLIENT_ID"],
     OIDC_RP_CLIENT_SECRET=environment["CLIENT_SECRET"],
     OIDC_RP_SIGN_ALGO="RS256",
