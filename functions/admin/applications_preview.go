@@ -9,6 +9,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/claims"
+	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -76,6 +77,11 @@ func viewClaims(list claims.List) map[string]claimView {
 // the one of the first authenticator that the application may use.
 func (h *handler) memberFor(ctx context.Context, a store.Application, u store.User) (claims.Member, error) {
 	m := claims.Member{User: u}
+	corpIDs, err := oauth.CorpsOf(ctx, h.Directory, a)
+	if err != nil {
+		return m, err
+	}
+	m.OneCorp = len(corpIDs) == 1
 	for _, name := range a.Authenticators {
 		authenticator, err := h.Directory.Authenticator(ctx, name)
 		if errors.Is(err, store.ErrNotFound) {

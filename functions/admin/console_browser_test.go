@@ -63,6 +63,9 @@ func (o *office) serve(t *testing.T) *front {
 		event.RequestContext.HTTP.Method = r.Method
 		event.RequestContext.RequestID = "request-1"
 		switch {
+		case r.URL.Path == "/.well-known/openid-configuration": // of another function
+			_, _ = io.WriteString(w, `{"issuer":"https://signin.example.com"}`)
+			return
 		case r.URL.Path == "/api/token" && session != noSession:
 			token := adminToken
 			if session == otherSession {

@@ -269,9 +269,10 @@ func languageOf(w http.ResponseWriter, r *http.Request, request oauth.Authorizat
 	return text.LanguageOf(r, request.UILocales...)
 }
 
-// self returns the address of a page that was got, for the links of its languages.
+// self returns the address of a page that was got, for the links of its languages. A long
+// one is left out: the page would have it once for each language.
 func self(r *http.Request) string {
-	if r.Method != http.MethodGet {
+	if r.Method != http.MethodGet || len(r.URL.RawQuery) > session.MaxRequestQuery {
 		return ""
 	}
 	return apigw.PublicURL(r.Context()) + r.URL.Path + "?" + r.URL.RawQuery

@@ -1,8 +1,11 @@
 package e2e_test
 
 import (
+	"crypto/md5"
 	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
+	"net/http"
 	"net/url"
 	"testing"
 	"time"
@@ -63,6 +66,14 @@ func (w *wiki) token(t testing.TB, b *testbrowser.Browser, grantType string) {
 	}
 	must(t, json.Unmarshal([]byte(answer.Body), &tokens))
 	w.accessToken, w.refreshToken = tokens.AccessToken, tokens.RefreshToken
+}
+
+// takeMessage is SQS's SendMessage: whom the function notify would tell of a sign-out.
+func takeMessage(w http.ResponseWriter, r *http.Request) {
+	var sent struct{ MessageBody string }
+	_ = json.NewDecoder(r.Body).Decode(&sent)
+	sum := md5.Sum([]byte(sent.MessageBody))
+	_ = json.NewEncoder(w).Encode(map[string]string{"MessageId": "1", "MD5OfMessageBody": hex.EncodeToString(sum[:])})
 }
 
 func (w *wiki) userinfo(t testing.TB, b *testbrowser.Browser) {

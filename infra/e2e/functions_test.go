@@ -108,7 +108,7 @@ func startCloud(t testing.TB, users int) *cloud {
 		"PUBLIC_URL": public, "WECOM_API_URL": weComURL, "WECOM_OAUTH_URL": weComURL, "WECOM_LOGIN_URL": weComURL,
 		"DIRECTORY_TABLE": names.Directory, "TRANSIENT_TABLE": names.Transient,
 		"SIGNING_KEYS_SECRET": "signing-keys", "SEALING_KEYS_SECRET": "sealing-keys", "AUTHENTICATOR_SECRET_PREFIX": "authenticators/",
-		"LOGOUT_QUEUE_URL": "http://127.0.0.1:1/logouts", // no application is signed in to here
+		"LOGOUT_QUEUE_URL": "http://localhost/logouts", "AWS_ENDPOINT_URL": serve(http.HandlerFunc(takeMessage)),
 	}
 	mux := http.NewServeMux()
 	for name, pattern := range map[string]string{"authorize": "/authorize/", "callback": "/callback/", "openid": "/oauth2/", "signin": "/"} {

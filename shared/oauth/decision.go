@@ -106,7 +106,12 @@ func (p *Provider) Authorize(ctx context.Context, in AuthorizeInput) (Decision, 
 		return Decision{}, err
 	}
 	d.Application = application
-	r := &authorization{provider: p, in: in, request: request, application: application, decision: d}
+	if application.Kind == store.KindBrowser {
+		// A page keeps its tokens where a script of somebody else may find them: they end
+		// with the session (RFC 10017), and the answered scope says so.
+		d.Request.Scopes = slices.DeleteFunc(d.Request.Scopes, func(s string) bool { return s == claims.ScopeOfflineAccess })
+	}
+	r := &authorization{provider: p, in: in, request: d.Request, application: application, decision: d}
 	switch {
 	case d.Refusal != nil: // without a redirect URI
 		return r.showError(ctx, d.Refusal), nil
