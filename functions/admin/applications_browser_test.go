@@ -1,6 +1,14 @@
 package admin_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -178,5 +186,83 @@ func TestConsoleRendersSnippets(t *testing.T) {
 		if want := renderSnippet(s, values); got[i] != want {
 			t.Errorf("%s is\n%s\nwant\n%s", s.ID, got[i], want)
 		}
+	}
+}
+
+// serveOpenID answers as the provider does, for one sign-in: authorize is what comes back
+// from it, besides state and issuer.
+func (f *front) serveOpenID(authorize url.Values) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"issuer":"`+f.URL+`"}`)
+	})
+	var asked url.Values
+	mux.HandleFunc("GET /oauth2/authorize", func(w http.ResponseWriter, r *http.Request) {
+		asked = r.URL.Query()
+		answer := maps.Clone(authorize)
+		answer.Set("state", asked.Get("state"))
+		answer.Set("iss", f.URL)
+		http.Redirect(w, r, asked.Get("redirect_uri")+"?"+answer.Encode(), http.StatusFound)
+	})
+	mux.HandleFunc("POST /oauth2/token", func(w http.ResponseWriter, r *http.Request) {
+		sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
+		if r.FormValue("code") != "the-code" || r.FormValue("client_id") != asked.Get("client_id") ||
+			r.FormValue("redirect_uri") != asked.Get("redirect_uri") || base64.RawURLEncoding.EncodeToString(sum[:]) != asked.Get("code_challenge") {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"invalid_grant"}`)
+			return
+		}
+		token := func(claims string) string {
+			return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".x"
+		}
+		_ = json.NewEncoder(w).Encode(map[string]string{
+			"id_token":     token(fmt.Sprintf(`{"iss":%q,"aud":%q,"nonce":%q,"name":"张三"}`, f.URL, asked.Get("client_id"), asked.Get("nonce"))),
+			"access_token": token(`{"scope":"openid profile"}`),
+		})
+	})
+	mux.HandleFunc("GET /oauth2/userinfo", func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer e30.") {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"sub":"the-person"}`)
+	})
+	f.openID.Store(mux)
+}
+
+// A sign-in is tried with a copy that exists for so long only: with what comes back shown
+// step by step, and a refusal in words.
+func TestConsoleTriesASignIn(t *testing.T) {
+	chromium.RequireAxe(t)
+	for _, test := range []struct {
+		name      string
+		authorize url.Values
+		want      []string
+	}{
+		{"good", url.Values{"code": {"the-code"}}, []string{"The sign-in works.", "张三", "the-person", "openid profile"}},
+		{"refused", url.Values{"error": {"access_denied"}, "error_description": {"Not for this member."}}, []string{"The sign-in did not work.", "The service refused the sign-in.", "access_denied: Not for this member."}},
+		{"code of another sign-in", url.Values{"code": {"another-code"}}, []string{"The sign-in did not work.", "invalid_grant"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := newOffice(t)
+			o.create("hr", "")
+			o.createApplication("wiki", "web", `,"title":"Wiki","redirectUris":["https://wiki.example.com/callback"],"allow":{"roles":["dev"]}`)
+			f := o.serve(t)
+			f.serveOpenID(test.authorize)
+			w := openIn(t, "en-US,en", 360)
+			enter(w, f, "#applications/wiki")
+			w.Do("try", clickOn(button("Test sign-in")), clickOn(dialogButton("Begin")))
+			for _, want := range test.want {
+				w.Do(want, shows(said(want)))
+			}
+			w.Accessible("a sign-in to try")
+			var ids []string
+			for _, a := range o.applications() {
+				ids = append(ids, a.ID)
+			}
+			if !slices.Equal(ids, []string{"wiki"}) {
+				t.Errorf("left over: %q", ids)
+			}
+		})
 	}
 }
