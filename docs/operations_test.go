@@ -185,7 +185,7 @@ var counted = map[string]struct{ operation, function string }{
 	"session":   {"session check", "Signin"},
 	"token":     {"token", "Signin"},
 	"first":     {"first sign-in ever", "Callback"},
-	"code":      {"code with a session", "OpenID"},
+	"code":      {"authorize with a session", "OpenID"},
 	"exchange":  {"code exchange", "OpenID"},
 	"refresh":   {"refresh", "OpenID"},
 	"userinfo":  {"userinfo", "OpenID"},

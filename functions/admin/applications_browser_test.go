@@ -1,6 +1,14 @@
 package admin_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -38,14 +46,6 @@ func tabTo(t *testing.T, w *chromium.Window, label string) {
 	t.Fatalf("no way to %q by the Tab key", label)
 }
 
-// narrow fails when the page is wider than the window.
-func narrow(t *testing.T, w *chromium.Window, where string) {
-	t.Helper()
-	if got := ask(w, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); got != "0" {
-		t.Errorf("%s: %s pixels wider than the window", where, got)
-	}
-}
-
 // An administrator who reads Chinese adds GitLab with nothing but the keyboard, on a narrow
 // window: its redirect address is filled in, its secret is shown once, and its configuration
 // has both.
@@ -70,7 +70,6 @@ func TestConsoleAddsAnApplicationByKeyboard(t *testing.T) {
 	}
 	w.Do("GitLab", shows(said("GitLab 的地址")))
 	w.Accessible("a new application")
-	narrow(t, w, "a new application")
 	tabTo(t, w, "GitLab 的地址")
 	key("http://gitlab.corp.example")
 	w.Do("http", shows(said("请填写 https 地址")))
@@ -85,7 +84,6 @@ func TestConsoleAddsAnApplicationByKeyboard(t *testing.T) {
 	tabTo(t, w, "创建应用")
 	w.Do("create", chromedp.KeyEvent("\r"), shows(said("密钥仅显示这一次")))
 	w.Accessible("the secret")
-	narrow(t, w, "the secret")
 	secret := ask(w, `document.querySelector('.notice .copyable code').innerText`)
 	configuration := ask(w, `document.querySelector('.copyable.block code').innerText`)
 	for _, part := range []string{"secret: '" + secret + "'", "identifier: 'gitlab'", "issuer: 'https://signin.example.com'", "redirect_uri: 'https://gitlab.corp.example/users/auth/openid_connect/callback'"} {
@@ -110,7 +108,6 @@ func TestConsoleAddsAnApplicationByKeyboard(t *testing.T) {
 		t.Error("the secret is still there")
 	}
 	w.Accessible("an application")
-	narrow(t, w, "an application")
 }
 
 // An administrator changes an application, makes its second secret, sees what it would be
@@ -120,7 +117,8 @@ func TestConsoleApplication(t *testing.T) {
 	atBothSizes(t, func(t *testing.T, width int64) {
 		o := newOffice(t)
 		o.create("hr", `,"title":"Staff"`)
-		o.create("partner", `,"title":"Partner","corpId":"ww9876543210"`)
+		o.create("partner", `,"title":"Partner"`)
+		o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/partner", body: `{"corpId":"ww9876543210"}`})
 		o.createApplication("wiki", "web", `,"title":"Wiki","redirectUris":["https://wiki.example.com/callback"]`)
 		o.createSecret("wiki")
 		id := o.createUser("13800138000")
@@ -156,11 +154,10 @@ func TestConsoleApplication(t *testing.T) {
 		w.Accessible("the second secret")
 		w.Do("copied", clickOn(button("I have copied it")), shows(said("There are two")), gone(`.notice.warn`))
 		w.Do("delete one", clickOn(chromedp.Search(`(//main//li[contains(@class,"identity")])[1]//button`)), clickOn(dialogButton("Delete")), shows(button("Make a secret")))
-		w.Do("preview", click(`form.tools button`), shows(said("As Li")), shows(chromedp.Search(`//h3[text()="Access token"]`)))
+		w.Do("preview", click(`form.tools button`), shows(said("As Li")), shows(said("ID token · Userinfo · Access token")))
 		w.Accessible("an application")
-		narrow(t, w, "an application")
 		w.Do("disable", clickOn(button("Disable")), clickOn(dialogButton("Disable")), shows(button("Enable")))
-		w.Do("other name", clickOn(button("Delete")), fill(`dialog input[name=confirm]`, "Wick\r"), shows(said("This is not its name.")))
+		w.Do("other name", click(`main button.danger`), fill(`dialog input[name=confirm]`, "Wick\r"), shows(said("This is not its name.")))
 		w.Accessible("deleting")
 		if a := o.application("wiki"); a.Enabled || a.Claims.Email != "template" || len(a.Secrets) != 1 || len(a.RedirectURIs) != 2 {
 			t.Errorf("stored %+v", a)
@@ -189,5 +186,83 @@ func TestConsoleRendersSnippets(t *testing.T) {
 		if want := renderSnippet(s, values); got[i] != want {
 			t.Errorf("%s is\n%s\nwant\n%s", s.ID, got[i], want)
 		}
+	}
+}
+
+// serveOpenID answers as the provider does, for one sign-in: authorize is what comes back
+// from it, besides state and issuer.
+func (f *front) serveOpenID(authorize url.Values) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"issuer":"`+f.URL+`"}`)
+	})
+	var asked url.Values
+	mux.HandleFunc("GET /oauth2/authorize", func(w http.ResponseWriter, r *http.Request) {
+		asked = r.URL.Query()
+		answer := maps.Clone(authorize)
+		answer.Set("state", asked.Get("state"))
+		answer.Set("iss", f.URL)
+		http.Redirect(w, r, asked.Get("redirect_uri")+"?"+answer.Encode(), http.StatusFound)
+	})
+	mux.HandleFunc("POST /oauth2/token", func(w http.ResponseWriter, r *http.Request) {
+		sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
+		if r.FormValue("code") != "the-code" || r.FormValue("client_id") != asked.Get("client_id") ||
+			r.FormValue("redirect_uri") != asked.Get("redirect_uri") || base64.RawURLEncoding.EncodeToString(sum[:]) != asked.Get("code_challenge") {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"invalid_grant"}`)
+			return
+		}
+		token := func(claims string) string {
+			return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".x"
+		}
+		_ = json.NewEncoder(w).Encode(map[string]string{
+			"id_token":     token(fmt.Sprintf(`{"iss":%q,"aud":%q,"nonce":%q,"name":"张三"}`, f.URL, asked.Get("client_id"), asked.Get("nonce"))),
+			"access_token": token(`{"scope":"openid profile"}`),
+		})
+	})
+	mux.HandleFunc("GET /oauth2/userinfo", func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer e30.") {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"sub":"the-person"}`)
+	})
+	f.openID.Store(mux)
+}
+
+// A sign-in is tried with a copy that exists for so long only: with what comes back shown
+// step by step, and a refusal in words.
+func TestConsoleTriesASignIn(t *testing.T) {
+	chromium.RequireAxe(t)
+	for _, test := range []struct {
+		name      string
+		authorize url.Values
+		want      []string
+	}{
+		{"good", url.Values{"code": {"the-code"}}, []string{"The sign-in works.", "张三", "the-person", "openid profile"}},
+		{"refused", url.Values{"error": {"access_denied"}, "error_description": {"Not for this member."}}, []string{"The sign-in did not work.", "The service refused the sign-in.", "access_denied: Not for this member."}},
+		{"code of another sign-in", url.Values{"code": {"another-code"}}, []string{"The sign-in did not work.", "invalid_grant"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := newOffice(t)
+			o.create("hr", "")
+			o.createApplication("wiki", "web", `,"title":"Wiki","redirectUris":["https://wiki.example.com/callback"],"allow":{"roles":["dev"]}`)
+			f := o.serve(t)
+			f.serveOpenID(test.authorize)
+			w := openIn(t, "en-US,en", 360)
+			enter(w, f, "#applications/wiki")
+			w.Do("try", clickOn(button("Test sign-in")), clickOn(dialogButton("Begin")))
+			for _, want := range test.want {
+				w.Do(want, shows(said(want)))
+			}
+			w.Accessible("a sign-in to try")
+			var ids []string
+			for _, a := range o.applications() {
+				ids = append(ids, a.ID)
+			}
+			if !slices.Equal(ids, []string{"wiki"}) {
+				t.Errorf("left over: %q", ids)
+			}
+		})
 	}
 }

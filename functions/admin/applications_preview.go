@@ -2,9 +2,8 @@ package admin
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
@@ -81,22 +80,18 @@ func (h *handler) memberFor(ctx context.Context, a store.Application, u store.Us
 	if err != nil {
 		return m, err
 	}
-	m.OneCorp = len(corpIDs) == 1
-	for _, name := range a.Authenticators {
-		authenticator, err := h.Directory.Authenticator(ctx, name)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return m, fmt.Errorf("read authenticator: %w", err)
-		}
-		if identity, ok := u.IdentityIn(authenticator.CorpID); ok {
-			m.CorpID, m.WeComUserID = identity.CorpID, identity.WeComUserID
-			return m, nil
+	identities := u.Identities
+	if len(a.Authenticators) > 0 {
+		identities = nil
+		for _, corpID := range corpIDs {
+			if identity, ok := u.IdentityIn(corpID); ok {
+				identities = append(identities, identity)
+			}
 		}
 	}
-	if len(a.Authenticators) == 0 && len(u.Identities) > 0 {
-		m.CorpID, m.WeComUserID = u.Identities[0].CorpID, u.Identities[0].WeComUserID
+	if len(identities) > 0 {
+		m.CorpID, m.WeComUserID = identities[0].CorpID, identities[0].WeComUserID
 	}
+	m.OneCorp = slices.Equal(corpIDs, []string{m.CorpID})
 	return m, nil
 }

@@ -175,9 +175,9 @@ func remoteCalls(t *testing.T, c *cloud) (rows []string) {
 		{"token", func() { b.Expect(t, 200, "POST", "/api/token") }},
 		{"sign-out", func() { b.Expect(t, 204, "POST", "/api/signout") }},
 		{"", func() { b.Open(t, "/authorize/"+portal) }}, // counted above
-		{"code with a session, cold", func() { c.wiki.authorize(t, b) }},
+		{"authorize with a session, cold", func() { c.wiki.authorize(t, b) }},
 		{"code exchange, cold", func() { c.wiki.token(t, b, "authorization_code") }},
-		{"code with a session", func() { c.wiki.authorize(t, b) }},
+		{"authorize with a session", func() { c.wiki.authorize(t, b) }},
 		{"code exchange", func() { c.wiki.token(t, b, "authorization_code") }},
 		{"refresh", func() { c.wiki.token(t, b, "refresh_token") }},
 		{"userinfo, cold", func() { c.wiki.userinfo(t, b) }},

@@ -12,7 +12,8 @@ import (
 // authenticatorPage is how many authenticators one read returns; few companies have more.
 const authenticatorPage = 200
 
-// CorpsOf returns the corps whose members can sign in to an application. A userid names one
+// CorpsOf returns the corps whose members can sign in to an application, each once, in the
+// order of its authenticators. A userid names one
 // person within a corp and several people across corps: an application that knew its users
 // by userid would let a partner's member into an employee's account. Disabled authenticators
 // count, so that switching one on or off does not change what applications are told.

@@ -3,6 +3,7 @@
 import * as api from './api.js';
 import { applicationView } from './application.js';
 import { addApplicationView } from './application-new.js';
+import { answered } from './application-test.js';
 import { applicationsView } from './applications.js';
 import { authenticatorView } from './authenticator.js';
 import { authenticatorsView } from './authenticators.js';
@@ -181,6 +182,7 @@ async function enter() {
 }
 
 async function start() {
+  if (answered()) return main.replaceChildren(el('p', { className: 'lead' }, t('try.close')));
   api.onAccessEnded(askAgain);
   window.addEventListener('hashchange', moved);
   document.addEventListener('outdated', () => {

@@ -53,7 +53,6 @@ export function adviceOnAddresses(text, kind) {
     (address) => /^https?:\/\/[^/]*\/?$/.test(address) && !(kind === 'native' && loopback.test(address)),
   );
   if (bare) return t('application.address.path', { address: bare });
-  if (kind === 'native' && all.some((address) => loopback.test(address))) return t('application.address.loopback');
   return '';
 }
 

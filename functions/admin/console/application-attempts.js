@@ -8,7 +8,7 @@ import { badge, el, notice, section, table, tableRow, time, waiting } from './ui
 const most = 100;
 
 // causeText says to an administrator why a sign-in was refused.
-const causeText = (cause) => t(has(`cause.${cause}`) ? `cause.${cause}` : 'cause.other', { cause });
+export const causeText = (cause) => t(has(`cause.${cause}`) ? `cause.${cause}` : 'cause.other', { cause });
 
 export function applicationAttempts(application) {
   const place = el('div', {}, waiting());

@@ -21,8 +21,13 @@ export function nest(flat) {
 }
 
 const at = (record, path) => path.split('.').reduce((part, name) => part?.[name], record);
+const several = (spec) => choices({ ...spec, type: 'checkbox' });
 const lines = { type: 'textarea', from: (name) => (record) => at(record, name).join('\n'), to: linesOf };
 const words = (text) => text.split(' ').filter(Boolean);
+
+// redirectHint is a hint with the exception that only programs on a device have.
+export const redirectHint = (kind, key) =>
+  kind === 'native' ? `${t(key)} ${t('application.address.loopback')}` : t(key);
 
 const userIdPlace = '{wecom_userid}';
 const emailTemplate = /^[A-Za-z0-9._+-]*\{wecom_userid\}[A-Za-z0-9._+-]*@([A-Za-z0-9-]+\.)*[A-Za-z][A-Za-z0-9-]*$/;
@@ -36,9 +41,9 @@ export function companiesOf(authenticators, named) {
 
 // fieldsOf returns the fields by name. authenticators are all there are.
 export function fieldsOf(kind, authenticators) {
-  const several = (other) => companiesOf(authenticators, words(other('authenticators'))) > 1;
+  const manyCompanies = (other) => companiesOf(authenticators, words(other('authenticators'))) > 1;
   const adviseSeveral = (what) => (shown, other) =>
-    (shown === what || shown.includes(userIdPlace)) && several(other) ? t('application.companies') : '';
+    (shown === what || shown.includes(userIdPlace)) && manyCompanies(other) ? t('application.companies') : '';
   const addresses = (name) => ({
     name,
     type: lines.type,
@@ -63,7 +68,12 @@ export function fieldsOf(kind, authenticators) {
   const fields = [
     { name: 'title', label: t('application.title'), hint: t('application.title.hint'), required: true },
     one('homepage'),
-    { ...addresses('redirectUris'), advise: (text) => adviceOnAddresses(text, kind) },
+    {
+      ...addresses('redirectUris'),
+      hint: redirectHint(kind, 'application.redirectUris.hint'),
+      warns: true,
+      advise: (text) => adviceOnAddresses(text, kind),
+    },
     {
       name: 'allow.roles',
       label: t('application.allow'),
@@ -79,8 +89,7 @@ export function fieldsOf(kind, authenticators) {
       name: 'authenticators',
       label: t('tab.authenticators'),
       hint: t('application.authenticators.hint'),
-      type: 'checkbox',
-      make: choices,
+      make: several,
       options: authenticators.map((a) => ({ value: a.name, label: a.title })),
       // In the order of the choice, as the choice returns them; one deleted since is let go.
       from: (record) =>
@@ -94,6 +103,7 @@ export function fieldsOf(kind, authenticators) {
       type: 'select',
       options: ['none', 'wecom', 'template'].map((value) => [value, t(`application.email.${value}`)]),
       hint: t('application.claims.email.hint'),
+      warns: true,
       advise: adviseSeveral('template'),
     }),
     claim('emailTemplate', {
@@ -107,12 +117,12 @@ export function fieldsOf(kind, authenticators) {
       type: 'select',
       options: ['wecom_userid', 'phone', 'id'].map((value) => [value, t(`application.username.${value}`)]),
       hint: t('application.claims.preferredUsername.hint'),
+      warns: true,
       advise: adviseSeveral('wecom_userid'),
     }),
     claim('groups.name', { hint: t('application.claims.groups.name.hint') }),
     claim('groups.from', {
-      type: 'checkbox',
-      make: choices,
+      make: several,
       options: ['roles', 'departments'].map((value) => ({ value, label: t(`application.groups.${value}`) })),
       from: (record) => ['roles', 'departments'].filter((name) => record.claims.groups.from.includes(name)).join(' '),
       to: words,

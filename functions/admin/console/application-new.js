@@ -4,8 +4,9 @@
 import { call, everything } from './api.js';
 import { cleanBase, linesOf } from './application-addresses.js';
 import { created } from './application-created.js';
-import { fieldsOf, nest } from './application-fields.js';
+import { fieldsOf, nest, redirectHint } from './application-fields.js';
 import { fill, nameOf, snippets } from './application-snippets.js';
+import { testButton } from './application-test.js';
 import { choices } from './choices.js';
 import { field, form } from './controls.js';
 import { guardUnsaved } from './dialogs.js';
@@ -119,7 +120,7 @@ function newForm({ kind, snippet, authenticators, ids }, done) {
     },
     {
       ...known.redirectUris,
-      hint: t(snippet.redirect ? 'application.new.redirect' : 'application.redirectUris.hint'),
+      hint: redirectHint(kind, snippet.redirect ? 'application.new.redirect' : 'application.redirectUris.hint'),
       check: (text) => (text ? known.redirectUris.check(text) : t('application.redirectUris.none')),
       value: fixed
         ? snippet.redirect
@@ -169,7 +170,12 @@ function newForm({ kind, snippet, authenticators, ids }, done) {
       return done(application);
     },
     entries.map((entry) => entry.node),
-    el('div', { className: 'savebar' }, el('button', { className: 'main' }, t('application.new.create'))),
+    el(
+      'div',
+      { className: 'savebar' },
+      el('button', { className: 'main' }, t('application.new.create')),
+      testButton(tried),
+    ),
   );
   // Before the checks look at what follows.
   node.addEventListener('input', (event) => {
@@ -184,6 +190,15 @@ function newForm({ kind, snippet, authenticators, ids }, done) {
   });
   of('claims.emailTemplate').node.hidden = !snippet.email;
   watchFields(node, entries);
+
+  // What can be tried before the application exists: the sign-in does not need its addresses.
+  function tried() {
+    const wrong = firstWrong(
+      entries.filter(({ spec }) => !['base', 'redirectUris', 'id', 'title'].includes(spec.name)),
+    );
+    if (wrong) return reveal(wrong);
+    return { ...body(), title: body().title || nameOf(snippet) };
+  }
 
   function body() {
     const value = (name) => of(name)?.input.value.trim() || '';

@@ -1,5 +1,5 @@
-// What an application would be told of a member, place by place, with the scope that each
-// claim comes from.
+// What an application would be told of a member, where, and which scope each claim comes
+// from.
 
 import { at, call } from './api.js';
 import { button, form, searchField } from './controls.js';
@@ -12,21 +12,31 @@ const most = 8;
 
 const readable = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
 
-function claimsTable(title, claims) {
-  const heads = [t('preview.claim'), t('preview.value'), t('preview.scope')];
-  const rows = Object.entries(claims).map(([name, { value, scope }]) =>
-    tableRow([
-      [heads[0], el('code', {}, name)],
-      [heads[1], el('code', {}, readable(value))],
-      [heads[2], scope ? el('code', {}, scope) : null],
-    ]),
-  );
-  return el(
-    'div',
-    {},
-    el('h3', {}, title),
-    rows.length ? table(title, heads, rows).node : el('p', { className: 'soft' }, t('preview.nothing')),
-  );
+// claimsTable shows each claim once, with the places where it is told. One that has
+// another value elsewhere has a row for each value.
+function claimsTable(title, told) {
+  const rows = new Map();
+  for (const place of places) {
+    for (const [name, { value, scope }] of Object.entries(told[place])) {
+      const key = JSON.stringify([name, value, scope]);
+      if (!rows.has(key)) rows.set(key, { name, value, scope, where: [] });
+      rows.get(key).where.push(t(`preview.${place}`));
+    }
+  }
+  const heads = [t('preview.claim'), t('preview.value'), t('preview.scope'), t('preview.where')];
+  const sorted = [...rows.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return table(
+    title,
+    heads,
+    sorted.map(({ name, value, scope, where }) =>
+      tableRow([
+        [heads[0], el('code', {}, name)],
+        [heads[1], el('code', {}, readable(value))],
+        [heads[2], scope ? el('code', {}, scope) : null],
+        [heads[3], where.join(' · ')],
+      ]),
+    ),
+  ).node;
 }
 
 // previewSection offers to choose a member and shows the claims.
@@ -38,7 +48,7 @@ export function previewSection(application) {
   async function show(user) {
     const claims = await call('POST', at('applications', application.id, 'preview'), { json: { userId: user.id } });
     const title = el('p', { tabIndex: -1 }, el('strong', {}, t('preview.of', { name: called(user) })));
-    result.replaceChildren(title, ...places.map((place) => claimsTable(t(`preview.${place}`), claims[place])));
+    result.replaceChildren(title, claimsTable(title.textContent, claims));
     found.replaceChildren();
     title.focus();
   }

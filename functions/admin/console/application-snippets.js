@@ -3,7 +3,7 @@
 
 import { copyable } from './controls.js';
 import { t } from './texts.js';
-import { badge, el, newId } from './ui.js';
+import { badge, el, newId, notice } from './ui.js';
 
 let known = null;
 
@@ -34,10 +34,10 @@ export const render = (snippet, values) =>
     .join('\n');
 
 // baseOf is the part of a redirect address before what the software adds to it, or ''
-// when the address is not one of that software.
+// when the address is not one of that software. Many have one of the commonest kind.
 export function baseOf(snippet, address) {
   const rest = snippet.redirect.replace('{{base}}', '');
-  return snippet.redirect && rest && address.endsWith(rest) ? address.slice(0, -rest.length) : '';
+  return rest && rest !== '/callback' && address.endsWith(rest) ? address.slice(0, -rest.length) : '';
 }
 
 // valuesOf are the values of an application. secret is the one just made.
@@ -49,6 +49,7 @@ export function valuesOf(application, issuer, secret) {
     redirect,
     base: new URL(redirect).origin,
     groups: application.claims.groups.name,
+    email: application.claims.email,
     ...(application.kind === 'web' && { secret: secret || t('application.snippet.secret') }),
   };
 }
@@ -70,7 +71,7 @@ export function snippetPart(snippet, values) {
       snippet.file && el('code', {}, fill(snippet.file, { base: baseOf(snippet, values.redirect) || values.base })),
     ),
     block,
-    snippet.email && el('p', { className: 'hint' }, t('application.snippet.email')),
+    snippet.email && values.email === 'none' && notice('warn', el('p', {}, t('application.snippet.email'))),
   );
 }
 

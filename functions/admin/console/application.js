@@ -8,6 +8,7 @@ import { previewSection } from './application-preview.js';
 import { secretsPart } from './application-secrets.js';
 import { snippetPicker, snippets, valuesOf } from './application-snippets.js';
 import { switches } from './application-switches.js';
+import { testButton } from './application-test.js';
 import { badges } from './applications.js';
 import { recordForm } from './form.js';
 import { t } from './texts.js';
@@ -84,6 +85,11 @@ export async function applicationView(id) {
   return [
     el('a', { className: 'back', href: '#applications' }, icon('back'), t('tab.applications')),
     head,
+    el(
+      'div',
+      { className: 'actions' },
+      testButton(() => a),
+    ),
     el(
       'div',
       { className: 'columns' },

@@ -5,14 +5,14 @@ import { el } from './ui.js';
 // watchFields looks at fields while they change. Each of entries is {spec, node, input,
 // invalid}; of its spec
 //   check(shown, other)   says what is wrong, or ''
-//   advise(shown, other)  says what follows from it, or ''
+//   advise(shown, other)  says what follows from it, or ''; with warns, what one is warned of
 // other(name) is what another field shows. The result says everything anew.
 export function watchFields(root, entries) {
   const other = (name) => entries.find(({ spec }) => spec.name === name)?.input.value.trim() ?? '';
   const notes = new Map();
   for (const entry of entries) {
     if (!entry.spec.advise) continue;
-    const note = el('p', { className: 'note', role: 'status' });
+    const note = el('p', { className: entry.spec.warns ? 'note warn' : 'note', role: 'status' });
     entry.node.append(note);
     notes.set(entry, note);
   }

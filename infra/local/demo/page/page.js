@@ -142,7 +142,7 @@ async function load() {
     if (!answer.ok && answer.status !== 401) throw new Error(String(answer.status));
     show(answer.ok ? await answer.json() : null);
   } catch {
-    find('greeting').textContent = texts.unreachable;
+    if (!names.oidc) find('greeting').textContent = texts.unreachable;
     find('detail').textContent = service;
   }
 }
