@@ -173,7 +173,7 @@ func processorTime(b *testing.B, pid int) (total time.Duration) {
 		b.Skip("SKIP processor time: this kernel does not tell it, or the process has ended")
 	}
 	for _, thread := range threads {
-		content, _ := os.ReadFile(thread) //nolint:gosec // found above; of a thread that has just ended, nothing
+		content, _ := os.ReadFile(thread) // nothing, of a thread that has just ended
 		used, _, _ := strings.Cut(string(content), " ")
 		nanoseconds, _ := strconv.ParseInt(used, 10, 64)
 		total += time.Duration(nanoseconds)
