@@ -166,14 +166,14 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	leave, arrive := function(authorize.NewHandler), function(callback.NewHandler)
 
 	// comeBack does what WeCom does with the browser it was sent.
-	comeBack := func(departure events.APIGatewayV2HTTPResponse) events.APIGatewayV2HTTPResponse {
+	comeBack := func(departure events.APIGatewayV2HTTPResponse, cookies ...string) events.APIGatewayV2HTTPResponse {
 		link, err := url.Parse(departure.Headers["location"])
 		if err != nil {
 			t.Fatal(err)
 		}
 		cookie, _, _ := strings.Cut(departure.Cookies[0], ";")
 		code := link.Query().Get("scope") + store.NewID()
-		return arrive("/callback/demo", "code="+code+"&state="+link.Query().Get("state"), []string{cookie})
+		return arrive("/callback/demo", "code="+code+"&state="+link.Query().Get("state"), append(cookies, cookie))
 	}
 
 	remote.take()
@@ -216,5 +216,16 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	}
 	if got := last.Headers["location"]; got != "https://app.example.com/#" {
 		t.Fatalf("led to %s", got)
+	}
+
+	// In the same browser, whose session ends by one call and passes its lineage on.
+	session := slices.IndexFunc(last.Cookies, func(c string) bool { return strings.HasPrefix(c, "__Host-wecom_session=") })
+	if session < 0 {
+		t.Fatalf("no session: %v", last.Cookies)
+	}
+	cookie, _, _ := strings.Cut(last.Cookies[session], ";")
+	comeBack(leave("/authorize/demo", "", nil), cookie)
+	if got, want := remote.take(), "auth/getuserinfo Get Put Update"; got != want {
+		t.Errorf("returning in the same browser costs %q, want %q", got, want)
 	}
 }

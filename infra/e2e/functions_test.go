@@ -23,10 +23,11 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 )
 
-// builtFunctions builds the functions of a sign-in, and the issuer, for this machine.
+// builtFunctions builds the functions of a sign-in, the issuer and the provider, for this
+// machine.
 var builtFunctions = sync.OnceValues(func() (string, error) {
 	folder, err := programFolder()
-	for _, name := range []string{"authorize", "callback", "signin", "issuer"} {
+	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid"} {
 		if err != nil {
 			break
 		}
@@ -46,7 +47,12 @@ func startFunction(t testing.TB, name string, environment map[string]string) *e2
 	t.Helper()
 	folder, err := builtFunctions()
 	must(t, err)
-	f, err := e2e.StartFunction(t.Context(), filepath.Join(folder, name), environment)
+	return startProgram(t, filepath.Join(folder, name), environment)
+}
+
+func startProgram(t testing.TB, program string, environment map[string]string) *e2e.Function {
+	t.Helper()
+	f, err := e2e.StartFunction(t.Context(), program, environment)
 	must(t, err)
 	t.Cleanup(f.Stop)
 	f.PathParameters = map[string]string{"authenticator": portal}
@@ -59,6 +65,7 @@ type cloud struct {
 	environment map[string]string
 	functions   map[string]*e2e.Function
 	browser     *testbrowser.Browser
+	wiki        wiki
 	meter       e2e.Meter
 }
 
@@ -88,6 +95,7 @@ func startCloud(t testing.TB, users int) *cloud {
 	must(t, err)
 	must(t, engine.CreateAuthenticator(t.Context(), a))
 	must(t, engine.PutPublicKeys(t.Context(), store.PublicKeys{Document: document, UpdatedAt: now}))
+	c.wiki = registerWiki(t, engine)
 	fillUsers(t, engine, users, 8)
 	const public = "http://localhost:8"
 	weCom := benchCompany(users, "localhost:8")
@@ -100,9 +108,10 @@ func startCloud(t testing.TB, users int) *cloud {
 		"PUBLIC_URL": public, "WECOM_API_URL": weComURL, "WECOM_OAUTH_URL": weComURL, "WECOM_LOGIN_URL": weComURL,
 		"DIRECTORY_TABLE": names.Directory, "TRANSIENT_TABLE": names.Transient,
 		"SIGNING_KEYS_SECRET": "signing-keys", "SEALING_KEYS_SECRET": "sealing-keys", "AUTHENTICATOR_SECRET_PREFIX": "authenticators/",
+		"LOGOUT_QUEUE_URL": "http://localhost/logouts", "AWS_ENDPOINT_URL": serve(http.HandlerFunc(takeMessage)),
 	}
 	mux := http.NewServeMux()
-	for name, pattern := range map[string]string{"authorize": "/authorize/", "callback": "/callback/", "signin": "/"} {
+	for name, pattern := range map[string]string{"authorize": "/authorize/", "callback": "/callback/", "openid": "/oauth2/", "signin": "/"} {
 		c.functions[name] = startFunction(t, name, c.environment)
 		mux.Handle(pattern, c.functions[name])
 	}
@@ -121,20 +130,21 @@ func (c *cloud) used(operation string) string {
 }
 
 // What leaves the functions for each operation is what docs/benchmarks.md says. Functions
-// read an authenticator again after 10 s: a measurement that took longer says nothing.
+// read an authenticator again after 10 s, so one that took longer is measured again, five
+// times at most.
 func TestRemoteCallsAreAsDocumented(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile(moduleRoot + "/docs/benchmarks.md")
 	must(t, err)
 	rows := strings.Split(string(document), "\n")
-	for {
+	for try := 1; ; try++ {
 		c := startCloud(t, 10)
 		began := time.Now()
 		measured := remoteCalls(t, c)
 		unknown := slices.DeleteFunc(measured, func(row string) bool { return slices.Contains(rows, row) })
-		if len(unknown) == 0 || time.Since(began) < 10*time.Second {
+		if took := time.Since(began); len(unknown) == 0 || took < 10*time.Second || try == 5 {
 			for _, row := range unknown {
-				t.Errorf("docs/benchmarks.md does not say\n%s", row)
+				t.Errorf("docs/benchmarks.md does not say what was measured in %s\n%s", took, row)
 			}
 			return
 		}
@@ -164,9 +174,20 @@ func remoteCalls(t *testing.T, c *cloud) (rows []string) {
 		{"token, cold", func() { b.Expect(t, 200, "POST", "/api/token") }},
 		{"token", func() { b.Expect(t, 200, "POST", "/api/token") }},
 		{"sign-out", func() { b.Expect(t, 204, "POST", "/api/signout") }},
+		{"", func() { b.Open(t, "/authorize/"+portal) }}, // counted above
+		{"authorize with a session, cold", func() { c.wiki.authorize(t, b) }},
+		{"code exchange, cold", func() { c.wiki.token(t, b, "authorization_code") }},
+		{"authorize with a session", func() { c.wiki.authorize(t, b) }},
+		{"code exchange", func() { c.wiki.token(t, b, "authorization_code") }},
+		{"refresh", func() { c.wiki.token(t, b, "refresh_token") }},
+		{"userinfo, cold", func() { c.wiki.userinfo(t, b) }},
+		{"userinfo", func() { c.wiki.userinfo(t, b) }},
+		{"sign-out, one application", func() { b.Expect(t, 204, "POST", "/api/signout") }},
 	} {
 		step.do()
-		rows = append(rows, c.used(step.operation))
+		if row := c.used(step.operation); step.operation != "" {
+			rows = append(rows, row)
+		}
 	}
 	return rows
 }

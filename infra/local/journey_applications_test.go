@@ -497,3 +497,45 @@ func TestJourneyConsent(t *testing.T) {
 		r.finish(b.open(r.address))
 	}
 }
+
+// A browser that keeps no cookies ends on a page that says so and names the application,
+// and is not sent round and round.
+func TestJourneyToAnApplicationWithoutCookies(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	w := f.registerWiki(nil)
+	f.signedIn("zhangsan")
+	for name, b := range map[string]*browser{"WeCom's client": f.inWeCom("zhangsan"), "a desktop browser": f.onDesktop("zhangsan")} {
+		b.BlockCookies = true
+		end := b.press(w.begin())
+		if end.failure.Get("error") != "cookies_blocked" || end.failure.Get("application") != "wiki" || !strings.Contains(end.Page.Body, "Wiki</h1>") {
+			t.Errorf("%s: ended at %s", name, end.Address)
+		}
+	}
+}
+
+// Attack: the link on which another browser's sign-in to an application goes on, sent to
+// somebody with a session.
+func TestAttackContinueLinkOfAnotherBrowser(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	w := f.registerWiki(nil)
+	victim := f.signedIn("zhangsan")
+	attacker := f.onDesktop("lisi")
+	page := attacker.open(w.begin().address)
+	for _, link := range []string{
+		"/oauth2/authorize?" + url.Values{"client_id": {"wiki"}, "continue": {page.failure.Get("continue")}}.Encode(),
+		attacker.way(page.Page),
+		attacker.callback(attacker.way(page.Page)),
+	} {
+		end := victim.clone().open(link)
+		for _, a := range append(end.Redirects, end.Page) {
+			if strings.Contains(a.Location(), "/wiki/callback") {
+				t.Errorf("%s gave the victim a code for it", link)
+			}
+		}
+		if strings.Contains(end.Address, "code=") {
+			t.Errorf("%s ended at %s", link, end.Address)
+		}
+	}
+}

@@ -24,12 +24,13 @@ import (
 // hangs is cut off.
 const stopLimit = 4 * time.Second
 
-// The ports beside the service's. They are fixed, because the demo application's
-// origin is part of its authenticator.
+// The ports beside the service's. They are fixed, because the demo applications' origins
+// are registered.
 const (
 	usualPort     = 3000
 	simulatorPort = 3001
 	demoPort      = 3002
+	demoPagePort  = 3003
 )
 
 func main() {
@@ -60,32 +61,30 @@ func run(ctx context.Context, lookup func(string) (string, bool), out, log io.Wr
 	if s.PublicURL == "" {
 		s.PublicURL = localURL(listener)
 	}
-	demoURL, weComURL := "", ""
+	var demonstrated *demonstration // nil with a WeCom of one's own
 	if value, _ := lookup(string(settings.WeComAPIURL)); value == "" {
-		if demoURL, weComURL, err = startDemo(&servers, s.PublicURL, s.Port); err != nil {
+		if demonstrated, err = listenForDemo(&servers, s.PublicURL, s.Port); err != nil {
 			return err
 		}
-		s.WeComAPIURL, s.WeComOAuthURL, s.WeComLoginURL = weComURL, weComURL, weComURL
+		s.WeComAPIURL, s.WeComOAuthURL, s.WeComLoginURL = demonstrated.weComURL, demonstrated.weComURL, demonstrated.weComURL
 	}
 	service, err := newService(ctx, s, time.Now, logger)
 	if err != nil {
 		return err
 	}
 	servers.onStop(service.stop)
-	if demoURL != "" {
-		if err := service.seed(ctx, demoURL); err != nil {
+	var front http.Handler = service.gateway
+	if demonstrated != nil {
+		if err := demonstrated.start(ctx, &servers, service, s.PublicURL); err != nil {
 			return err
 		}
-	}
-	var front http.Handler = service.gateway
-	if demoURL != "" {
 		front = wecomsim.ActAsClient(front)
 	}
 	servers.serve(listener, front)
 
 	fmt.Fprintf(out, "WeCom Sign-in runs on this machine.\n\n  service      %s\n  console      %[1]s/console\n", s.PublicURL)
-	if demoURL != "" {
-		fmt.Fprintf(out, "  application  %s  (sign in here)\n  WeCom        %s/wecomsim/  (simulated: choose who you are, and whether your browser is its client)\n", demoURL, weComURL)
+	if demonstrated != nil {
+		fmt.Fprintf(out, "  application  %s  (sign in here)\n  WeCom        %s/wecomsim/  (simulated: choose who you are, and whether your browser is its client)\n", demonstrated.appURL, demonstrated.weComURL)
 	}
 	if service.generatedAdminKey != "" {
 		fmt.Fprintf(out, "  admin key    %s\n", service.generatedAdminKey)
@@ -104,31 +103,55 @@ func localSettings() []settings.Name {
 	}
 }
 
-// startDemo starts the simulated WeCom and the demo application and returns their
-// addresses. Beside a service on another port than the usual one they take any
-// free ports, so that several can run at once.
-func startDemo(servers *servers, serviceURL string, servicePort int) (demoURL, weComURL string, err error) {
-	simulatorListener, err := listenNear(servicePort, simulatorPort)
-	if err != nil {
-		return "", "", err
+// demonstration is the simulated WeCom, the demo application, and the one without a
+// backend.
+type demonstration struct {
+	app, page                 net.Listener
+	appURL, pageURL, weComURL string
+}
+
+// listenForDemo takes the ports and starts the simulated WeCom. Beside a service on
+// another port than the usual one they take any free ports, so that several can run at
+// once.
+func listenForDemo(servers *servers, serviceURL string, servicePort int) (*demonstration, error) {
+	var listeners []net.Listener
+	for _, usual := range []int{simulatorPort, demoPort, demoPagePort} {
+		listener, err := listenNear(servicePort, usual)
+		if err != nil {
+			return nil, err
+		}
+		servers.own(listener)
+		listeners = append(listeners, listener)
 	}
-	servers.own(simulatorListener)
-	demoListener, err := listenNear(servicePort, demoPort)
-	if err != nil {
-		return "", "", err
-	}
-	servers.own(demoListener)
-	demoURL = localURL(demoListener)
-	application, err := demo.New(demo.Config{ServiceURL: serviceURL, Origin: demoURL})
-	if err != nil {
-		return "", "", fmt.Errorf("make demo application: %w", err)
-	}
-	servers.serve(demoListener, application)
 	// In the simulated client the app's home page signs in without a question.
 	weCom := wecomsim.Demo(hostOf(serviceURL), serviceURL+"/authorize/"+demoName, serviceURL)
 	weCom.Console = console.New
-	servers.serve(simulatorListener, wecomsim.OnlyLoopback(wecomsim.New(weCom)))
-	return demoURL, localURL(simulatorListener), nil
+	servers.serve(listeners[0], wecomsim.OnlyLoopback(wecomsim.New(weCom)))
+	return &demonstration{
+		app: listeners[1], page: listeners[2],
+		appURL: localURL(listeners[1]), pageURL: localURL(listeners[2]), weComURL: localURL(listeners[0]),
+	}, nil
+}
+
+// start registers the demo applications at the service and starts them.
+func (d *demonstration) start(ctx context.Context, servers *servers, service *service, serviceURL string) error {
+	clientSecret, err := service.seed(ctx, d.appURL, d.pageURL)
+	if err != nil {
+		return err
+	}
+	app, err := demo.New(demo.Config{
+		ServiceURL: serviceURL, Origin: d.appURL, ClientID: demoWebID, ClientSecret: clientSecret.Reveal(), PageURL: d.pageURL,
+	})
+	if err != nil {
+		return fmt.Errorf("make demo application: %w", err)
+	}
+	page, err := demo.NewPage(serviceURL, demoPageID)
+	if err != nil {
+		return fmt.Errorf("make demo application: %w", err)
+	}
+	servers.serve(d.app, app)
+	servers.serve(d.page, page)
+	return nil
 }
 
 // listen takes a loopback port; 0 means any.
@@ -170,7 +193,7 @@ func (s *servers) onStop(stop func(context.Context) error) { s.stops = append(s.
 
 func (s *servers) serve(listener net.Listener, handler http.Handler) {
 	if s.failed == nil {
-		s.failed = make(chan error, 3)
+		s.failed = make(chan error, 4)
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	s.all = append(s.all, server)

@@ -85,6 +85,8 @@ func TestDemo(t *testing.T) {
 		{service + "/api/admin/authenticators", "", 401, `{"message":"Unauthorized"}`},
 		{service + "/api/admin/authenticators", "Bearer wrong", 403, `{"message":"Forbidden"}`},
 		{service + "/api/admin/authenticators/demo", "Bearer " + key, 200, application},
+		{service + "/api/admin/applications/demo-web", "Bearer " + key, 200, `"` + application + `/oidc/callback"`},
+		{service + "/api/admin/applications/demo-page", "Bearer " + key, 200, `"kind":"browser"`},
 		{application, "", 200, service},
 		{weCom, "", 200, service},
 	} {
@@ -104,8 +106,17 @@ func TestDemo(t *testing.T) {
 	if _, again := get(t, r.line("service")+"/.well-known/jwks.json", ""); again != signingKeys {
 		t.Errorf("the signing keys were %s and are %s", signingKeys, again)
 	}
-	if _, body := get(t, r.line("service")+"/api/admin/authenticators/demo", "Bearer "+key); !strings.Contains(body, r.line("application")) {
-		t.Errorf("the demo is not at %s: %s", r.line("application"), body)
+	for _, record := range []string{"authenticators/demo", "applications/demo-web"} {
+		if _, body := get(t, r.line("service")+"/api/admin/"+record, "Bearer "+key); !strings.Contains(body, r.line("application")) || strings.Contains(body, application) {
+			t.Errorf("%s is not at %s: %s", record, r.line("application"), body)
+		}
+	}
+	page := regexp.MustCompile(`id="page" class="button" href="([^"]+)"`)
+	_, shown := get(t, r.line("application"), "")
+	if found := page.FindStringSubmatch(shown); found == nil {
+		t.Errorf("the application does not lead to the other one: %s", shown)
+	} else if _, body := get(t, r.line("service")+"/api/admin/applications/demo-page", "Bearer "+key); !strings.Contains(body, `"redirectUris":["`+found[1]+`"]`) {
+		t.Errorf("demo-page is not at %s: %s", found[1], body)
 	}
 	r.end(t)
 

@@ -248,6 +248,7 @@ func (d *deployment) isUpdated(t *testing.T) {
 	}
 	d.anyone.Expect(t, 200, "GET", authenticators, d.adminKey)
 	d.anyone.Expect(t, 200, "GET", "/.well-known/jwks.json")
+	d.anyone.Expect(t, 400, "GET", "/oauth2/authorize") // no application asks
 	d.rotate(t)
 	for _, function := range functions {
 		d.logged(t, function, "code of the second build")
@@ -323,7 +324,7 @@ func (d *deployment) deniesWhatNoRoleAllows(t *testing.T) {
 	signIn(t, b)
 }
 
-// The alarm rings still, so that nothing but AllAtOnce would take over.
+// The alarm is still firing, so that nothing but AllAtOnce would take over.
 func (d *deployment) entersNetwork(t *testing.T) {
 	d.Update(t, map[string]string{"CallbackDeployment": "AllAtOnce", "NatGateways": "2"})
 	d.change(t, "EgressMode", "nat")

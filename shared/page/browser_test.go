@@ -75,3 +75,34 @@ func TestPageInABrowser(t *testing.T) {
 	w.Do("open the menu again", chromedp.KeyEvent(kb.Enter))
 	w.Do("choose the third", chromedp.KeyEvent(strings.Repeat(kb.Tab, 3)), chromedp.KeyEvent(kb.Enter), sees(`html[lang="uk"] main`))
 }
+
+// The pages of the OpenID provider: no language too wide for a phone, and by axe-core
+// nothing wrong on a phone or a desktop, in the light or in the dark.
+func TestOpenIDPagesInABrowser(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		write, ok := openIDPages()[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		pages, err := New(Config{CompanyName: "Example"})
+		if err == nil {
+			err = write(pages, w, text.LanguageOf(r), "http://"+r.Host+r.URL.Path)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	for _, width := range []int64{360, 1440} {
+		w := chromium.Shared(t).Open(t, chromium.Device{Width: width, Height: 800, Language: "en-US,en", UserAgent: wecomsim.UserAgentBrowser}, chromium.Network)
+		for name := range openIDPages() {
+			for _, tag := range text.Languages() {
+				w.Do("open "+name+" in "+string(tag), chromium.Visit(server.URL+name+"?lang="+string(tag)), chromium.Sees(`main`))
+				if tag == text.English || tag == text.Chinese {
+					w.Accessible(fmt.Sprintf("%s in %s at %d", name, tag, width))
+				}
+			}
+		}
+	}
+}

@@ -22,6 +22,18 @@ const texts = chinese
       member: '企业微信账号',
       since: '登录时间',
       until: '有效期至',
+      cookieWay: '用会话 Cookie',
+      cookieAbout: '页面带着 Cookie 跨源询问登录服务：当前是谁。应用与登录服务要有共同的上级域名。',
+      oidcWay: '用 OpenID Connect',
+      oidcAbout: '后端用通用的 OpenID Connect 库：以授权码换 ID 令牌和刷新令牌，域名不限。GitLab、Grafana 等也是这样接入的。',
+      oidcSignin: '用 OpenID Connect 登录',
+      oidcSignout: '退出应用和登录服务',
+      oidcClaims: '应用得到的信息',
+      refresh: '刷新令牌并查询 userinfo',
+      pageWay: '用 OpenID Connect，没有后端',
+      pageAbout: '另一个源上的静态页面：PKCE，不需要密钥，首次登录会征求你的同意。',
+      pageOpen: '打开该页面',
+      refused: (code) => `登录没有完成：${code}`,
     }
   : {
       title: 'Demo application',
@@ -41,6 +53,18 @@ const texts = chinese
       member: 'WeCom account',
       since: 'Since',
       until: 'Until',
+      cookieWay: 'By the session cookie',
+      cookieAbout: 'The page asks the service who is signed in, across origins. Service and application need a common parent domain.',
+      oidcWay: 'By OpenID Connect',
+      oidcAbout: 'The backend uses a stock library: a code for an ID token and a refresh token, on any domain. GitLab, Grafana and others connect like this.',
+      oidcSignin: 'Sign in with OpenID Connect',
+      oidcSignout: 'Sign out here and at the service',
+      oidcClaims: 'What the application was told',
+      refresh: 'Refresh, and ask userinfo',
+      pageWay: 'By OpenID Connect, without a backend',
+      pageAbout: 'A static page on another origin: PKCE and no secret. It asks for your consent the first time.',
+      pageOpen: 'Open the page',
+      refused: (code) => `The sign-in was not completed: ${code}`,
     };
 
 const find = (id) => document.getElementById(id);
@@ -73,23 +97,52 @@ function showFacts(session) {
   );
 }
 
+// Who is signed in, by either way.
+const names = {};
+
+function greet(way, name) {
+  names[way] = name;
+  const known = names.cookie || names.oidc;
+  find('greeting').textContent = known ? texts.hello(known) : texts.stranger;
+}
+
 function show(session) {
   const signedIn = Boolean(session);
   find('signin').hidden = signedIn;
   for (const id of ['token', 'signout', 'facts']) find(id).hidden = !signedIn;
-  find('greeting').textContent = signedIn ? texts.hello(session.user.name) : texts.stranger;
+  greet('cookie', session?.user.name);
   find('detail').textContent = texts.page(here());
   if (signedIn) showFacts(session);
   else find('claims').hidden = true;
 }
 
+function showOpenID(session) {
+  find('oidc-signin').hidden = Boolean(session);
+  for (const id of ['oidc-refresh', 'oidc-signout', 'oidc-claims']) find(id).hidden = !session;
+  find('oidc-text').textContent = session ? JSON.stringify(session, null, 2) : '';
+  greet('oidc', session?.id_token.name);
+}
+
+async function askOpenID(path, method) {
+  try {
+    const answer = await fetch(path, { method, cache: 'no-store' });
+    if (!answer.ok) throw new Error(String(answer.status));
+    showOpenID(await answer.json());
+  } catch {
+    find('oidc-error').hidden = false;
+    find('oidc-error').textContent = texts.failed;
+  }
+}
+
 async function load() {
+  // First: whoever signs in by OpenID Connect has the service's session as well.
+  if (find('oidc')) await askOpenID('/oidc/session');
   try {
     const answer = await call('/api/session');
     if (!answer.ok && answer.status !== 401) throw new Error(String(answer.status));
     show(answer.ok ? await answer.json() : null);
   } catch {
-    find('greeting').textContent = texts.unreachable;
+    if (!names.oidc) find('greeting').textContent = texts.unreachable;
     find('detail').textContent = service;
   }
 }
@@ -124,5 +177,11 @@ for (const element of document.querySelectorAll('[data-text]')) element.textCont
 find('signin').href = `${service}/signin?redirect=${encodeURIComponent(here())}`;
 find('token').addEventListener('click', checkToken);
 find('signout').addEventListener('click', signOut);
+if (find('oidc')) {
+  const refused = new URLSearchParams(location.search).get('error');
+  find('oidc-error').hidden = !refused;
+  find('oidc-error').textContent = refused ? texts.refused(refused) : '';
+  find('oidc-refresh').addEventListener('click', () => askOpenID('/oidc/refresh', 'POST'));
+}
 // A page from the browser's history may show who was here before.
 addEventListener('pageshow', load);

@@ -1,0 +1,132 @@
+package permissions_test
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"html"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/claims"
+	"github.com/wecom-signin/wecom-signin/shared/oauth"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
+)
+
+const (
+	wikiCallback = application + "/wiki/callback"
+	formType     = "application/x-www-form-urlencoded"
+)
+
+// applicationSignsIn does everything that an application and its members can do.
+func (w *world) applicationSignsIn() {
+	w.t.Helper()
+	engine, err := dynamo.New(dynamo.Config{
+		Client: dynamodb.NewFromConfig(w.SDK()), DirectoryTable: w.Outputs(w.t)["DirectoryTable"], TransientTable: w.Resources(w.t)["TransientTable"],
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	now := time.Now()
+	secret, record, err := oauth.NewSecret(rand.Reader, now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.known.Add("client secret", secret.Reveal())
+	if err := engine.CreateApplication(w.t.Context(), store.Application{
+		ID: "wiki", Title: "Wiki", Enabled: true, Kind: store.KindWeb, Homepage: application + "/wiki", RedirectURIs: []string{wikiCallback},
+		Claims: claims.DefaultRules(), RefreshTokenLifetime: 720 * time.Hour, Secrets: []store.ClientSecret{record},
+		Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, Version: 1,
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	basic := testbrowser.Header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("wiki:"+secret.Reveal())))
+	authorize := "/oauth2/authorize?" + url.Values{
+		"response_type": {"code"}, "client_id": {"wiki"}, "redirect_uri": {wikiCallback}, "scope": {"openid profile"}, "state": {"s"},
+	}.Encode()
+	member := w.visitor("sunqi", wecomsim.UserAgentWeComAndroid)
+	post := func(path string, values url.Values) testbrowser.Answer {
+		return member.Expect(w.t, 200, "POST", path, basic, testbrowser.Body(formType, values.Encode()))
+	}
+	exchange := func(location string) (access, id, refresh string) {
+		at, err := url.Parse(location)
+		if err != nil || !strings.HasPrefix(location, wikiCallback+"?code=") {
+			w.t.Fatalf("sent to %s (%v)", location, err)
+		}
+		got := testbrowser.Decode[map[string]any](w.t, post("/oauth2/token", url.Values{
+			"grant_type": {"authorization_code"}, "code": {at.Query().Get("code")}, "redirect_uri": {wikiCallback},
+		}))
+		access, _ = got["access_token"].(string)
+		id, _ = got["id_token"].(string)
+		refresh, _ = got["refresh_token"].(string)
+		return access, id, refresh
+	}
+
+	// Through WeCom and the consent page to the application, which uses what it gets.
+	page := member.Open(w.t, authorize)
+	if !strings.Contains(page.Page.Body, "/oauth2/consent") {
+		w.t.Fatalf("%s ended at %s %s: %.500s", authorize, page.Address, page.WeComPage, page.Page.Body)
+	}
+	fields := url.Values{"answer": {"agree"}}
+	for _, match := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(page.Page.Body, -1) {
+		fields.Set(match[1], html.UnescapeString(match[2]))
+	}
+	access, id, refresh := exchange(member.Expect(w.t, 303, "POST", "/oauth2/consent", testbrowser.Body(formType, fields.Encode())).Location())
+	w.gatewayJudges(access, id)
+	post("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
+	member.Expect(w.t, 200, "GET", "/oauth2/userinfo", testbrowser.Bearer(access), testbrowser.Header("Origin", application))
+	post("/oauth2/introspect", url.Values{"token": {access}})
+	post("/oauth2/revoke", url.Values{"token": {access}})
+	member.send(401, "GET", "/oauth2/userinfo", access, nil)
+	member.send(200, "GET", "/signin?application=wiki&continue=ABCDEFGHIJKLMNOPQRSTUVWXYZ", "", nil)
+	// A cookie from before it had the user's id.
+	older := &visitor{member.Clone(), w}
+	for name, value := range older.Cookies("__Host-wecom_session") {
+		sessionID, _, _ := strings.Cut(value, ".")
+		older.SetCookie(name, sessionID)
+	}
+	older.send(303, "GET", authorize, "", nil)
+	member.Expect(w.t, 200, "GET", "/oauth2/logout?"+url.Values{"id_token_hint": {id}}.Encode())
+
+	// Another member signs in where this one has left the application open, and signs out.
+	member.signIn(authorize, wikiCallback)
+	member.Member = wecomsim.Browser{UserID: "zhangsan"}
+	member.signIn("/authorize/main", application+"/")
+	member.send(204, "POST", "/api/signout", "", nil)
+}
+
+// gatewayJudges has an API of an application, behind API Gateway's own JWT authorizer, judge
+// the tokens: it finds the keys by the metadata and takes the access token alone.
+func (w *world) gatewayJudges(access, id string) {
+	w.t.Helper()
+	create := func(path, body, answer string) string {
+		return w.Call(w.t, "apigateway", "POST", "/v2/apis"+path, "", []byte(body)).Values(w.t, answer)[0]
+	}
+	api := create("", `{"name":"orders","protocolType":"HTTP"}`, "apiId")
+	authorizer := create("/"+api+"/authorizers", `{"name":"jwt","authorizerType":"JWT","identitySource":["$request.header.Authorization"],
+		"jwtConfiguration":{"issuer":"`+w.url+`","audience":["`+w.url+`"]}}`, "authorizerId")
+	integration := create("/"+api+"/integrations", `{"integrationType":"HTTP_PROXY","integrationMethod":"GET","payloadFormatVersion":"1.0","integrationUri":"`+w.url+`/signin"}`, "integrationId")
+	create("/"+api+"/routes", `{"routeKey":"GET /","target":"integrations/`+integration+`","authorizationType":"JWT","authorizerId":"`+authorizer+`"}`, "routeId")
+	create("/"+api+"/stages", `{"stageName":"$default","autoDeploy":true}`, "stageName")
+	address := w.NewAddress(w.t)
+	must(w.t, address.LeadTo("https://"+api+".execute-api.eu-central-1.amazonaws.com"))
+	browser := testbrowser.New(testbrowser.Config{URL: address.URL, Transport: w.Transport()})
+	signed := strings.LastIndex(access, ".")
+	for name, judged := range map[string]struct {
+		token string
+		want  int
+	}{
+		"access token": {access, 200}, "ID token": {id, 401}, "no token": {"", 401},
+		"another signature": {access[:signed] + id[strings.LastIndex(id, "."):], 401},
+	} {
+		if got := browser.Send(w.t, "GET", "/", testbrowser.Bearer(judged.token)).Status; got != judged.want {
+			w.t.Errorf("the gateway answers the %s with %d, want %d", name, got, judged.want)
+		}
+	}
+}
