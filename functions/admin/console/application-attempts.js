@@ -10,6 +10,12 @@ const most = 100;
 // causeText says to an administrator why a sign-in was refused.
 export const causeText = (cause) => t(has(`cause.${cause}`) ? `cause.${cause}` : 'cause.other', { cause });
 
+// resultText says what was tried, too: signing in, or telling the software of a sign-out.
+function resultText(cause, good) {
+  if (cause.startsWith('backchannel_')) return t(good ? 'application.attempts.told' : 'application.attempts.untold');
+  return t(good ? 'attempts.signedin' : 'attempts.refused');
+}
+
 export function applicationAttempts(application) {
   const place = el('div', {}, waiting());
   const heads = [t('attempts.when'), t('attempts.who'), t('attempts.result')];
@@ -25,7 +31,7 @@ export function applicationAttempts(application) {
       ],
       [
         heads[2],
-        badge(t(good ? 'attempts.signedin' : 'attempts.refused'), good ? 'good' : 'bad'),
+        badge(resultText(attempt.cause, good), good ? 'good' : 'bad'),
         !good && el('p', { className: 'part' }, causeText(attempt.cause)),
         !good &&
           el(

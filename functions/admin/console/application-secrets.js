@@ -73,9 +73,7 @@ export function secretsPart(application, { made, changed }) {
         el(
           'p',
           { className: 'hint' },
-          t('secret.used'),
-          ' ',
-          secret.lastUsedAt ? time(secret.lastUsedAt) : t('application.unused'),
+          secret.lastUsedAt ? [t('secret.used'), ' ', time(secret.lastUsedAt)] : t('application.unused'),
         ),
       ),
       remove(secret),

@@ -42,8 +42,7 @@ export async function applicationsView() {
         el(
           'span',
           {},
-          `${t('application.lastUsedAt')} `,
-          a.lastUsedAt ? time(a.lastUsedAt) : el('span', {}, t('application.unused')),
+          a.lastUsedAt ? [`${t('application.lastUsedAt')} `, time(a.lastUsedAt)] : t('application.unused'),
         ),
         el(
           'span',
