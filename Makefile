@@ -7,6 +7,7 @@ TOOLS := $(CURDIR)/.tools
 BUILD := $(CURDIR)/.build
 DYNOXIDE_VERSION := 3.2.0
 CFN_GUARD_VERSION := 3.2.1
+OAUTH2_PROXY_VERSION := 7.15.6
 PYTHON ?= /usr/bin/python3
 # AWS's command line for the template. SAM names one that is installed already.
 SAM ?= $(TOOLS)/sam/bin/sam
@@ -31,7 +32,8 @@ FUNCTIONS := $(notdir $(patsubst %/lambda/,%,$(wildcard functions/*/lambda/)))
 # and for nothing of what is combined with them.
 LICENCES := Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
 
-# What `make test` tests.
+# What `make test` tests; when it is everything, the clients of infra/clients, too. Their
+# results are never cached: Go does not see that they depend on the service.
 PACKAGES ?= ./...
 # Packages whose tests need nothing but Go, with -short.
 QUICK := ./functions/... ./shared/... ./docs/... ./infra/local/... ./infra/samtemplate/... ./infra/wecomsim/... ./infra/testbrowser
@@ -66,6 +68,10 @@ test: tools lint size ## everything that a change must pass; fetches its tools
 	@$(MAKE) -s reproducible ARCHITECTURES=$(ARCH)
 	@status=0; \
 	$(TOOLS)/bin/gotestsum --jsonfile-timing-events $(BUILD)/tests.json -- -race -timeout 40m $(PACKAGES) || status=$$?; \
+	if [ '$(PACKAGES)' = ./... ]; then \
+		(cd infra/clients && $(TOOLS)/bin/gotestsum --jsonfile-timing-events $(BUILD)/clients.json -- -count=1 -timeout 20m ./...) || status=$$?; \
+		cat $(BUILD)/clients.json >>$(BUILD)/tests.json; \
+	fi; \
 	awk -v status=$$status -v ci="$${CI:-}" -f infra/tools/testsummary.awk $(BUILD)/tests.json
 
 .PHONY: build
@@ -81,6 +87,7 @@ format: $(TOOLS)/bin/gofumpt $(TOOLS)/biome/ready ## format Go, JavaScript and C
 .PHONY: lint
 lint: gofmt-check $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/go-licenses $(TOOLS)/biome/ready ## check format, run the linters, check the licences of what is deployed
 	$(TOOLS)/bin/golangci-lint run ./...
+	cd infra/clients && $(TOOLS)/bin/golangci-lint run --build-tags slow ./...
 	@if [ -e $(TOOLS)/biome/ready ]; then $(BIOME) check --error-on-warnings functions shared infra; fi
 	@$(GO_TARGET) GOFLAGS="$(GOFLAGS) -tags=lambda.norpc" $(TOOLS)/bin/go-licenses check --allowed_licenses=$(LICENCES) ./functions/.../lambda
 
@@ -162,6 +169,11 @@ size: build
 		[ "$$zipped" -le $$allowed ] || { echo "$$name is too large"; exit 1; }; \
 	done
 
+# What infra/clients tests beside the clients of `make test`.
+.PHONY: clients
+clients: $(TOOLS)/django/ready $(TOOLS)/spring/application.jar ## have slower OpenID Connect clients sign in: Django, Spring Boot
+	@cd infra/clients && go test -count=1 -timeout 20m -v -tags slow -run 'Django|SpringBoot' .
+
 .PHONY: vulncheck
 vulncheck: $(TOOLS)/bin/govulncheck
 	$< ./...
@@ -178,7 +190,7 @@ fuzz:
 # The tools, fetched into .tools at fixed versions. What a machine lacks to build one is
 # skipped in one line, and an error with CI set.
 
-TEST_TOOLS := $(addprefix $(TOOLS)/,bin/dynoxide bin/gofumpt bin/golangci-lint bin/gotestsum bin/go-licenses cfn-guard/bin/cfn-guard ministack/ready sam/ready axe/axe.min.js biome/ready)
+TEST_TOOLS := $(addprefix $(TOOLS)/,bin/dynoxide bin/gofumpt bin/golangci-lint bin/gotestsum bin/go-licenses cfn-guard/bin/cfn-guard ministack/ready sam/ready axe/axe.min.js biome/ready bin/oauth2-proxy openid-client/ready)
 .PHONY: tools
 tools:
 	@$(MAKE) -s -j4 $(TEST_TOOLS)
@@ -231,14 +243,27 @@ $(TOOLS)/axe/axe.min.js: infra/tools/axe-requirements.txt $(TOOLS)/ministack/rea
 		cp $(@D)/axe_playwright_python/axe.min.js $@; \
 	else $(call missing,axe-core,ministack is missing); fi
 
-# Biome formats and lints JavaScript and CSS.
+# Biome formats and lints JavaScript and CSS; openid-client is one of the clients.
 BIOME := $(TOOLS)/biome/node_modules/.bin/biome
 $(TOOLS)/biome/ready: infra/tools/package-lock.json
+$(TOOLS)/openid-client/ready: infra/clients/openidclient/package-lock.json
+$(TOOLS)/biome/ready $(TOOLS)/openid-client/ready:
 	@if command -v npm >/dev/null; then \
 		rm -rf $(@D); mkdir -p $(@D); cp $(<D)/package.json $< $(@D); \
 		(cd $(@D) && npm ci --loglevel=error --no-audit --no-fund --ignore-scripts >/dev/null); \
 		touch $@; \
-	else $(call missing,biome,npm is missing (apt-get install npm)); fi
+	else $(call missing,$(notdir $(@D)),npm is missing (apt-get install npm)); fi
+
+# One of the clients, as its users build it.
+$(TOOLS)/bin/oauth2-proxy:
+	@GOBIN=$(@D) go install github.com/oauth2-proxy/oauth2-proxy/v7@v$(OAUTH2_PROXY_VERSION)
+
+# The slower clients. Maven gets what pom.xml names.
+$(TOOLS)/spring/application.jar: infra/clients/spring/pom.xml infra/clients/spring/src/main/java/application/Application.java
+	@if command -v mvn >/dev/null; then \
+		rm -rf $(@D); cp -R $(<D) $(@D); \
+		mvn -q -B -f $(@D)/pom.xml package && mv $(@D)/target/application.jar $@; \
+	else $(call missing,Spring Boot,Maven is missing (apt-get install maven)); fi
 
 # Called by `sam build` with ARTIFACTS_DIR: build-<logical id of the function>.
 build-%Function:

@@ -19,6 +19,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/claims"
 )
 
 const root = ".."
@@ -71,7 +72,7 @@ func currentPages(t *testing.T) []string {
 func englishPages(t *testing.T) []string {
 	t.Helper()
 	all := allPages(t)
-	needed := []string{"README.md", operations, reference, security}
+	needed := []string{"README.md", applications, operations, reference, security}
 	var pages []string
 	for _, page := range all {
 		switch {
@@ -91,8 +92,9 @@ func englishPages(t *testing.T) []string {
 }
 
 const (
-	reference = "docs/reference.md"
-	security  = "docs/security.md"
+	applications = "docs/applications.md"
+	reference    = "docs/reference.md"
+	security     = "docs/security.md"
 )
 
 func chinese(page string) string { return strings.TrimSuffix(page, ".md") + ".zh-CN.md" }
@@ -297,6 +299,10 @@ func tableRows(text string) [][]string {
 func TestEveryFieldAndClaimIsDescribed(t *testing.T) {
 	for _, source := range []struct{ file, name string }{
 		{"shared/keys/claims.go", "AccessTokenClaims"},
+		{"shared/keys/claims.go", "IDTokenClaims"},
+		{"shared/keys/claims.go", "LogoutTokenClaims"},
+		{"shared/oauth/grant.go", "TokenResponse"},
+		{"functions/openid/token.go", "errorBody"},
 		{"functions/signin/api.go", "authenticatorEntry"},
 		{"functions/signin/api.go", "sessionBody"},
 		{"functions/signin/api.go", "userBody"},
@@ -327,8 +333,7 @@ func TestEveryFieldAndClaimIsDescribed(t *testing.T) {
 			t.Errorf("%s: found only %q of %s", source.file, members, source.name)
 		}
 		for _, page := range both(reference) {
-			text := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(read(t, page), "")
-			code := strings.Join(names(text), " ")
+			code := strings.Join(names(withoutBlocks(read(t, page))), " ")
 			for _, name := range members {
 				if !regexp.MustCompile(`\b` + name + `\b`).MatchString(code) {
 					t.Errorf("%s does not describe %s of %s", page, name, source.name)
@@ -390,6 +395,30 @@ func TestEveryCauseIsDescribed(t *testing.T) {
 		for _, cause := range causes {
 			if !described[cause] {
 				t.Errorf("%s does not describe the cause %s", page, cause)
+			}
+		}
+	}
+}
+
+// Whoever makes an application work with the provider looks its words up.
+func TestEveryWordOfTheProviderIsDescribed(t *testing.T) {
+	parameters := func(file, list string) []string {
+		_, names, _ := strings.Cut(read(t, file), "\nvar "+list+" = []string{")
+		names, _, _ = strings.Cut(names, "}\n")
+		return found(`"(\w+)"`, names)
+	}
+	requests := slices.Concat(
+		parameters("shared/oauth/request.go", "authorizationParameters"), parameters("shared/oauth/grant.go", "tokenParameters"),
+	)
+	errors := found(`ErrorCode = "([a-z_]+)"`, read(t, "shared/oauth/errors.go"))
+	if len(requests) < 20 || len(errors) < 12 {
+		t.Fatalf("found only the parameters %q and the errors %q", requests, errors)
+	}
+	for _, page := range both(reference) {
+		described := names(withoutBlocks(read(t, page)))
+		for _, word := range slices.Concat(requests, errors, claims.Scopes(), claims.Names(), claims.ACRs()) {
+			if !slices.Contains(described, word) {
+				t.Errorf("%s does not describe %s", page, word)
 			}
 		}
 	}
@@ -469,6 +498,11 @@ func linked(text string) []string {
 	}
 	slices.Sort(targets)
 	return targets
+}
+
+// withoutBlocks leaves out what is to be pasted.
+func withoutBlocks(text string) string {
+	return regexp.MustCompile("(?s)```.*?```").ReplaceAllString(text, "")
 }
 
 // names returns what stands in backquotes, sorted: sentences put it in another order.

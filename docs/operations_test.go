@@ -16,7 +16,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 )
 
-// The page that an operator follows when an alarm rings: what it says of the template
+// The page that an operator follows when an alarm fires: what it says of the template
 // and of the code must be so.
 const operations = "docs/operations.md"
 
@@ -167,11 +167,13 @@ func TestCommandsAreTheSameInBothLanguages(t *testing.T) {
 	blocks := func(page string) []string {
 		return regexp.MustCompile("(?s)```.*?\n```").FindAllString(read(t, page), -1)
 	}
-	if len(blocks(operations)) < 30 {
-		t.Fatalf("found only %d blocks", len(blocks(operations)))
-	}
-	if diff := cmp.Diff(blocks(operations), blocks(chinese(operations))); diff != "" {
-		t.Errorf("%s (-), %s (+):\n%s", operations, chinese(operations), diff)
+	for page, least := range map[string]int{operations: 30, applications: 9} {
+		if len(blocks(page)) < least {
+			t.Fatalf("found only %d blocks of %s", len(blocks(page)), page)
+		}
+		if diff := cmp.Diff(blocks(page), blocks(chinese(page))); diff != "" {
+			t.Errorf("%s (-), %s (+):\n%s", page, chinese(page), diff)
+		}
 	}
 }
 
@@ -183,6 +185,10 @@ var counted = map[string]struct{ operation, function string }{
 	"session":   {"session check", "Signin"},
 	"token":     {"token", "Signin"},
 	"first":     {"first sign-in ever", "Callback"},
+	"code":      {"authorize with a session", "OpenID"},
+	"exchange":  {"code exchange", "OpenID"},
+	"refresh":   {"refresh", "OpenID"},
+	"userinfo":  {"userinfo", "OpenID"},
 }
 
 const million = 1e6

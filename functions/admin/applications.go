@@ -8,6 +8,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -67,6 +68,9 @@ func (h *handler) createApplication(w http.ResponseWriter, r *http.Request) erro
 	if err := h.checkAuthenticators(ctx, body, a); err != nil {
 		return err
 	}
+	if err := h.checkEmail(ctx, body, a); err != nil {
+		return err
+	}
 	now := h.Now().UTC()
 	a.Generation, a.CreatedAt, a.UpdatedAt, a.Version = store.NewID(), now, now, 1
 	err = h.Directory.CreateApplication(ctx, a)
@@ -91,7 +95,10 @@ func (h *handler) patchApplication(w http.ResponseWriter, r *http.Request) error
 		if err != nil {
 			return a, err
 		}
-		return to, h.checkAuthenticators(r.Context(), body, to)
+		if err := h.checkAuthenticators(r.Context(), body, to); err != nil {
+			return a, err
+		}
+		return to, h.checkEmail(r.Context(), body, to)
 	})
 	if err != nil {
 		return err
@@ -173,4 +180,19 @@ func (h *handler) checkAuthenticators(ctx context.Context, body *object, a store
 		}
 	}
 	return nil
+}
+
+// checkEmail fails if the body has the application told the addresses of members of several
+// corps, which it would not be. A corp that joins later takes the addresses away instead; see
+// oauth.CorpsOf.
+func (h *handler) checkEmail(ctx context.Context, body *object, a store.Application) error {
+	if a.Claims.Email == "none" || !body.has("claims") && !body.has("authenticators") {
+		return nil
+	}
+	corpIDs, err := oauth.CorpsOf(ctx, h.Directory, a)
+	if err == nil && len(corpIDs) > 1 {
+		return apierr.Invalid("claims.email", "email must be none while the authenticators that the application may use are of several companies: "+
+			"somebody of one could have the address of somebody of another. Choose authenticators of one company.")
+	}
+	return err
 }

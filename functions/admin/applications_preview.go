@@ -2,13 +2,13 @@ package admin
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/claims"
+	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -76,21 +76,22 @@ func viewClaims(list claims.List) map[string]claimView {
 // the one of the first authenticator that the application may use.
 func (h *handler) memberFor(ctx context.Context, a store.Application, u store.User) (claims.Member, error) {
 	m := claims.Member{User: u}
-	for _, name := range a.Authenticators {
-		authenticator, err := h.Directory.Authenticator(ctx, name)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return m, fmt.Errorf("read authenticator: %w", err)
-		}
-		if identity, ok := u.IdentityIn(authenticator.CorpID); ok {
-			m.CorpID, m.WeComUserID = identity.CorpID, identity.WeComUserID
-			return m, nil
+	corpIDs, err := oauth.CorpsOf(ctx, h.Directory, a)
+	if err != nil {
+		return m, err
+	}
+	identities := u.Identities
+	if len(a.Authenticators) > 0 {
+		identities = nil
+		for _, corpID := range corpIDs {
+			if identity, ok := u.IdentityIn(corpID); ok {
+				identities = append(identities, identity)
+			}
 		}
 	}
-	if len(a.Authenticators) == 0 && len(u.Identities) > 0 {
-		m.CorpID, m.WeComUserID = u.Identities[0].CorpID, u.Identities[0].WeComUserID
+	if len(identities) > 0 {
+		m.CorpID, m.WeComUserID = identities[0].CorpID, identities[0].WeComUserID
 	}
+	m.OneCorp = slices.Equal(corpIDs, []string{m.CorpID})
 	return m, nil
 }

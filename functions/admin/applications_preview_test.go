@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,8 +23,9 @@ func TestPreview(t *testing.T) {
 	})
 	user := o.users()[0].ID
 	newcomer := o.createUser("13800138001")
-	o.createApplication("app", "web", `,"claims":{"email":"template","emailTemplate":"{wecom_userid}@corp.example","groups":{"name":"team"}}`)
+	o.createApplication("app", "web", `,"authenticators":["hr"],"claims":{"email":"template","emailTemplate":"{wecom_userid}@corp.example","groups":{"name":"team"}}`)
 	o.createApplication("partner-app", "browser", `,"authenticators":["partner"],"claims":{"phone":false,"inIDToken":false,"groups":{"from":[]},"preferredUsername":"id"}`)
+	o.createApplication("both", "web", `,"claims":{"phone":false,"groups":{"from":[]}}`)
 	userinfo := `{"sub":{"value":"` + user + `","scope":"openid"},"name":{"value":"李雷","scope":"profile"},"preferred_username":{"value":"LiLei","scope":"profile"},` +
 		`"picture":{"value":"https://img.example.com/a","scope":"profile"},"updated_at":{"value":` + unix(o.clock) + `,"scope":"profile"},` +
 		`"corp_id":{"value":"ww0123456789","scope":"profile"},"wecom_userid":{"value":"LiLei","scope":"profile"},` +
@@ -37,6 +39,7 @@ func TestPreview(t *testing.T) {
 	partner := `{"sub":{"value":"` + user + `","scope":"openid"},"name":{"value":"李雷","scope":"profile"},"preferred_username":{"value":"` + user + `","scope":"profile"},` +
 		`"picture":{"value":"https://img.example.com/a","scope":"profile"},"updated_at":{"value":` + unix(o.clock) + `,"scope":"profile"},` +
 		`"corp_id":{"value":"wwPartner","scope":"profile"},"wecom_userid":{"value":"lei.li","scope":"profile"}}`
+	nameless := strings.Replace(strings.Replace(strings.Replace(partner, `"preferred_username":{"value":"`+user+`","scope":"profile"},`, "", 1), "wwPartner", "ww0123456789", 1), "lei.li", "LiLei", 1)
 	sub := func(id string) string { return `{"sub":{"value":"` + id + `","scope":"openid"}}` }
 	fresh := `{"sub":{"value":"` + newcomer + `","scope":"openid"},"name":{"value":"Li","scope":"profile"},"preferred_username":{"value":"` + newcomer + `","scope":"profile"},"updated_at":{"value":` + unix(o.clock) + `,"scope":"profile"}}`
 	for _, test := range []struct{ name, application, user, want string }{
@@ -48,6 +51,10 @@ func TestPreview(t *testing.T) {
 		{
 			"another company, with little", "partner-app", user,
 			`{"idToken":` + sub(user) + `,"userinfo":` + partner + `,"accessToken":` + partner + `,"headers":` + headers(user, "%E6%9D%8E%E9%9B%B7", "", "", "", "") + `}`,
+		},
+		{
+			"two companies, in which a userid names two people", "both", user,
+			`{"idToken":` + nameless + `,"userinfo":` + nameless + `,"accessToken":` + nameless + `,"headers":` + headers(user, "%E6%9D%8E%E9%9B%B7", "", "", "", "") + `}`,
 		},
 		{
 			"a user who has not signed in yet", "partner-app", newcomer,

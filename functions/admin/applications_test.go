@@ -226,6 +226,40 @@ func TestAttackBackchannelIntoThePrivateNetwork(t *testing.T) {
 	}
 }
 
+// A userid names two people in two companies: an administrator does not give both one
+// address by mistake, by whichever change.
+func TestAttackOneAddressForTwoPeople(t *testing.T) {
+	const template = `"claims":{"email":"template","emailTemplate":"{wecom_userid}@corp.example"}`
+	o := newOffice(t)
+	o.createApplication("early", "web", ","+template) // no company can sign in yet
+	o.create("hr", "")
+	o.create("hr-phone", "")
+	o.createApplication("open", "web", ","+template)
+	o.create("partner", "")
+	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/partner", body: `{"corpId":"wwPartner","enabled":false}`})
+	o.createApplication("own", "web", `,"authenticators":["hr","hr-phone"],`+template)
+	o.createApplication("partners", "web", `,"authenticators":["partner"],`+template)
+	o.createApplication("plain", "web", "")
+	for _, r := range []request{
+		{method: "POST", path: applicationsPath, body: `{"kind":"web","id":"new",` + template + `}`},
+		{method: "POST", path: applicationsPath, body: `{"kind":"web","id":"new","authenticators":["hr","partner"],` + template + `}`},
+		{method: "PATCH", path: applicationsPath + "/plain", body: `{` + template + `}`},
+		{method: "PATCH", path: applicationsPath + "/plain", body: `{"claims":{"email":"wecom"}}`},
+		{method: "PATCH", path: applicationsPath + "/own", body: `{"authenticators":[]}`},
+		{method: "PATCH", path: applicationsPath + "/own", body: `{"authenticators":["hr","partner"]}`},
+		{method: "PATCH", path: applicationsPath + "/partners", body: `{"authenticators":["partner","hr"],"title":"Both"}`},
+		{method: "PATCH", path: applicationsPath + "/open", body: `{"claims":{"phone":false}}`},
+	} {
+		if problem := o.expect(400, r).problem(t); problem != "invalid_request claims.email" {
+			t.Errorf("%s %s: %s", r.method, r.body, problem)
+		}
+	}
+	// What the partner has made ambiguous can be changed in everything else, and be mended.
+	for _, body := range []string{`{"title":"Open"}`, `{"authenticators":["hr"]}`, `{"claims":{"email":"none"}}`, `{"authenticators":[]}`} {
+		o.expect(200, request{method: "PATCH", path: applicationsPath + "/open", body: body})
+	}
+}
+
 // Every wrong request names the field and changes nothing.
 func TestApplicationRefusals(t *testing.T) {
 	many := func(n int, text string) string {

@@ -79,6 +79,8 @@ func newConsole() (*console, error) {
 		switch path.Ext(name) {
 		case ".js":
 			mediaType, modules = "text/javascript; charset=utf-8", append(modules, name)
+		case ".json":
+			mediaType = "application/json" // data of a module, read when it is needed
 		case ".css":
 			mediaType = "text/css; charset=utf-8"
 			if name != styles[0] {
@@ -148,11 +150,13 @@ func consoleTexts(tag text.Language) (text.Texts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read texts of the console: %w", err)
 	}
-	setup, err := text.Read(tag, text.SetupArea)
-	if err != nil {
-		return nil, fmt.Errorf("read texts of the set-up: %w", err)
+	for _, area := range []text.Area{text.ApplicationsArea, text.SetupArea} {
+		more, err := text.Read(tag, area)
+		if err != nil {
+			return nil, fmt.Errorf("read texts of %s: %w", area, err)
+		}
+		maps.Copy(texts, more)
 	}
-	maps.Copy(texts, setup)
 	return texts, nil
 }
 

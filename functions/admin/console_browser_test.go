@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -36,7 +37,8 @@ type front struct {
 	*httptest.Server
 	closed  atomic.Bool // no access for anybody
 	session atomic.Value
-	slow    atomic.Int64 // milliseconds that an import takes
+	slow    atomic.Int64                  // milliseconds that an import takes
+	openID  atomic.Pointer[http.ServeMux] // another issuer than the usual one, with its endpoints
 }
 
 // What the browser's session may be.
@@ -63,6 +65,13 @@ func (o *office) serve(t *testing.T) *front {
 		event.RequestContext.HTTP.Method = r.Method
 		event.RequestContext.RequestID = "request-1"
 		switch {
+		case f.openID.Load() != nil && (strings.HasPrefix(r.URL.Path, "/oauth2/") || r.URL.Path == "/.well-known/openid-configuration"):
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			f.openID.Load().ServeHTTP(w, r)
+			return
+		case r.URL.Path == "/.well-known/openid-configuration": // of another function
+			_, _ = io.WriteString(w, `{"issuer":"https://signin.example.com"}`)
+			return
 		case r.URL.Path == "/api/token" && session != noSession:
 			token := adminToken
 			if session == otherSession {

@@ -223,16 +223,16 @@ func TestConsoleTexts(t *testing.T) {
 			used[match[1]+".title"], used[match[1]+".text"] = true, true
 		}
 	}
-	for _, tab := range []string{"authenticators", "users", "files"} {
+	for _, tab := range []string{"authenticators", "applications", "users", "files"} {
 		used["tab."+tab] = true
+	}
+	for _, key := range applicationTexts() {
+		used[key] = true
 	}
 	for _, code := range refusals() {
 		used["refused."+code] = true
 	}
-	english, err := text.Read(text.English, text.ConsoleArea)
-	if err != nil {
-		t.Fatal(err)
-	}
+	english := consoleTexts(t, text.English)
 	for _, problem := range problems() {
 		code, field, _ := strings.Cut(problem, " ")
 		field, about, _ := strings.Cut(field, " ")
@@ -248,12 +248,9 @@ func TestConsoleTexts(t *testing.T) {
 		}
 		used[found] = true
 	}
-	places := regexp.MustCompile(`\{[a-z]+\}`)
+	places := regexp.MustCompile(`\{[a-zA-Z]+\}`)
 	for _, tag := range text.Languages() {
-		texts, err := text.Read(tag, text.ConsoleArea)
-		if err != nil {
-			t.Fatal(err)
-		}
+		texts := consoleTexts(t, tag)
 		for key := range used {
 			if strings.TrimSpace(texts[key]) == "" {
 				t.Errorf("%s lacks %s", tag, key)
@@ -276,6 +273,25 @@ func TestConsoleTexts(t *testing.T) {
 	}
 }
 
+// consoleTexts returns the texts of all pages but the set-up, which has a test of its own.
+func consoleTexts(t *testing.T, tag text.Language) text.Texts {
+	t.Helper()
+	all := text.Texts{}
+	for _, area := range []text.Area{text.ConsoleArea, text.ApplicationsArea} {
+		texts, err := text.Read(tag, area)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key := range texts {
+			if _, twice := all[key]; twice {
+				t.Errorf("%s: two areas have %s", tag, key)
+			}
+		}
+		maps.Copy(all, texts)
+	}
+	return all
+}
+
 // refusals are the codes of the sign-in page, and what is said of an unknown one.
 func refusals() []string {
 	return []string{
@@ -295,6 +311,10 @@ func problems() []string {
 		"invalid_request name authenticators", "invalid_request title", "invalid_request corpId", "invalid_request agentId",
 		"invalid_request secret", "invalid_request origin", "invalid_request workbenchRedirectPath", "invalid_request phone",
 		"invalid_request roles", "invalid_request cells", "invalid_request encoding", "invalid_request filename", "invalid_request body",
+		"invalid_request id", "invalid_request homepage", "invalid_request redirectUris", "invalid_request postLogoutRedirectUris",
+		"invalid_request backchannelLogoutUri", "invalid_request authenticators", "invalid_request allow.roles", "invalid_request audience",
+		"invalid_request claims.emailTemplate", "invalid_request claims.preferredUsername", "invalid_request claims.groups.name",
+		"invalid_request refreshTokenLifetime", "already_exists id", "too_many_secrets secrets", "secret_not_allowed secrets",
 		"already_exists name", "auto_login_taken autoLogin", "phone_taken phone", "phone_invalid phone", "duplicate_phone phone",
 		"offline", "timeout", "access_ended", "busy", "other", "request", // said by the console itself
 	}

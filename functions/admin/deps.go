@@ -15,7 +15,7 @@ import (
 func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable,
-		settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix, settings.EgressAddresses,
+		settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix, settings.LogoutQueueURL, settings.EgressAddresses,
 		settings.ServiceName,
 	}
 }
@@ -40,6 +40,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 		Tokens:          accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now}),
 		WeCom:           client,
 		EgressAddresses: deps.Settings.EgressAddresses,
+		Logout:          deps.LogoutNotifier,
 		LocalRun:        deps.Local,
 		Now:             deps.Now,
 	}), nil

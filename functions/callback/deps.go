@@ -20,7 +20,7 @@ func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
 		settings.DirectoryTable, settings.TransientTable, settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix,
-		settings.SessionLifetime, settings.SessionCookieDomain, settings.ServiceName,
+		settings.LogoutQueueURL, settings.SessionLifetime, settings.SessionCookieDomain, settings.ServiceName,
 	}
 }
 

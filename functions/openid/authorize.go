@@ -67,6 +67,12 @@ func (h handler) decide(w http.ResponseWriter, r *http.Request, request authoriz
 		seeOther(w, d.URL)
 		return nil
 	case oauth.SignIn:
+		if d.SignIn.Ended {
+			// Otherwise the next sign-in would go on with the lineage that has ended.
+			if err := h.endSessions(r); err != nil {
+				return err
+			}
+		}
 		return h.signIn(w, r, request, d)
 	case oauth.AskConsent:
 		return h.askConsent(w, r, request, d, session)
@@ -263,9 +269,10 @@ func languageOf(w http.ResponseWriter, r *http.Request, request oauth.Authorizat
 	return text.LanguageOf(r, request.UILocales...)
 }
 
-// self returns the address of a page that was got, for the links of its languages.
+// self returns the address of a page that was got, for the links of its languages. A long
+// one is left out: the page would have it once for each language.
 func self(r *http.Request) string {
-	if r.Method != http.MethodGet {
+	if r.Method != http.MethodGet || len(r.URL.RawQuery) > session.MaxRequestQuery {
 		return ""
 	}
 	return apigw.PublicURL(r.Context()) + r.URL.Path + "?" + r.URL.RawQuery

@@ -346,6 +346,9 @@ func TestRequestThatIsTooLongToBeKept(t *testing.T) {
 	if got := p.browser().get("/oauth2/authorize", query); got.status != http.StatusBadRequest || len(got.cookies) != 0 || !strings.Contains(got.body, "invalid_request") {
 		t.Errorf("%d %v", got.status, got.cookies)
 	}
+	if length := len(p.browser().get("/oauth2/authorize", wikiRequest("foo", strings.Repeat("<", 10_000))).body); length > 20_000 {
+		t.Errorf("the page has %d bytes", length)
+	}
 	// With a session it need not be kept.
 	if _, answered := p.member("ann").get("/oauth2/authorize", query).location(t); answered.Get("code") == "" {
 		t.Errorf("%v", answered)
@@ -389,6 +392,17 @@ func TestMemberWhoIsNotAllowed(t *testing.T) {
 	}
 	if _, query := p.member("bob", "editor").get("/oauth2/authorize", wikiRequest()).location(t); query.Get("code") == "" {
 		t.Errorf("somebody who is: %v", query)
+	}
+}
+
+// The address of a native application has a scheme that no browser knows.
+func TestRefusalGoesBackToANativeApplication(t *testing.T) {
+	p := newProvider(t)
+	const address = "com.example.tool:/callback"
+	p.application(store.Application{ID: "tool", Kind: store.KindNative, RedirectURIs: []string{address}, Allow: store.Allow{Roles: []string{"editor"}}})
+	got := p.member("ann", "reader").get("/oauth2/authorize", wikiRequest("client_id", "tool", "redirect_uri", address))
+	if !strings.Contains(html.UnescapeString(got.body), `href="`+address+`?error=access_denied&`) {
+		t.Errorf("%d %s", got.status, got.body)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.DirectoryTable, settings.TransientTable,
-		settings.SealingKeysSecret, settings.SigningKeysSecret, settings.SessionCookieDomain,
+		settings.SealingKeysSecret, settings.SigningKeysSecret, settings.LogoutQueueURL, settings.SessionCookieDomain,
 		settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
 	}
 }

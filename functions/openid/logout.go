@@ -66,10 +66,8 @@ func (h handler) decideLogout(w http.ResponseWriter, r *http.Request, parameters
 	case oauth.EndSession:
 		apigw.LogField(ctx, "user", session.User.ID)
 		// In the store first: if that fails, the browser keeps its cookie and can try again.
-		for _, ref := range h.Cookie.Sessions(r) {
-			if err := h.Sessions.End(ctx, ref.ID); err != nil {
-				return err
-			}
+		if err := h.endSessions(r); err != nil {
+			return err
 		}
 		h.Cookie.Clear(w)
 	}
@@ -80,4 +78,14 @@ func (h handler) decideLogout(w http.ResponseWriter, r *http.Request, parameters
 	return h.Pages.SignedOut(w, page.SignedOut{
 		Language: text.LanguageOf(r), Self: "", SignIn: authflow.SignInURL(public, authflow.SignInPage{}),
 	})
+}
+
+// endSessions ends the sessions of a browser.
+func (h handler) endSessions(r *http.Request) error {
+	for _, ref := range h.Cookie.Sessions(r) {
+		if err := h.Sessions.End(r.Context(), ref.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -43,7 +43,9 @@
       // The service says where to go, and only to a page whose application it is.
       var authorize = answer.status === 401 && answer.headers.get('Automatic-Login');
       if (!authorize || new URL(authorize).origin !== service || !mayTry()) return;
-      location.replace(authorize + '?redirect=' + encodeURIComponent(location.pathname + location.search + location.hash));
+      location.replace(
+        authorize + '?redirect=' + encodeURIComponent(location.pathname + location.search + location.hash),
+      );
     })
     .catch(function () {
       // The service is not reachable, or does not know this page's origin.

@@ -18,7 +18,7 @@ import (
 func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.DirectoryTable, settings.TransientTable,
-		settings.SigningKeysSecret, settings.SessionCookieDomain,
+		settings.SigningKeysSecret, settings.LogoutQueueURL, settings.SessionCookieDomain,
 		settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
 	}
 }

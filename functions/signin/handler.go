@@ -146,9 +146,7 @@ func (h handler) activeSession(w http.ResponseWriter, r *http.Request) (authflow
 			return authflow.ActiveSession{}, failure
 		}
 	}
-	if len(refs) > 0 && len(refs) < session.MaxSessions {
-		h.Cookie.Clear(w)
-	}
+	h.Cookie.ClearEnded(w, refs)
 	return authflow.ActiveSession{}, failure
 }
 

@@ -17,11 +17,9 @@ const (
 	loopCookie = "__Host-wecom_bounces"
 	// loopWindow is counted from the first redirect.
 	loopWindow = 10 * time.Second
-	// loopLimit refuses the sixth redirect of one path within loopWindow. A person's own
-	// navigation weighs less, because somebody may open a few tasks at once or tap a link
-	// again; it counts all the same, because browsers call every request of a chain of
-	// redirects the person's who began it, and give up at the 20th with a page that helps
-	// nobody.
+	// loopLimit refuses the sixth redirect of one path within loopWindow. Navigations count
+	// less, because people open several tabs; they still count, because browsers send
+	// Sec-Fetch-User on every hop of a chain and give up after 20.
 	loopLimit    = 6 * redirectWeight
 	personWeight = 2
 	// redirectWeight is that of a redirect that no person began.

@@ -69,8 +69,18 @@ func (s *Stack) function(t testing.TB, name string) permissions.Function {
 	}
 	s.Call(t, "lambda", http.MethodGet, path+"/configuration", "", nil).Decode(t, &shown)
 	function := permissions.Function{LogGroup: shown.LoggingConfig.LogGroup, Connected: len(shown.VpcConfig.SubnetIDs) > 0}
+	var sources struct {
+		EventSourceMappings []struct{ FunctionArn, EventSourceArn string }
+	}
+	s.Call(t, "lambda", http.MethodGet, "/2015-03-31/event-source-mappings", "", nil).Decode(t, &sources)
+	for _, source := range sources.EventSourceMappings {
+		if strings.HasSuffix(source.FunctionArn, ":function:"+name) {
+			function.Queue = source.EventSourceArn
+		}
+	}
 	_, function.Role, _ = strings.Cut(shown.Role, ":role/")
-	if policies := s.Call(t, "lambda", http.MethodGet, path+"/policy", "", nil).Values(t, "Policy"); len(policies) > 0 {
+	// A policy without a statement is none, which AWS would not show.
+	if policies := s.Call(t, "lambda", http.MethodGet, path+"/policy", "", nil).Values(t, "Policy"); len(policies) > 0 && strings.Contains(policies[0], `"Principal"`) {
 		function.Invokers = policies[0]
 	}
 	return function

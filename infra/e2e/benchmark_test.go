@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,14 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"github.com/wecom-signin/wecom-signin/infra/e2e"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
-	"github.com/wecom-signin/wecom-signin/shared/awsconfig"
 	"github.com/wecom-signin/wecom-signin/shared/store"
-	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
 )
 
@@ -132,7 +127,7 @@ func BenchmarkFunctionStart(b *testing.B) {
 				if recorder.Code >= http.StatusBadRequest {
 					b.Fatalf("%d %s", recorder.Code, recorder.Body)
 				}
-				used += e2e.ProcessorTime(b, f.Pid())
+				used += processorTime(b, f.Pid())
 				f.Stop()
 			}
 			perOperation(b, "cpu-ms/op", used)
@@ -144,72 +139,30 @@ func BenchmarkFunctionStart(b *testing.B) {
 	}
 }
 
-// A returning sign-in through functions, one request at a time, with DynamoDB 5 ms and
-// WeCom 30 ms away.
+// A returning sign-in through functions, one request at a time, with a latency of 5 ms to
+// DynamoDB and 30 ms to WeCom.
 func BenchmarkSignInThroughFunctions(b *testing.B) {
 	const users, each = 1000, 20
-	contenders := startContenders(b, users)
+	variants := startVariants(b, users)
 	n := 1
 	for b.Loop() {
-		for _, c := range contenders {
-			c.Measure(b, each, func(i int) string { return nthMember(n+i, users) })
+		for _, v := range variants {
+			v.measure(b, each, func(i int) string { return nthMember(n+i, users) })
 		}
 		n += each
 	}
-	e2e.Report(b, contenders)
+	report(b, variants)
 }
 
 // The same in new processes: from their start to the end of a sign-in.
 func BenchmarkColdSignIn(b *testing.B) {
-	contenders := startContenders(b, 10)
+	variants := startVariants(b, 10)
 	for b.Loop() {
-		for _, c := range contenders {
-			c.MeasureCold(b, nthMember(1, 10))
+		for _, v := range variants {
+			v.measureCold(b, nthMember(1, 10))
 		}
 	}
-	e2e.Report(b, contenders)
-}
-
-// startContenders starts the programs that are deployed; with OLD_FUNCTIONS, those in that
-// folder; with OPENAUTH, that program (testdata/openauth).
-func startContenders(b *testing.B, users int) (all []*e2e.Contender) {
-	b.Helper()
-	add := func(name, folder string) (*e2e.Contender, *cloud) {
-		c := startCloud(b, users)
-		maps.Copy(c.environment, map[string]string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "AWS_LAMBDA_LOG_FORMAT": "JSON"}) // as the template's
-		c.meter.Delay = 5 * time.Millisecond
-		c.browser.WeCom.Inject(wecomsim.Slow(30 * time.Millisecond))
-		all = append(all, &e2e.Contender{
-			Name: name, Environment: c.environment, Browser: c.browser, Meter: &c.meter, Authenticator: portal,
-			Programs: map[string]string{"/authorize/": folder + "/authorize", "/callback/": folder + "/callback", "/": folder + "/signin"},
-			SignIn:   func(userID string) { signInAgain(b, c.browser, userID) },
-		})
-		return all[len(all)-1], c
-	}
-	folder, err := builtFunctions()
-	must(b, err)
-	add("new", folder)
-	if folder := os.Getenv("OLD_FUNCTIONS"); folder != "" {
-		add("old", folder)
-	}
-	if program := os.Getenv("OPENAUTH"); program != "" {
-		contender, c := add("openauth", "")
-		contender.Programs = map[string]string{"/": program}
-		contender.SignIn = func(userID string) { e2e.SignInByOpenAuth(b, c.browser, userID, application+"/") }
-		maps.Copy(c.environment, map[string]string{
-			"PATH": os.Getenv("PATH"), "DYNAMODB_ENDPOINT": c.environment["AWS_ENDPOINT_URL_DYNAMODB"], "OPENAUTH_TABLE": "openauth",
-			"CORP_ID": corpID, "AGENT_ID": agentID, "APP_SECRET": appSecret,
-		})
-		cfg, err := awsconfig.FromEnvironment(func(name string) (string, bool) { value, found := c.environment[name]; return value, found })
-		must(b, err)
-		_, err = dynamodb.NewFromConfig(cfg).CreateTable(b.Context(), dynamotest.Describe("openauth", "pk", "sk"))
-		must(b, err)
-	}
-	for _, c := range all {
-		c.Start(b)
-		c.SignIn(nthMember(0, users)) // so that nothing is cold
-	}
-	return all
+	report(b, variants)
 }
 
 // A returning sign-in through `make run`: over HTTP, the embedded store with its disk
@@ -225,7 +178,7 @@ func BenchmarkSignIn(b *testing.B) {
 				b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
 					var next, callbacks atomic.Int64
 					var group sync.WaitGroup
-					used := e2e.ProcessorTime(b, service.Pid())
+					used := processorTime(b, service.Pid())
 					for range inFlight {
 						group.Go(func() {
 							mine := browser.Clone()
@@ -235,7 +188,7 @@ func BenchmarkSignIn(b *testing.B) {
 						})
 					}
 					group.Wait()
-					perOperation(b, "cpu-ms/op", e2e.ProcessorTime(b, service.Pid())-used)
+					perOperation(b, "cpu-ms/op", processorTime(b, service.Pid())-used)
 					perOperation(b, "callback-ms/op", time.Duration(callbacks.Load()))
 				})
 			}

@@ -2,12 +2,9 @@ package e2e_test
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,15 +17,13 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/e2e"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
-	"github.com/wecom-signin/wecom-signin/shared/claims"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
-	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 )
 
-// builtFunctions builds the functions that people and applications wait for, for this
+// builtFunctions builds the functions of a sign-in, the issuer and the provider, for this
 // machine.
 var builtFunctions = sync.OnceValues(func() (string, error) {
 	folder, err := programFolder()
@@ -52,7 +47,12 @@ func startFunction(t testing.TB, name string, environment map[string]string) *e2
 	t.Helper()
 	folder, err := builtFunctions()
 	must(t, err)
-	f, err := e2e.StartFunction(t.Context(), filepath.Join(folder, name), environment)
+	return startProgram(t, filepath.Join(folder, name), environment)
+}
+
+func startProgram(t testing.TB, program string, environment map[string]string) *e2e.Function {
+	t.Helper()
+	f, err := e2e.StartFunction(t.Context(), program, environment)
 	must(t, err)
 	t.Cleanup(f.Stop)
 	f.PathParameters = map[string]string{"authenticator": portal}
@@ -65,59 +65,8 @@ type cloud struct {
 	environment map[string]string
 	functions   map[string]*e2e.Function
 	browser     *testbrowser.Browser
+	wiki        wiki
 	meter       e2e.Meter
-	client      client
-}
-
-// client is the application that knows the service by OpenID Connect, with the tokens that
-// it was given last.
-type client struct {
-	secret                          string
-	code, accessToken, refreshToken string
-}
-
-const wiki = "wiki"
-
-// askCode begins a sign-in to the application, of a member who has a session.
-func (c *cloud) askCode(t testing.TB) {
-	t.Helper()
-	query := url.Values{
-		"client_id": {wiki}, "redirect_uri": {application + "/callback"}, "response_type": {"code"}, "scope": {"openid profile phone"}, "state": {"s"},
-	}
-	found, err := url.Parse(c.browser.Expect(t, http.StatusSeeOther, http.MethodGet, "/oauth2/authorize?"+query.Encode()).Location())
-	must(t, err)
-	if c.client.code = found.Query().Get("code"); c.client.code == "" {
-		t.Fatalf("authorize leads to %s", found)
-	}
-}
-
-// askTokens exchanges a code or a refresh token.
-func (c *cloud) askTokens(t testing.TB, fields url.Values) {
-	t.Helper()
-	fields.Set("client_id", wiki)
-	fields.Set("client_secret", c.client.secret)
-	a := c.browser.Clone().Expect(t, http.StatusOK, http.MethodPost, "/oauth2/token", testbrowser.Body("application/x-www-form-urlencoded", fields.Encode()))
-	var told struct {
-		AccessToken  string `json:"access_token"`
-		RefreshToken string `json:"refresh_token"`
-	}
-	must(t, json.Unmarshal([]byte(a.Body), &told))
-	c.client.accessToken, c.client.refreshToken = told.AccessToken, told.RefreshToken
-}
-
-func (c *cloud) exchange(t testing.TB) {
-	t.Helper()
-	c.askTokens(t, url.Values{"grant_type": {"authorization_code"}, "code": {c.client.code}, "redirect_uri": {application + "/callback"}})
-}
-
-func (c *cloud) refresh(t testing.TB) {
-	t.Helper()
-	c.askTokens(t, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {c.client.refreshToken}})
-}
-
-func (c *cloud) userInfo(t testing.TB) {
-	t.Helper()
-	c.browser.Clone().Expect(t, http.StatusOK, http.MethodGet, "/oauth2/userinfo", testbrowser.Bearer(c.client.accessToken))
 }
 
 // startCloud starts it with an authenticator and so many users who have signed in.
@@ -145,15 +94,8 @@ func startCloud(t testing.TB, users int) *cloud {
 	engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: names.Directory, TransientTable: names.Transient})
 	must(t, err)
 	must(t, engine.CreateAuthenticator(t.Context(), a))
-	wikiSecret, record, err := oauth.NewSecret(rand.Reader, now)
-	must(t, err)
-	record.LastUsedAt = now
-	must(t, engine.CreateApplication(t.Context(), store.Application{
-		ID: wiki, Title: "Wiki", Enabled: true, Kind: store.KindWeb, Homepage: application + "/", RedirectURIs: []string{application + "/callback"},
-		FirstParty: true, Claims: claims.DefaultRules(), RefreshTokenLifetime: 720 * time.Hour, Secrets: []store.ClientSecret{record},
-		Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, LastUsedAt: now, Version: 1,
-	}))
 	must(t, engine.PutPublicKeys(t.Context(), store.PublicKeys{Document: document, UpdatedAt: now}))
+	c.wiki = registerWiki(t, engine)
 	fillUsers(t, engine, users, 8)
 	const public = "http://localhost:8"
 	weCom := benchCompany(users, "localhost:8")
@@ -163,17 +105,16 @@ func startCloud(t testing.TB, users int) *cloud {
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": serve(c.meter.SecretsManager(map[string]string{
 			"signing-keys": signing, "sealing-keys": `{"current":"a sealing secret of more than 32 characters"}`, "authenticators/" + a.ID: appSecret,
 		})),
-		"LOGOUT_QUEUE_URL": "http://127.0.0.1:1/logouts", // no application asks to be told
-		"PUBLIC_URL":       public, "WECOM_API_URL": weComURL, "WECOM_OAUTH_URL": weComURL, "WECOM_LOGIN_URL": weComURL,
+		"PUBLIC_URL": public, "WECOM_API_URL": weComURL, "WECOM_OAUTH_URL": weComURL, "WECOM_LOGIN_URL": weComURL,
 		"DIRECTORY_TABLE": names.Directory, "TRANSIENT_TABLE": names.Transient,
 		"SIGNING_KEYS_SECRET": "signing-keys", "SEALING_KEYS_SECRET": "sealing-keys", "AUTHENTICATOR_SECRET_PREFIX": "authenticators/",
+		"LOGOUT_QUEUE_URL": "http://localhost/logouts", "AWS_ENDPOINT_URL": serve(http.HandlerFunc(takeMessage)),
 	}
 	mux := http.NewServeMux()
-	for name, pattern := range map[string]string{"authorize": "/authorize/", "callback": "/callback/", "signin": "/", "openid": "/oauth2/"} {
+	for name, pattern := range map[string]string{"authorize": "/authorize/", "callback": "/callback/", "openid": "/oauth2/", "signin": "/"} {
 		c.functions[name] = startFunction(t, name, c.environment)
 		mux.Handle(pattern, c.functions[name])
 	}
-	c.client.secret = wikiSecret.Reveal()
 	c.browser = testbrowser.New(testbrowser.Config{
 		URL: public, Transport: testbrowser.Handler(mux), WeCom: weCom, WeComURL: weComURL, UserAgent: wecomsim.UserAgentWeComAndroid,
 	})
@@ -189,20 +130,21 @@ func (c *cloud) used(operation string) string {
 }
 
 // What leaves the functions for each operation is what docs/benchmarks.md says. Functions
-// read an authenticator again after 10 s: a measurement that took longer says nothing.
+// read an authenticator again after 10 s, so one that took longer is measured again, five
+// times at most.
 func TestRemoteCallsAreAsDocumented(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile(moduleRoot + "/docs/benchmarks.md")
 	must(t, err)
 	rows := strings.Split(string(document), "\n")
-	for {
+	for try := 1; ; try++ {
 		c := startCloud(t, 10)
 		began := time.Now()
 		measured := remoteCalls(t, c)
 		unknown := slices.DeleteFunc(measured, func(row string) bool { return slices.Contains(rows, row) })
-		if len(unknown) == 0 || time.Since(began) < 10*time.Second {
+		if took := time.Since(began); len(unknown) == 0 || took < 10*time.Second || try == 5 {
 			for _, row := range unknown {
-				t.Errorf("docs/benchmarks.md does not say\n%s", row)
+				t.Errorf("docs/benchmarks.md does not say what was measured in %s\n%s", took, row)
 			}
 			return
 		}
@@ -232,18 +174,20 @@ func remoteCalls(t *testing.T, c *cloud) (rows []string) {
 		{"token, cold", func() { b.Expect(t, 200, "POST", "/api/token") }},
 		{"token", func() { b.Expect(t, 200, "POST", "/api/token") }},
 		{"sign-out", func() { b.Expect(t, 204, "POST", "/api/signout") }},
-		{"returning sign-in: authorize", func() { member(benchMember(3)); callback = b.Callback(t, "/authorize/"+portal) }},
-		{"returning sign-in: callback", func() { b.Expect(t, 302, "GET", callback) }},
-		{"authorize with a session, cold", func() { c.askCode(t) }},
-		{"code exchange, cold", func() { c.exchange(t) }},
-		{"userinfo, cold", func() { c.userInfo(t) }},
-		{"authorize with a session", func() { c.askCode(t) }},
-		{"code exchange", func() { c.exchange(t) }},
-		{"refresh", func() { c.refresh(t) }},
-		{"userinfo", func() { c.userInfo(t) }},
+		{"", func() { b.Open(t, "/authorize/"+portal) }}, // counted above
+		{"authorize with a session, cold", func() { c.wiki.authorize(t, b) }},
+		{"code exchange, cold", func() { c.wiki.token(t, b, "authorization_code") }},
+		{"authorize with a session", func() { c.wiki.authorize(t, b) }},
+		{"code exchange", func() { c.wiki.token(t, b, "authorization_code") }},
+		{"refresh", func() { c.wiki.token(t, b, "refresh_token") }},
+		{"userinfo, cold", func() { c.wiki.userinfo(t, b) }},
+		{"userinfo", func() { c.wiki.userinfo(t, b) }},
+		{"sign-out, one application", func() { b.Expect(t, 204, "POST", "/api/signout") }},
 	} {
 		step.do()
-		rows = append(rows, c.used(step.operation))
+		if row := c.used(step.operation); step.operation != "" {
+			rows = append(rows, row)
+		}
 	}
 	return rows
 }

@@ -20,7 +20,7 @@ type Usage struct {
 
 // Meter stands between functions and AWS, and counts. It is for concurrent use.
 type Meter struct {
-	// Delay is how far away DynamoDB is.
+	// Delay is added to every call of DynamoDB.
 	Delay time.Duration
 
 	mu    sync.Mutex

@@ -30,11 +30,13 @@ const (
 	sealingKeysSecret   = "sealing-keys"
 	signingKeysSecret   = "signing-keys"
 	authenticatorPrefix = "authenticators/"
+	logoutQueueURL      = "logouts"
 )
 
 // service is WeCom Sign-in in this process.
 type service struct {
 	gateway *gateway.Gateway
+	logouts *logoutQueue
 	store   store.Engine
 	secrets secret.Store
 	close   func() error // of the store
@@ -52,7 +54,7 @@ func newService(ctx context.Context, s settings.Settings, now func() time.Time, 
 	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make DATA_DIR: %w", err)
 	}
-	service := &service{now: now, logger: logger}
+	service := &service{now: now, logger: logger, logouts: newLogoutQueue(logger)}
 	// First the store: its lock keeps a second process away from the secrets too.
 	if service.store, service.close, err = openStore(s.DataDir, now); err != nil {
 		return nil, err
@@ -78,12 +80,13 @@ func newService(ctx context.Context, s settings.Settings, now func() time.Time, 
 	return service, nil
 }
 
-// stop waits for running functions, then closes the store.
+// stop waits for running functions and for what they announced, then closes the store.
 func (s *service) stop(ctx context.Context) error {
 	if err := s.gateway.Shutdown(ctx); err != nil {
 		// What is cut off now is as safe as after a crash: answered requests are kept.
 		s.logger.Warn("requests in progress were cut off", "cause", err.Error())
 	}
+	s.logouts.stop(ctx)
 	return s.close()
 }
 
@@ -155,6 +158,7 @@ func environment(s settings.Settings) func(string) (string, bool) {
 		settings.SealingKeysSecret:         sealingKeysSecret,
 		settings.AdminKeySecret:            adminKeySecret,
 		settings.AuthenticatorSecretPrefix: authenticatorPrefix,
+		settings.LogoutQueueURL:            logoutQueueURL,
 		settings.SessionLifetime:           s.SessionLifetime.String(),
 		settings.SessionCookieDomain:       s.SessionCookieDomain,
 		settings.CompanyName:               s.CompanyName,

@@ -13,19 +13,24 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/authorizer"
 	"github.com/wecom-signin/wecom-signin/functions/callback"
 	"github.com/wecom-signin/wecom-signin/functions/issuer"
+	"github.com/wecom-signin/wecom-signin/functions/notify"
 	"github.com/wecom-signin/wecom-signin/functions/openid"
 	"github.com/wecom-signin/wecom-signin/functions/signin"
 	"github.com/wecom-signin/wecom-signin/infra/local/gateway"
 	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/app"
+	"github.com/wecom-signin/wecom-signin/shared/logoutqueue"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
 )
 
-// authorizerID is the logical id of the function authorizer.
-const authorizerID = "AuthorizerFunction"
+// The logical ids of the functions that are behind no route.
+const (
+	authorizerID = "AuthorizerFunction"
+	notifyID     = "NotifyFunction"
+)
 
 // httpFunction is a function behind a route.
 type httpFunction struct {
@@ -56,7 +61,10 @@ func assemble(ctx context.Context, template *samtemplate.Template, s *service, v
 		if err := errors.Join(environment.Err(), err); err != nil {
 			return app.Deps{}, fmt.Errorf("settings of %s: %w", id, err)
 		}
-		return app.Deps{Settings: read, Store: s.store, Authenticators: s.store, Applications: s.store, Secrets: s.secrets, Local: true, Now: s.now, Logger: logger}, nil
+		return app.Deps{
+			Settings: read, Store: s.store, Authenticators: s.store, Applications: s.store, Secrets: s.secrets,
+			LogoutNotifier: logoutqueue.Notifier{Queue: s.logouts}, Local: true, Now: s.now, Logger: logger,
+		}, nil
 	}
 	functions := map[string]gateway.Function{}
 	var faults []error
@@ -76,6 +84,11 @@ func assemble(ctx context.Context, template *samtemplate.Template, s *service, v
 			Logger: logger, MaxBody: f.maxBody,
 		})
 	}
+	toNotify, err := deps(notifyID, notify.Settings())
+	if err == nil {
+		s.logouts.function, err = notify.NewHandler(toNotify, s.logouts)
+	}
+	faults = append(faults, err)
 	p, err := deps(authorizerID, authorizer.Settings())
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return nil, err

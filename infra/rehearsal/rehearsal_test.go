@@ -324,7 +324,7 @@ func (d *deployment) deniesWhatNoRoleAllows(t *testing.T) {
 	signIn(t, b)
 }
 
-// The alarm rings still, so that nothing but AllAtOnce would take over.
+// The alarm is still firing, so that nothing but AllAtOnce would take over.
 func (d *deployment) entersNetwork(t *testing.T) {
 	d.Update(t, map[string]string{"CallbackDeployment": "AllAtOnce", "NatGateways": "2"})
 	d.change(t, "EgressMode", "nat")

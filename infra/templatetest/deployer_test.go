@@ -43,7 +43,7 @@ func TestDeployerMayDeploy(t *testing.T) {
 	files := map[string]string{}
 	decode("providers/"+regions[0]+".json", &files)
 	types := append(slices.Collect(maps.Keys(read(t).Resources)), "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Stage", "AWS::CodeDeploy::Application",
-		"AWS::CodeDeploy::DeploymentGroup", "AWS::Lambda::Alias", "AWS::Lambda::Function", "AWS::Lambda::Version") // of SAM
+		"AWS::CodeDeploy::DeploymentGroup", "AWS::Lambda::Alias", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function", "AWS::Lambda::Version") // of SAM
 	found := 0
 	for _, kind := range types {
 		var schema struct {

@@ -45,6 +45,13 @@ var guarded = []mistake{
 	{"a table with a policy of its own", template, "TransientTable", "      BillingMode", "      ResourcePolicy: {PolicyDocument: {}}\n      BillingMode", "let others read people and sessions"},
 	{"a secret outlives its stack", template, "AdminKey", "    Properties:\n", "    DeletionPolicy: Retain\n    Properties:\n", "only the directory outlives its stack"},
 
+	{"a queue in clear", template, "UndeliveredLogouts", "SqsManagedSseEnabled: true", "SqsManagedSseEnabled: false", "lie on a disk in clear"},
+	{"a message is tried for ever", template, "LogoutQueue", "maxReceiveCount: 3", "maxReceiveCount: 1000", "told three times"},
+	{"a message is lost", template, "LogoutQueue", "      RedrivePolicy: {deadLetterTargetArn: !GetAtt UndeliveredLogouts.Arn, maxReceiveCount: 3}\n", "", "tried for ever, or lost"},
+	{"a message comes again too soon", template, "LogoutQueue", "VisibilityTimeout: 90", "VisibilityTimeout: 30", "while the function still works on it"},
+	{"one failure repeats all", template, "NotifyFunction", "            FunctionResponseTypes: [ReportBatchItemFailures]\n", "", "tell every application of the batch again"},
+	{"ends of sessions crowd out people", template, "NotifyFunction", "MaximumConcurrency: 5", "MaximumConcurrency: 500", "take the processes of people who sign in"},
+
 	{"a secret is in the template", template, "SigningKeys", `SecretString: '{}'`, `SecretString: '{"current":"hunter2"}'`, "its value would be in the template"},
 	{"the admin key is known to everybody", template, "AdminKey", "GenerateSecretString: {PasswordLength: 48, ExcludePunctuation: true}", "SecretString: letmein", "its value would be in the template"},
 	{"the admin key can be guessed", template, "AdminKey", "PasswordLength: 48", "PasswordLength: 8", "short enough to be guessed"},
@@ -89,7 +96,7 @@ var guarded = []mistake{
 	{"the domain speaks an old TLS", domain, "", "TLS_1_2", "TLS_1_0", "older versions of TLS are broken"},
 	{"an address without encryption", template, "WeComApiUrl", "'(https://", "'(https?://", "codes and secrets would travel in the open"},
 	{"an alarm tells nobody", monitoring, "ApiErrorsAlarm", "      AlarmActions: [!Ref AlarmTopic]\n", "", "nobody would be told"},
-	{"an alarm rings when nobody comes", monitoring, "ApiErrorsAlarm", "TreatMissingData: notBreaching", "TreatMissingData: breaching", "nothing is written where nothing fails"},
+	{"an alarm fires when nobody comes", monitoring, "ApiErrorsAlarm", "TreatMissingData: notBreaching", "TreatMissingData: breaching", "nothing is written where nothing fails"},
 	{"a bad callback takes over", template, "CallbackFunction", "[!Ref CallbackCanaryAlarm]", "[!Ref AlarmTopic]", "a version that fails must not take over"},
 	{"another stack holds this one", template, "Dashboard", "    Value:", "    Export: {Name: dashboard}\n    Value:", "a stack that uses it would hold this one"},
 }

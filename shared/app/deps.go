@@ -26,12 +26,20 @@ type Deps struct {
 	// Applications reads them from the store, through a cache where that is a remote call.
 	Applications store.ApplicationReader
 	// LogoutNotifier tells applications of sessions that end. Nil: nobody is told.
-	LogoutNotifier authflow.LogoutNotifier
+	LogoutNotifier LogoutNotifier
 	// Local: this is the local run, where applications on loopback may be called, too.
 	Local bool
 	Now   func() time.Time
 	// Logger is for functions without an HTTP API. Nil: slog.Default().
 	Logger *slog.Logger
+}
+
+// LogoutNotifier tells applications of sessions that end, one by one or all of a user;
+// package logoutqueue has it.
+type LogoutNotifier interface {
+	authflow.LogoutNotifier
+	// UserEnded has the applications of all sessions of a user told, who may be gone.
+	UserEnded(ctx context.Context, userID string) error
 }
 
 // NewHandler makes the handler of a function.

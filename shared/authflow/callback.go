@@ -232,6 +232,9 @@ func (l *login) complete(ctx context.Context) (CallbackResult, error) {
 	if err == nil {
 		return result, nil
 	}
+	if ended := l.endLineage(context.WithoutCancel(ctx)); ended != nil {
+		l.flow.LogField(ctx, "lineageNotEnded", ended.Error())
+	}
 	if errors.Is(err, store.ErrExists) {
 		return l.storedResult(ctx)
 	}

@@ -1,10 +1,45 @@
 package authflow
 
 import (
+	"context"
+	"errors"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/store"
 )
+
+// resultTime is how long a doubled request waits for the first one. It is short, because
+// a made-up code waits as long: it must not hold a process that a person needs.
+const resultTime = 1500 * time.Millisecond
+
+// awaitResult answers a doubled request: WeCom says that the code is spent, so the first
+// request is at work or done. Without a first one the code is just bad, and that becomes
+// the result: one state is waited for once, however often it is used. A source that keeps
+// sending bad codes is answered at once, and nothing is written for it.
+func (l *login) awaitResult(ctx context.Context, cause error) (CallbackResult, error) {
+	waiting, cancel := context.WithTimeout(ctx, resultTime)
+	defer cancel()
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 400*time.Millisecond) {
+		result, err := l.storedResult(waiting)
+		if !errors.Is(err, store.ErrNotFound) && waiting.Err() == nil {
+			return result, err
+		}
+		failure := apierr.New(apierr.CodeInvalid, cause)
+		if l.flow.invalidCodes.exceeded(l.req.Source, l.flow.Now()) {
+			return CallbackResult{}, failure
+		}
+		select {
+		case <-waiting.Done():
+			l.flow.invalidCodes.count(l.req.Source, l.flow.Now())
+			// A guess: the first one may be slow, and its result replaces this.
+			return l.recordRefusal(ctx, failure, true)
+		case <-time.After(pause):
+		}
+	}
+}
 
 // Source is the network that a request comes from: an IPv4 address, or the /64 that a
 // provider gives one customer of IPv6. The zero value is unknown, and not counted.

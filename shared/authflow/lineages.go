@@ -17,6 +17,8 @@ type LineageStore interface {
 // Logout). It only hands the message over: applications are told later, and how that goes
 // does not concern whoever signs out.
 type LogoutNotifier interface {
+	// SessionEnded has the applications of a lineage told, at least once. A lineage may be
+	// announced again.
 	SessionEnded(ctx context.Context, lineage store.Lineage) error
 }
 
@@ -28,8 +30,9 @@ type Lineages struct {
 	Notifier LogoutNotifier
 }
 
-// End ends a lineage and has its applications told. One that no application has seen, or
-// that has ended before, is not an error.
+// End ends a lineage and has its applications told, also when it has ended before: an
+// earlier try may have failed in between. So it comes before the session's own end, without
+// which nobody would try again. A lineage that no application has seen is not an error.
 func (l *Lineages) End(ctx context.Context, id string) error {
 	if l == nil {
 		return nil

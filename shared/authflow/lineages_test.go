@@ -212,11 +212,133 @@ func TestSignOutThatFailsCanBeRepeated(t *testing.T) {
 				t.Fatalf("the session is gone: %v", err)
 			}
 			*failing = nil
+			b.lineages.told = nil
 			if err := b.Sessions.End(t.Context(), b.sessions[0].ID); err != nil {
 				t.Fatal(err)
 			}
+			if len(b.lineages.told) != 1 {
+				t.Errorf("told %q", b.lineages.told)
+			}
 		})
 	}
+}
+
+// crashing is a store in which the process dies at a call, and a notifier that remembers.
+type crashing struct {
+	Store
+	LineageStore
+	at   string
+	told []store.Lineage
+}
+
+var errCrashed = errors.New("crashed")
+
+func (c *crashing) EndSession(ctx context.Context, key string) (store.Session, error) {
+	if c.at == "EndSession" {
+		return store.Session{}, errCrashed
+	}
+	return c.Store.EndSession(ctx, key)
+}
+
+func (c *crashing) StartSession(ctx context.Context, r store.AttemptResult, noteSignIn bool) error {
+	if c.at == "StartSession" {
+		return errCrashed
+	}
+	return c.Store.StartSession(ctx, r, noteSignIn)
+}
+
+func (c *crashing) SessionEnded(_ context.Context, lineage store.Lineage) error {
+	if c.at == "SessionEnded" {
+		return errCrashed
+	}
+	c.told = append(c.told, lineage)
+	return nil
+}
+
+// newCrashing signs a member in whose lineage has had a grant, all in a real store.
+func newCrashing(t *testing.T) (*browser, *crashing, store.Session) {
+	t.Helper()
+	b := newBrowser(t)
+	c := &crashing{Store: b.store, LineageStore: b.store}
+	b.Store, b.Sessions.Store = c, c
+	b.Sessions.Lineages = &Lineages{Store: c, Notifier: c}
+	session := b.signIn("zhangsan")
+	if err := b.store.CreateGrant(t.Context(), store.Grant{
+		ID: "grant", ApplicationID: "wiki", UserID: session.UserID, Lineage: session.Lineage, KeepUntil: session.ExpiresAt,
+	}, session.ExpiresAt); err != nil {
+		t.Fatal(err)
+	}
+	return b, c, session
+}
+
+// wantTold compares how often the lineage was announced, each time ended and with its
+// application.
+func (c *crashing) wantTold(t *testing.T, session store.Session, times int) {
+	t.Helper()
+	for _, l := range c.told {
+		if l.ID != session.Lineage || !l.Ended || len(l.Applications) != 1 {
+			t.Errorf("told of %+v", l)
+		}
+	}
+	if len(c.told) != times {
+		t.Errorf("told %d times, want %d", len(c.told), times)
+	}
+}
+
+// A crash at any step of a sign-out leaves the session there, and the next try tells the
+// applications, whether or not they were told before.
+func TestCrashDuringSignOutLosesNoMessage(t *testing.T) {
+	for _, at := range []string{"SessionEnded", "EndSession"} {
+		b, c, session := newCrashing(t)
+		c.at = at
+		if err := b.Sessions.End(t.Context(), b.sessions[0].ID); !errors.Is(err, errCrashed) {
+			t.Fatalf("%s: %v", at, err)
+		}
+		if l, err := b.store.Lineage(t.Context(), session.Lineage); err != nil || !l.Ended {
+			t.Errorf("%s: %+v, %v", at, l, err)
+		}
+		c.at, c.told = "", nil
+		if err := b.Sessions.End(t.Context(), b.sessions[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		c.wantTold(t, session, 1)
+	}
+}
+
+// So does the next try of another member who signs in.
+func TestCrashWhileAnotherMemberSignsInLosesNoMessage(t *testing.T) {
+	for _, at := range []string{"SessionEnded", "EndSession"} {
+		for _, cookie := range []string{"with its user", "from before it had one"} {
+			b, c, session := newCrashing(t)
+			if cookie != "with its user" {
+				b.sessions[0].UserID = ""
+			}
+			c.at = at
+			b.wecom.visitor.UserID = "lisi"
+			if _, err := b.Complete(t.Context(), b.callback(t, func(r *CallbackRequest) { r.Sessions = b.sessions })); err == nil {
+				t.Fatalf("%s: no error", at)
+			}
+			c.at, c.told = "", nil
+			b.signIn("lisi")
+			c.wantTold(t, session, 1)
+		}
+	}
+}
+
+// A lineage that was to go on ends when the sign-in comes to nothing: the session that could
+// have ended it is gone.
+func TestCrashWhileTheSameMemberSignsInEndsTheLineage(t *testing.T) {
+	b, c, session := newCrashing(t)
+	c.at = "StartSession"
+	if _, err := b.Complete(t.Context(), b.callback(t, func(r *CallbackRequest) { r.Sessions = b.sessions })); err == nil {
+		t.Fatal("no error")
+	}
+	c.wantTold(t, session, 1)
+	c.at = ""
+	if again := b.signIn("zhangsan"); again.Lineage == session.Lineage {
+		t.Error("the lineage went on")
+	}
+	c.wantTold(t, session, 1)
 }
 
 func TestNobodyIsToldOfALineageWithoutApplications(t *testing.T) {

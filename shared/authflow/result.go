@@ -14,7 +14,7 @@ import (
 const writeTime = 2 * time.Second
 
 // lastSignInInterval is how old the noted last sign-in is before another one replaces it:
-// administrators need it no more precise, and each note costs a write.
+// an hour is precise enough for administrators, and each update costs a write.
 const lastSignInInterval = time.Hour
 
 // startSession ends the browser's earlier session and begins one of the user. It
@@ -67,10 +67,27 @@ func (l *login) endEarlierSessions(ctx context.Context, owner store.IdentityOwne
 			}
 		}
 	}
-	if l.lineage == "" || l.lineageOwner != owner.UserID {
-		l.lineage, l.lineageOwner = store.NewID(), owner.UserID
+	if l.lineage != "" && l.lineageOwner != owner.UserID {
+		if err := l.endLineage(ctx); err != nil {
+			return "", err
+		}
+	}
+	if l.lineage == "" {
+		return store.NewID(), nil
 	}
 	return l.lineage, nil
+}
+
+// endLineage ends the lineage that was to go on: no session is left that could end it.
+func (l *login) endLineage(ctx context.Context) error {
+	if l.lineage == "" {
+		return nil
+	}
+	if err := l.flow.Sessions.Lineages.End(ctx, l.lineage); err != nil {
+		return err
+	}
+	l.lineage = ""
+	return nil
 }
 
 func (l *login) signedIn(session store.Session) CallbackResult {
@@ -127,36 +144,6 @@ func (l *login) fail(ctx context.Context, err error) (CallbackResult, error) {
 	return CallbackResult{}, err
 }
 
-// resultTime is how long a doubled request waits for the first one. It is short, because
-// a made-up code waits as long: it must not hold a process that a person needs.
-const resultTime = 1500 * time.Millisecond
-
-// awaitResult answers a doubled request: WeCom says that the code is spent, so the first
-// request is at work or done. Without a first one the code is just bad, and that becomes
-// the result: one state is waited for once, however often it is used. A source that keeps
-// sending bad codes is answered at once, and nothing is written for it.
-func (l *login) awaitResult(ctx context.Context, cause error) (CallbackResult, error) {
-	waiting, cancel := context.WithTimeout(ctx, resultTime)
-	defer cancel()
-	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 400*time.Millisecond) {
-		result, err := l.storedResult(waiting)
-		if !errors.Is(err, store.ErrNotFound) && waiting.Err() == nil {
-			return result, err
-		}
-		failure := apierr.New(apierr.CodeInvalid, cause)
-		if l.flow.invalidCodes.exceeded(l.req.Source, l.flow.Now()) {
-			return CallbackResult{}, failure
-		}
-		select {
-		case <-waiting.Done():
-			l.flow.invalidCodes.count(l.req.Source, l.flow.Now())
-			// A guess: the first one may be slow, and its result replaces this.
-			return l.recordRefusal(ctx, failure, true)
-		case <-time.After(pause):
-		}
-	}
-}
-
 // storedResult answers as the attempt was answered before. store.ErrNotFound: it has no
 // result yet.
 func (l *login) storedResult(ctx context.Context) (CallbackResult, error) {
@@ -166,6 +153,8 @@ func (l *login) storedResult(ctx context.Context) (CallbackResult, error) {
 	}
 	switch result.Kind {
 	case store.ResultSession:
+		// It reads the result once more, together with the user: Store.User alone costs
+		// more in DynamoDB.
 		_, err := l.flow.Sessions.CheckKey(ctx, l.sessionKey, result.Session.UserID)
 		if apierr.Is(err, apierr.Unauthorized) {
 			return CallbackResult{}, apierr.Newf(apierr.CodeInvalid, "the session of this state is over")

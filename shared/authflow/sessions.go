@@ -127,14 +127,28 @@ func (s *Sessions) End(ctx context.Context, sessionID string) error {
 		return nil
 	}
 	key := SessionKey(sessionID)
+	session, err := s.session(ctx, key)
+	if err != nil || session.UserID == "" {
+		return err
+	}
+	return s.end(ctx, key, session)
+}
+
+// session returns the session of a key, the zero Session if there is none.
+func (s *Sessions) session(ctx context.Context, key string) (store.Session, error) {
 	result, err := s.Store.AttemptResult(ctx, key)
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && result.Kind != store.ResultSession:
-		return nil
+		return store.Session{}, nil
 	case err != nil:
-		return fmt.Errorf("read session: %w", err)
+		return store.Session{}, fmt.Errorf("read session: %w", err)
 	}
-	if err := s.Lineages.End(ctx, lineageOf(key, result.Session)); err != nil {
+	return result.Session, nil
+}
+
+// end ends a session as End does.
+func (s *Sessions) end(ctx context.Context, key string, session store.Session) error {
+	if err := s.Lineages.End(ctx, lineageOf(key, session)); err != nil {
 		return err
 	}
 	if _, err := s.Store.EndSession(ctx, key); err != nil {
@@ -147,17 +161,23 @@ func (s *Sessions) End(ctx context.Context, sessionID string) error {
 // that goes on: that of a live session of the same user. For the same user, who returns, it
 // costs one call; the lineage of anybody else ends.
 func (s *Sessions) replace(ctx context.Context, ref SessionRef, owner store.IdentityOwner) (lineage string, err error) {
-	if ref.UserID != "" && ref.UserID != owner.UserID {
-		return "", s.End(ctx, ref.ID)
-	}
 	key := SessionKey(ref.ID)
+	if ref.UserID != owner.UserID {
+		session, err := s.session(ctx, key)
+		switch {
+		case err != nil || session.UserID == "":
+			return "", err
+		case session.UserID != owner.UserID:
+			return "", s.end(ctx, key, session)
+		}
+	}
 	ended, err := s.Store.EndSession(ctx, key)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("end session: %w", err)
 	case !s.Now().Before(ended.ExpiresAt): // or there was none
 		return "", nil
-	case ended.UserID != owner.UserID:
+	case ended.UserID != owner.UserID: // somebody changed the cookie
 		return "", s.Lineages.End(ctx, lineageOf(key, ended))
 	case ended.UserGeneration != owner.SessionGeneration:
 		return "", nil // an administrator has ended it

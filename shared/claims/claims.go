@@ -24,6 +24,10 @@ type Member struct {
 	// CorpID and WeComUserID are those of the session or the grant: a user may be a member
 	// of several corps.
 	CorpID, WeComUserID string
+	// OneCorp says that only members of CorpID can sign in to the application. Otherwise
+	// another corp may give somebody the same userid, or write any email address: neither
+	// is told as a name.
+	OneCorp bool
 	// Email is the address that WeCom gave; empty: none.
 	Email string
 	// Departments are those of the member.
@@ -117,12 +121,7 @@ func DefaultRules() store.ClaimRules {
 // IsGroupsName reports whether an application may call its groups so: 1 to 64 letters,
 // digits and -._:/ that name nothing else.
 func IsGroupsName(name string) bool {
-	for _, r := range name {
-		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-._:/", r)) {
-			return false
-		}
-	}
-	if name == "" || len(name) > 64 || keys.IsReserved(name) {
+	if name == "" || len(name) > 64 || !consistsOf(name, alphanumeric+"-._:/") || keys.IsReserved(name) {
 		return false
 	}
 	// "roles" is allowed: software that knows no other name then finds the groups there.
@@ -225,6 +224,9 @@ func preferredUsername(s source) any {
 	case "id":
 		return known(s.User.ID)
 	default:
+		if !s.OneCorp {
+			return nil
+		}
 		return known(s.WeComUserID)
 	}
 }
@@ -247,6 +249,9 @@ func phoneNumber(s source) any {
 const UserIDPlace = "{wecom_userid}"
 
 func email(s source) any {
+	if !s.OneCorp {
+		return nil
+	}
 	switch s.rules.Email {
 	case "wecom":
 		return known(s.Email)
@@ -266,12 +271,14 @@ func isLocalPart(userID string) bool {
 	if userID == "" || len(userID) > 64 || strings.HasPrefix(userID, ".") || strings.HasSuffix(userID, ".") || strings.Contains(userID, "..") {
 		return false
 	}
-	for _, r := range userID {
-		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.') {
-			return false
-		}
-	}
-	return true
+	return consistsOf(userID, alphanumeric+"-_.")
+}
+
+const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+// consistsOf reports whether every character of a text is one of those allowed.
+func consistsOf(text, allowed string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune(allowed, r) })
 }
 
 // groups returns all groups: the roles as role:NAME, then the departments.

@@ -21,7 +21,7 @@ func member() claims.Member {
 			ID: "01user", Name: "张三", Phone: "+8613800000000", Avatar: "https://wework.qpic.cn/a/0", Roles: []string{"admin", "staff"},
 			UpdatedAt: time.Unix(1_795_000_000, 0),
 		},
-		CorpID: "ww1234", WeComUserID: "ZhangSan", Email: "zhangsan@wecom.example",
+		CorpID: "ww1234", WeComUserID: "ZhangSan", OneCorp: true, Email: "zhangsan@wecom.example",
 		Departments: []claims.Department{{ID: 1, Path: "Head Office"}, {ID: 12, Path: "Head Office/Sales"}},
 	}
 }
@@ -221,7 +221,7 @@ func TestTokenStaysSmall(t *testing.T) {
 		User: store.User{
 			ID: long(26), Name: strings.Repeat("张", 64), Phone: "+8613800000000", Avatar: "https://" + long(200), UpdatedAt: time.Now(),
 		},
-		CorpID: long(18), WeComUserID: long(64),
+		CorpID: long(18), WeComUserID: long(64), OneCorp: true,
 	}
 	for i := range 50 {
 		m.User.Roles = append(m.User.Roles, fmt.Sprintf("%064d", i))

@@ -13,6 +13,8 @@
 //     token has all of its five, empty or not;
 //   - an application's rules can take a claim away and never give one that no scope and
 //     no request asked for;
+//   - user names made of userids, and email addresses, are told only where one corp gives
+//     them; the claim wecom_userid is a fact, which stands beside corp_id;
 //   - no claim takes a name that tokens use for themselves (keys.IsReserved), whatever an
 //     administrator calls the groups;
 //   - groups and roles in a token are bounded in number and bytes, because API Gateway

@@ -12,7 +12,7 @@ import (
 func TestHeaders(t *testing.T) {
 	full := claims.Member{
 		User:   store.User{ID: "u1", Name: "李, Lei\n", Phone: "+8613800138000", Roles: []string{"admin", "a/b"}},
-		CorpID: "ww1", WeComUserID: "LiLei",
+		CorpID: "ww1", WeComUserID: "LiLei", OneCorp: true,
 		Departments: []claims.Department{{ID: 7, Path: "总部/Sales East"}},
 	}
 	template := claims.DefaultRules()
@@ -23,6 +23,8 @@ func TestHeaders(t *testing.T) {
 	weCom.Email = "wecom"
 	odd := full
 	odd.Email = `"a,b"@corp.example`
+	several := full
+	several.OneCorp = false
 	for _, test := range []struct {
 		name   string
 		member claims.Member
@@ -31,6 +33,7 @@ func TestHeaders(t *testing.T) {
 	}{
 		{"everything", full, template, [6]string{"u1", "%E6%9D%8E%2C%20Lei%0A", "LiLei@corp.example", "+8613800138000", "admin a%2Fb", "role:admin role:a%2Fb %E6%80%BB%E9%83%A8%2FSales%20East"}},
 		{"kept back", full, none, [6]string{"u1", "%E6%9D%8E%2C%20Lei%0A", "", "", "", ""}},
+		{"several companies", several, template, [6]string{"u1", "%E6%9D%8E%2C%20Lei%0A", "", "+8613800138000", "admin a%2Fb", "role:admin role:a%2Fb %E6%80%BB%E9%83%A8%2FSales%20East"}},
 		{"nothing known", claims.Member{User: store.User{ID: "u1"}}, template, [6]string{"u1", "", "", "", "", ""}},
 		{"an address that cannot stand in a header", odd, weCom, [6]string{"u1", "%E6%9D%8E%2C%20Lei%0A", "", "+8613800138000", "admin a%2Fb", "role:admin role:a%2Fb department:7"}},
 	} {

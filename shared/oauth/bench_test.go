@@ -205,7 +205,6 @@ func (b *bench) seed() {
 	b.Helper()
 	ctx := b.Context()
 	b.must(b.store.CreateAuthenticator(ctx, store.Authenticator{ID: "auth-id", Name: "corp", Enabled: true, CorpID: "ww1", Generation: "auth-g", Version: 1}))
-	b.must(b.store.CreateAuthenticator(ctx, store.Authenticator{ID: "auth-id2", Name: "partner", Enabled: true, CorpID: "ww2", Generation: "auth-g", Version: 1}))
 	b.user = b.member("+8613800000001", "ZhangSan")
 	b.session = b.signIn(b.user, "lineage")
 	for _, a := range []store.Application{

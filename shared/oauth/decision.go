@@ -74,6 +74,9 @@ type SignInRequest struct {
 	Authenticators []string
 	// Again is set when the session that there is will not do.
 	Again bool
+	// Ended is set when the lineage of the session has ended: by a sign-out at this moment,
+	// or by one that failed half-way, and then the session must be ended, too.
+	Ended bool
 }
 
 // ConsentRequest says what a member is asked to agree to.
@@ -103,7 +106,12 @@ func (p *Provider) Authorize(ctx context.Context, in AuthorizeInput) (Decision, 
 		return Decision{}, err
 	}
 	d.Application = application
-	r := &authorization{provider: p, in: in, request: request, application: application, decision: d}
+	if application.Kind == store.KindBrowser {
+		// A page keeps its tokens where a script of somebody else may find them: they end
+		// with the session (RFC 10017), and the answered scope says so.
+		d.Request.Scopes = slices.DeleteFunc(d.Request.Scopes, func(s string) bool { return s == claims.ScopeOfflineAccess })
+	}
+	r := &authorization{provider: p, in: in, request: d.Request, application: application, decision: d}
 	switch {
 	case d.Refusal != nil: // without a redirect URI
 		return r.showError(ctx, d.Refusal), nil
@@ -370,8 +378,10 @@ func (r *authorization) giveCode(ctx context.Context) (Decision, error) {
 	switch {
 	case errors.Is(err, store.ErrNotFound) && r.request.Prompt.None:
 		return r.redirectError(ctx, refuse(LoginRequired, CauseSessionEnded, "The member must sign in.")), nil
-	case errors.Is(err, store.ErrNotFound): // the session was ended at this moment
-		return r.signIn(), nil
+	case errors.Is(err, store.ErrNotFound):
+		d := r.signIn()
+		d.SignIn.Ended = true
+		return d, nil
 	case err != nil:
 		return Decision{}, err
 	}

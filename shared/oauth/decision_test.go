@@ -519,8 +519,8 @@ func TestSessionEndedMeanwhile(t *testing.T) {
 	b.code()
 	_, err := b.store.EndLineage(t.Context(), "lineage")
 	b.must(err)
-	if d := b.authorize(query()); d.Kind != oauth.SignIn {
-		t.Errorf("kind %d", d.Kind)
+	if d := b.authorize(query()); d.Kind != oauth.SignIn || !d.SignIn.Ended {
+		t.Errorf("%+v", d)
 	}
 	b.is(b.authorize(query("prompt", "none")), oauth.RedirectBack, oauth.LoginRequired, oauth.CauseSessionEnded)
 }

@@ -29,6 +29,9 @@ const (
 	// RFC 6750 §3.1.
 	InvalidToken      ErrorCode = "invalid_token"
 	InsufficientScope ErrorCode = "insufficient_scope"
+	// TemporarilyUnavailable (RFC 6749 §4.1.2.1) says of an application that did not take a
+	// logout token that it is told again.
+	TemporarilyUnavailable ErrorCode = "temporarily_unavailable"
 )
 
 // Cause says in a word why a sign-in to an application ended as it did. Administrators read
@@ -81,6 +84,14 @@ const (
 	CauseTokenUsedTwice     Cause = "refresh_token_used_twice" // of an old generation: the grant was revoked
 	CauseGrantRevoked       Cause = "grant_revoked"            // by the application, the member, or after a second use
 	CauseGrantGone          Cause = "grant_gone"               // no such grant
+	// Of telling the application that a session has ended, by the function notify.
+	CauseBackchannelLogout      Cause = "backchannel_logout"      // it has taken the logout token
+	CauseBackchannelRefused     Cause = "backchannel_refused"     // it has answered 400
+	CauseBackchannelStatus      Cause = "backchannel_status"      // it has answered neither 200, 204 nor 400; redirects are not followed
+	CauseBackchannelTimeout     Cause = "backchannel_timeout"     // it has not answered in time
+	CauseBackchannelUnreachable Cause = "backchannel_unreachable" // no such name, or no connection
+	CauseBackchannelCertificate Cause = "backchannel_certificate" // not one that is valid for its name
+	CauseBackchannelAddress     Cause = "backchannel_address"     // not https, or a private, loopback or link-local address
 )
 
 // Causes returns all causes, for whoever explains each of them.
@@ -94,7 +105,8 @@ func Causes() []Cause {
 		CauseNotAllowed, CauseConsentMissing, CauseConsentRefused, CauseACRUnmet, CauseUserEnded,
 		CauseSessionEnded, CauseAuthenticatorEnded, CauseOtherApplication, CauseCodeUnknown, CauseCodeExpired,
 		CauseCodeUsedTwice, CauseTokenMalformed, CauseTokenExpired, CauseTokenUsedTwice, CauseGrantRevoked,
-		CauseGrantGone,
+		CauseGrantGone, CauseBackchannelLogout, CauseBackchannelRefused, CauseBackchannelStatus, CauseBackchannelTimeout,
+		CauseBackchannelUnreachable, CauseBackchannelCertificate, CauseBackchannelAddress,
 	}
 }
 

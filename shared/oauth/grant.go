@@ -61,6 +61,8 @@ type grantState struct {
 	store.Grant
 	user    store.User
 	lineage store.Lineage
+	// oneCorp is set by checkLive; see claims.Member.
+	oneCorp bool
 }
 
 // state reads a grant with its user and its lineage.
@@ -72,13 +74,15 @@ func (p *Provider) state(ctx context.Context, id, userID, lineage string) (grant
 	case err != nil:
 		return grantState{}, wrap("read grant with its user", err)
 	}
-	return grantState{g, u, l}, nil
+	return grantState{Grant: g, user: u, lineage: l}, nil
 }
 
-// checkLive refuses a grant that gives nothing any more. Application and authenticator may
-// come from a cache.
-func (p *Provider) checkLive(ctx context.Context, g grantState, a store.Application) error {
+// checkLive refuses a grant that gives nothing any more, and completes one that does.
+// Application and authenticators may come from a cache.
+func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Application) error {
 	u, l := g.user, g.lineage
+	// An offline grant outlives its session, but does not begin after it.
+	outlives := g.Offline && g.Refreshed > 0
 	ended := func(cause Cause, description string) error { return refuse(InvalidGrant, cause, description) }
 	switch {
 	case g.Revoked:
@@ -87,7 +91,7 @@ func (p *Provider) checkLive(ctx context.Context, g grantState, a store.Applicat
 		return ended(CauseApplicationDisabled, "The application has been disabled or replaced since the member signed in.")
 	case u.ID == "" || u.ID != g.UserID || !u.Enabled || u.SessionGeneration != g.UserGeneration:
 		return ended(CauseUserEnded, "The member's access has ended.")
-	case !g.Offline && (l.ID == "" || l.ID != g.Lineage || l.UserID != g.UserID || l.Ended || !p.Now().Before(l.ExpiresAt)):
+	case !outlives && (l.ID == "" || l.ID != g.Lineage || l.UserID != g.UserID || l.Ended || !p.Now().Before(l.ExpiresAt)):
 		return ended(CauseSessionEnded, "The member's session has ended.")
 	case !allows(a.Allow, u):
 		return ended(CauseNotAllowed, "The application is not for this member.")
@@ -101,12 +105,18 @@ func (p *Provider) checkLive(ctx context.Context, g grantState, a store.Applicat
 	if err != nil || !authenticator.Enabled || authenticator.ID != g.AuthenticatorID || authenticator.Generation != g.AuthenticatorGeneration {
 		return ended(CauseAuthenticatorEnded, "The way in which the member signed in has been disabled or changed.")
 	}
+	corpIDs, err := CorpsOf(ctx, p.Authenticators, a)
+	if err != nil {
+		return err
+	}
+	g.oneCorp = slices.Equal(corpIDs, []string{g.CorpID})
 	if a.FirstParty {
 		return nil
 	}
 	// One more call, for applications of others: a member may withdraw the consent.
 	consent, err := p.consent(ctx, u.ID, a)
-	if err == nil && !containsAll(consent.Scopes, g.Scopes) {
+	agreed := union(g.Scopes, g.requested().Scopes(a.Claims.GroupsName))
+	if err == nil && !containsAll(consent.Scopes, agreed) {
 		return ended(CauseConsentMissing, "The member does not agree any more.")
 	}
 	return err
@@ -197,7 +207,7 @@ func (t *tokenRequest) exchangeCode(ctx context.Context) (TokenResponse, error) 
 	if err != nil {
 		return TokenResponse{}, err
 	}
-	if err := t.provider.checkLive(ctx, state, t.client.Application); err != nil {
+	if err := t.provider.checkLive(ctx, &state, t.client.Application); err != nil {
 		return TokenResponse{}, err
 	}
 	expiresAt := now.Add(t.client.RefreshTokenLifetime)
@@ -332,7 +342,7 @@ func (t *tokenRequest) rotate(ctx context.Context, token refreshToken) (TokenRes
 	case !grant.Revoked && !now.Before(grant.ExpiresAt):
 		return TokenResponse{}, refuse(InvalidGrant, CauseTokenExpired, "The refresh token has expired.")
 	}
-	if err := t.provider.checkLive(ctx, grant, t.client.Application); err != nil {
+	if err := t.provider.checkLive(ctx, &grant, t.client.Application); err != nil {
 		return TokenResponse{}, err
 	}
 	scopes, refusal := narrowScopes(grant.Scopes, t.form.Get("scope"))

@@ -62,7 +62,7 @@ func (p *Provider) describeRefreshToken(ctx context.Context, issuer string, c cl
 	if r.generation != g.Refreshed || !p.Now().Before(g.ExpiresAt) {
 		return nil, refuse(InvalidToken, CauseTokenExpired, "")
 	}
-	if err := p.checkLive(ctx, g, c.Application); err != nil {
+	if err := p.checkLive(ctx, &g, c.Application); err != nil {
 		return nil, err
 	}
 	return map[string]any{

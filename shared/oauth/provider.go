@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ type Provider struct {
 	// LogField adds a field to the request's line in the log.
 	LogField func(ctx context.Context, name string, value any)
 
-	anonymous limiter
+	refusals limiter
 }
 
 // Store is what the provider needs of the store; see store.ProviderEngine.
@@ -64,6 +65,7 @@ type Applications interface {
 // may not.
 type Authenticators interface {
 	Authenticator(ctx context.Context, name string) (store.Authenticator, error)
+	Authenticators(ctx context.Context, page store.Page) (items []store.Authenticator, next string, err error)
 }
 
 // TokenSigner signs tokens; keys.Minter does.
@@ -109,7 +111,7 @@ func (p *Provider) record(ctx context.Context, call Call, applicationID, userID 
 		event.Result, event.Cause = string(refusal.Code), string(refusal.Cause)
 		p.LogField(ctx, "cause", event.Cause)
 	}
-	if userID == "" && !p.anonymous.allow(applicationID+" "+event.Cause, event.At) {
+	if refusal != nil && !p.refusals.allow(applicationID+" "+event.Cause+" "+userID, event.At) {
 		return
 	}
 	if err := p.Store.RecordApplicationEvent(ctx, event); err != nil {
@@ -117,23 +119,33 @@ func (p *Provider) record(ctx context.Context, call Call, applicationID, userID 
 	}
 }
 
-// anonymousInterval is the time between two recorded events of the same application and
-// cause without a user.
-const anonymousInterval = 10 * time.Second
+const (
+	// refusalInterval is the time between two recorded refusals of the same application,
+	// cause and user.
+	refusalInterval = 10 * time.Second
+	// mostRefusals is how many different ones are recorded in that time.
+	mostRefusals = 1000
+)
 
-// limiter bounds what anybody can have written, and push out of an application's list, by
-// requests that nobody has signed in for. The zero value is ready.
+// limiter bounds what can be written, and pushed out of an application's list, by requests
+// that nobody has signed in for or that lead to nothing: the refresh token of somebody whose
+// access has ended is as good for that as ever. The zero value is ready.
 type limiter struct {
 	mu sync.Mutex
-	// last is when an event was allowed last. Its keys are bounded: existing applications
-	// and the causes.
+	// last is when an event was allowed last.
 	last map[string]time.Time
 }
 
 func (l *limiter) allow(key string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if last, ok := l.last[key]; ok && now.Sub(last) < anonymousInterval {
+	if last, ok := l.last[key]; ok && now.Sub(last) < refusalInterval {
+		return false
+	}
+	if len(l.last) >= mostRefusals {
+		maps.DeleteFunc(l.last, func(_ string, last time.Time) bool { return now.Sub(last) >= refusalInterval })
+	}
+	if len(l.last) >= mostRefusals {
 		return false
 	}
 	if l.last == nil {

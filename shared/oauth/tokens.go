@@ -80,7 +80,7 @@ func (t *tokenRequest) idToken(ctx context.Context, g grantState, scopes []strin
 
 // member is whom the grant is about.
 func (g grantState) member() claims.Member {
-	return claims.Member{User: g.user, CorpID: g.CorpID, WeComUserID: g.WeComUserID}
+	return claims.Member{User: g.user, CorpID: g.CorpID, WeComUserID: g.WeComUserID, OneCorp: g.oneCorp}
 }
 
 // requested is the claims parameter of the grant, which parsed when the grant began.
@@ -141,5 +141,6 @@ func (p *Provider) grantOfToken(ctx context.Context, token keys.AccessTokenClaim
 	case g.Refreshed == 0: // its code was never taken
 		return a, grantState{}, refuse(InvalidGrant, CauseTokenMalformed, "")
 	}
-	return a, g, p.checkLive(ctx, g, a)
+	err = p.checkLive(ctx, &g, a)
+	return a, g, err
 }

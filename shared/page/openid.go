@@ -1,6 +1,7 @@
 package page
 
 import (
+	"html/template"
 	"net/http"
 	"strings"
 
@@ -42,7 +43,7 @@ type NotAllowed struct {
 	Self        string
 	Application string
 	Member      string
-	Back        string // takes the refusal to the application
+	Back        string // takes the refusal to the application; may have a private scheme
 	SignIn      string // signs in as somebody else
 }
 
@@ -123,8 +124,9 @@ type detailView struct {
 
 // messageButton submits the form with Name and Value, or leads to URL.
 type messageButton struct {
-	Label, Name, Value, URL string
-	First                   bool
+	Label, Name, Value string
+	URL                any // a string; a template.URL if its scheme is one that templates leave out
+	First              bool
 }
 
 // Consent writes the page with status 200.
@@ -156,7 +158,7 @@ func (p *Pages) NotAllowed(w http.ResponseWriter, page NotAllowed) error {
 	view.Cause = view.T("notallowed.cause", "application", page.Application, "name", page.Member)
 	view.Todo = view.T("notallowed.todo")
 	view.Links = []messageButton{
-		{Label: view.T("notallowed.back", "application", page.Application), URL: page.Back, First: true},
+		{Label: view.T("notallowed.back", "application", page.Application), URL: template.URL(page.Back), First: true}, //nolint:gosec // registered, see oauth.CheckRedirectURI
 		{Label: view.T("notallowed.other"), URL: page.SignIn},
 	}
 	return p.write(w, http.StatusForbidden, "message.html", view)

@@ -31,31 +31,41 @@ func (c Cookie) name() string {
 // sessionIDLength is the length of aead.Deriver's results.
 const sessionIDLength = 43
 
-// MaxSessions is how many session cookies of one request are looked up: each costs a
-// read, and anybody can send a hundred.
-const MaxSessions = 3
+const (
+	// maxSessions is how many session cookies of one request are looked up: each costs a
+	// read, and anybody can send a hundred.
+	maxSessions = 3
+	// maxUserID is the length of store.NewUserID's results.
+	maxUserID = 26
+)
 
 // Sessions returns the sessions that a request carries, mostly one or none. There are
 // more when another deployment on a parent domain uses the same name. What cannot be one
-// is not looked up, and nothing beyond MaxSessions. The value is the session id and, after a
+// is not looked up, and nothing beyond maxSessions. The value is the session id and, after a
 // dot, the user's id.
 func (c Cookie) Sessions(r *http.Request) []authflow.SessionRef {
 	var refs []authflow.SessionRef
 	for _, cookie := range r.CookiesNamed(c.name()) {
 		id, userID, _ := strings.Cut(cookie.Value, ".")
-		if len(id) == sessionIDLength && len(userID) <= maxUserID && len(refs) < MaxSessions {
+		if len(id) == sessionIDLength && len(userID) <= maxUserID && len(refs) < maxSessions {
 			refs = append(refs, authflow.SessionRef{ID: id, UserID: userID})
 		}
 	}
 	return refs
 }
 
-// maxUserID is longer than any user's id.
-const maxUserID = 64
-
 // Set gives the browser a session until it expires.
 func (c Cookie) Set(w http.ResponseWriter, session authflow.SessionRef, lifetime time.Duration) {
 	http.SetCookie(w, c.cookie(session.ID+"."+session.UserID, int(lifetime/time.Second)))
+}
+
+// ClearEnded removes the session from the browser when none of refs, which Sessions
+// returned, leads to one any more. It does nothing without refs, nor when there may be
+// more than were looked up.
+func (c Cookie) ClearEnded(w http.ResponseWriter, refs []authflow.SessionRef) {
+	if len(refs) > 0 && len(refs) < maxSessions {
+		c.Clear(w)
+	}
 }
 
 // Clear removes the session from the browser.

@@ -36,6 +36,7 @@ const (
 	SealingKeysSecret         Name = "SEALING_KEYS_SECRET"         // required
 	AdminKeySecret            Name = "ADMIN_KEY_SECRET"            // required
 	AuthenticatorSecretPrefix Name = "AUTHENTICATOR_SECRET_PREFIX" // required
+	LogoutQueueURL            Name = "LOGOUT_QUEUE_URL"            // required
 	SessionLifetime           Name = "SESSION_LIFETIME"            // default: 8h
 	SessionCookieDomain       Name = "SESSION_COOKIE_DOMAIN"       // default: the service's host alone
 	CompanyName               Name = "COMPANY_NAME"                // default: none
@@ -64,6 +65,8 @@ type Settings struct {
 	// AuthenticatorSecretPrefix is the beginning of the name of every authenticator's
 	// secret. It ends with a slash.
 	AuthenticatorSecretPrefix string
+	// LogoutQueueURL is the address of the SQS queue of sessions that have ended.
+	LogoutQueueURL string
 	// SessionLifetime is how long a session lasts, 1 second to 30 days.
 	SessionLifetime time.Duration
 	// SessionCookieDomain is the parent domain that shares the session cookie, or
@@ -142,6 +145,8 @@ func (r *reader) read(s *Settings, name Name) {
 			// Without the slash the prefix of one stack could match another's secrets.
 			r.reject(name, "must be a path that ends with a slash")
 		}
+	case LogoutQueueURL:
+		s.LogoutQueueURL = r.required(name)
 	case SessionLifetime:
 		s.SessionLifetime = r.lifetime()
 	case SessionCookieDomain:

@@ -19,7 +19,7 @@ func everything() []settings.Name {
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
 		settings.DirectoryTable, settings.TransientTable,
 		settings.SigningKeysSecret, settings.SealingKeysSecret, settings.AdminKeySecret, settings.AuthenticatorSecretPrefix,
-		settings.SessionLifetime, settings.SessionCookieDomain,
+		settings.LogoutQueueURL, settings.SessionLifetime, settings.SessionCookieDomain,
 		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses, settings.ServiceName,
 		settings.Port, settings.DataDir, settings.AdminKey,
 	}
@@ -37,7 +37,7 @@ func required() map[string]string {
 	return map[string]string{
 		"DIRECTORY_TABLE": "directory", "TRANSIENT_TABLE": "transient",
 		"SIGNING_KEYS_SECRET": "signing", "SEALING_KEYS_SECRET": "sealing", "ADMIN_KEY_SECRET": "admin",
-		"AUTHENTICATOR_SECRET_PREFIX": "stack/authenticators/",
+		"AUTHENTICATOR_SECRET_PREFIX": "stack/authenticators/", "LOGOUT_QUEUE_URL": "https://sqs.example.com/queue",
 	}
 }
 
@@ -53,6 +53,7 @@ func TestDefaults(t *testing.T) {
 		DirectoryTable: "directory", TransientTable: "transient",
 		SigningKeysSecret: "signing", SealingKeysSecret: "sealing", AdminKeySecret: "admin",
 		AuthenticatorSecretPrefix: "stack/authenticators/",
+		LogoutQueueURL:            "https://sqs.example.com/queue",
 		SessionLifetime:           8 * time.Hour,
 		Port:                      3000,
 		DataDir:                   ".local",
@@ -86,6 +87,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"SEALING_KEYS_SECRET":         "b",
 		"ADMIN_KEY_SECRET":            "c",
 		"AUTHENTICATOR_SECRET_PREFIX": "p/",
+		"LOGOUT_QUEUE_URL":            "q",
 		"SESSION_LIFETIME":            "90m",
 		"SESSION_COOKIE_DOMAIN":       "Example.COM",
 		"COMPANY_NAME":                " 山海示例科技 ",
@@ -104,6 +106,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		DirectoryTable: "d", TransientTable: "t",
 		SigningKeysSecret: "arn:aws-cn:secretsmanager:cn-north-1:1:secret:a", SealingKeysSecret: "b", AdminKeySecret: "c",
 		AuthenticatorSecretPrefix: "p/",
+		LogoutQueueURL:            "q",
 		SessionLifetime:           90 * time.Minute,
 		SessionCookieDomain:       "example.com",
 		CompanyName:               "山海示例科技",
@@ -149,6 +152,7 @@ SIGNING_KEYS_SECRET is not set
 SEALING_KEYS_SECRET is not set
 ADMIN_KEY_SECRET is not set
 AUTHENTICATOR_SECRET_PREFIX is not set
+LOGOUT_QUEUE_URL is not set
 SESSION_LIFETIME must be a duration such as 8h or 90m, from 1s to 720h0m0s
 PORT must be a number from 0 to 65535
 ADMIN_KEY must be visible ASCII characters without spaces

@@ -211,9 +211,12 @@ type ProviderEngine interface {
 	RotateGrant(ctx context.Context, id string, refreshed int64, at, expiresAt, keepUntil time.Time) error
 	// RevokeGrant ends a grant for good. No grant is not an error.
 	RevokeGrant(ctx context.Context, id string) error
-	// EndLineage marks a lineage as ended and returns it, or ErrNotFound when it has had no
-	// grant or ended before. In each case it has ended then, and gets no grant any more.
+	// EndLineage marks a lineage as ended and returns it, also one that has ended before:
+	// whoever tells applications can begin again. ErrNotFound: it has had no grant, or has
+	// expired. In each case it has ended then, and gets no grant any more.
 	EndLineage(ctx context.Context, id string) (Lineage, error)
+	// Lineage returns a lineage that has had a grant, ended or not, or ErrNotFound.
+	Lineage(ctx context.Context, id string) (Lineage, error)
 	// LineagesOfUser returns the lineages of a user that have not expired, ended or not.
 	// It may lag a moment behind.
 	LineagesOfUser(ctx context.Context, userID string) ([]Lineage, error)

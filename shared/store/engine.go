@@ -117,8 +117,8 @@ type Transient interface {
 	// StartSession writes a ResultSession. ErrExists: see RecordResult.
 	// The user is not looked at: checking a session compares user and SessionGeneration,
 	// so a session that begins while its user is disabled is nobody's. noteSignIn says to
-	// note r.Session.SignedInAt as the LastSignInAt of the session's identity, too; that
-	// it is lost is not an error.
+	// note r.Session.SignedInAt as the LastSignInAt of the session's identity, too;
+	// failing to record it is not an error.
 	StartSession(ctx context.Context, r AttemptResult, noteSignIn bool) error
 	// EndSession turns the session of this key into ResultEnded, keeping KeepUntil, and
 	// returns the session as it was. No session there is not an error: nothing is written

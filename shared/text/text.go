@@ -18,9 +18,11 @@ type Area string
 const (
 	SignInArea  Area = "signin"  // the sign-in page and what it says of failures
 	ConsoleArea Area = "console" // the administrator's page
-	OpenIDArea  Area = "openid"  // the pages of the OpenID provider
-	SetupArea   Area = "setup"   // its guided set-up of a WeCom app
-	CheckArea   Area = "check"   // the results of checks
+	// ApplicationsArea has the texts of its pages about applications.
+	ApplicationsArea Area = "applications"
+	OpenIDArea       Area = "openid" // the pages of the OpenID provider
+	SetupArea        Area = "setup"  // its guided set-up of a WeCom app
+	CheckArea        Area = "check"  // the results of checks
 )
 
 // Texts are the texts of an area in one language, by key.

@@ -1,6 +1,10 @@
 // The frame of the console: who is in, which view is shown, and the way in.
 
 import * as api from './api.js';
+import { applicationView } from './application.js';
+import { addApplicationView } from './application-new.js';
+import { answered } from './application-test.js';
+import { applicationsView } from './applications.js';
 import { authenticatorView } from './authenticator.js';
 import { authenticatorsView } from './authenticators.js';
 import { button } from './controls.js';
@@ -23,6 +27,8 @@ const languages = document.getElementById('languages');
 // and what shows it. The second part names one thing.
 const views = {
   authenticators: { tab: 'authenticators', show: (name) => (name ? authenticatorView(name) : authenticatorsView()) },
+  applications: { tab: 'applications', show: (id) => (id ? applicationView(id) : applicationsView()) },
+  'add-application': { tab: 'applications', show: () => addApplicationView() },
   users: { tab: 'users', show: (id) => (id ? userView(id) : usersView()) },
   import: { tab: 'users', show: () => importView() },
   files: { tab: 'files', show: () => filesView() },
@@ -55,7 +61,7 @@ async function render({ focus = true } = {}) {
   if (shownHash !== null && shownHash !== location.hash) window.scrollTo(0, 0);
   shownHash = location.hash;
   tabs.replaceChildren(
-    ...['authenticators', 'users', 'files'].map((tab) =>
+    ...['authenticators', 'applications', 'users', 'files'].map((tab) =>
       el('a', { href: `#${tab}`, 'aria-current': view.tab === tab ? 'page' : null }, t(`tab.${tab}`)),
     ),
   );
@@ -176,6 +182,7 @@ async function enter() {
 }
 
 async function start() {
+  if (answered()) return main.replaceChildren(el('p', { className: 'lead' }, t('try.close')));
   api.onAccessEnded(askAgain);
   window.addEventListener('hashchange', moved);
   document.addEventListener('outdated', () => {

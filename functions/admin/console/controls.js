@@ -64,15 +64,27 @@ export function form(props, submit, ...content) {
   );
 }
 
-// field is a labelled control. type may be checkbox, textarea or any type of input.
-// invalid('') takes its message away again.
-export function field({ name, label, hint, type = 'text', value, required, placeholder, autocomplete = 'off' }) {
+// field is a labelled control. type may be checkbox, textarea, select or any type of input;
+// options are those of a select, [value, label] each. invalid('') takes its message away
+// again.
+export function field({
+  name,
+  label,
+  hint,
+  type = 'text',
+  value,
+  required,
+  placeholder,
+  autocomplete = 'off',
+  options,
+}) {
   const id = newId(name);
   const tick = type === 'checkbox';
-  const input = el(type === 'textarea' ? 'textarea' : 'input', {
+  const own = ['textarea', 'select'].includes(type);
+  const input = el(own ? type : 'input', {
     id,
     name,
-    type: type === 'textarea' ? null : type,
+    type: own ? null : type,
     required: Boolean(required),
     placeholder: placeholder || null,
     autocomplete: tick ? null : autocomplete,
@@ -80,6 +92,7 @@ export function field({ name, label, hint, type = 'text', value, required, place
     autocapitalize: 'off',
     'aria-describedby': [hint && `${id}-hint`, `${id}-wrong`].filter(Boolean).join(' '),
   });
+  if (options) input.append(...options.map(([choice, words]) => el('option', { value: choice }, words)));
   if (tick) input.checked = Boolean(value);
   else input.value = value ?? '';
   const wrong = el('p', { className: 'wrong', id: `${id}-wrong` });

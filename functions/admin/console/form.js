@@ -4,20 +4,24 @@
 import { problemText } from './api.js';
 import { button, field, form } from './controls.js';
 import { guardUnsaved } from './dialogs.js';
+import { firstWrong, reveal, watchFields } from './field-checks.js';
 import { t } from './texts.js';
 import { el, notice, toast } from './ui.js';
 
-// recordForm edits a record. specs are its fields: those of field() and
+// recordForm edits a record. specs are its fields: those of field(), those of
+// watchFields(), and
+//   make(spec)    makes the field, instead of field()
 //   from(record)  what the field shows of it; without it the member of its name
 //   to(shown)     what is sent for what is shown
 // read() reads the record anew; send(changes, version) changes it and returns it;
 // saved(record) is told of it; explain(problem) may return content to show with a
-// problem. The result has the node, and rebase(record) for a record that was changed
+// problem; arrange(nodeOf) returns the content of the form, where nodeOf(name) is the node
+// of a field; without it they stand one below the other. The result has the node, and rebase(record) for a record that was changed
 // beside the form.
-export function recordForm({ specs, record, read, send, saved, explain }) {
+export function recordForm({ specs, record, read, send, saved, explain, arrange }) {
   let base = record;
   const said = el('div', { className: 'said' });
-  const entries = specs.map((spec) => ({ spec, ...field({ ...spec, value: shown(spec, base) }) }));
+  const entries = specs.map((spec) => ({ spec, ...(spec.make || field)({ ...spec, value: shown(spec, base) }) }));
 
   const typed = ({ spec, input }) =>
     spec.type === 'checkbox' ? input.checked : spec.type === 'password' ? input.value : input.value.trim();
@@ -35,11 +39,13 @@ export function recordForm({ specs, record, read, send, saved, explain }) {
       if (typed(entry) === shown(entry.spec, base)) put(entry, shown(entry.spec, fresh));
     }
     base = fresh;
+    advise();
   }
 
   async function submit() {
     said.replaceChildren();
-    for (const entry of entries) entry.invalid('');
+    const wrong = firstWrong(entries);
+    if (wrong) return reveal(wrong);
     const changed = touched();
     if (!changed.length) return toast(t('form.unchanged'), 'info');
     const changes = Object.fromEntries(
@@ -56,6 +62,7 @@ export function recordForm({ specs, record, read, send, saved, explain }) {
     }
     base = updated;
     for (const entry of entries) put(entry, shown(entry.spec, updated));
+    advise();
     toast(t('saved'));
     return saved(updated);
   }
@@ -66,7 +73,7 @@ export function recordForm({ specs, record, read, send, saved, explain }) {
     const more = await explain?.(error);
     if (entry && !more) {
       entry.invalid(problemText(error));
-      return entry.input.focus();
+      return reveal(entry);
     }
     entry?.input.setAttribute('aria-invalid', 'true');
     said.replaceChildren(notice('bad', more || el('p', {}, problemText(error))));
@@ -123,7 +130,9 @@ export function recordForm({ specs, record, read, send, saved, explain }) {
   const node = form(
     { className: 'recordform' },
     submit,
-    entries.map((entry) => entry.node),
+    arrange
+      ? arrange((name) => entries.find(({ spec }) => spec.name === name)?.node)
+      : entries.map((entry) => entry.node),
     said,
     el(
       'div',
@@ -134,11 +143,13 @@ export function recordForm({ specs, record, read, send, saved, explain }) {
           put(entry, shown(entry.spec, base));
           entry.invalid('');
         }
+        advise();
         said.replaceChildren();
       }),
     ),
   );
   guardUnsaved(isDirty);
+  const advise = watchFields(node, entries);
   return { node, rebase: adopt };
 }
 

@@ -38,7 +38,7 @@ func (w *world) applicationSignsIn() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.known.add("client secret", secret.Reveal())
+	w.known.Add("client secret", secret.Reveal())
 	if err := engine.CreateApplication(w.t.Context(), store.Application{
 		ID: "wiki", Title: "Wiki", Enabled: true, Kind: store.KindWeb, Homepage: application + "/wiki", RedirectURIs: []string{wikiCallback},
 		Claims: claims.DefaultRules(), RefreshTokenLifetime: 720 * time.Hour, Secrets: []store.ClientSecret{record},
@@ -78,6 +78,7 @@ func (w *world) applicationSignsIn() {
 		fields.Set(match[1], html.UnescapeString(match[2]))
 	}
 	access, id, refresh := exchange(member.Expect(w.t, 303, "POST", "/oauth2/consent", testbrowser.Body(formType, fields.Encode())).Location())
+	w.gatewayJudges(access, id)
 	post("/oauth2/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refresh}})
 	member.Expect(w.t, 200, "GET", "/oauth2/userinfo", testbrowser.Bearer(access), testbrowser.Header("Origin", application))
 	post("/oauth2/introspect", url.Values{"token": {access}})
@@ -98,4 +99,34 @@ func (w *world) applicationSignsIn() {
 	member.Member = wecomsim.Browser{UserID: "zhangsan"}
 	member.signIn("/authorize/main", application+"/")
 	member.send(204, "POST", "/api/signout", "", nil)
+}
+
+// gatewayJudges has an API of an application, behind API Gateway's own JWT authorizer, judge
+// the tokens: it finds the keys by the metadata and takes the access token alone.
+func (w *world) gatewayJudges(access, id string) {
+	w.t.Helper()
+	create := func(path, body, answer string) string {
+		return w.Call(w.t, "apigateway", "POST", "/v2/apis"+path, "", []byte(body)).Values(w.t, answer)[0]
+	}
+	api := create("", `{"name":"orders","protocolType":"HTTP"}`, "apiId")
+	authorizer := create("/"+api+"/authorizers", `{"name":"jwt","authorizerType":"JWT","identitySource":["$request.header.Authorization"],
+		"jwtConfiguration":{"issuer":"`+w.url+`","audience":["`+w.url+`"]}}`, "authorizerId")
+	integration := create("/"+api+"/integrations", `{"integrationType":"HTTP_PROXY","integrationMethod":"GET","payloadFormatVersion":"1.0","integrationUri":"`+w.url+`/signin"}`, "integrationId")
+	create("/"+api+"/routes", `{"routeKey":"GET /","target":"integrations/`+integration+`","authorizationType":"JWT","authorizerId":"`+authorizer+`"}`, "routeId")
+	create("/"+api+"/stages", `{"stageName":"$default","autoDeploy":true}`, "stageName")
+	address := w.NewAddress(w.t)
+	must(w.t, address.LeadTo("https://"+api+".execute-api.eu-central-1.amazonaws.com"))
+	browser := testbrowser.New(testbrowser.Config{URL: address.URL, Transport: w.Transport()})
+	signed := strings.LastIndex(access, ".")
+	for name, judged := range map[string]struct {
+		token string
+		want  int
+	}{
+		"access token": {access, 200}, "ID token": {id, 401}, "no token": {"", 401},
+		"another signature": {access[:signed] + id[strings.LastIndex(id, "."):], 401},
+	} {
+		if got := browser.Send(w.t, "GET", "/", testbrowser.Bearer(judged.token)).Status; got != judged.want {
+			w.t.Errorf("the gateway answers the %s with %d, want %d", name, got, judged.want)
+		}
+	}
 }

@@ -30,6 +30,7 @@ func journeys(t *testing.T, w *world) {
 	w.applicationSignsIn()
 	admin.judgesMembers()
 	w.administratorsSignIn()
+	admin.hasApplicationsTold()
 	w.visitorsComeWithoutSession()
 	w.weComRefuses()
 	admin.disconnects()
@@ -140,6 +141,53 @@ func (v *visitor) keepsApplications() {
 	v.send(200, "POST", wiki+"/preview", v.adminKey, map[string]any{"userId": user})
 	v.send(200, "GET", wiki+"/attempts", v.adminKey, nil)
 	v.send(204, "DELETE", wiki, v.adminKey, nil)
+}
+
+// An application is told of each end of a session, which it does not take: its name stands
+// for nothing.
+func (v *visitor) hasApplicationsTold() {
+	v.t.Helper()
+	const mail = "/api/admin/applications/mail"
+	v.send(201, "POST", "/api/admin/applications", v.adminKey, map[string]any{
+		"id": "mail", "kind": "web", "redirectUris": []string{application + "/callback"}, "backchannelLogoutUri": "https://mail.invalid/logout",
+	})
+	member := v.visitor("zhaoliu", wecomsim.UserAgentWeComAndroid)
+	user := func() string {
+		return "/api/admin/users/" + testbrowser.Decode[sessionAnswer](v.t, member.send(200, "GET", "/api/session", "", nil)).User.ID
+	}
+	opens := func() {
+		v.t.Helper()
+		member.signIn("/authorize/main", application+"/")
+		request := url.Values{"response_type": {"code"}, "client_id": {"mail"}, "redirect_uri": {application + "/callback"}, "scope": {"openid"}}
+		if back := member.send(303, "GET", "/oauth2/authorize?"+request.Encode(), "", nil).Location(); !strings.Contains(back, "code=") {
+			v.t.Fatalf("no code: %s", back)
+		}
+	}
+	attempts := 0
+	told := func() {
+		v.t.Helper()
+		attempts++
+		awsstack.Until(v.t, "the application is told", func() bool {
+			return strings.Count(v.send(200, "GET", mail+"/attempts", v.adminKey, nil).Body, `"backchannel_unreachable"`) >= attempts
+		})
+	}
+	opens()
+	member.send(204, "POST", "/api/signout", "", nil)
+	told()
+	opens()
+	member.Member.UserID = "sunqi"
+	member.signIn("/authorize/main", application+"/")
+	told()
+	opens()
+	v.send(204, "DELETE", user()+"/sessions", v.adminKey, nil)
+	told()
+	opens()
+	session := user()
+	v.send(200, "PATCH", session, v.adminKey, map[string]any{"enabled": false})
+	told()
+	v.send(204, "DELETE", session, v.adminKey, nil) // with the consent that the user gave
+	told()
+	v.send(204, "DELETE", mail, v.adminKey, nil)
 }
 
 // Members sign in for the first time and again, and what goes wrong with that.

@@ -38,6 +38,8 @@ var mistakes = []mistake{
 			`{"Action":["dynamodb:PutItem"],"Condition":{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["identity#*","phone#*","user#*","user-names"]}`,
 		want: "too little: dynamodb:PutItem",
 	},
+	{name: "the queue cannot be read", function: "Notify", old: `"sqs:ReceiveMessage",`, want: "too little: sqs:ReceiveMessage"},
+	{name: "nobody can be told", function: "Signin", old: `"sqs:SendMessage"`, new: `"sqs:GetQueueAttributes"`, want: "too little: sqs:SendMessage"},
 	{name: "no log", function: "Issuer", old: `"logs:CreateLogStream",`, want: "too little: logs:CreateLogStream"},
 
 	// Too much.
@@ -52,6 +54,7 @@ var mistakes = []mistake{
 	{name: "resources that nobody has listed", function: "Admin", old: "/authenticators/*", new: "*", want: "secret:signin-permissions*: name the resource"},
 	{name: "every index", function: "Admin", old: "/index/attempts-of-user", new: "/index/*", want: "/index/*"},
 	{name: "a table and what is below", function: "Issuer", old: `DIRECTORY"`, new: `DIRECTORY*"`, want: "too much: dynamodb:GetItem"},
+	{name: "who ends sessions may read the queue", function: "Signin", old: `["sqs:SendMessage"]`, new: `["sqs:SendMessage","sqs:ReceiveMessage"]`, want: "too much: sqs:ReceiveMessage"},
 	{name: "the log of another function", function: "Issuer", old: "/issuer:*", new: "/admin:*", want: "too much: logs:CreateLogStream"},
 	{name: "every log", function: "Issuer", old: "/aws/lambda/signin-permissions/issuer:*", new: "*", want: "too much: logs:CreateLogStream"},
 	{name: "the same twice", function: "Issuer", old: `["dynamodb:GetItem"]`, new: `["dynamodb:GetItem","dynamodb:GetItem"]`, want: "twice: dynamodb:GetItem"},

@@ -74,7 +74,7 @@ type recorded struct {
 func (r recorded) judge(deployed permissions.Deployed) []string {
 	roles, faults := deployed.Read()
 	for _, id := range slices.Sorted(maps.Keys(deployed.Functions)) {
-		for _, fault := range permissions.Compare(roles[id], r.calls[id], r.families, deployed.Functions[id].LogGroup) {
+		for _, fault := range permissions.Compare(roles[id], r.calls[id], r.families, deployed.Functions[id]) {
 			faults = append(faults, id+": "+fault)
 		}
 	}

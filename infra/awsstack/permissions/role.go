@@ -16,6 +16,7 @@ var actions = []string{
 	"logs:CreateLogStream", "logs:PutLogEvents",
 	"secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret",
 	"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage",
+	"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage",
 }
 
 // networkActions are what Lambda itself does with a function's role to connect the

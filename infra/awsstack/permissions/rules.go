@@ -11,6 +11,7 @@ import (
 // of their resource, with the reason.
 var withoutKeys = map[string]string{
 	"dynamodb:Query /index/attempts-of-authenticator": "the key is the random id of an authenticator, any of which an administrator may ask for",
+	"dynamodb:Query /index/lineages-of-user":          "the key is the id of a user, all of whose sessions have ended",
 	"dynamodb:Query /index/attempts-of-user":          "the key is the id of a user, any of whom an administrator may ask for",
 }
 
@@ -20,7 +21,9 @@ type Function struct {
 	LogGroup string
 	// Connected: it is in a network.
 	Connected bool
-	// Invokers is the policy document of who may invoke it.
+	// Queue is the ARN of the one whose messages Lambda hands to it; empty: none.
+	Queue string
+	// Invokers is the policy document of who may invoke it; empty with a Queue.
 	Invokers string
 }
 
@@ -45,7 +48,7 @@ func (d Deployed) Read() (map[string]Role, []string) {
 	for id, function := range d.Functions {
 		owners[function.Role] = append(owners[function.Role], id)
 		connected = connected || function.Connected
-		if !invokersNamed(function.Invokers) {
+		if (function.Queue == "" || function.Invokers != "") && !invokersNamed(function.Invokers) {
 			faults = append(faults, id+": who may invoke a function is named by service and ARN")
 		}
 		if _, ok := d.Roles[function.Role]; !ok {

@@ -75,7 +75,7 @@ func signingKeys(_ context.Context, _ *target, got *response) ([]Finding, error)
 }
 
 // keyAge sees whether rotation runs: each one publishes keys. Half a time late may be a
-// pause; twice the time is where the alarm OldKeysAlarm rings, too.
+// pause; twice the time is where the alarm OldKeysAlarm fires, too.
 func keyAge(_ context.Context, t *target, got *response) ([]Finding, error) {
 	published, err := http.ParseTime(got.Header.Get("Last-Modified"))
 	if err != nil {

@@ -16,10 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	secretsapi "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/awsconfig"
+	"github.com/wecom-signin/wecom-signin/shared/logoutqueue"
+	"github.com/wecom-signin/wecom-signin/shared/logoutqueue/sqsqueue"
 	"github.com/wecom-signin/wecom-signin/shared/secret/secretsmanager"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -132,12 +135,16 @@ func deps(names []settings.Name) (app.Deps, aws.Config, error) {
 	if err != nil {
 		return app.Deps{}, aws.Config{}, err
 	}
-	return app.Deps{
+	deps := app.Deps{
 		Settings:       read,
 		Store:          engine,
 		Authenticators: store.CacheAuthenticators(engine, configurationAge, time.Now),
 		Applications:   store.CacheApplications(engine, configurationAge, time.Now),
 		Secrets:        secretsmanager.New(secretsmanager.Config{Client: secretsapi.NewFromConfig(cfg), Description: "WeCom Sign-in: secret of an authenticator"}),
 		Now:            time.Now,
-	}, cfg, nil
+	}
+	if read.LogoutQueueURL != "" {
+		deps.LogoutNotifier = logoutqueue.Notifier{Queue: sqsqueue.Queue{Client: sqs.NewFromConfig(cfg), URL: read.LogoutQueueURL}}
+	}
+	return deps, cfg, nil
 }

@@ -197,8 +197,9 @@ func (e *Engine) getBatch(ctx context.Context, keys map[string][]item) (map[stri
 	}
 }
 
-// tries is how often a write is made that loses against a transaction on the same
-// item. Each is quick, and whoever wins is done.
+// tries is how often a request is sent at most: a write that conflicts with a transaction
+// on the same item, and a read of which DynamoDB leaves keys unread. Each is quick, and of
+// two writes that conflict one succeeds.
 const tries = 10
 
 // again runs a write until it does not conflict with another one.

@@ -169,6 +169,7 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		{"refresh", func() error { return engine.RotateGrant(ctx, "grant", 1, now, now.Add(time.Hour), now.Add(time.Hour)) }, "Update"},
 		{"check a grant", func() error { _, _, _, err := engine.GrantState(ctx, "grant", u.ID, "lineage"); return err }, "BatchGet"},
 		{"revoke a grant", func() error { return engine.RevokeGrant(ctx, "grant") }, "Update"},
+		{"read a lineage", func() error { _, err := engine.Lineage(ctx, "lineage"); return err }, "Get"},
 		{"end a lineage", func() error { _, err := engine.EndLineage(ctx, "lineage"); return err }, "Update"},
 		{"list a user's lineages", func() error { _, err := engine.LineagesOfUser(ctx, u.ID); return err }, "Query"},
 		{"note a sign-in to an application", func() error {
@@ -270,11 +271,10 @@ func TestRepeatedRequestIsNotARival(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if l, err := engine.EndLineage(ctx, "lineage"); err != nil || !l.Ended || !slices.Equal(l.Applications, []string{"demo"}) {
-		t.Fatalf("%+v, %v", l, err)
-	}
-	if _, err := engine.EndLineage(ctx, "lineage"); !errors.Is(err, store.ErrNotFound) {
-		t.Fatal(err)
+	for range 2 {
+		if l, err := engine.EndLineage(ctx, "lineage"); err != nil || !l.Ended || !slices.Equal(l.Applications, []string{"demo"}) {
+			t.Fatalf("%+v, %v", l, err)
+		}
 	}
 }
 

@@ -23,14 +23,10 @@ const (
 func grantKey(id string) item   { return item{"pk": text(grantPrefix + id)} }
 func lineageKey(id string) item { return item{"pk": text(lineagePrefix + id)} }
 
-// A grant that is written and a lineage that ends carry the random id of the write. The
-// client repeats a request whose answer was lost, and by this id the second one recognises
-// that the first was executed: otherwise a member would be told that somebody else took
-// the code, or an application never that the session has ended.
-const (
-	writtenBy = "writtenBy"
-	endedBy   = "endedBy"
-)
+// writtenBy is the random id of the write of a grant. The client repeats a request whose
+// answer was lost, and by this id the second one recognises that the first was executed:
+// otherwise a member would be told that somebody else took the code.
+const writtenBy = "writtenBy"
 
 // encodeGrant keeps what never changes as data, and the rest as attributes.
 func encodeGrant(g store.Grant) (item, error) {
@@ -197,26 +193,29 @@ func (e *Engine) EndLineage(ctx context.Context, id string) (store.Lineage, erro
 	end := e.cfg.Now().Add(store.EndedLineageKept)
 	input := &dynamodb.UpdateItemInput{
 		TableName: aws.String(e.cfg.TransientTable), Key: key,
-		UpdateExpression:         aws.String("SET ended = :true, endedBy = :by, expiresAt = if_not_exists(expiresAt, :end), #ttl = if_not_exists(#ttl, :ttl)"),
-		ConditionExpression:      aws.String("attribute_not_exists(ended) OR endedBy = :by"),
-		ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: item{
-			":true": truth(true), ":by": text(store.NewID()), ":end": moment(end), ":ttl": number(end.Add(lingering).Unix()),
-		},
-		ReturnValues: types.ReturnValueAllNew,
+		UpdateExpression:          aws.String("SET ended = :true, expiresAt = if_not_exists(expiresAt, :end), #ttl = if_not_exists(#ttl, :ttl)"),
+		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
+		ExpressionAttributeValues: item{":true": truth(true), ":end": moment(end), ":ttl": number(end.Add(lingering).Unix())},
+		ReturnValues:              types.ReturnValueAllNew,
 	}
 	var output *dynamodb.UpdateItemOutput
 	err := again(ctx, func() (err error) {
 		output, err = e.cfg.Client.UpdateItem(ctx, input)
 		return err
 	})
-	if conditionFailed(err) {
-		return store.Lineage{}, store.ErrNotFound
-	}
 	if err != nil {
 		return store.Lineage{}, fmt.Errorf("end lineage: %w", err)
 	}
 	return e.decodeLineage(output.Attributes)
+}
+
+// Lineage implements store.ProviderEngine.
+func (e *Engine) Lineage(ctx context.Context, id string) (store.Lineage, error) {
+	found, err := e.get(ctx, e.cfg.TransientTable, lineageKey(id))
+	if err != nil {
+		return store.Lineage{}, err
+	}
+	return e.decodeLineage(found)
 }
 
 // lineageIndex lists lineages by user. Only they have its attribute lineageOfUser.

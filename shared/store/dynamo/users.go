@@ -38,8 +38,8 @@ func (e *Engine) User(ctx context.Context, id string) (store.User, error) {
 	return users[0], err
 }
 
-// decodeUser reads a user. What it says of the last sign-in is that of before it lay with
-// the identities.
+// decodeUser reads a user. lastSignInAt on the user is from before it moved to the
+// identity.
 func decodeUser(i item) (u store.User, err error) {
 	err = decode(i, &u)
 	u.LastSignInAt = momentOf(i, "lastSignInAt")

@@ -131,16 +131,17 @@ func (e *Engine) EndLineage(_ context.Context, id string) (ended store.Lineage, 
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		if l.Ended {
-			return nil
-		}
 		now := e.now()
 		if l.ID = id; l.ExpiresAt.IsZero() {
 			l.ExpiresAt = now.Add(store.EndedLineageKept)
 		}
+		again := l.Ended
 		l.Ended = true
 		if l.UserID != "" && now.Before(l.ExpiresAt) {
 			ended = l
+		}
+		if again {
+			return nil
 		}
 		return tx.putExpiring(lineages, id, l, l.ExpiresAt)
 	})
@@ -148,6 +149,15 @@ func (e *Engine) EndLineage(_ context.Context, id string) (ended store.Lineage, 
 		err = store.ErrNotFound
 	}
 	return ended, err
+}
+
+// Lineage implements store.ProviderEngine.
+func (e *Engine) Lineage(_ context.Context, id string) (l store.Lineage, err error) {
+	err = e.read(func(tx transaction) error {
+		l, err = tx.lineage(id, e.now())
+		return err
+	})
+	return l, err
 }
 
 // lineageOfUserKey ends the user's id with a line break, which no id contains.

@@ -31,7 +31,11 @@ const texts = chinese
     };
 
 const find = (id) => document.getElementById(id);
-const base64url = (bytes) => btoa(String.fromCharCode(...bytes)).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '');
+const base64url = (bytes) =>
+  btoa(String.fromCharCode(...bytes))
+    .replace(/\+/g, '-')
+    .replace(/\//g, '_')
+    .replace(/=/g, '');
 const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
 
 let tokens; // of the last answer
@@ -89,7 +93,12 @@ async function comeBack(query) {
   if (!kept || query.get('iss') !== service) throw new Error('lost_request'); // RFC 9207
   if (query.has('error')) throw new Error(query.get('error'));
   const { verifier, nonce } = JSON.parse(kept);
-  const claims = await askTokens({ grant_type: 'authorization_code', code: query.get('code'), redirect_uri: here, code_verifier: verifier });
+  const claims = await askTokens({
+    grant_type: 'authorization_code',
+    code: query.get('code'),
+    redirect_uri: here,
+    code_verifier: verifier,
+  });
   if (claims.nonce !== nonce || claims.iss !== service || claims.aud !== client) throw new Error('wrong_token');
   show({ id_token: claims });
 }
@@ -103,7 +112,9 @@ async function refresh() {
 
 async function signOut() {
   const { end_session_endpoint: endpoint } = await metadata();
-  location.assign(`${endpoint}?${new URLSearchParams({ id_token_hint: tokens.id_token, post_logout_redirect_uri: here })}`);
+  location.assign(
+    `${endpoint}?${new URLSearchParams({ id_token_hint: tokens.id_token, post_logout_redirect_uri: here })}`,
+  );
 }
 
 // attempt shows why something failed, and that nobody is signed in then.
@@ -121,7 +132,8 @@ const attempt = (work) => async () => {
 document.documentElement.lang = chinese ? 'zh-CN' : 'en';
 document.title = texts.title;
 for (const element of document.querySelectorAll('[data-text]')) element.textContent = texts[element.dataset.text];
-for (const [id, work] of Object.entries({ signin: signIn, refresh, signout: signOut })) find(id).addEventListener('click', attempt(work));
+for (const [id, work] of Object.entries({ signin: signIn, refresh, signout: signOut }))
+  find(id).addEventListener('click', attempt(work));
 const query = new URLSearchParams(location.search);
 if (query.has('state')) attempt(() => comeBack(query))();
 else show(null);

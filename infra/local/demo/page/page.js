@@ -25,7 +25,8 @@ const texts = chinese
       cookieWay: '用会话 Cookie',
       cookieAbout: '页面带着 Cookie 跨源询问登录服务：当前是谁。应用与登录服务要有共同的上级域名。',
       oidcWay: '用 OpenID Connect',
-      oidcAbout: '后端用通用的 OpenID Connect 库：以授权码换 ID 令牌和刷新令牌，域名不限。GitLab、Grafana 等也是这样接入的。',
+      oidcAbout:
+        '后端用通用的 OpenID Connect 库：以授权码换 ID 令牌和刷新令牌，域名不限。GitLab、Grafana 等也是这样接入的。',
       oidcSignin: '用 OpenID Connect 登录',
       oidcSignout: '退出应用和登录服务',
       oidcClaims: '应用得到的信息',
@@ -54,9 +55,11 @@ const texts = chinese
       since: 'Since',
       until: 'Until',
       cookieWay: 'By the session cookie',
-      cookieAbout: 'The page asks the service who is signed in, across origins. Service and application need a common parent domain.',
+      cookieAbout:
+        'The page asks the service who is signed in, across origins. Service and application need a common parent domain.',
       oidcWay: 'By OpenID Connect',
-      oidcAbout: 'The backend uses a stock library and gets an ID token and a refresh token, on any domain. GitLab, Grafana and others connect like this.',
+      oidcAbout:
+        'The backend uses a stock library and gets an ID token and a refresh token, on any domain. GitLab, Grafana and others connect like this.',
       oidcSignin: 'Sign in with OpenID Connect',
       oidcSignout: 'Sign out here and at the service',
       oidcClaims: 'What the application was told',

@@ -1,0 +1,83 @@
+// What an application would be told of a member, where, and which scope each claim comes
+// from.
+
+import { at, call } from './api.js';
+import { button, form, searchField } from './controls.js';
+import { t } from './texts.js';
+import { el, section, table, tableRow } from './ui.js';
+import { called, written } from './user-fields.js';
+
+const places = ['idToken', 'userinfo', 'accessToken'];
+const most = 8;
+
+const readable = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
+
+// claimsTable shows each claim once, with the places where it is told. One that has
+// another value elsewhere has a row for each value.
+function claimsTable(title, told) {
+  const rows = new Map();
+  for (const place of places) {
+    for (const [name, { value, scope }] of Object.entries(told[place])) {
+      const key = JSON.stringify([name, value, scope]);
+      if (!rows.has(key)) rows.set(key, { name, value, scope, where: [] });
+      rows.get(key).where.push(t(`preview.${place}`));
+    }
+  }
+  const heads = [t('preview.claim'), t('preview.value'), t('preview.scope'), t('preview.where')];
+  const sorted = [...rows.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return table(
+    title,
+    heads,
+    sorted.map(({ name, value, scope, where }) =>
+      tableRow([
+        [heads[0], el('code', {}, name)],
+        [heads[1], el('code', {}, readable(value))],
+        [heads[2], scope ? el('code', {}, scope) : null],
+        [heads[3], where.join(' · ')],
+      ]),
+    ),
+  ).node;
+}
+
+// previewSection offers to choose a member and shows the claims.
+export function previewSection(application) {
+  const found = el('div', { role: 'status' });
+  const result = el('div', { className: 'stack' });
+  const query = (wanted) => (/^[+\d\s()-]+$/.test(wanted) ? 'phone' : 'name');
+
+  async function show(user) {
+    const claims = await call('POST', at('applications', application.id, 'preview'), { json: { userId: user.id } });
+    const title = el('p', { tabIndex: -1 }, el('strong', {}, t('preview.of', { name: called(user) })));
+    result.replaceChildren(title, claimsTable(title.textContent, claims));
+    found.replaceChildren();
+    title.focus();
+  }
+  const search = searchField({ label: t('users.search') });
+  const asking = form(
+    { className: 'tools' },
+    async () => {
+      const wanted = search.input.value.trim();
+      const by = wanted ? `&${query(wanted)}=${encodeURIComponent(wanted)}` : '';
+      const { items } = await call('GET', `/users?limit=${most}${by}`);
+      if (items.length === 1) return show(items[0]);
+      return found.replaceChildren(
+        items.length
+          ? el(
+              'ul',
+              { className: 'people' },
+              items.map((user) =>
+                el(
+                  'li',
+                  {},
+                  button([called(user), ' ', el('span', { className: 'soft' }, written(user))], () => show(user)),
+                ),
+              ),
+            )
+          : el('p', { className: 'soft' }, t('preview.nobody')),
+      );
+    },
+    search.node,
+    el('button', {}, t('preview.find')),
+  );
+  return section(t('preview.title'), el('p', { className: 'hint' }, t('preview.about')), asking, found, result);
+}

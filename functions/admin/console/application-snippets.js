@@ -1,0 +1,105 @@
+// How software is told about this service: the configurations of snippets.json, with the
+// values of an application filled in.
+
+import { copyable } from './controls.js';
+import { t } from './texts.js';
+import { badge, el, newId, notice } from './ui.js';
+
+let known = null;
+
+// snippets returns the configurations in the order of snippets.json.
+export function snippets() {
+  known ??= fetch(new URL('snippets.json', import.meta.url), { credentials: 'omit' })
+    .then((response) => {
+      if (!response.ok) throw new Error(`snippets.json: ${response.status}`);
+      return response.json();
+    })
+    .catch((error) => {
+      known = null;
+      throw error;
+    });
+  return known;
+}
+
+// fill puts values into the places of a text. A place without a value stays as it is.
+export const fill = (text, values) =>
+  text.replace(/\{\{(\w+)\}\}/g, (place, name) => (Object.hasOwn(values, name) ? values[name] : place));
+
+// render returns the whole text of a snippet. A line about a secret is left out for an
+// application that has none, which is one whose values have no secret.
+export const render = (snippet, values) =>
+  snippet.lines
+    .filter((line) => values.secret !== undefined || !line.includes('{{secret}}'))
+    .map((line) => fill(line, values))
+    .join('\n');
+
+// baseOf is the part of a redirect address before what the software adds to it, or ''
+// when the address is not one of that software. Many have one of the commonest kind.
+export function baseOf(snippet, address) {
+  const rest = snippet.redirect.replace('{{base}}', '');
+  return rest && rest !== '/callback' && address.endsWith(rest) ? address.slice(0, -rest.length) : '';
+}
+
+// valuesOf are the values of an application. secret is the one just made.
+export function valuesOf(application, issuer, secret) {
+  const redirect = application.redirectUris[0] || 'https://app.example.com/callback';
+  return {
+    issuer,
+    id: application.id,
+    redirect,
+    base: new URL(redirect).origin,
+    groups: application.claims.groups.name,
+    email: application.claims.email,
+    ...(application.kind === 'web' && { secret: secret || t('application.snippet.secret') }),
+  };
+}
+
+// snippetPart shows one configuration. values are those of valuesOf.
+export function snippetPart(snippet, values) {
+  const text = render(snippet, { ...values, base: baseOf(snippet, values.redirect) || values.base });
+  const block = copyable(text, snippet.name);
+  block.classList.add('block');
+  return el(
+    'div',
+    { className: 'stack' },
+    el(
+      'div',
+      { className: 'badges' },
+      snippet.tried
+        ? badge(t('application.snippet.tried', { version: snippet.tried }), 'good')
+        : badge(t('application.snippet.untried')),
+      snippet.file && el('code', {}, fill(snippet.file, { base: baseOf(snippet, values.redirect) || values.base })),
+    ),
+    block,
+    snippet.email && values.email === 'none' && notice('warn', el('p', {}, t('application.snippet.email'))),
+  );
+}
+
+// snippetPicker offers the configurations for the kind of an application. chosen is the
+// id of the one shown first.
+export function snippetPicker(all, application, values, chosen) {
+  const fitting = all.filter((snippet) => snippet.kinds.includes(application.kind));
+  const first =
+    fitting.find((snippet) => snippet.id === chosen) ||
+    fitting.find((snippet) => application.redirectUris.some((address) => baseOf(snippet, address))) ||
+    fitting[0];
+  const place = el('div', {});
+  const show = (id) =>
+    place.replaceChildren(snippetPart(fitting.find((snippet) => snippet.id === id) || first, values));
+  const id = newId('software');
+  const select = el(
+    'select',
+    { id, name: 'software', onchange: () => show(select.value) },
+    fitting.map((snippet) => el('option', { value: snippet.id, selected: snippet === first }, nameOf(snippet))),
+  );
+  show(first.id);
+  return el(
+    'div',
+    { className: 'stack' },
+    el('div', { className: 'field' }, el('label', { htmlFor: id }, t('application.software')), select),
+    place,
+  );
+}
+
+// nameOf is what people call the software.
+export const nameOf = (snippet) => (snippet.id === 'plain' ? t('application.software.other') : snippet.name);

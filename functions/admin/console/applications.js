@@ -1,0 +1,76 @@
+// The list of applications.
+
+import { everything } from './api.js';
+import { address } from './application-fields.js';
+import { searchField, worthSearching } from './controls.js';
+import { t } from './texts.js';
+import { badge, el, icon, time } from './ui.js';
+
+export const badges = (a) => [
+  a.enabled ? badge(t('enabled'), 'good') : badge(t('disabled'), 'bad'),
+  badge(t(`application.kind.${a.kind}`)),
+];
+
+const addLink = () =>
+  el('a', { className: 'button main', href: '#add-application' }, icon('plus'), t('applications.add'));
+
+export async function applicationsView() {
+  const all = await everything('/applications');
+  const head = el('div', { className: 'head' }, el('h1', {}, t('tab.applications')), all.length > 0 && addLink());
+  const lead = el('p', { className: 'lead' }, t('applications.lead'));
+  if (!all.length) {
+    return [
+      head,
+      el(
+        'div',
+        { className: 'card empty stack' },
+        el('h2', {}, t('applications.none.title')),
+        el('p', {}, t('applications.none')),
+        el('div', { className: 'actions' }, addLink()),
+      ),
+    ];
+  }
+  const item = (a) =>
+    el(
+      'li',
+      { className: 'card item' },
+      el('div', { className: 'title' }, el('h2', {}, el('a', { href: address(a) }, a.title)), badges(a)),
+      el(
+        'div',
+        { className: 'facts' },
+        el('span', {}, `${t('application.id')} `, el('code', {}, a.id)),
+        el(
+          'span',
+          {},
+          a.lastUsedAt ? [`${t('application.lastUsedAt')} `, time(a.lastUsedAt)] : t('application.unused'),
+        ),
+        el(
+          'span',
+          {},
+          a.allow.roles.length
+            ? t('application.allow.some', { roles: a.allow.roles.join(` ${t('application.or')} `) })
+            : t('application.allow.everybody'),
+        ),
+      ),
+      el(
+        'div',
+        { className: 'actions' },
+        el('a', { className: 'button', href: address(a), 'aria-label': t('open.what', { what: a.title }) }, t('open')),
+      ),
+    );
+  const list = el('ul', { className: 'items' });
+  const none = el('p', { className: 'soft', role: 'status' });
+  const filter = (wanted) => {
+    const found = all.filter((a) =>
+      [a.title, a.id, a.homepage, ...a.redirectUris].join(' ').toLowerCase().includes(wanted),
+    );
+    list.replaceChildren(...found.map(item));
+    none.textContent = found.length ? '' : t('search.none');
+  };
+  filter('');
+  const search = searchField({
+    label: t('applications.search'),
+    oninput: () => filter(search.input.value.trim().toLowerCase()),
+  });
+  return [head, lead, all.length >= worthSearching && el('div', { className: 'tools' }, search.node), none, list];
+}

@@ -1,0 +1,164 @@
+package clients
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/markbates/goth/providers/openidConnect"
+	"golang.org/x/oauth2"
+	"k8s.io/apiserver/pkg/apis/apiserver"
+	kubernetes "k8s.io/apiserver/plugin/pkg/authenticator/token/oidc"
+)
+
+// returned is the query with which the browser comes back to the application, which listens
+// nowhere.
+func (m *member) returned(address, callback string) url.Values {
+	m.t.Helper()
+	end := m.browser.Open(m.t, address)
+	m.weCom += end.WeCom
+	u, err := url.Parse(end.Address)
+	must(m.t, err)
+	if !strings.HasPrefix(end.Address, callback+"?") || u.Query().Get("code") == "" {
+		m.t.Fatalf("ended at %s %d %.1000s", end.Address, end.Page.Status, end.Page.Body)
+	}
+	return u.Query()
+}
+
+// signIn signs the member in by go-oidc and x/oauth2.
+func (a application) signIn(m *member, scopes ...string) (*oauth2.Config, *oidc.Provider, *oauth2.Token, *oidc.IDToken) {
+	m.t.Helper()
+	provider, err := oidc.NewProvider(m.t.Context(), a.service.url)
+	must(m.t, err)
+	config := &oauth2.Config{
+		ClientID: a.id, ClientSecret: a.secret, Endpoint: provider.Endpoint(), RedirectURL: a.callback, Scopes: append(scopes, oidc.ScopeOpenID),
+	}
+	nonce, verifier := rand.Text(), oauth2.GenerateVerifier()
+	query := m.returned(config.AuthCodeURL("state", oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), a.callback)
+	token, err := config.Exchange(m.t.Context(), query.Get("code"), oauth2.VerifierOption(verifier))
+	must(m.t, err)
+	raw, _ := token.Extra("id_token").(string)
+	idToken, err := provider.Verifier(&oidc.Config{ClientID: a.id}).Verify(m.t.Context(), raw)
+	must(m.t, err)
+	must(m.t, idToken.VerifyAccessToken(token.AccessToken))
+	if idToken.Nonce != nonce || query.Get("iss") != a.service.url || query.Get("state") != "state" {
+		m.t.Errorf("nonce %q, query %v", idToken.Nonce, query)
+	}
+	return config, provider, token, idToken
+}
+
+// A command-line tool has no secret, and listens at a port that nobody has registered.
+func TestCommandLineToolSignsIn(t *testing.T) {
+	t.Parallel()
+	a := register(t, "go-oidc", "/callback", answer{"kind": "native", "redirectUris": []string{"http://127.0.0.1/callback"}})
+	m := a.member(t)
+	config, provider, token, idToken := a.signIn(m, "profile", "email")
+	info, err := provider.UserInfo(t.Context(), oauth2.StaticTokenSource(token))
+	must(t, err)
+	if info.Email != m.email() || info.Subject != idToken.Subject {
+		t.Errorf("userinfo %+v", info)
+	}
+	renewed, err := config.TokenSource(t.Context(), &oauth2.Token{RefreshToken: token.RefreshToken}).Token()
+	must(t, err)
+	var metadata struct {
+		Revocation string `json:"revocation_endpoint"`
+		EndSession string `json:"end_session_endpoint"`
+	}
+	must(t, provider.Claims(&metadata))
+	response, err := http.PostForm(metadata.Revocation, url.Values{"token": {renewed.RefreshToken}, "client_id": {a.id}})
+	must(t, err)
+	if response.Body.Close(); response.StatusCode != http.StatusOK {
+		t.Errorf("revoke: %s", response.Status)
+	}
+	if _, err := provider.UserInfo(t.Context(), oauth2.StaticTokenSource(renewed)); err == nil {
+		t.Error("userinfo after the revocation")
+	}
+	end := m.browser.Open(t, metadata.EndSession+"?"+url.Values{
+		"id_token_hint": {token.Extra("id_token").(string)}, "post_logout_redirect_uri": {a.url + "/bye"}, "state": {"s"},
+	}.Encode())
+	if end.Address != a.url+"/bye?state=s" {
+		t.Errorf("sign-out ends at %s %.500s", end.Address, end.Page.Body)
+	}
+	m.wantSignedOut()
+}
+
+// Gitea and Forgejo sign in by goth, which knows no PKCE, no nonce and no iss.
+func TestGiteasLibrarySignsIn(t *testing.T) {
+	t.Parallel()
+	a := register(t, "gitea", "/user/oauth2/wecom/callback", nil)
+	m := a.member(t, "developer")
+	provider, err := openidConnect.New(a.id, a.secret, a.callback, a.service.url+"/.well-known/openid-configuration", "profile", "email", "groups")
+	must(t, err)
+	begun, err := provider.BeginAuth("state")
+	must(t, err)
+	address, err := begun.GetAuthURL()
+	must(t, err)
+	_, err = begun.Authorize(provider, m.returned(address, a.callback))
+	must(t, err)
+	user, err := provider.FetchUser(begun)
+	must(t, err)
+	groups, _ := user.RawData["groups"].([]any)
+	if user.Email != m.email() || user.Name != "张三" || user.NickName == "" || !slices.Contains(groups, any("role:developer")) {
+		t.Errorf("user %+v", user)
+	}
+	renewed, err := provider.RefreshTokenWithIDToken(user.RefreshToken)
+	must(t, err)
+	if renewed.IdToken == "" || renewed.RefreshToken == user.RefreshToken {
+		t.Errorf("refreshed: %+v", renewed)
+	}
+	// Gitea sends the browser to the address of the metadata without a hint, so the service asks.
+	if end := m.visit(provider.OpenIDConfig.EndSessionEndpoint); end.Status != http.StatusOK {
+		t.Errorf("sign-out ends at %s %d", end.URL, end.Status)
+	}
+	m.wantSignedOut()
+}
+
+// authority is a certificate as the API server reads it.
+type authority []byte
+
+func (a authority) CurrentCABundleContent() []byte { return a }
+
+// kubectl sends the ID token, and the API server judges it by the metadata alone.
+func TestKubernetesAcceptsTheIDToken(t *testing.T) {
+	t.Parallel()
+	a := register(t, "kubernetes", "/callback", answer{"kind": "native"})
+	m := a.member(t, "cluster-admin")
+	certificate, err := os.ReadFile(a.authority)
+	must(t, err)
+	prefix, none := "wecom:", ""
+	server, err := kubernetes.New(t.Context(), kubernetes.Options{
+		JWTAuthenticator: apiserver.JWTAuthenticator{
+			Issuer: apiserver.Issuer{URL: a.service.url, Audiences: []string{a.id}},
+			ClaimMappings: apiserver.ClaimMappings{
+				Username: apiserver.PrefixedClaimOrExpression{Claim: "preferred_username", Prefix: &prefix},
+				Groups:   apiserver.PrefixedClaimOrExpression{Claim: "groups", Prefix: &none},
+			},
+		},
+		CAContentProvider: authority(certificate), SupportedSigningAlgs: []string{"RS256"},
+	})
+	must(t, err)
+	for deadline := time.Now().Add(time.Minute); server.HealthCheck() != nil; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(server.HealthCheck())
+		}
+	}
+	config, _, token, _ := a.signIn(m, "profile", "groups")
+	renewed, err := config.TokenSource(t.Context(), &oauth2.Token{RefreshToken: token.RefreshToken}).Token()
+	must(t, err)
+	for _, from := range []*oauth2.Token{token, renewed} {
+		idToken, _ := from.Extra("id_token").(string)
+		response, ok, err := server.AuthenticateToken(t.Context(), idToken)
+		if err != nil || !ok || response.User.GetName() != prefix+m.userID || !slices.Contains(response.User.GetGroups(), "role:cluster-admin") {
+			t.Errorf("ID token: %+v %v %v", response, ok, err)
+		}
+		if response, ok, _ := server.AuthenticateToken(t.Context(), from.AccessToken); ok {
+			t.Errorf("the access token passes: %+v", response)
+		}
+	}
+}

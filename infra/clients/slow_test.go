@@ -1,0 +1,63 @@
+//go:build slow
+
+package clients
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// The clients of `make clients`, whose tools take minutes to fetch. Each is an application
+// in a language of its own.
+
+// start starts the command of an application, in a folder of its own, with its settings.
+func (a application) start(t *testing.T, command *exec.Cmd, settings ...string) {
+	t.Helper()
+	command.Dir = t.TempDir()
+	command.Env = append(append(os.Environ(), "PORT="+a.port(), "ISSUER="+a.service.url, "CLIENT_ID="+a.id, "CLIENT_SECRET="+a.secret), settings...)
+	a.run(t, command)
+}
+
+// Django renews its session by prompt=none, and needs the claim email.
+func TestDjangoSignsIn(t *testing.T) {
+	python := filepath.Join(filepath.Dir(tool(t, "django/ready")), "bin/python")
+	program{
+		callback: "/oidc/callback/",
+		start: func(t *testing.T, a application, _ string) {
+			file, err := filepath.Abs("django/application.py")
+			must(t, err)
+			a.start(t, exec.Command(python, file), "REQUESTS_CA_BUNDLE="+a.authority)
+		},
+		email: "email", token: "access_token",
+		refresh: func(a application, _ string) string {
+			time.Sleep(2100 * time.Millisecond) // of OIDC_RENEW_ID_TOKEN_EXPIRY_SECONDS
+			return a.url + "/"
+		},
+		signOut: func(a application, _ string) string { return a.url + "/oidc/logout/" },
+	}.test(t, "django")
+}
+
+func TestSpringBootSignsIn(t *testing.T) {
+	archive := tool(t, "spring/application.jar")
+	program{
+		callback: "/login/oauth2/code/wecom", change: answer{"backchannelLogoutUri": "URL/logout/connect/back-channel/wecom"},
+		start: func(t *testing.T, a application, _ string) {
+			trusted := filepath.Join(t.TempDir(), "trusted.p12")
+			output, err := exec.Command("keytool", "-importcert", "-noprompt", "-alias", "wecom", "-file", a.authority, "-keystore", trusted, "-storepass", "changeit").CombinedOutput()
+			if err != nil {
+				t.Fatalf("keytool: %v\n%s", err, output)
+			}
+			const client = "--spring.security.oauth2.client."
+			a.start(t, exec.Command("java", "-Djavax.net.ssl.trustStore="+trusted, "-Djavax.net.ssl.trustStorePassword=changeit", "-jar", archive,
+				"--server.address=127.0.0.1", "--server.port="+a.port(), client+"provider.wecom.issuer-uri="+a.service.url,
+				client+"registration.wecom.client-id="+a.id, client+"registration.wecom.client-secret="+a.secret, client+"registration.wecom.scope=openid,profile,email"))
+		},
+		email: "email", token: "access_token",
+		refresh:   func(a application, _ string) string { return a.url + "/" }, // each time
+		signOut:   func(a application, _ string) string { return a.url + "/signout" },
+		announced: true,
+	}.test(t, "spring-boot")
+}

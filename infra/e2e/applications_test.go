@@ -1,0 +1,82 @@
+package e2e_test
+
+import (
+	"crypto/md5"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
+	"github.com/wecom-signin/wecom-signin/shared/claims"
+	"github.com/wecom-signin/wecom-signin/shared/oauth"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+const wikiCallback = "https://wiki.example.com/callback"
+
+// wiki is an application that signs people in by OpenID Connect.
+type wiki struct {
+	secret                    string
+	code                      string
+	accessToken, refreshToken string
+}
+
+func registerWiki(t testing.TB, engine store.Engine) wiki {
+	t.Helper()
+	secret, record, err := oauth.NewSecret(rand.Reader, time.Now())
+	must(t, err)
+	now := time.Now().UTC()
+	record.LastUsedAt = now // it is noted once an hour
+	must(t, engine.CreateApplication(t.Context(), store.Application{
+		ID: "wiki", Title: "Wiki", Enabled: true, Kind: store.KindWeb, RedirectURIs: []string{wikiCallback}, FirstParty: true,
+		Claims: claims.DefaultRules(), RefreshTokenLifetime: 720 * time.Hour, Secrets: []store.ClientSecret{record},
+		Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, LastUsedAt: now, Version: 1,
+	}))
+	return wiki{secret: secret.Reveal()}
+}
+
+// authorize has the browser bring a code.
+func (w *wiki) authorize(t testing.TB, b *testbrowser.Browser) {
+	t.Helper()
+	query := url.Values{
+		"client_id": {"wiki"}, "redirect_uri": {wikiCallback}, "response_type": {"code"}, "scope": {"openid profile phone"}, "state": {"s"},
+	}
+	address, err := url.Parse(b.Expect(t, 303, "GET", "/oauth2/authorize?"+query.Encode()).Location())
+	must(t, err)
+	if w.code = address.Query().Get("code"); w.code == "" {
+		t.Fatalf("sent to %s", address)
+	}
+}
+
+// token exchanges the code, or the refresh token.
+func (w *wiki) token(t testing.TB, b *testbrowser.Browser, grantType string) {
+	t.Helper()
+	form := url.Values{
+		"client_id": {"wiki"}, "client_secret": {w.secret}, "grant_type": {grantType},
+		"code": {w.code}, "redirect_uri": {wikiCallback}, "refresh_token": {w.refreshToken},
+	}
+	answer := b.Expect(t, 200, "POST", "/oauth2/token", testbrowser.Body("application/x-www-form-urlencoded", form.Encode()))
+	var tokens struct {
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token"`
+	}
+	must(t, json.Unmarshal([]byte(answer.Body), &tokens))
+	w.accessToken, w.refreshToken = tokens.AccessToken, tokens.RefreshToken
+}
+
+// takeMessage is SQS's SendMessage: whom the function notify would tell of a sign-out.
+func takeMessage(w http.ResponseWriter, r *http.Request) {
+	var sent struct{ MessageBody string }
+	_ = json.NewDecoder(r.Body).Decode(&sent)
+	sum := md5.Sum([]byte(sent.MessageBody))
+	_ = json.NewEncoder(w).Encode(map[string]string{"MessageId": "1", "MD5OfMessageBody": hex.EncodeToString(sum[:])})
+}
+
+func (w *wiki) userinfo(t testing.TB, b *testbrowser.Browser) {
+	t.Helper()
+	b.Expect(t, 200, "GET", "/oauth2/userinfo", testbrowser.Header("Authorization", "Bearer "+w.accessToken))
+}

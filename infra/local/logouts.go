@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/wecom-signin/wecom-signin/functions/notify"
+	"github.com/wecom-signin/wecom-signin/shared/logoutqueue"
+)
+
+// What the template says of the queue, but for the pause, which is 90 seconds there.
+const (
+	logoutTries = 3
+	logoutPause = time.Second
+)
+
+// logoutQueue is the queue of sessions that have ended, in this process. It hands each
+// message to the function notify at once: the store here does not lag. What is left when the
+// process ends is lost.
+type logoutQueue struct {
+	function notify.Function // set before the first message
+	logger   *slog.Logger
+	pause    time.Duration
+
+	handling sync.WaitGroup
+	cut      context.Context //nolint:containedctx // of messages, which outlive the requests that sent them
+	cutOff   context.CancelFunc
+}
+
+func newLogoutQueue(logger *slog.Logger) *logoutQueue {
+	q := &logoutQueue{logger: logger, pause: logoutPause}
+	q.cut, q.cutOff = context.WithCancel(context.Background())
+	return q
+}
+
+// Send implements logoutqueue.Queue.
+func (q *logoutQueue) Send(_ context.Context, m logoutqueue.Message, _ time.Duration) error {
+	if q.cut.Err() != nil {
+		return errors.New("the queue has ended")
+	}
+	q.handling.Go(func() { q.deliver(m.Encode()) })
+	return nil
+}
+
+// deliver hands a message over until it is taken, at most logoutTries times.
+func (q *logoutQueue) deliver(body string) {
+	for try := 1; ; try++ {
+		response, err := q.function(q.cut, events.SQSEvent{Records: []events.SQSMessage{{
+			MessageId: "message", Body: body, Attributes: map[string]string{"ApproximateReceiveCount": strconv.Itoa(try)},
+		}}})
+		switch {
+		case err == nil && len(response.BatchItemFailures) == 0:
+			return
+		case try == logoutTries:
+			q.logger.Error("an application was not told that a session has ended", "message", body)
+			return
+		}
+		select {
+		case <-time.After(q.pause):
+		case <-q.cut.Done():
+			return
+		}
+	}
+}
+
+// stop waits for the messages there are, until ctx ends. No request sends any more then.
+func (q *logoutQueue) stop(ctx context.Context) {
+	cut := context.AfterFunc(ctx, q.cutOff)
+	defer cut()
+	q.handling.Wait()
+	q.cutOff()
+}

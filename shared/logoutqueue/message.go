@@ -1,0 +1,66 @@
+package logoutqueue
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// Message says what has ended: all sessions of a user, one lineage, or one lineage for one
+// of its applications. Other fields are empty then.
+type Message struct {
+	User        string `json:"user,omitempty"`        // id
+	Lineage     string `json:"lineage,omitempty"`     // id
+	Application string `json:"application,omitempty"` // id; only with Lineage
+}
+
+// Encode returns the text of a message.
+func (m Message) Encode() string {
+	text, _ := json.Marshal(m) // of strings, it cannot fail
+	return string(text)
+}
+
+// errMalformed: the text is not what Encode writes.
+var errMalformed = errors.New("not a message of this service")
+
+// Parse reads the text of a message.
+func Parse(text string) (Message, error) {
+	decoder := json.NewDecoder(bytes.NewReader([]byte(text)))
+	decoder.DisallowUnknownFields()
+	var m Message
+	if err := decoder.Decode(&m); err != nil {
+		return Message{}, errMalformed // the decoder's error has parts of the text
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) || (m.User == "") == (m.Lineage == "") || m.Application != "" && m.Lineage == "" {
+		return Message{}, errMalformed
+	}
+	return m, nil
+}
+
+// Queue takes messages. It delivers each at least once, not before delay (whole seconds)
+// has passed.
+type Queue interface {
+	Send(ctx context.Context, m Message, delay time.Duration) error
+}
+
+// UserDelay is how long the message about a user waits: longer than the list of a user's
+// lineages may lag behind (store.ProviderEngine).
+const UserDelay = 5 * time.Second
+
+// Notifier announces in a queue that sessions have ended.
+type Notifier struct{ Queue Queue }
+
+// SessionEnded has the applications of a lineage told.
+func (n Notifier) SessionEnded(ctx context.Context, lineage store.Lineage) error {
+	return n.Queue.Send(ctx, Message{Lineage: lineage.ID}, 0)
+}
+
+// UserEnded has the applications of all sessions of a user told, who may be gone.
+func (n Notifier) UserEnded(ctx context.Context, userID string) error {
+	return n.Queue.Send(ctx, Message{User: userID}, UserDelay)
+}

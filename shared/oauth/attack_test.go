@@ -1,0 +1,180 @@
+package oauth_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/shared/oauth"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+// partner creates an authenticator of another corp, and signs in a member of it whose userid
+// is that of the bench's member.
+func (b *bench) partner(enabled bool) *oauth.Session {
+	b.Helper()
+	b.must(b.store.CreateAuthenticator(b.Context(), store.Authenticator{
+		ID: "auth-id2", Name: "partner", Enabled: enabled, CorpID: "ww2", Generation: "auth-g", Version: 1,
+	}))
+	u := store.User{
+		ID: store.NewUserID(b.Now()), Phone: "+8613900000002", Name: "Mallory", Enabled: true, SessionGeneration: 3, Version: 1,
+		Identities: []store.Identity{{CorpID: "ww2", WeComUserID: b.user.Identities[0].WeComUserID}},
+	}
+	b.must(b.store.CreateUser(b.Context(), u))
+	s := b.signIn(u, "lineage of the partner")
+	s.Session.AuthenticatorName, s.Session.AuthenticatorID, s.Session.CorpID = "partner", "auth-id2", "ww2"
+	return s
+}
+
+// TestAttackPartnerWithAnEmployeesUserID: a partner's directory gives somebody the userid of
+// an employee. An application that knows its users by user name or address must not take one
+// for the other, wherever it reads the claims.
+func TestAttackPartnerWithAnEmployeesUserID(t *testing.T) {
+	const name, email = "preferred_username=ZhangSan", "email=ZhangSan@corp.example email_verified=true"
+	for _, test := range []struct {
+		name           string
+		authenticators []string
+		partner        string // "", "enabled", "disabled"
+		employee       string
+		member         string // of the partner
+	}{
+		{"one company", nil, "", name + " " + email, ""},
+		{"two companies", nil, "enabled", "", ""},
+		{"two companies by name", []string{"corp", "partner"}, "enabled", "", ""},
+		{"two companies, one switched off just now", nil, "disabled", "", ""},
+		{"the application is the company's own", []string{"corp"}, "enabled", name + " " + email, ""},
+		{"the application is the company's own, and an authenticator is gone", []string{"gone", "corp"}, "enabled", name + " " + email, ""},
+		{"the application is the partner's", []string{"partner"}, "enabled", "", name + " " + email},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			b.change("wiki", func(a *store.Application) {
+				a.Authenticators, a.Claims.Email, a.Claims.EmailTemplate = test.authenticators, "template", "{wecom_userid}@corp.example"
+			})
+			sessions := map[*oauth.Session]string{b.session: test.employee}
+			if test.partner != "" {
+				sessions[b.partner(test.partner == "enabled")] = test.member
+			}
+			for session, want := range sessions {
+				d := b.decide(oauth.AuthorizeInput{Session: session, RawQuery: query(
+					"scope", "openid profile email", "claims", `{"id_token":{"email":null},"userinfo":{"preferred_username":{"essential":true}}}`,
+				)})
+				if d.Kind == oauth.SignIn {
+					continue
+				}
+				tokens, err := b.exchange(b.answer(d).Get("code"))
+				if _, refused := oauth.RefusalOf(err); refused && test.partner == "disabled" && session != b.session {
+					continue
+				}
+				b.must(err)
+				refreshed, err := b.refresh(tokens.RefreshToken)
+				b.must(err)
+				userinfo, err := b.userInfo(tokens.AccessToken)
+				b.must(err)
+				introspection, err := b.Introspect(t.Context(), b.as("wiki", form("token", tokens.AccessToken)))
+				b.must(err)
+				for where, told := range map[string]map[string]any{
+					"ID token": b.claimsOf(tokens.IDToken), "access token": b.claimsOf(tokens.AccessToken),
+					"ID token of a refresh": b.claimsOf(refreshed.IDToken), "userinfo": userinfo, "introspection": introspection,
+				} {
+					if diff := cmp.Diff(want, namesIn(told)); diff != "" {
+						t.Errorf("%s of %s (-want +got):\n%s", where, session.User.Name, diff)
+					}
+					// The userid itself stands beside its corp.
+					if told["wecom_userid"] != "ZhangSan" || told["corp_id"] != session.Session.CorpID {
+						t.Errorf("%s: %v of %v", where, told["wecom_userid"], told["corp_id"])
+					}
+				}
+			}
+		})
+	}
+}
+
+func namesIn(told map[string]any) string {
+	var names []string
+	for _, name := range []string{"preferred_username", "email", "email_verified"} {
+		if value, there := told[name]; there {
+			names = append(names, fmt.Sprintf("%s=%v", name, value))
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// TestAttackRefusalsOfAFormerMember: the refresh token of somebody whose access has ended
+// writes no list full, and pushes nothing out of it.
+func TestAttackRefusalsOfAFormerMember(t *testing.T) {
+	b := newBench(t)
+	token := b.tokens("scope", "openid offline_access").RefreshToken
+	b.changeUser(func(u *store.User) { u.Enabled = false })
+	b.store.reset()
+	for range 100 {
+		_, err := b.refresh(token)
+		b.refused(err, oauth.InvalidGrant, oauth.CauseUserEnded)
+	}
+	written := slices.DeleteFunc(slices.Clone(b.store.calls), func(call string) bool { return call == "GrantState" })
+	if diff := cmp.Diff([]string{"RecordApplicationEvent"}, written); diff != "" {
+		t.Errorf("100 requests write (-want +got):\n%s", diff)
+	}
+	b.pass(10 * time.Second)
+	_, _ = b.refresh(token)
+	if got := b.causes("wiki"); len(got) != 3 {
+		t.Errorf("administrators see %v", got)
+	}
+}
+
+// TestAttackClaimRenamedAfterConsent: a claim that an application asked for by a name which
+// meant nothing is not told when the name comes to mean the member's groups.
+func TestAttackClaimRenamedAfterConsent(t *testing.T) {
+	b := newBench(t)
+	third := b.register(store.Application{ID: "third", Kind: store.KindWeb, RedirectURIs: []string{redirect}})
+	rawQuery := query("client_id", third.ID, "scope", "openid offline_access", "claims", `{"userinfo":{"team":null}}`)
+	d := b.decide(oauth.AuthorizeInput{RawQuery: rawQuery, Session: b.session, Answer: oauth.Agreed, Proof: b.authorize(rawQuery).Consent.Proof})
+	tokens, err := b.Token(t.Context(), b.as("third", form(
+		"grant_type", "authorization_code", "code", b.answer(d).Get("code"), "redirect_uri", redirect, "code_verifier", verifier)))
+	b.must(err)
+	b.change("third", func(a *store.Application) { a.Claims.GroupsName = "team" })
+	told, err := b.userInfo(tokens.AccessToken)
+	b.refused(err, oauth.InvalidToken, oauth.CauseConsentMissing)
+	if told != nil {
+		t.Errorf("told %v", told)
+	}
+}
+
+// TestAttackCodeAfterSignOut: who has seen a code in the address bar of a shared computer
+// has nothing once the member has signed out, not even of an application that would go on
+// without the session.
+func TestAttackCodeAfterSignOut(t *testing.T) {
+	for _, scope := range []string{"openid", "openid offline_access"} {
+		onBothEngines(t, func(b *bench) {
+			code, taken := b.code("scope", scope), b.tokens("scope", "openid offline_access")
+			_, err := b.store.EndLineage(b.Context(), "lineage")
+			b.must(err)
+			_, err = b.exchange(code)
+			b.refused(err, oauth.InvalidGrant, oauth.CauseSessionEnded)
+			_, err = b.refresh(taken.RefreshToken)
+			b.must(err)
+		})
+	}
+}
+
+// TestAttackScriptInAPage: the refresh token that a foreign script finds in a page is worth
+// nothing once the member has signed out, whatever the page has asked for.
+func TestAttackScriptInAPage(t *testing.T) {
+	b := newBench(t)
+	const page = "https://page.example.com/"
+	d := b.authorize(query("client_id", "page", "redirect_uri", page, "scope", "openid offline_access"))
+	tokens, err := b.Token(t.Context(), oauth.TokenInput{Call: b.call(), Body: form(
+		"client_id", "page", "grant_type", "authorization_code", "code", b.answer(d).Get("code"), "redirect_uri", page, "code_verifier", verifier)})
+	b.must(err)
+	if tokens.Scope != "openid" {
+		t.Errorf("granted %q", tokens.Scope)
+	}
+	_, err = b.store.EndLineage(t.Context(), "lineage")
+	b.must(err)
+	_, err = b.Token(t.Context(), oauth.TokenInput{Call: b.call(), Body: form("client_id", "page", "grant_type", "refresh_token", "refresh_token", tokens.RefreshToken)})
+	b.refused(err, oauth.InvalidGrant, oauth.CauseSessionEnded)
+}
