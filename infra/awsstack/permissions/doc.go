@@ -2,7 +2,7 @@
 // and nothing else.
 //
 // Duty: Deployed.Read reads the roles of a deployed stack and refuses what is not
-// exact; Compare says what a role does not allow of the calls that its function made,
+// exact; Compare, which only the tests here need, says what a role does not allow of the calls that its function made,
 // and what it allows that was never asked for. The tests deploy template.yaml and drive
 // its functions through every call they make.
 //

@@ -196,17 +196,15 @@ func matches(pattern, text string) bool {
 	return pattern == text
 }
 
-// Allows reports whether IAM would let the call through. Like IAM it wants all keys of
-// a call in one statement.
-func (r Role) Allows(c Call) bool {
-	return slices.ContainsFunc(r.Statements, func(s Statement) bool {
-		return slices.Contains(s.Actions, c.Action) &&
-			slices.ContainsFunc(s.Resources, func(pattern string) bool { return matches(pattern, c.Resource) }) &&
-			(s.Keys == nil || len(c.Keys) > 0 && !slices.ContainsFunc(c.Keys, func(key string) bool {
-				return !slices.ContainsFunc(s.Keys, func(pattern string) bool { return matches(pattern, key) })
-			}))
-	})
+// Grant is the smallest thing that a role allows: an action on a resource, of a table
+// with the kind of record.
+type Grant struct {
+	Action   string
+	Resource string // an ARN, or the beginning of some with * at the end
+	Key      string // of records: a key, or the beginning of some with * at the end
 }
+
+func (g Grant) String() string { return strings.TrimRight(g.Action+" "+g.Resource+" "+g.Key, " ") }
 
 // Grants takes the role apart.
 func (r Role) Grants() []Grant {
@@ -225,4 +223,14 @@ func (r Role) Grants() []Grant {
 		}
 	}
 	return grants
+}
+
+// Call is one permission that a function needed. A transaction needs the permission
+// of the underlying action for each item; the items of one action and table are one
+// call here, because nobody promises that AWS does not judge their keys together.
+type Call struct {
+	Action   string // such as dynamodb:GetItem
+	Resource string // an ARN
+	// Keys are the values of the partition key, each once; nil where there is none.
+	Keys []string
 }

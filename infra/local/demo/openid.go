@@ -81,7 +81,7 @@ func (c *client) discover() (*oidc.Provider, *oauth2.Config, error) {
 }
 
 func (c *client) setCookie(w http.ResponseWriter, name, value string, age time.Duration) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // on http://localhost without Secure, which Safari would not keep
 		Name: name, Value: value, Path: "/oidc/", MaxAge: int(age.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 		Secure: strings.HasPrefix(c.Origin, "https:"),
 	})

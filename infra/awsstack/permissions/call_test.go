@@ -5,26 +5,6 @@ import (
 	"strings"
 )
 
-// Call is one permission that a function needed. A transaction needs the permission
-// of the underlying action for each item; the items of one action and table are one
-// call here, because nobody promises that AWS does not judge their keys together.
-type Call struct {
-	Action   string // such as dynamodb:GetItem
-	Resource string // an ARN
-	// Keys are the values of the partition key, each once; nil where there is none.
-	Keys []string
-}
-
-// Grant is the smallest thing that a role allows: an action on a resource, of a table
-// with the kind of record.
-type Grant struct {
-	Action   string
-	Resource string // an ARN, or the beginning of some with * at the end
-	Key      string // of records: a key, or the beginning of some with * at the end
-}
-
-func (g Grant) String() string { return strings.TrimRight(g.Action+" "+g.Resource+" "+g.Key, " ") }
-
 // Families are beginnings of ARNs that stand for all that begin so, as far as a role
 // can tell them: the secrets of authenticators are made at run time.
 type Families []string

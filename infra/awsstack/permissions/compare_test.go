@@ -55,3 +55,15 @@ func Compare(role Role, calls []Call, families Families, function Function) []st
 	slices.Sort(faults)
 	return slices.Compact(faults)
 }
+
+// Allows reports whether IAM would let the call through. Like IAM it wants all keys of
+// a call in one statement.
+func (r Role) Allows(c Call) bool {
+	return slices.ContainsFunc(r.Statements, func(s Statement) bool {
+		return slices.Contains(s.Actions, c.Action) &&
+			slices.ContainsFunc(s.Resources, func(pattern string) bool { return matches(pattern, c.Resource) }) &&
+			(s.Keys == nil || len(c.Keys) > 0 && !slices.ContainsFunc(c.Keys, func(key string) bool {
+				return !slices.ContainsFunc(s.Keys, func(pattern string) bool { return matches(pattern, key) })
+			}))
+	})
+}
