@@ -266,3 +266,38 @@ func TestConsoleTriesASignIn(t *testing.T) {
 		})
 	}
 }
+
+// What has no server has no secret: its configuration has no line about one, and nothing
+// asks before leaving.
+func TestConsoleAddsAnApplicationWithoutASecret(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		choose []chromium.Action
+		want   store.Application
+	}{
+		{"on a device", []chromium.Action{click(`input[value=native]`), click(`input[value=kubernetes]`)}, store.Application{
+			ID: "kubernetes", Title: "Kubernetes", Kind: store.KindNative, RedirectURIs: []string{"http://localhost:8000"},
+		}},
+		{"in the browser", []chromium.Action{
+			click(`input[value=browser]`), fill(`textarea[name=redirectUris]`, "https://spa.example.com/callback"),
+			fill(`input[name=title]`, "Board"), fill(`input[name=id]`, "board"),
+		}, store.Application{ID: "board", Title: "Board", Kind: store.KindBrowser, RedirectURIs: []string{"https://spa.example.com/callback"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := newOffice(t)
+			f := o.serve(t)
+			w := open(t, 360)
+			enter(w, f, "#add-application")
+			w.Do("choose", test.choose...)
+			w.Do("create", clickOn(button("Create application")), shows(said("is added")))
+			if got := ask(w, `document.querySelector('.copyable.block code').innerText`); strings.Contains(got, "secret") || !strings.Contains(got, test.want.ID) {
+				t.Errorf("the configuration is\n%s", got)
+			}
+			w.Do("open", clickOn(button("Go to the application")), sees(`.savebar`))
+			a := o.application(test.want.ID)
+			if a.Title != test.want.Title || a.Kind != test.want.Kind || !slices.Equal(a.RedirectURIs, test.want.RedirectURIs) || len(a.Secrets) != 0 {
+				t.Errorf("stored %+v", a)
+			}
+		})
+	}
+}

@@ -144,7 +144,12 @@ function newForm({ kind, snippet, authenticators, ids }, done) {
     known['allow.roles'],
     authenticators.length > 1 && known.authenticators,
     { ...known['claims.email'], value: snippet.email ? 'template' : 'none' },
-    known['claims.emailTemplate'],
+    {
+      ...known['claims.emailTemplate'],
+      // Not seen, and not sent, for another source.
+      check: (text, other) =>
+        other('claims.email') === 'template' ? known['claims.emailTemplate'].check(text, other) : '',
+    },
   ].filter(Boolean);
   const entries = specs.map((spec) => ({ spec, ...(spec.make || field)(spec) }));
   const of = (name) => entries.find(({ spec }) => spec.name === name);
