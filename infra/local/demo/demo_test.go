@@ -106,7 +106,7 @@ func TestBackendChecksTokens(t *testing.T) {
 
 // A callback that this browser did not begin, an answer of somebody else, and the logout
 // of nobody: no session begins and none ends.
-func TestAttackOnTheClient(t *testing.T) {
+func TestForeignAnswersAreRefused(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	must(t, err)
 	var service *httptest.Server
