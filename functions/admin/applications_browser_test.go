@@ -148,6 +148,8 @@ func TestConsoleApplication(t *testing.T) {
 		w.Do("claims", click(`summary`), chromedp.SetValue(chromedp.CSS(`select[name="claims.email"]`), "template"),
 			chromium.Script(`document.querySelector('select[name="claims.email"]').dispatchEvent(new Event('input', {bubbles: true}))`),
 			shows(said("The authenticators belong to several companies")))
+		w.Do("two companies", clickOn(button("Save")), shows(said("Choose authenticators of one company first")))
+		w.Do("one company", click(`input[value=hr]`), chromedp.WaitNotPresent(said("Choose authenticators of one company first")))
 		w.Do("no template", clickOn(button("Save")), shows(said("An address with {wecom_userid} once, before the @")))
 		w.Do("template", fill(`input[name="claims.emailTemplate"]`, "{wecom_userid}@corp.example"), clickOn(button("Save")), shows(said("Saved.")))
 		w.Do("second secret", clickOn(button("Make a secret")), shows(said("This secret is shown only now")))

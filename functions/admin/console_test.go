@@ -313,7 +313,7 @@ func problems() []string {
 		"invalid_request roles", "invalid_request cells", "invalid_request encoding", "invalid_request filename", "invalid_request body",
 		"invalid_request id", "invalid_request homepage", "invalid_request redirectUris", "invalid_request postLogoutRedirectUris",
 		"invalid_request backchannelLogoutUri", "invalid_request authenticators", "invalid_request allow.roles", "invalid_request audience",
-		"invalid_request claims.emailTemplate", "invalid_request claims.preferredUsername", "invalid_request claims.groups.name",
+		"invalid_request claims.email", "invalid_request claims.emailTemplate", "invalid_request claims.preferredUsername", "invalid_request claims.groups.name",
 		"invalid_request refreshTokenLifetime", "already_exists id", "too_many_secrets secrets", "secret_not_allowed secrets",
 		"already_exists name", "auto_login_taken autoLogin", "phone_taken phone", "phone_invalid phone", "duplicate_phone phone",
 		"offline", "timeout", "access_ended", "busy", "other", "request", // said by the console itself

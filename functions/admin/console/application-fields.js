@@ -42,8 +42,6 @@ export function companiesOf(authenticators, named) {
 // fieldsOf returns the fields by name. authenticators are all there are.
 export function fieldsOf(kind, authenticators) {
   const manyCompanies = (other) => companiesOf(authenticators, words(other('authenticators'))) > 1;
-  const adviseSeveral = (what) => (shown, other) =>
-    (shown === what || shown.includes(userIdPlace)) && manyCompanies(other) ? t('application.companies') : '';
   const addresses = (name) => ({
     name,
     type: lines.type,
@@ -103,8 +101,10 @@ export function fieldsOf(kind, authenticators) {
       type: 'select',
       options: ['none', 'wecom', 'template'].map((value) => [value, t(`application.email.${value}`)]),
       hint: t('application.claims.email.hint'),
+      check: (shown, other) =>
+        shown !== 'none' && manyCompanies(other) ? t('problem.invalid_request.claims.email') : '',
       warns: true,
-      advise: adviseSeveral('template'),
+      advise: (shown, other) => (shown !== 'none' && manyCompanies(other) ? t('application.companies') : ''),
     }),
     claim('emailTemplate', {
       hint: t('application.claims.emailTemplate.hint', { place: userIdPlace }),
@@ -118,7 +118,7 @@ export function fieldsOf(kind, authenticators) {
       options: ['wecom_userid', 'phone', 'id'].map((value) => [value, t(`application.username.${value}`)]),
       hint: t('application.claims.preferredUsername.hint'),
       warns: true,
-      advise: adviseSeveral('wecom_userid'),
+      advise: (shown, other) => (shown === 'wecom_userid' && manyCompanies(other) ? t('application.companies') : ''),
     }),
     claim('groups.name', { hint: t('application.claims.groups.name.hint') }),
     claim('groups.from', {

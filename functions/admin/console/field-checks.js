@@ -24,7 +24,11 @@ export function watchFields(root, entries) {
   };
   root.addEventListener('input', (event) => {
     const entry = entries.find(({ node }) => node.contains(event.target));
-    if (entry?.spec.check) entry.invalid(entry.spec.check(entry.input.value.trim(), other));
+    // What was wrong may be right now because of another field.
+    const wrong = entries.filter(({ node, spec }) => spec.check && node.querySelector('.wrong').textContent);
+    for (const one of new Set([...wrong, entry])) {
+      if (one?.spec.check) one.invalid(one.spec.check(one.input.value.trim(), other));
+    }
     advise();
   });
   advise();
