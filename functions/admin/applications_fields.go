@@ -67,7 +67,7 @@ type claimRulesView struct {
 	EmailTemplate     string     `json:"emailTemplate"`
 	PreferredUsername string     `json:"preferredUsername"`
 	Phone             bool       `json:"phone"`
-	InIDToken         bool       `json:"inIDToken"`
+	InIDToken         bool       `json:"inIdToken"`
 }
 
 type groupsView struct {
@@ -317,7 +317,7 @@ func setClaims(into *store.ClaimRules, body *object) error {
 	if err != nil || !there {
 		return err
 	}
-	if err := rules.only([]string{"groups", "email", "emailTemplate", "preferredUsername", "phone", "inIDToken"}, nil); err != nil {
+	if err := rules.only([]string{"groups", "email", "emailTemplate", "preferredUsername", "phone", "inIdToken"}, nil); err != nil {
 		return err
 	}
 	if err := setGroups(into, rules); err != nil {
@@ -336,7 +336,7 @@ func setClaims(into *store.ClaimRules, body *object) error {
 	if err != nil {
 		return err
 	}
-	if err := rules.setFlags([]flagField{{"phone", &into.Phone}, {"inIDToken", &into.InIDToken}}); err != nil {
+	if err := rules.setFlags([]flagField{{"phone", &into.Phone}, {"inIdToken", &into.InIDToken}}); err != nil {
 		return err
 	}
 	switch {

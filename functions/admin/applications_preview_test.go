@@ -24,7 +24,7 @@ func TestPreview(t *testing.T) {
 	user := o.users()[0].ID
 	newcomer := o.createUser("13800138001")
 	o.createApplication("app", "web", `,"authenticators":["hr"],"claims":{"email":"template","emailTemplate":"{wecom_userid}@corp.example","groups":{"name":"team"}}`)
-	o.createApplication("partner-app", "browser", `,"authenticators":["partner"],"claims":{"phone":false,"inIDToken":false,"groups":{"from":[]},"preferredUsername":"id"}`)
+	o.createApplication("partner-app", "browser", `,"authenticators":["partner"],"claims":{"phone":false,"inIdToken":false,"groups":{"from":[]},"preferredUsername":"id"}`)
 	o.createApplication("both", "web", `,"claims":{"phone":false,"groups":{"from":[]}}`)
 	userinfo := `{"sub":{"value":"` + user + `","scope":"openid"},"name":{"value":"李雷","scope":"profile"},"preferred_username":{"value":"LiLei","scope":"profile"},` +
 		`"picture":{"value":"https://img.example.com/a","scope":"profile"},"updated_at":{"value":` + unix(o.clock) + `,"scope":"profile"},` +

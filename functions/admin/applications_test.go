@@ -20,7 +20,7 @@ func TestCreateApplication(t *testing.T) {
 	want := `{"id":"gitlab","title":"GitLab","enabled":true,"kind":"web","homepage":"","redirectUris":["https://gitlab.example.com/callback"],` +
 		`"postLogoutRedirectUris":[],"backchannelLogoutUri":"","authenticators":[],"allow":{"departments":[],"tags":[],"roles":[]},` +
 		`"requirePkce":false,"firstParty":true,"claims":{"groups":{"name":"groups","from":["roles","departments"],"as":"id"},"email":"none","emailTemplate":"",` +
-		`"preferredUsername":"wecom_userid","phone":true,"inIDToken":true},"audience":"","refreshTokenLifetime":"720h","secrets":[],` +
+		`"preferredUsername":"wecom_userid","phone":true,"inIdToken":true},"audience":"","refreshTokenLifetime":"720h","secrets":[],` +
 		`"createdAt":"2026-11-21T08:00:00Z","updatedAt":"2026-11-21T08:00:00Z","lastUsedAt":null,"version":1}` + "\n"
 	if created.body != want {
 		t.Errorf("body\n%s\nwant\n%s", created.body, want)
@@ -51,7 +51,7 @@ func TestApplicationFields(t *testing.T) {
 		`"redirectUris":["https://wiki.example.com/cb","http://127.0.0.1:8080/cb"],"postLogoutRedirectUris":["https://wiki.example.com/bye"],` +
 		`"backchannelLogoutUri":"https://wiki.example.com/logout","authenticators":["it","hr"],"allow":{"departments":[],"tags":[],"roles":["staff","wiki:read"]},` +
 		`"requirePkce":true,"firstParty":false,"claims":{"groups":{"name":"https://corp.example/groups","from":["roles"],"as":"path"},"email":"template",` +
-		`"emailTemplate":"{wecom_userid}@corp.example","preferredUsername":"id","phone":false,"inIDToken":false},` +
+		`"emailTemplate":"{wecom_userid}@corp.example","preferredUsername":"id","phone":false,"inIdToken":false},` +
 		`"audience":"https://api.example.com","refreshTokenLifetime":"90m"`
 	want := `{"id":"wiki",` + strings.Replace(all, `"enabled":false,`, `"enabled":false,"kind":"web",`, 1) +
 		`,"secrets":[],"createdAt":"2026-11-21T08:00:00Z","updatedAt":"2026-11-21T08:00:00Z","lastUsedAt":null,"version":%d}` + "\n"
@@ -302,8 +302,8 @@ func TestApplicationRefusals(t *testing.T) {
 		}},
 		{"claims.preferredUsername", "claims", []string{`{"preferredUsername":"name"}`, `{"preferredUsername":null}`, `{"preferredUsername":"phone","phone":false}`}},
 		{"claims.phone", "claims", []string{`{"phone":"yes"}`, `{"phone":null}`}},
-		{"claims.inIDToken", "claims", []string{`{"inIDToken":1}`}},
-		{"claims.inIdToken", "claims", []string{`{"inIdToken":true}`}},
+		{"claims.inIdToken", "claims", []string{`{"inIdToken":1}`}},
+		{"claims.inIDToken", "claims", []string{`{"inIDToken":true}`}},
 		{"claims.phone", "claims", []string{`{"phone":true,"phone":false}`}},
 		{"audience", "audience", []string{
 			"null", "1", `"api"`, `"gitlab"`, `"//api.example.com"`, `"https://"`, `"https:///"`, `"urn:"`, `"https://api.example.com/#a"`, `"https://user@api.example.com"`, `"https://api.example.com/a b"`,

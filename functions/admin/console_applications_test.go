@@ -32,7 +32,7 @@ func applicationTexts() []string {
 	add("application.username.", "wecom_userid", "phone", "id")
 	add("application.groups.", "roles", "departments", "id", "path")
 	add("application.address.", "characters", "fragment", "wildcard", "http", "scheme", "private", "form", "user")
-	add("application.claims.", "email", "emailTemplate", "preferredUsername", "groups.name", "groups.from", "groups.as", "phone", "inIDToken")
+	add("application.claims.", "email", "emailTemplate", "preferredUsername", "groups.name", "groups.from", "groups.as", "phone", "inIdToken")
 	for _, name := range []string{"homepage", "redirectUris", "postLogoutRedirectUris", "backchannelLogoutUri"} {
 		add("application.", name, name+".hint")
 	}

@@ -132,7 +132,7 @@ export function fieldsOf(kind, authenticators) {
       options: ['id', 'path'].map((value) => [value, t(`application.groups.${value}`)]),
     }),
     claim('phone', { type: 'checkbox', hint: t('application.claims.phone.hint') }),
-    claim('inIDToken', { type: 'checkbox', hint: t('application.claims.inIDToken.hint') }),
+    claim('inIdToken', { type: 'checkbox', hint: t('application.claims.inIdToken.hint') }),
     addresses('postLogoutRedirectUris'),
     one('backchannelLogoutUri'),
     kind === 'web' && {
@@ -171,7 +171,7 @@ export const parts = [
       'claims.groups.from',
       'claims.groups.as',
       'claims.phone',
-      'claims.inIDToken',
+      'claims.inIdToken',
     ],
   ],
   [
