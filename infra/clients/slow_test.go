@@ -40,6 +40,23 @@ func TestDjangoSignsIn(t *testing.T) {
 	}.test(t, "django")
 }
 
+// Flask-AppBuilder is what Superset and Airflow sign in by. By itself it refreshes nothing:
+// the application has Authlib do it.
+func TestFlaskAppBuilderSignsIn(t *testing.T) {
+	python := filepath.Join(filepath.Dir(tool(t, "appbuilder/ready")), "bin/python")
+	program{
+		callback: "/oauth-authorized/wecom",
+		start: func(t *testing.T, a application, _ string) {
+			file, err := filepath.Abs("appbuilder/application.py")
+			must(t, err)
+			a.start(t, exec.Command(python, file), "REQUESTS_CA_BUNDLE="+a.authority)
+		},
+		email: "email", token: "access_token",
+		refresh: func(a application, _ string) string { return a.url + "/refresh" },
+		signOut: func(a application, _ string) string { return a.url + "/logout/" },
+	}.test(t, "flask-appbuilder")
+}
+
 func TestSpringBootSignsIn(t *testing.T) {
 	archive := tool(t, "spring/application.jar")
 	program{
