@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 )
 
 // The clients of `make clients`, whose tools take minutes to fetch. Each is an application
@@ -55,6 +57,25 @@ func TestFlaskAppBuilderSignsIn(t *testing.T) {
 		refresh: func(a application, _ string) string { return a.url + "/refresh" },
 		signOut: func(a application, _ string) string { return a.url + "/logout/" },
 	}.test(t, "flask-appbuilder")
+}
+
+// GitLab's library has neither refresh nor PKCE in the version of Debian; another sign-in,
+// without WeCom, brings another token.
+func TestGitLabsLibrarySignsIn(t *testing.T) {
+	if err := exec.Command("ruby", "-e", "require 'omniauth_openid_connect'; require 'sinatra/base'; require 'webrick'").Run(); err != nil {
+		awsstack.Missing(t, t.Name(), "GitLab's library is missing (apt-get install ruby-omniauth-openid-connect ruby-sinatra ruby-webrick)")
+	}
+	program{
+		callback: "/users/auth/openid_connect/callback",
+		start: func(t *testing.T, a application, _ string) {
+			file, err := filepath.Abs("omniauth/application.rb")
+			must(t, err)
+			a.start(t, exec.Command("ruby", file), "SSL_CERT_FILE="+a.authority)
+		},
+		email: "email", token: "access_token",
+		refresh: func(a application, _ string) string { return a.url + "/users/auth/openid_connect" },
+		signOut: func(a application, _ string) string { return a.url + "/signout" },
+	}.test(t, "gitlab")
 }
 
 func TestSpringBootSignsIn(t *testing.T) {
