@@ -171,8 +171,8 @@ size: build
 
 # What infra/clients tests beside the clients of `make test`.
 .PHONY: clients
-clients: $(TOOLS)/appbuilder/ready $(TOOLS)/django/ready $(TOOLS)/spring/application.jar ## have slower OpenID Connect clients sign in: Django, Flask-AppBuilder, GitLab's library, Spring Boot
-	@cd infra/clients && go test -count=1 -timeout 20m -v -tags slow -run 'Django|FlaskAppBuilder|GitLab|SpringBoot' .
+clients: $(addprefix $(TOOLS)/,appbuilder/ready django/ready jupyterhub/ready) $(TOOLS)/spring/application.jar ## have slower OpenID Connect clients sign in: Django, Flask-AppBuilder, GitLab's library, JupyterHub, Spring Boot
+	@cd infra/clients && go test -count=1 -timeout 20m -v -tags slow -run 'Django|FlaskAppBuilder|GitLab|JupyterHub|SpringBoot' .
 
 .PHONY: vulncheck
 vulncheck: $(TOOLS)/bin/govulncheck

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +77,23 @@ func TestGitLabsLibrarySignsIn(t *testing.T) {
 		refresh: func(a application, _ string) string { return a.url + "/users/auth/openid_connect" },
 		signOut: func(a application, _ string) string { return a.url + "/signout" },
 	}.test(t, "gitlab")
+}
+
+// JupyterHub reads no discovery document and no ID token. It signs out with its id alone, so
+// the member is asked first.
+func TestJupyterHubSignsIn(t *testing.T) {
+	python := filepath.Join(filepath.Dir(tool(t, "jupyterhub/ready")), "bin/python")
+	program{
+		callback: "/hub/oauth_callback",
+		start: func(t *testing.T, a application, _ string) {
+			file, err := filepath.Abs("jupyterhub/jupyterhub_config.py")
+			must(t, err)
+			a.start(t, exec.Command(python, "-m", "jupyterhub", "-f", file), "SSL_CERT_FILE="+a.authority, "JUPYTERHUB_CRYPT_KEY="+strings.Repeat("0123456789abcdef", 4))
+		},
+		email: "email", token: "access_token",
+		refresh: func(a application, _ string) string { return a.url + "/hub/refresh" },
+		signOut: func(a application, _ string) string { return a.url + "/hub/logout" },
+	}.test(t, "jupyterhub")
 }
 
 func TestSpringBootSignsIn(t *testing.T) {
