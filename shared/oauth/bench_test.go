@@ -429,22 +429,6 @@ func (b *bench) causes(id string) []string {
 	return causes
 }
 
-// atOnce runs n calls at the same moment and returns their errors.
-func atOnce(n int, call func(i int) error) []error {
-	errs := make([]error, n)
-	begin := make(chan struct{})
-	var wait sync.WaitGroup
-	for i := range n {
-		wait.Go(func() {
-			<-begin
-			errs[i] = call(i)
-		})
-	}
-	close(begin)
-	wait.Wait()
-	return errs
-}
-
 func succeeded(errs []error) int {
 	return len(slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err != nil }))
 }

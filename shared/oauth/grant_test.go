@@ -16,6 +16,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/storetest"
 )
 
 func TestCodeGivesTokens(t *testing.T) {
@@ -96,7 +97,7 @@ func TestManyTakeOneCode(t *testing.T) {
 		code := b.code()
 		var mu sync.Mutex
 		var won []oauth.TokenResponse
-		errs := atOnce(50, func(int) error {
+		errs := storetest.AtOnce(50, func(int) error {
 			tokens, err := b.exchange(code)
 			if err == nil {
 				mu.Lock()
@@ -368,7 +369,7 @@ func TestManyRefreshOnce(t *testing.T) {
 		b.pass(time.Minute)
 		var mu sync.Mutex
 		successors := map[string]int{}
-		errs := atOnce(50, func(int) error {
+		errs := storetest.AtOnce(50, func(int) error {
 			tokens, err := b.refresh(first.RefreshToken)
 			mu.Lock()
 			successors[tokens.RefreshToken]++
@@ -613,7 +614,7 @@ func TestDisableWhileRefreshing(t *testing.T) {
 		}
 		b.pass(time.Minute)
 		disabled := make(chan struct{})
-		errs := atOnce(len(tokens)+1, func(i int) error {
+		errs := storetest.AtOnce(len(tokens)+1, func(i int) error {
 			if i == len(tokens) {
 				defer close(disabled)
 				b.changeUser(func(u *store.User) { u.Enabled, u.SessionGeneration = false, u.SessionGeneration+1 })

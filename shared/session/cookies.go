@@ -93,11 +93,14 @@ const (
 	maxCleared = 32
 )
 
-// attemptName hides the state: names of cookies appear where their values do not.
-func attemptName(state string) string {
-	sum := sha256.Sum256([]byte(state))
-	return attemptPrefix + hex.EncodeToString(sum[:8])
+// cookieName returns a name with a hash of what the cookie is kept under, which it hides:
+// names of cookies appear where their values do not.
+func cookieName(prefix, id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return prefix + hex.EncodeToString(sum[:8])
 }
+
+func attemptName(state string) string { return cookieName(attemptPrefix, state) }
 
 // Save stores an attempt in the browser and removes all but the newest eight, this one
 // included.
@@ -112,32 +115,52 @@ func (a *Attempts) Save(w http.ResponseWriter, r *http.Request, attempt authflow
 	return nil
 }
 
-// prune removes cookies that do not open or have expired, then the oldest ones.
+// prune leaves room for seven attempts beside the one just saved.
 func (a *Attempts) prune(w http.ResponseWriter, r *http.Request, saved string) {
+	began := func(cookie *http.Cookie) (time.Time, error) {
+		attempt, err := a.open(cookie)
+		return attempt.IssuedAt, err
+	}
+	kept := 0
+	prune(w, r, attemptPrefix, saved, began, func(*http.Cookie) bool {
+		kept++
+		return kept < keptAttempts
+	})
+}
+
+// prune removes cookies of a prefix, except the one just saved: those that do not open or
+// have expired (began returns an error), then the oldest. fits is asked about each of the
+// others, newest first; the first that does not fit is removed, and every older one.
+func prune(w http.ResponseWriter, r *http.Request, prefix, saved string, began func(*http.Cookie) (time.Time, error), fits func(*http.Cookie) bool) {
 	type kept struct {
-		name     string
-		issuedAt time.Time
+		cookie *http.Cookie
+		began  time.Time
 	}
 	var others []kept
 	cleared := 0
-	for _, cookie := range r.Cookies() {
-		if !strings.HasPrefix(cookie.Name, attemptPrefix) || cookie.Name == saved {
-			continue
-		}
-		attempt, err := a.open(cookie)
-		if err == nil {
-			others = append(others, kept{cookie.Name, attempt.IssuedAt})
-		} else if cleared < maxCleared {
-			http.SetCookie(w, attemptCookie(cookie.Name, "", -1))
+	remove := func(name string) {
+		if cleared < maxCleared {
+			http.SetCookie(w, attemptCookie(name, "", -1))
 			cleared++
 		}
 	}
-	slices.SortStableFunc(others, func(x, y kept) int { return y.issuedAt.Compare(x.issuedAt) })
-	for len(others) > keptAttempts-1 && cleared < maxCleared {
-		last := len(others) - 1
-		http.SetCookie(w, attemptCookie(others[last].name, "", -1))
-		others = others[:last]
-		cleared++
+	for _, cookie := range r.Cookies() {
+		if !strings.HasPrefix(cookie.Name, prefix) || cookie.Name == saved {
+			continue
+		}
+		if at, err := began(cookie); err != nil {
+			remove(cookie.Name)
+		} else {
+			others = append(others, kept{cookie, at})
+		}
+	}
+	slices.SortStableFunc(others, func(x, y kept) int { return y.began.Compare(x.began) })
+	room := slices.IndexFunc(others, func(k kept) bool { return !fits(k.cookie) })
+	if room < 0 {
+		return
+	}
+	for _, old := range slices.Backward(others[room:]) {
+		remove(old.cookie.Name)
 	}
 }
 

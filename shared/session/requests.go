@@ -1,15 +1,11 @@
 package session
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/aead"
@@ -57,11 +53,7 @@ type Requests struct {
 	Now func() time.Time
 }
 
-// requestName hides the id: names of cookies appear where their values do not.
-func requestName(id string) string {
-	sum := sha256.Sum256([]byte(id))
-	return requestPrefix + hex.EncodeToString(sum[:8])
-}
+func requestName(id string) string { return cookieName(requestPrefix, id) }
 
 // Save stores a request under an id of authflow.NewRequestID, and removes the oldest ones
 // that do not fit beside it.
@@ -83,39 +75,17 @@ func (q *Requests) Save(w http.ResponseWriter, r *http.Request, id string, reque
 	return nil
 }
 
-// prune removes cookies that do not open or have expired, then the oldest that do not fit
-// beside the one just saved.
+// prune leaves room for maxRequests bytes, the request just saved among them.
 func (q *Requests) prune(w http.ResponseWriter, r *http.Request, saved *http.Cookie) {
-	type kept struct {
-		cookie    *http.Cookie
-		startedAt time.Time
+	began := func(cookie *http.Cookie) (time.Time, error) {
+		_, request, err := q.open(cookie)
+		return request.StartedAt, err
 	}
-	var others []kept
-	cleared := 0
-	remove := func(name string) {
-		if cleared < maxCleared {
-			http.SetCookie(w, attemptCookie(name, "", -1))
-			cleared++
-		}
-	}
-	for _, cookie := range r.Cookies() {
-		if !strings.HasPrefix(cookie.Name, requestPrefix) || cookie.Name == saved.Name {
-			continue
-		}
-		if _, request, err := q.open(cookie); err != nil {
-			remove(cookie.Name)
-		} else {
-			others = append(others, kept{cookie, request.StartedAt})
-		}
-	}
-	slices.SortStableFunc(others, func(x, y kept) int { return y.startedAt.Compare(x.startedAt) })
-	total, full := sizeOf(saved), false
-	for _, other := range others {
-		total += sizeOf(other.cookie)
-		if full = full || total > maxRequests; full {
-			remove(other.cookie.Name)
-		}
-	}
+	total := sizeOf(saved)
+	prune(w, r, requestPrefix, saved.Name, began, func(cookie *http.Cookie) bool {
+		total += sizeOf(cookie)
+		return total <= maxRequests
+	})
 }
 
 // sizeOf returns what a cookie takes of the header Cookie: "name=value; ".

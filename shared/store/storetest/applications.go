@@ -245,7 +245,7 @@ func applicationEvents(t *testing.T, b *bench) {
 	lists("demo", 10, begun)
 
 	// Several of one millisecond are several; the newest hundred are listed.
-	for _, err := range atOnce(5, func(int) error { return b.RecordApplicationEvent(background(), event("busy", "same")) }) {
+	for _, err := range AtOnce(5, func(int) error { return b.RecordApplicationEvent(background(), event("busy", "same")) }) {
 		b.ok(err)
 	}
 	got, err := b.EventsOfApplication(ctx, "busy", 10)
@@ -270,7 +270,7 @@ func applicationUseAtOnce(t *testing.T, b *bench) {
 	read := b.application("demo")
 	b.ok(b.CreateApplication(t.Context(), read))
 	at := b.now().Add(time.Hour)
-	errs := atOnce(30, func(i int) error {
+	errs := AtOnce(30, func(i int) error {
 		if i%10 == 0 {
 			return b.UpdateApplication(background(), read, nextApplication(read, func(a *store.Application) {
 				a.Enabled, a.Generation, a.Title = false, store.NewID(), fmt.Sprint("administrator", i)
@@ -287,7 +287,7 @@ func applicationUseAtOnce(t *testing.T, b *bench) {
 		t.Fatalf("%+v", got)
 	}
 	// A deleted one does not come back by being used.
-	errs = atOnce(10, func(i int) error {
+	errs = AtOnce(10, func(i int) error {
 		if i == 5 {
 			return b.DeleteApplication(background(), got)
 		}

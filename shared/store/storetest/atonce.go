@@ -13,7 +13,7 @@ import (
 // firstSignInsAtOnce: 50 requests see the same unknown person.
 func firstSignInsAtOnce(t *testing.T, b *bench) {
 	const phone = "+8613800000001"
-	errs := atOnce(50, func(int) error {
+	errs := AtOnce(50, func(int) error {
 		for range 100 {
 			_, err := b.byIdentity("ww0123", "zhangsan")
 			if !errors.Is(err, store.ErrNotFound) {
@@ -52,7 +52,7 @@ func administratorsAtOnce(t *testing.T, b *bench) {
 		all[i] = b.authenticator(fmt.Sprint("a", i))
 		b.ok(b.CreateAuthenticator(t.Context(), all[i]))
 	}
-	errs := atOnce(len(all), func(i int) error {
+	errs := AtOnce(len(all), func(i int) error {
 		return b.UpdateAuthenticator(background(), all[i], nextAuthenticator(all[i], func(a *store.Authenticator) { a.AutoLogin = true }))
 	})
 	if n := b.count(errs); n != 1 {
@@ -73,7 +73,7 @@ func administratorsAtOnce(t *testing.T, b *bench) {
 func doubledCallbacksAtOnce(t *testing.T, b *bench) {
 	u := b.user("+8613800000001")
 	b.ok(b.CreateUser(t.Context(), u))
-	errs := atOnce(50, func(i int) error {
+	errs := AtOnce(50, func(i int) error {
 		o := b.session("key", u)
 		o.Session.WeComUserID = fmt.Sprint("request", i)
 		return b.StartSession(background(), o, true)
@@ -93,7 +93,7 @@ func updatesAtOnce(t *testing.T, b *bench) {
 	u := b.user("+8613800000001")
 	u.Roles = nil
 	b.ok(b.CreateUser(t.Context(), u))
-	errs := atOnce(10, func(i int) error {
+	errs := AtOnce(10, func(i int) error {
 		for {
 			read, err := b.User(background(), u.ID)
 			if err != nil {
@@ -115,7 +115,7 @@ func updatesAtOnce(t *testing.T, b *bench) {
 
 func leasesAtOnce(t *testing.T, b *bench) {
 	won := make([]bool, 50)
-	errs := atOnce(len(won), func(i int) (err error) {
+	errs := AtOnce(len(won), func(i int) (err error) {
 		won[i], err = b.LeaseAccessToken(background(), "app", fmt.Sprint("owner", i), b.now().Add(time.Minute))
 		return err
 	})
@@ -137,7 +137,7 @@ func leasesAtOnce(t *testing.T, b *bench) {
 func signInsOfOneUserAtOnce(t *testing.T, b *bench) {
 	u := b.user("+8613800000001")
 	b.ok(b.CreateUser(t.Context(), u))
-	errs := atOnce(8, func(i int) error { return b.StartSession(background(), b.session(fmt.Sprint("device", i), u), true) })
+	errs := AtOnce(8, func(i int) error { return b.StartSession(background(), b.session(fmt.Sprint("device", i), u), true) })
 	if n := b.count(errs); n != 8 {
 		t.Fatalf("%d of 8 devices signed in", n)
 	}
@@ -149,7 +149,7 @@ func disabledWhileSigningIn(t *testing.T, b *bench) {
 	u := b.user("+8613800000001")
 	b.ok(b.CreateUser(t.Context(), u))
 	disabled := next(u, func(u *store.User) { u.Enabled = false; u.SessionGeneration++ })
-	errs := atOnce(9, func(i int) error {
+	errs := AtOnce(9, func(i int) error {
 		if i == 4 {
 			return b.UpdateUser(background(), u, disabled)
 		}

@@ -123,7 +123,7 @@ func signInEvents(t *testing.T, b *bench) {
 func manySignInEvents(t *testing.T, b *bench) {
 	ctx := t.Context()
 	// Keys distinguish several events of one millisecond.
-	for _, err := range atOnce(5, func(i int) error {
+	for _, err := range AtOnce(5, func(i int) error {
 		return b.RecordEvent(ctx, fmt.Sprint("same", i), b.event("a", "u", "wecom_busy"))
 	}) {
 		b.ok(err)

@@ -341,7 +341,7 @@ func refreshesOfOneTokenAtOnce(_ *testing.T, b *bench) {
 func (b *bench) rotatedOnce(id string, refreshed int64) {
 	b.Helper()
 	now := b.now()
-	errs := atOnce(50, func(i int) error {
+	errs := AtOnce(50, func(i int) error {
 		at := now.Add(time.Duration(i) * time.Millisecond)
 		return b.RotateGrant(background(), id, refreshed, at, at.Add(time.Hour), at.Add(2*time.Hour))
 	})
@@ -362,7 +362,7 @@ func revokedWhileRefreshing(t *testing.T, b *bench) {
 		id := fmt.Sprint("grant", round)
 		b.ok(b.create(b.grant(id, "lineage", "demo")))
 		b.ok(b.rotate(id, 0))
-		errs := atOnce(20, func(i int) error {
+		errs := AtOnce(20, func(i int) error {
 			if i%5 == 0 {
 				return b.RevokeGrant(background(), id)
 			}
@@ -390,7 +390,7 @@ func signedOutWhileAuthorizing(t *testing.T, b *bench) {
 		}
 		var ended store.Lineage
 		var endErr error
-		errs := atOnce(10, func(i int) error {
+		errs := AtOnce(10, func(i int) error {
 			if i == 5 {
 				ended, endErr = b.EndLineage(background(), lineage)
 				return endErr
@@ -417,7 +417,7 @@ func signedOutWhileAuthorizing(t *testing.T, b *bench) {
 // sessionsOfOneLineageAtOnce: the tabs of a browser open many applications at once.
 func sessionsOfOneLineageAtOnce(t *testing.T, b *bench) {
 	latest := b.now().Add(sessionTime)
-	errs := atOnce(20, func(i int) error {
+	errs := AtOnce(20, func(i int) error {
 		return b.CreateGrant(background(), b.grant(fmt.Sprint("grant", i), "lineage", fmt.Sprint("app", i)), latest.Add(-time.Duration((i*7)%20)*time.Second))
 	})
 	if n := b.count(errs); n != 20 {

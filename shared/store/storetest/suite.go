@@ -163,8 +163,8 @@ func nextAuthenticator(a store.Authenticator, change func(*store.Authenticator))
 	return a
 }
 
-// atOnce runs n calls at the same moment and returns their errors.
-func atOnce(n int, call func(i int) error) []error {
+// AtOnce runs n calls at the same moment and returns their errors.
+func AtOnce(n int, call func(i int) error) []error {
 	errs := make([]error, n)
 	begin := make(chan struct{})
 	var wait sync.WaitGroup
