@@ -2,7 +2,7 @@
 
 import { everything } from './api.js';
 import { address } from './application-fields.js';
-import { searchField, worthSearching } from './controls.js';
+import { searchableList } from './controls.js';
 import { t } from './texts.js';
 import { badge, el, icon, time } from './ui.js';
 
@@ -58,19 +58,15 @@ export async function applicationsView() {
         el('a', { className: 'button', href: address(a), 'aria-label': t('open.what', { what: a.title }) }, t('open')),
       ),
     );
-  const list = el('ul', { className: 'items' });
-  const none = el('p', { className: 'soft', role: 'status' });
-  const filter = (wanted) => {
-    const found = all.filter((a) =>
-      [a.title, a.id, a.homepage, ...a.redirectUris].join(' ').toLowerCase().includes(wanted),
-    );
-    list.replaceChildren(...found.map(item));
-    none.textContent = found.length ? '' : t('search.none');
-  };
-  filter('');
-  const search = searchField({
-    label: t('applications.search'),
-    oninput: () => filter(search.input.value.trim().toLowerCase()),
-  });
-  return [head, lead, all.length >= worthSearching && el('div', { className: 'tools' }, search.node), none, list];
+
+  return [
+    head,
+    lead,
+    ...searchableList({
+      all,
+      item,
+      words: (a) => [a.title, a.id, a.homepage, ...a.redirectUris],
+      label: t('applications.search'),
+    }),
+  ];
 }

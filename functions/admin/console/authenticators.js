@@ -2,7 +2,7 @@
 
 import { everything } from './api.js';
 import { checkButton } from './check.js';
-import { searchField, worthSearching } from './controls.js';
+import { searchableList } from './controls.js';
 import { becomeButton, firstSteps, withoutAdministrator } from './first-steps.js';
 import { t } from './texts.js';
 import { badge, el, icon, notice } from './ui.js';
@@ -39,20 +39,6 @@ export async function authenticatorsView() {
       ),
     );
 
-  const list = el('ul', { className: 'items' });
-  const none = el('p', { className: 'soft', role: 'status' });
-  const filter = (wanted) => {
-    const found = all.filter((a) =>
-      [a.title, a.name, a.corpId, a.agentId, a.origin].join(' ').toLowerCase().includes(wanted),
-    );
-    list.replaceChildren(...found.map(item));
-    none.textContent = found.length ? '' : t('search.none');
-  };
-  filter('');
-  const search = searchField({
-    label: t('authenticators.search'),
-    oninput: () => filter(search.input.value.trim().toLowerCase()),
-  });
   return [
     el(
       'div',
@@ -68,8 +54,11 @@ export async function authenticatorsView() {
         el('p', {}, t('first.admin.text')),
         becomeButton(),
       ),
-    all.length >= worthSearching && el('div', { className: 'tools' }, search.node),
-    none,
-    list,
+    ...searchableList({
+      all,
+      item,
+      words: (a) => [a.title, a.name, a.corpId, a.agentId, a.origin],
+      label: t('authenticators.search'),
+    }),
   ];
 }

@@ -128,6 +128,20 @@ export function searchField({ label, value = '', oninput }) {
   return { node: el('div', { className: 'searchbox', role: 'search' }, icon('search'), input), input };
 }
 
+// searchableList lists items, with a field to search in their words once there are many.
+export function searchableList({ all, item, words, label }) {
+  const list = el('ul', { className: 'items' });
+  const none = el('p', { className: 'soft', role: 'status' });
+  const filter = (wanted) => {
+    const found = all.filter((a) => words(a).join(' ').toLowerCase().includes(wanted));
+    list.replaceChildren(...found.map(item));
+    none.textContent = found.length ? '' : t('search.none');
+  };
+  filter('');
+  const search = searchField({ label, oninput: () => filter(search.input.value.trim().toLowerCase()) });
+  return [all.length >= worthSearching && el('div', { className: 'tools' }, search.node), none, list];
+}
+
 // copyable shows a text to copy. label says what it is.
 export function copyable(text, label) {
   const said = t('copied');
