@@ -171,7 +171,7 @@ size: build
 
 # What infra/clients tests beside the clients of `make test`.
 .PHONY: clients
-clients: $(addprefix $(TOOLS)/,appbuilder/ready django/ready jupyterhub/ready) $(TOOLS)/spring/application.jar ## have slower OpenID Connect clients sign in: Django, Flask-AppBuilder, GitLab's library, JupyterHub, Spring Boot
+clients: $(addprefix $(TOOLS)/,appbuilder/ready django/ready jupyterhub/ready ministack/ready) $(TOOLS)/spring/application.jar ## have slower OpenID Connect clients sign in: Django, Flask-AppBuilder, GitLab's library, JupyterHub, Spring Boot
 	@cd infra/clients && go test -count=1 -timeout 20m -v -tags slow -run 'Django|FlaskAppBuilder|GitLab|JupyterHub|SpringBoot' .
 
 .PHONY: vulncheck
