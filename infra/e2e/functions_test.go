@@ -23,11 +23,11 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 )
 
-// builtFunctions builds the functions of a sign-in, the issuer and the provider, for this
-// machine.
+// builtFunctions builds the functions of a sign-in, the issuer, the provider and notify, for
+// this machine.
 var builtFunctions = sync.OnceValues(func() (string, error) {
 	folder, err := programFolder()
-	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid"} {
+	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid", "notify"} {
 		if err != nil {
 			break
 		}
