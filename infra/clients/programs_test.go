@@ -71,7 +71,7 @@ func (o opened) signedIn(t *testing.T, address string, weCom int) string {
 func (p program) test(t *testing.T, id string) {
 	t.Parallel()
 	o := p.open(t, deployed(t), id, nil)
-	home := o.application.url + "/"
+	home := o.url + "/"
 	first := o.signedIn(t, home, 2) // an unknown member agrees first
 	if second := o.signedIn(t, p.refresh(o.application, first), 0); second == first {
 		t.Error("not refreshed")
@@ -87,7 +87,7 @@ func (p program) test(t *testing.T, id string) {
 
 	// When the service ends the member's session, the program ends its own.
 	o = p.open(t, local(t), id, answer{"backchannelLogoutUri": "URL" + p.backchannel})
-	home = o.application.url + "/"
+	home = o.url + "/"
 	o.signedIn(t, home, 2)
 	o.browser.Expect(t, http.StatusNoContent, http.MethodPost, "/api/signout")
 	for deadline := time.Now().Add(20 * time.Second); o.get(home).Redirect() == ""; time.Sleep(50 * time.Millisecond) {
@@ -199,6 +199,6 @@ func TestApacheSignsIn(t *testing.T) {
 		refresh: func(a application, token string) string {
 			return a.callback + "?" + url.Values{"refresh": {a.url + "/"}, "access_token": {token}}.Encode()
 		},
-		signOut:   func(a application, _ string) string { return a.callback + "?logout=" + url.QueryEscape(a.url+"/bye") },
+		signOut: func(a application, _ string) string { return a.callback + "?logout=" + url.QueryEscape(a.url+"/bye") },
 	}.test(t, "apache")
 }

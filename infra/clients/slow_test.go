@@ -112,7 +112,7 @@ func TestSpringBootSignsIn(t *testing.T) {
 				client+"registration.wecom.client-id="+a.id, client+"registration.wecom.client-secret="+a.secret, client+"registration.wecom.scope=openid,profile,email"))
 		},
 		email: "email", token: "access_token",
-		refresh:   func(a application, _ string) string { return a.url + "/" }, // each time
-		signOut:   func(a application, _ string) string { return a.url + "/signout" },
+		refresh: func(a application, _ string) string { return a.url + "/" }, // each time
+		signOut: func(a application, _ string) string { return a.url + "/signout" },
 	}.test(t, "spring-boot")
 }
