@@ -107,8 +107,8 @@ func (h handler) signIn(w http.ResponseWriter, r *http.Request, request authoriz
 		return h.refuse(w, r, refusedRequest{application: d.Application, refusal: refusal, clientID: d.Request.ClientID, came: d.Request.RedirectURI, uiLocales: d.Request.UILocales}, nil)
 	}
 	public := apigw.PublicURL(ctx)
-	// A browser that comes back and has to sign in once more gets the page: a person ends
-	// what would else go round and round.
+	// A browser that comes back and has to sign in once more gets the page: a person breaks
+	// what would otherwise be a loop.
 	if request.kept == "" && wecom.TakesClientPage(r.UserAgent()) {
 		name, err := h.onlyAuthenticator(ctx, d.SignIn.Authenticators)
 		if err != nil {
@@ -178,7 +178,7 @@ func (h handler) authorizeByPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.getInstead(w, r, body, "/oauth2/authorize")
+	return h.getInstead(w, r, body, oauth.AuthorizationPath)
 }
 
 // maxQuery is how long a query may be that a posted form is turned into, in bytes: the

@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -43,7 +44,7 @@ func (h handler) requestLost(w http.ResponseWriter, r *http.Request) error {
 	var application store.Application
 	if id := apigw.Query(r).Get("client_id"); store.IsAuthenticatorName(id) {
 		var err error
-		if application, err = h.Applications.Application(ctx, id); err != nil && !isNotFound(err) {
+		if application, err = h.Applications.Application(ctx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
 			apigw.LogError(ctx, apierr.From(err))
 		}
 	}

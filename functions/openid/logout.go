@@ -26,7 +26,7 @@ func (h handler) logoutByPost(w http.ResponseWriter, r *http.Request) error {
 	}
 	form, err := oauth.ParseForm(body)
 	if err != nil || form.Get(fieldProof) == "" {
-		return h.getInstead(w, r, body, "/oauth2/logout")
+		return h.getInstead(w, r, body, oauth.EndSessionPath)
 	}
 	return h.decideLogout(w, r, form.Get(fieldParameters), form.Get(fieldProof))
 }
@@ -52,7 +52,7 @@ func (h handler) decideLogout(w http.ResponseWriter, r *http.Request, parameters
 	case oauth.AskLogout:
 		shown := page.SignOut{
 			Language: languageOf(w, r, d.UILocales), Self: self(r), Member: session.User.Name,
-			Form: page.Form{Action: public + "/oauth2/logout", Fields: []page.Field{
+			Form: page.Form{Action: public + oauth.EndSessionPath, Fields: []page.Field{
 				{Name: fieldParameters, Value: parameters}, {Name: fieldProof, Value: d.Proof},
 			}},
 			Stay: signInURL(r, d.UILocales),
