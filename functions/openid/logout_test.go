@@ -130,7 +130,9 @@ func TestLogoutWithAHintOfTheSession(t *testing.T) {
 // the member has the member asked in spite of the ID token.
 func TestLogoutHint(t *testing.T) {
 	p := newProvider(t)
-	p.change("wiki", func(a *store.Application) { a.Claims.Email, a.Claims.EmailTemplate = "template", "{wecom_userid}@example.com" })
+	p.change("wiki", func(a *store.Application) {
+		a.Claims.Email, a.Claims.EmailTemplate = "template", "{wecom_userid}@example.com"
+	})
 	for _, test := range []struct {
 		name, hint string
 		asks       bool

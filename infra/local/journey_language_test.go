@@ -104,7 +104,7 @@ func TestJourneySpeaksTheLanguageAskedFor(t *testing.T) {
 
 		// A wish of an application is not a choice of the member.
 		wantLanguage(t, "the sign-in page by itself", b.get("/signin"), other, "</h1>")
-		if got := b.get("/signin?lang="+string(other)); got.Status != http.StatusOK {
+		if got := b.get("/signin?lang=" + string(other)); got.Status != http.StatusOK {
 			t.Fatalf("picking a language: %d", got.Status)
 		}
 		chosen := b.open(begin().address).Page
