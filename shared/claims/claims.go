@@ -118,8 +118,8 @@ func DefaultRules() store.ClaimRules {
 	}
 }
 
-// IsGroupsName reports whether an application may call its groups so: 1 to 64 letters,
-// digits and -._:/ that name nothing else.
+// IsGroupsName reports whether an application may give its groups this name: 1 to 64
+// letters, digits and -._:/ that name nothing else.
 func IsGroupsName(name string) bool {
 	if name == "" || len(name) > 64 || !consistsOf(name, alphanumeric+"-._:/") || keys.IsReserved(name) {
 		return false
@@ -266,7 +266,7 @@ func email(s source) any {
 }
 
 // isLocalPart reports whether a userid can stand before the @ of an address. WeCom allows
-// an @ in userids, with which a member could choose the domain of the own address.
+// an @ in userids, with which members could choose the domain of their address.
 func isLocalPart(userID string) bool {
 	if userID == "" || len(userID) > 64 || strings.HasPrefix(userID, ".") || strings.HasSuffix(userID, ".") || strings.Contains(userID, "..") {
 		return false
