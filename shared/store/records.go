@@ -133,6 +133,15 @@ type Session struct {
 	Lineage string `json:",omitempty"`
 }
 
+// LineageOf returns the lineage of a session that is stored under a key. One from before
+// there were lineages is a lineage of its own.
+func LineageOf(sessionKey string, s Session) string {
+	if s.Lineage == "" {
+		return sessionKey
+	}
+	return s.Lineage
+}
+
 // AttemptResult is the result of an attempt to sign in. An attempt has one result, ever: it
 // is written under a key derived from the attempt's state, only if absent.
 type AttemptResult struct {

@@ -172,6 +172,10 @@ func (v *visitor) hasApplicationsTold() {
 		})
 	}
 	opens()
+	v.send(200, "PATCH", "/api/admin/authenticators/main", v.adminKey, map[string]any{"enabled": false})
+	told()
+	v.send(200, "PATCH", "/api/admin/authenticators/main", v.adminKey, map[string]any{"enabled": true})
+	opens()
 	member.send(204, "POST", "/api/signout", "", nil)
 	told()
 	opens()

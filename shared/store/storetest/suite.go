@@ -31,6 +31,7 @@ func Run(t *testing.T, open Open) {
 		"AccessTokens":            accessTokens,
 		"SignInEvents":            signInEvents,
 		"ManySignInEvents":        manySignInEvents,
+		"SessionsOfAuthenticator": sessionsOfAuthenticator,
 		"UsersByName":             usersByName,
 		"FirstSignInsAtOnce":      firstSignInsAtOnce,
 		"AdministratorsAtOnce":    administratorsAtOnce,
