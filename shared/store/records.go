@@ -83,6 +83,10 @@ type Identity struct {
 	WeComUserID   string // as WeCom spells it; compared without case, see FoldUserID
 	Authenticator string // name of the authenticator that bound it
 	BoundAt       time.Time
+	// Email is the mailbox that the company gave the member (biz_mail), as WeCom told it
+	// when the identity was bound; empty if it did not. It is never the address that
+	// members enter themselves.
+	Email string `json:",omitempty"`
 }
 
 // IdentityIn returns the user's identity in a corp.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -175,6 +176,7 @@ func (v *visitor) hasApplicationsTold() {
 	v.send(200, "PATCH", "/api/admin/authenticators/main", v.adminKey, map[string]any{"enabled": false})
 	told()
 	v.send(200, "PATCH", "/api/admin/authenticators/main", v.adminKey, map[string]any{"enabled": true})
+	time.Sleep(11 * time.Second) // until no function has the authenticator as it was in its cache
 	opens()
 	member.send(204, "POST", "/api/signout", "", nil)
 	told()
