@@ -577,7 +577,7 @@ func TestApplicationIsToldTheCompanysMailbox(t *testing.T) {
 	lisi.Member.Consent = wecomsim.ConsentTo(wecomsim.FieldMobile, wecomsim.FieldBizMail)
 	for _, u := range f.users() {
 		if u.Phone == "+8613800000002" {
-			f.mustAdmin(204, "DELETE", "/api/admin/users/"+u.ID+"/identities/"+corpID+"/lisi", nil)
+			f.mustAdmin(204, "DELETE", "/users/"+u.ID+"/identities/"+corpID+"/lisi", nil)
 		}
 	}
 	if got := email(lisi); got != "lisi@corp.example" {
