@@ -28,8 +28,6 @@ type Member struct {
 	// another corp may give somebody the same userid, or write any email address: neither
 	// is told as a name.
 	OneCorp bool
-	// Email is the address that WeCom gave; empty: none.
-	Email string
 	// Departments are those of the member.
 	Departments []Department
 }
@@ -254,7 +252,11 @@ func email(s source) any {
 	}
 	switch s.rules.Email {
 	case "wecom":
-		return known(s.Email)
+		identity, _ := s.User.IdentityIn(s.CorpID)
+		if store.FoldUserID(identity.WeComUserID) != store.FoldUserID(s.WeComUserID) {
+			return nil // another member is the user now
+		}
+		return known(identity.Email)
 	case "template":
 		if !isLocalPart(s.WeComUserID) {
 			return nil
