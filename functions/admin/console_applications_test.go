@@ -72,7 +72,7 @@ type snippet struct {
 	Tried *string
 	// Library says that not the software itself was tried, but what it signs in by.
 	Library bool
-	Lines []string
+	Lines   []string
 }
 
 func snippets(t *testing.T) []snippet {
