@@ -258,14 +258,74 @@ func TestConsoleTriesASignIn(t *testing.T) {
 				w.Do(want, shows(said(want)))
 			}
 			w.Accessible("a sign-in to try")
-			var ids []string
-			for _, a := range o.applications() {
-				ids = append(ids, a.ID)
-			}
-			if !slices.Equal(ids, []string{"wiki"}) {
+			if ids := o.applicationIDs(); !slices.Equal(ids, []string{"wiki"}) {
 				t.Errorf("left over: %q", ids)
 			}
 		})
+	}
+}
+
+func (o *office) applicationIDs() []string {
+	var ids []string
+	for _, a := range o.applications() {
+		ids = append(ids, a.ID)
+	}
+	return ids
+}
+
+// Whoever closes the console in the middle of a sign-in to try leaves no copy.
+func TestConsoleClosedWhileTryingASignIn(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.createApplication("wiki", "web", `,"title":"Wiki","redirectUris":["https://wiki.example.com/callback"]`)
+	f := o.serve(t)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"issuer":"`+f.URL+`"}`)
+	})
+	asked := make(chan string, 1)
+	mux.HandleFunc("GET /oauth2/authorize", func(_ http.ResponseWriter, r *http.Request) { asked <- r.FormValue("client_id") })
+	f.openID.Store(mux)
+	w := open(t, 1440)
+	enter(w, f, "#applications/wiki")
+	w.Do("try", clickOn(button("Test sign-in")), clickOn(dialogButton("Begin")))
+	select {
+	case id := <-asked:
+		if ids := o.applicationIDs(); !slices.Contains(ids, id) {
+			t.Errorf("the sign-in is to %q of %q", id, ids)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("nobody signs in")
+	}
+	w.Do("close", visit("about:blank"))
+	for deadline := time.Now().Add(30 * time.Second); len(o.applicationIDs()) > 1; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("left over: %q", o.applicationIDs())
+		}
+	}
+}
+
+// A copy that a crash has left goes when somebody looks at the applications. One in use
+// stays, and neither is shown.
+func TestConsoleRemovesCopiesThatWereLeft(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.createApplication("wiki", "web", `,"title":"Wiki"`)
+	for id, age := range map[string]time.Duration{"console-test-left": 2 * time.Hour, "console-test-used": 5 * time.Minute} {
+		o.clock = time.Now().Add(-age)
+		o.createApplication(id, "browser", `,"title":"Copy"`)
+	}
+	f := o.serve(t)
+	w := open(t, 1440)
+	enter(w, f, "#applications")
+	w.Do("applications", shows(said("Wiki")))
+	if shown := w.Texts("main li h2"); !slices.Equal(shown, []string{"Wiki"}) {
+		t.Errorf("shown: %q", shown)
+	}
+	for deadline := time.Now().Add(30 * time.Second); !slices.Equal(slices.Sorted(slices.Values(o.applicationIDs())), []string{"console-test-used", "wiki"}); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("left over: %q", o.applicationIDs())
+		}
 	}
 }
 

@@ -71,7 +71,9 @@ type snippet struct {
 	// Tried is the version of the software that signed in with these settings to this
 	// service; empty for one that nobody has tried.
 	Tried *string
-	Lines []string
+	// Library says that not the software itself was tried, but what it signs in by.
+	Library bool
+	Lines   []string
 }
 
 func snippets(t *testing.T) []snippet {
@@ -93,7 +95,7 @@ func snippets(t *testing.T) []snippet {
 // with a redirect address that can be registered.
 func TestSnippets(t *testing.T) {
 	want := []string{
-		"plain", "oauth2-proxy", "spring-boot", "gitlab", "gitea", "grafana", "superset", "jenkins", "harbor", "kubernetes",
+		"plain", "oauth2-proxy", "spring-boot", "gitlab", "gitea", "grafana", "superset", "jupyterhub", "jenkins", "harbor", "kubernetes",
 		"keycloak", "django", "node", "go", "mod-auth-openidc",
 	}
 	all := snippets(t)

@@ -1,10 +1,11 @@
 // Package clients has other people's OpenID Connect clients sign in, the ones that companies
 // put in front of or into what they run: oauth2-proxy, Apache's mod_auth_openidc, Node's
-// openid-client, Gitea's library, the Kubernetes API server's authenticator, go-oidc.
+// openid-client, Gitea's library, the Kubernetes API server's authenticator, go-oidc, and by
+// `make clients` Django, Flask-AppBuilder, GitLab's library, JupyterHub, Keycloak, Spring Boot.
 //
-// Duty: each is registered by the admin API and configured as its own manual says; a member
-// signs in to it by the simulated WeCom; it sees a claim, refreshes and signs out as far as
-// it can. The service is the built functions, deployed with template.yaml in the account of
+// Duty: each is registered by the admin API and configured by what the console shows, if that
+// is a file it reads; a member signs in to it by the simulated WeCom; it sees a claim,
+// refreshes and signs out as far as it can. The service is the built functions, deployed with template.yaml in the account of
 // infra/awsstack, with every permission enforced.
 //
 // One step is not done there: that a client hears of a sign-out by back-channel logout. The

@@ -58,7 +58,7 @@ func TestCommandLineToolSignsIn(t *testing.T) {
 	t.Parallel()
 	a := deployed(t).register(t, "go-oidc", "/callback", answer{"kind": "native", "redirectUris": []string{"http://127.0.0.1/callback"}})
 	m := a.member(t)
-	config, provider, token, idToken := a.signIn(m, "profile", "email")
+	config, provider, token, idToken := a.signIn(m, "profile", "email", "groups")
 	info, err := provider.UserInfo(t.Context(), oauth2.StaticTokenSource(token))
 	must(t, err)
 	if info.Email != m.email() || info.Subject != idToken.Subject {

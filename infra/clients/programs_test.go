@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -103,11 +104,12 @@ func (a application) run(t *testing.T, command *exec.Cmd) {
 	t.Helper()
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	must(t, command.Start())
 	ended := make(chan struct{})
 	go func() { _ = command.Wait(); close(ended) }()
 	t.Cleanup(func() {
-		_ = command.Process.Kill()
+		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // and what it started
 		if <-ended; t.Failed() {
 			t.Logf("%s\n%s", command, &output)
 		}
@@ -145,9 +147,8 @@ func TestOAuth2ProxySignsIn(t *testing.T) {
 	program{
 		callback: "/oauth2/callback",
 		start: func(t *testing.T, a application, behind string) {
-			a.run(t, exec.Command(binary, "--provider=oidc", "--oidc-issuer-url="+a.service.url, "--client-id="+a.id, "--client-secret="+a.secret,
-				"--redirect-url="+a.callback, "--http-address="+strings.TrimPrefix(a.url, "http://"), "--upstream="+behind, "--email-domain=*",
-				"--code-challenge-method=S256", "--cookie-secret=0123456789abcdef0123456789abcdef", "--cookie-secure=false", "--cookie-refresh=1s",
+			a.run(t, exec.Command(binary, "--config="+a.configurationFile(t, "oauth2-proxy", "oauth2-proxy.cfg"),
+				"--http-address="+strings.TrimPrefix(a.url, "http://"), "--upstream="+behind, "--cookie-secure=false", "--cookie-refresh=1s",
 				"--pass-access-token", "--skip-provider-button", "--skip-auth-route=^/bye$", "--provider-ca-file="+a.authority, "--whitelist-domain="+strings.TrimPrefix(a.service.url, "https://")))
 		},
 		email: "X-Forwarded-Email", token: "X-Forwarded-Access-Token",
@@ -186,11 +187,11 @@ func TestApacheSignsIn(t *testing.T) {
 		awsstack.Missing(t, t.Name(), "mod_auth_openidc is missing (apt-get install apache2 libapache2-mod-auth-openidc)")
 	}
 	program{
-		callback: "/callback", backchannel: "/callback?logout=backchannel",
+		callback: "/oauth2callback", backchannel: "/oauth2callback?logout=backchannel",
 		start: func(t *testing.T, a application, behind string) {
 			folder := t.TempDir()
-			configuration := strings.NewReplacer("{modules}", modules, "{folder}", folder, "{address}", strings.TrimPrefix(a.url, "http://"), "{url}", a.url,
-				"{issuer}", a.service.url, "{authority}", a.authority, "{id}", a.id, "{secret}", a.secret, "{behind}", behind).Replace(apacheConfiguration)
+			configuration := strings.NewReplacer("{modules}", modules, "{folder}", folder, "{address}", strings.TrimPrefix(a.url, "http://"),
+				"{authority}", a.authority, "{behind}", behind, "{configuration}", a.configuration(t, "mod-auth-openidc")).Replace(apacheConfiguration)
 			file := filepath.Join(folder, "apache.conf")
 			must(t, os.WriteFile(file, []byte(configuration), 0o600))
 			a.run(t, exec.Command("apache2", "-X", "-f", file))

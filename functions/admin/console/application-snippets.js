@@ -66,7 +66,12 @@ export function snippetPart(snippet, values) {
       'div',
       { className: 'badges' },
       snippet.tried
-        ? badge(t('application.snippet.tried', { version: snippet.tried }), 'good')
+        ? badge(
+            t(snippet.library ? 'application.snippet.library' : 'application.snippet.tried', {
+              version: snippet.tried,
+            }),
+            'good',
+          )
         : badge(t('application.snippet.untried')),
       snippet.file && el('code', {}, fill(snippet.file, { base: baseOf(snippet, values.redirect) || values.base })),
     ),
