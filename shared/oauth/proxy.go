@@ -92,13 +92,25 @@ func (p *Provider) ProxyApplication(ctx context.Context, id string) (store.Appli
 	return a, nil
 }
 
-// ProxyAuthorizationURL returns where a sign-in to an application behind a proxy begins. The
-// browser keeps state and verifier (PKCE) until it comes back to the redirect URI.
-func (p *Provider) ProxyAuthorizationURL(call Call, a store.Application, state, verifier string) string {
-	return withParameters(call.Issuer+AuthorizationPath,
-		"response_type", "code", "client_id", a.ID, "redirect_uri", p.proxyRedirectURI(a, call.Issuer),
-		"scope", strings.Join(proxyScopes(), " "), "state", state,
-		"code_challenge", challengeOf(verifier), "code_challenge_method", "S256",
+// ProxyAuthorization is a sign-in to an application behind a proxy that begins. The browser
+// keeps state and verifier (PKCE) until it comes back.
+type ProxyAuthorization struct {
+	Call
+	Application     store.Application // as ProxyApplication returned it
+	State, Verifier string
+	Again           bool // the session that there is will not do
+}
+
+// ProxyAuthorizationURL returns where a sign-in asks for its code.
+func (p *Provider) ProxyAuthorizationURL(in ProxyAuthorization) string {
+	prompt := ""
+	if in.Again {
+		prompt = "login"
+	}
+	return withParameters(in.Issuer+AuthorizationPath,
+		"response_type", "code", "client_id", in.Application.ID, "redirect_uri", p.proxyRedirectURI(in.Application, in.Issuer),
+		"scope", strings.Join(proxyScopes(), " "), "state", in.State,
+		"code_challenge", challengeOf(in.Verifier), "code_challenge_method", "S256", "prompt", prompt,
 	)
 }
 

@@ -29,7 +29,7 @@ func (b *bench) proxied(id string) store.Application {
 // proxyCode begins a sign-in to an application behind a proxy and returns its code.
 func (b *bench) proxyCode(id string) string {
 	b.Helper()
-	address := b.ProxyAuthorizationURL(b.call(), b.proxied(id), state, verifier)
+	address := b.ProxyAuthorizationURL(oauth.ProxyAuthorization{Call: b.call(), Application: b.proxied(id), State: state, Verifier: verifier})
 	rawQuery, ok := strings.CutPrefix(address, issuer+"/oauth2/authorize?")
 	if !ok {
 		b.Fatal(address)
@@ -426,7 +426,7 @@ func TestProxyTokenWithoutKeys(t *testing.T) {
 func TestProxyOfOthersNeedsConsent(t *testing.T) {
 	b := newBench(t)
 	a := b.register(store.Application{ID: "third", Kind: store.KindProxy, Homepage: "https://third.example.com"})
-	rawQuery := strings.TrimPrefix(b.ProxyAuthorizationURL(b.call(), a, state, verifier), issuer+"/oauth2/authorize?")
+	rawQuery := strings.TrimPrefix(b.ProxyAuthorizationURL(oauth.ProxyAuthorization{Call: b.call(), Application: a, State: state, Verifier: verifier}), issuer+"/oauth2/authorize?")
 	d := b.authorize(rawQuery)
 	if d.Kind != oauth.AskConsent {
 		t.Fatalf("%+v", d)
@@ -474,7 +474,7 @@ func TestRefusalsOfPagesThatAskByThemselvesAreNotRecorded(t *testing.T) {
 
 func TestProxyAuthorizationURL(t *testing.T) {
 	b := newBench(t)
-	u, err := url.Parse(b.ProxyAuthorizationURL(b.call(), b.proxied("proxied"), "S", verifier))
+	u, err := url.Parse(b.ProxyAuthorizationURL(oauth.ProxyAuthorization{Call: b.call(), Application: b.proxied("proxied"), State: "S", Verifier: verifier}))
 	b.must(err)
 	want := url.Values{
 		"response_type": {"code"}, "client_id": {"proxied"}, "redirect_uri": {proxyCallback}, "state": {"S"},
