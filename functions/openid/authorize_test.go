@@ -383,7 +383,7 @@ func TestMemberWhoIsNotAllowed(t *testing.T) {
 	}
 	body := html.UnescapeString(got.body)
 	for _, text := range []string{
-		"No access to Wiki", "ann, Wiki is only for some people", "Ask an administrator",
+		"No access to Wiki", "ann, Wiki is only for some people", "ask an administrator",
 		`href="` + callback + "&error=access_denied", public + "/signin?application=wiki&continue=",
 	} {
 		if !strings.Contains(body, text) {
@@ -455,7 +455,7 @@ func TestPagesSpeakTheLanguage(t *testing.T) {
 		want        string
 	}{
 		{"the browser's", wikiRequest(), "", "No access to Wiki"},
-		{"the application's wish", wikiRequest("ui_locales", "tlh zh-CN"), "", "无权使用 Wiki"},
+		{"the application's wish", wikiRequest("ui_locales", "tlh zh-CN"), "", "无权使用“Wiki”"},
 		{"the member's choice", wikiRequest("ui_locales", "zh-CN"), "fr", "Pas d’accès à Wiki"},
 		{"picked now", wikiRequest("ui_locales", "zh-CN", "lang", "sv"), "fr", "Ingen åtkomst till Wiki"},
 	} {
