@@ -87,7 +87,7 @@ func TestBadRedirectIsNeverFollowed(t *testing.T) {
 		})
 	}
 	shown := html.UnescapeString(administrator.get("/oauth2/authorize", wikiRequest("redirect_uri", "https://evil.example/<b>")).body)
-	for _, text := range []string{"Cannot sign in to Wiki", "https://evil.example/<b>", callback, "wiki"} {
+	for _, text := range []string{"Cannot sign in to Wiki", "https://evil.example/<b>", callback, "wiki", `/console#applications/wiki"`} {
 		if !strings.Contains(shown, text) {
 			t.Errorf("an administrator is not shown %s", text)
 		}

@@ -151,7 +151,7 @@ export function fieldsOf(kind, authenticators) {
       type: 'select',
       options: ['id', 'path'].map((value) => [value, t(`application.groups.${value}`)]),
     }),
-    claim('phone', { type: 'checkbox', hint: t('application.claims.phone.hint') }),
+    claim('phone', { type: 'checkbox', hint: !proxied && t('application.claims.phone.hint') }),
     !proxied && claim('inIdToken', { type: 'checkbox', hint: t('application.claims.inIdToken.hint') }),
     !proxied && addresses('postLogoutRedirectUris'),
     !proxied && one('backchannelLogoutUri'),

@@ -141,7 +141,7 @@ function newForm({ kind, snippet, authenticators, ids }, done) {
     {
       name: 'id',
       label: t('application.id'),
-      hint: t('application.id.hint'),
+      hint: t(proxied ? 'application.proxy.id' : 'application.id.hint'),
       value: named ? freeId(snippet.id, ids) : '',
       check: (text) => (!text || idForm.test(text) ? '' : t('problem.invalid_request.id')),
     },

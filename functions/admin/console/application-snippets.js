@@ -57,7 +57,8 @@ export function valuesOf(application, issuer, secret) {
 
 // snippetPart shows one configuration. values are those of valuesOf.
 export function snippetPart(snippet, values) {
-  const text = render(snippet, { ...values, base: baseOf(snippet, values.redirect) || values.base });
+  const filled = { ...values, base: baseOf(snippet, values.redirect) || values.base };
+  const text = render(snippet, filled);
   const block = copyable(text, snippet.name);
   block.classList.add('block');
   return el(
@@ -74,7 +75,7 @@ export function snippetPart(snippet, values) {
             'good',
           )
         : badge(t('application.snippet.untried')),
-      snippet.file && el('code', {}, fill(snippet.file, { base: baseOf(snippet, values.redirect) || values.base })),
+      snippet.file && el('code', {}, fill(snippet.file, filled)),
     ),
     block,
     snippet.email && values.email === 'none' && notice('warn', el('p', {}, t('application.snippet.email'))),
