@@ -100,10 +100,10 @@ func TestConsoleAddsAnApplicationByKeyboard(t *testing.T) {
 		t.Errorf("stored %+v", a)
 	}
 	// Leaving asks as long as nobody said that it was copied.
-	tabTo(t, w, "前往应用页面")
+	tabTo(t, w, "打开应用设置")
 	w.Do("leave", chromedp.KeyEvent("\r"), shows(dialogButton("离开")), chromedp.KeyEvent("\x1b"), gone(`dialog`))
 	w.Do("copied", clickOn(button("我已复制")), gone(`.notice .copyable`))
-	w.Do("open", clickOn(button("前往应用页面")), shows(said("客户端密钥")), shows(chromedp.Search(`//h1[text()="GitLab"]`)))
+	w.Do("open", clickOn(button("打开应用设置")), shows(said("客户端密钥")), shows(chromedp.Search(`//h1[text()="GitLab"]`)))
 	if page := ask(w, `document.documentElement.innerHTML + JSON.stringify([sessionStorage, localStorage])`); strings.Contains(page, secret) {
 		t.Error("the secret is still there")
 	}
@@ -355,7 +355,7 @@ func TestConsoleAddsAnApplicationWithoutASecret(t *testing.T) {
 			if got := ask(w, `document.querySelector('.copyable.block code').innerText`); strings.Contains(got, "secret") || !strings.Contains(got, test.want.ID) {
 				t.Errorf("the configuration is\n%s", got)
 			}
-			w.Do("open", clickOn(button("Go to the application")), sees(`.savebar`))
+			w.Do("open", clickOn(button("Open its options")), sees(`.savebar`))
 			a := o.application(test.want.ID)
 			if a.Title != test.want.Title || a.Kind != test.want.Kind || !slices.Equal(a.RedirectURIs, test.want.RedirectURIs) || len(a.Secrets) != 0 {
 				t.Errorf("stored %+v", a)

@@ -26,8 +26,8 @@ func applicationTexts() []string {
 	for _, cause := range oauth.Causes() {
 		add("cause.", string(cause))
 	}
-	add("application.kind.", "web", "browser", "native", "proxy", "web.hint", "browser.hint", "native.hint")
-	add("application.part.", "claims", "more")
+	add("application.kind.", "web", "browser", "native", "proxy", "web.hint", "browser.hint", "native.hint", "proxy.hint")
+	add("application.part.", "claims", "more", "other")
 	add("application.email.", "none", "wecom", "template")
 	add("application.username.", "wecom_userid", "phone", "id")
 	add("application.groups.", "roles", "departments", "id", "path")
@@ -37,7 +37,7 @@ func applicationTexts() []string {
 		add("application.", name, name+".hint")
 	}
 	add("application.note.", "several_companies", "no_mailbox")
-	add("preview.", "idToken", "userinfo", "accessToken")
+	add("preview.", "idToken", "userinfo", "accessToken", "headers")
 	return keys
 }
 

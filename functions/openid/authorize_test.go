@@ -87,7 +87,7 @@ func TestBadRedirectIsNeverFollowed(t *testing.T) {
 		})
 	}
 	shown := html.UnescapeString(administrator.get("/oauth2/authorize", wikiRequest("redirect_uri", "https://evil.example/<b>")).body)
-	for _, text := range []string{"Cannot sign in to Wiki", "https://evil.example/<b>", callback, "wiki"} {
+	for _, text := range []string{"Cannot sign in to Wiki", "https://evil.example/<b>", callback, "wiki", `/console#applications/wiki"`} {
 		if !strings.Contains(shown, text) {
 			t.Errorf("an administrator is not shown %s", text)
 		}
@@ -383,7 +383,7 @@ func TestMemberWhoIsNotAllowed(t *testing.T) {
 	}
 	body := html.UnescapeString(got.body)
 	for _, text := range []string{
-		"No access to Wiki", "ann, Wiki is only for some people", "Ask an administrator",
+		"No access to Wiki", "ann, Wiki is only for some people", "ask an administrator",
 		`href="` + callback + "&error=access_denied", public + "/signin?application=wiki&continue=",
 	} {
 		if !strings.Contains(body, text) {
@@ -455,7 +455,7 @@ func TestPagesSpeakTheLanguage(t *testing.T) {
 		want        string
 	}{
 		{"the browser's", wikiRequest(), "", "No access to Wiki"},
-		{"the application's wish", wikiRequest("ui_locales", "tlh zh-CN"), "", "无权使用 Wiki"},
+		{"the application's wish", wikiRequest("ui_locales", "tlh zh-CN"), "", "无权使用“Wiki”"},
 		{"the member's choice", wikiRequest("ui_locales", "zh-CN"), "fr", "Pas d’accès à Wiki"},
 		{"picked now", wikiRequest("ui_locales", "zh-CN", "lang", "sv"), "fr", "Ingen åtkomst till Wiki"},
 	} {

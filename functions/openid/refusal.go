@@ -38,6 +38,9 @@ func (h handler) refuse(w http.ResponseWriter, r *http.Request, refused refusedR
 			Description: refused.refusal.Description, ClientID: refused.clientID,
 			Came: refused.came, Registered: refused.registered,
 		}
+		if refused.application.ID != "" {
+			shown.Details.Console = apigw.PublicURL(r.Context()) + "/console#applications/" + refused.application.ID
+		}
 	}
 	return h.Pages.RefusedRequest(w, shown)
 }

@@ -5,6 +5,9 @@ import { choices } from './choices.js';
 import { t } from './texts.js';
 import { readRoles } from './user-fields.js';
 
+// An address of software behind a proxy, for those who enter one.
+export const proxiedExample = 'https://wiki.example.com';
+
 export const address = (a) => `#applications/${encodeURIComponent(a.id)}`;
 
 // nest makes {a: {b: value}} of {'a.b': value}: fields are named as the service names
@@ -63,10 +66,17 @@ export function fieldsOf(kind, authenticators) {
     from: (record) => at(record, `claims.${name}`),
     ...spec,
   });
+  const proxied = kind === 'proxy';
   const fields = [
     { name: 'title', label: t('application.title'), hint: t('application.title.hint'), required: true },
-    one('homepage'),
-    {
+    proxied
+      ? {
+          ...one('homepage'),
+          hint: t('application.proxy.homepage'),
+          check: (text) => (text ? wrongAddress(text) : t('application.new.base.wrong', { example: proxiedExample })),
+        }
+      : one('homepage'),
+    !proxied && {
       ...addresses('redirectUris'),
       hint: redirectHint(kind, 'application.redirectUris.hint'),
       warns: true,
@@ -141,10 +151,10 @@ export function fieldsOf(kind, authenticators) {
       type: 'select',
       options: ['id', 'path'].map((value) => [value, t(`application.groups.${value}`)]),
     }),
-    claim('phone', { type: 'checkbox', hint: t('application.claims.phone.hint') }),
-    claim('inIdToken', { type: 'checkbox', hint: t('application.claims.inIdToken.hint') }),
-    addresses('postLogoutRedirectUris'),
-    one('backchannelLogoutUri'),
+    claim('phone', { type: 'checkbox', hint: !proxied && t('application.claims.phone.hint') }),
+    !proxied && claim('inIdToken', { type: 'checkbox', hint: t('application.claims.inIdToken.hint') }),
+    !proxied && addresses('postLogoutRedirectUris'),
+    !proxied && one('backchannelLogoutUri'),
     kind === 'web' && {
       name: 'requirePkce',
       type: 'checkbox',
@@ -157,7 +167,7 @@ export function fieldsOf(kind, authenticators) {
       label: t('application.firstParty'),
       hint: t('application.firstParty.hint'),
     },
-    {
+    !proxied && {
       name: 'refreshTokenLifetime',
       label: t('application.refreshTokenLifetime'),
       hint: t('application.refreshTokenLifetime.hint'),
@@ -168,8 +178,8 @@ export function fieldsOf(kind, authenticators) {
   return Object.fromEntries(fields.map((field) => [field.name, field]));
 }
 
-// The parts of the form, and the fields of each. The first is always open.
-export const parts = [
+// partsOf returns the parts of the form, and the fields of each. The first is always open.
+export const partsOf = (kind) => [
   ['main', ['title', 'homepage', 'redirectUris', 'allow.roles', 'authenticators']],
   [
     'claims',
@@ -185,7 +195,7 @@ export const parts = [
     ],
   ],
   [
-    'more',
+    kind === 'proxy' ? 'other' : 'more',
     ['requirePkce', 'firstParty', 'refreshTokenLifetime', 'audience', 'postLogoutRedirectUris', 'backchannelLogoutUri'],
   ],
 ];

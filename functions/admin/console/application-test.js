@@ -62,13 +62,13 @@ function tryDialog(application) {
     el(
       'div',
       { className: 'actions end' },
+      button(t('close'), () => box.close()),
       // The window opens in the same moment as the button is pressed, or the browser does not let it.
       button(
         t('try.begin'),
         () => run(application, window.open('', '_blank'), box, { add, fail, said, steps }),
         'main',
       ),
-      button(t('close'), () => box.close()),
     ),
   ]);
 }
@@ -124,6 +124,12 @@ async function run(application, page, box, { add, fail, said, steps }) {
     const idToken = decoded(tokens.id_token);
     if (idToken.nonce !== flow.nonce || idToken.iss !== issuer || idToken.aud !== flow.client)
       return fail(t('try.issuer'));
+    if (application.kind === 'proxy') {
+      const { headers } = await call('POST', `${path(copy.id)}/preview`, { json: { userId: idToken.sub } });
+      const values = Object.fromEntries(Object.entries(headers).map(([name, { value }]) => [name, value]));
+      add(t('preview.headers'), shown(values, t('preview.headers')));
+      return said.replaceChildren(notice('good', el('p', {}, el('strong', {}, t('try.good')))));
+    }
     add(t('preview.idToken'), shown(idToken, t('preview.idToken')));
     add(t('preview.accessToken'), shown(decoded(tokens.access_token), t('preview.accessToken')));
     const response = await fetch(`${issuer}/oauth2/userinfo`, {
