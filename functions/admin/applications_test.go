@@ -321,7 +321,7 @@ func TestApplicationRefusals(t *testing.T) {
 		{"generation", "generation", []string{`"x"`}},
 		{"RedirectUris", "RedirectUris", []string{"[]"}},
 		{"redirect_uris", "redirect_uris", []string{"[]"}},
-		{"forwardAuth", "forwardAuth", []string{`{"token":true}`}},
+		{"forwardAuth.token", "forwardAuth", []string{`{"token":true}`}},
 		{"__proto__", "__proto__", []string{`{}`}},
 	}
 	o := newOffice(t)
