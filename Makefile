@@ -172,7 +172,7 @@ size: build
 
 # What infra/clients tests beside the clients of `make test`.
 .PHONY: clients
-clients: $(addprefix $(TOOLS)/,appbuilder/ready django/ready jupyterhub/ready keycloak/ready) $(TOOLS)/spring/application.jar ## have slower OpenID Connect clients sign in: Django, Flask-AppBuilder, GitLab's library, JupyterHub, Keycloak, Spring Boot
+clients: $(addprefix $(TOOLS)/,appbuilder/ready django/ready jupyterhub/ready keycloak/ready ministack/ready) $(TOOLS)/spring/application.jar ## have slower OpenID Connect clients sign in: Django, Flask-AppBuilder, GitLab's library, JupyterHub, Keycloak, Spring Boot
 	@cd infra/clients && go test -count=1 -timeout 20m -v -tags slow -run 'Django|FlaskAppBuilder|GitLab|JupyterHub|Keycloak|SpringBoot' .
 
 .PHONY: vulncheck

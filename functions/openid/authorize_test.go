@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -403,6 +406,43 @@ func TestRefusalGoesBackToANativeApplication(t *testing.T) {
 	got := p.member("ann", "reader").get("/oauth2/authorize", wikiRequest("client_id", "tool", "redirect_uri", address))
 	if !strings.Contains(html.UnescapeString(got.body), `href="`+address+`?error=access_denied&`) {
 		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
+// A sign-out that failed half-way has ended the lineage and left the session. The session
+// ends, too: otherwise the next sign-in would go on with a lineage that gives no code.
+func TestSessionWhoseLineageHasEndedIsEnded(t *testing.T) {
+	p := newProvider(t)
+	b := p.member("ann")
+	b.code(wikiRequest())
+	_, err := p.store.EndLineage(t.Context(), b.lineage)
+	p.ok(err)
+	key := authflow.SessionKey(strings.TrimSuffix(b.cookies["__Host-wecom_session"], ".user-ann"))
+	kind := func() store.ResultKind {
+		result, err := p.store.AttemptResult(t.Context(), key)
+		p.ok(err)
+		return result.Kind
+	}
+	if _, query := b.get("/oauth2/authorize", wikiRequest("prompt", "none")).location(t); query.Get("error") != "login_required" || kind() != store.ResultSession {
+		t.Fatalf("prompt=none: %v, the session is %s", query, kind())
+	}
+	away := b.get("/oauth2/authorize", wikiRequest())
+	if address, query := away.location(t); !strings.HasPrefix(address, public+"/signin?application=wiki&continue=") || query.Get("prompt") != "login" {
+		t.Errorf("goes to %s", address)
+	}
+	if kind() != store.ResultEnded {
+		t.Errorf("the session is %s", kind())
+	}
+	if diff := cmp.Diff([]string{b.lineage + " of wiki"}, p.notified); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+	// After the sign-in, a lineage begins that does.
+	user, err := p.store.User(t.Context(), "user-ann")
+	p.ok(err)
+	p.now = p.now.Add(time.Second)
+	b.signIn(user)
+	if _, query := b.comeBack(away).location(t); query.Get("code") == "" {
+		t.Errorf("after the sign-in: %v", query)
 	}
 }
 

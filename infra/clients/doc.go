@@ -5,8 +5,14 @@
 //
 // Duty: each is registered by the admin API and configured by what the console shows, if that
 // is a file it reads; a member signs in to it by the simulated WeCom; it sees a claim,
-// refreshes and signs out as far as it can. The service is the program of `make run`, at an
-// https address.
+// refreshes and signs out as far as it can. The service is the built functions, deployed with template.yaml in the account of
+// infra/awsstack, with every permission enforced.
+//
+// One step is not done there: that a client hears of a sign-out by back-channel logout. The
+// deployed function sends logout tokens to public https addresses alone, and no client on
+// this machine has one. The program of `make run`, where the same code allows loopback,
+// tells them instead; infra/awsstack/permissions follows a logout through the deployed
+// queue and function as far as the application's address.
 //
 // Boundary: tests alone, in a module of its own: what the clients are made of concerns
 // nothing that is deployed. What our own promises are is tested beside the code; here a

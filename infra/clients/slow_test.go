@@ -100,7 +100,7 @@ func TestJupyterHubSignsIn(t *testing.T) {
 func TestSpringBootSignsIn(t *testing.T) {
 	archive := tool(t, "spring/application.jar")
 	program{
-		callback: "/login/oauth2/code/wecom", change: answer{"backchannelLogoutUri": "URL/logout/connect/back-channel/wecom"},
+		callback: "/login/oauth2/code/wecom", backchannel: "/logout/connect/back-channel/wecom",
 		start: func(t *testing.T, a application, _ string) {
 			trusted := filepath.Join(t.TempDir(), "trusted.p12")
 			output, err := exec.Command("keytool", "-importcert", "-noprompt", "-alias", "wecom", "-file", a.authority, "-keystore", trusted, "-storepass", "changeit").CombinedOutput()
@@ -111,8 +111,7 @@ func TestSpringBootSignsIn(t *testing.T) {
 				"--server.address=127.0.0.1", "--server.port="+a.port(), "--spring.config.location="+a.configurationFile(t, "spring-boot", "application.yaml")))
 		},
 		email: "email", token: "access_token",
-		refresh:   func(a application, _ string) string { return a.url + "/" }, // each time
-		signOut:   func(a application, _ string) string { return a.url + "/signout" },
-		announced: true,
+		refresh: func(a application, _ string) string { return a.url + "/" }, // each time
+		signOut: func(a application, _ string) string { return a.url + "/signout" },
 	}.test(t, "spring-boot")
 }

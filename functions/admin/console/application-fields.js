@@ -104,7 +104,10 @@ export function fieldsOf(kind, authenticators) {
       check: (shown, other) =>
         shown !== 'none' && manyCompanies(other) ? t('problem.invalid_request.claims.email') : '',
       warns: true,
-      advise: (shown, other) => (shown !== 'none' && manyCompanies(other) ? t('application.companies') : ''),
+      advise: (shown, other) => {
+        if (shown !== 'none' && manyCompanies(other)) return t('application.companies');
+        return shown === 'wecom' ? t('application.email.wecom.hint') : '';
+      },
     }),
     claim('emailTemplate', {
       hint: t('application.claims.emailTemplate.hint', { place: userIdPlace }),
@@ -123,7 +126,14 @@ export function fieldsOf(kind, authenticators) {
     claim('groups.name', { hint: t('application.claims.groups.name.hint') }),
     claim('groups.from', {
       make: several,
-      options: ['roles', 'departments'].map((value) => ({ value, label: t(`application.groups.${value}`) })),
+      options: [
+        { value: 'roles', label: t('application.groups.roles') },
+        {
+          value: 'departments',
+          label: t('application.groups.departments'),
+          hint: t('application.groups.departments.hint'),
+        },
+      ],
       from: (record) => ['roles', 'departments'].filter((name) => record.claims.groups.from.includes(name)).join(' '),
       to: words,
     }),

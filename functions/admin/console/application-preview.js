@@ -4,7 +4,7 @@
 import { at, call } from './api.js';
 import { button, form, searchField } from './controls.js';
 import { t } from './texts.js';
-import { el, section, table, tableRow } from './ui.js';
+import { el, notice, section, table, tableRow } from './ui.js';
 import { called, written } from './user-fields.js';
 
 const places = ['idToken', 'userinfo', 'accessToken'];
@@ -39,6 +39,9 @@ function claimsTable(title, told) {
   ).node;
 }
 
+// notesOf says what an application, or the application of a preview, is not told, and why.
+export const notesOf = ({ notes = [] }) => notes.map((note) => notice('warn', t(`application.note.${note}`)));
+
 // previewSection offers to choose a member and shows the claims.
 export function previewSection(application) {
   const found = el('div', { role: 'status' });
@@ -48,7 +51,7 @@ export function previewSection(application) {
   async function show(user) {
     const claims = await call('POST', at('applications', application.id, 'preview'), { json: { userId: user.id } });
     const title = el('p', { tabIndex: -1 }, el('strong', {}, t('preview.of', { name: called(user) })));
-    result.replaceChildren(title, claimsTable(title.textContent, claims));
+    result.replaceChildren(title, ...notesOf(claims), claimsTable(title.textContent, claims));
     found.replaceChildren();
     title.focus();
   }

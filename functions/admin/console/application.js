@@ -4,7 +4,7 @@
 import { at, call, everything, publicUrl } from './api.js';
 import { applicationAttempts } from './application-attempts.js';
 import { fieldsOf, nest, parts } from './application-fields.js';
-import { previewSection } from './application-preview.js';
+import { notesOf, previewSection } from './application-preview.js';
 import { secretsPart } from './application-secrets.js';
 import { snippetPicker, snippets, valuesOf } from './application-snippets.js';
 import { switches } from './application-switches.js';
@@ -69,6 +69,7 @@ export async function applicationView(id) {
     a = updated;
     head.replaceChildren(el('h1', { tabIndex: -1 }, a.title), el('div', { className: 'badges' }, badges(a)));
     facts.replaceChildren(
+      ...notesOf(a),
       pairs([
         [t('application.id'), el('code', {}, a.id)],
         [t('application.lastUsedAt'), a.lastUsedAt ? time(a.lastUsedAt) : t('application.unused')],
