@@ -29,6 +29,9 @@ const (
 
 // Keycloak is a broker: the application knows it alone, and it signs the members in by the
 // service. It trades the grant's refresh token for others, and hands the access token out.
+//
+// With both kinds of sign-out at once it depends on who comes first: told that the session
+// has ended, Keycloak answers the browser that is on its way back by an error page.
 func TestKeycloakSignsIn(t *testing.T) {
 	home := filepath.Dir(tool(t, "keycloak/ready"))
 	program{
