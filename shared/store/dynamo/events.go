@@ -83,7 +83,7 @@ func (e *Engine) SessionsOfAuthenticator(ctx context.Context, authenticatorID st
 		ExpressionAttributeValues: item{
 			":owner": text(authenticatorID), ":oldest": moment(e.cfg.Now().Add(-store.EventRetention)),
 		},
-		ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(min(page.Limit, sessionsPage))),
+		ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(min(page.Limit, sessionsPage))), //nolint:gosec // bounded just here
 	}
 	last, err := store.DecodeCursor(authenticatorID, page.Cursor)
 	if err != nil {
