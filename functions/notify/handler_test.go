@@ -510,9 +510,11 @@ func TestPoisonedMessageIsGivenUp(t *testing.T) {
 	wiki := newReceiver(t)
 	b.application("wiki", wiki.URL)
 	b.grant("alice", "lineage", "wiki")
-	poison := []string{"", "null", "{}", "[]", `{"lineage":""}`, `{"lineage":"a"}{"lineage":"b"}`, `{"user":"a","lineage":"b"}`, `{"application":"wiki"}`, `{"lineage":"a","more":1}`, "\x00",
+	poison := []string{
+		"", "null", "{}", "[]", `{"lineage":""}`, `{"lineage":"a"}{"lineage":"b"}`, `{"user":"a","lineage":"b"}`, `{"application":"wiki"}`, `{"lineage":"a","more":1}`, "\x00",
 		`{"authenticator":"a"}`, `{"generation":"g"}`, `{"authenticator":"a","generation":"g","lineage":"b"}`, `{"lineage":"a","cursor":"c"}`,
-		`{"authenticator":"a","generation":"g","cursor":"?"}`}
+		`{"authenticator":"a","generation":"g","cursor":"?"}`,
+	}
 	for _, body := range poison {
 		b.queue.waiting = append(b.queue.waiting, sqsMessage{body: body})
 	}

@@ -4,8 +4,9 @@
 //
 // Duty: parse requests; match redirect URIs; authenticate applications; decide whether a
 // request gets a code, a sign-in, a page or an error; exchange codes; rotate refresh
-// tokens; answer userinfo, introspection, revocation and logout; record for administrators
-// how sign-ins to applications went.
+// tokens; answer userinfo, introspection, revocation and logout; decide what may pass the
+// proxy of software that knows no sign-in; record for administrators how sign-ins to
+// applications went.
 //
 // Read provider.go first. One file for each endpoint: decision.go (authorize, with request.go
 // and consent.go), token.go, userinfo.go, introspect.go, revoke.go and logout.go. What they

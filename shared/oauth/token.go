@@ -78,35 +78,48 @@ func (t *tokenRequest) answer(ctx context.Context) (TokenResponse, error) {
 }
 
 func (t *tokenRequest) exchangeCode(ctx context.Context) (TokenResponse, error) {
-	grant, err := t.grantOfCode(ctx)
+	state, err := t.takeCode(ctx)
 	if err != nil {
 		return TokenResponse{}, err
+	}
+	return t.respond(ctx, state, 1, state.Scopes, state.Nonce)
+}
+
+// takeCode takes the request's code, once, and returns what it gives.
+func (t *tokenRequest) takeCode(ctx context.Context) (grantState, error) {
+	grant, err := t.grantOfCode(ctx)
+	if err != nil {
+		return grantState{}, err
 	}
 	now := t.provider.Now()
 	usedTwice := refuse(InvalidGrant, CauseCodeUsedTwice, "The code was used before; what it gave is revoked.")
 	switch {
 	case grant.Refreshed > 0:
-		return TokenResponse{}, t.revoke(ctx, grant.ID, usedTwice)
+		return grantState{}, t.revoke(ctx, grant.ID, usedTwice)
 	case !now.Before(grant.CodeExpiresAt):
-		return TokenResponse{}, refuse(InvalidGrant, CauseCodeExpired, "The code has expired.")
+		return grantState{}, refuse(InvalidGrant, CauseCodeExpired, "The code has expired.")
 	}
 	state, err := t.provider.state(ctx, grant.ID, grant.UserID, grant.Lineage)
 	if err != nil {
-		return TokenResponse{}, err
+		return grantState{}, err
 	}
 	if err := t.provider.checkLive(ctx, &state, t.client.Application); err != nil {
-		return TokenResponse{}, err
+		return grantState{}, err
 	}
 	expiresAt := now.Add(t.client.RefreshTokenLifetime)
+	if t.client.Kind == store.KindProxy {
+		expiresAt = state.lineage.ExpiresAt // nothing is refreshed
+	}
 	err = t.provider.Store.RotateGrant(ctx, grant.ID, 0, now, expiresAt, keepUntil(now, expiresAt))
 	switch {
 	case errors.Is(err, store.ErrChanged):
 		// Taken at this very moment by a request that fits as well, revoked, or expired.
-		return TokenResponse{}, t.revoke(ctx, grant.ID, usedTwice)
+		return grantState{}, t.revoke(ctx, grant.ID, usedTwice)
 	case err != nil:
-		return TokenResponse{}, wrap("take code", err)
+		return grantState{}, wrap("take code", err)
 	}
-	return t.respond(ctx, state, 1, state.Scopes, state.Nonce)
+	state.Refreshed, state.ExpiresAt = 1, expiresAt
+	return state, nil
 }
 
 // grantOfCode returns the grant of the request's code, if everything that came with the
