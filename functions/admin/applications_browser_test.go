@@ -171,6 +171,36 @@ func TestConsoleApplication(t *testing.T) {
 	})
 }
 
+// An administrator adds software that knows no sign-in: its address gives the id and the
+// configuration of the proxy, and what it is told are headers.
+func TestConsoleAddsWhatAProxyProtects(t *testing.T) {
+	chromium.RequireAxe(t)
+	atBothSizes(t, func(t *testing.T, width int64) {
+		o := newOffice(t)
+		o.create("hr", `,"title":"Staff"`)
+		o.createUser("13800138000")
+		f := o.serve(t)
+		w := openIn(t, "en-US,en", width)
+		enter(w, f, "#add-application")
+		w.Do("kind", click(`input[value=proxy]`), shows(said("Which proxy?")), click(`input[value=caddy]`), sees(`input[name=base]`))
+		w.Accessible("what a proxy protects")
+		w.Do("nothing", clickOn(button("Create application")), shows(said("Enter an https address")), shows(said("Enter a title.")))
+		w.Do("create", fill(`input[name=base]`, "https://wiki.corp.example/"), fill(`input[name=title]`, "Wiki"), clickOn(button("Create application")), shows(said("Set up the proxy")))
+		if got := ask(w, `document.querySelector('.copyable.block code').innerText`); !strings.HasPrefix(got, "https://wiki.corp.example {") || !strings.Contains(got, "/oauth2/forward-auth/forward/wiki") {
+			t.Errorf("the configuration is\n%s", got)
+		}
+		if a := o.application("wiki"); a.Kind != store.KindProxy || a.Homepage != "https://wiki.corp.example/" || len(a.RedirectURIs) != 0 {
+			t.Errorf("stored %+v", a)
+		}
+		w.Do("open", clickOn(button("Open its options")), sees(`input[name=homepage]`))
+		if got := ask(w, `[...document.querySelectorAll('.recordform [name]')].map((field) => field.name).join(' ')`); strings.Contains(got, "Uri") || strings.Contains(got, "refresh") || !strings.Contains(got, "forwardAuth.token") {
+			t.Errorf("its options are %s", got)
+		}
+		w.Do("preview", click(`form.tools button`), shows(said("As Li")), shows(said("X-Auth-Groups")), gone(`main .waiting`))
+		w.Accessible("an application behind a proxy")
+	})
+}
+
 // The console renders configurations as the documentation does.
 func TestConsoleRendersSnippets(t *testing.T) {
 	o := newOffice(t)

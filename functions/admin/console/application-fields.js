@@ -173,6 +173,13 @@ export function fieldsOf(kind, authenticators) {
       hint: t('application.refreshTokenLifetime.hint'),
       check: (text) => (/^(\d+h)?(\d+m)?(\d+s)?$/.test(text) && text ? '' : t('application.refreshTokenLifetime.hint')),
     },
+    proxied && {
+      name: 'forwardAuth.token',
+      type: 'checkbox',
+      label: t('application.forwardAuth.token'),
+      hint: t('application.forwardAuth.token.hint'),
+      from: (record) => Boolean(record.forwardAuth?.token),
+    },
     { name: 'audience', label: t('application.audience'), hint: t('application.audience.hint') },
   ].filter(Boolean);
   return Object.fromEntries(fields.map((field) => [field.name, field]));
@@ -196,6 +203,14 @@ export const partsOf = (kind) => [
   ],
   [
     kind === 'proxy' ? 'other' : 'more',
-    ['requirePkce', 'firstParty', 'refreshTokenLifetime', 'audience', 'postLogoutRedirectUris', 'backchannelLogoutUri'],
+    [
+      'requirePkce',
+      'firstParty',
+      'refreshTokenLifetime',
+      'forwardAuth.token',
+      'audience',
+      'postLogoutRedirectUris',
+      'backchannelLogoutUri',
+    ],
   ],
 ];
