@@ -190,7 +190,7 @@ fuzz:
 # The tools, fetched into .tools at fixed versions. What a machine lacks to build one is
 # skipped in one line, and an error with CI set.
 
-TEST_TOOLS := $(addprefix $(TOOLS)/,bin/dynoxide bin/gofumpt bin/golangci-lint bin/gotestsum bin/go-licenses cfn-guard/bin/cfn-guard ministack/ready sam/ready axe/axe.min.js biome/ready bin/oauth2-proxy openid-client/ready)
+TEST_TOOLS := $(addprefix $(TOOLS)/,bin/dynoxide bin/gofumpt bin/golangci-lint bin/gotestsum bin/go-licenses cfn-guard/bin/cfn-guard ministack/ready sam/ready axe/axe.min.js biome/ready bin/oauth2-proxy openid-client/ready proxies/ready)
 .PHONY: tools
 tools:
 	@$(MAKE) -s -j4 $(TEST_TOOLS)
