@@ -140,7 +140,7 @@ func checkSnippet(t *testing.T, s snippet, kind store.ApplicationKind) {
 		t.Errorf("the place %s is open", open)
 	}
 	for name, must := range map[string]string{"issuer": values["issuer"], "client id": values["id"], "secret": values["secret"]} {
-		if s.ID == "kubernetes" && name == "secret" || s.ID == "higress" && name == "issuer" {
+		if s.ID == "kubernetes" && name == "secret" || kind == store.KindProxy && name == "issuer" {
 			continue
 		}
 		if !strings.Contains(rendered, must) {
