@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -88,7 +89,10 @@ func (a application) run(t *testing.T, command *exec.Cmd) {
 	ended := make(chan struct{})
 	go func() { _ = command.Wait(); close(ended) }()
 	t.Cleanup(func() {
-		_ = command.Process.Kill()
+		// nginx ends its other processes when it is asked to end.
+		_ = command.Process.Signal(syscall.SIGTERM)
+		late := time.AfterFunc(10*time.Second, func() { _ = command.Process.Kill() })
+		defer late.Stop()
 		if <-ended; t.Failed() {
 			t.Logf("%s\n%s", command, &output)
 		}

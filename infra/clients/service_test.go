@@ -3,14 +3,21 @@ package clients
 import (
 	"bytes"
 	"cmp"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"html"
 	"io"
+	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -21,17 +28,21 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
 const (
 	root     = "../.."
+	host     = "localhost" // of the service
 	corpID   = "ww0123456789abcdef"
 	agentID  = "1000002"
 	secret   = "secret-of-the-app-0123456789abcdefghijklmno"
@@ -48,6 +59,9 @@ type service struct {
 	front     *httptest.Server
 	program   *exec.Cmd
 	log       bytes.Buffer // of the program, complete when it has ended
+
+	mu    sync.Mutex
+	asked []*http.Request // by proxies
 }
 
 // theService is one for all tests: each brings an application and a member of its own.
@@ -57,7 +71,7 @@ func TestMain(m *testing.M) {
 	code := 1
 	err := theService.start()
 	if err == nil {
-		code = m.Run()
+		code = chromium.Main(m)
 	}
 	if err = errors.Join(err, theService.stop()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -98,10 +112,22 @@ func (s *service) start() (err error) {
 	if err != nil {
 		return err
 	}
-	s.front = httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "127.0.0.1:" + port}))
-	s.url = s.front.URL
+	certificate, err := selfSigned()
+	if err != nil {
+		return err
+	}
+	behind := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "127.0.0.1:" + port})
+	s.front = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.note(r)
+		behind.ServeHTTP(w, r)
+	}))
+	s.front.Config.ErrorLog = log.New(io.Discard, "", 0) // whoever hangs up early
+	s.front.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	s.front.StartTLS()
+	// Applications are at 127.0.0.1: ports do not separate cookies, hosts do.
+	s.url = strings.Replace(s.front.URL, "127.0.0.1", host, 1)
 	s.authority = filepath.Join(s.folder, "authority.pem")
-	if err := os.WriteFile(s.authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.front.Certificate().Raw}), 0o644); err != nil {
+	if err := os.WriteFile(s.authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]}), 0o644); err != nil {
 		return err
 	}
 	// Some of the libraries know no other client than Go's default one.
@@ -141,6 +167,44 @@ func (s *service) start() (err error) {
 		"name": "portal", "title": "Portal", "corpId": corpID, "agentId": agentID, "secret": secret, "origin": "http://127.0.0.1:1", "workbenchRedirectPath": "/",
 	})
 	return err
+}
+
+// selfSigned makes a certificate for the service's host, which is its own authority.
+func selfSigned() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{signed}, PrivateKey: key}, err
+}
+
+// note keeps what a proxy sends for an application.
+func (s *service) note(r *http.Request) {
+	if !strings.Contains(r.URL.Path, "/.wecom-signin/") && !strings.Contains(r.URL.Path, "/forward-auth/") {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, r.Clone(context.Background()))
+}
+
+// askedFor returns what proxies have sent for an application.
+func (s *service) askedFor(id string) []*http.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []*http.Request
+	for _, r := range s.asked {
+		if slices.Contains(strings.Split(r.URL.Path, "/"), id) {
+			found = append(found, r)
+		}
+	}
+	return found
 }
 
 func must(t *testing.T, err error) {
@@ -226,8 +290,9 @@ type member struct {
 	service *service
 	userID  string
 	browser *testbrowser.Browser
-	client  *http.Client // the same browser, at everything but the service
-	weCom   int          // how often it was at WeCom
+	client  *http.Client         // the same browser, at everything but the service
+	site    *testbrowser.Browser // instead of client, at an application with cookies that are Secure
+	weCom   int                  // how often it was at WeCom
 }
 
 // member hires one and, where the test needs them, gives the user roles.
@@ -290,6 +355,9 @@ func (m *member) visit(address string) testbrowser.Answer {
 // get opens an address that is not the service's, as a navigation.
 func (m *member) get(address string) testbrowser.Answer {
 	m.t.Helper()
+	if m.site != nil {
+		return m.site.Send(m.t, http.MethodGet, address)
+	}
 	r, err := http.NewRequestWithContext(m.t.Context(), http.MethodGet, address, nil)
 	must(m.t, err)
 	r.Header.Set("Accept", "text/html,*/*;q=0.8")
