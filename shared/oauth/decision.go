@@ -111,15 +111,16 @@ func (p *Provider) Authorize(ctx context.Context, in AuthorizeInput) (Decision, 
 		// with the session (RFC 10017), and the answered scope says so.
 		d.Request.Scopes = slices.DeleteFunc(d.Request.Scopes, func(s string) bool { return s == claims.ScopeOfflineAccess })
 	}
+	if application.Kind == store.KindProxy {
+		d.Request.Scopes = proxyScopes()
+	}
 	r := &authorization{provider: p, in: in, request: d.Request, application: application, decision: d}
 	switch {
 	case d.Refusal != nil: // without a redirect URI
 		return r.showError(ctx, d.Refusal), nil
 	case !application.Enabled:
 		return r.showError(ctx, refuse(UnauthorizedClient, CauseApplicationDisabled, "The application is disabled.")), nil
-	case application.Kind == store.KindProxy:
-		return r.showError(ctx, refuse(UnauthorizedClient, CauseApplicationKind, "The application is protected by a proxy and has no redirect addresses.")), nil
-	case !MatchRedirectURI(application.Kind, application.RedirectURIs, request.RedirectURI):
+	case !p.matchRedirectURI(application, in.Issuer, request.RedirectURI):
 		return r.showError(ctx, refuse(InvalidRequest, CauseRedirectMismatch, "redirect_uri is not one of those registered.")), nil
 	}
 	// From here on the browser may be sent to RedirectURI.

@@ -4,8 +4,9 @@
 //
 // Duty: parse requests; match redirect URIs; authenticate applications; decide whether a
 // request gets a code, a sign-in, a page or an error; exchange codes; rotate refresh
-// tokens; answer userinfo, introspection, revocation and logout; record for administrators
-// how sign-ins to applications went.
+// tokens; answer userinfo, introspection, revocation and logout; decide what may pass the
+// proxy of software that knows no sign-in; record for administrators how sign-ins to
+// applications went.
 //
 // Boundary: no HTTP and no AWS. Handlers bring raw queries and forms and put answers into
 // HTTP's words and into pages. Sessions come from package authflow, tokens are signed and

@@ -37,23 +37,28 @@ func grantID(code string) string {
 // createGrant begins the grant of an authorization request that has been decided, and
 // returns its code. store.ErrNotFound: the session's lineage has ended.
 func (p *Provider) createGrant(ctx context.Context, r *authorization) (code string, err error) {
-	now, session, code := p.Now(), r.in.Session.Session, newCode()
-	err = p.Store.CreateGrant(ctx, store.Grant{
-		ID: grantID(code), ApplicationID: r.application.ID, ApplicationGeneration: r.application.Generation,
-		UserID: session.UserID, UserGeneration: session.UserGeneration, Lineage: r.in.Session.Lineage,
-		AuthenticatorName: session.AuthenticatorName, AuthenticatorID: session.AuthenticatorID,
-		AuthenticatorGeneration: session.AuthenticatorGeneration,
-		CorpID:                  session.CorpID, WeComUserID: session.WeComUserID,
-		SignedInAt: session.SignedInAt, InWeCom: session.InWeCom, Scopes: r.request.Scopes,
-		RedirectURI: r.request.RedirectURI, CodeChallenge: r.request.CodeChallenge, Nonce: r.request.Nonce,
-		Claims: r.request.Claims, CreatedAt: now, CodeExpiresAt: now.Add(CodeLifetime),
-		Offline:   slices.Contains(r.request.Scopes, claims.ScopeOfflineAccess),
-		KeepUntil: now.Add(CodeLifetime + keepAfter),
-	}, session.ExpiresAt)
-	if err != nil {
+	now, code := p.Now(), newCode()
+	g := grantOf(*r.in.Session, r.application, r.request.Scopes)
+	g.ID, g.CreatedAt, g.CodeExpiresAt, g.KeepUntil = grantID(code), now, now.Add(CodeLifetime), now.Add(CodeLifetime+keepAfter)
+	g.RedirectURI, g.CodeChallenge = r.request.RedirectURI, r.request.CodeChallenge
+	g.Nonce, g.Claims = r.request.Nonce, r.request.Claims
+	g.Offline = slices.Contains(r.request.Scopes, claims.ScopeOfflineAccess)
+	if err := p.Store.CreateGrant(ctx, g, r.in.Session.Session.ExpiresAt); err != nil {
 		return "", wrap("create grant", err)
 	}
 	return code, nil
+}
+
+// grantOf returns what a grant says of the session and the application that it hangs on.
+func grantOf(s Session, a store.Application, scopes []string) store.Grant {
+	return store.Grant{
+		ApplicationID: a.ID, ApplicationGeneration: a.Generation,
+		UserID: s.Session.UserID, UserGeneration: s.Session.UserGeneration, Lineage: s.Lineage,
+		AuthenticatorName: s.Session.AuthenticatorName, AuthenticatorID: s.Session.AuthenticatorID,
+		AuthenticatorGeneration: s.Session.AuthenticatorGeneration,
+		CorpID:                  s.Session.CorpID, WeComUserID: s.Session.WeComUserID,
+		SignedInAt: s.Session.SignedInAt, InWeCom: s.Session.InWeCom, Scopes: scopes,
+	}
 }
 
 // grantState is a grant with what it hangs on.
@@ -191,35 +196,48 @@ func (t *tokenRequest) answer(ctx context.Context) (TokenResponse, error) {
 }
 
 func (t *tokenRequest) exchangeCode(ctx context.Context) (TokenResponse, error) {
-	grant, err := t.grantOfCode(ctx)
+	state, err := t.takeCode(ctx)
 	if err != nil {
 		return TokenResponse{}, err
+	}
+	return t.respond(ctx, state, 1, state.Scopes, state.Nonce)
+}
+
+// takeCode takes the request's code, once, and returns what it gives.
+func (t *tokenRequest) takeCode(ctx context.Context) (grantState, error) {
+	grant, err := t.grantOfCode(ctx)
+	if err != nil {
+		return grantState{}, err
 	}
 	now := t.provider.Now()
 	usedTwice := refuse(InvalidGrant, CauseCodeUsedTwice, "The code was used before; what it gave is revoked.")
 	switch {
 	case grant.Refreshed > 0:
-		return TokenResponse{}, t.revoke(ctx, grant.ID, usedTwice)
+		return grantState{}, t.revoke(ctx, grant.ID, usedTwice)
 	case !now.Before(grant.CodeExpiresAt):
-		return TokenResponse{}, refuse(InvalidGrant, CauseCodeExpired, "The code has expired.")
+		return grantState{}, refuse(InvalidGrant, CauseCodeExpired, "The code has expired.")
 	}
 	state, err := t.provider.state(ctx, grant.ID, grant.UserID, grant.Lineage)
 	if err != nil {
-		return TokenResponse{}, err
+		return grantState{}, err
 	}
 	if err := t.provider.checkLive(ctx, &state, t.client.Application); err != nil {
-		return TokenResponse{}, err
+		return grantState{}, err
 	}
 	expiresAt := now.Add(t.client.RefreshTokenLifetime)
+	if t.client.Kind == store.KindProxy {
+		expiresAt = state.lineage.ExpiresAt // nothing is refreshed
+	}
 	err = t.provider.Store.RotateGrant(ctx, grant.ID, 0, now, expiresAt, keepUntil(now, expiresAt))
 	switch {
 	case errors.Is(err, store.ErrChanged):
 		// Taken at this very moment by a request that fits as well, revoked, or expired.
-		return TokenResponse{}, t.revoke(ctx, grant.ID, usedTwice)
+		return grantState{}, t.revoke(ctx, grant.ID, usedTwice)
 	case err != nil:
-		return TokenResponse{}, wrap("take code", err)
+		return grantState{}, wrap("take code", err)
 	}
-	return t.respond(ctx, state, 1, state.Scopes, state.Nonce)
+	state.Refreshed, state.ExpiresAt = 1, expiresAt
+	return state, nil
 }
 
 // grantOfCode returns the grant of the request's code, if everything that came with the

@@ -31,12 +31,17 @@ type Provider struct {
 	Store          Store
 	Applications   Applications
 	Authenticators Authenticators
-	Signer         TokenSigner
+	Signer         TokenSigner // nil for a function that answers proxies without tokens
 	Verifier       TokenVerifier
 	// RefreshTokens makes the secrets of refresh tokens (aead.RefreshToken), and Forms the
 	// proofs that a page's answer comes from the page (aead.Form).
 	RefreshTokens, Forms Deriver
-	Now                  func() time.Time
+	// ProxyCookies makes the cookies of software behind a proxy (aead.ProxyCookie). Nil for
+	// a function that answers no proxy.
+	ProxyCookies Deriver
+	// SessionDomain is the parent domain that shares the session cookie; empty: none does.
+	SessionDomain string
+	Now           func() time.Time
 	// LogField adds a field to the request's line in the log.
 	LogField func(ctx context.Context, name string, value any)
 
