@@ -167,7 +167,7 @@ func (w *world) proxyAsksBelowAParentDomain(engine store.Engine, member *visitor
 		}
 	}
 	w.Update(w.t, map[string]string{"PublicUrl": w.url, "SessionCookieDomain": "", "ForwardAuthTokens": "off"})
-	member.Expect(w.t, 401, "GET", path)
+	member.Expect(w.t, 302, "GET", path)
 }
 
 // gatewayJudges has an API of an application, behind API Gateway's own JWT authorizer, judge
