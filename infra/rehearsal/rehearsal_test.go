@@ -20,7 +20,7 @@ import (
 )
 
 // The functions, as their log groups name them.
-var functions = []string{"authorize", "callback", "signin", "admin", "authorizer", "issuer", "openid", "rotatekeys"}
+var functions = []string{"authorize", "callback", "signin", "admin", "authorizer", "issuer", "openid", "forwardauth", "rotatekeys"}
 
 // deployment is what the steps of one deployment's life share.
 type deployment struct {
