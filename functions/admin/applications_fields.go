@@ -54,6 +54,8 @@ type applicationView struct {
 	// LastUsedAt is null before the first sign-in.
 	LastUsedAt *string `json:"lastUsedAt"`
 	Version    int64   `json:"version"`
+	// Notes are of single answers alone, and absent without any.
+	Notes []string `json:"notes,omitempty"`
 }
 
 type allowView struct {
@@ -136,7 +138,7 @@ func applicationWritable() []string {
 }
 
 func applicationReadOnly() []string {
-	return []string{"secrets", "createdAt", "updatedAt", "lastUsedAt", "version"}
+	return []string{"secrets", "createdAt", "updatedAt", "lastUsedAt", "version", "notes"}
 }
 
 // newApplication parses the body of a creation. Generation, version and times are still

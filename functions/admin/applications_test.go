@@ -321,7 +321,7 @@ func TestApplicationRefusals(t *testing.T) {
 		{"generation", "generation", []string{`"x"`}},
 		{"RedirectUris", "RedirectUris", []string{"[]"}},
 		{"redirect_uris", "redirect_uris", []string{"[]"}},
-		{"forwardAuth", "forwardAuth", []string{`{"token":true}`}},
+		{"forwardAuth.token", "forwardAuth", []string{`{"token":true}`}},
 		{"__proto__", "__proto__", []string{`{}`}},
 	}
 	o := newOffice(t)
@@ -506,6 +506,41 @@ func TestApplicationRaces(t *testing.T) {
 	if a := o.application("app"); created != 1 || a.Version != 1+rivals {
 		t.Errorf("%d created, version %d", created, a.Version)
 	}
+}
+
+// A second company takes user names and emails away; whoever looks at the application is
+// told, until its authenticators are of one company.
+func TestApplicationNotesASecondCompany(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	noted := func(r request, want bool) {
+		t.Helper()
+		status := 200
+		if r.method == "" {
+			r.method = "GET"
+		}
+		if r.path == "" {
+			r.path = applicationsPath + "/app"
+		}
+		if got := o.expect(status, r); strings.Contains(got.body, `"notes":["several_companies"]`) != want || !want && strings.Contains(got.body, "notes") {
+			t.Errorf("%s %s: %s", r.method, r.body, got.body)
+		}
+	}
+	o.createApplication("app", "web", "")
+	noted(request{}, false)
+	o.create("partner", "")
+	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/partner", body: `{"corpId":"wwPartner"}`})
+	noted(request{}, true)
+	noted(request{path: applicationsPath}, false)
+	noted(request{method: "PATCH", body: `{"claims":{"preferredUsername":"id"}}`}, false)
+	noted(request{method: "PATCH", body: `{"claims":{"preferredUsername":"wecom_userid"}}`}, true)
+	noted(request{method: "PATCH", body: `{"authenticators":["partner"]}`}, false)
+	o.expect(400, request{method: "PATCH", path: applicationsPath + "/app", body: `{"notes":[]}`})
+	// An authenticator that becomes another company's takes the addresses as well.
+	o.create("it", "")
+	noted(request{method: "PATCH", body: `{"authenticators":["hr","it"],"claims":{"email":"wecom","preferredUsername":"id"}}`}, false)
+	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/it", body: `{"corpId":"wwPartner"}`})
+	noted(request{}, true)
 }
 
 // A proxy is handed tokens only when an administrator wants it.

@@ -53,7 +53,7 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 	if application != nil {
 		shown.Application = &page.Application{
 			Title: application.title, Refusal: application.refusal,
-			Elsewhere: authflow.SignInURL(public, authflow.SignInPage{}),
+			Elsewhere: authflow.SignInURL(public, authflow.SignInPage{Destination: authflow.Destination{Locales: destination.Locales}}),
 		}
 		if application.refusal == "" && len(shown.Buttons) == 0 && len(authenticators) > 0 {
 			shown.Application.Refusal = page.ApplicationClosed
@@ -115,7 +115,7 @@ func (h handler) signedIn(w http.ResponseWriter, r *http.Request, destination au
 		return nil
 	}
 	public := apigw.PublicURL(r.Context())
-	return &page.SignedIn{Name: active.User.Name, Continue: destination.URL(public, active.Authenticator), SignOut: public + "/api/signout"}
+	return &page.SignedIn{Name: active.User.Name, Continue: destination.URL(public, active.Authenticator), SignOut: authflow.SignOutURL(public, destination.Locales)}
 }
 
 func clientKind(userAgent string) page.ClientKind {

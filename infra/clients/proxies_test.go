@@ -2,6 +2,7 @@ package clients
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -10,12 +11,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -28,37 +31,73 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
-// proxied is an application that knows no sign-in, behind a proxy that runs. What the proxy
-// is told is the text of the console, with what differs on every machine replaced.
+// proxies ask the service about each request (forward auth). All are configured by the text
+// of the console, in which only what differs on every machine is replaced.
+var proxies = []string{"nginx", "caddy", "envoy"}
+
+// proxied is an application that knows no sign-in, behind a proxy.
 type proxied struct {
 	application
 	proxy   string
 	reached *atomic.Int64 // requests that the application has got
+	asked   *requests     // that the service has got from the proxy
 }
 
-// behindEach runs a test behind each proxy. name and the proxy's make the application's id.
-func behindEach(t *testing.T, name string, change answer, test func(t *testing.T, p proxied)) {
+// requests are kept as they came.
+type requests struct {
+	sync.Mutex
+	all []*http.Request
+}
+
+func (r *requests) add(one *http.Request) {
+	r.Lock()
+	defer r.Unlock()
+	r.all = append(r.all, one.Clone(context.Background()))
+}
+
+func (r *requests) list() []*http.Request {
+	r.Lock()
+	defer r.Unlock()
+	return slices.Clone(r.all)
+}
+
+// behindEach runs a test behind each proxy, all at once. name and the proxy's make the
+// application's id.
+func behindEach(t *testing.T, service func(*testing.T) *service, name string, test func(t *testing.T, p proxied)) {
 	t.Parallel()
-	for _, proxy := range []string{"nginx", "caddy", "envoy"} {
+	for _, proxy := range proxies {
 		t.Run(proxy, func(t *testing.T) {
 			t.Parallel()
-			test(t, behind(t, proxy, proxy+"-"+name, change))
+			test(t, behind(t, service(t), proxy, name))
 		})
 	}
 }
 
-func behind(t *testing.T, proxy, id string, change answer) proxied {
+// behind registers an application and starts its proxy, which reaches the service by an
+// address that keeps what it asks.
+func behind(t *testing.T, s *service, proxy, name string) proxied {
 	t.Helper()
-	fields := answer{"kind": "proxy", "homepage": "URL/", "redirectUris": []string{}, "postLogoutRedirectUris": []string{}}
-	for name, value := range change {
-		fields[name] = value
-	}
-	p := proxied{register(t, id, "", fields), proxy, new(atomic.Int64)}
-	p.start(t, theService.url)
+	p := register(t, s, proxy, name)
+	target, err := url.Parse(s.url)
+	must(t, err)
+	p.start(t, services.account.Serve(t, &httputil.ReverseProxy{
+		Transport: services.account.Transport(),
+		Rewrite: func(r *httputil.ProxyRequest) {
+			p.asked.add(r.In)
+			r.SetURL(target)
+		},
+	}))
 	return p
 }
 
-// start starts the proxy of a service.
+func register(t *testing.T, s *service, proxy, name string) proxied {
+	t.Helper()
+	return proxied{s.register(t, proxy+"-"+name, "", answer{
+		"kind": "proxy", "homepage": "URL/", "redirectUris": []string{}, "postLogoutRedirectUris": []string{},
+	}), proxy, new(atomic.Int64), new(requests)}
+}
+
+// start starts the proxy, which finds the service at an address.
 func (p proxied) start(t *testing.T, issuer string) {
 	t.Helper()
 	echo := httptest.NewServer(http.HandlerFunc(p.echo))
@@ -108,25 +147,11 @@ func (p proxied) start(t *testing.T, issuer string) {
 // snippet is the console's configuration of the proxy, with replacements in pairs.
 func (p proxied) snippet(t *testing.T, issuer string, replacements ...string) string {
 	t.Helper()
-	content, err := os.ReadFile(root + "/functions/admin/console/snippets.json")
-	must(t, err)
-	var all []struct {
-		ID, Tried string
-		Lines     []string
-	}
-	must(t, json.Unmarshal(content, &all))
-	i := slices.IndexFunc(all, func(s struct {
-		ID, Tried string
-		Lines     []string
-	},
-	) bool {
-		return s.ID == p.proxy
-	})
-	if i < 0 || all[i].Tried == "" {
-		t.Fatalf("the console does not say that %s was tried", p.proxy)
-	}
-	text := strings.NewReplacer("{{id}}", p.id, "{{variable}}", strings.ReplaceAll(p.id, "-", "_"), "{{issuer}}", issuer,
-		"{{service}}", host, "{{base}}", p.url, "{{host}}", "127.0.0.1").Replace(strings.Join(all[i].Lines, "\n") + "\n")
+	there := *p.service
+	there.url = issuer
+	a := p.application
+	a.service = &there
+	text := a.configuration(t, p.proxy)
 	for pair := range slices.Chunk(replacements, 2) {
 		if !strings.Contains(text, pair[0]) {
 			t.Fatalf("the configuration of %s has no %s", p.proxy, pair[0])
@@ -214,7 +239,7 @@ func (p proxied) opens(m *member, path string) echoed {
 // The member comes back to the very address, and the application gets the request as it was,
 // with who it is. The service gets neither the application's cookies nor its passwords.
 func TestMemberPassesProxy(t *testing.T) {
-	behindEach(t, "passes", nil, func(t *testing.T, p proxied) {
+	behindEach(t, deployed, "passes", func(t *testing.T, p proxied) {
 		m := p.member(t, "editor", "team/lead")
 		const deep = "/deep/%E4%BD%A0?a=1&a=2&b=%2F%20x&to=//evil.example"
 		first := p.opens(m, deep)
@@ -244,12 +269,12 @@ func TestMemberPassesProxy(t *testing.T) {
 				t.Errorf("groups: %q", got.Header.Get("X-Auth-Groups"))
 			}
 		}
-		asked := p.askedFor(p.id)
+		asked := p.asked.list()
 		if len(asked) < 4 {
 			t.Fatalf("the service was asked %d times", len(asked))
 		}
 		for _, r := range asked {
-			if r.Host != host && !strings.HasPrefix(r.Host, host+":") {
+			if name, _, _ := strings.Cut(r.Host, ":"); name != "localhost" {
 				t.Errorf("%s for the host %s", r.URL.Path, r.Host)
 			}
 			if strings.Contains(fmt.Sprint(r.Header), "secret") || strings.Contains(fmt.Sprint(r.Header), "of-the-application") {
@@ -277,7 +302,7 @@ func handshake(r *http.Request) {
 
 // Whoever is not signed in gets a redirect for a page, and 401 for everything else.
 func TestProxyRedirectsOnlyNavigation(t *testing.T) {
-	behindEach(t, "redirects", nil, func(t *testing.T, p proxied) {
+	behindEach(t, local, "redirects", func(t *testing.T, p proxied) {
 		b := testbrowser.New(testbrowser.Config{URL: p.url})
 		script := testbrowser.Header("Sec-Fetch-Mode", "cors")
 		for _, test := range []struct {
@@ -319,7 +344,7 @@ func TestProxyRedirectsOnlyNavigation(t *testing.T) {
 
 // What a visitor says about itself does not count, and does not arrive.
 func TestForgedHeadersDoNotPassProxy(t *testing.T) {
-	behindEach(t, "forged", nil, func(t *testing.T, p proxied) {
+	behindEach(t, local, "forged", func(t *testing.T, p proxied) {
 		forged := func(r *http.Request) {
 			for _, name := range []string{"User", "Name", "Email", "Phone", "Roles", "Groups", "Token"} {
 				r.Header.Set("X-Auth-"+name, "forged")
@@ -361,7 +386,7 @@ func TestForgedHeadersDoNotPassProxy(t *testing.T) {
 
 // CGI and WSGI make one variable of X_Auth_User and X-Auth-User.
 func TestUnderscoreHeaderDoesNotArrive(t *testing.T) {
-	behindEach(t, "underscore", nil, func(t *testing.T, p proxied) {
+	behindEach(t, local, "underscore", func(t *testing.T, p proxied) {
 		m := p.member(t)
 		p.opens(m, "/page")
 		before := p.reached.Load()
@@ -380,7 +405,7 @@ func TestUnderscoreHeaderDoesNotArrive(t *testing.T) {
 }
 
 func TestWebSocketPassesProxy(t *testing.T) {
-	behindEach(t, "socket", nil, func(t *testing.T, p proxied) {
+	behindEach(t, local, "socket", func(t *testing.T, p proxied) {
 		m := p.member(t)
 		p.opens(m, "/page")
 		connection, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
@@ -431,11 +456,11 @@ func TestSessionEndsBehindProxy(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			behindEach(t, "ends-"+name, nil, func(t *testing.T, p proxied) {
+			behindEach(t, local, "ends-"+name, func(t *testing.T, p proxied) {
 				m := p.member(t)
 				p.opens(m, "/page")
 				kept := cookies(m)
-				begin, asked := time.Now(), len(p.askedFor(p.id))
+				begin, asked := time.Now(), len(p.asked.list())
 				get := func() testbrowser.Answer {
 					return m.site.Send(t, http.MethodGet, "/page", testbrowser.Header("Cookie", kept), testbrowser.Header("Sec-Fetch-Mode", "cors"))
 				}
@@ -444,7 +469,7 @@ func TestSessionEndsBehindProxy(t *testing.T) {
 						t.Fatalf("%d %s", a.Status, a.Body)
 					}
 				}
-				if n := len(p.askedFor(p.id)) - asked; (n == 0) != (p.proxy == "nginx") && time.Since(begin) < nginxKeeps/2 {
+				if n := len(p.asked.list()) - asked; (n == 0) != (p.proxy == "nginx") && time.Since(begin) < nginxKeeps/2 {
 					t.Errorf("the service was asked %d times for three requests", n)
 				}
 				end(t, p, m)
@@ -488,13 +513,14 @@ func TestProxyFailsClosed(t *testing.T) {
 	impostor.Config.ErrorLog = log.New(io.Discard, "", 0)
 	impostor.StartTLS()
 	t.Cleanup(impostor.Close)
+	s := local(t)
 	port, err := freePort()
 	must(t, err)
-	for name, issuer := range map[string]string{"nobody": "https://" + host + ":" + port, "impostor": strings.Replace(impostor.URL, "127.0.0.1", host, 1)} {
-		for _, proxy := range []string{"nginx", "caddy", "envoy"} {
+	for name, issuer := range map[string]string{"nobody": "https://localhost:" + port, "impostor": strings.Replace(impostor.URL, "127.0.0.1", "localhost", 1)} {
+		for _, proxy := range proxies {
 			t.Run(proxy+" "+name, func(t *testing.T) {
 				t.Parallel()
-				p := proxied{register(t, proxy+"-"+name, "", answer{"kind": "proxy", "homepage": "URL/", "redirectUris": []string{}, "postLogoutRedirectUris": []string{}}), proxy, new(atomic.Int64)}
+				p := register(t, s, proxy, name)
 				p.start(t, issuer)
 				a := testbrowser.New(testbrowser.Config{URL: p.url}).Send(t, http.MethodGet, "/page", testbrowser.Header("Cookie", "__Host-wecom_auth_"+p.id+"=x"))
 				if a.Status < 500 || p.reached.Load() != 0 {
@@ -510,7 +536,8 @@ func TestProxyFailsClosed(t *testing.T) {
 func TestBrowserBehindProxy(t *testing.T) {
 	t.Parallel()
 	browser := chromium.Start(t, t.TempDir(), chromedp.IgnoreCertErrors)
-	behindEachNow(t, "browser", func(t *testing.T, p proxied) {
+	for _, proxy := range proxies {
+		p := behind(t, local(t), proxy, "browser")
 		must(t, p.simulator.AddMember(corpID, wecomsim.Member{UserID: "of-" + p.id, Name: "李四", Mobile: "+4477009" + p.port()}))
 		w := browser.Open(t, chromium.Device{Name: "WeCom", Width: 360, Height: 800, Phone: true, Language: "zh-CN,zh", UserAgent: wecomsim.UserAgentWeComAndroid}, func(c chromium.Complaint) bool {
 			return chromium.Network(c)
@@ -529,20 +556,5 @@ func TestBrowserBehindProxy(t *testing.T) {
 		w.Do("sign out", chromium.Visit(p.url+"/.wecom-signin/"+p.id+"/signout"), chromium.Sees("form button"))
 		w.Do("say so", chromium.Click("form button"), chromium.SeesText("h1", "已退出登录"))
 		w.Do("come again", chromium.Visit(p.url+deep), reads(deep))
-		w.Picture("signed out")
-		if p.proxy != "nginx" {
-			_, err := p.admin(http.MethodPatch, "/applications/"+p.id, answer{"allow": answer{"roles": []string{"boss"}}})
-			must(t, err)
-			time.Sleep(12 * time.Second)
-			w.Do("refused", chromium.Visit(p.url+deep), chromium.Sees("main"))
-			w.Picture("refused")
-		}
-	})
-}
-
-func behindEachNow(t *testing.T, name string, test func(t *testing.T, p proxied)) {
-	t.Helper()
-	for _, proxy := range []string{"nginx", "caddy", "envoy"} {
-		t.Run(proxy, func(t *testing.T) { test(t, behind(t, proxy, proxy+"-"+name, nil)) })
 	}
 }

@@ -81,6 +81,9 @@ type Destination struct {
 	// browser keeps under the id Continue (package session). Both are set or none is;
 	// Path is not used then.
 	Application, Continue string
+	// Locales is what the application asks the pages on the way to speak (ui_locales); empty:
+	// nothing. It is unchecked, and travels in addresses alone.
+	Locales string
 }
 
 // The query parameters of a destination, in the addresses of the sign-in page, of
@@ -92,6 +95,10 @@ const (
 
 	applicationParameter = "application"
 	continueParameter    = "continue"
+	localesParameter     = "ui_locales" // read by package text
+
+	// maxLocales is the longest value that is carried on, in bytes.
+	maxLocales = 64
 )
 
 // NewRequestID returns an id for a kept authorization request: 130 random bits.
@@ -123,6 +130,9 @@ func DestinationOf(query url.Values) Destination {
 	d := Destination{
 		Console:     query.Get(consoleParameter) == consoleValue,
 		Application: query.Get(applicationParameter), Continue: query.Get(continueParameter),
+	}
+	if locales := query.Get(localesParameter); len(locales) <= maxLocales {
+		d.Locales = locales
 	}
 	if store.IsAuthenticatorName(d.Application) && IsRequestID(d.Continue) {
 		return d
@@ -166,6 +176,9 @@ func (d Destination) addTo(query url.Values) {
 		query.Set(applicationParameter, d.Application)
 		query.Set(continueParameter, d.Continue)
 	}
+	if d.Locales != "" {
+		query.Set(localesParameter, d.Locales)
+	}
 }
 
 // or completes a destination by another one, which says where to go when the first was
@@ -177,6 +190,9 @@ func (d Destination) or(other Destination) Destination {
 	d.Console = d.Console || other.Console
 	if d.Application == "" {
 		d.Application, d.Continue = other.Application, other.Continue
+	}
+	if d.Locales == "" {
+		d.Locales = other.Locales
 	}
 	return d
 }

@@ -95,7 +95,7 @@ const (
 	CauseBackchannelAddress     Cause = "backchannel_address"     // not https, or a private, loopback or link-local address
 )
 
-// Causes returns all causes, for whoever explains each of them.
+// Causes returns all causes, so that tests find one that the console does not explain.
 func Causes() []Cause {
 	return []Cause{
 		CauseMalformed, CauseRepeatedParameter, CauseTooLong, CauseMissingParameter, CauseApplicationUnknown,

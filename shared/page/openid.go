@@ -67,6 +67,7 @@ type RequestDetails struct {
 	ClientID    string
 	Came        string
 	Registered  []string
+	Console     string // the address of the application in the console; empty: unknown
 }
 
 // RequestReason is why a request is refused.
@@ -191,6 +192,9 @@ func (p *Pages) RefusedRequest(w http.ResponseWriter, page RefusedRequest) error
 		view.detail("refused.client", d.ClientID)
 		view.detail("refused.came", d.Came)
 		view.detail("refused.registered", d.Registered...)
+		if d.Console != "" {
+			view.Links = []messageButton{{Label: view.T("refused.console"), URL: d.Console}}
+		}
 	}
 	return p.write(w, cmp.Or(page.Status, http.StatusBadRequest), "message.html", view)
 }
@@ -220,7 +224,7 @@ func (p *Pages) LostRequest(w http.ResponseWriter, page LostRequest) error {
 	if page.Homepage != "" {
 		view.Links = append(view.Links, messageButton{Label: view.T("lost.open", "application", page.Application), URL: page.Homepage, First: true})
 	}
-	view.Links = append(view.Links, messageButton{Label: view.T("lost.signin"), URL: page.SignIn, First: page.Homepage == ""})
+	view.Links = append(view.Links, messageButton{Label: view.T("lost.signin"), URL: page.SignIn})
 	return p.write(w, http.StatusBadRequest, "message.html", view)
 }
 

@@ -124,6 +124,11 @@ type Transient interface {
 	// returns the session as it was. No session there is not an error: nothing is written
 	// then, and the zero Session returned.
 	EndSession(ctx context.Context, key string) (Session, error)
+	// SessionsOfAuthenticator returns a page of the results of an authenticator, by its id,
+	// that are sessions which have neither ended nor expired, in no particular order. A page
+	// may have fewer than Limit, or none, and next is empty on the last one. It lists the
+	// sessions that began with an event, and may lag a moment behind.
+	SessionsOfAuthenticator(ctx context.Context, authenticatorID string, page Page) (items []AttemptResult, next string, err error)
 
 	// RecordEvent records an attempt without a result, for administrators, in place of an
 	// earlier event recorded under the same key. It does not change a result.

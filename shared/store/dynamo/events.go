@@ -3,7 +3,10 @@ package dynamo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -61,6 +64,73 @@ func (e *Engine) RecordEvent(ctx context.Context, sessionKey string, event store
 // EventsOfAuthenticator implements store.Transient.
 func (e *Engine) EventsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]store.SignInEvent, error) {
 	return events[store.SignInEvent](ctx, e, authenticatorIndex, "authenticatorId", authenticatorID, limit)
+}
+
+// sessionsPage is how many events one page of SessionsOfAuthenticator looks at, at most:
+// those whose results one request reads.
+const sessionsPage = 100
+
+// SessionsOfAuthenticator implements store.Transient. The index of the authenticator's
+// events leads to its sessions, newest first: no session outlives store.EventRetention.
+func (e *Engine) SessionsOfAuthenticator(ctx context.Context, authenticatorID string, page store.Page) (sessions []store.AttemptResult, next string, err error) {
+	if authenticatorID == "" || len(authenticatorID) > maxPartitionKey {
+		return nil, "", nil
+	}
+	input := &dynamodb.QueryInput{
+		TableName: aws.String(e.cfg.TransientTable), IndexName: aws.String(authenticatorIndex),
+		KeyConditionExpression:   aws.String("authenticatorId = :owner AND #at >= :oldest"),
+		ExpressionAttributeNames: map[string]string{"#at": "at"},
+		ExpressionAttributeValues: item{
+			":owner": text(authenticatorID), ":oldest": moment(e.cfg.Now().Add(-store.EventRetention)),
+		},
+		ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(min(page.Limit, sessionsPage))), //nolint:gosec // bounded just here
+	}
+	last, err := store.DecodeCursor(authenticatorID, page.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	if last != "" {
+		at, pk, _ := strings.Cut(last, " ")
+		millis, err := strconv.ParseInt(at, 10, 64)
+		if err != nil || !possible(item{"pk": text(pk)}) {
+			return nil, "", store.ErrBadCursor
+		}
+		input.ExclusiveStartKey = item{"pk": text(pk), "authenticatorId": text(authenticatorID), "at": number(millis)}
+	}
+	output, err := e.cfg.Client.Query(ctx, input)
+	if err != nil {
+		return nil, "", fmt.Errorf("query attempts: %w", err)
+	}
+	var began []item
+	for _, found := range output.Items {
+		var event store.SignInEvent
+		if err := json.Unmarshal([]byte(textOf(found, "attempt")), &event); err != nil {
+			return nil, "", fmt.Errorf("decode attempt: %w", err)
+		}
+		if key := textOf(found, "pk"); event.Code == "" && strings.HasPrefix(key, resultPrefix) {
+			began = append(began, item{"pk": text(key)})
+		}
+	}
+	if len(began) > 0 {
+		found, err := e.getBatch(ctx, map[string][]item{e.cfg.TransientTable: began})
+		if err != nil {
+			return nil, "", err
+		}
+		for _, i := range found[e.cfg.TransientTable] {
+			result, err := e.decodeResult(i, strings.TrimPrefix(textOf(i, "pk"), resultPrefix))
+			switch {
+			case errors.Is(err, store.ErrNotFound):
+			case err != nil:
+				return nil, "", err
+			case result.Kind == store.ResultSession && e.cfg.Now().Before(result.Session.ExpiresAt):
+				sessions = append(sessions, result)
+			}
+		}
+	}
+	if key := output.LastEvaluatedKey; len(key) > 0 {
+		next = store.EncodeCursor(authenticatorID, strconv.FormatInt(numberOf(key, "at"), 10)+" "+textOf(key, "pk"))
+	}
+	return sessions, next, nil
 }
 
 // EventsOfUser implements store.Transient.
