@@ -3,11 +3,13 @@ package clients
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"html"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -63,21 +65,21 @@ func (r *requests) list() []*http.Request {
 
 // behindEach runs a test behind each proxy, all at once. name and the proxy's make the
 // application's id.
-func behindEach(t *testing.T, service func(*testing.T) *service, name string, test func(t *testing.T, p proxied)) {
+func behindEach(t *testing.T, service func(*testing.T) *service, name string, test func(t *testing.T, p proxied), change ...answer) {
 	t.Parallel()
 	for _, proxy := range proxies {
 		t.Run(proxy, func(t *testing.T) {
 			t.Parallel()
-			test(t, behind(t, service(t), proxy, name))
+			test(t, behind(t, service(t), proxy, name, change...))
 		})
 	}
 }
 
 // behind registers an application and starts its proxy, which reaches the service by an
 // address that keeps what it asks.
-func behind(t *testing.T, s *service, proxy, name string) proxied {
+func behind(t *testing.T, s *service, proxy, name string, change ...answer) proxied {
 	t.Helper()
-	p := register(t, s, proxy, name)
+	p := register(t, s, proxy, name, change...)
 	target, err := url.Parse(s.url)
 	must(t, err)
 	p.start(t, services.account.Serve(t, &httputil.ReverseProxy{
@@ -90,11 +92,13 @@ func behind(t *testing.T, s *service, proxy, name string) proxied {
 	return p
 }
 
-func register(t *testing.T, s *service, proxy, name string) proxied {
+func register(t *testing.T, s *service, proxy, name string, change ...answer) proxied {
 	t.Helper()
-	return proxied{s.register(t, proxy+"-"+name, "", answer{
-		"kind": "proxy", "homepage": "URL/", "redirectUris": []string{}, "postLogoutRedirectUris": []string{},
-	}), proxy, new(atomic.Int64), new(requests)}
+	fields := answer{"kind": "proxy", "homepage": "URL/", "redirectUris": []string{}, "postLogoutRedirectUris": []string{}}
+	for _, more := range change {
+		maps.Copy(fields, more)
+	}
+	return proxied{s.register(t, proxy+"-"+name, "", fields), proxy, new(atomic.Int64), new(requests)}
 }
 
 // start starts the proxy, which finds the service at an address.
@@ -402,6 +406,26 @@ func TestUnderscoreHeaderDoesNotArrive(t *testing.T) {
 			t.Errorf("%d %s", a.Status, a.Body)
 		}
 	})
+}
+
+// A token that an application asks for is for it, and no other arrives.
+func TestTokenPassesProxy(t *testing.T) {
+	behindEach(t, local, "token", func(t *testing.T, p proxied) {
+		m := p.member(t)
+		token := p.opens(m, "/page").Header.Get("X-Auth-Token")
+		forged := testbrowser.Decode[echoed](t, m.site.Send(t, http.MethodGet, "/page", testbrowser.Header("X-Auth-Token", "forged")))
+		for _, token := range []string{token, forged.Header.Get("X-Auth-Token")} {
+			parts := strings.Split(token, ".")
+			if len(parts) != 3 {
+				t.Fatalf("the token is %q", token)
+			}
+			claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+			must(t, err)
+			if !strings.Contains(string(claims), `"client_id":"`+p.id+`"`) {
+				t.Errorf("the token says %s", claims)
+			}
+		}
+	}, answer{"forwardAuth": answer{"token": true}})
 }
 
 func TestWebSocketPassesProxy(t *testing.T) {
