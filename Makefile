@@ -227,7 +227,8 @@ $(TOOLS)/cfn-guard/bin/cfn-guard:
 		cargo install cfn-guard --version $(CFN_GUARD_VERSION) --locked --debug --root $(TOOLS)/cfn-guard --quiet; \
 	else $(call missing,cfn-guard,cargo is missing (https://rustup.rs)); fi
 
-# ministack is AWS on this machine; sam is SAM's command line with cfn-lint.
+# ministack is AWS on this machine; sam is SAM's command line with cfn-lint; proxies are
+# Caddy and Envoy.
 $(TOOLS)/%/ready: infra/tools/%-requirements.txt
 	@if $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
 		rm -rf $(@D); $(PYTHON) -m venv $(@D); \

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -342,6 +343,29 @@ func TestProxyRedirectsOnlyNavigation(t *testing.T) {
 		}
 		if n := p.reached.Load(); n != 0 {
 			t.Errorf("the application got %d requests", n)
+		}
+	})
+}
+
+// The path of the sign-in is the one exception, and leads to the service alone.
+func TestNoPathPassesProxy(t *testing.T) {
+	behindEach(t, local, "path", func(t *testing.T, p proxied) {
+		signIn := "/.wecom-signin/" + p.id
+		for _, path := range []string{
+			signIn, signIn + "x/start", signIn + "/../../page", signIn + "/..%2f..%2fpage", signIn + "/%2e%2e/%2e%2e/page", signIn + "//page",
+			signIn + "/start/../../../page", signIn + `/..\..\page`, signIn + "/..;/page", "/.wecom-signin/other/start", "//.wecom-signin/" + p.id + "/start",
+			"/page?/.wecom-signin/" + p.id + "/start", "/page%00", "/%2e/page", "//page", "/.WECOM-SIGNIN/" + p.id + "/start",
+		} {
+			connection, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+			must(t, err)
+			must(t, connection.SetDeadline(time.Now().Add(time.Minute)))
+			_, err = fmt.Fprintf(connection, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nSec-Fetch-Mode: cors\r\n\r\n", path, strings.TrimPrefix(p.url, "http://"))
+			must(t, err)
+			answered, err := io.ReadAll(connection)
+			must(t, errors.Join(err, connection.Close()))
+			if n := p.reached.Swap(0); n != 0 || len(answered) == 0 {
+				t.Errorf("%s: the application got %d requests: %.300s", path, n, answered)
+			}
 		}
 	})
 }
