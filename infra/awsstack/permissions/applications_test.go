@@ -116,7 +116,9 @@ func (w *world) proxyAsks(engine store.Engine) {
 	}
 	must(w.t, engine.CreateApplication(w.t.Context(), behind))
 	member := w.visitor("sunqi", wecomsim.UserAgentWeComAndroid)
-	here := func(address string) string { return w.url + strings.TrimPrefix(strings.TrimPrefix(address, origin), w.url) }
+	here := func(address string) string {
+		return w.url + strings.TrimPrefix(strings.TrimPrefix(address, origin), w.url)
+	}
 	page := member.Open(w.t, member.Expect(w.t, 302, "GET", "/.wecom-signin/behind/start?to=%2Fdeep").Location())
 	fields := url.Values{"answer": {"agree"}}
 	for _, match := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(page.Page.Body, -1) {
@@ -167,7 +169,7 @@ func (w *world) proxyAsksBelowAParentDomain(engine store.Engine, member *visitor
 		}
 	}
 	w.Update(w.t, map[string]string{"PublicUrl": w.url, "SessionCookieDomain": "", "ForwardAuthTokens": "off"})
-	member.Expect(w.t, 401, "GET", path)
+	member.Expect(w.t, 302, "GET", path)
 }
 
 // gatewayJudges has an API of an application, behind API Gateway's own JWT authorizer, judge
