@@ -9,7 +9,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/authflow"
+	"github.com/wecom-signin/wecom-signin/shared/app/proxyapp"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/page"
 	"github.com/wecom-signin/wecom-signin/shared/session"
@@ -34,18 +34,11 @@ type Provider interface {
 	SignOutOfProxy(ctx context.Context, applicationID string, cookies []string) error
 }
 
-// Sessions looks sessions up; *authflow.Sessions does.
-type Sessions interface {
-	// Check returns the active session of an id, or apierr.Unauthorized.
-	Check(ctx context.Context, ref authflow.SessionRef) (authflow.ActiveSession, error)
-}
-
 // Config is what New needs. Every field is required.
 type Config struct {
 	Provider Provider
-	Sessions Sessions
+	Sessions proxyapp.Sessions
 	SignIns  *session.ProxySignIns
-	Cookie   session.Cookie
 	Pages    *page.Pages
 	Now      func() time.Time
 }
@@ -101,7 +94,7 @@ func (h handler) check(w http.ResponseWriter, r *http.Request, d dialect, applic
 	v := d.visitor(r, path)
 	access, err := h.Provider.CheckProxy(ctx, oauth.ProxyRequest{
 		Call: callOf(r), ApplicationID: applicationID, Cookies: session.ProxyCookie{ApplicationID: applicationID}.Values(r),
-		Session: func(ctx context.Context) (*oauth.Session, error) { return h.liveSession(ctx, r) }, IsNavigation: v.isNavigation,
+		Session: func(ctx context.Context) (*oauth.Session, error) { return h.Sessions.Live(ctx, r) }, IsNavigation: v.isNavigation,
 	})
 	a := access.Application
 	if a.ID != "" {
@@ -188,21 +181,6 @@ func (handler) problem(w http.ResponseWriter, r *http.Request, p problem) error 
 
 func callOf(r *http.Request) oauth.Call {
 	return oauth.Call{Issuer: apigw.PublicURL(r.Context()), RequestID: apigw.RequestID(r.Context())}
-}
-
-// liveSession returns the session of a browser, or nil. Of several cookies, one may be
-// another deployment's on a parent domain: the first that leads to a session counts.
-func (h handler) liveSession(ctx context.Context, r *http.Request) (*oauth.Session, error) {
-	for _, ref := range h.Cookie.Sessions(r) {
-		active, err := h.Sessions.Check(ctx, ref)
-		if err == nil {
-			return &oauth.Session{Lineage: active.Lineage(), Session: active.Session, User: active.User}, nil
-		}
-		if !apierr.Is(err, apierr.Unauthorized) {
-			return nil, err
-		}
-	}
-	return nil, nil //nolint:nilnil // no session is the usual case, not an error
 }
 
 // title returns the title of an application, or its id when it has none.

@@ -26,6 +26,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/notify"
 	"github.com/wecom-signin/wecom-signin/functions/openid"
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
+	"github.com/wecom-signin/wecom-signin/functions/sessionauthorizer"
 	"github.com/wecom-signin/wecom-signin/functions/signin"
 	"github.com/wecom-signin/wecom-signin/infra/samtemplate"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
@@ -61,7 +62,7 @@ func settingFaults(template *samtemplate.Template) (faults []string) {
 	reads := map[string][]settings.Name{
 		"AdminFunction": admin.Settings(), "AuthorizeFunction": authorize.Settings(), "AuthorizerFunction": authorizer.Settings(),
 		"CallbackFunction": callback.Settings(), "IssuerFunction": issuer.Settings(), "RotateKeysFunction": rotatekeys.Settings(),
-		"ForwardAuthFunction": forwardauth.Settings(), "NotifyFunction": notify.Settings(), "OpenIDFunction": openid.Settings(), "SigninFunction": signin.Settings(),
+		"ForwardAuthFunction": forwardauth.Settings(), "SessionAuthorizerFunction": sessionauthorizer.Settings(), "NotifyFunction": notify.Settings(), "OpenIDFunction": openid.Settings(), "SigninFunction": signin.Settings(),
 	}
 	unread := map[string]int{}
 	for id, names := range reads {
