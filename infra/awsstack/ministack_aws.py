@@ -117,7 +117,8 @@ def import_body(api, body):
 @patch(RESOURCES["AWS::ApiGatewayV2::Api"], "create", "update")
 def provision_api(original, *arguments):
     api, attributes = original(*arguments)
-    import_body(api, properties(arguments)["Body"])
+    if body := properties(arguments).get("Body"):
+        import_body(api, body)
     return api, attributes
 
 # --- Lambda: other services invoke a function that permits it. API Gateway's events have
