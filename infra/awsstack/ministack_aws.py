@@ -117,8 +117,7 @@ def import_body(api, body):
 @patch(RESOURCES["AWS::ApiGatewayV2::Api"], "create", "update")
 def provision_api(original, *arguments):
     api, attributes = original(*arguments)
-    if body := properties(arguments).get("Body"):
-        import_body(api, body)
+    import_body(api, properties(arguments).get("Body", {"paths": {}}))
     return api, attributes
 
 # --- Lambda: other services invoke a function that permits it. API Gateway's events have

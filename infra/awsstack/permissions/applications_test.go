@@ -116,18 +116,7 @@ func (w *world) proxyAsks(engine store.Engine) {
 	}
 	must(w.t, engine.CreateApplication(w.t.Context(), behind))
 	member := w.visitor("sunqi", wecomsim.UserAgentWeComAndroid)
-	here := func(address string) string {
-		return w.url + strings.TrimPrefix(strings.TrimPrefix(address, origin), w.url)
-	}
-	page := member.Open(w.t, member.Expect(w.t, 302, "GET", "/.wecom-signin/behind/start?to=%2Fdeep").Location())
-	fields := url.Values{"answer": {"agree"}}
-	for _, match := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(page.Page.Body, -1) {
-		fields.Set(match[1], html.UnescapeString(match[2]))
-	}
-	callback := member.Expect(w.t, 303, "POST", "/oauth2/consent", testbrowser.Body(formType, fields.Encode())).Location()
-	if signedIn := member.Expect(w.t, 302, "GET", here(callback)); signedIn.Location() != origin+"/deep" {
-		w.t.Fatalf("came back to %s", signedIn.Location())
-	}
+	w.signsInBehind(member, "behind", origin)
 	for _, path := range []string{"nginx/behind", "forward/behind?x=1", "envoy/behind/deep/", "envoy/behind"} {
 		if yes := member.Expect(w.t, 200, "GET", "/oauth2/forward-auth/"+path); yes.Header.Get("X-Auth-User") == "" {
 			w.t.Errorf("%s: %v", path, yes.Header)
@@ -145,7 +134,23 @@ func (w *world) proxyAsks(engine store.Engine) {
 		return member.Send(w.t, "GET", "/oauth2/forward-auth/forward/behind").Status == 403
 	})
 	member.Expect(w.t, 302, "GET", "/.wecom-signin/behind/signout")
+	w.gatewayAsks(engine)
 	w.proxyAsksBelowAParentDomain(engine, member)
+}
+
+// signsInBehind signs a member in to an application behind a proxy, who agrees to it.
+func (w *world) signsInBehind(member *visitor, id, origin string) {
+	w.t.Helper()
+	page := member.Open(w.t, member.Expect(w.t, 302, "GET", "/.wecom-signin/"+id+"/start?to=%2Fdeep").Location())
+	fields := url.Values{"answer": {"agree"}}
+	for _, match := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(page.Page.Body, -1) {
+		fields.Set(match[1], html.UnescapeString(match[2]))
+	}
+	callback := member.Expect(w.t, 303, "POST", "/oauth2/consent", testbrowser.Body(formType, fields.Encode())).Location()
+	here := w.url + strings.TrimPrefix(strings.TrimPrefix(callback, origin), w.url)
+	if signedIn := member.Expect(w.t, 302, "GET", here); signedIn.Location() != origin+"/deep" {
+		w.t.Fatalf("came back to %s", signedIn.Location())
+	}
 }
 
 // proxyAsksBelowAParentDomain has the session's own cookie checked, and tokens made.
@@ -163,6 +168,7 @@ func (w *world) proxyAsksBelowAParentDomain(engine store.Engine, member *visitor
 		for _, value := range []string{value, id} {
 			yes := member.Expect(w.t, 200, "GET", path, testbrowser.Header("Cookie", "__Secure-wecom_session="+value))
 			w.known.Add("token", yes.Header.Get("X-Auth-Token"))
+			w.gatewayAsksBelowAParentDomain("__Secure-wecom_session=" + value)
 			if strings.Count(yes.Header.Get("X-Auth-Token"), ".") != 2 {
 				w.t.Errorf("no token: %v", yes.Header)
 			}

@@ -27,11 +27,12 @@ func TestRolesAllowWhatFunctionsDo(t *testing.T) {
 		r.calls[id] = calls[function.Role]
 	}
 	// The signing keys were read while proxies got tokens, which is not so by default.
-	const asked = "ForwardAuthFunction"
-	signing, whole := w.Resources(t)["SigningKeys"], r.calls[asked]
-	r.calls[asked] = slices.DeleteFunc(slices.Clone(whole), func(c permissions.Call) bool { return c.Resource == signing })
-	if len(r.calls[asked]) == len(whole) {
-		t.Error("no token was made for a proxy")
+	asked, whole, signing := []string{"ForwardAuthFunction", "SessionAuthorizerFunction"}, maps.Clone(r.calls), w.Resources(t)["SigningKeys"]
+	for _, id := range asked {
+		r.calls[id] = slices.DeleteFunc(slices.Clone(whole[id]), func(c permissions.Call) bool { return c.Resource == signing })
+		if len(r.calls[id]) == len(whole[id]) {
+			t.Errorf("%s made no token", id)
+		}
 	}
 	compare := func(t *testing.T, deployed permissions.Deployed) {
 		for _, fault := range r.judge(deployed) {
@@ -48,7 +49,9 @@ func TestRolesAllowWhatFunctionsDo(t *testing.T) {
 	})
 	t.Run("on the way out of the network, with tokens for proxies", func(t *testing.T) {
 		w.Update(t, map[string]string{"EgressMode": "nat-closing", "ForwardAuthTokens": "on"})
-		r.calls[asked] = whole
+		for _, id := range asked {
+			r.calls[id] = whole[id]
+		}
 		compare(t, w.Permissions(t))
 	})
 	t.Run("without an address of its own", func(t *testing.T) {
