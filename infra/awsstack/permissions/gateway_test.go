@@ -128,13 +128,14 @@ func (w *world) gatewayAsks(engine store.Engine) {
 }
 
 // gatewayAsksBelowAParentDomain asks the function about an application that shares the
-// session: in the emulator no API has a domain of its own.
+// session: in the emulator no API has a domain of its own. Without the id of an API the
+// emulator leaves the event as it is.
 func (w *world) gatewayAsksBelowAParentDomain(cookie string) {
 	w.t.Helper()
 	event, err := json.Marshal(map[string]any{
 		"version": "2.0", "type": "REQUEST", "routeKey": "GET /orders", "rawPath": "/orders", "cookies": []string{cookie},
 		"stageVariables": map[string]string{"wecomApplication": "shared"},
-		"requestContext": map[string]any{"apiId": "a1b2c3", "domainName": "shared.corp.example", "http": map[string]any{"method": "GET", "sourceIp": "198.51.100.7"}, "requestId": "r"},
+		"requestContext": map[string]any{"domainName": "shared.corp.example", "http": map[string]any{"method": "GET", "sourceIp": "198.51.100.7"}, "requestId": "r"},
 		"headers":        map[string]string{},
 	})
 	must(w.t, err)

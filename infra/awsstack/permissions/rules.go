@@ -23,7 +23,7 @@ type Function struct {
 	Connected bool
 	// Queue is the ARN of the one whose messages Lambda hands to it; empty: none.
 	Queue string
-	// Invokers is the policy document of who may invoke it; empty with a Queue.
+	// Invokers is the policy document of who may invoke it; empty with a Queue, or for nobody yet.
 	Invokers string
 }
 
@@ -48,7 +48,7 @@ func (d Deployed) Read() (map[string]Role, []string) {
 	for id, function := range d.Functions {
 		owners[function.Role] = append(owners[function.Role], id)
 		connected = connected || function.Connected
-		if (function.Queue == "" || function.Invokers != "") && !invokersNamed(function.Invokers) {
+		if function.Invokers != "" && !invokersNamed(function.Invokers) {
 			faults = append(faults, id+": who may invoke a function is named by service and ARN")
 		}
 		if _, ok := d.Roles[function.Role]; !ok {
