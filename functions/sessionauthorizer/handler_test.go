@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -147,7 +148,18 @@ func (s *service) signIn(applicationID string) string {
 		Store: s.store, Applications: s.store, Authenticators: s.store, ProxyCookies: s.cookies,
 		Now: func() time.Time { return s.now }, LogField: func(context.Context, string, any) {},
 	}
-	return signInToProxy(s.t, provider, a, &oauth.Session{Lineage: lineage, Session: session, User: user})
+	call, verifier := oauth.Call{Issuer: public, RequestID: "r"}, strings.Repeat("v", 43)
+	address, err := url.Parse(provider.ProxyAuthorizationURL(oauth.ProxyAuthorization{Call: call, Application: a, State: "state", Verifier: verifier}))
+	s.ok(err)
+	decision, err := provider.Authorize(s.t.Context(), oauth.AuthorizeInput{
+		Call: call, RawQuery: address.RawQuery, Session: &oauth.Session{Lineage: lineage, Session: session, User: user},
+	})
+	s.ok(err)
+	back, err := url.Parse(decision.URL)
+	s.ok(err)
+	cookie, err := provider.SignInToProxy(s.t.Context(), oauth.ProxySignIn{Call: call, Application: a, Code: back.Query().Get("code"), Verifier: verifier})
+	s.ok(err)
+	return cookie.Value
 }
 
 // event is a request as API Gateway describes it ("Control access to HTTP APIs with AWS
@@ -357,9 +369,11 @@ func (p provider) CheckProxy(ctx context.Context, _ oauth.ProxyRequest) (oauth.P
 func TestAuthorizerFailsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, decide := range map[string]provider{
-			"an error":          func(context.Context) (oauth.ProxyAccess, error) { return oauth.ProxyAccess{}, errors.New("no store") },
-			"a wrapped error":   func(context.Context) (oauth.ProxyAccess, error) { return oauth.ProxyAccess{}, fmt.Errorf("read: %w", errors.New("no store")) },
-			"a panic":           func(context.Context) (oauth.ProxyAccess, error) { panic("fault") },
+			"an error": func(context.Context) (oauth.ProxyAccess, error) { return oauth.ProxyAccess{}, errors.New("no store") },
+			"a wrapped error": func(context.Context) (oauth.ProxyAccess, error) {
+				return oauth.ProxyAccess{}, fmt.Errorf("read: %w", errors.New("no store"))
+			},
+			"a panic": func(context.Context) (oauth.ProxyAccess, error) { panic("fault") },
 			"no answer": func(ctx context.Context) (oauth.ProxyAccess, error) {
 				<-ctx.Done()
 				return oauth.ProxyAccess{}, ctx.Err()

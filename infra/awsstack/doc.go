@@ -25,6 +25,8 @@
 // Where this falls short of AWS, and what shows it instead:
 //
 //	throttles of routes              are not applied; infra/templatetest checks that each route has them
+//	HTTP integrations                keep the path and lose headers; package permissions opens an API's sign-in at the service
+//	domain of an API                 is always its own, and identity sources find no context but a few; the authorizer's tests have full events
 //	access log of the API            is not written; infra/templatetest checks its fields
 //	OPTIONS                          is answered by the emulator; infra/local leads it to its route
 //	metrics                          are not measured, and no alarm goes off; the rehearsal compares an alarm with what a function prints
