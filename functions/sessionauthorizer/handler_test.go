@@ -126,7 +126,8 @@ func (s *service) change(id string, change func(*store.Application)) {
 	s.ok(s.store.UpdateApplication(s.t.Context(), from, to))
 }
 
-const sessionID = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+// sessionOf returns the id of the session with which signIn signs in to an application.
+func sessionOf(applicationID string) string { return strings.Repeat(applicationID[:1], 43) }
 
 // signIn starts a session of the member, and a sign-in to an application by the rules of the
 // provider, whose cookie it returns.
@@ -138,7 +139,7 @@ func (s *service) signIn(applicationID string) string {
 		SignedInAt: s.now, ExpiresAt: s.now.Add(8 * time.Hour), Lineage: lineage,
 	}
 	s.ok(s.store.StartSession(s.t.Context(), store.AttemptResult{
-		SessionKey: authflow.SessionKey(sessionID), Kind: store.ResultSession, KeepUntil: session.ExpiresAt, Session: session,
+		SessionKey: authflow.SessionKey(sessionOf(applicationID)), Kind: store.ResultSession, KeepUntil: session.ExpiresAt, Session: session,
 	}, false))
 	user, err := s.store.User(s.t.Context(), "user-ann")
 	s.ok(err)
@@ -198,7 +199,7 @@ func (s *service) ask(event any) (string, error) {
 	return string(answer), err
 }
 
-const no = `{"isAuthorized":false,"context":null}`
+const no = `{"isAuthorized":false}`
 
 func (s *service) refused(name string, event any) {
 	s.t.Helper()
@@ -212,7 +213,7 @@ func TestMemberIsAuthorized(t *testing.T) {
 	value := s.signIn("orders")
 	got, err := s.ask(event("orders", domain, "theme=dark", cookie+"="+value))
 	s.ok(err)
-	const want = `{"isAuthorized":true,"context":{"email":"","groups":"","name":"%E5%AE%89%2C%20Ann","phone":"+8613800000001",` +
+	const want = `{"isAuthorized":true,"context":{"email":"","groups":"role:buyer role:staff%20member","name":"%E5%AE%89%2C%20Ann","phone":"+8613800000001",` +
 		`"roles":"buyer staff%20member","token":"","user":"user-ann"}}`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -236,7 +237,7 @@ func TestForgedOrForeignCookieDoesNotAuthorize(t *testing.T) {
 	for name, cookies := range map[string][]string{
 		"none": nil, "empty": {cookie + "="}, "made up": {cookie + "=a.b.c.d"}, "cut": {cookie + "=" + own[:len(own)-1]},
 		"of another application": {"__Host-wecom_auth_invoices=" + others}, "renamed": {cookie + "=" + others},
-		"the session": {"__Host-wecom_session=" + sessionID + ".user-ann"}, "a shared session": {"__Secure-wecom_session=" + sessionID + ".user-ann"},
+		"the session": {"__Host-wecom_session=" + sessionOf("orders") + ".user-ann"}, "a shared session": {"__Secure-wecom_session=" + sessionOf("orders") + ".user-ann"},
 		"under a longer name": {cookie + "2=" + own}, "under another case": {strings.ToUpper(cookie) + "=" + own}, "very long": {cookie + "=" + strings.Repeat("a.", 4000)},
 	} {
 		s.refused(name, event("orders", domain, cookies...))
@@ -295,7 +296,7 @@ func TestEndedAccessDoesNotAuthorize(t *testing.T) {
 func TestSharedSessionAuthorizes(t *testing.T) {
 	s := newService(t, config{sessionDomain: "example.org"})
 	s.signIn("orders")
-	shared := "__Secure-wecom_session=" + sessionID + ".user-ann"
+	shared := "__Secure-wecom_session=" + sessionOf("orders") + ".user-ann"
 	if got, err := s.ask(event("orders", domain, "__Secure-wecom_session="+strings.Repeat("B", 43)+".user-ann", shared)); err != nil || !strings.Contains(got, `"user":"user-ann"`) {
 		t.Error(got, err)
 	}

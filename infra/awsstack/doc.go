@@ -26,7 +26,7 @@
 //
 //	throttles of routes              are not applied; infra/templatetest checks that each route has them
 //	HTTP integrations                keep the path and lose headers; package permissions opens an API's sign-in at the service
-//	domain of an API                 is always its own, and identity sources find no context but a few; the authorizer's tests have full events
+//	domain of an API                 is always AWS's own; functions/sessionauthorizer tests others by full events
 //	access log of the API            is not written; infra/templatetest checks its fields
 //	OPTIONS                          is answered by the emulator; infra/local leads it to its route
 //	metrics                          are not measured, and no alarm goes off; the rehearsal compares an alarm with what a function prints
