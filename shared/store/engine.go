@@ -134,6 +134,11 @@ type Transient interface {
 	EventsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]SignInEvent, error)
 	// EventsOfUser does the same for a user.
 	EventsOfUser(ctx context.Context, userID string, limit int) ([]SignInEvent, error)
+	// SessionsOfUser returns the sessions of a user that have neither ended nor expired,
+	// newest first, at most limit: those of the MaxEvents newest events that EventsOfUser
+	// knows. It may lack a new one for a moment, and has none that ended before the call.
+	// The user is not looked at, as with StartSession.
+	SessionsOfUser(ctx context.Context, userID string, limit int) ([]SessionOfUser, error)
 
 	// AccessToken returns the record of an app's token, or ErrNotFound. The caller chooses
 	// the key, from corp, app and version of the secret.

@@ -3,7 +3,10 @@ package dynamo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -68,8 +71,63 @@ func (e *Engine) EventsOfUser(ctx context.Context, userID string, limit int) ([]
 	return events[store.SignInEvent](ctx, e, userIndex, "userId", userID, limit)
 }
 
+// SessionsOfUser implements store.Transient. The index says which results are sessions that
+// began, and the results which of them go on.
+func (e *Engine) SessionsOfUser(ctx context.Context, userID string, limit int) ([]store.SessionOfUser, error) {
+	began, err := e.queryEvents(ctx, userIndex, "userId", userID, store.MaxEvents)
+	if err != nil {
+		return nil, err
+	}
+	var keys []item
+	for _, i := range began {
+		var event store.SignInEvent
+		if err := json.Unmarshal([]byte(textOf(i, "attempt")), &event); err != nil {
+			return nil, fmt.Errorf("decode attempt: %w", err)
+		}
+		if key, isResult := strings.CutPrefix(textOf(i, "pk"), resultPrefix); isResult && event.Code == "" {
+			keys = append(keys, resultKey(key))
+		}
+	}
+	if len(keys) == 0 || limit < 1 {
+		return nil, nil
+	}
+	found, err := e.getBatch(ctx, map[string][]item{e.cfg.TransientTable: keys})
+	if err != nil {
+		return nil, err
+	}
+	var live []store.SessionOfUser
+	for _, i := range found[e.cfg.TransientTable] {
+		key := strings.TrimPrefix(textOf(i, "pk"), resultPrefix)
+		result, err := e.decodeResult(i, key)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return nil, err
+		case result.Kind == store.ResultSession && result.Session.UserID == userID && e.cfg.Now().Before(result.Session.ExpiresAt):
+			live = append(live, store.SessionOfUser{Key: key, Session: result.Session})
+		}
+	}
+	slices.SortFunc(live, func(x, y store.SessionOfUser) int { return y.SignedInAt.Compare(x.SignedInAt) })
+	return live[:min(limit, len(live))], nil
+}
+
 // events reads an owner's events, newest first, from an index.
 func events[T any](ctx context.Context, e *Engine, index, attribute, owner string, limit int) ([]T, error) {
+	items, err := e.queryEvents(ctx, index, attribute, owner, limit)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]T, len(items))
+	for n, found := range items {
+		if err := json.Unmarshal([]byte(textOf(found, "attempt")), &records[n]); err != nil {
+			return nil, fmt.Errorf("decode attempt: %w", err)
+		}
+	}
+	return records, nil
+}
+
+// queryEvents reads the items of an owner's events, newest first, from an index.
+func (e *Engine) queryEvents(ctx context.Context, index, attribute, owner string, limit int) ([]item, error) {
 	if owner == "" || len(owner) > maxPartitionKey || limit < 1 {
 		return nil, nil
 	}
@@ -87,11 +145,5 @@ func events[T any](ctx context.Context, e *Engine, index, attribute, owner strin
 	if err != nil {
 		return nil, fmt.Errorf("query attempts: %w", err)
 	}
-	records := make([]T, len(output.Items))
-	for n, found := range output.Items {
-		if err := json.Unmarshal([]byte(textOf(found, "attempt")), &records[n]); err != nil {
-			return nil, fmt.Errorf("decode attempt: %w", err)
-		}
-	}
-	return records, nil
+	return output.Items, nil
 }

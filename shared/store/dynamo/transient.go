@@ -13,7 +13,9 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-func resultKey(sessionKey string) item { return item{"pk": text("outcome#" + sessionKey)} }
+const resultPrefix = "outcome#"
+
+func resultKey(sessionKey string) item { return item{"pk": text(resultPrefix + sessionKey)} }
 func tokenKey(key string) item         { return item{"pk": text("token#" + key)} }
 
 // lingering is how much later the TTL of a record is than its end. The code compares the
