@@ -94,10 +94,15 @@ func (s *Sessions) CheckKey(ctx context.Context, sessionKey, userID string) (Act
 	if err != nil {
 		return ActiveSession{}, notActive("read authenticator of session", err)
 	}
-	if !authenticator.Enabled || authenticator.ID != session.AuthenticatorID || authenticator.Generation != session.AuthenticatorGeneration {
+	if !vouchesFor(authenticator, session) {
 		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
 	return ActiveSession{sessionKey, session, user, authenticator}, nil
+}
+
+// vouchesFor reports whether a session goes on as far as its authenticator is concerned.
+func vouchesFor(a store.Authenticator, s store.Session) bool {
+	return a.Enabled && a.ID == s.AuthenticatorID && a.Generation == s.AuthenticatorGeneration
 }
 
 // read reads a session and its user, at once where the user is known.
