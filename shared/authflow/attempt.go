@@ -96,7 +96,7 @@ func OpenAttempt(box *aead.Box, cookieName string, sealed []byte, now time.Time)
 		Destination: Destination{
 			Path: path, Console: opened.Console, MemberPage: opened.MemberPage, Application: opened.Application, Continue: opened.Continue,
 		},
-		InWeCom:     opened.InWeCom, Scope: opened.Scope, IssuedAt: time.UnixMilli(opened.IssuedAt),
+		InWeCom: opened.InWeCom, Scope: opened.Scope, IssuedAt: time.UnixMilli(opened.IssuedAt),
 	}
 	if age := now.Sub(a.IssuedAt); age >= AttemptLifetime || age < -time.Minute {
 		return a, ErrAttemptExpired

@@ -176,6 +176,12 @@ func (d Destination) addTo(query url.Values) {
 	}
 }
 
+// IsMemberPage reports whether nothing waits for a member who has signed in, so that the
+// sign-in page is the member's own page.
+func (d Destination) IsMemberPage() bool {
+	return d.Path.IsZero() && !d.Console && d.Application == ""
+}
+
 // or completes a destination by another one, which says where to go when the first was
 // lost on the way.
 func (d Destination) or(other Destination) Destination {

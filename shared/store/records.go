@@ -52,6 +52,9 @@ func IsAuthenticatorName(name string) bool {
 // HoldsAutoLogin reports whether a is the one enabled authenticator with AutoLogin.
 func (a Authenticator) HoldsAutoLogin() bool { return a.Enabled && a.AutoLogin }
 
+// RoleAdmin is the role of administrators.
+const RoleAdmin = "admin"
+
 // User is a person, identified by phone and WeCom identities.
 type User struct {
 	ID     string // sorts by creation, see NewUserID
