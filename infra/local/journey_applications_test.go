@@ -471,20 +471,23 @@ func TestJourneyRefusalsNameTheApplication(t *testing.T) {
 	}
 }
 
+// agree agrees on the consent page.
+func (b *browser) agree(page testbrowser.Answer) ending {
+	b.f.t.Helper()
+	fields := url.Values{"answer": {"agree"}}
+	for _, match := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(page.Body, -1) {
+		fields.Set(match[1], html.UnescapeString(match[2]))
+	}
+	posted := b.post("/oauth2/consent", testbrowser.Body("application/x-www-form-urlencoded", fields.Encode()))
+	return ending{Navigation: testbrowser.Navigation{Address: posted.Redirect(), Page: posted}}
+}
+
 // Consent is asked for once, and again when the application asks for more.
 func TestJourneyConsent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	w := f.registerWiki(func(a *store.Application) { a.FirstParty = false })
 	b := f.signedIn("zhangsan")
-	agree := func(page testbrowser.Answer) ending {
-		fields := url.Values{"answer": {"agree"}}
-		for _, match := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(page.Body, -1) {
-			fields.Set(match[1], html.UnescapeString(match[2]))
-		}
-		posted := b.post("/oauth2/consent", testbrowser.Body("application/x-www-form-urlencoded", fields.Encode()))
-		return ending{Navigation: testbrowser.Navigation{Address: posted.Redirect(), Page: posted}}
-	}
 	for i, scopes := range [][]string{{"openid"}, {"openid", "profile", "phone"}} {
 		w.config.Scopes = scopes
 		r := w.begin()
@@ -492,7 +495,7 @@ func TestJourneyConsent(t *testing.T) {
 		if !strings.Contains(end.Page.Body, fmt.Sprintf("%s/oauth2/consent", f.url)) {
 			t.Fatalf("%d: ended at %s", i, end.Address)
 		}
-		r.finish(agree(end.Page))
+		r.finish(b.agree(end.Page))
 		r = w.begin()
 		r.finish(b.open(r.address))
 	}
