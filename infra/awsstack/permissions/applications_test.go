@@ -99,6 +99,14 @@ func (w *world) applicationSignsIn() {
 	member.Member = wecomsim.Browser{UserID: "zhangsan"}
 	member.signIn("/authorize/main", application+"/")
 	member.send(204, "POST", "/api/signout", "", nil)
+	// A consent that is left when the user is deleted.
+	owner, err := engine.OwnerOfIdentity(w.t.Context(), corpID, "sunqi")
+	if err == nil {
+		err = engine.PutConsent(w.t.Context(), store.Consent{UserID: owner.UserID, ApplicationID: "board", At: now})
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	w.memberUsesTheOwnPage()
 }
 
