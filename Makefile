@@ -8,6 +8,7 @@ BUILD := $(CURDIR)/.build
 DYNOXIDE_VERSION := 3.2.0
 CFN_GUARD_VERSION := 3.2.1
 OAUTH2_PROXY_VERSION := 7.15.6
+KEYCLOAK_VERSION := 26.7.3
 PYTHON ?= /usr/bin/python3
 # AWS's command line for the template. SAM names one that is installed already.
 SAM ?= $(TOOLS)/sam/bin/sam
@@ -171,8 +172,8 @@ size: build
 
 # What infra/clients tests beside the clients of `make test`.
 .PHONY: clients
-clients: $(addprefix $(TOOLS)/,appbuilder/ready django/ready jupyterhub/ready) $(TOOLS)/spring/application.jar ## have slower OpenID Connect clients sign in: Django, Flask-AppBuilder, GitLab's library, JupyterHub, Spring Boot
-	@cd infra/clients && go test -count=1 -timeout 20m -v -tags slow -run 'Django|FlaskAppBuilder|GitLab|JupyterHub|SpringBoot' .
+clients: $(addprefix $(TOOLS)/,appbuilder/ready django/ready jupyterhub/ready keycloak/ready ministack/ready) $(TOOLS)/spring/application.jar ## have slower OpenID Connect clients sign in: Django, Flask-AppBuilder, GitLab's library, JupyterHub, Keycloak, Spring Boot
+	@cd infra/clients && go test -count=1 -timeout 20m -v -tags slow -run 'Django|FlaskAppBuilder|GitLab|JupyterHub|Keycloak|SpringBoot' .
 
 .PHONY: vulncheck
 vulncheck: $(TOOLS)/bin/govulncheck
@@ -264,6 +265,17 @@ $(TOOLS)/spring/application.jar: infra/clients/spring/pom.xml infra/clients/spri
 		rm -rf $(@D); cp -R $(<D) $(@D); \
 		mvn -q -B -f $(@D)/pom.xml package && mv $(@D)/target/application.jar $@; \
 	else $(call missing,Spring Boot,Maven is missing (apt-get install maven)); fi
+
+# Built once for a database in memory, as its manual wants it before a start.
+$(TOOLS)/keycloak/ready:
+	@if command -v mvn >/dev/null; then \
+		rm -rf $(@D); mkdir -p $(@D); \
+		mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.9.0:copy \
+			-Dartifact=org.keycloak:keycloak-quarkus-dist:$(KEYCLOAK_VERSION):zip -DoutputDirectory=$(@D); \
+		(cd $(@D) && $(PYTHON) -m zipfile -e *.zip . && rm *.zip && mv keycloak-$(KEYCLOAK_VERSION)/* . && rmdir keycloak-$(KEYCLOAK_VERSION) && chmod +x bin/*.sh); \
+		$(@D)/bin/kc.sh build --db=dev-mem >$(@D)/build.log 2>&1 || { cat $(@D)/build.log; exit 1; }; \
+		touch $@; \
+	else $(call missing,Keycloak,Maven is missing (apt-get install maven)); fi
 
 # Called by `sam build` with ARTIFACTS_DIR: build-<logical id of the function>.
 build-%Function:

@@ -301,7 +301,7 @@ func TestEveryFieldAndClaimIsDescribed(t *testing.T) {
 		{"shared/keys/claims.go", "AccessTokenClaims"},
 		{"shared/keys/claims.go", "IDTokenClaims"},
 		{"shared/keys/claims.go", "LogoutTokenClaims"},
-		{"shared/oauth/grant.go", "TokenResponse"},
+		{"shared/oauth/token.go", "TokenResponse"},
 		{"functions/openid/token.go", "errorBody"},
 		{"functions/signin/api.go", "authenticatorEntry"},
 		{"functions/signin/api.go", "sessionBody"},
@@ -408,7 +408,7 @@ func TestEveryWordOfTheProviderIsDescribed(t *testing.T) {
 		return found(`"(\w+)"`, names)
 	}
 	requests := slices.Concat(
-		parameters("shared/oauth/request.go", "authorizationParameters"), parameters("shared/oauth/grant.go", "tokenParameters"),
+		parameters("shared/oauth/request.go", "authorizationParameters"), parameters("shared/oauth/token.go", "tokenParameters"),
 	)
 	errors := found(`ErrorCode = "([a-z_]+)"`, read(t, "shared/oauth/errors.go"))
 	if len(requests) < 20 || len(errors) < 12 {

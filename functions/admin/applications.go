@@ -29,12 +29,36 @@ func (h *handler) getApplication(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeApplication(w, http.StatusOK, a)
+	return h.writeApplication(w, r, http.StatusOK, a)
 }
 
-func writeApplication(w http.ResponseWriter, status int, a store.Application) error {
+func (h *handler) writeApplication(w http.ResponseWriter, r *http.Request, status int, a store.Application) error {
+	corpIDs, err := oauth.CorpsOf(r.Context(), h.Directory, a)
+	if err != nil {
+		return err
+	}
+	view := viewApplication(a)
+	view.Notes = notes(a, corpIDs)
 	w.Header().Set("ETag", etag(a.Version))
-	return apigw.WriteJSON(w, status, viewApplication(a))
+	return apigw.WriteJSON(w, status, view)
+}
+
+// What administrators are told about what an application is not told.
+const (
+	// noteSeveralCompanies: members of several corps can sign in to it, so that neither
+	// their emails nor their userids are told as names; see oauth.CorpsOf.
+	noteSeveralCompanies = "several_companies"
+	// noteNoMailbox: it wants the member's mailbox, which is not known.
+	noteNoMailbox = "no_mailbox"
+)
+
+// notes returns what is to be said about an application to which members of these corps can
+// sign in.
+func notes(a store.Application, corpIDs []string) []string {
+	if len(corpIDs) > 1 && (a.Claims.Email != "none" || a.Claims.PreferredUsername == "wecom_userid") {
+		return []string{noteSeveralCompanies}
+	}
+	return nil
 }
 
 // application reads the application of an id in a path.
@@ -82,7 +106,7 @@ func (h *handler) createApplication(w http.ResponseWriter, r *http.Request) erro
 		return fmt.Errorf("create application: %w", err)
 	}
 	w.Header().Set("Location", "/api/admin/applications/"+a.ID)
-	return writeApplication(w, http.StatusCreated, a)
+	return h.writeApplication(w, r, http.StatusCreated, a)
 }
 
 func (h *handler) patchApplication(w http.ResponseWriter, r *http.Request) error {
@@ -103,7 +127,7 @@ func (h *handler) patchApplication(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	return writeApplication(w, http.StatusOK, a)
+	return h.writeApplication(w, r, http.StatusOK, a)
 }
 
 // updateApplication reads the application of the path, applies change and writes the

@@ -100,10 +100,10 @@ func TestConsoleAddsAnApplicationByKeyboard(t *testing.T) {
 		t.Errorf("stored %+v", a)
 	}
 	// Leaving asks as long as nobody said that it was copied.
-	tabTo(t, w, "前往应用页面")
+	tabTo(t, w, "打开应用设置")
 	w.Do("leave", chromedp.KeyEvent("\r"), shows(dialogButton("离开")), chromedp.KeyEvent("\x1b"), gone(`dialog`))
 	w.Do("copied", clickOn(button("我已复制")), gone(`.notice .copyable`))
-	w.Do("open", clickOn(button("前往应用页面")), shows(said("客户端密钥")), shows(chromedp.Search(`//h1[text()="GitLab"]`)))
+	w.Do("open", clickOn(button("打开应用设置")), shows(said("客户端密钥")), shows(chromedp.Search(`//h1[text()="GitLab"]`)))
 	if page := ask(w, `document.documentElement.innerHTML + JSON.stringify([sessionStorage, localStorage])`); strings.Contains(page, secret) {
 		t.Error("the secret is still there")
 	}
@@ -168,6 +168,36 @@ func TestConsoleApplication(t *testing.T) {
 		if len(o.applications()) != 0 {
 			t.Error("it is still there")
 		}
+	})
+}
+
+// An administrator adds software that knows no sign-in: its address gives the id and the
+// configuration of the proxy, and what it is told are headers.
+func TestConsoleAddsWhatAProxyProtects(t *testing.T) {
+	chromium.RequireAxe(t)
+	atBothSizes(t, func(t *testing.T, width int64) {
+		o := newOffice(t)
+		o.create("hr", `,"title":"Staff"`)
+		o.createUser("13800138000")
+		f := o.serve(t)
+		w := openIn(t, "en-US,en", width)
+		enter(w, f, "#add-application")
+		w.Do("kind", click(`input[value=proxy]`), shows(said("Which proxy?")), click(`input[value=caddy]`), sees(`input[name=base]`))
+		w.Accessible("what a proxy protects")
+		w.Do("nothing", clickOn(button("Create application")), shows(said("Enter an https address")), shows(said("Enter a title.")))
+		w.Do("create", fill(`input[name=base]`, "https://wiki.corp.example/"), fill(`input[name=title]`, "Wiki"), clickOn(button("Create application")), shows(said("Set up the proxy")))
+		if got := ask(w, `document.querySelector('.copyable.block code').innerText`); !strings.HasPrefix(got, "https://wiki.corp.example {") || !strings.Contains(got, "/oauth2/forward-auth/forward/wiki") {
+			t.Errorf("the configuration is\n%s", got)
+		}
+		if a := o.application("wiki"); a.Kind != store.KindProxy || a.Homepage != "https://wiki.corp.example/" || len(a.RedirectURIs) != 0 {
+			t.Errorf("stored %+v", a)
+		}
+		w.Do("open", clickOn(button("Open its options")), sees(`input[name=homepage]`))
+		if got := ask(w, `[...document.querySelectorAll('.recordform [name]')].map((field) => field.name).join(' ')`); strings.Contains(got, "Uri") || strings.Contains(got, "refresh") || !strings.Contains(got, "forwardAuth.token") {
+			t.Errorf("its options are %s", got)
+		}
+		w.Do("preview", click(`form.tools button`), shows(said("As Li")), shows(said("X-Auth-Groups")), gone(`main .waiting`))
+		w.Accessible("an application behind a proxy")
 	})
 }
 
@@ -258,14 +288,74 @@ func TestConsoleTriesASignIn(t *testing.T) {
 				w.Do(want, shows(said(want)))
 			}
 			w.Accessible("a sign-in to try")
-			var ids []string
-			for _, a := range o.applications() {
-				ids = append(ids, a.ID)
-			}
-			if !slices.Equal(ids, []string{"wiki"}) {
+			if ids := o.applicationIDs(); !slices.Equal(ids, []string{"wiki"}) {
 				t.Errorf("left over: %q", ids)
 			}
 		})
+	}
+}
+
+func (o *office) applicationIDs() []string {
+	var ids []string
+	for _, a := range o.applications() {
+		ids = append(ids, a.ID)
+	}
+	return ids
+}
+
+// Whoever closes the console in the middle of a sign-in to try leaves no copy.
+func TestConsoleClosedWhileTryingASignIn(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.createApplication("wiki", "web", `,"title":"Wiki","redirectUris":["https://wiki.example.com/callback"]`)
+	f := o.serve(t)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"issuer":"`+f.URL+`"}`)
+	})
+	asked := make(chan string, 1)
+	mux.HandleFunc("GET /oauth2/authorize", func(_ http.ResponseWriter, r *http.Request) { asked <- r.FormValue("client_id") })
+	f.openID.Store(mux)
+	w := open(t, 1440)
+	enter(w, f, "#applications/wiki")
+	w.Do("try", clickOn(button("Test sign-in")), clickOn(dialogButton("Begin")))
+	select {
+	case id := <-asked:
+		if ids := o.applicationIDs(); !slices.Contains(ids, id) {
+			t.Errorf("the sign-in is to %q of %q", id, ids)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("nobody signs in")
+	}
+	w.Do("close", visit("about:blank"))
+	for deadline := time.Now().Add(30 * time.Second); len(o.applicationIDs()) > 1; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("left over: %q", o.applicationIDs())
+		}
+	}
+}
+
+// A copy that a crash has left goes when somebody looks at the applications. One in use
+// stays, and neither is shown.
+func TestConsoleRemovesCopiesThatWereLeft(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.createApplication("wiki", "web", `,"title":"Wiki"`)
+	for id, age := range map[string]time.Duration{"console-test-left": 2 * time.Hour, "console-test-used": 5 * time.Minute} {
+		o.clock = time.Now().Add(-age)
+		o.createApplication(id, "browser", `,"title":"Copy"`)
+	}
+	f := o.serve(t)
+	w := open(t, 1440)
+	enter(w, f, "#applications")
+	w.Do("applications", shows(said("Wiki")))
+	if shown := w.Texts("main li h2"); !slices.Equal(shown, []string{"Wiki"}) {
+		t.Errorf("shown: %q", shown)
+	}
+	for deadline := time.Now().Add(30 * time.Second); !slices.Equal(slices.Sorted(slices.Values(o.applicationIDs())), []string{"console-test-used", "wiki"}); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("left over: %q", o.applicationIDs())
+		}
 	}
 }
 
@@ -295,7 +385,7 @@ func TestConsoleAddsAnApplicationWithoutASecret(t *testing.T) {
 			if got := ask(w, `document.querySelector('.copyable.block code').innerText`); strings.Contains(got, "secret") || !strings.Contains(got, test.want.ID) {
 				t.Errorf("the configuration is\n%s", got)
 			}
-			w.Do("open", clickOn(button("Go to the application")), sees(`.savebar`))
+			w.Do("open", clickOn(button("Open its options")), sees(`.savebar`))
 			a := o.application(test.want.ID)
 			if a.Title != test.want.Title || a.Kind != test.want.Kind || !slices.Equal(a.RedirectURIs, test.want.RedirectURIs) || len(a.Secrets) != 0 {
 				t.Errorf("stored %+v", a)

@@ -45,6 +45,7 @@ type applicationView struct {
 	RequirePKCE            bool               `json:"requirePkce"`
 	FirstParty             bool               `json:"firstParty"`
 	Claims                 claimRulesView     `json:"claims"`
+	ForwardAuth            forwardAuthView    `json:"forwardAuth"`
 	Audience               string             `json:"audience"`
 	RefreshTokenLifetime   string             `json:"refreshTokenLifetime"`
 	Secrets                []clientSecretView `json:"secrets"`
@@ -53,6 +54,8 @@ type applicationView struct {
 	// LastUsedAt is null before the first sign-in.
 	LastUsedAt *string `json:"lastUsedAt"`
 	Version    int64   `json:"version"`
+	// Notes are of single answers alone, and absent without any.
+	Notes []string `json:"notes,omitempty"`
 }
 
 type allowView struct {
@@ -68,6 +71,10 @@ type claimRulesView struct {
 	PreferredUsername string     `json:"preferredUsername"`
 	Phone             bool       `json:"phone"`
 	InIDToken         bool       `json:"inIdToken"`
+}
+
+type forwardAuthView struct {
+	Token bool `json:"token"`
 }
 
 type groupsView struct {
@@ -96,7 +103,8 @@ func viewApplication(a store.Application) applicationView {
 			Email:  a.Claims.Email, EmailTemplate: a.Claims.EmailTemplate, PreferredUsername: a.Claims.PreferredUsername,
 			Phone: a.Claims.Phone, InIDToken: a.Claims.InIDToken,
 		},
-		Audience: a.Audience, RefreshTokenLifetime: viewLifetime(a.RefreshTokenLifetime),
+		ForwardAuth: forwardAuthView{a.ForwardAuthToken},
+		Audience:    a.Audience, RefreshTokenLifetime: viewLifetime(a.RefreshTokenLifetime),
 		Secrets:   make([]clientSecretView, len(a.Secrets)),
 		CreatedAt: timestamp(a.CreatedAt), UpdatedAt: timestamp(a.UpdatedAt), LastUsedAt: optionalTimestamp(a.LastUsedAt), Version: a.Version,
 	}
@@ -125,12 +133,12 @@ func viewLifetime(d time.Duration) string {
 func applicationWritable() []string {
 	return []string{
 		"title", "enabled", "homepage", "redirectUris", "postLogoutRedirectUris", "backchannelLogoutUri", "authenticators",
-		"allow", "requirePkce", "firstParty", "claims", "audience", "refreshTokenLifetime",
+		"allow", "requirePkce", "firstParty", "claims", "forwardAuth", "audience", "refreshTokenLifetime",
 	}
 }
 
 func applicationReadOnly() []string {
-	return []string{"secrets", "createdAt", "updatedAt", "lastUsedAt", "version"}
+	return []string{"secrets", "createdAt", "updatedAt", "lastUsedAt", "version", "notes"}
 }
 
 // newApplication parses the body of a creation. Generation, version and times are still
@@ -218,6 +226,9 @@ func (h *handler) changeApplication(ctx context.Context, a store.Application, bo
 	if err := setClaims(&a.Claims, body); err != nil {
 		return a, err
 	}
+	if err := setForwardAuth(&a.ForwardAuthToken, body); err != nil {
+		return a, err
+	}
 	return a, checkKind(a)
 }
 
@@ -226,6 +237,8 @@ func checkKind(a store.Application) error {
 	switch {
 	case a.Kind == store.KindProxy && a.Homepage == "":
 		return apierr.Invalid("homepage", "An application of the kind proxy must have a homepage, which says its origin.")
+	case a.Kind != store.KindProxy && a.ForwardAuthToken:
+		return apierr.Invalid("forwardAuth.token", "Only an application of the kind proxy is handed tokens by its proxy.")
 	case a.Kind.IsPublic() && !a.RequirePKCE:
 		return apierr.Invalid("requirePkce", "An application of the kind "+string(a.Kind)+" must use PKCE.")
 	}
@@ -346,6 +359,18 @@ func setClaims(into *store.ClaimRules, body *object) error {
 		return apierr.Invalid("claims.preferredUsername", "preferredUsername cannot be phone while phone is false, which keeps the number back.")
 	}
 	return nil
+}
+
+// setForwardAuth sets what a proxy is told beside the headers.
+func setForwardAuth(token *bool, body *object) error {
+	rules, there, err := body.object("forwardAuth")
+	if err != nil || !there {
+		return err
+	}
+	if err := rules.only([]string{"token"}, nil); err != nil {
+		return err
+	}
+	return rules.setFlags([]flagField{{"token", token}})
 }
 
 func setGroups(into *store.ClaimRules, rules *object) error {

@@ -20,6 +20,8 @@ type previewView struct {
 	AccessToken map[string]claimView `json:"accessToken"`
 	// Headers are those that a proxy hands on.
 	Headers map[string]claimView `json:"headers"`
+	// Notes say why something is missing, absent without any.
+	Notes []string `json:"notes,omitempty"`
 }
 
 type claimView struct {
@@ -52,15 +54,20 @@ func (h *handler) preview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	m, err := h.memberFor(ctx, a, u)
+	m, corpIDs, err := h.memberFor(ctx, a, u)
 	if err != nil {
 		return err
+	}
+	noted := notes(a, corpIDs)
+	if identity, _ := u.IdentityIn(m.CorpID); a.Claims.Email == "wecom" && m.OneCorp && identity.Email == "" {
+		noted = append(noted, noteNoMailbox)
 	}
 	return apigw.WriteJSON(w, http.StatusOK, previewView{
 		IDToken:     viewClaims(claims.ForIDToken(m, a.Claims, claims.Scopes(), claims.Request{})),
 		Userinfo:    viewClaims(claims.ForUserinfo(m, a.Claims, claims.Scopes(), claims.Request{})),
 		AccessToken: viewClaims(claims.ForAccessToken(m, a.Claims, claims.Scopes())),
 		Headers:     viewClaims(claims.ForHeaders(m, a.Claims)),
+		Notes:       noted,
 	})
 }
 
@@ -73,12 +80,12 @@ func viewClaims(list claims.List) map[string]claimView {
 }
 
 // memberFor returns the member that a user is for an application: of several companies,
-// the one of the first authenticator that the application may use.
-func (h *handler) memberFor(ctx context.Context, a store.Application, u store.User) (claims.Member, error) {
-	m := claims.Member{User: u}
-	corpIDs, err := oauth.CorpsOf(ctx, h.Directory, a)
-	if err != nil {
-		return m, err
+// the one of the first authenticator that the application may use. It returns the corps
+// whose members can sign in to it, too.
+func (h *handler) memberFor(ctx context.Context, a store.Application, u store.User) (m claims.Member, corpIDs []string, err error) {
+	m.User = u
+	if corpIDs, err = oauth.CorpsOf(ctx, h.Directory, a); err != nil {
+		return m, nil, err
 	}
 	identities := u.Identities
 	if len(a.Authenticators) > 0 {
@@ -93,5 +100,5 @@ func (h *handler) memberFor(ctx context.Context, a store.Application, u store.Us
 		m.CorpID, m.WeComUserID = identities[0].CorpID, identities[0].WeComUserID
 	}
 	m.OneCorp = slices.Equal(corpIDs, []string{m.CorpID})
-	return m, nil
+	return m, corpIDs, nil
 }

@@ -18,13 +18,14 @@ func TestPreview(t *testing.T) {
 	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/partner", body: `{"corpId":"wwPartner"}`})
 	o.replaceUser(store.User{
 		ID: o.createUser("13800138000"), Phone: "+8613800138000", Name: "李雷", Avatar: "https://img.example.com/a", Roles: []string{"admin", "staff"}, Enabled: true,
-		Identities: []store.Identity{{CorpID: "ww0123456789", WeComUserID: "LiLei"}, {CorpID: "wwPartner", WeComUserID: "lei.li"}},
+		Identities: []store.Identity{{CorpID: "ww0123456789", WeComUserID: "LiLei"}, {CorpID: "wwPartner", WeComUserID: "lei.li", Email: "lei@partner.example"}},
 		UpdatedAt:  o.clock, CreatedAt: o.clock, Version: 1, SessionGeneration: 1,
 	})
 	user := o.users()[0].ID
 	newcomer := o.createUser("13800138001")
 	o.createApplication("app", "web", `,"authenticators":["hr"],"claims":{"email":"template","emailTemplate":"{wecom_userid}@corp.example","groups":{"name":"team"}}`)
 	o.createApplication("partner-app", "browser", `,"authenticators":["partner"],"claims":{"phone":false,"inIdToken":false,"groups":{"from":[]},"preferredUsername":"id"}`)
+	o.createApplication("mailbox", "web", `,"authenticators":["partner"],"claims":{"email":"wecom","phone":false,"groups":{"from":[]},"preferredUsername":"id"}`)
 	o.createApplication("both", "web", `,"claims":{"phone":false,"groups":{"from":[]}}`)
 	userinfo := `{"sub":{"value":"` + user + `","scope":"openid"},"name":{"value":"李雷","scope":"profile"},"preferred_username":{"value":"LiLei","scope":"profile"},` +
 		`"picture":{"value":"https://img.example.com/a","scope":"profile"},"updated_at":{"value":` + unix(o.clock) + `,"scope":"profile"},` +
@@ -40,6 +41,7 @@ func TestPreview(t *testing.T) {
 		`"picture":{"value":"https://img.example.com/a","scope":"profile"},"updated_at":{"value":` + unix(o.clock) + `,"scope":"profile"},` +
 		`"corp_id":{"value":"wwPartner","scope":"profile"},"wecom_userid":{"value":"lei.li","scope":"profile"}}`
 	nameless := strings.Replace(strings.Replace(strings.Replace(partner, `"preferred_username":{"value":"`+user+`","scope":"profile"},`, "", 1), "wwPartner", "ww0123456789", 1), "lei.li", "LiLei", 1)
+	mailbox := strings.TrimSuffix(partner, "}") + `,"email":{"value":"lei@partner.example","scope":"email"},"email_verified":{"value":true,"scope":"email"}}`
 	sub := func(id string) string { return `{"sub":{"value":"` + id + `","scope":"openid"}}` }
 	fresh := `{"sub":{"value":"` + newcomer + `","scope":"openid"},"name":{"value":"Li","scope":"profile"},"preferred_username":{"value":"` + newcomer + `","scope":"profile"},"updated_at":{"value":` + unix(o.clock) + `,"scope":"profile"}}`
 	for _, test := range []struct{ name, application, user, want string }{
@@ -54,7 +56,11 @@ func TestPreview(t *testing.T) {
 		},
 		{
 			"two companies, in which a userid names two people", "both", user,
-			`{"idToken":` + nameless + `,"userinfo":` + nameless + `,"accessToken":` + nameless + `,"headers":` + headers(user, "%E6%9D%8E%E9%9B%B7", "", "", "", "") + `}`,
+			`{"idToken":` + nameless + `,"userinfo":` + nameless + `,"accessToken":` + nameless + `,"headers":` + headers(user, "%E6%9D%8E%E9%9B%B7", "", "", "", "") + `,"notes":["several_companies"]}`,
+		},
+		{
+			"a mailbox that WeCom told", "mailbox", user,
+			`{"idToken":` + mailbox + `,"userinfo":` + mailbox + `,"accessToken":` + mailbox + `,"headers":` + headers(user, "%E6%9D%8E%E9%9B%B7", "lei@partner.example", "", "", "") + `}`,
 		},
 		{
 			"a user who has not signed in yet", "partner-app", newcomer,
@@ -72,6 +78,12 @@ func TestPreview(t *testing.T) {
 			}
 		})
 	}
+	// Another company's mailbox is none.
+	o.expect(200, request{method: "PATCH", path: applicationsPath + "/mailbox", body: `{"authenticators":["hr"]}`})
+	got := o.expect(200, request{method: "POST", path: applicationsPath + "/mailbox/preview", body: `{"userId":"` + user + `"}`})
+	if strings.Contains(got.body, "partner.example") || !strings.Contains(got.body, `"notes":["no_mailbox"]`) {
+		t.Error(got.body)
+	}
 	for body, problem := range map[string]string{
 		`{}`: "invalid_request userId", `{"userId":""}`: "invalid_request userId", `{"userId":"none"}`: "invalid_request userId", `{"userId":"13800138000"}`: "invalid_request userId",
 		`{"userId":null}`: "invalid_request userId", `{"userId":"` + user + `","scope":"openid"}`: "invalid_request scope", `[]`: "invalid_request",
@@ -83,7 +95,7 @@ func TestPreview(t *testing.T) {
 	o.expect(404, request{method: "POST", path: applicationsPath + "/none/preview", body: `{"userId":"` + user + `"}`})
 	// The authenticator that the application may use is gone, and with it the company.
 	o.expect(204, request{method: "DELETE", path: "/api/admin/authenticators/partner"})
-	got := o.expect(200, request{method: "POST", path: applicationsPath + "/partner-app/preview", body: `{"userId":"` + user + `"}`})
+	got = o.expect(200, request{method: "POST", path: applicationsPath + "/partner-app/preview", body: `{"userId":"` + user + `"}`})
 	if _, there := got.object(t)["userinfo"].(map[string]any)["corp_id"]; there {
 		t.Error(got.body)
 	}

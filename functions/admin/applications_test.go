@@ -20,7 +20,7 @@ func TestCreateApplication(t *testing.T) {
 	want := `{"id":"gitlab","title":"GitLab","enabled":true,"kind":"web","homepage":"","redirectUris":["https://gitlab.example.com/callback"],` +
 		`"postLogoutRedirectUris":[],"backchannelLogoutUri":"","authenticators":[],"allow":{"departments":[],"tags":[],"roles":[]},` +
 		`"requirePkce":false,"firstParty":true,"claims":{"groups":{"name":"groups","from":["roles","departments"],"as":"id"},"email":"none","emailTemplate":"",` +
-		`"preferredUsername":"wecom_userid","phone":true,"inIdToken":true},"audience":"","refreshTokenLifetime":"720h","secrets":[],` +
+		`"preferredUsername":"wecom_userid","phone":true,"inIdToken":true},"forwardAuth":{"token":false},"audience":"","refreshTokenLifetime":"720h","secrets":[],` +
 		`"createdAt":"2026-11-21T08:00:00Z","updatedAt":"2026-11-21T08:00:00Z","lastUsedAt":null,"version":1}` + "\n"
 	if created.body != want {
 		t.Errorf("body\n%s\nwant\n%s", created.body, want)
@@ -51,7 +51,7 @@ func TestApplicationFields(t *testing.T) {
 		`"redirectUris":["https://wiki.example.com/cb","http://127.0.0.1:8080/cb"],"postLogoutRedirectUris":["https://wiki.example.com/bye"],` +
 		`"backchannelLogoutUri":"https://wiki.example.com/logout","authenticators":["it","hr"],"allow":{"departments":[],"tags":[],"roles":["staff","wiki:read"]},` +
 		`"requirePkce":true,"firstParty":false,"claims":{"groups":{"name":"https://corp.example/groups","from":["roles"],"as":"path"},"email":"template",` +
-		`"emailTemplate":"{wecom_userid}@corp.example","preferredUsername":"id","phone":false,"inIdToken":false},` +
+		`"emailTemplate":"{wecom_userid}@corp.example","preferredUsername":"id","phone":false,"inIdToken":false},"forwardAuth":{"token":false},` +
 		`"audience":"https://api.example.com","refreshTokenLifetime":"90m"`
 	want := `{"id":"wiki",` + strings.Replace(all, `"enabled":false,`, `"enabled":false,"kind":"web",`, 1) +
 		`,"secrets":[],"createdAt":"2026-11-21T08:00:00Z","updatedAt":"2026-11-21T08:00:00Z","lastUsedAt":null,"version":%d}` + "\n"
@@ -288,6 +288,9 @@ func TestApplicationRefusals(t *testing.T) {
 		{"allow.users", "allow", []string{`{"users":[]}`}},
 		{"requirePkce", "requirePkce", []string{`"true"`, "null"}},
 		{"firstParty", "firstParty", []string{"0", "null"}},
+		{"forwardAuth", "forwardAuth", []string{"null", "[]", "true"}},
+		{"forwardAuth.token", "forwardAuth", []string{`{"token":null}`, `{"token":"yes"}`, `{"token":true}`}}, // true is for the kind proxy
+		{"forwardAuth.Token", "forwardAuth", []string{`{"Token":false}`}},
 		{"claims", "claims", []string{"null", "[]", `"x"`}},
 		{"claims.groups", "claims", []string{`{"groups":null}`, `{"groups":[]}`, `{"groups":"roles"}`}},
 		{"claims.groups.name", "claims", []string{`{"groups":{"name":""}}`, `{"groups":{"name":"sub"}}`, `{"groups":{"name":"Scope"}}`, `{"groups":{"name":"email"}}`, `{"groups":{"name":"a b"}}`, `{"groups":{"name":null}}`, `{"groups":{"name":"client_id"}}`}},
@@ -318,7 +321,7 @@ func TestApplicationRefusals(t *testing.T) {
 		{"generation", "generation", []string{`"x"`}},
 		{"RedirectUris", "RedirectUris", []string{"[]"}},
 		{"redirect_uris", "redirect_uris", []string{"[]"}},
-		{"forwardAuth", "forwardAuth", []string{`{"token":true}`}},
+		{"forwardAuth.token", "forwardAuth", []string{`{"token":true}`}},
 		{"__proto__", "__proto__", []string{`{}`}},
 	}
 	o := newOffice(t)
@@ -502,5 +505,59 @@ func TestApplicationRaces(t *testing.T) {
 	wait.Wait()
 	if a := o.application("app"); created != 1 || a.Version != 1+rivals {
 		t.Errorf("%d created, version %d", created, a.Version)
+	}
+}
+
+// A second company takes user names and emails away; whoever looks at the application is
+// told, until its authenticators are of one company.
+func TestApplicationNotesASecondCompany(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	noted := func(r request, want bool) {
+		t.Helper()
+		status := 200
+		if r.method == "" {
+			r.method = "GET"
+		}
+		if r.path == "" {
+			r.path = applicationsPath + "/app"
+		}
+		if got := o.expect(status, r); strings.Contains(got.body, `"notes":["several_companies"]`) != want || !want && strings.Contains(got.body, "notes") {
+			t.Errorf("%s %s: %s", r.method, r.body, got.body)
+		}
+	}
+	o.createApplication("app", "web", "")
+	noted(request{}, false)
+	o.create("partner", "")
+	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/partner", body: `{"corpId":"wwPartner"}`})
+	noted(request{}, true)
+	noted(request{path: applicationsPath}, false)
+	noted(request{method: "PATCH", body: `{"claims":{"preferredUsername":"id"}}`}, false)
+	noted(request{method: "PATCH", body: `{"claims":{"preferredUsername":"wecom_userid"}}`}, true)
+	noted(request{method: "PATCH", body: `{"authenticators":["partner"]}`}, false)
+	o.expect(400, request{method: "PATCH", path: applicationsPath + "/app", body: `{"notes":[]}`})
+	// An authenticator that becomes another company's takes the addresses as well.
+	o.create("it", "")
+	noted(request{method: "PATCH", body: `{"authenticators":["hr","it"],"claims":{"email":"wecom","preferredUsername":"id"}}`}, false)
+	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/it", body: `{"corpId":"wwPartner"}`})
+	noted(request{}, true)
+}
+
+// A proxy is handed tokens only when an administrator wants it.
+func TestForwardAuthToken(t *testing.T) {
+	o := newOffice(t)
+	created := o.createApplication("wiki", "proxy", `,"homepage":"https://wiki.example.com"`)
+	if !strings.Contains(created.body, `"forwardAuth":{"token":false}`) {
+		t.Errorf("at first: %s", created.body)
+	}
+	for _, body := range []string{`{"forwardAuth":{"token":true}}`, `{"forwardAuth":{}}`, `{"title":"Wiki"}`} {
+		o.expect(200, request{method: "PATCH", path: applicationsPath + "/wiki", body: body})
+		if !o.application("wiki").ForwardAuthToken {
+			t.Errorf("after %s: off", body)
+		}
+	}
+	o.expect(200, request{method: "PATCH", path: applicationsPath + "/wiki", body: `{"forwardAuth":{"token":false}}`})
+	if o.application("wiki").ForwardAuthToken {
+		t.Error("still on")
 	}
 }

@@ -168,6 +168,9 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 		}
 		err = h.Directory.UpdateAuthenticator(ctx, from, to)
 		recordChange(ctx, authenticatorChange(from, to), err)
+		if from.Generation != to.Generation {
+			h.tellAuthenticatorEnded(ctx, from, err)
+		}
 		if err != nil {
 			if refused := storeRefusal(err); refused != nil {
 				return from, refused
@@ -180,6 +183,13 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	return writeAuthenticator(w, r, http.StatusOK, a)
+}
+
+// tellAuthenticatorEnded has applications told that the sessions of an authenticator, as it
+// was, ended by a write with this result. When that fails, nothing tells again: what
+// applications ask for ends all the same.
+func (h *handler) tellAuthenticatorEnded(ctx context.Context, was store.Authenticator, written error) {
+	h.tellEnded(ctx, written, func(ctx context.Context) error { return h.Logout.AuthenticatorEnded(ctx, was) })
 }
 
 // putSecret writes a new version of an authenticator's secret and returns its name. The
@@ -244,6 +254,7 @@ func (h *handler) deleteAuthenticator(w http.ResponseWriter, r *http.Request) er
 func (h *handler) deleteRecord(ctx context.Context, a store.Authenticator) error {
 	gone := change{Change: changeDeleted, Object: authenticatorObject, ObjectID: a.ID}
 	err := h.Directory.DeleteAuthenticator(ctx, a)
+	h.tellAuthenticatorEnded(ctx, a, err)
 	if err == nil || errors.Is(err, store.ErrChanged) {
 		recordChange(ctx, gone, err)
 		return err

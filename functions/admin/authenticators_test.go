@@ -521,3 +521,57 @@ func TestSecretIsNeverReturned(t *testing.T) {
 		t.Errorf("the log has the secret: %s", o.log)
 	}
 }
+
+// Applications are told when the sessions of an authenticator end, by whatever change.
+func TestApplicationsAreToldOfAnAuthenticator(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		r      request
+		status int
+		told   bool
+	}{
+		{"disabling", request{method: "PATCH", body: `{"enabled":false}`}, 200, true},
+		{"another company", request{method: "PATCH", body: `{"corpId":"wwffffffffffffffff"}`}, 200, true},
+		{"deleting", request{method: "DELETE"}, 204, true},
+		{"a title and a secret", request{method: "PATCH", body: `{"title":"x","secret":"` + strings.Repeat("y", 43) + `"}`}, 200, false},
+		{"a version that is over", request{method: "DELETE", header: map[string]string{"If-Match": `"7"`}}, 412, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, failing := range []bool{false, true} {
+				o := newOffice(t)
+				o.create("hr", "")
+				was := o.authenticator("hr")
+				if failing {
+					o.notifier.err = errSecretDetail
+				}
+				o.log.text.Reset()
+				r := test.r
+				r.path = "/api/admin/authenticators/hr"
+				o.expect(test.status, r)
+				want := "[]"
+				if test.told {
+					want = "[hr " + was.Generation + "]"
+				}
+				if got := fmt.Sprint(o.notifier.told); got != want {
+					t.Errorf("told %s, want %s", got, want)
+				}
+				if failed := strings.Contains(o.log.String(), `"level":"ERROR"`); failed != (test.told && failing) {
+					t.Errorf("the log is %s", o.log)
+				}
+			}
+		})
+	}
+}
+
+func TestApplicationsAreToldOfAnUncertainEndOfAnAuthenticator(t *testing.T) {
+	for _, r := range []request{{method: "PATCH", body: `{"enabled":false}`}, {method: "DELETE"}} {
+		o := newOffice(t)
+		o.create("hr", "")
+		o.directory.after = func(string) error { return errSecretDetail }
+		r.path = "/api/admin/authenticators/hr"
+		o.send(r)
+		if len(o.notifier.told) != 1 {
+			t.Errorf("%s: told %v", r.method, o.notifier.told)
+		}
+	}
+}

@@ -174,6 +174,7 @@ func applicationChange(before, after store.Application) change {
 		{"requirePkce", before.RequirePKCE != after.RequirePKCE},
 		{"firstParty", before.FirstParty != after.FirstParty},
 		{"claims", !reflect.DeepEqual(before.Claims, after.Claims)},
+		{"forwardAuth", before.ForwardAuthToken != after.ForwardAuthToken},
 		{"audience", before.Audience != after.Audience},
 		{"refreshTokenLifetime", before.RefreshTokenLifetime != after.RefreshTokenLifetime},
 		{"secrets", !slices.Equal(secretIDs(before), secretIDs(after))},

@@ -26,8 +26,8 @@ func applicationTexts() []string {
 	for _, cause := range oauth.Causes() {
 		add("cause.", string(cause))
 	}
-	add("application.kind.", "web", "browser", "native", "proxy", "web.hint", "browser.hint", "native.hint")
-	add("application.part.", "claims", "more")
+	add("application.kind.", "web", "browser", "native", "proxy", "web.hint", "browser.hint", "native.hint", "proxy.hint")
+	add("application.part.", "claims", "more", "other")
 	add("application.email.", "none", "wecom", "template")
 	add("application.username.", "wecom_userid", "phone", "id")
 	add("application.groups.", "roles", "departments", "id", "path")
@@ -36,7 +36,8 @@ func applicationTexts() []string {
 	for _, name := range []string{"homepage", "redirectUris", "postLogoutRedirectUris", "backchannelLogoutUri"} {
 		add("application.", name, name+".hint")
 	}
-	add("preview.", "idToken", "userinfo", "accessToken")
+	add("application.note.", "several_companies", "no_mailbox")
+	add("preview.", "idToken", "userinfo", "accessToken", "headers")
 	return keys
 }
 
@@ -70,7 +71,9 @@ type snippet struct {
 	// Tried is the version of the software that signed in with these settings to this
 	// service; empty for one that nobody has tried.
 	Tried *string
-	Lines []string
+	// Library says that not the software itself was tried, but what it signs in by.
+	Library bool
+	Lines   []string
 }
 
 func snippets(t *testing.T) []snippet {
@@ -92,7 +95,7 @@ func snippets(t *testing.T) []snippet {
 // with a redirect address that can be registered.
 func TestSnippets(t *testing.T) {
 	want := []string{
-		"plain", "oauth2-proxy", "spring-boot", "gitlab", "gitea", "grafana", "superset", "jenkins", "harbor", "kubernetes",
+		"plain", "oauth2-proxy", "spring-boot", "gitlab", "gitea", "grafana", "superset", "jupyterhub", "jenkins", "harbor", "kubernetes",
 		"keycloak", "django", "node", "go", "mod-auth-openidc",
 	}
 	all := snippets(t)

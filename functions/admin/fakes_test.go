@@ -230,3 +230,7 @@ func (n *notifier) UserEnded(_ context.Context, userID string) error {
 	n.told = append(n.told, userID)
 	return n.err
 }
+
+func (n *notifier) AuthenticatorEnded(_ context.Context, was store.Authenticator) error {
+	return n.UserEnded(context.Background(), was.Name+" "+was.Generation)
+}

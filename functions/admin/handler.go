@@ -62,6 +62,9 @@ type Secrets interface {
 type LogoutNotifier interface {
 	// UserEnded tells the applications of all sessions of a user, who may be gone.
 	UserEnded(ctx context.Context, userID string) error
+	// AuthenticatorEnded has the applications of all sessions told that began with an
+	// authenticator as it was.
+	AuthenticatorEnded(ctx context.Context, was store.Authenticator) error
 }
 
 // Config is what New needs.
@@ -72,8 +75,8 @@ type Config struct {
 	// not on the name, so that a namesake inherits nothing.
 	SecretName   func(authenticatorID string) string
 	SignInEvents SignInEvents
-	// Logout tells applications when an administrator ends a user's sessions. Nil: nobody
-	// is told.
+	// Logout tells applications when an administrator ends the sessions of a user or an
+	// authenticator. Nil: nobody is told.
 	Logout LogoutNotifier
 	// Tokens and WeCom check an authenticator's credentials.
 	Tokens Tokens

@@ -262,16 +262,22 @@ func (h *handler) deleteConsents(ctx context.Context, userID string) {
 }
 
 // tellUserEnded has applications told that a user's sessions ended by a write with this
-// result. It tells them of an uncertain write, too: a member who is signed in all the same
-// comes back by a redirect. The write stands when nobody could be told; the error in the
-// log raises the operator's alarm, and ending the user's sessions once more tells again.
+// result. When that fails, ending the user's sessions once more tells again.
 func (h *handler) tellUserEnded(ctx context.Context, userID string, written error) {
+	h.tellEnded(ctx, written, func(ctx context.Context) error { return h.Logout.UserEnded(ctx, userID) })
+}
+
+// tellEnded has applications told of sessions that ended by a write with this result. It
+// tells them of an uncertain write, too: a member who is signed in all the same comes back
+// by a redirect. The write stands when nobody could be told; the error in the log raises
+// the operator's alarm.
+func (h *handler) tellEnded(ctx context.Context, written error, tell func(context.Context) error) {
 	if h.Logout == nil || isRefusal(written) {
 		return
 	}
 	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
-	if err := h.Logout.UserEnded(telling, userID); err != nil {
+	if err := tell(telling); err != nil {
 		apigw.LogError(ctx, apierr.New(apierr.Internal, fmt.Errorf("tell applications of ended sessions: %w", err)))
 	}
 }

@@ -50,6 +50,8 @@ type identityView struct {
 	WeComUserID   string `json:"wecomUserId"`
 	Authenticator string `json:"authenticator"`
 	BoundAt       string `json:"boundAt"`
+	// Email is the company's mailbox, absent when WeCom did not tell it.
+	Email string `json:"email,omitempty"`
 }
 
 func viewUser(u store.User, language text.Language) userView {
@@ -77,7 +79,7 @@ func isBound(u store.User, identity store.Identity) bool {
 }
 
 func viewIdentity(i store.Identity) identityView {
-	return identityView{i.CorpID, i.WeComUserID, i.Authenticator, timestamp(i.BoundAt)}
+	return identityView{i.CorpID, i.WeComUserID, i.Authenticator, timestamp(i.BoundAt), i.Email}
 }
 
 func userWritable() []string { return []string{"phone", "name", "avatar", "roles", "enabled"} }

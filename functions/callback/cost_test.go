@@ -2,7 +2,6 @@ package callback_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,12 +11,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/wecom-signin/wecom-signin/functions/authorize"
 	"github.com/wecom-signin/wecom-signin/functions/callback"
@@ -32,57 +29,15 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 )
 
-// remoteCalls notes every call that leaves the function, in order.
-type remoteCalls struct {
-	dynamo.API
-	mu    sync.Mutex
-	calls []string
-}
-
-func (c *remoteCalls) note(call string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.calls = append(c.calls, call)
-}
-
-func (c *remoteCalls) take() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	calls := strings.Join(c.calls, " ")
-	c.calls = nil
-	// These two are under way at once.
-	return strings.ReplaceAll(calls, "Update Put", "Put Update")
-}
-
-func (c *remoteCalls) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	c.note("Get")
-	return c.API.GetItem(ctx, in, o...)
-}
-
-func (c *remoteCalls) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
-	c.note("Update")
-	return c.API.UpdateItem(ctx, in, o...)
-}
-
-func (c *remoteCalls) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	c.note("Put")
-	return c.API.PutItem(ctx, in, o...)
-}
-
-func (c *remoteCalls) TransactWriteItems(ctx context.Context, in *dynamodb.TransactWriteItemsInput, o ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
-	c.note("Transact")
-	return c.API.TransactWriteItems(ctx, in, o...)
-}
-
 // TestRemoteCallsOfASignIn counts what authorize and callback ask of WeCom and of
 // DynamoDB, put together as in Lambda.
 func TestRemoteCallsOfASignIn(t *testing.T) {
 	server := dynamotest.Start(t)
 	tables := server.CreateTables(t)
-	remote := &remoteCalls{API: server.Client}
+	var remote dynamotest.Calls
 	wecom := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		call := strings.TrimPrefix(r.URL.Path, "/cgi-bin/")
-		remote.note(call)
+		remote.Note(call)
 		answer := map[string]any{"userid": "zhangsan", "mobile": "13800000001", "name": "张三", "status": 1}
 		switch {
 		case call == "gettoken":
@@ -96,7 +51,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 
 	started := time.Now()
 	now := func() time.Time { return started } // however long the machine takes, caches stay warm
-	engine, err := dynamo.New(dynamo.Config{Client: remote, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
+	engine, err := dynamo.New(dynamo.Config{Client: remote.Client(server), DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,22 +131,22 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 		return arrive("/callback/demo", "code="+code+"&state="+link.Query().Get("state"), append(cookies, cookie))
 	}
 
-	remote.take()
+	remote.Take()
 	departure := leave("/authorize/demo", "", nil)
-	if got := remote.take(); got != "Get" {
+	if got := remote.Take(); got != "Get" {
 		t.Errorf("authorize, nothing cached: %s", got)
 	}
 	// A first sign-in: the token (read, leased, read again, fetched, saved), then base, once more
 	// with privateinfo, phone, name, and the user with its session.
 	middle := comeBack(departure)
-	if got, want := remote.take(), "Get Update Get gettoken Put auth/getuserinfo Get Put"; got != want {
+	if got, want := remote.Take(), "Get Update Get gettoken Put auth/getuserinfo Get Put"; got != want {
 		t.Errorf("first arrival costs %q, want %q", got, want)
 	}
 	if got, want := told(), "consent after 2"; got != want {
 		t.Errorf("first arrival is told as %q, want %q", got, want)
 	}
 	last := comeBack(middle)
-	if got, want := remote.take(), "auth/getuserinfo Get auth/getuserdetail user/get Get Transact Put Update"; got != want {
+	if got, want := remote.Take(), "auth/getuserinfo Get auth/getuserdetail user/get Get Transact5 Put Update"; got != want {
 		t.Errorf("second arrival costs %q, want %q", got, want)
 	}
 	if got, want := told(), "signed_in after 3"; got != want {
@@ -204,11 +159,11 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	// Returning within the hour: the identity with what it says of its user, and the
 	// session. Three remote calls, one after the other.
 	departure = leave("/authorize/demo", "", nil)
-	if got := remote.take(); got != "" {
+	if got := remote.Take(); got != "" {
 		t.Errorf("authorize, cached: %s", got)
 	}
 	last = comeBack(departure)
-	if got, want := remote.take(), "auth/getuserinfo Get Put"; got != want {
+	if got, want := remote.Take(), "auth/getuserinfo Get Put"; got != want {
 		t.Errorf("returning sign-in costs %q, want %q", got, want)
 	}
 	if got, want := told(), "signed_in after 1"; got != want {
@@ -225,7 +180,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	}
 	cookie, _, _ := strings.Cut(last.Cookies[session], ";")
 	comeBack(leave("/authorize/demo", "", nil), cookie)
-	if got, want := remote.take(), "auth/getuserinfo Get Put Update"; got != want {
+	if got, want := remote.Take(), "auth/getuserinfo Get Put Update"; got != want {
 		t.Errorf("returning in the same browser costs %q, want %q", got, want)
 	}
 }

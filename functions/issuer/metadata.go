@@ -29,6 +29,7 @@ type metadata struct {
 	SubjectTypes         []string `json:"subject_types_supported"`
 	SigningAlgorithms    []string `json:"id_token_signing_alg_values_supported"`
 	ACRs                 []string `json:"acr_values_supported"`
+	UILocales            []string `json:"ui_locales_supported"`
 	Prompts              []string `json:"prompt_values_supported"` // Prompt Create 1.0 §5
 	ResponseTypes        []string `json:"response_types_supported"`
 	ResponseModes        []string `json:"response_modes_supported"`
@@ -73,6 +74,7 @@ func metadataOf(issuer string) metadata {
 		SubjectTypes:         []string{"public"},
 		SigningAlgorithms:    []string{"RS256"},
 		ACRs:                 claims.ACRs(),
+		UILocales:            []string{"zh-CN", "en", "uk", "pt", "sv", "fr", "es"}, // text.Languages, without linking the texts
 		Prompts:              []string{"none", "login", "consent", "select_account"},
 		ResponseTypes:        []string{"code"},
 		ResponseModes:        []string{"query"},

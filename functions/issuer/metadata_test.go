@@ -18,6 +18,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // challenge is a code challenge of RFC 7636, appendix B.
@@ -126,6 +127,13 @@ func TestMetadataSaysWhatIsTrue(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{claims.ACR(true), claims.ACR(false)}, list("acr_values_supported")); diff != "" {
 		t.Errorf("acr (-given +said):\n%s", diff)
+	}
+	var spoken []string
+	for _, language := range text.Languages() {
+		spoken = append(spoken, string(language))
+	}
+	if diff := cmp.Diff(spoken, list("ui_locales_supported")); diff != "" {
+		t.Errorf("languages (-spoken +said):\n%s", diff)
 	}
 
 	// The claims are those of the tokens' types and of the table.

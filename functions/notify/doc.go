@@ -1,10 +1,10 @@
 // Package notify is the function that tells applications that a session has ended (OpenID
 // Connect Back-Channel Logout 1.0). SQS calls it with the messages of package logoutqueue.
 //
-// Duty: it takes a message apart, of a user into lineages and of a lineage into
-// applications, each a message of its own, so that trying one again repeats no other; and
-// it posts the logout token of one lineage to one application, and records how that went
-// among the application's attempts.
+// Duty: it takes a message apart, of a user or an authenticator into lineages and of a
+// lineage into applications, each a message of its own, so that trying one again repeats no
+// other; and it posts the logout token of one lineage to one application, and records how
+// that went among the application's attempts.
 //
 // Boundary: package keys makes the token; the queue in the template counts the tries and
 // keeps what was given up.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/logoutqueue"
@@ -30,6 +31,7 @@ const postTime = 5 * time.Second
 type Store interface {
 	Lineage(ctx context.Context, id string) (store.Lineage, error)
 	LineagesOfUser(ctx context.Context, userID string) ([]store.Lineage, error)
+	SessionsOfAuthenticator(ctx context.Context, authenticatorID string, page store.Page) ([]store.AttemptResult, string, error)
 	RecordApplicationEvent(ctx context.Context, e store.ApplicationEvent) error
 }
 
@@ -139,8 +141,11 @@ func (n *notifier) takeRecord(ctx context.Context, record events.SQSMessage) (ok
 // take does what a message asks for. The cause is that of a request to an application, and
 // empty without one.
 func (n *notifier) take(ctx context.Context, m logoutqueue.Message) (oauth.Cause, error) {
-	if m.User != "" {
+	switch {
+	case m.User != "":
 		return "", n.takeUser(ctx, m.User)
+	case m.Authenticator != "":
+		return "", n.takeAuthenticator(ctx, m)
 	}
 	lineage, err := n.Store.Lineage(ctx, m.Lineage)
 	switch {
@@ -173,6 +178,47 @@ func (n *notifier) takeUser(ctx context.Context, userID string) error {
 		}
 	}
 	return nil
+}
+
+// sessionPage is how many sessions of an authenticator a message is about; tried again, it
+// tells at most so many twice. lookTime is how long a message looks for one: a list with
+// many sessions that are over has long stretches of nothing.
+const (
+	sessionPage = 100
+	lookTime    = messageTime / 3
+)
+
+// takeAuthenticator sends a message for the lineage of each session of an authenticator
+// that ended with a generation of it, and one for the rest of the list. A session of
+// another generation goes on. Grants need not be ended: they carry the generation, too.
+func (n *notifier) takeAuthenticator(ctx context.Context, m logoutqueue.Message) error {
+	for started := n.Now(); ; {
+		sessions, next, err := n.Store.SessionsOfAuthenticator(ctx, m.Authenticator, store.Page{Cursor: m.Cursor, Limit: sessionPage})
+		if err != nil {
+			return fmt.Errorf("list sessions of authenticator: %w", err)
+		}
+		var sending errgroup.Group
+		sending.SetLimit(10)
+		told := 0
+		for _, s := range sessions {
+			if s.Session.AuthenticatorGeneration != m.Generation {
+				continue
+			}
+			told++
+			sending.Go(func() error {
+				return n.Queue.Send(ctx, logoutqueue.Message{Lineage: store.LineageOf(s.SessionKey, s.Session)}, 0)
+			})
+		}
+		if err := sending.Wait(); err != nil {
+			return err
+		}
+		switch m.Cursor = next; {
+		case next == "":
+			return nil
+		case told > 0 || n.Now().Sub(started) >= lookTime:
+			return n.Queue.Send(ctx, m, 0)
+		}
+	}
 }
 
 // takeLineage sends a message for each application of a lineage that wants to be told.

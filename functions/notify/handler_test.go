@@ -293,6 +293,109 @@ func TestEverySessionOfAUserIsToldOf(t *testing.T) {
 	b.equal("given up", []string(nil), b.queue.givenUp)
 }
 
+// session signs a member in, by a generation of an authenticator.
+func (b *bench) session(authenticatorID, generation, lineage string) {
+	b.Helper()
+	key := fmt.Sprintf("key of %s %s", lineage, generation)
+	if err := b.store.StartSession(b.Context(), store.AttemptResult{
+		SessionKey: key, Kind: store.ResultSession, KeepUntil: b.now.Add(8 * time.Hour),
+		Session: store.Session{
+			UserID: "alice", AuthenticatorID: authenticatorID, AuthenticatorGeneration: generation, Lineage: lineage,
+			SignedInAt: b.now, ExpiresAt: b.now.Add(8 * time.Hour),
+		},
+	}, false); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// Disabled, deleted or made another company's: the sessions that began before are told of,
+// those of other authenticators and those that began since go on.
+func TestEverySessionOfAnAuthenticatorIsToldOf(t *testing.T) {
+	const sessions = sessionPage + sessionPage/2
+	b := newBench(t, nil)
+	wiki, mail := newReceiver(t), newReceiver(t)
+	b.application("wiki", wiki.URL)
+	b.application("mail", mail.URL)
+	for i := range sessions {
+		b.session("main", "first", fmt.Sprint("stay", i))
+	}
+	b.grant("alice", "stay0", "wiki")
+	b.grant("alice", "stay0", "mail")
+	b.grant("alice", "stay149", "wiki")
+	b.session("main", "second", "since")
+	b.session("partner", "first", "elsewhere")
+	b.session("main", "first", "") // from before there were lineages
+	b.grant("alice", "since", "wiki")
+	b.grant("alice", "elsewhere", "wiki")
+	b.grant("alice", "key of  first", "mail")
+	if err := (logoutqueue.Notifier{Queue: b.queue}).AuthenticatorEnded(t.Context(), store.Authenticator{ID: "main", Generation: "first"}); err != nil {
+		t.Fatal(err)
+	}
+	b.queue.run(t, b.function)
+	var told []string
+	pages := 0
+	for _, body := range b.queue.sent {
+		m, err := logoutqueue.Parse(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Application != "" {
+			told = append(told, m.Lineage+" at "+m.Application)
+		}
+		if m.Authenticator != "" {
+			pages++
+		}
+	}
+	slices.Sort(told)
+	b.equal("told", []string{"key of  first at mail", "stay0 at mail", "stay0 at wiki", "stay149 at wiki"}, told)
+	b.equal("posted", []int{2, 2}, []int{len(wiki.got), len(mail.got)})
+	b.equal("messages", 2+sessions+1+len(told), len(b.queue.sent))
+	b.equal("pages", 2, pages)
+	b.equal("delay", logoutqueue.AuthenticatorDelay, b.queue.delays[0])
+	b.equal("given up", []string(nil), b.queue.givenUp)
+}
+
+// A list with many sessions that are over is read on in one message, while there is time.
+func TestLongListOfSessionsIsReadInPieces(t *testing.T) {
+	for _, test := range []struct {
+		slow     time.Duration // each read
+		messages int           // about the list
+	}{{0, 1}, {lookTime / 2, 3}} {
+		list := &sessionList{pages: 6, slow: test.slow}
+		b := newBench(t, nil)
+		b.cfg.Store, list.bench = list, b
+		list.Store = b.store
+		function, err := New(b.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := (logoutqueue.Notifier{Queue: b.queue}).AuthenticatorEnded(t.Context(), store.Authenticator{ID: "main", Generation: "first"}); err != nil {
+			t.Fatal(err)
+		}
+		b.queue.run(t, function)
+		b.equal("messages", test.messages, len(b.queue.sent))
+		b.equal("reads", []string{"", "1", "2", "3", "4", "5"}, list.read)
+	}
+}
+
+// sessionList is a list whose pages have no session.
+type sessionList struct {
+	Store
+	*bench
+	pages int
+	slow  time.Duration
+	read  []string
+}
+
+func (l *sessionList) SessionsOfAuthenticator(_ context.Context, _ string, page store.Page) ([]store.AttemptResult, string, error) {
+	l.read = append(l.read, page.Cursor)
+	l.now = l.now.Add(l.slow)
+	if len(l.read) == l.pages {
+		return nil, "", nil
+	}
+	return nil, strconv.Itoa(len(l.read)), nil
+}
+
 // What an application answers decides whether it is told again; others are not.
 func TestRetryDoesNotRepeatOthers(t *testing.T) {
 	const sent, refused, status = "alice ok backchannel_logout", "alice invalid_request backchannel_refused", "alice temporarily_unavailable backchannel_status"
@@ -407,7 +510,11 @@ func TestPoisonedMessageIsGivenUp(t *testing.T) {
 	wiki := newReceiver(t)
 	b.application("wiki", wiki.URL)
 	b.grant("alice", "lineage", "wiki")
-	poison := []string{"", "null", "{}", "[]", `{"lineage":""}`, `{"lineage":"a"}{"lineage":"b"}`, `{"user":"a","lineage":"b"}`, `{"application":"wiki"}`, `{"lineage":"a","more":1}`, "\x00"}
+	poison := []string{
+		"", "null", "{}", "[]", `{"lineage":""}`, `{"lineage":"a"}{"lineage":"b"}`, `{"user":"a","lineage":"b"}`, `{"application":"wiki"}`, `{"lineage":"a","more":1}`, "\x00",
+		`{"authenticator":"a"}`, `{"generation":"g"}`, `{"authenticator":"a","generation":"g","lineage":"b"}`, `{"lineage":"a","cursor":"c"}`,
+		`{"authenticator":"a","generation":"g","cursor":"?"}`,
+	}
 	for _, body := range poison {
 		b.queue.waiting = append(b.queue.waiting, sqsMessage{body: body})
 	}

@@ -79,7 +79,10 @@ func (h handler) decide(w http.ResponseWriter, r *http.Request, request authoriz
 	case oauth.ShowNotAllowed:
 		return h.notAllowed(w, r, request, d, session)
 	default:
-		return h.refuse(w, r, refusedRequest{d.Application, d.Refusal, d.Request.ClientID, d.Request.RedirectURI, d.Application.RedirectURIs}, session)
+		return h.refuse(w, r, refusedRequest{
+			application: d.Application, refusal: d.Refusal, clientID: d.Request.ClientID, came: d.Request.RedirectURI,
+			registered: d.Application.RedirectURIs, uiLocales: d.Request.UILocales,
+		}, session)
 	}
 }
 
@@ -94,18 +97,18 @@ func (h handler) forget(w http.ResponseWriter, request authorizationRequest) {
 // nothing to choose, otherwise on the sign-in page.
 func (h handler) signIn(w http.ResponseWriter, r *http.Request, request authorizationRequest, d oauth.Decision) error {
 	ctx := r.Context()
-	destination, err := h.keep(w, r, request, d.Application)
+	destination, err := h.keep(w, r, request, d)
 	if err != nil {
 		return err
 	}
 	if destination == (authflow.Destination{}) {
 		refusal := &oauth.Error{Code: oauth.InvalidRequest, Cause: oauth.CauseTooLong, Description: "The authorization request is longer than 2048 bytes."}
 		logRefusal(ctx, refusal)
-		return h.refuse(w, r, refusedRequest{application: d.Application, refusal: refusal, clientID: d.Request.ClientID, came: d.Request.RedirectURI}, nil)
+		return h.refuse(w, r, refusedRequest{application: d.Application, refusal: refusal, clientID: d.Request.ClientID, came: d.Request.RedirectURI, uiLocales: d.Request.UILocales}, nil)
 	}
 	public := apigw.PublicURL(ctx)
-	// A browser that comes back and has to sign in once more gets the page: a person ends
-	// what would else go round and round.
+	// A browser that comes back and has to sign in once more gets the page: a person breaks
+	// what would otherwise be a loop.
 	if request.kept == "" && wecom.TakesClientPage(r.UserAgent()) {
 		name, err := h.onlyAuthenticator(ctx, d.SignIn.Authenticators)
 		if err != nil {
@@ -122,9 +125,10 @@ func (h handler) signIn(w http.ResponseWriter, r *http.Request, request authoriz
 
 // keep stores a request in the browser, where it is not kept yet, and returns where the
 // browser takes it up again; the zero Destination if it is too long to be kept.
-func (h handler) keep(w http.ResponseWriter, r *http.Request, request authorizationRequest, a store.Application) (authflow.Destination, error) {
+func (h handler) keep(w http.ResponseWriter, r *http.Request, request authorizationRequest, d oauth.Decision) (authflow.Destination, error) {
+	destination := authflow.Destination{Application: d.Application.ID, Continue: request.kept, Locales: localesOf(d.Request.UILocales)}
 	if request.kept != "" {
-		return authflow.Destination{Application: a.ID, Continue: request.kept}, nil
+		return destination, nil
 	}
 	if apigw.LoadedByPage(r) {
 		return authflow.Destination{}, apierr.Newf(apierr.Forbidden, "the authorization endpoint was loaded as part of a page")
@@ -132,11 +136,11 @@ func (h handler) keep(w http.ResponseWriter, r *http.Request, request authorizat
 	if len(request.query) > session.MaxRequestQuery {
 		return authflow.Destination{}, nil
 	}
-	id := authflow.NewRequestID()
-	if err := h.Requests.Save(w, r, id, session.Request{Query: request.query, StartedAt: h.Now()}); err != nil {
+	destination.Continue = authflow.NewRequestID()
+	if err := h.Requests.Save(w, r, destination.Continue, session.Request{Query: request.query, StartedAt: h.Now()}); err != nil {
 		return authflow.Destination{}, err
 	}
-	return authflow.Destination{Application: a.ID, Continue: id}, nil
+	return destination, nil
 }
 
 // listPage is how many authenticators one read returns; few companies have more.
@@ -174,7 +178,7 @@ func (h handler) authorizeByPost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.getInstead(w, r, body, "/oauth2/authorize")
+	return h.getInstead(w, r, body, oauth.AuthorizationPath)
 }
 
 // maxQuery is how long a query may be that a posted form is turned into, in bytes: the
@@ -215,7 +219,7 @@ func (h handler) askConsent(w http.ResponseWriter, r *http.Request, request auth
 		fields[0] = page.Field{Name: fieldContinue, Value: request.kept}
 	}
 	return h.Pages.Consent(w, page.Consent{
-		Language: languageOf(w, r, d.Request), Self: self(r), Application: title(d.Application), Member: session.User.Name,
+		Language: languageOf(w, r, d.Request.UILocales), Self: self(r), Application: title(d.Application), Member: session.User.Name,
 		Scopes: d.Consent.Scopes,
 		Form:   page.Form{Action: apigw.PublicURL(r.Context()) + "/oauth2/consent", Fields: fields},
 	})
@@ -251,22 +255,37 @@ func (h handler) answerConsent(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h handler) notAllowed(w http.ResponseWriter, r *http.Request, request authorizationRequest, d oauth.Decision, session *oauth.Session) error {
-	destination, err := h.keep(w, r, request, d.Application)
+	destination, err := h.keep(w, r, request, d)
 	if err != nil {
 		return err
 	}
 	return h.Pages.NotAllowed(w, page.NotAllowed{
-		Language: languageOf(w, r, d.Request), Self: self(r), Application: title(d.Application), Member: session.User.Name,
+		Language: languageOf(w, r, d.Request.UILocales), Self: self(r), Application: title(d.Application), Member: session.User.Name,
 		Back:   d.URL,
 		SignIn: authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{Destination: destination, SignInAgain: true}),
 	})
 }
 
-// languageOf returns the language of a page: the one picked, else what the application asks
-// for (ui_locales), else what the browser does.
-func languageOf(w http.ResponseWriter, r *http.Request, request oauth.AuthorizationRequest) text.Language {
+// languageOf returns the language of a page, and remembers it if it was picked now.
+// uiLocales are those of the application's request, which need not be in the address.
+func languageOf(w http.ResponseWriter, r *http.Request, uiLocales string) text.Language {
 	text.RememberLanguage(w, apigw.Query(r).Get("lang"))
-	return text.LanguageOf(r, request.UILocales...)
+	return text.LanguageOf(r, uiLocales)
+}
+
+// localesOf returns what the addresses of further pages say of an application's ui_locales:
+// one language of the catalogue, or nothing.
+func localesOf(uiLocales string) string {
+	asked, _ := text.Asked(uiLocales)
+	return string(asked)
+}
+
+// signInURL returns the address of the sign-in page for nothing in particular, in the
+// language that the application asks for.
+func signInURL(r *http.Request, uiLocales string) string {
+	return authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{
+		Destination: authflow.Destination{Locales: localesOf(uiLocales)},
+	})
 }
 
 // self returns the address of a page that was got, for the links of its languages. A long

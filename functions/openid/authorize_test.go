@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -84,7 +87,7 @@ func TestBadRedirectIsNeverFollowed(t *testing.T) {
 		})
 	}
 	shown := html.UnescapeString(administrator.get("/oauth2/authorize", wikiRequest("redirect_uri", "https://evil.example/<b>")).body)
-	for _, text := range []string{"Cannot sign in to Wiki", "https://evil.example/<b>", callback, "wiki"} {
+	for _, text := range []string{"Cannot sign in to Wiki", "https://evil.example/<b>", callback, "wiki", `/console#applications/wiki"`} {
 		if !strings.Contains(shown, text) {
 			t.Errorf("an administrator is not shown %s", text)
 		}
@@ -380,7 +383,7 @@ func TestMemberWhoIsNotAllowed(t *testing.T) {
 	}
 	body := html.UnescapeString(got.body)
 	for _, text := range []string{
-		"No access to Wiki", "ann, Wiki is only for some people", "Ask an administrator",
+		"No access to Wiki", "ann, Wiki is only for some people", "ask an administrator",
 		`href="` + callback + "&error=access_denied", public + "/signin?application=wiki&continue=",
 	} {
 		if !strings.Contains(body, text) {
@@ -406,6 +409,43 @@ func TestRefusalGoesBackToANativeApplication(t *testing.T) {
 	}
 }
 
+// A sign-out that failed half-way has ended the lineage and left the session. The session
+// ends, too: otherwise the next sign-in would go on with a lineage that gives no code.
+func TestSessionWhoseLineageHasEndedIsEnded(t *testing.T) {
+	p := newProvider(t)
+	b := p.member("ann")
+	b.code(wikiRequest())
+	_, err := p.store.EndLineage(t.Context(), b.lineage)
+	p.ok(err)
+	key := authflow.SessionKey(strings.TrimSuffix(b.cookies["__Host-wecom_session"], ".user-ann"))
+	kind := func() store.ResultKind {
+		result, err := p.store.AttemptResult(t.Context(), key)
+		p.ok(err)
+		return result.Kind
+	}
+	if _, query := b.get("/oauth2/authorize", wikiRequest("prompt", "none")).location(t); query.Get("error") != "login_required" || kind() != store.ResultSession {
+		t.Fatalf("prompt=none: %v, the session is %s", query, kind())
+	}
+	away := b.get("/oauth2/authorize", wikiRequest())
+	if address, query := away.location(t); !strings.HasPrefix(address, public+"/signin?application=wiki&continue=") || query.Get("prompt") != "login" {
+		t.Errorf("goes to %s", address)
+	}
+	if kind() != store.ResultEnded {
+		t.Errorf("the session is %s", kind())
+	}
+	if diff := cmp.Diff([]string{b.lineage + " of wiki"}, p.notified); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+	// After the sign-in, a lineage begins that does.
+	user, err := p.store.User(t.Context(), "user-ann")
+	p.ok(err)
+	p.now = p.now.Add(time.Second)
+	b.signIn(user)
+	if _, query := b.comeBack(away).location(t); query.Get("code") == "" {
+		t.Errorf("after the sign-in: %v", query)
+	}
+}
+
 func TestPagesSpeakTheLanguage(t *testing.T) {
 	p := newProvider(t)
 	p.change("wiki", func(a *store.Application) { a.Allow.Roles = []string{"editor"} })
@@ -415,7 +455,7 @@ func TestPagesSpeakTheLanguage(t *testing.T) {
 		want        string
 	}{
 		{"the browser's", wikiRequest(), "", "No access to Wiki"},
-		{"the application's wish", wikiRequest("ui_locales", "tlh zh-CN"), "", "无权使用 Wiki"},
+		{"the application's wish", wikiRequest("ui_locales", "tlh zh-CN"), "", "无权使用“Wiki”"},
 		{"the member's choice", wikiRequest("ui_locales", "zh-CN"), "fr", "Pas d’accès à Wiki"},
 		{"picked now", wikiRequest("ui_locales", "zh-CN", "lang", "sv"), "fr", "Ingen åtkomst till Wiki"},
 	} {

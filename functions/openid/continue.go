@@ -1,6 +1,7 @@
 package openid
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -38,12 +39,12 @@ func (h handler) requestLost(w http.ResponseWriter, r *http.Request) error {
 	apigw.LogField(ctx, "cause", "request_lost")
 	public := apigw.PublicURL(ctx)
 	shown := page.LostRequest{
-		Language: languageOf(w, r, oauth.AuthorizationRequest{}), Self: self(r), SignIn: authflow.SignInURL(public, authflow.SignInPage{}),
+		Language: languageOf(w, r, ""), Self: self(r), SignIn: signInURL(r, apigw.Query(r).Get("ui_locales")),
 	}
 	var application store.Application
 	if id := apigw.Query(r).Get("client_id"); store.IsAuthenticatorName(id) {
 		var err error
-		if application, err = h.Applications.Application(ctx, id); err != nil && !isNotFound(err) {
+		if application, err = h.Applications.Application(ctx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
 			apigw.LogError(ctx, apierr.From(err))
 		}
 	}

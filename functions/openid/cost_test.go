@@ -4,13 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -18,57 +13,14 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
 )
 
-// remoteCalls notes every call of DynamoDB and Secrets Manager.
-type remoteCalls struct {
-	dynamo.API
+// countedSecrets notes the calls of Secrets Manager beside those of DynamoDB.
+type countedSecrets struct {
 	secret.Store
-	mu    sync.Mutex
-	calls []string
+	calls *dynamotest.Calls
 }
 
-func (c *remoteCalls) note(call string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.calls = append(c.calls, call)
-}
-
-// take returns the calls since the last time, sorted: some are under way at once.
-func (c *remoteCalls) take() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	slices.Sort(c.calls)
-	calls := strings.Join(c.calls, " ")
-	c.calls = nil
-	return calls
-}
-
-func (c *remoteCalls) GetItem(ctx context.Context, in *dynamodb.GetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	c.note("Get")
-	return c.API.GetItem(ctx, in, o...)
-}
-
-func (c *remoteCalls) BatchGetItem(ctx context.Context, in *dynamodb.BatchGetItemInput, o ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
-	c.note("BatchGet")
-	return c.API.BatchGetItem(ctx, in, o...)
-}
-
-func (c *remoteCalls) Query(ctx context.Context, in *dynamodb.QueryInput, o ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
-	c.note("Query")
-	return c.API.Query(ctx, in, o...)
-}
-
-func (c *remoteCalls) UpdateItem(ctx context.Context, in *dynamodb.UpdateItemInput, o ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
-	c.note("Update")
-	return c.API.UpdateItem(ctx, in, o...)
-}
-
-func (c *remoteCalls) PutItem(ctx context.Context, in *dynamodb.PutItemInput, o ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	c.note("Put")
-	return c.API.PutItem(ctx, in, o...)
-}
-
-func (c *remoteCalls) Get(ctx context.Context, name, version string) (secret.Value, error) {
-	c.note("Secret")
+func (c countedSecrets) Get(ctx context.Context, name, version string) (secret.Value, error) {
+	c.calls.Note("Secret")
 	return c.Store.Get(ctx, name, version)
 }
 
@@ -77,30 +29,28 @@ func (c *remoteCalls) Get(ctx context.Context, name, version string) (secret.Val
 func TestRemoteCallsOfTheProvider(t *testing.T) {
 	server := dynamotest.Start(t)
 	tables := server.CreateTables(t)
-	remote := &remoteCalls{API: server.Client}
+	var remote dynamotest.Calls
 	p := newProviderWith(t, func(now func() time.Time) store.Engine {
-		engine, err := dynamo.New(dynamo.Config{Client: remote, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
+		engine, err := dynamo.New(dynamo.Config{Client: remote.Client(server), DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return engine
 	}, func(secrets secret.Store) secret.Store {
-		remote.Store = secrets
-		return remote
+		return countedSecrets{secrets, &remote}
 	})
 	b := p.member("ann")
 	// Warm: keys and configuration are read, and the application's last use is noted, which
 	// happens once an hour.
 	tokens := p.exchange(b.code(wikiRequest()))
-	p.now = p.now.Add(11 * time.Second)
-	p.userinfo(p.exchange(b.code(wikiRequest()))["access_token"].(string))
+	p.userinfo(tokens["access_token"].(string))
 
 	var code string
 	wanted := func(name, want string, request func() answer) {
 		t.Helper()
-		remote.take()
+		remote.Take()
 		got := request()
-		if calls := remote.take(); calls != want || got.status >= 400 {
+		if calls := remote.Take(); calls != want || got.status >= 400 {
 			t.Errorf("%s (%d): %q, want %q", name, got.status, calls, want)
 		}
 	}
@@ -112,7 +62,7 @@ func TestRemoteCallsOfTheProvider(t *testing.T) {
 		code = query.Get("code")
 		return got
 	})
-	wanted("code exchange", "BatchGet Get Put Update", func() answer {
+	wanted("code exchange", "Get BatchGet Put Update", func() answer {
 		got := p.post("/oauth2/token", p.asWiki(url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier}}), nil)
 		tokens = got.json(t)
 		return got

@@ -66,7 +66,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 				},
 				Now: deps.Now,
 			}),
-			RefreshTokens: refreshTokens, Forms: forms, Now: deps.Now, LogField: apigw.LogField,
+			RefreshTokens: refreshTokens, Forms: forms, SessionDomain: deps.Settings.SessionCookieDomain, Now: deps.Now, LogField: apigw.LogField,
 		},
 		Sessions: &authflow.Sessions{
 			Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now,

@@ -2,7 +2,6 @@ package openid
 
 import (
 	"context"
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -75,15 +74,15 @@ type handler struct {
 func New(cfg Config) http.Handler {
 	h := handler{cfg, newOrigins(cfg.ApplicationList, cfg.Now)}
 	routes := apigw.NewRouter(nil)
-	routes.Handle("GET /oauth2/authorize", h.authorize)
-	routes.Handle("POST /oauth2/authorize", h.authorizeByPost)
+	routes.Handle("GET "+oauth.AuthorizationPath, h.authorize)
+	routes.Handle("POST "+oauth.AuthorizationPath, h.authorizeByPost)
 	routes.Handle("POST /oauth2/consent", h.answerConsent)
-	routes.Handle("GET /oauth2/logout", h.logout)
-	routes.Handle("POST /oauth2/logout", h.logoutByPost)
-	routes.Handle("/oauth2/token", h.crossOrigin(h.token, http.MethodPost))
-	routes.Handle("/oauth2/revoke", h.crossOrigin(h.revoke, http.MethodPost))
-	routes.Handle("/oauth2/userinfo", h.crossOrigin(h.userInfo, http.MethodGet, http.MethodPost))
-	routes.Handle("POST /oauth2/introspect", h.introspect)
+	routes.Handle("GET "+oauth.EndSessionPath, h.logout)
+	routes.Handle("POST "+oauth.EndSessionPath, h.logoutByPost)
+	routes.Handle(oauth.TokenPath, h.crossOrigin(h.token, http.MethodPost))
+	routes.Handle(oauth.RevocationPath, h.crossOrigin(h.revoke, http.MethodPost))
+	routes.Handle(oauth.UserinfoPath, h.crossOrigin(h.userInfo, http.MethodGet, http.MethodPost))
+	routes.Handle("POST "+oauth.IntrospectionPath, h.introspect)
 	return routes
 }
 
@@ -140,6 +139,3 @@ func logRefusal(ctx context.Context, refusal *oauth.Error) {
 		apigw.LogField(ctx, "cause", string(refusal.Cause))
 	}
 }
-
-// isNotFound reports whether a record does not exist.
-func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }

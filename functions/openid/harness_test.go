@@ -65,6 +65,8 @@ func (*provider) UserEnded(context.Context, string) error { return nil }
 
 func (*provider) ApplicationEnded(context.Context, string, string) error { return nil }
 
+func (*provider) AuthenticatorEnded(context.Context, store.Authenticator) error { return nil }
+
 // signingKeys are made once for all tests, because making them takes long.
 var signingKeys = sync.OnceValues(func() (keys.Set, error) { return keys.Generate(time.Now()) })
 

@@ -4,10 +4,8 @@ import (
 	"net/http"
 
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
-	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/page"
-	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
 // logout answers a browser that an application sends to sign out.
@@ -28,7 +26,7 @@ func (h handler) logoutByPost(w http.ResponseWriter, r *http.Request) error {
 	}
 	form, err := oauth.ParseForm(body)
 	if err != nil || form.Get(fieldProof) == "" {
-		return h.getInstead(w, r, body, "/oauth2/logout")
+		return h.getInstead(w, r, body, oauth.EndSessionPath)
 	}
 	return h.decideLogout(w, r, form.Get(fieldParameters), form.Get(fieldProof))
 }
@@ -50,14 +48,14 @@ func (h handler) decideLogout(w http.ResponseWriter, r *http.Request, parameters
 	public := apigw.PublicURL(ctx)
 	switch d.Kind {
 	case oauth.ShowLogoutError:
-		return h.refuse(w, r, refusedRequest{application: d.Application, refusal: d.Refusal, clientID: d.Application.ID, registered: d.Application.PostLogoutRedirectURIs}, session)
+		return h.refuse(w, r, refusedRequest{application: d.Application, refusal: d.Refusal, clientID: d.Application.ID, registered: d.Application.PostLogoutRedirectURIs, uiLocales: d.UILocales}, session)
 	case oauth.AskLogout:
 		shown := page.SignOut{
-			Language: languageOf(w, r, oauth.AuthorizationRequest{}), Self: self(r), Member: session.User.Name,
-			Form: page.Form{Action: public + "/oauth2/logout", Fields: []page.Field{
+			Language: languageOf(w, r, d.UILocales), Self: self(r), Member: session.User.Name,
+			Form: page.Form{Action: public + oauth.EndSessionPath, Fields: []page.Field{
 				{Name: fieldParameters, Value: parameters}, {Name: fieldProof, Value: d.Proof},
 			}},
-			Stay: authflow.SignInURL(public, authflow.SignInPage{}),
+			Stay: signInURL(r, d.UILocales),
 		}
 		if d.Application.ID != "" {
 			shown.Application = title(d.Application)
@@ -76,7 +74,7 @@ func (h handler) decideLogout(w http.ResponseWriter, r *http.Request, parameters
 		return nil
 	}
 	return h.Pages.SignedOut(w, page.SignedOut{
-		Language: text.LanguageOf(r), Self: "", SignIn: authflow.SignInURL(public, authflow.SignInPage{}),
+		Language: languageOf(w, r, d.UILocales), Self: "", SignIn: signInURL(r, d.UILocales),
 	})
 }
 

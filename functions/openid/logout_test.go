@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
 const bye = "https://wiki.example.com/bye"
@@ -119,6 +121,49 @@ func TestLogoutWithAHintOfTheSession(t *testing.T) {
 			// Once more, without a session.
 			if again := p.browser().get("/oauth2/logout", values.Encode()); again.status >= 400 {
 				t.Errorf("again: %d", again.status)
+			}
+		})
+	}
+}
+
+// Anybody can write a hint: it never signs anybody out by itself, and one that does not name
+// the member has the member asked in spite of the ID token.
+func TestLogoutHint(t *testing.T) {
+	p := newProvider(t)
+	p.change("wiki", func(a *store.Application) {
+		a.Claims.Email, a.Claims.EmailTemplate = "template", "{wecom_userid}@example.com"
+	})
+	for _, test := range []struct {
+		name, hint string
+		asks       bool
+	}{
+		{"none", "", false},
+		{"the sub", "user-ann", false},
+		{"the userid", "ANN", false},
+		{"the address that the application is told", "ann@example.com", false},
+		{"the phone", "PHONE", false},
+		{"the sid", "SID", false},
+		{"another member", "user-bob", true},
+		{"nobody here", "somebody@elsewhere.example", true},
+		{"a long one", strings.Repeat("x", 4000), true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := p.member("ann")
+			user, err := p.store.User(t.Context(), "user-ann")
+			p.ok(err)
+			hint := strings.NewReplacer("SID", b.lineage, "PHONE", user.Phone).Replace(test.hint)
+			if test.hint != "" && !strings.Contains(b.get("/oauth2/logout", url.Values{"logout_hint": {hint}}.Encode()).body, "Sign out?") {
+				t.Fatal("signed out by a hint alone")
+			}
+			query := url.Values{"id_token_hint": {p.exchange(b.code(wikiRequest()))["id_token"].(string)}, "logout_hint": {hint}}
+			got := b.get("/oauth2/logout", query.Encode())
+			if asks := strings.Contains(got.body, "Sign out?"); asks != test.asks || b.hasSession() != test.asks {
+				t.Fatalf("asks: %t, %d to %q", asks, got.status, got.headers["location"])
+			}
+			if test.asks {
+				if b.submit(got, ""); b.hasSession() {
+					t.Error("the answer has no effect")
+				}
 			}
 		})
 	}

@@ -17,13 +17,14 @@ type refusedRequest struct {
 	clientID    string
 	came        string   // the address that came with it
 	registered  []string // and those that are registered
+	uiLocales   string
 }
 
 // refuse explains a refusal on a page. What came and what is registered is for
 // administrators: it tells an attacker what to try, and everybody else nothing.
 func (h handler) refuse(w http.ResponseWriter, r *http.Request, refused refusedRequest, session *oauth.Session) error {
 	shown := page.RefusedRequest{
-		Language: languageOf(w, r, oauth.AuthorizationRequest{}), Self: self(r), RequestID: apigw.RequestID(r.Context()),
+		Language: languageOf(w, r, refused.uiLocales), Self: self(r), RequestID: apigw.RequestID(r.Context()),
 		Code: string(refused.refusal.Code), Reason: reasonOf(refused.refusal),
 	}
 	if refused.application.ID != "" {
@@ -33,6 +34,9 @@ func (h handler) refuse(w http.ResponseWriter, r *http.Request, refused refusedR
 		shown.Details = &page.RequestDetails{
 			Description: refused.refusal.Description, ClientID: refused.clientID,
 			Came: refused.came, Registered: refused.registered,
+		}
+		if refused.application.ID != "" {
+			shown.Details.Console = apigw.PublicURL(r.Context()) + "/console#applications/" + refused.application.ID
 		}
 	}
 	return h.Pages.RefusedRequest(w, shown)

@@ -126,7 +126,7 @@ func TestRefusalsNameTheApplicationInEveryLanguage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, key := range []string{"application.title", "application.disabled.cause", "application.disabled.todo", "application.elsewhere"} {
+		for _, key := range []string{"application.failed", "application.disabled.cause", "application.disabled.todo", "application.elsewhere"} {
 			if want := texts.Text(key, "application", "Wiki"); !strings.Contains(body, want) {
 				t.Errorf("%s lacks %q", tag, want)
 			}

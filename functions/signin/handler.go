@@ -37,7 +37,7 @@ type Members interface {
 // SelfService acts for the member of an active session; *authflow.SelfService does.
 type SelfService interface {
 	// ActiveSessions returns the member's active sessions, newest first, this one among them.
-	ActiveSessions(ctx context.Context, active authflow.ActiveSession) ([]store.SessionOfUser, error)
+	ActiveSessions(ctx context.Context, active authflow.ActiveSession) ([]store.AttemptResult, error)
 	// EndSession ends another session of the member; any other key does nothing.
 	EndSession(ctx context.Context, active authflow.ActiveSession, key string) error
 	EndOtherSessions(ctx context.Context, active authflow.ActiveSession) error

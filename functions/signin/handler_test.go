@@ -58,7 +58,7 @@ type world struct {
 
 	// Of the member's page.
 	allApplications []store.Application // in pages, beside applications
-	sessions        []store.SessionOfUser
+	sessions        []store.AttemptResult
 	lineages        []store.Lineage
 	consents        []store.Consent
 	unreadable      map[string]error // by what is read

@@ -43,9 +43,11 @@ func (h handler) memberPage(w http.ResponseWriter, r *http.Request, active authf
 	shown.Applications = launcher(read.applications, active, public)
 	shown.Unreadable.Applications = read.applicationsErr != nil
 	for _, s := range read.sessions {
+		session := s.Session
 		shown.Sessions = append(shown.Sessions, page.MemberSession{
-			Key: s.Key, Current: s.Key == active.Key, Browser: string(s.Client.Browser), System: string(s.Client.System),
-			InWeCom: s.InWeCom, Address: s.Address, SignedInAt: s.SignedInAt,
+			Key: s.SessionKey, Current: s.SessionKey == active.Key,
+			Browser: string(session.Client.Browser), System: string(session.Client.System),
+			InWeCom: session.InWeCom, Address: session.Address, SignedInAt: session.SignedInAt,
 		})
 	}
 	shown.Unreadable.Sessions = read.sessionsErr != nil
@@ -64,7 +66,7 @@ func (h handler) memberPage(w http.ResponseWriter, r *http.Request, active authf
 // member is what the member's page is made of.
 type member struct {
 	applications []store.Application
-	sessions     []store.SessionOfUser // at least the one that asks
+	sessions     []store.AttemptResult // at least the one that asks
 	lineages     []store.Lineage
 	consents     []store.Consent
 
@@ -79,7 +81,7 @@ func (h handler) readMember(ctx context.Context, active authflow.ActiveSession) 
 	all.Go(func() { m.consents, m.consentsErr = h.Members.Consents(ctx, active.User.ID) })
 	all.Wait()
 	if m.sessionsErr != nil {
-		m.sessions = []store.SessionOfUser{{Key: active.Key, Session: active.Session}}
+		m.sessions = []store.AttemptResult{{SessionKey: active.Key, Session: active.Session}}
 	}
 	return m
 }
@@ -141,7 +143,7 @@ func knownApplications(m member) []page.KnownApplication {
 		agreed[c.ApplicationID] = c
 	}
 	for _, s := range m.sessions {
-		live[authflow.LineageOf(s)] = true
+		live[store.LineageOf(s.SessionKey, s.Session)] = true
 	}
 	for _, l := range m.lineages {
 		if !l.Ended && live[l.ID] {

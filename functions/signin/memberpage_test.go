@@ -46,8 +46,8 @@ func (f *world) Consents(_ context.Context, userID string) ([]store.Consent, err
 	return f.consents, f.unreadable["consents"]
 }
 
-func (f *world) ActiveSessions(_ context.Context, active authflow.ActiveSession) ([]store.SessionOfUser, error) {
-	return append([]store.SessionOfUser{{Key: active.Key, Session: active.Session}}, f.sessions...), f.unreadable["sessions"]
+func (f *world) ActiveSessions(_ context.Context, active authflow.ActiveSession) ([]store.AttemptResult, error) {
+	return append([]store.AttemptResult{{SessionKey: active.Key, Session: active.Session}}, f.sessions...), f.unreadable["sessions"]
 }
 
 func (f *world) did(what string, active authflow.ActiveSession, detail string) error {
@@ -97,10 +97,10 @@ func furnished() *world {
 	application("survey", func(a *store.Application) { a.FirstParty, a.Homepage = false, "" })
 	application("renewed", func(a *store.Application) { a.FirstParty, a.Homepage, a.Generation = false, "", "newer" })
 	application("never", func(a *store.Application) { a.FirstParty, a.Homepage = false, "" })
-	other := store.SessionOfUser{Key: "other-key", Session: f.session}
-	other.Client, other.Address = store.Client{Browser: store.BrowserEdge, System: store.SystemWindows}, "203.0.113.7"
-	other.Lineage = "other-lineage"
-	f.sessions = []store.SessionOfUser{other}
+	other := store.AttemptResult{SessionKey: "other-key", Session: f.session}
+	other.Session.Client, other.Session.Address = store.Client{Browser: store.BrowserEdge, System: store.SystemWindows}, "203.0.113.7"
+	other.Session.Lineage = "other-lineage"
+	f.sessions = []store.AttemptResult{other}
 	f.session.Lineage = "this-lineage"
 	f.lineages = []store.Lineage{
 		{ID: "this-lineage", Applications: []string{"homeless", "never"}},

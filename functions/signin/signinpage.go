@@ -57,13 +57,13 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	if active != nil && application.takes(active.Session.AuthenticatorName) {
 		shown.SignedIn = &page.SignedIn{
-			Name: active.User.Name, Continue: destination.URL(public, active.Authenticator), SignOut: public + "/api/signout",
+			Name: active.User.Name, Continue: destination.URL(public, active.Authenticator), SignOut: authflow.SignOutURL(public, destination.Locales),
 		}
 	}
 	if application != nil {
 		shown.Application = &page.Application{
 			Title: application.title, Refusal: application.refusal,
-			Elsewhere: authflow.SignInURL(public, authflow.SignInPage{}),
+			Elsewhere: authflow.SignInURL(public, authflow.SignInPage{Destination: authflow.Destination{Locales: destination.Locales}}),
 		}
 		if application.refusal == "" && len(shown.Buttons) == 0 && len(authenticators) > 0 {
 			shown.Application.Refusal = page.ApplicationClosed

@@ -65,6 +65,9 @@ func (a *Account) Transport() http.RoundTripper {
 	return &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.authority.pool, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 8}
 }
 
+// Authority returns the file of the certificate that Transport trusts.
+func (a *Account) Authority() string { return a.authority.file }
+
 // Serve serves a handler until the end of the test, at an https address of localhost
 // that the account's functions trust.
 func (a *Account) Serve(t testing.TB, handler http.Handler) (address string) {

@@ -1,10 +1,18 @@
 // Package clients has other people's OpenID Connect clients sign in, the ones that companies
 // put in front of or into what they run: oauth2-proxy, Apache's mod_auth_openidc, Node's
-// openid-client, Gitea's library, the Kubernetes API server's authenticator, go-oidc.
+// openid-client, Gitea's library, the Kubernetes API server's authenticator, go-oidc, and by
+// `make clients` Django, Flask-AppBuilder, GitLab's library, JupyterHub, Keycloak, Spring Boot.
 //
-// Duty: each is registered by the admin API and configured as its own manual says; a member
-// signs in to it by the simulated WeCom; it sees a claim, refreshes and signs out as far as
-// it can. The service is the program of `make run`, at an https address.
+// Duty: each is registered by the admin API and configured by what the console shows, if that
+// is a file it reads; a member signs in to it by the simulated WeCom; it sees a claim,
+// refreshes and signs out as far as it can. The service is the built functions, deployed with template.yaml in the account of
+// infra/awsstack, with every permission enforced.
+//
+// One step is not done there: that a client hears of a sign-out by back-channel logout. The
+// deployed function sends logout tokens to public https addresses alone, and no client on
+// this machine has one. The program of `make run`, where the same code allows loopback,
+// tells them instead; infra/awsstack/permissions follows a logout through the deployed
+// queue and function as far as the application's address.
 //
 // Boundary: tests alone, in a module of its own: what the clients are made of concerns
 // nothing that is deployed. What our own promises are is tested beside the code; here a

@@ -56,9 +56,9 @@ func (a application) signIn(m *member, scopes ...string) (*oauth2.Config, *oidc.
 // A command-line tool has no secret, and listens at a port that nobody has registered.
 func TestCommandLineToolSignsIn(t *testing.T) {
 	t.Parallel()
-	a := register(t, "go-oidc", "/callback", answer{"kind": "native", "redirectUris": []string{"http://127.0.0.1/callback"}})
+	a := deployed(t).register(t, "go-oidc", "/callback", answer{"kind": "native", "redirectUris": []string{"http://127.0.0.1/callback"}})
 	m := a.member(t)
-	config, provider, token, idToken := a.signIn(m, "profile", "email")
+	config, provider, token, idToken := a.signIn(m, "profile", "email", "groups")
 	info, err := provider.UserInfo(t.Context(), oauth2.StaticTokenSource(token))
 	must(t, err)
 	if info.Email != m.email() || info.Subject != idToken.Subject {
@@ -91,7 +91,7 @@ func TestCommandLineToolSignsIn(t *testing.T) {
 // Gitea and Forgejo sign in by goth, which knows no PKCE, no nonce and no iss.
 func TestGiteasLibrarySignsIn(t *testing.T) {
 	t.Parallel()
-	a := register(t, "gitea", "/user/oauth2/wecom/callback", nil)
+	a := deployed(t).register(t, "gitea", "/user/oauth2/wecom/callback", nil)
 	m := a.member(t, "developer")
 	provider, err := openidConnect.New(a.id, a.secret, a.callback, a.service.url+"/.well-known/openid-configuration", "profile", "email", "groups")
 	must(t, err)
@@ -127,7 +127,7 @@ func (a authority) CurrentCABundleContent() []byte { return a }
 // kubectl sends the ID token, and the API server judges it by the metadata alone.
 func TestKubernetesAcceptsTheIDToken(t *testing.T) {
 	t.Parallel()
-	a := register(t, "kubernetes", "/callback", answer{"kind": "native"})
+	a := deployed(t).register(t, "kubernetes", "/callback", answer{"kind": "native"})
 	m := a.member(t, "cluster-admin")
 	certificate, err := os.ReadFile(a.authority)
 	must(t, err)

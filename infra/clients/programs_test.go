@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,20 +21,27 @@ import (
 // program is a client that runs by itself: in front of an application, or one with it.
 type program struct {
 	callback string // path
-	change   answer // in the registration
 	// start starts it. behind is an application that answers with the headers it gets.
 	start func(t *testing.T, a application, behind string)
 	// email and token are what the application calls the claim and the access token.
 	email, token string
 	// refresh and signOut are what is visited for it; token is the one so far.
 	refresh, signOut func(a application, token string) string
-	// announced says that the program ends its session when the service ends the member's.
-	announced bool
+	// backchannel is the path of its back-channel logout, if it has one.
+	backchannel string
 }
 
-func (p program) test(t *testing.T, id string) {
-	t.Parallel()
-	a := register(t, id, p.callback, p.change)
+// opened is a program that runs, and a member who is going to use it.
+type opened struct {
+	program
+	application
+	*member
+}
+
+// open registers a program and starts it.
+func (p program) open(t *testing.T, s *service, id string, change answer) opened {
+	t.Helper()
+	a := s.register(t, id, p.callback, change)
 	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		headers := answer{}
 		for name := range r.Header {
@@ -43,35 +51,47 @@ func (p program) test(t *testing.T, id string) {
 	}))
 	t.Cleanup(behind.Close)
 	p.start(t, a, behind.URL)
-	m := a.member(t)
-	// signedIn visits an address and returns the access token that the application has.
-	signedIn := func(address string, weCom int) string {
-		t.Helper()
-		m.weCom = 0
-		page := m.visit(address)
-		var got answer
-		if err := json.Unmarshal([]byte(page.Body), &got); err != nil || got.text(p.email) != m.email() || got.text(p.token) == "" {
-			t.Fatalf("%s: %d %.1000s", page.URL, page.Status, page.Body)
-		}
-		if m.weCom != weCom {
-			t.Errorf("%s: %d times at WeCom, not %d", address, m.weCom, weCom)
-		}
-		return got.text(p.token)
+	return opened{p, a, a.member(t)}
+}
+
+// signedIn visits an address and returns the access token that the application has.
+func (o opened) signedIn(t *testing.T, address string, weCom int) string {
+	t.Helper()
+	o.weCom = 0
+	page := o.visit(address)
+	var got answer
+	if err := json.Unmarshal([]byte(page.Body), &got); err != nil || got.text(o.program.email) != o.member.email() || got.text(o.token) == "" {
+		t.Fatalf("%s: %d %.1000s", page.URL, page.Status, page.Body)
 	}
-	first := signedIn(a.url+"/", 2) // an unknown member agrees first
-	if second := signedIn(p.refresh(a, first), 0); second == first {
+	if o.weCom != weCom {
+		t.Errorf("%s: %d times at WeCom, not %d", address, o.weCom, weCom)
+	}
+	return got.text(o.token)
+}
+
+func (p program) test(t *testing.T, id string) {
+	t.Parallel()
+	o := p.open(t, deployed(t), id, nil)
+	home := o.url + "/"
+	first := o.signedIn(t, home, 2) // an unknown member agrees first
+	if second := o.signedIn(t, p.refresh(o.application, first), 0); second == first {
 		t.Error("not refreshed")
 	}
-	if end := m.visit(p.signOut(a, first)); !strings.HasPrefix(end.URL, a.url+"/bye") {
+	if end := o.visit(p.signOut(o.application, first)); !strings.HasPrefix(end.URL, home+"bye") {
 		t.Errorf("sign-out ends at %s %d %.1000s", end.URL, end.Status, end.Body)
 	}
-	m.wantSignedOut()
-	signedIn(a.url+"/", 1)
-	if !p.announced {
+	o.wantSignedOut()
+	o.signedIn(t, home, 1)
+	if p.backchannel == "" {
 		return
 	}
-	m.browser.Expect(t, http.StatusNoContent, http.MethodPost, "/api/signout")
-	for deadline := time.Now().Add(20 * time.Second); m.get(a.url+"/").Redirect() == ""; time.Sleep(50 * time.Millisecond) {
+
+	// When the service ends the member's session, the program ends its own.
+	o = p.open(t, local(t), id, answer{"backchannelLogoutUri": "URL" + p.backchannel})
+	home = o.url + "/"
+	o.signedIn(t, home, 2)
+	o.browser.Expect(t, http.StatusNoContent, http.MethodPost, "/api/signout")
+	for deadline := time.Now().Add(20 * time.Second); o.get(home).Redirect() == ""; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the application has not heard of the sign-out")
 		}
@@ -84,11 +104,12 @@ func (a application) run(t *testing.T, command *exec.Cmd) {
 	t.Helper()
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	must(t, command.Start())
 	ended := make(chan struct{})
 	go func() { _ = command.Wait(); close(ended) }()
 	t.Cleanup(func() {
-		_ = command.Process.Kill()
+		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // and what it started
 		if <-ended; t.Failed() {
 			t.Logf("%s\n%s", command, &output)
 		}
@@ -126,9 +147,8 @@ func TestOAuth2ProxySignsIn(t *testing.T) {
 	program{
 		callback: "/oauth2/callback",
 		start: func(t *testing.T, a application, behind string) {
-			a.run(t, exec.Command(binary, "--provider=oidc", "--oidc-issuer-url="+a.service.url, "--client-id="+a.id, "--client-secret="+a.secret,
-				"--redirect-url="+a.callback, "--http-address="+strings.TrimPrefix(a.url, "http://"), "--upstream="+behind, "--email-domain=*",
-				"--code-challenge-method=S256", "--cookie-secret=0123456789abcdef0123456789abcdef", "--cookie-secure=false", "--cookie-refresh=1s",
+			a.run(t, exec.Command(binary, "--config="+a.configurationFile(t, "oauth2-proxy", "oauth2-proxy.cfg"),
+				"--http-address="+strings.TrimPrefix(a.url, "http://"), "--upstream="+behind, "--cookie-secure=false", "--cookie-refresh=1s",
 				"--pass-access-token", "--skip-provider-button", "--skip-auth-route=^/bye$", "--provider-ca-file="+a.authority, "--whitelist-domain="+strings.TrimPrefix(a.service.url, "https://")))
 		},
 		email: "X-Forwarded-Email", token: "X-Forwarded-Access-Token",
@@ -148,7 +168,7 @@ func TestOpenIDClientSignsIn(t *testing.T) {
 		callback: "/callback",
 		start: func(t *testing.T, a application, _ string) {
 			command := exec.Command("node", "openidclient/application.js", library)
-			command.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+a.authority, "PORT="+a.port(),
+			command.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+a.authority, "NODE_OPTIONS=--dns-result-order=ipv4first", "PORT="+a.port(),
 				"ISSUER="+a.service.url, "CLIENT_ID="+a.id, "CLIENT_SECRET="+a.secret)
 			a.run(t, command)
 		},
@@ -167,11 +187,11 @@ func TestApacheSignsIn(t *testing.T) {
 		awsstack.Missing(t, t.Name(), "mod_auth_openidc is missing (apt-get install apache2 libapache2-mod-auth-openidc)")
 	}
 	program{
-		callback: "/callback", change: answer{"backchannelLogoutUri": "URL/callback?logout=backchannel"},
+		callback: "/oauth2callback", backchannel: "/oauth2callback?logout=backchannel",
 		start: func(t *testing.T, a application, behind string) {
 			folder := t.TempDir()
-			configuration := strings.NewReplacer("{modules}", modules, "{folder}", folder, "{address}", strings.TrimPrefix(a.url, "http://"), "{url}", a.url,
-				"{issuer}", a.service.url, "{authority}", a.authority, "{id}", a.id, "{secret}", a.secret, "{behind}", behind).Replace(apacheConfiguration)
+			configuration := strings.NewReplacer("{modules}", modules, "{folder}", folder, "{address}", strings.TrimPrefix(a.url, "http://"),
+				"{authority}", a.authority, "{behind}", behind, "{configuration}", a.configuration(t, "mod-auth-openidc")).Replace(apacheConfiguration)
 			file := filepath.Join(folder, "apache.conf")
 			must(t, os.WriteFile(file, []byte(configuration), 0o600))
 			a.run(t, exec.Command("apache2", "-X", "-f", file))
@@ -180,7 +200,6 @@ func TestApacheSignsIn(t *testing.T) {
 		refresh: func(a application, token string) string {
 			return a.callback + "?" + url.Values{"refresh": {a.url + "/"}, "access_token": {token}}.Encode()
 		},
-		signOut:   func(a application, _ string) string { return a.callback + "?logout=" + url.QueryEscape(a.url+"/bye") },
-		announced: true,
+		signOut: func(a application, _ string) string { return a.callback + "?logout=" + url.QueryEscape(a.url+"/bye") },
 	}.test(t, "apache")
 }

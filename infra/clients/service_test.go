@@ -3,10 +3,8 @@ package clients
 import (
 	"bytes"
 	"cmp"
-	"crypto/tls"
-	"crypto/x509"
+	"context"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"html"
@@ -14,133 +12,172 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
 const (
-	root     = "../.."
-	corpID   = "ww0123456789abcdef"
-	agentID  = "1000002"
-	secret   = "secret-of-the-app-0123456789abcdefghijklmno"
-	adminKey = "admin-key-of-the-clients-0123456789"
+	root    = "../.."
+	corpID  = "ww0123456789abcdef"
+	agentID = "1000002"
+	secret  = "secret-of-the-app-0123456789abcdefghijklmno"
 )
 
-// service is the program of `make run` at an https address, beside a strict WeCom.
+// service is one at an https address, beside a strict WeCom.
 type service struct {
-	url       string
-	authority string // the file of the certificate that signs the address's
-	simulator *wecomsim.Simulator
-	weCom     *httptest.Server
-	folder    string
-	front     *httptest.Server
-	program   *exec.Cmd
-	log       bytes.Buffer // of the program, complete when it has ended
+	url, adminKey string
+	authority     string // the file of the certificate that signs the address's
+	simulator     *wecomsim.Simulator
+	weCom         string
 }
 
-// theService is one for all tests: each brings an application and a member of its own.
-var theService service
+// services are the same for all tests: each brings an application and a member of its own.
+var services struct {
+	sync.Once
+	deployed *service // the built functions
+	local    *service // the program of `make run`
+}
+
+// ends end what outlives single tests, the last first.
+var ends []func()
 
 func TestMain(m *testing.M) {
-	code := 1
-	err := theService.start()
-	if err == nil {
-		code = m.Run()
-	}
-	if err = errors.Join(err, theService.stop()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
+	code := m.Run()
+	for _, end := range slices.Backward(ends) {
+		end()
 	}
 	os.Exit(code)
 }
 
-// stop ends the program as a terminal does. When it does not end well, the error has its log.
-func (s *service) stop() error {
-	var err error
-	if s.program != nil && s.program.Process != nil {
-		_ = s.program.Process.Signal(syscall.SIGTERM)
-		late := time.AfterFunc(time.Minute, func() { _ = s.program.Process.Kill() })
-		defer late.Stop()
-		if err = s.program.Wait(); err != nil {
-			err = fmt.Errorf("the service ended with %w\n%s", err, &s.log)
-		}
+// lasting is the T of the test that comes first, for what stays until all have ended.
+type lasting struct{ *testing.T }
+
+func (lasting) Cleanup(end func())       { ends = append(ends, end) }
+func (lasting) Context() context.Context { return context.Background() }
+
+// start starts the services. When they are missing, the test that comes first says why, and
+// all are skipped.
+func start(t *testing.T) {
+	t.Helper()
+	services.Do(func() {
+		account := awsstack.New(lasting{t}, awsstack.Config{Root: root, EnforceIAM: true})
+		// Some of the libraries know no other client than Go's default one.
+		http.DefaultTransport = account.Transport()
+		folder, err := os.MkdirTemp("", "clients-")
+		must(t, err)
+		lasting{t}.Cleanup(func() { _ = os.RemoveAll(folder) })
+		// Apache reads the authority's certificate as a user of its own.
+		must(t, os.Chmod(folder, 0o755))
+		certificate, err := os.ReadFile(account.Authority())
+		must(t, err)
+		authority := filepath.Join(folder, "authority.pem")
+		must(t, os.WriteFile(authority, certificate, 0o644))
+
+		local := newService(lasting{t}, account, authority)
+		local.run(lasting{t}, account, folder)
+		local.connect(t)
+		deployed := newService(lasting{t}, account, authority)
+		deployed.deploy(lasting{t}, account)
+		deployed.connect(t)
+		services.deployed, services.local = deployed, local
+	})
+	if services.deployed == nil {
+		awsstack.Missing(t, t.Name(), "the services have not started")
 	}
-	return errors.Join(err, os.RemoveAll(s.folder))
 }
 
-func (s *service) start() (err error) {
-	if s.folder, err = os.MkdirTemp("", "clients-"); err != nil {
-		return err
-	}
-	// Apache reads the authority's certificate as a user of its own.
-	if err := os.Chmod(s.folder, 0o755); err != nil {
-		return err
-	}
-	program := filepath.Join(s.folder, "local")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "./infra/local")
-	build.Dir = root
-	if output, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, output)
-	}
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
-	s.front = httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "127.0.0.1:" + port}))
-	s.url = s.front.URL
-	s.authority = filepath.Join(s.folder, "authority.pem")
-	if err := os.WriteFile(s.authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.front.Certificate().Raw}), 0o644); err != nil {
-		return err
-	}
-	// Some of the libraries know no other client than Go's default one.
-	trusted := x509.NewCertPool()
-	trusted.AddCert(s.front.Certificate())
-	http.DefaultTransport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: trusted}
+// deployed returns the built functions, and local the program of `make run`.
+func deployed(t *testing.T) *service { t.Helper(); start(t); return services.deployed }
+func local(t *testing.T) *service    { t.Helper(); start(t); return services.local }
 
-	domain := strings.TrimPrefix(s.url, "https://")
+func newService(t lasting, account *awsstack.Account, authority string) *service {
+	s := &service{authority: authority}
 	s.simulator = wecomsim.New(wecomsim.Config{
 		Choices: wecomsim.Choices{LoopbackTrustedIPs: true, TrustedIPsAtOnce: true},
 		Corps: []wecomsim.Corp{{ID: corpID, Name: "山海示例科技", Apps: []wecomsim.App{{
-			AgentID: agentID, Secret: secret, TrustedDomain: domain, CallbackDomain: domain, TrustedIPs: []string{"127.0.0.1"},
-			Fields: []wecomsim.Field{wecomsim.FieldMobile},
+			AgentID: agentID, Secret: secret, TrustedIPs: []string{"127.0.0.1"}, Fields: []wecomsim.Field{wecomsim.FieldMobile},
 		}}}},
 	})
-	s.weCom = httptest.NewServer(s.simulator)
-	s.program = exec.Command(program)
-	s.program.Dir, s.program.Stderr = root, &s.log
-	s.program.Env = []string{
-		"PORT=" + port, "DATA_DIR=" + filepath.Join(s.folder, "data"), "PUBLIC_URL=" + s.url, "ADMIN_KEY=" + adminKey,
-		"WECOM_API_URL=" + s.weCom.URL, "WECOM_OAUTH_URL=" + s.weCom.URL, "WECOM_LOGIN_URL=" + s.weCom.URL,
+	s.weCom = account.Serve(t, s.simulator)
+	return s
+}
+
+// deploy deploys template.yaml with the built functions in the account.
+func (s *service) deploy(t lasting, account *awsstack.Account) {
+	t.Helper()
+	stack, address := account.Deploy(t, "signin-clients", map[string]string{
+		"WeComApiUrl": s.weCom, "WeComOAuthUrl": s.weCom, "WeComLoginUrl": s.weCom,
+	})
+	s.url = address.URL
+	resources := stack.Resources(t)
+	_, s.adminKey = stack.Secret(t, resources["AdminKey"])
+	awsstack.Until(t, "the signing keys are made", func() bool {
+		_, keys := stack.Secret(t, resources["SigningKeys"])
+		return strings.Contains(keys, `"kid"`)
+	})
+}
+
+// run runs the program of `make run` with nothing configured.
+func (s *service) run(t lasting, account *awsstack.Account, folder string) {
+	t.Helper()
+	program := filepath.Join(folder, "local")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "./infra/local")
+	build.Dir = root
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, output)
 	}
-	if err := s.program.Start(); err != nil {
-		return err
+	port, err := freePort()
+	must(t.T, err)
+	s.url = account.Serve(t, httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "127.0.0.1:" + port}))
+	s.adminKey = "admin-key-of-the-clients-0123456789"
+	var log bytes.Buffer // complete when it has ended
+	command := exec.Command(program)
+	command.Dir, command.Stderr = root, &log
+	command.Env = []string{
+		"PORT=" + port, "DATA_DIR=" + filepath.Join(folder, "data"), "PUBLIC_URL=" + s.url, "ADMIN_KEY=" + s.adminKey,
+		"WECOM_API_URL=" + s.weCom, "WECOM_OAUTH_URL=" + s.weCom, "WECOM_LOGIN_URL=" + s.weCom, "SSL_CERT_FILE=" + s.authority,
 	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	must(t.T, command.Start())
+	t.Cleanup(func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		late := time.AfterFunc(time.Minute, func() { _ = command.Process.Kill() })
+		defer late.Stop()
+		if err := command.Wait(); err != nil {
+			panic(fmt.Sprintf("the service ended with %v\n%s", err, &log))
+		}
+	})
+	awsstack.Until(t, "the service answers", func() bool {
 		connection, err := net.Dial("tcp", "127.0.0.1:"+port)
 		if err == nil {
 			_ = connection.Close()
-			break
 		}
-		if time.Now().After(deadline) {
-			return err
-		}
-	}
-	_, err = s.admin(http.MethodPost, "/authenticators", answer{
+		return err == nil
+	})
+}
+
+// connect makes WeCom's app and the service know each other.
+func (s *service) connect(t *testing.T) {
+	t.Helper()
+	domain := strings.TrimPrefix(s.url, "https://")
+	must(t, s.simulator.ChangeApp(corpID, agentID, func(a *wecomsim.App) { a.TrustedDomain, a.CallbackDomain = domain, domain }))
+	_, err := s.admin(http.MethodPost, "/authenticators", answer{
 		"name": "portal", "title": "Portal", "corpId": corpID, "agentId": agentID, "secret": secret, "origin": "http://127.0.0.1:1", "workbenchRedirectPath": "/",
 	})
-	return err
+	must(t, err)
 }
 
 func must(t *testing.T, err error) {
@@ -171,7 +208,7 @@ func (s *service) admin(method, path string, body answer) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	testbrowser.Bearer(adminKey)(r)
+	testbrowser.Bearer(s.adminKey)(r)
 	if body != nil {
 		testbrowser.JSON(body)(r)
 	}
@@ -191,11 +228,11 @@ type application struct {
 
 // register registers an application that is going to listen at loopback, with what an
 // administrator changes.
-func register(t *testing.T, id, callback string, change answer) application {
+func (s *service) register(t *testing.T, id, callback string, change answer) application {
 	t.Helper()
 	port, err := freePort()
 	must(t, err)
-	a := application{service: &theService, id: id, url: "http://127.0.0.1:" + port}
+	a := application{service: s, id: id, url: "http://127.0.0.1:" + port}
 	a.callback = a.url + callback
 	fields := answer{
 		"id": id, "kind": "web", "redirectUris": []string{a.callback}, "postLogoutRedirectUris": []string{a.url + "/bye"},
@@ -236,7 +273,7 @@ func (a application) member(t *testing.T, roles ...string) *member {
 	m := &member{t: t, service: a.service, userID: "of-" + a.id}
 	must(t, a.simulator.AddMember(corpID, wecomsim.Member{UserID: m.userID, Name: "张三", Mobile: "+4477009" + a.port()}))
 	m.browser = testbrowser.New(testbrowser.Config{
-		URL: a.service.url, UserAgent: wecomsim.UserAgentWeComAndroid, WeCom: a.simulator, WeComURL: a.weCom.URL, Member: wecomsim.Browser{UserID: m.userID},
+		URL: a.service.url, UserAgent: wecomsim.UserAgentWeComAndroid, WeCom: a.simulator, WeComURL: a.weCom, Member: wecomsim.Browser{UserID: m.userID},
 	})
 	jar, err := cookiejar.New(nil)
 	must(t, err)

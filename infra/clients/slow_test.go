@@ -32,7 +32,7 @@ func TestDjangoSignsIn(t *testing.T) {
 		start: func(t *testing.T, a application, _ string) {
 			file, err := filepath.Abs("django/application.py")
 			must(t, err)
-			a.start(t, exec.Command(python, file), "REQUESTS_CA_BUNDLE="+a.authority)
+			a.start(t, exec.Command(python, file), "REQUESTS_CA_BUNDLE="+a.authority, "CONFIGURATION="+a.configurationFile(t, "django", "settings.py"))
 		},
 		email: "email", token: "access_token",
 		refresh: func(a application, _ string) string {
@@ -52,7 +52,7 @@ func TestFlaskAppBuilderSignsIn(t *testing.T) {
 		start: func(t *testing.T, a application, _ string) {
 			file, err := filepath.Abs("appbuilder/application.py")
 			must(t, err)
-			a.start(t, exec.Command(python, file), "REQUESTS_CA_BUNDLE="+a.authority)
+			a.start(t, exec.Command(python, file), "REQUESTS_CA_BUNDLE="+a.authority, "CONFIGURATION="+a.configurationFile(t, "superset", "superset_config.py"))
 		},
 		email: "email", token: "access_token",
 		refresh: func(a application, _ string) string { return a.url + "/refresh" },
@@ -71,7 +71,7 @@ func TestGitLabsLibrarySignsIn(t *testing.T) {
 		start: func(t *testing.T, a application, _ string) {
 			file, err := filepath.Abs("omniauth/application.rb")
 			must(t, err)
-			a.start(t, exec.Command("ruby", file), "SSL_CERT_FILE="+a.authority)
+			a.start(t, exec.Command("ruby", file), "SSL_CERT_FILE="+a.authority, "CONFIGURATION="+a.configurationFile(t, "gitlab", "gitlab.rb"))
 		},
 		email: "email", token: "access_token",
 		refresh: func(a application, _ string) string { return a.url + "/users/auth/openid_connect" },
@@ -88,7 +88,8 @@ func TestJupyterHubSignsIn(t *testing.T) {
 		start: func(t *testing.T, a application, _ string) {
 			file, err := filepath.Abs("jupyterhub/jupyterhub_config.py")
 			must(t, err)
-			a.start(t, exec.Command(python, "-m", "jupyterhub", "-f", file), "SSL_CERT_FILE="+a.authority, "JUPYTERHUB_CRYPT_KEY="+strings.Repeat("0123456789abcdef", 4))
+			a.start(t, exec.Command(python, "-m", "jupyterhub", "-f", file), "SSL_CERT_FILE="+a.authority, "CONFIGURATION="+a.configurationFile(t, "jupyterhub", "jupyterhub_config.py"),
+				"JUPYTERHUB_CRYPT_KEY="+strings.Repeat("0123456789abcdef", 4))
 		},
 		email: "email", token: "access_token",
 		refresh: func(a application, _ string) string { return a.url + "/hub/refresh" },
@@ -99,21 +100,18 @@ func TestJupyterHubSignsIn(t *testing.T) {
 func TestSpringBootSignsIn(t *testing.T) {
 	archive := tool(t, "spring/application.jar")
 	program{
-		callback: "/login/oauth2/code/wecom", change: answer{"backchannelLogoutUri": "URL/logout/connect/back-channel/wecom"},
+		callback: "/login/oauth2/code/wecom", backchannel: "/logout/connect/back-channel/wecom",
 		start: func(t *testing.T, a application, _ string) {
 			trusted := filepath.Join(t.TempDir(), "trusted.p12")
 			output, err := exec.Command("keytool", "-importcert", "-noprompt", "-alias", "wecom", "-file", a.authority, "-keystore", trusted, "-storepass", "changeit").CombinedOutput()
 			if err != nil {
 				t.Fatalf("keytool: %v\n%s", err, output)
 			}
-			const client = "--spring.security.oauth2.client."
 			a.start(t, exec.Command("java", "-Djavax.net.ssl.trustStore="+trusted, "-Djavax.net.ssl.trustStorePassword=changeit", "-jar", archive,
-				"--server.address=127.0.0.1", "--server.port="+a.port(), client+"provider.wecom.issuer-uri="+a.service.url,
-				client+"registration.wecom.client-id="+a.id, client+"registration.wecom.client-secret="+a.secret, client+"registration.wecom.scope=openid,profile,email"))
+				"--server.address=127.0.0.1", "--server.port="+a.port(), "--spring.config.location="+a.configurationFile(t, "spring-boot", "application.yaml")))
 		},
 		email: "email", token: "access_token",
-		refresh:   func(a application, _ string) string { return a.url + "/" }, // each time
-		signOut:   func(a application, _ string) string { return a.url + "/signout" },
-		announced: true,
+		refresh: func(a application, _ string) string { return a.url + "/" }, // each time
+		signOut: func(a application, _ string) string { return a.url + "/signout" },
 	}.test(t, "spring-boot")
 }

@@ -2,9 +2,11 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/wecom-signin/wecom-signin/infra/e2e"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
@@ -112,20 +116,31 @@ func signInAgain(b *testing.B, browser *testbrowser.Browser, userID string) time
 	return took
 }
 
-// From the start of a built function to its first answer.
+// From the start of a built function to its first answer. What begins with { is a message of
+// the queue.
 func BenchmarkFunctionStart(b *testing.B) {
 	c := startCloud(b, 1)
-	for name, path := range map[string]string{
+	for name, request := range map[string]string{
 		"authorize": "/authorize/" + portal, "callback": "/callback/" + portal, "signin": "/api/authenticators", "issuer": "/.well-known/jwks.json",
+		"openid": "/oauth2/authorize?client_id=wiki&redirect_uri=" + url.QueryEscape(wikiCallback) + "&response_type=code&scope=openid&state=s",
+		"notify": `{"lineage":"` + store.NewID() + `"}`,
 	} {
 		b.Run(name, func(b *testing.B) {
 			var used time.Duration
 			for b.Loop() {
 				f := startFunction(b, name, c.environment)
-				recorder := httptest.NewRecorder()
-				f.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil))
-				if recorder.Code >= http.StatusBadRequest {
-					b.Fatalf("%d %s", recorder.Code, recorder.Body)
+				if strings.HasPrefix(request, "{") {
+					event, err := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{{MessageId: "1", Body: request}}})
+					must(b, err)
+					if answer := string(f.Invoke(event)); answer != `{"batchItemFailures":[]}` {
+						b.Fatal(answer)
+					}
+				} else {
+					recorder := httptest.NewRecorder()
+					f.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, request, nil))
+					if recorder.Code >= http.StatusBadRequest {
+						b.Fatalf("%d %s", recorder.Code, recorder.Body)
+					}
 				}
 				used += processorTime(b, f.Pid())
 				f.Stop()

@@ -88,6 +88,12 @@ func (f *Function) Stop() {
 // Pid is the number of the function's process.
 func (f *Function) Pid() int { return f.process.Process.Pid }
 
+// Invoke hands over an event and returns the answer, or why there is none.
+func (f *Function) Invoke(event []byte) []byte {
+	f.events <- event
+	return <-f.answers
+}
+
 // ServeHTTP hands a request over as API Gateway does (payload format 2.0).
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body) // in memory
@@ -101,8 +107,7 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	event.RequestContext.HTTP.Method = r.Method
 	payload, _ := json.Marshal(event) // of texts, it cannot fail
 	var answer events.APIGatewayV2HTTPResponse
-	f.events <- payload
-	_ = json.Unmarshal(<-f.answers, &answer)
+	_ = json.Unmarshal(f.Invoke(payload), &answer)
 	for name, value := range answer.Headers {
 		w.Header().Set(name, value)
 	}

@@ -15,12 +15,15 @@ import (
 // Usage is what functions asked of AWS: calls, and DynamoDB's capacity units.
 type Usage struct {
 	SecretsManager, DynamoDB int
-	ReadUnits, WriteUnits    float64
+	// InSeries is the longest chain of DynamoDB's calls that waited for one another.
+	InSeries              int
+	ReadUnits, WriteUnits float64
 }
 
 // Meter stands between functions and AWS, and counts. It is for concurrent use.
 type Meter struct {
-	// Delay is added to every call of DynamoDB.
+	// Delay is added to every call of DynamoDB. Calls that begin within it count as begun
+	// at once.
 	Delay time.Duration
 
 	mu    sync.Mutex
@@ -41,6 +44,7 @@ func (m *Meter) add(u Usage) {
 	defer m.mu.Unlock()
 	m.usage.SecretsManager += u.SecretsManager
 	m.usage.DynamoDB += u.DynamoDB
+	m.usage.InSeries = max(m.usage.InSeries, u.InSeries)
 	m.usage.ReadUnits += u.ReadUnits
 	m.usage.WriteUnits += u.WriteUnits
 }
@@ -67,6 +71,9 @@ func (m *Meter) DynamoDB(endpoint string) http.HandlerFunc {
 		if r.Method == http.MethodGet {
 			return
 		}
+		m.mu.Lock()
+		used := Usage{DynamoDB: 1, InSeries: m.usage.InSeries + 1}
+		m.mu.Unlock()
 		time.Sleep(m.Delay)
 		asked := map[string]any{}
 		_ = json.NewDecoder(r.Body).Decode(&asked)
@@ -85,7 +92,6 @@ func (m *Meter) DynamoDB(endpoint string) http.HandlerFunc {
 		}
 		defer response.Body.Close()
 		body, _ := io.ReadAll(response.Body)
-		used := Usage{DynamoDB: 1}
 		units := &used.WriteUnits
 		if readOperation.MatchString(r.Header.Get("X-Amz-Target")) {
 			units = &used.ReadUnits

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -240,6 +241,18 @@ func TestProviderPages(t *testing.T) {
 	}
 }
 
+// has reports whether a path of the application that is shown answers with something else
+// than null.
+func (w *window) has(path string) bool {
+	w.t.Helper()
+	return chromium.Evaluate[bool](w.Window, `(() => {
+		const request = new XMLHttpRequest();
+		request.open("GET", "`+path+`", false);
+		request.send();
+		return JSON.parse(request.responseText) !== null;
+	})()`)
+}
+
 // What `make run` starts offers both ways to sign in, and the one without a backend.
 func TestNewcomerByOpenIDConnect(t *testing.T) {
 	t.Parallel()
@@ -255,6 +268,19 @@ func TestNewcomerByOpenIDConnect(t *testing.T) {
 			w.Do("sign in by OpenID Connect", click(`#oidc-signin`), seesWeCom("choose-member"), click(person("/zhangsan")), seesWeCom("consent"), click(`button[value=agree]`),
 				seesText("h1", say.hello+"张三"), sees(`#oidc-signout`), sees(`#signout`))
 			w.Accessible("a member of the demo application")
+
+			// The application has a session of its own, which ends by back-channel logout: nothing
+			// else tells it, and it asks for no tokens meanwhile.
+			w.Do("sign out at the service", visit(local.Service+"/signin"), click(`.person form button`), gone(`.person`), sees(authorizeLink))
+			w.Do("come back to the application", visit(local.Application), sees(`#oidc .actions > :not([hidden])`))
+			for began := time.Now(); w.has("/oidc/session"); time.Sleep(100 * time.Millisecond) {
+				if time.Since(began) > time.Minute {
+					t.Fatal("the application's own session goes on")
+				}
+			}
+			w.Do("be signed out there, too", visit(local.Application), sees(`#oidc-signin`))
+			w.Do("sign in again", click(`#oidc-signin`), seesText("h1", say.hello+"张三"), sees(`#oidc-signout`))
+
 			w.Do("open the page without a backend", click(`#page`), signedOut)
 			page := w.Location()
 			w.Accessible("the demo page")

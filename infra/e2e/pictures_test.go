@@ -52,7 +52,7 @@ var picturesFolder = flag.String("pictures", "", "write the pictures of README a
 var pictureNames = []string{
 	"setup-1", "setup-2", "setup-3", "setup-4", "setup-5", "setup-6", "setup-7", "setup-8",
 	"sign-in", "sign-in-first", "sign-in-phone", "sign-in-error",
-	"console", "console-users", "console-import",
+	"console", "console-users", "console-import", "console-application",
 }
 
 // pictureLanguage is one language of README and guide.
@@ -350,7 +350,8 @@ func (p *photographer) guidance() {
 	}
 }
 
-// console keeps the administrator's page: an import, the users, what is configured.
+// console keeps the administrator's page: an import, the users, what is configured, and how
+// an application is added.
 func (p *photographer) console() {
 	w := p.open(1040, 680, 1, wecomsim.UserAgentBrowser)
 	w.enterForPictures()
@@ -361,4 +362,7 @@ func (p *photographer) console() {
 	p.keep("console-users", w.shoot(""))
 	w.Do("see the authenticators", click(`#tabs a[href="#authenticators"]`), sees(`.item`), chromedp.EmulateViewport(1040, 370))
 	p.keep("console", w.shoot(""))
+	w.Do("add GitLab", chromedp.EmulateViewport(1040, 1060), click(`#tabs a[href="#applications"]`), click(`main a[href="#add-application"]`), click(`input[value=web]`), click(`input[value=gitlab]`),
+		fill(`input[name=base]`, "https://gitlab.example.com"), sees(`textarea[name=redirectUris]`), chromium.Script(`scrollTo(0, 0)`))
+	p.keep("console-application", w.shoot(""))
 }

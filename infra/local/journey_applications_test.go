@@ -542,3 +542,48 @@ func TestAttackContinueLinkOfAnotherBrowser(t *testing.T) {
 		}
 	}
 }
+
+// Mailboxes: the company's, which the administrator selected and the member agreed to share,
+// reaches an application that wants it; the member's own never does. Somebody who has signed
+// in before that is asked again once an administrator has unbound the member.
+func TestApplicationIsToldTheCompanysMailbox(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, weComWhere(func(c *wecomsim.Config) {
+		c.Corps[0].Apps[0].Fields = []wecomsim.Field{wecomsim.FieldMobile, wecomsim.FieldEmail, wecomsim.FieldBizMail}
+		for i := range c.Corps[0].Members {
+			m := &c.Corps[0].Members[i]
+			m.Email, m.BizMail = m.UserID+"@own.example", m.UserID+"@corp.example"
+		}
+	}))
+	w := f.registerWiki(func(a *store.Application) { a.Claims.Email = "wecom" })
+	w.config.Scopes = append(w.config.Scopes, "email")
+	email := func(b *browser) any {
+		r := w.begin()
+		got := r.finish(b.onward(b.open(r.address))).claims
+		if got["email_verified"] != nil && got["email_verified"] != true {
+			t.Errorf("email_verified %v", got["email_verified"])
+		}
+		return got["email"]
+	}
+	if got := email(f.inWeCom("zhangsan")); got != "zhangsan@corp.example" {
+		t.Errorf("email %v", got)
+	}
+	if got := email(f.onDesktop("zhangsan")); got != "zhangsan@corp.example" {
+		t.Errorf("email on the desktop %v", got)
+	}
+	lisi := f.inWeCom("lisi")
+	lisi.Member.Consent = wecomsim.ConsentTo(wecomsim.FieldMobile, wecomsim.FieldEmail)
+	if got := email(lisi); got != nil {
+		t.Errorf("email without consent %v", got)
+	}
+	f.weCom.ForgetConsent()
+	lisi.Member.Consent = wecomsim.ConsentTo(wecomsim.FieldMobile, wecomsim.FieldBizMail)
+	for _, u := range f.users() {
+		if u.Phone == "+8613800000002" {
+			f.mustAdmin(204, "DELETE", "/users/"+u.ID+"/identities/"+corpID+"/lisi", nil)
+		}
+	}
+	if got := email(lisi); got != "lisi@corp.example" {
+		t.Errorf("email after the member was bound anew %v", got)
+	}
+}

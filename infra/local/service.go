@@ -155,6 +155,7 @@ func environment(s settings.Settings) func(string) (string, bool) {
 		settings.DirectoryTable:            directoryTable,
 		settings.TransientTable:            transientTable,
 		settings.SigningKeysSecret:         signingKeysSecret,
+		settings.ForwardAuthKeysSecret:     signingKeysSecret,
 		settings.SealingKeysSecret:         sealingKeysSecret,
 		settings.AdminKeySecret:            adminKeySecret,
 		settings.AuthenticatorSecretPrefix: authenticatorPrefix,

@@ -7,12 +7,15 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
@@ -174,6 +177,22 @@ func (d *deployment) alarmed(t *testing.T, alarm, function string) bool {
 	})
 }
 
+// messages returns how many messages are in a queue, those that are being tried among them.
+func (d *deployment) messages(t *testing.T, id string) (n int) {
+	t.Helper()
+	names := []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible}
+	got, err := sqs.NewFromConfig(d.SDK()).GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: aws.String(d.Resources(t)[id]), AttributeNames: names,
+	})
+	must(t, err)
+	for _, name := range names {
+		count, err := strconv.Atoi(got.Attributes[string(name)])
+		must(t, err)
+		n += count
+	}
+	return n
+}
+
 // inventory lists everything that can cost money or let somebody in, each as KIND NAME.
 func (d *deployment) inventory(t *testing.T) []string {
 	t.Helper()
@@ -200,6 +219,9 @@ func (d *deployment) inventory(t *testing.T) []string {
 	var tables struct{ TableNames []string }
 	list("dynamodb", "DynamoDB_20120810.ListTables", "{}").Decode(t, &tables)
 	all["table"] = tables.TableNames
+	queues, err := sqs.NewFromConfig(d.SDK()).ListQueues(t.Context(), &sqs.ListQueuesInput{})
+	must(t, err)
+	all["queue"] = queues.QueueUrls
 	var entries []string
 	for _, kind := range slices.Sorted(maps.Keys(all)) {
 		for _, name := range all[kind] {

@@ -20,7 +20,7 @@ import (
 )
 
 // The functions, as their log groups name them.
-var functions = []string{"authorize", "callback", "signin", "admin", "authorizer", "issuer", "openid", "rotatekeys"}
+var functions = []string{"authorize", "callback", "signin", "admin", "authorizer", "issuer", "notify", "openid", "rotatekeys"}
 
 // deployment is what the steps of one deployment's life share.
 type deployment struct {
@@ -80,6 +80,7 @@ func TestDeployment(t *testing.T) {
 		{"without the key nobody is an administrator", d.refusesWithoutKey},
 		{"an administrator connects a WeCom app and checks it", d.connects},
 		{"a member signs in inside WeCom, then in a browser", d.signsIn},
+		{"a sign-out is told to the applications of the session", d.tells},
 		{"keys are rotated, and a token of the earlier key stays good", d.rotates},
 		{"an interrupted rotation is taken up again", d.rotatesAfterInterruption},
 		{"an update changes code and a parameter while people sign in", d.isUpdated},
@@ -90,6 +91,7 @@ func TestDeployment(t *testing.T) {
 		{"it recovers, and calls WeCom from addresses of its own", d.entersNetwork},
 		{"its functions leave the network, which stays until they have left", d.leavesNetwork},
 		{"then the network goes", d.closesNetwork},
+		{"what no application took in three tries is kept", d.keepsUndelivered},
 		{"deletion leaves the directory and nothing else", d.isDeleted},
 		{"a new stack on the old directory knows its people", d.returns},
 		{"deletion leaves a directory that it was given", d.delete},
@@ -201,6 +203,45 @@ func (d *deployment) signsIn(t *testing.T) {
 	signIn(t, d.desktop)
 }
 
+const applications = "/api/admin/applications"
+
+// An application on the public network, as any must be, at a name that stands for nothing:
+// the function reaches no address of this machine.
+func (d *deployment) tells(t *testing.T) {
+	d.anyone.Expect(t, 201, "POST", applications, d.adminKey, testbrowser.JSON(map[string]any{
+		"id": "mail", "kind": "web", "redirectUris": []string{application + "/callback"}, "backchannelLogoutUri": "https://mail.invalid/logout",
+	}))
+	d.signsOutOfMail(t)
+}
+
+// signsOutOfMail has a member sign in to the application, and then sign out of the service.
+// It waits until the application is told, once more, which that fails to hear.
+func (d *deployment) signsOutOfMail(t *testing.T) {
+	t.Helper()
+	before := d.unreachable(t)
+	b := d.browser("zhangsan", wecomsim.UserAgentWeComAndroid)
+	request := url.Values{"response_type": {"code"}, "client_id": {"mail"}, "redirect_uri": {application + "/callback"}, "scope": {"openid"}}
+	if end := b.Open(t, "/oauth2/authorize?"+request.Encode()).Address; !strings.HasPrefix(end, application+"/callback?code=") {
+		t.Fatalf("the sign-in to the application ended at %s", withoutQuery(end))
+	}
+	b.Expect(t, 204, "POST", "/api/signout")
+	awsstack.Until(t, "the application is told", func() bool { return d.unreachable(t) > before })
+}
+
+// unreachable returns how often the application was told in vain.
+func (d *deployment) unreachable(t *testing.T) int {
+	t.Helper()
+	return strings.Count(d.anyone.Expect(t, 200, "GET", applications+"/mail/attempts", d.adminKey).Body, `"backchannel_unreachable"`)
+}
+
+// Two sessions have ended by now, the second one under a newer build.
+func (d *deployment) keepsUndelivered(t *testing.T) {
+	awsstack.Until(t, "the messages are given up", func() bool { return d.messages(t, "UndeliveredLogouts") == 2 })
+	if n, waiting := d.unreachable(t), d.messages(t, "LogoutQueue"); n != 6 || waiting != 0 {
+		t.Errorf("%d tries for two sessions, and %d messages wait", n, waiting)
+	}
+}
+
 func (d *deployment) rotates(t *testing.T) {
 	old := token(t, d.phone)
 	version, _ := d.signingKeys(t)
@@ -250,6 +291,7 @@ func (d *deployment) isUpdated(t *testing.T) {
 	d.anyone.Expect(t, 200, "GET", "/.well-known/jwks.json")
 	d.anyone.Expect(t, 400, "GET", "/oauth2/authorize") // no application asks
 	d.rotate(t)
+	d.signsOutOfMail(t)
 	for _, function := range functions {
 		d.logged(t, function, "code of the second build")
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/authorize"
 	"github.com/wecom-signin/wecom-signin/functions/authorizer"
 	"github.com/wecom-signin/wecom-signin/functions/callback"
+	"github.com/wecom-signin/wecom-signin/functions/forwardauth"
 	"github.com/wecom-signin/wecom-signin/functions/issuer"
 	"github.com/wecom-signin/wecom-signin/functions/notify"
 	"github.com/wecom-signin/wecom-signin/functions/openid"
@@ -60,7 +61,7 @@ func settingFaults(template *samtemplate.Template) (faults []string) {
 	reads := map[string][]settings.Name{
 		"AdminFunction": admin.Settings(), "AuthorizeFunction": authorize.Settings(), "AuthorizerFunction": authorizer.Settings(),
 		"CallbackFunction": callback.Settings(), "IssuerFunction": issuer.Settings(), "RotateKeysFunction": rotatekeys.Settings(),
-		"NotifyFunction": notify.Settings(), "OpenIDFunction": openid.Settings(), "SigninFunction": signin.Settings(),
+		"ForwardAuthFunction": forwardauth.Settings(), "NotifyFunction": notify.Settings(), "OpenIDFunction": openid.Settings(), "SigninFunction": signin.Settings(),
 	}
 	unread := map[string]int{}
 	for id, names := range reads {

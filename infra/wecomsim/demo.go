@@ -39,12 +39,12 @@ func Demo(trustedDomain, homeURL, serviceURL string) Config {
 			Apps: []App{{
 				AgentID: DemoAgentID, Secret: DemoSecret, Name: "示例应用", LatinName: "Demo app", TrustedDomain: trustedDomain,
 				CallbackDomain: trustedDomain, HomeURL: homeURL,
-				Fields:         []Field{FieldMobile, FieldAvatar, FieldGender, FieldEmail},
+				Fields:         []Field{FieldMobile, FieldAvatar, FieldGender, FieldEmail, FieldBizMail},
 				VisibleUserIDs: []string{"zhangsan", "lisi", "WangWu", "zhaoliu", "sunqi", "zhouba"},
 			}},
 			Members: []Member{
-				{UserID: "zhangsan", Name: "张三", LatinName: "Zhang San", Mobile: "13800000001", Gender: "1", Email: "zhangsan@example.com", Position: "管理员"},
-				{UserID: "lisi", Name: "李四", LatinName: "Li Si", Mobile: "13800000002", Gender: "2", Email: "lisi@example.com"},
+				{UserID: "zhangsan", Name: "张三", LatinName: "Zhang San", Mobile: "13800000001", Gender: "1", Email: "zhangsan@example.com", BizMail: "zhangsan@shanhai.example", Position: "管理员"},
+				{UserID: "lisi", Name: "李四", LatinName: "Li Si", Mobile: "13800000002", Gender: "2", Email: "lisi@example.com", BizMail: "lisi@shanhai.example"},
 				{UserID: "WangWu", Name: "王五", LatinName: "Wang Wu", Mobile: "+44 7700 900123", Gender: "1"},
 				{UserID: "zhaoliu", Name: "赵六", LatinName: "Zhao Liu", Mobile: "", Gender: "2"},
 				{UserID: "sunqi", Name: "孙七", LatinName: "Sun Qi", Mobile: "13800000005", Status: StatusDisabled},

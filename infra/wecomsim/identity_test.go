@@ -144,6 +144,9 @@ func TestGetUserDetail(t *testing.T) {
 	changeApp := func(f func(*App)) func(*harness) {
 		return func(h *harness) { must(h.t, h.ChangeApp(corpID, appA, f)) }
 	}
+	mailboxes := func(c *Config) {
+		c.Corps[0].Apps[0].Fields, c.Corps[0].Members[0].BizMail = []Field{FieldEmail, FieldBizMail}, "z@corp.example"
+	}
 	nothing := map[string]any{"userid": "zhangsan", "gender": "0", "avatar": "default"}
 	mobile := map[string]any{"userid": "zhangsan", "gender": "0", "avatar": "default", "mobile": "13800000001"}
 	tests := []struct {
@@ -181,6 +184,9 @@ func TestGetUserDetail(t *testing.T) {
 		{rule: "a field forced into the form is not given", consent: ConsentTo(FieldEmail), fields: nothing},
 		{rule: "administrator selects a field after the consent", consent: ConsentTo(FieldEmail), before: changeApp(func(a *App) { a.Fields = []Field{FieldEmail} }), fields: nothing},
 		{rule: "administrator unselected the field since", before: changeApp(func(a *App) { a.Fields = nil }), fields: nothing},
+		{rule: "the company's mailbox", change: mailboxes, consent: ConsentTo(FieldBizMail), fields: map[string]any{"userid": "zhangsan", "gender": "0", "avatar": "default", "biz_mail": "z@corp.example"}},
+		{rule: "the company's mailbox, not ticked", change: mailboxes, consent: ConsentTo(FieldEmail), fields: map[string]any{"userid": "zhangsan", "gender": "0", "avatar": "default", "email": "z@example.com"}},
+		{rule: "the company's mailbox, not selected", consent: ConsentTo(FieldBizMail), fields: nothing},
 		{rule: "nothing ticked", consent: ConsentNone(), fields: nothing},
 		{
 			rule: "nothing ticked, avatar switched to absent", change: func(c *Config) { c.Choices.DefaultAvatarIsAbsent = true }, consent: ConsentNone(),

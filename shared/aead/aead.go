@@ -29,6 +29,10 @@ const (
 	// comes from a page of the service (package oauth).
 	RefreshToken Purpose = "refresh token"
 	Form         Purpose = "form"
+	// ProxyCookie makes the cookies of software behind a proxy (package oauth), and
+	// ProxySignIn is for the cookie that keeps where its visitor wanted to go.
+	ProxyCookie Purpose = "proxy cookie"
+	ProxySignIn Purpose = "proxy sign-in"
 )
 
 // ErrNotOpened: the value was not sealed by this service, for this purpose and with this

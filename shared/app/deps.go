@@ -34,14 +34,17 @@ type Deps struct {
 	Logger *slog.Logger
 }
 
-// LogoutNotifier tells applications of sessions that end, one by one or all of a user;
-// package logoutqueue has it.
+// LogoutNotifier tells applications of sessions that end, one by one or all of a user or an
+// authenticator; package logoutqueue has it.
 type LogoutNotifier interface {
 	authflow.LogoutNotifier
 	// UserEnded has the applications of all sessions of a user told, who may be gone.
 	UserEnded(ctx context.Context, userID string) error
 	// ApplicationEnded has one application of a lineage told, which goes on without it.
 	ApplicationEnded(ctx context.Context, lineage, applicationID string) error
+	// AuthenticatorEnded has the applications of all sessions told that began with an
+	// authenticator as it was.
+	AuthenticatorEnded(ctx context.Context, was store.Authenticator) error
 }
 
 // NewHandler makes the handler of a function.

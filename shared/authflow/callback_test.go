@@ -773,3 +773,58 @@ func TestNamesakeOfADeletedAuthenticatorInheritsNothing(t *testing.T) {
 	_, err := h.Complete(t.Context(), pending)
 	wantError(t, err, apierr.StateInvalid)
 }
+
+// The company's mailbox is kept with the identity when it is bound, of any kind of user, and
+// nothing that could be somebody else's address or break a header.
+func TestMailboxIsKeptWithTheIdentity(t *testing.T) {
+	const other = "ww9999999999999999"
+	for told, want := range map[string]string{
+		"zhangsan@corp.example": "zhangsan@corp.example", "Zhang.San+wecom@Mail.Corp.Example": "Zhang.San+wecom@Mail.Corp.Example",
+		"": "", "zhangsan": "", "@corp.example": "", "zhangsan@": "", "a@b@corp.example": "", "a b@corp.example": "", "张三@corp.example": "",
+		"a,b@corp.example": "", "San <a@corp.example>": "", `"a"@corp.example`: "", "a@corp.example\r\nX: y": "",
+		strings.Repeat("a", 250) + "@corp.example": "",
+	} {
+		for name, set := range map[string]func(*fixture){
+			"a new user": func(*fixture) {},
+			"a user found by phone": func(h *fixture) {
+				h.user(t, "+8613800000001", func(u *store.User) {
+					u.Identities = []store.Identity{{CorpID: other, WeComUserID: "zhangsan", Email: "boss@partner.example"}}
+				})
+			},
+		} {
+			h := newFixture(t)
+			set(h)
+			h.wecom.visitor.UserTicket, h.wecom.detail.BizMail = "TICKET", told
+			result := h.mustComplete(t, h.callback(t, nil))
+			user, err := h.store.User(t.Context(), result.UserID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if identity, _ := user.IdentityIn(corpID); identity.Email != want {
+				t.Errorf("%s, %q: kept %q", name, told, identity.Email)
+			}
+			if identity, there := user.IdentityIn(other); there && identity.Email != "boss@partner.example" {
+				t.Errorf("%s: the other company's is %q", name, identity.Email)
+			}
+			if notes := strings.Join(h.notes, " "); told != "" && strings.Contains(notes, told) {
+				t.Errorf("the log has the address: %s", notes)
+			}
+		}
+	}
+}
+
+// Who has been refused is nobody's address.
+func TestConflictKeepsNoMailbox(t *testing.T) {
+	h := newFixture(t)
+	id := h.user(t, "+8613800000001", func(u *store.User) {
+		u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "another", Email: "another@corp.example"}}
+	})
+	h.wecom.visitor.UserTicket, h.wecom.detail.BizMail = "TICKET", "zhangsan@corp.example"
+	if _, err := h.Complete(t.Context(), h.callback(t, nil)); !apierr.Is(err, apierr.PhoneInUse) {
+		t.Fatal(err)
+	}
+	user, err := h.store.UserByPhone(t.Context(), "+8613800000001")
+	if err != nil || user.PhoneConflict == nil || user.PhoneConflict.Email != "" || user.Identities[0].Email != "another@corp.example" {
+		t.Errorf("%v: %+v, %v", id, user, err)
+	}
+}

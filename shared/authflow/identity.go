@@ -7,6 +7,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/ascii"
 	"github.com/wecom-signin/wecom-signin/shared/phone"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -58,6 +59,7 @@ type member struct {
 	userID      string // as WeCom spells it
 	phone       string // E.164
 	avatar      string
+	email       string // the company's mailbox, or empty
 	name        string
 	namePending bool // name is only the userid
 }
@@ -85,7 +87,7 @@ func (l *login) describe(ctx context.Context, identity wecom.Identity) (member, 
 	case !ok:
 		return member{}, apierr.Newf(apierr.PhoneInvalid, "mobile is not a telephone number")
 	default:
-		m.phone, m.avatar = normalized, detail.Avatar
+		m.phone, m.avatar, m.email = normalized, detail.Avatar, mailbox(detail.BizMail)
 	}
 	name, err := l.memberName(ctx, identity.UserID)
 	if err != nil {
@@ -96,6 +98,18 @@ func (l *login) describe(ctx context.Context, identity wecom.Identity) (member, 
 	}
 	l.member = &m
 	return m, nil
+}
+
+// maxMailbox is the longest address there is (RFC 5321 §4.5.3.1, erratum 1690), in bytes.
+const maxMailbox = 254
+
+// mailbox returns an address that applications can take as it is, or nothing.
+func mailbox(text string) string {
+	local, domain, _ := strings.Cut(text, "@")
+	if len(text) > maxMailbox || local == "" || domain == "" || !ascii.IsVisible(text) || strings.ContainsAny(domain, "@") || strings.ContainsAny(text, `"(),:;<>[\]`) {
+		return ""
+	}
+	return text
 }
 
 // memberName asks WeCom for a member's name. It is empty when WeCom does not tell: a

@@ -166,6 +166,42 @@ func TestLineageDoesNotGoOnFromASessionThatIsOver(t *testing.T) {
 	}
 }
 
+// A session that ended with its authenticator, which may be enabled again since, leaves
+// nothing to the next one, and its applications are told: it is in no list any more.
+func TestLineageEndsWithTheAuthenticator(t *testing.T) {
+	for name, change := range map[string]func(*browser, store.Authenticator){
+		"enabled again": func(b *browser, main store.Authenticator) {
+			changed := main
+			changed.Generation, changed.Version = "another", main.Version+1
+			b.must(b.store.UpdateAuthenticator(b.t.Context(), main, changed))
+		},
+		"a namesake": func(b *browser, main store.Authenticator) {
+			b.must(b.store.DeleteAuthenticator(b.t.Context(), main))
+			main.ID = "another"
+			b.must(b.store.CreateAuthenticator(b.t.Context(), main))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBrowser(t)
+			first := b.signIn("zhangsan")
+			main, err := b.store.Authenticator(t.Context(), first.AuthenticatorName)
+			b.must(err)
+			change(b, main)
+			if second := b.signIn("zhangsan"); second.Lineage == first.Lineage {
+				t.Error("the lineage went on")
+			}
+			b.wantEnded(first.Lineage)
+		})
+	}
+}
+
+func (b *browser) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 func TestSignOutEndsTheLineageOnce(t *testing.T) {
 	b := newBrowser(t)
 	session := b.signIn("zhangsan")
@@ -181,10 +217,14 @@ func TestSignOutEndsTheLineageOnce(t *testing.T) {
 func TestLineageOfAnOldSessionIsItsKey(t *testing.T) {
 	b := newBrowser(t)
 	owner, _ := b.store.OwnerOfIdentity(t.Context(), corpID, "zhangsan")
+	main, _ := b.store.Authenticator(t.Context(), "demo")
 	const id = "old"
 	if err := b.store.StartSession(t.Context(), store.AttemptResult{
 		SessionKey: SessionKey(id), Kind: store.ResultSession, KeepUntil: b.now.Add(time.Hour),
-		Session: store.Session{UserID: owner.UserID, ExpiresAt: b.now.Add(time.Hour)},
+		Session: store.Session{
+			UserID: owner.UserID, ExpiresAt: b.now.Add(time.Hour),
+			AuthenticatorName: main.Name, AuthenticatorID: main.ID, AuthenticatorGeneration: main.Generation,
+		},
 	}, false); err != nil {
 		t.Fatal(err)
 	}

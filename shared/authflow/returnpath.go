@@ -84,6 +84,9 @@ type Destination struct {
 	// browser keeps under the id Continue (package session). Both are set or none is;
 	// Path is not used then.
 	Application, Continue string
+	// Locales is what the application asks the pages on the way to speak (ui_locales); empty:
+	// nothing. It is unchecked, and travels in addresses alone.
+	Locales string
 }
 
 // The query parameters of a destination, in the addresses of the sign-in page, of
@@ -96,6 +99,10 @@ const (
 
 	applicationParameter = "application"
 	continueParameter    = "continue"
+	localesParameter     = "ui_locales" // read by package text
+
+	// maxLocales is the longest value that is carried on, in bytes.
+	maxLocales = 64
 )
 
 // NewRequestID returns an id for a kept authorization request: 130 random bits.
@@ -128,6 +135,9 @@ func DestinationOf(query url.Values) Destination {
 		Console:     query.Get(returnParameter) == consoleValue,
 		MemberPage:  query.Get(returnParameter) == memberPageValue,
 		Application: query.Get(applicationParameter), Continue: query.Get(continueParameter),
+	}
+	if locales := query.Get(localesParameter); len(locales) <= maxLocales {
+		d.Locales = locales
 	}
 	if store.IsAuthenticatorName(d.Application) && IsRequestID(d.Continue) {
 		return d
@@ -174,6 +184,9 @@ func (d Destination) addTo(query url.Values) {
 		query.Set(applicationParameter, d.Application)
 		query.Set(continueParameter, d.Continue)
 	}
+	if d.Locales != "" {
+		query.Set(localesParameter, d.Locales)
+	}
 }
 
 // IsMemberPage reports whether nothing waits for a member who has signed in, so that the
@@ -192,6 +205,9 @@ func (d Destination) or(other Destination) Destination {
 	d.MemberPage = d.MemberPage || other.MemberPage
 	if d.Application == "" {
 		d.Application, d.Continue = other.Application, other.Continue
+	}
+	if d.Locales == "" {
+		d.Locales = other.Locales
 	}
 	return d
 }

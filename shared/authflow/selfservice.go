@@ -8,13 +8,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
 // SelfServiceStore is what SelfService needs of the store.
 type SelfServiceStore interface {
-	SessionsOfUser(ctx context.Context, userID string, limit int) ([]store.SessionOfUser, error)
+	SessionsOfUser(ctx context.Context, userID string, limit int) ([]store.AttemptResult, error)
 	User(ctx context.Context, id string) (store.User, error)
 	UpdateUser(ctx context.Context, from, to store.User) error
 	LineagesOfUser(ctx context.Context, userID string) ([]store.Lineage, error)
@@ -42,36 +41,28 @@ type SelfService struct {
 // ActiveSessions returns the active sessions of a session's member, newest first. The
 // session itself is among them, though the list may lag behind; see
 // store.Transient.SessionsOfUser.
-func (s *SelfService) ActiveSessions(ctx context.Context, active ActiveSession) ([]store.SessionOfUser, error) {
+func (s *SelfService) ActiveSessions(ctx context.Context, active ActiveSession) ([]store.AttemptResult, error) {
 	found, err := s.Store.SessionsOfUser(ctx, active.User.ID, store.MaxEvents)
 	if err != nil {
 		return nil, fmt.Errorf("list sessions of user: %w", err)
 	}
-	authenticators := map[string]store.Authenticator{active.Authenticator.Name: active.Authenticator}
-	sessions := []store.SessionOfUser{{Key: active.Key, Session: active.Session}}
-	for _, session := range found {
-		if session.Key == active.Key || session.UserID != active.User.ID || session.UserGeneration != active.User.SessionGeneration {
+	sessions := []store.AttemptResult{{SessionKey: active.Key, Kind: store.ResultSession, Session: active.Session}}
+	for _, result := range found {
+		session := result.Session
+		if result.SessionKey == active.Key || session.UserID != active.User.ID || session.UserGeneration != active.User.SessionGeneration {
 			continue
 		}
-		authenticator, known := authenticators[session.AuthenticatorName]
-		if !known {
-			if authenticator, err = s.Sessions.Authenticators.Authenticator(ctx, session.AuthenticatorName); err != nil {
-				if err = notActive("read authenticator of session", err); !apierr.Is(err, apierr.Unauthorized) {
-					return nil, err
-				}
-			}
-			authenticators[session.AuthenticatorName] = authenticator
-		}
-		if vouchesFor(authenticator, session.Session) {
-			sessions = append(sessions, session)
+		switch _, err := s.Sessions.authenticatorOf(ctx, session); {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return nil, fmt.Errorf("read authenticator of session: %w", err)
+		default:
+			sessions = append(sessions, result)
 		}
 	}
-	slices.SortStableFunc(sessions, func(x, y store.SessionOfUser) int { return y.SignedInAt.Compare(x.SignedInAt) })
+	slices.SortStableFunc(sessions, func(x, y store.AttemptResult) int { return y.Session.SignedInAt.Compare(x.Session.SignedInAt) })
 	return sessions, nil
 }
-
-// LineageOf returns the lineage of a session of a user.
-func LineageOf(s store.SessionOfUser) string { return lineageOf(s.Key, s.Session) }
 
 // EndSession ends another session of the member, by its key. The key of anybody else's
 // session, and that of none, does nothing.
@@ -80,7 +71,7 @@ func (s *SelfService) EndSession(ctx context.Context, active ActiveSession, key 
 	if err != nil || session.UserID == "" || session.UserID != active.User.ID {
 		return err
 	}
-	return s.end(ctx, active, store.SessionOfUser{Key: key, Session: session})
+	return s.end(ctx, active, key, session)
 }
 
 // endsAtOnce is how many sessions are ended at the same time.
@@ -95,19 +86,19 @@ func (s *SelfService) EndOtherSessions(ctx context.Context, active ActiveSession
 	var all errgroup.Group // without its context: one failure leaves the others to be ended
 	all.SetLimit(endsAtOnce)
 	for _, session := range sessions {
-		if session.Key != active.Key {
-			all.Go(func() error { return s.end(ctx, active, session) })
+		if session.SessionKey != active.Key {
+			all.Go(func() error { return s.end(ctx, active, session.SessionKey, session.Session) })
 		}
 	}
 	return all.Wait()
 }
 
 // end ends another session. A lineage that goes on in the active session does not end.
-func (s *SelfService) end(ctx context.Context, active ActiveSession, other store.SessionOfUser) error {
-	if LineageOf(other) != active.Lineage() {
-		return s.Sessions.end(ctx, other.Key, other.Session)
+func (s *SelfService) end(ctx context.Context, active ActiveSession, key string, session store.Session) error {
+	if store.LineageOf(key, session) != active.Lineage() {
+		return s.Sessions.end(ctx, key, session)
 	}
-	if _, err := s.Sessions.Store.EndSession(ctx, other.Key); err != nil {
+	if _, err := s.Sessions.Store.EndSession(ctx, key); err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
 	return nil

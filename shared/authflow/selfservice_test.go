@@ -79,7 +79,7 @@ func (s *selfService) wantActive(want ...ActiveSession) {
 	}
 	var got, keys []string
 	for _, session := range active {
-		got = append(got, session.Key)
+		got = append(got, session.SessionKey)
 	}
 	for _, session := range want {
 		keys = append(keys, session.Key)
@@ -127,7 +127,7 @@ func TestActiveSessionsAreThoseThatGoOn(t *testing.T) {
 	s.wantActive(other)
 	sessions, err := s.ActiveSessions(t.Context(), phone)
 	s.must(err)
-	if sessions[0].Key != laptop.Key {
+	if sessions[0].SessionKey != laptop.Key {
 		t.Error("the newest is not the first")
 	}
 
@@ -149,12 +149,11 @@ func TestActiveSessionsAreThoseThatGoOn(t *testing.T) {
 	if len(sessions) != 1 {
 		t.Errorf("%d sessions of two generations", len(sessions))
 	}
-	elsewhere := laptop
-	elsewhere.Authenticator.Generation = "another"
-	sessions, err = s.ActiveSessions(t.Context(), elsewhere)
+	s.authenticator(t, func(*store.Authenticator) {}) // another one of the same name
+	sessions, err = s.ActiveSessions(t.Context(), laptop)
 	s.must(err)
 	if len(sessions) != 1 {
-		t.Errorf("%d sessions of two generations of the authenticator", len(sessions))
+		t.Errorf("%d sessions of an authenticator that is gone", len(sessions))
 	}
 }
 

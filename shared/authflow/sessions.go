@@ -39,16 +39,7 @@ type ActiveSession struct {
 }
 
 // Lineage returns the lineage of the session: the sid of tokens.
-func (a ActiveSession) Lineage() string { return lineageOf(a.Key, a.Session) }
-
-// lineageOf returns the lineage of a session. One from before there were lineages is a
-// lineage of its own.
-func lineageOf(sessionKey string, session store.Session) string {
-	if session.Lineage == "" {
-		return sessionKey
-	}
-	return session.Lineage
-}
+func (a ActiveSession) Lineage() string { return store.LineageOf(a.Key, a.Session) }
 
 // SessionKey returns the key under which a session id is stored: its SHA-256 in hex, so
 // that reading the store gives nobody a session.
@@ -90,19 +81,21 @@ func (s *Sessions) CheckKey(ctx context.Context, sessionKey, userID string) (Act
 	if !user.Enabled || user.SessionGeneration != session.UserGeneration {
 		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
-	authenticator, err := s.Authenticators.Authenticator(ctx, session.AuthenticatorName)
+	authenticator, err := s.authenticatorOf(ctx, session)
 	if err != nil {
 		return ActiveSession{}, notActive("read authenticator of session", err)
-	}
-	if !vouchesFor(authenticator, session) {
-		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
 	return ActiveSession{sessionKey, session, user, authenticator}, nil
 }
 
-// vouchesFor reports whether a session goes on as far as its authenticator is concerned.
-func vouchesFor(a store.Authenticator, s store.Session) bool {
-	return a.Enabled && a.ID == s.AuthenticatorID && a.Generation == s.AuthenticatorGeneration
+// authenticatorOf returns the authenticator by which a session goes on, or
+// store.ErrNotFound: it is gone, disabled or another one since.
+func (s *Sessions) authenticatorOf(ctx context.Context, session store.Session) (store.Authenticator, error) {
+	authenticator, err := s.Authenticators.Authenticator(ctx, session.AuthenticatorName)
+	if err == nil && (!authenticator.Enabled || authenticator.ID != session.AuthenticatorID || authenticator.Generation != session.AuthenticatorGeneration) {
+		err = store.ErrNotFound
+	}
+	return authenticator, err
 }
 
 // read reads a session and its user, at once where the user is known.
@@ -153,7 +146,7 @@ func (s *Sessions) session(ctx context.Context, key string) (store.Session, erro
 
 // end ends a session as End does.
 func (s *Sessions) end(ctx context.Context, key string, session store.Session) error {
-	if err := s.Lineages.End(ctx, lineageOf(key, session)); err != nil {
+	if err := s.Lineages.End(ctx, store.LineageOf(key, session)); err != nil {
 		return err
 	}
 	if _, err := s.Store.EndSession(ctx, key); err != nil {
@@ -183,11 +176,19 @@ func (s *Sessions) replace(ctx context.Context, ref SessionRef, owner store.Iden
 	case !s.Now().Before(ended.ExpiresAt): // or there was none
 		return "", nil
 	case ended.UserID != owner.UserID: // somebody changed the cookie
-		return "", s.Lineages.End(ctx, lineageOf(key, ended))
+		return "", s.Lineages.End(ctx, store.LineageOf(key, ended))
 	case ended.UserGeneration != owner.SessionGeneration:
 		return "", nil // an administrator has ended it
 	}
-	return lineageOf(key, ended), nil
+	lineage = store.LineageOf(key, ended)
+	switch _, err := s.authenticatorOf(ctx, ended); {
+	case errors.Is(err, store.ErrNotFound):
+		// It ended with its authenticator. Nobody finds it any more who tells of that.
+		return "", s.Lineages.End(ctx, lineage)
+	case err != nil:
+		return "", errors.Join(fmt.Errorf("read authenticator of session: %w", err), s.Lineages.End(ctx, lineage))
+	}
+	return lineage, nil
 }
 
 func notActive(doing string, err error) error {

@@ -27,12 +27,22 @@ func CallbackURL(publicURL, authenticatorName string) string {
 	return publicURL + "/callback/" + authenticatorName
 }
 
+// SignOutURL returns where the form of the sign-in page posts to. Locales is that of the
+// page's Destination, for the one that comes afterwards.
+func SignOutURL(publicURL, locales string) string {
+	query := url.Values{}
+	Destination{Locales: locales}.addTo(query)
+	return withQuery(publicURL+"/api/signout", query)
+}
+
 // ContinueURL returns where a browser goes on with the authorization request that it keeps
 // for the application of a destination.
 func ContinueURL(publicURL string, d Destination) string {
-	return withQuery(publicURL+"/oauth2/authorize", url.Values{
-		"client_id": {d.Application}, continueParameter: {d.Continue},
-	})
+	query := url.Values{"client_id": {d.Application}, continueParameter: {d.Continue}}
+	if d.Locales != "" {
+		query.Set(localesParameter, d.Locales)
+	}
+	return withQuery(publicURL+"/oauth2/authorize", query)
 }
 
 // ContinuedRequest returns the id of the kept request that ContinueURL wrote into a query;

@@ -95,6 +95,7 @@ func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.
 // refusal stands whether or not this succeeds.
 func (l *login) notePhoneConflict(ctx context.Context, user store.User, m member) {
 	conflict := l.identityOf(m)
+	conflict.Email = "" // it is nobody's yet
 	if known := user.PhoneConflict; known != nil && known.CorpID == conflict.CorpID && store.FoldUserID(known.WeComUserID) == store.FoldUserID(conflict.WeComUserID) {
 		return
 	}
@@ -160,6 +161,6 @@ func (l *login) updateUser(ctx context.Context, from, to store.User) (store.User
 func (l *login) identityOf(m member) store.Identity {
 	return store.Identity{
 		CorpID: l.authenticator.CorpID, WeComUserID: m.userID,
-		Authenticator: l.authenticator.Name, BoundAt: l.flow.Now(),
+		Authenticator: l.authenticator.Name, BoundAt: l.flow.Now(), Email: m.email,
 	}
 }

@@ -28,8 +28,6 @@ type Member struct {
 	// another corp may give somebody the same userid, or write any email address: neither
 	// is told as a name.
 	OneCorp bool
-	// Email is the address that WeCom gave; empty: none.
-	Email string
 	// Departments are those of the member.
 	Departments []Department
 }
@@ -118,8 +116,8 @@ func DefaultRules() store.ClaimRules {
 	}
 }
 
-// IsGroupsName reports whether an application may call its groups so: 1 to 64 letters,
-// digits and -._:/ that name nothing else.
+// IsGroupsName reports whether an application may give its groups this name: 1 to 64
+// letters, digits and -._:/ that name nothing else.
 func IsGroupsName(name string) bool {
 	if name == "" || len(name) > 64 || !consistsOf(name, alphanumeric+"-._:/") || keys.IsReserved(name) {
 		return false
@@ -254,7 +252,11 @@ func email(s source) any {
 	}
 	switch s.rules.Email {
 	case "wecom":
-		return known(s.Email)
+		identity, _ := s.User.IdentityIn(s.CorpID)
+		if store.FoldUserID(identity.WeComUserID) != store.FoldUserID(s.WeComUserID) {
+			return nil // another member is the user now
+		}
+		return known(identity.Email)
 	case "template":
 		if !isLocalPart(s.WeComUserID) {
 			return nil
@@ -266,7 +268,7 @@ func email(s source) any {
 }
 
 // isLocalPart reports whether a userid can stand before the @ of an address. WeCom allows
-// an @ in userids, with which a member could choose the domain of the own address.
+// an @ in userids, with which members could choose the domain of their address.
 func isLocalPart(userID string) bool {
 	if userID == "" || len(userID) > 64 || strings.HasPrefix(userID, ".") || strings.HasSuffix(userID, ".") || strings.Contains(userID, "..") {
 		return false

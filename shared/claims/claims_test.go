@@ -20,8 +20,12 @@ func member() claims.Member {
 		User: store.User{
 			ID: "01user", Name: "张三", Phone: "+8613800000000", Avatar: "https://wework.qpic.cn/a/0", Roles: []string{"admin", "staff"},
 			UpdatedAt: time.Unix(1_795_000_000, 0),
+			Identities: []store.Identity{
+				{CorpID: "wwPartner", WeComUserID: "zhangsan", Email: "boss@partner.example"},
+				{CorpID: "ww1234", WeComUserID: "zhangsan", Email: "zhangsan@wecom.example"},
+			},
 		},
-		CorpID: "ww1234", WeComUserID: "ZhangSan", OneCorp: true, Email: "zhangsan@wecom.example",
+		CorpID: "ww1234", WeComUserID: "ZhangSan", OneCorp: true,
 		Departments: []claims.Department{{ID: 1, Path: "Head Office"}, {ID: 12, Path: "Head Office/Sales"}},
 	}
 }
@@ -82,7 +86,10 @@ func TestTable(t *testing.T) {
 		{"no phone for this application", "phone", func(r *store.ClaimRules) { r.Phone = false }, nil, "", ""},
 		{"no phone, though asked for by name", "openid", func(r *store.ClaimRules) { r.Phone = false }, nil, `{"userinfo":{"phone_number":{"essential":true}}}`, "sub=01user"},
 		{"WeCom's email", "email", func(r *store.ClaimRules) { r.Email = "wecom" }, nil, "", "email=zhangsan@wecom.example email_verified=true"},
-		{"WeCom told no email", "email", func(r *store.ClaimRules) { r.Email = "wecom" }, func(m *claims.Member) { m.Email = "" }, "", ""},
+		{"WeCom told no email", "email", func(r *store.ClaimRules) { r.Email = "wecom" }, func(m *claims.Member) { m.User.Identities[1].Email = "" }, "", ""},
+		{"the email of another member of the company", "email", func(r *store.ClaimRules) { r.Email = "wecom" }, func(m *claims.Member) { m.WeComUserID = "lisi" }, "", ""},
+		{"the email of the same userid in another company", "email", func(r *store.ClaimRules) { r.Email = "wecom" }, func(m *claims.Member) { m.User.Identities = m.User.Identities[:1] }, "", ""},
+		{"WeCom's email, several companies", "email", func(r *store.ClaimRules) { r.Email = "wecom" }, func(m *claims.Member) { m.OneCorp = false }, "", ""},
 		{"email by template", "email", template, nil, "", "email=ZhangSan@corp.example email_verified=true"},
 		{"attack: a userid that is an address", "email", template, func(m *claims.Member) { m.WeComUserID = "ceo@corp.example" }, "", ""},
 		{"a userid that is no local part", "email", template, func(m *claims.Member) { m.WeComUserID = "a..b" }, "", ""},

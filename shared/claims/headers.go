@@ -10,7 +10,7 @@ import (
 
 // ForHeaders returns what a proxy hands to the software behind it, as request headers:
 // all of them always, empty where nothing is known or the rules keep it back, so that a
-// visitor cannot send one. Names, roles and groups are percent-encoded UTF-8, with a
+// visitor cannot send one instead. Names, roles and groups are percent-encoded UTF-8, with a
 // blank between two roles or groups; no value has a comma.
 func ForHeaders(m Member, rules store.ClaimRules) List {
 	s := source{m, rules, true}

@@ -22,7 +22,7 @@ func TestHeaders(t *testing.T) {
 	weCom := claims.DefaultRules()
 	weCom.Email = "wecom"
 	odd := full
-	odd.Email = `"a,b"@corp.example`
+	odd.User.Identities = []store.Identity{{CorpID: "ww1", WeComUserID: "LiLei", Email: `"a,b"@corp.example`}}
 	several := full
 	several.OneCorp = false
 	for _, test := range []struct {

@@ -11,12 +11,30 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// Message says what has ended: all sessions of a user, one lineage, or one lineage for one
-// of its applications. Other fields are empty then.
+// Message says what has ended: all sessions of a user, those of an authenticator, one
+// lineage, or one lineage for one of its applications. Other fields are empty then.
 type Message struct {
 	User        string `json:"user,omitempty"`        // id
 	Lineage     string `json:"lineage,omitempty"`     // id
 	Application string `json:"application,omitempty"` // id; only with Lineage
+	// Authenticator is the id of an authenticator whose sessions of a Generation have
+	// ended: those that began before it was disabled, changed or deleted. Cursor is where
+	// the list of its sessions goes on, empty for the beginning.
+	Authenticator string `json:"authenticator,omitempty"`
+	Generation    string `json:"generation,omitempty"` // only with Authenticator, and always
+	Cursor        string `json:"cursor,omitempty"`     // only with Authenticator
+}
+
+// isWhole reports whether the fields of a message belong together.
+func (m Message) isWhole() bool {
+	subjects := 0
+	for _, id := range []string{m.User, m.Lineage, m.Authenticator} {
+		if id != "" {
+			subjects++
+		}
+	}
+	return subjects == 1 && (m.Application == "" || m.Lineage != "") &&
+		(m.Generation == "") == (m.Authenticator == "") && (m.Cursor == "" || m.Authenticator != "")
 }
 
 // Encode returns the text of a message.
@@ -36,7 +54,7 @@ func Parse(text string) (Message, error) {
 	if err := decoder.Decode(&m); err != nil {
 		return Message{}, errMalformed // the decoder's error has parts of the text
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) || (m.User == "") == (m.Lineage == "") || m.Application != "" && m.Lineage == "" {
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) || !m.isWhole() {
 		return Message{}, errMalformed
 	}
 	return m, nil
@@ -51,6 +69,11 @@ type Queue interface {
 // UserDelay is how long the message about a user waits: longer than the list of a user's
 // lineages may lag behind (store.ProviderEngine).
 const UserDelay = 5 * time.Second
+
+// AuthenticatorDelay is how long the message about an authenticator waits: longer than
+// functions go on signing people in by a configuration from a cache (package store), and
+// than the list of its sessions may lag behind.
+const AuthenticatorDelay = 20 * time.Second
 
 // Notifier announces in a queue that sessions have ended.
 type Notifier struct{ Queue Queue }
@@ -72,4 +95,10 @@ const ApplicationDelay = 5 * time.Second
 // ApplicationEnded has one application of a lineage told, which goes on without it.
 func (n Notifier) ApplicationEnded(ctx context.Context, lineage, applicationID string) error {
 	return n.Queue.Send(ctx, Message{Lineage: lineage, Application: applicationID}, ApplicationDelay)
+}
+
+// AuthenticatorEnded has the applications of all sessions told that began with an
+// authenticator as it was before a change of its generation, or before its deletion.
+func (n Notifier) AuthenticatorEnded(ctx context.Context, was store.Authenticator) error {
+	return n.Queue.Send(ctx, Message{Authenticator: was.ID, Generation: was.Generation}, AuthenticatorDelay)
 }

@@ -187,6 +187,8 @@ func benchOn(t *testing.T, open func(*testing.T, func() time.Time) store.Engine)
 	b.must(err)
 	forms, err := sealing.Deriver(aead.Form)
 	b.must(err)
+	proxyCookies, err := sealing.Deriver(aead.ProxyCookie)
+	b.must(err)
 	set := keySet()
 	b.Provider = &oauth.Provider{
 		Store: b.store, Applications: b.store, Authenticators: b.store,
@@ -194,7 +196,7 @@ func benchOn(t *testing.T, open func(*testing.T, func() time.Time) store.Engine)
 		Verifier: keys.NewVerifier(keys.VerifierConfig{Document: func(context.Context) ([]byte, error) {
 			return keys.Public(set)
 		}, Now: now}),
-		RefreshTokens: refreshTokens, Forms: forms, Now: now,
+		RefreshTokens: refreshTokens, Forms: forms, ProxyCookies: proxyCookies, Now: now,
 		LogField: func(_ context.Context, name string, value any) { b.logged.Store(name, value) },
 	}
 	b.seed()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -204,11 +205,35 @@ func TestLastUseIsNoted(t *testing.T) {
 	if !a.LastUsedAt.Equal(start) || !a.Secrets[0].LastUsedAt.Equal(start) || a.Version != 1 {
 		t.Errorf("%+v", a)
 	}
-	b.store.reset()
-	b.tokens()
-	for _, call := range b.store.calls {
-		if call == "NoteApplicationUse" {
-			t.Error("noted again at once")
+}
+
+// TestLastUseIsNotedOnceAnHour: in each process, although the application that it reads may
+// be a copy from before the note.
+func TestLastUseIsNotedOnceAnHour(t *testing.T) {
+	b := newBench(t)
+	application, err := b.store.Application(t.Context(), "wiki")
+	b.must(err)
+	b.Applications = oneApplication(application)
+	for _, step := range []struct {
+		name    string
+		passed  time.Duration
+		failure error
+		want    int
+	}{
+		{"first", 0, errDown, 1},
+		{"after a failure", 0, nil, 1},
+		{"at once", 0, nil, 0},
+		{"nearly an hour later", time.Hour - time.Second, nil, 0},
+		{"an hour later", time.Second, nil, 1},
+		{"at once again", 0, nil, 0},
+	} {
+		b.pass(step.passed)
+		b.store.reset()
+		b.store.fail = map[string]error{"NoteApplicationUse": step.failure}
+		b.tokens()
+		notes := slices.DeleteFunc(b.store.calls, func(call string) bool { return call != "NoteApplicationUse" })
+		if len(notes) != step.want {
+			t.Errorf("%s: %d times, want %d", step.name, len(notes), step.want)
 		}
 	}
 }

@@ -13,10 +13,10 @@ import (
 const authenticatorPage = 200
 
 // CorpsOf returns the corps whose members can sign in to an application, each once, in the
-// order of its authenticators. A userid names one
-// person within a corp and several people across corps: an application that knew its users
-// by userid would let a partner's member into an employee's account. Disabled authenticators
-// count, so that switching one on or off does not change what applications are told.
+// order of its authenticators. A userid names one person within a corp and several people
+// across corps: an application that knew its users by userid would let a partner's member
+// into an employee's account. Disabled authenticators count, so that switching one on or off
+// does not change what applications are told.
 func CorpsOf(ctx context.Context, authenticators Authenticators, a store.Application) (corpIDs []string, err error) {
 	add := func(authenticator store.Authenticator) {
 		if !slices.Contains(corpIDs, authenticator.CorpID) {

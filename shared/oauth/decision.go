@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/claims"
@@ -111,15 +110,16 @@ func (p *Provider) Authorize(ctx context.Context, in AuthorizeInput) (Decision, 
 		// with the session (RFC 10017), and the answered scope says so.
 		d.Request.Scopes = slices.DeleteFunc(d.Request.Scopes, func(s string) bool { return s == claims.ScopeOfflineAccess })
 	}
+	if application.Kind == store.KindProxy {
+		d.Request.Scopes = proxyScopes()
+	}
 	r := &authorization{provider: p, in: in, request: d.Request, application: application, decision: d}
 	switch {
 	case d.Refusal != nil: // without a redirect URI
 		return r.showError(ctx, d.Refusal), nil
 	case !application.Enabled:
 		return r.showError(ctx, refuse(UnauthorizedClient, CauseApplicationDisabled, "The application is disabled.")), nil
-	case application.Kind == store.KindProxy:
-		return r.showError(ctx, refuse(UnauthorizedClient, CauseApplicationKind, "The application is protected by a proxy and has no redirect addresses.")), nil
-	case !MatchRedirectURI(application.Kind, application.RedirectURIs, request.RedirectURI):
+	case !p.matchRedirectURI(application, in.Issuer, request.RedirectURI):
 		return r.showError(ctx, refuse(InvalidRequest, CauseRedirectMismatch, "redirect_uri is not one of those registered.")), nil
 	}
 	// From here on the browser may be sent to RedirectURI.
@@ -243,7 +243,7 @@ func takes(a store.Application, authenticator string) bool {
 }
 
 // allows reports whether a user may use an application. Departments and tags of members
-// are not known, so whoever could be allowed by them alone is not.
+// are not known, so a user whom only they would allow is not allowed.
 func allows(allow store.Allow, user store.User) bool {
 	if len(allow.Departments) == 0 && len(allow.Tags) == 0 && len(allow.Roles) == 0 {
 		return true
@@ -257,85 +257,6 @@ func (r *authorization) meetsACR(values ...string) bool {
 	essential := r.request.claims.EssentialACRs()
 	return len(essential) == 0 || slices.ContainsFunc(essential, func(v string) bool { return slices.Contains(values, v) })
 }
-
-// consent decides whether the member must be asked, or has answered, before a code is
-// given; done is false when it may be.
-func (r *authorization) consent(ctx context.Context) (d Decision, done bool, err error) {
-	if r.application.FirstParty {
-		return Decision{}, false, nil
-	}
-	user := r.in.Session.User
-	earlier, err := r.provider.consent(ctx, user.ID, r.application)
-	if err != nil {
-		return Decision{}, false, err
-	}
-	// A claim that is asked for by its name needs the agreement to its scope.
-	asked := union(r.request.Scopes, r.request.claims.Scopes(r.application.Claims.GroupsName))
-	given := containsAll(earlier.Scopes, asked)
-	answer := r.in.Answer
-	if answer != NoAnswer && !r.provider.Forms.Matches(r.formOf(consentForm), r.in.Proof) {
-		r.provider.LogField(ctx, "cause", string(CauseForgedAnswer))
-		answer = NoAnswer
-	}
-	switch {
-	case r.request.Prompt.None && given:
-		return Decision{}, false, nil
-	case r.request.Prompt.None:
-		return r.redirectError(ctx, refuse(ConsentRequired, CauseConsentMissing, "The member must agree first.")), true, nil
-	case answer == Refused:
-		return r.redirectError(ctx, refuse(AccessDenied, CauseConsentRefused, "The member did not agree.")), true, nil
-	case answer == Agreed:
-		err := r.provider.Store.PutConsent(ctx, store.Consent{
-			UserID: user.ID, ApplicationID: r.application.ID, ApplicationGeneration: r.application.Generation,
-			Scopes: union(earlier.Scopes, asked), At: r.provider.Now(),
-		})
-		if err != nil {
-			return Decision{}, false, wrap("write consent", err)
-		}
-		return Decision{}, false, nil
-	case given && !r.request.Prompt.Consent:
-		return Decision{}, false, nil
-	}
-	d = r.decision
-	d.Kind = AskConsent
-	d.Consent = ConsentRequest{Scopes: asked, Proof: r.provider.Forms.Derive(r.formOf(consentForm))}
-	return d, true, nil
-}
-
-// consent returns what a member has agreed to for an application; zero: nothing.
-func (p *Provider) consent(ctx context.Context, userID string, a store.Application) (store.Consent, error) {
-	consent, err := p.Store.Consent(ctx, userID, a.ID)
-	switch {
-	case errors.Is(err, store.ErrNotFound) || err == nil && consent.ApplicationGeneration != a.Generation:
-		return store.Consent{}, nil
-	case err != nil:
-		return store.Consent{}, wrap("read consent", err)
-	}
-	return consent, nil
-}
-
-// The forms of pages whose answers need a proof.
-const (
-	consentForm = "consent"
-	logoutForm  = "logout"
-)
-
-func (r *authorization) formOf(form string) string {
-	return formOf(form, r.in.Issuer, r.in.Session, r.in.RawQuery)
-}
-
-// formOf is what the proof of a page is derived from: this page, for this session, about
-// this request. The parts before the last have no line breaks in them.
-func formOf(form, issuer string, session *Session, request string) string {
-	return strings.Join([]string{form, issuer, session.User.ID, session.Lineage, request}, "\n")
-}
-
-func containsAll(all, some []string) bool {
-	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
-}
-
-// union returns the scopes that are in one of both lists.
-func union(x, y []string) []string { return claims.KnownScopes(slices.Concat(x, y)) }
 
 func (r *authorization) showError(ctx context.Context, refusal *Error) Decision {
 	r.provider.record(ctx, r.in.Call, r.application.ID, r.userID(), refusal)

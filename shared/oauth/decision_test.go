@@ -53,7 +53,7 @@ func TestBadRedirectIsNeverFollowed(t *testing.T) {
 		{"unknown client", query("client_id", "nobody"), oauth.CauseApplicationUnknown},
 		{"a client id that is none", query("client_id", "../x"), oauth.CauseApplicationUnknown},
 		{"disabled client", query("client_id", "shop", "redirect_uri", "https://shop.example.com/callback"), oauth.CauseApplicationDisabled},
-		{"proxy", query("client_id", "proxied", "redirect_uri", "https://proxied.example.com"), oauth.CauseApplicationKind},
+		{"proxy", query("client_id", "proxied", "redirect_uri", "https://proxied.example.com"), oauth.CauseRedirectMismatch},
 		{"not a query", "client_id=%zz&redirect_uri=" + redirect, oauth.CauseMalformed},
 		{"not UTF-8", query() + "&x=%ff", oauth.CauseMalformed},
 		{"too long", query() + "&x=" + strings.Repeat("x", 20000), oauth.CauseMalformed},

@@ -47,7 +47,7 @@ const (
 	CauseMissingParameter     Cause = "missing_parameter"     // a required parameter is absent
 	CauseApplicationUnknown   Cause = "application_unknown"   // no application has this client id
 	CauseApplicationDisabled  Cause = "application_disabled"  // or replaced since the grant began
-	CauseApplicationKind      Cause = "application_kind"      // a proxy application does not speak OAuth
+	CauseApplicationKind      Cause = "application_kind"      // a proxy application has no tokens to ask for
 	CauseRedirectMissing      Cause = "redirect_missing"      // no redirect_uri
 	CauseRedirectMismatch     Cause = "redirect_mismatch"     // not one of those registered, or another one than for the code
 	CauseResponseType         Cause = "response_type"         // something else than "code"
@@ -84,6 +84,7 @@ const (
 	CauseTokenUsedTwice     Cause = "refresh_token_used_twice" // of an old generation: the grant was revoked
 	CauseGrantRevoked       Cause = "grant_revoked"            // by the application, the member, or after a second use
 	CauseGrantGone          Cause = "grant_gone"               // no such grant
+	CauseSigningKeysMissing Cause = "signing_keys_missing"     // a proxy application wants tokens, which this deployment gives none
 	// Of telling the application that a session has ended, by the function notify.
 	CauseBackchannelLogout      Cause = "backchannel_logout"      // it has taken the logout token
 	CauseBackchannelRefused     Cause = "backchannel_refused"     // it has answered 400
@@ -94,7 +95,7 @@ const (
 	CauseBackchannelAddress     Cause = "backchannel_address"     // not https, or a private, loopback or link-local address
 )
 
-// Causes returns all causes, for whoever explains each of them.
+// Causes returns all causes, so that tests find one that the console does not explain.
 func Causes() []Cause {
 	return []Cause{
 		CauseMalformed, CauseRepeatedParameter, CauseTooLong, CauseMissingParameter, CauseApplicationUnknown,
@@ -105,7 +106,7 @@ func Causes() []Cause {
 		CauseNotAllowed, CauseConsentMissing, CauseConsentRefused, CauseACRUnmet, CauseUserEnded,
 		CauseSessionEnded, CauseAuthenticatorEnded, CauseOtherApplication, CauseCodeUnknown, CauseCodeExpired,
 		CauseCodeUsedTwice, CauseTokenMalformed, CauseTokenExpired, CauseTokenUsedTwice, CauseGrantRevoked,
-		CauseGrantGone, CauseBackchannelLogout, CauseBackchannelRefused, CauseBackchannelStatus, CauseBackchannelTimeout,
+		CauseGrantGone, CauseSigningKeysMissing, CauseBackchannelLogout, CauseBackchannelRefused, CauseBackchannelStatus, CauseBackchannelTimeout,
 		CauseBackchannelUnreachable, CauseBackchannelCertificate, CauseBackchannelAddress,
 	}
 }

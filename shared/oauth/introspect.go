@@ -17,7 +17,7 @@ func (p *Provider) Introspect(ctx context.Context, in TokenInput) (map[string]an
 		return nil, err
 	}
 	if c.Kind.IsPublic() {
-		// It cannot prove that it is itself, and so could anybody ask.
+		// Without a secret it cannot prove who it is: anybody could ask.
 		return nil, &Error{Code: InvalidClient, Cause: CauseSecretMissing, Description: "Introspection is for applications with a secret."}
 	}
 	told, err := p.describe(ctx, in.Issuer, c, text)
@@ -28,7 +28,7 @@ func (p *Provider) Introspect(ctx context.Context, in TokenInput) (map[string]an
 	return told, err
 }
 
-// describe returns what an active token of the application says. An *Error: it is not one.
+// describe returns what an active token of the application says. The error is an *Error if it is not one.
 func (p *Provider) describe(ctx context.Context, issuer string, c client, text string) (map[string]any, error) {
 	if r, ok := openRefreshToken(p.RefreshTokens, c.ID, text); ok {
 		return p.describeRefreshToken(ctx, issuer, c, r)

@@ -3,7 +3,9 @@ package oauth
 import (
 	"context"
 	"errors"
+	"strings"
 
+	"github.com/wecom-signin/wecom-signin/shared/claims"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -37,6 +39,7 @@ type LogoutDecision struct {
 	Application store.Application // the one that asks; zero: unknown
 	URL         string            // registered, with the state; or empty
 	Proof       string            // for AskLogout
+	UILocales   string            // those of the request, unchecked
 	// Refusal says why URL is empty although an address was asked for; otherwise nil.
 	Refusal *Error
 }
@@ -49,8 +52,8 @@ var logoutParameters = []string{"id_token_hint", "client_id", "post_logout_redir
 // cache.
 //
 // Anybody can make a browser come here. So the session ends without a question only if the
-// request has an ID token of this very session, and the browser is sent only to addresses
-// that the application has registered.
+// request has an ID token of this very session and no logout_hint at somebody else, and the
+// browser is sent only to addresses that the application has registered.
 func (p *Provider) Logout(ctx context.Context, in LogoutInput) (LogoutDecision, error) {
 	form, err := ParseForm(in.Parameters)
 	if refusal, ok := RefusalOf(err); ok {
@@ -77,7 +80,8 @@ func (p *Provider) Logout(ctx context.Context, in LogoutInput) (LogoutDecision, 
 	switch {
 	case in.Session == nil:
 		d.Kind = SignedOut
-	case hinted && hint.Subject == in.Session.User.ID && hint.SessionID == in.Session.Lineage:
+	case hinted && hint.Subject == in.Session.User.ID && hint.SessionID == in.Session.Lineage &&
+		mayName(form.Get("logout_hint"), in.Session, d.Application):
 		d.Kind = EndSession
 	case p.Forms.Matches(formOf(logoutForm, in.Issuer, in.Session, in.Parameters), in.Proof):
 		d.Kind = EndSession
@@ -91,7 +95,7 @@ func (p *Provider) Logout(ctx context.Context, in LogoutInput) (LogoutDecision, 
 // An address that is not registered is not followed; the member is signed out all the same.
 func (p *Provider) logoutTarget(ctx context.Context, clientID string, form Form) (LogoutDecision, error) {
 	uri, state := form.Get("post_logout_redirect_uri"), form.Get("state")
-	var d LogoutDecision
+	d := LogoutDecision{UILocales: form.Get("ui_locales")}
 	if clientID != "" {
 		a, err := p.application(ctx, clientID)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -107,4 +111,24 @@ func (p *Provider) logoutTarget(ctx context.Context, clientID string, form Form)
 		d.Refusal = refuse(InvalidRequest, CauseLogoutRedirect, "post_logout_redirect_uri is not one of those registered.")
 	}
 	return d, nil
+}
+
+// mayName reports whether a logout_hint (RP-Initiated Logout 1.0 §2, of which the provider
+// chooses the meaning) is empty or a name by which the application may know the member of a
+// session. Anybody can write a hint, so it never signs anybody out: one that names nobody
+// here, or somebody else, only makes the member be asked.
+func mayName(hint string, s *Session, a store.Application) bool {
+	if hint == "" || hint == s.Lineage {
+		return true
+	}
+	// As if there were one corp: what another corp's member has as well may be a hint, too.
+	told := claims.ForUserinfo(claims.Member{
+		User: s.User, CorpID: s.Session.CorpID, WeComUserID: s.Session.WeComUserID, OneCorp: true,
+	}, a.Claims, claims.Scopes(), claims.Request{}).Map()
+	for _, name := range []string{"sub", "preferred_username", "wecom_userid", "email", "phone_number"} {
+		if value, ok := told[name].(string); ok && strings.EqualFold(value, hint) {
+			return true
+		}
+	}
+	return false
 }

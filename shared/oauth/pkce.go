@@ -41,11 +41,16 @@ func checkVerifier(challenge, verifier string) *Error {
 	case !isVerifier(verifier):
 		return refuse(InvalidGrant, CausePKCEMismatch, "code_verifier must have 43 to 128 unreserved characters.")
 	}
-	sum := sha256.Sum256([]byte(verifier))
-	if subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(sum[:])), []byte(challenge)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(challengeOf(verifier)), []byte(challenge)) != 1 {
 		return refuse(InvalidGrant, CausePKCEMismatch, "code_verifier does not fit the code_challenge.")
 	}
 	return nil
+}
+
+// challengeOf returns the S256 challenge of a verifier.
+func challengeOf(verifier string) string {
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // isVerifier reports whether text is a code verifier (RFC 7636 §4.1).

@@ -31,16 +31,21 @@ type Provider struct {
 	Store          Store
 	Applications   Applications
 	Authenticators Authenticators
-	Signer         TokenSigner
+	Signer         TokenSigner // nil for a function that answers proxies without tokens
 	Verifier       TokenVerifier
 	// RefreshTokens makes the secrets of refresh tokens (aead.RefreshToken), and Forms the
 	// proofs that a page's answer comes from the page (aead.Form).
 	RefreshTokens, Forms Deriver
-	Now                  func() time.Time
+	// ProxyCookies makes the cookies of software behind a proxy (aead.ProxyCookie). Nil for
+	// a function that answers no proxy.
+	ProxyCookies Deriver
+	// SessionDomain is the parent domain that shares the session cookie; empty: none does.
+	SessionDomain string
+	Now           func() time.Time
 	// LogField adds a field to the request's line in the log.
 	LogField func(ctx context.Context, name string, value any)
 
-	refusals limiter
+	refusals, uses limiter
 }
 
 // Store is what the provider needs of the store; see store.ProviderEngine.
@@ -111,7 +116,7 @@ func (p *Provider) record(ctx context.Context, call Call, applicationID, userID 
 		event.Result, event.Cause = string(refusal.Code), string(refusal.Cause)
 		p.LogField(ctx, "cause", event.Cause)
 	}
-	if refusal != nil && !p.refusals.allow(applicationID+" "+event.Cause+" "+userID, event.At) {
+	if refusal != nil && !p.refusals.allow(applicationID+" "+event.Cause+" "+userID, event.At, refusalInterval) {
 		return
 	}
 	if err := p.Store.RecordApplicationEvent(ctx, event); err != nil {
@@ -123,29 +128,31 @@ const (
 	// refusalInterval is the time between two recorded refusals of the same application,
 	// cause and user.
 	refusalInterval = 10 * time.Second
-	// mostRefusals is how many different ones are recorded in that time.
-	mostRefusals = 1000
+	// mostAllowed is how many different ones are recorded in that time, and how many
+	// applications' and secrets' last uses are noted in an interval of theirs.
+	mostAllowed = 1000
 )
 
-// limiter bounds what can be written, and pushed out of an application's list, by requests
-// that nobody has signed in for or that lead to nothing: the refresh token of somebody whose
-// access has ended is as good for that as ever. The zero value is ready.
+// limiter allows a write once in an interval, in this process. So it bounds what can be
+// written, and pushed out of an application's list, by requests that nobody has signed in
+// for or that lead to nothing: the refresh token of somebody whose access has ended is as
+// good for that as ever. The zero value is ready.
 type limiter struct {
 	mu sync.Mutex
-	// last is when an event was allowed last.
+	// last is when a write was allowed last.
 	last map[string]time.Time
 }
 
-func (l *limiter) allow(key string, now time.Time) bool {
+func (l *limiter) allow(key string, now time.Time, interval time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if last, ok := l.last[key]; ok && now.Sub(last) < refusalInterval {
+	if last, ok := l.last[key]; ok && now.Sub(last) < interval {
 		return false
 	}
-	if len(l.last) >= mostRefusals {
-		maps.DeleteFunc(l.last, func(_ string, last time.Time) bool { return now.Sub(last) >= refusalInterval })
+	if len(l.last) >= mostAllowed {
+		maps.DeleteFunc(l.last, func(_ string, last time.Time) bool { return now.Sub(last) >= interval })
 	}
-	if len(l.last) >= mostRefusals {
+	if len(l.last) >= mostAllowed {
 		return false
 	}
 	if l.last == nil {
@@ -155,8 +162,15 @@ func (l *limiter) allow(key string, now time.Time) bool {
 	return true
 }
 
-// noteUse notes the last use of an application and of the secret that it used, once in a
-// while.
+// forget allows the next write, because this one has failed.
+func (l *limiter) forget(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.last, key)
+}
+
+// noteUse notes the last use of an application and of the secret that it used, once an
+// hour: the process remembers it, because the application may be a copy from before.
 func (p *Provider) noteUse(ctx context.Context, c client) {
 	now, noted := p.Now(), c.LastUsedAt
 	for _, s := range c.Secrets {
@@ -164,10 +178,12 @@ func (p *Provider) noteUse(ctx context.Context, c client) {
 			noted = s.LastUsedAt
 		}
 	}
-	if now.Sub(noted) < useInterval {
+	key := c.Generation + " " + c.secretID
+	if now.Sub(noted) < useInterval || !p.uses.allow(key, now, useInterval) {
 		return
 	}
 	if err := p.Store.NoteApplicationUse(ctx, c.ID, c.secretID, now); err != nil {
+		p.uses.forget(key)
 		p.LogField(ctx, "useNotNoted", err.Error())
 	}
 }

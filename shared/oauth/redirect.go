@@ -33,6 +33,15 @@ func MatchRedirectURI(kind store.ApplicationKind, registered []string, uri strin
 	})
 }
 
+// matchRedirectURI is MatchRedirectURI for an application, of which one behind a proxy has
+// an address that nobody registers.
+func (p *Provider) matchRedirectURI(a store.Application, issuer, uri string) bool {
+	if a.Kind == store.KindProxy {
+		return uri != "" && uri == p.proxyRedirectURI(a, issuer)
+	}
+	return MatchRedirectURI(a.Kind, a.RedirectURIs, uri)
+}
+
 // cutLoopback cuts the port out of an http address on loopback. The three hosts are not the
 // same: another program may listen on one of them.
 func cutLoopback(uri string) (host, rest string, ok bool) {

@@ -30,9 +30,7 @@ type AuthorizationRequest struct {
 	Prompt        Prompt
 	MaxAge        time.Duration // negative: none was asked for
 	IDTokenHint   string
-	LoginHint     string
-	UILocales     []string // BCP 47, in order of preference; unchecked
-	ACRValues     []string // a wish
+	UILocales     string // tags of BCP 47, in order of preference; unchecked
 	// Claims is the claims parameter as it came, which parses, and claims what it says.
 	Claims string
 	claims claims.Request
@@ -66,6 +64,7 @@ func ParseAuthorizationRequest(rawQuery string) (AuthorizationRequest, error) {
 	repeated := form.firstRepeated(authorizationParameters)
 	r := AuthorizationRequest{
 		ClientID: form.Get("client_id"), RedirectURI: form.Get("redirect_uri"), State: form.Get("state"), MaxAge: -1,
+		UILocales: form.Get("ui_locales"),
 	}
 	switch {
 	case form.repeated["client_id"] || form.repeated["redirect_uri"]:
@@ -125,8 +124,7 @@ func (r *AuthorizationRequest) read(form Form, repeated string) *Error {
 	if r.claims, err = claims.ParseRequest(form.Get("claims")); err != nil {
 		return refuse(InvalidRequest, CauseClaims, "claims must be a JSON object as in OpenID Connect Core 5.5.")
 	}
-	r.Claims, r.Nonce, r.IDTokenHint, r.LoginHint = form.Get("claims"), form.Get("nonce"), form.Get("id_token_hint"), form.Get("login_hint")
-	r.UILocales, r.ACRValues = strings.Fields(form.Get("ui_locales")), strings.Fields(form.Get("acr_values"))
+	r.Claims, r.Nonce, r.IDTokenHint = form.Get("claims"), form.Get("nonce"), form.Get("id_token_hint")
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"html/template"
 	"net/http"
 	"strings"
@@ -43,7 +44,7 @@ type NotAllowed struct {
 	Self        string
 	Application string
 	Member      string
-	Back        string // takes the refusal to the application; may have a private scheme
+	Back        string // takes the refusal to the application; may have a private scheme, or be empty
 	SignIn      string // signs in as somebody else
 }
 
@@ -51,6 +52,7 @@ type NotAllowed struct {
 type RefusedRequest struct {
 	Language    text.Language
 	Self        string
+	Status      int    // of the answer; zero: 400
 	Application string // its title; empty: unknown
 	Reason      RequestReason
 	Code        string // of the standards
@@ -65,6 +67,7 @@ type RequestDetails struct {
 	ClientID    string
 	Came        string
 	Registered  []string
+	Console     string // the address of the application in the console; empty: unknown
 }
 
 // RequestReason is why a request is refused.
@@ -157,14 +160,16 @@ func (p *Pages) NotAllowed(w http.ResponseWriter, page NotAllowed) error {
 	view.setHeading("notallowed.title", "application", page.Application)
 	view.Cause = view.T("notallowed.cause", "application", page.Application, "name", page.Member)
 	view.Todo = view.T("notallowed.todo")
-	view.Links = []messageButton{
-		{Label: view.T("notallowed.back", "application", page.Application), URL: template.URL(page.Back), First: true}, //nolint:gosec // registered, see oauth.CheckRedirectURI
-		{Label: view.T("notallowed.other"), URL: page.SignIn},
+	if page.Back != "" {
+		view.Links = append(view.Links, messageButton{
+			Label: view.T("notallowed.back", "application", page.Application), URL: template.URL(page.Back), First: true, //nolint:gosec // registered, see oauth.CheckRedirectURI
+		})
 	}
+	view.Links = append(view.Links, messageButton{Label: view.T("notallowed.other"), URL: page.SignIn, First: page.Back == ""})
 	return p.write(w, http.StatusForbidden, "message.html", view)
 }
 
-// RefusedRequest writes the page with status 400.
+// RefusedRequest writes the page.
 func (p *Pages) RefusedRequest(w http.ResponseWriter, page RefusedRequest) error {
 	view, err := p.message(page.Language, page.Self)
 	if err != nil {
@@ -187,8 +192,11 @@ func (p *Pages) RefusedRequest(w http.ResponseWriter, page RefusedRequest) error
 		view.detail("refused.client", d.ClientID)
 		view.detail("refused.came", d.Came)
 		view.detail("refused.registered", d.Registered...)
+		if d.Console != "" {
+			view.Links = []messageButton{{Label: view.T("refused.console"), URL: d.Console}}
+		}
 	}
-	return p.write(w, http.StatusBadRequest, "message.html", view)
+	return p.write(w, cmp.Or(page.Status, http.StatusBadRequest), "message.html", view)
 }
 
 // detail adds a line for administrators, which shows what is not there, too.
@@ -216,7 +224,7 @@ func (p *Pages) LostRequest(w http.ResponseWriter, page LostRequest) error {
 	if page.Homepage != "" {
 		view.Links = append(view.Links, messageButton{Label: view.T("lost.open", "application", page.Application), URL: page.Homepage, First: true})
 	}
-	view.Links = append(view.Links, messageButton{Label: view.T("lost.signin"), URL: page.SignIn, First: page.Homepage == ""})
+	view.Links = append(view.Links, messageButton{Label: view.T("lost.signin"), URL: page.SignIn})
 	return p.write(w, http.StatusBadRequest, "message.html", view)
 }
 

@@ -31,6 +31,7 @@ func openIDPages() map[string]func(*Pages, http.ResponseWriter, text.Language, s
 					Description: "redirect_uri is not one of those registered.", ClientID: "wiki",
 					Came:       "https://evil.example/" + strings.Repeat("a", 300) + "<b>",
 					Registered: []string{"https://wiki.example/callback", "https://wiki.example/other"},
+					Console:    "https://s.example/console#applications/wiki",
 				},
 			})
 		},

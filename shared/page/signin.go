@@ -212,9 +212,9 @@ func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
 func (v *signInView) head(application *Application) {
 	key := "signin.failed"
 	switch {
-	case v.Failure == nil:
+	case v.Failure == nil && (application == nil || application.Refusal == ""):
 		key = "signin.title"
-	case v.Failure.Code == apierr.FirstSignInInWeCom:
+	case v.Failure != nil && v.Failure.Code == apierr.FirstSignInInWeCom:
 		key = "signin.first"
 	}
 	if application == nil || application.Title == "" {

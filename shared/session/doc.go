@@ -1,7 +1,8 @@
 // Package session manages the cookies of a sign-in.
 //
 // Duty: the session cookie, one sealed cookie per attempt to sign in, and one per
-// authorization request of an application that waits for a sign-in.
+// authorization request of an application that waits for a sign-in. On the host of an
+// application behind a proxy: its cookie, and one sealed cookie per sign-in to it.
 //
 // Boundary: it knows names and attributes of cookies; package authflow defines sessions
 // and attempts.

@@ -53,7 +53,7 @@ type Requests struct {
 	Now func() time.Time
 }
 
-func requestName(id string) string { return cookieName(requestPrefix, id) }
+func (q *Requests) kept() keptCookies { return keptCookies{requestPrefix, q.Box, q.Now} }
 
 // Save stores a request under an id of authflow.NewRequestID, and removes the oldest ones
 // that do not fit beside it.
@@ -61,28 +61,59 @@ func (q *Requests) Save(w http.ResponseWriter, r *http.Request, id string, reque
 	if len(request.Query) > MaxRequestQuery {
 		return ErrRequestTooLong
 	}
-	name := requestName(id)
-	// The time, then the id, which has a fixed length, then the query.
-	content := binary.BigEndian.AppendUint64(nil, uint64(request.StartedAt.UnixMilli()))
-	content = append(append(content, id...), request.Query...)
-	sealed, err := q.Box.Seal(content, []byte(name))
-	if err != nil {
+	if err := q.kept().save(w, r, id, keptRequest{request.StartedAt, request.Query}); err != nil {
 		return fmt.Errorf("seal authorization request: %w", err)
+	}
+	return nil
+}
+
+// Find returns the request that this browser keeps under an id, or ErrRequestLost.
+func (q *Requests) Find(r *http.Request, id string) (Request, error) {
+	kept, err := q.kept().find(r, id)
+	return Request{Query: kept.content, StartedAt: kept.startedAt}, err
+}
+
+// Clear removes a request from the browser.
+func (q *Requests) Clear(w http.ResponseWriter, id string) { q.kept().clear(w, id) }
+
+// keptCookies are sealed cookies of a prefix, one for each request that waits for a
+// sign-in. Ids are of authflow.NewRequestID.
+type keptCookies struct {
+	prefix string
+	box    *aead.Box
+	now    func() time.Time
+}
+
+// keptRequest is what one of them keeps.
+type keptRequest struct {
+	startedAt time.Time
+	content   string
+}
+
+// save stores a request under an id, and removes the oldest ones that do not fit beside it.
+func (k keptCookies) save(w http.ResponseWriter, r *http.Request, id string, request keptRequest) error {
+	name := cookieName(k.prefix, id)
+	// The time, then the id, which has a fixed length, then the rest.
+	content := binary.BigEndian.AppendUint64(nil, uint64(request.startedAt.UnixMilli()))
+	content = append(append(content, id...), request.content...)
+	sealed, err := k.box.Seal(content, []byte(name))
+	if err != nil {
+		return err
 	}
 	cookie := attemptCookie(name, base64.RawURLEncoding.EncodeToString(sealed), int(RequestLifetime/time.Second))
 	http.SetCookie(w, cookie)
-	q.prune(w, r, cookie)
+	k.prune(w, r, cookie)
 	return nil
 }
 
 // prune leaves room for maxRequests bytes, the request just saved among them.
-func (q *Requests) prune(w http.ResponseWriter, r *http.Request, saved *http.Cookie) {
+func (k keptCookies) prune(w http.ResponseWriter, r *http.Request, saved *http.Cookie) {
 	began := func(cookie *http.Cookie) (time.Time, error) {
-		_, request, err := q.open(cookie)
-		return request.StartedAt, err
+		_, request, err := k.open(cookie)
+		return request.startedAt, err
 	}
 	total := sizeOf(saved)
-	prune(w, r, requestPrefix, saved.Name, began, func(cookie *http.Cookie) bool {
+	prune(w, r, k.prefix, saved.Name, began, func(cookie *http.Cookie) bool {
 		total += sizeOf(cookie)
 		return total <= maxRequests
 	})
@@ -91,42 +122,41 @@ func (q *Requests) prune(w http.ResponseWriter, r *http.Request, saved *http.Coo
 // sizeOf returns what a cookie takes of the header Cookie: "name=value; ".
 func sizeOf(cookie *http.Cookie) int { return len(cookie.Name) + len(cookie.Value) + len("=; ") }
 
-// Find returns the request that this browser keeps under an id, or ErrRequestLost.
-func (q *Requests) Find(r *http.Request, id string) (Request, error) {
-	cookie, err := r.Cookie(requestName(id))
+// find returns the request that this browser keeps under an id, or ErrRequestLost.
+func (k keptCookies) find(r *http.Request, id string) (keptRequest, error) {
+	cookie, err := r.Cookie(cookieName(k.prefix, id))
 	if err != nil {
-		return Request{}, ErrRequestLost
+		return keptRequest{}, ErrRequestLost
 	}
 	// The name is 64 bits of a hash; the sealed id decides.
-	if kept, request, err := q.open(cookie); err == nil && kept == id {
+	if kept, request, err := k.open(cookie); err == nil && kept == id {
 		return request, nil
 	}
-	return Request{}, ErrRequestLost
+	return keptRequest{}, ErrRequestLost
 }
 
-// Clear removes a request from the browser.
-func (q *Requests) Clear(w http.ResponseWriter, id string) {
-	http.SetCookie(w, attemptCookie(requestName(id), "", -1))
+func (k keptCookies) clear(w http.ResponseWriter, id string) {
+	http.SetCookie(w, attemptCookie(cookieName(k.prefix, id), "", -1))
 }
 
 // open returns a kept request and its id, or ErrRequestLost for one that is not ours or too
 // old.
-func (q *Requests) open(cookie *http.Cookie) (id string, request Request, err error) {
+func (k keptCookies) open(cookie *http.Cookie) (id string, request keptRequest, err error) {
 	sealed, err := base64.RawURLEncoding.DecodeString(cookie.Value)
 	if err != nil {
-		return "", Request{}, ErrRequestLost
+		return "", keptRequest{}, ErrRequestLost
 	}
-	content, err := q.Box.Open(sealed, []byte(cookie.Name))
+	content, err := k.box.Open(sealed, []byte(cookie.Name))
 	const fixed = 8 + authflow.RequestIDLength
 	if err != nil || len(content) < fixed {
-		return "", Request{}, ErrRequestLost
+		return "", keptRequest{}, ErrRequestLost
 	}
-	request = Request{
-		StartedAt: time.UnixMilli(int64(binary.BigEndian.Uint64(content))), //nolint:gosec // what Save wrote
-		Query:     string(content[fixed:]),
+	request = keptRequest{
+		startedAt: time.UnixMilli(int64(binary.BigEndian.Uint64(content))), //nolint:gosec // what save wrote
+		content:   string(content[fixed:]),
 	}
-	if age := q.Now().Sub(request.StartedAt); age >= RequestLifetime || age < -time.Minute {
-		return "", Request{}, ErrRequestLost
+	if age := k.now().Sub(request.startedAt); age >= RequestLifetime || age < -time.Minute {
+		return "", keptRequest{}, ErrRequestLost
 	}
 	return string(content[8:fixed]), request, nil
 }

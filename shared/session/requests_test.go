@@ -89,17 +89,17 @@ func TestRequestThatIsLost(t *testing.T) {
 		{"15 minutes later", func(_ *testing.T, _ browser, _ *string, now *time.Time) { *now = now.Add(15 * time.Minute) }},
 		{"made tomorrow", func(_ *testing.T, _ browser, _ *string, now *time.Time) { *now = now.Add(-24 * time.Hour) }},
 		{"forged", func(_ *testing.T, b browser, id *string, _ *time.Time) {
-			b[requestName(*id)] = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo"
+			b[cookieName(requestPrefix, *id)] = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo"
 		}},
-		{"not base64", func(_ *testing.T, b browser, id *string, _ *time.Time) { b[requestName(*id)] = "!" }},
+		{"not base64", func(_ *testing.T, b browser, id *string, _ *time.Time) { b[cookieName(requestPrefix, *id)] = "!" }},
 		{"one bit changed", func(_ *testing.T, b browser, id *string, _ *time.Time) {
-			value := []byte(b[requestName(*id)])
+			value := []byte(b[cookieName(requestPrefix, *id)])
 			value[20] ^= 1
-			b[requestName(*id)] = string(value)
+			b[cookieName(requestPrefix, *id)] = string(value)
 		}},
 		{"moved to another name", func(_ *testing.T, b browser, id *string, _ *time.Time) {
 			other := authflow.NewRequestID()
-			b[requestName(other)] = b[requestName(*id)]
+			b[cookieName(requestPrefix, other)] = b[cookieName(requestPrefix, *id)]
 			*id = other
 		}},
 		{"sealed by another deployment", func(t *testing.T, b browser, id *string, now *time.Time) {

@@ -33,6 +33,7 @@ const (
 	DirectoryTable            Name = "DIRECTORY_TABLE"             // required
 	TransientTable            Name = "TRANSIENT_TABLE"             // required
 	SigningKeysSecret         Name = "SIGNING_KEYS_SECRET"         // required
+	ForwardAuthKeysSecret     Name = "FORWARD_AUTH_KEYS_SECRET"    // default: none
 	SealingKeysSecret         Name = "SEALING_KEYS_SECRET"         // required
 	AdminKeySecret            Name = "ADMIN_KEY_SECRET"            // required
 	AuthenticatorSecretPrefix Name = "AUTHENTICATOR_SECRET_PREFIX" // required
@@ -62,6 +63,9 @@ type Settings struct {
 	// SigningKeysSecret, SealingKeysSecret and AdminKeySecret are names or ARNs in
 	// Secrets Manager.
 	SigningKeysSecret, SealingKeysSecret, AdminKeySecret string
+	// ForwardAuthKeysSecret is SigningKeysSecret for the function forwardauth, or empty:
+	// then it makes no tokens.
+	ForwardAuthKeysSecret string
 	// AuthenticatorSecretPrefix is the beginning of the name of every authenticator's
 	// secret. It ends with a slash.
 	AuthenticatorSecretPrefix string
@@ -135,6 +139,10 @@ func (r *reader) read(s *Settings, name Name) {
 		s.TransientTable = r.required(name)
 	case SigningKeysSecret:
 		s.SigningKeysSecret = r.required(name)
+	case ForwardAuthKeysSecret:
+		if r.text(name, "") != "" {
+			s.ForwardAuthKeysSecret = r.required(name)
+		}
 	case SealingKeysSecret:
 		s.SealingKeysSecret = r.required(name)
 	case AdminKeySecret:

@@ -24,6 +24,8 @@ type Application struct {
 	// FirstParty applications are not asked for consent for.
 	FirstParty bool
 	Claims     ClaimRules
+	// ForwardAuthToken: a proxy is handed an access token with every yes, too.
+	ForwardAuthToken bool
 	// Audience is that of access tokens, an absolute URI; empty: the issuer alone.
 	Audience             string
 	RefreshTokenLifetime time.Duration

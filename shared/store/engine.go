@@ -124,6 +124,11 @@ type Transient interface {
 	// returns the session as it was. No session there is not an error: nothing is written
 	// then, and the zero Session returned.
 	EndSession(ctx context.Context, key string) (Session, error)
+	// SessionsOfAuthenticator returns a page of the results of an authenticator, by its id,
+	// that are sessions which have neither ended nor expired, in no particular order. A page
+	// may have fewer than Limit, or none, and next is empty on the last one. It lists the
+	// sessions that began with an event, and may lag a moment behind.
+	SessionsOfAuthenticator(ctx context.Context, authenticatorID string, page Page) (items []AttemptResult, next string, err error)
 
 	// RecordEvent records an attempt without a result, for administrators, in place of an
 	// earlier event recorded under the same key. It does not change a result.
@@ -134,11 +139,11 @@ type Transient interface {
 	EventsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]SignInEvent, error)
 	// EventsOfUser does the same for a user.
 	EventsOfUser(ctx context.Context, userID string, limit int) ([]SignInEvent, error)
-	// SessionsOfUser returns the sessions of a user that have neither ended nor expired,
-	// newest first, at most limit: those of the MaxEvents newest events that EventsOfUser
-	// knows. It may lack a new one for a moment, and has none that ended before the call.
-	// The user is not looked at, as with StartSession.
-	SessionsOfUser(ctx context.Context, userID string, limit int) ([]SessionOfUser, error)
+	// SessionsOfUser returns those results of a user that are sessions which have neither
+	// ended nor expired, newest first, at most limit, of the MaxEvents newest events. It may
+	// lack a new one for a moment, and has none that ended before the call. The user is not
+	// looked at, as with StartSession.
+	SessionsOfUser(ctx context.Context, userID string, limit int) ([]AttemptResult, error)
 
 	// AccessToken returns the record of an app's token, or ErrNotFound. The caller chooses
 	// the key, from corp, app and version of the secret.

@@ -86,6 +86,10 @@ type Identity struct {
 	WeComUserID   string // as WeCom spells it; compared without case, see FoldUserID
 	Authenticator string // name of the authenticator that bound it
 	BoundAt       time.Time
+	// Email is the mailbox that the company gave the member (biz_mail), as WeCom told it
+	// when the identity was bound; empty if it did not. It is never the address that
+	// members enter themselves.
+	Email string `json:",omitempty"`
 }
 
 // IdentityIn returns the user's identity in a corp.
@@ -174,10 +178,13 @@ const (
 	SystemOther   System = "other"
 )
 
-// SessionOfUser is a session with the key that it is stored under, which is no credential.
-type SessionOfUser struct {
-	Key string
-	Session
+// LineageOf returns the lineage of a session that is stored under a key. One from before
+// there were lineages is a lineage of its own.
+func LineageOf(sessionKey string, s Session) string {
+	if s.Lineage == "" {
+		return sessionKey
+	}
+	return s.Lineage
 }
 
 // AttemptResult is the result of an attempt to sign in. An attempt has one result, ever: it

@@ -2,7 +2,8 @@
 // of a request.
 //
 // Duty: the catalogue (one embedded file per language and area), the choice of a language
-// by query, cookie and Accept-Language, and the cookie that remembers it.
+// by what the member picks, what the application asks for and what the browser does
+// (LanguageOf has the rule), and the cookie that remembers a choice.
 //
 // Boundary: texts only; package page and the console make pages of them. Of a request it
 // reads nothing but the language.

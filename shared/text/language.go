@@ -2,6 +2,7 @@ package text
 
 import (
 	"net/http"
+	"strings"
 
 	"golang.org/x/text/language"
 )
@@ -65,8 +66,8 @@ func ParseLanguage(tag string) (Language, bool) {
 	return "", false
 }
 
-// longestAcceptLanguage bounds what is parsed: browsers send less than 200 bytes.
-const longestAcceptLanguage = 1024
+// longestList bounds what is parsed: browsers and applications send less than 200 bytes.
+const longestList = 1024
 
 // Choose returns the first of chosen (what the person has picked) that is in the
 // catalogue, else the best language for an Accept-Language header.
@@ -76,12 +77,43 @@ func Choose(acceptLanguage string, chosen ...string) Language {
 			return known
 		}
 	}
-	if len(acceptLanguage) > longestAcceptLanguage {
+	if len(acceptLanguage) > longestList {
 		return DefaultLanguage
 	}
 	wanted, _, err := language.ParseAcceptLanguage(acceptLanguage)
 	if err != nil || len(wanted) == 0 {
 		return DefaultLanguage
+	}
+	best, ok := match(wanted)
+	switch {
+	case ok:
+		return best
+	case wanted[0] == language.Und || acceptLanguage == "*":
+		return DefaultLanguage
+	}
+	return fallbackLanguage
+}
+
+// Asked returns the best language for the ui_locales of an application: tags of BCP 47 in
+// order of preference, separated by spaces (OpenID Connect Core 1.0 §3.1.2.1). ok is false
+// if none of them is in the catalogue.
+func Asked(uiLocales string) (best Language, ok bool) {
+	if len(uiLocales) > longestList {
+		return "", false
+	}
+	var wanted []language.Tag
+	for _, field := range strings.Fields(uiLocales) {
+		if tag, err := language.Parse(field); err == nil {
+			wanted = append(wanted, tag)
+		}
+	}
+	return match(wanted)
+}
+
+// match returns the language of the catalogue that suits best; ok is false if none does.
+func match(wanted []language.Tag) (best Language, ok bool) {
+	if len(wanted) == 0 {
+		return "", false
 	}
 	for i, tag := range wanted {
 		wanted[i] = readsChinese(tag)
@@ -91,13 +123,7 @@ func Choose(acceptLanguage string, chosen ...string) Language {
 		supported = append(supported, language.MustParse(string(known)))
 	}
 	_, index, confidence := language.NewMatcher(supported).Match(wanted...)
-	if confidence == language.No {
-		if wanted[0] == language.Und || acceptLanguage == "*" {
-			return DefaultLanguage
-		}
-		return fallbackLanguage
-	}
-	return Languages()[index]
+	return Languages()[index], confidence != language.No
 }
 
 // readsChinese replaces every written Chinese by the one in the catalogue. The matcher
@@ -120,15 +146,29 @@ const languageCookie = "__Host-wecom_language"
 // languageKept is how long the choice is remembered, in seconds.
 const languageKept = 365 * 24 * 60 * 60
 
-// LanguageOf returns the language of the answer to a request: the one picked now
-// (?lang=), else the one picked before, else the first suggested one that is in the
-// catalogue, else what the browser asks for.
-func LanguageOf(r *http.Request, suggested ...string) Language {
-	chosen := []string{r.URL.Query().Get("lang")}
+// LanguageOf returns the language of the answer to a request. This is the one rule:
+//
+//  1. what the member picks now (?lang=),
+//  2. what the member has picked before and this browser remembers,
+//  3. what the application asks for: asked, which are ui_locales of a request that is not in
+//     the address, then ?ui_locales=, which the service's own addresses carry from page to
+//     page and nothing remembers,
+//  4. what the browser asks for (Accept-Language).
+//
+// A member's own choice comes first, because an application mostly sends the language of
+// its own settings. Whatever is not in the catalogue leaves it to the next.
+func LanguageOf(r *http.Request, asked ...string) Language {
+	query := r.URL.Query()
+	chosen := []string{query.Get("lang")}
 	if cookie, err := r.Cookie(languageCookie); err == nil {
 		chosen = append(chosen, cookie.Value)
 	}
-	return Choose(r.Header.Get("Accept-Language"), append(chosen, suggested...)...)
+	for _, locales := range append(asked, query.Get("ui_locales")) {
+		if best, ok := Asked(locales); ok {
+			chosen = append(chosen, string(best))
+		}
+	}
+	return Choose(r.Header.Get("Accept-Language"), chosen...)
 }
 
 // RememberLanguage remembers a choice for a year. Any tag that is not in the catalogue,

@@ -75,6 +75,12 @@ func TestLanguageOfARequest(t *testing.T) {
 		{"an unknown cookie leaves the browser's", "", "tlh", "en", English},
 		{"the first of several picks", "?lang=sv&lang=en", "", "en", Swedish},
 		{"a broken query", "?lang=%zz", "", "en", English},
+		{"asked for by an application", "?ui_locales=sv", "", "en", Swedish},
+		{"in its order", "?ui_locales=ja+pt-BR+sv", "", "en", Portuguese},
+		{"the member's choice before it", "?ui_locales=sv", "fr", "en", French},
+		{"and what is picked now before both", "?ui_locales=sv&lang=es", "fr", "en", Spanish},
+		{"languages that are not in the catalogue", "?ui_locales=ja+de+%3Cscript%3E", "", "fr", French},
+		{"a list that is too long", "?ui_locales=" + strings.Repeat("sv+", 400), "", "en", English},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodGet, "https://signin.example.com/signin"+test.query, nil)
@@ -88,6 +94,21 @@ func TestLanguageOfARequest(t *testing.T) {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// What an application asks for may be in a request that is not in the address.
+func TestLanguageOfAKeptRequest(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "https://signin.example.com/oauth2/authorize?ui_locales=sv", nil)
+	r.Header.Set("Accept-Language", "en")
+	for asked, want := range map[string]Language{"uk-UA en": Ukrainian, "ja": Swedish, "": Swedish} {
+		if got := LanguageOf(r, asked); got != want {
+			t.Errorf("%q: %s, want %s", asked, got, want)
+		}
+	}
+	r.AddCookie(&http.Cookie{Name: languageCookie, Value: "fr"})
+	if got := LanguageOf(r, "uk"); got != French {
+		t.Errorf("with a remembered choice: %s", got)
 	}
 }
 

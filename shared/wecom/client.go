@@ -180,8 +180,8 @@ func (c *Client) Identify(ctx context.Context, token secret.Value, code string) 
 	return identity, nil
 }
 
-// Detail is what a member agreed to share (path 95833). It prints without the
-// phone. There is no name in it, ever.
+// Detail is what a member agreed to share (path 95833). It prints without
+// phone and mailbox. There is no name in it, ever.
 type Detail struct {
 	// UserID says whose details these are. The caller compares it, without case,
 	// with whom it asked for.
@@ -190,6 +190,9 @@ type Detail struct {
 	// administrator did not select it or the member did not share it.
 	Mobile string
 	Avatar string // address of a picture, or empty
+	// BizMail is the mailbox that the company gave the member, or empty as Mobile is. The
+	// answer's email, which members enter themselves, is not read.
+	BizMail string
 }
 
 // Detail asks for what a member shared (auth/getuserdetail, path 95833).
@@ -201,7 +204,7 @@ func (c *Client) Detail(ctx context.Context, token secret.Value, userTicket stri
 	if err != nil {
 		return Detail{}, err
 	}
-	detail := Detail{UserID: a.text("userid"), Mobile: a.digits("mobile"), Avatar: a.text("avatar")}
+	detail := Detail{UserID: a.text("userid"), Mobile: a.digits("mobile"), Avatar: a.text("avatar"), BizMail: a.text("biz_mail")}
 	if a.broken != "" || detail.UserID == "" {
 		return Detail{}, a.unusable("userid")
 	}

@@ -196,6 +196,7 @@ func TestDetailAndMember(t *testing.T) {
 	for answer, want := range map[string]wecom.Detail{
 		`{"errcode":0,"userid":"a","mobile":"138","avatar":"https://p","gender":"0","name":"no"}`: {UserID: "a", Mobile: "138", Avatar: "https://p"},
 		"{\"errcode\":0,\"userid\":\"a\",\"mobile\":\"138\",\"address\":\"1 Road\r\nShanghai\"}":  {UserID: "a", Mobile: "138"},
+		`{"errcode":0,"userid":"a","email":"own@mail.example","biz_mail":"a@corp.example"}`:       {UserID: "a", BizMail: "a@corp.example"},
 		`{"errcode":0,"userid":"a","mobile":13800138000}`:                                         {UserID: "a", Mobile: "13800138000"},
 	} {
 		detail, err := serve(t, &fake{answers: []string{answer}}).Detail(t.Context(), token(), ticket)

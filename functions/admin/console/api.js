@@ -187,9 +187,9 @@ async function renewed(force) {
 
 // call sends a request to a path below /api/admin and returns the answer, or null
 // for none. json and body are alternatives; type is the media type of body; version
-// is what the change is based on; signal aborts. When access ended it asks for it,
-// and goes on.
-export async function call(method, path, { json, body, type, version, signal } = {}) {
+// is what the change is based on; signal aborts; keepalive lets the request outlive the
+// page. When access ended it asks for it, and goes on.
+export async function call(method, path, { json, body, type, version, signal, keepalive } = {}) {
   const headers = {};
   if (json !== undefined) {
     body = JSON.stringify(json);
@@ -209,6 +209,7 @@ export async function call(method, path, { json, body, type, version, signal } =
         headers: authorised(used, headers),
         credentials: 'omit',
         signal,
+        keepalive,
       });
       if (response.status === 204) return null;
       if (response.status !== 401 && response.status !== 403) {

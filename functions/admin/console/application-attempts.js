@@ -26,7 +26,11 @@ export function applicationAttempts(application) {
       [
         heads[1],
         attempt.userId
-          ? el('a', { href: `#users/${encodeURIComponent(attempt.userId)}` }, t('application.attempts.person'))
+          ? el(
+              'a',
+              { className: 'who-to-open', href: `#users/${encodeURIComponent(attempt.userId)}` },
+              t('application.attempts.person'),
+            )
           : t('attempts.nobody'),
       ],
       [

@@ -12,6 +12,7 @@ import { el, section, toast } from './ui.js';
 
 // created puts it in the place of the form. snippet is that of the software chosen.
 export async function created(place, application, snippet) {
+  const proxied = application.kind === 'proxy';
   let secret;
   if (application.kind === 'web') {
     try {
@@ -30,10 +31,10 @@ export async function created(place, application, snippet) {
   const shown = secret && newSecret(secret, () => shown.node.remove());
   place.replaceChildren(
     title,
-    el('p', { className: 'lead' }, t('application.created.lead')),
+    el('p', { className: 'lead' }, t(proxied ? 'application.proxy.created' : 'application.created.lead')),
     shown ? shown.node : '',
     section(
-      t('application.snippet.title'),
+      t(proxied ? 'application.proxy.title' : 'application.snippet.title'),
       el('p', { className: 'hint' }, t(secret ? 'application.snippet.withsecret' : 'application.snippet.about')),
       snippetPicker(await snippets(), application, values, snippet.id),
     ),

@@ -5,6 +5,9 @@ import { choices } from './choices.js';
 import { t } from './texts.js';
 import { readRoles } from './user-fields.js';
 
+// An address of software behind a proxy, for those who enter one.
+export const proxiedExample = 'https://wiki.example.com';
+
 export const address = (a) => `#applications/${encodeURIComponent(a.id)}`;
 
 // nest makes {a: {b: value}} of {'a.b': value}: fields are named as the service names
@@ -63,10 +66,17 @@ export function fieldsOf(kind, authenticators) {
     from: (record) => at(record, `claims.${name}`),
     ...spec,
   });
+  const proxied = kind === 'proxy';
   const fields = [
     { name: 'title', label: t('application.title'), hint: t('application.title.hint'), required: true },
-    one('homepage'),
-    {
+    proxied
+      ? {
+          ...one('homepage'),
+          hint: t('application.proxy.homepage'),
+          check: (text) => (text ? wrongAddress(text) : t('application.new.base.wrong', { example: proxiedExample })),
+        }
+      : one('homepage'),
+    !proxied && {
       ...addresses('redirectUris'),
       hint: redirectHint(kind, 'application.redirectUris.hint'),
       warns: true,
@@ -104,7 +114,10 @@ export function fieldsOf(kind, authenticators) {
       check: (shown, other) =>
         shown !== 'none' && manyCompanies(other) ? t('problem.invalid_request.claims.email') : '',
       warns: true,
-      advise: (shown, other) => (shown !== 'none' && manyCompanies(other) ? t('application.companies') : ''),
+      advise: (shown, other) => {
+        if (shown !== 'none' && manyCompanies(other)) return t('application.companies');
+        return shown === 'wecom' ? t('application.email.wecom.hint') : '';
+      },
     }),
     claim('emailTemplate', {
       hint: t('application.claims.emailTemplate.hint', { place: userIdPlace }),
@@ -123,7 +136,14 @@ export function fieldsOf(kind, authenticators) {
     claim('groups.name', { hint: t('application.claims.groups.name.hint') }),
     claim('groups.from', {
       make: several,
-      options: ['roles', 'departments'].map((value) => ({ value, label: t(`application.groups.${value}`) })),
+      options: [
+        { value: 'roles', label: t('application.groups.roles') },
+        {
+          value: 'departments',
+          label: t('application.groups.departments'),
+          hint: t('application.groups.departments.hint'),
+        },
+      ],
       from: (record) => ['roles', 'departments'].filter((name) => record.claims.groups.from.includes(name)).join(' '),
       to: words,
     }),
@@ -131,10 +151,10 @@ export function fieldsOf(kind, authenticators) {
       type: 'select',
       options: ['id', 'path'].map((value) => [value, t(`application.groups.${value}`)]),
     }),
-    claim('phone', { type: 'checkbox', hint: t('application.claims.phone.hint') }),
-    claim('inIdToken', { type: 'checkbox', hint: t('application.claims.inIdToken.hint') }),
-    addresses('postLogoutRedirectUris'),
-    one('backchannelLogoutUri'),
+    claim('phone', { type: 'checkbox', hint: !proxied && t('application.claims.phone.hint') }),
+    !proxied && claim('inIdToken', { type: 'checkbox', hint: t('application.claims.inIdToken.hint') }),
+    !proxied && addresses('postLogoutRedirectUris'),
+    !proxied && one('backchannelLogoutUri'),
     kind === 'web' && {
       name: 'requirePkce',
       type: 'checkbox',
@@ -147,19 +167,26 @@ export function fieldsOf(kind, authenticators) {
       label: t('application.firstParty'),
       hint: t('application.firstParty.hint'),
     },
-    {
+    !proxied && {
       name: 'refreshTokenLifetime',
       label: t('application.refreshTokenLifetime'),
       hint: t('application.refreshTokenLifetime.hint'),
       check: (text) => (/^(\d+h)?(\d+m)?(\d+s)?$/.test(text) && text ? '' : t('application.refreshTokenLifetime.hint')),
+    },
+    proxied && {
+      name: 'forwardAuth.token',
+      type: 'checkbox',
+      label: t('application.forwardAuth.token'),
+      hint: t('application.forwardAuth.token.hint'),
+      from: (record) => Boolean(record.forwardAuth?.token),
     },
     { name: 'audience', label: t('application.audience'), hint: t('application.audience.hint') },
   ].filter(Boolean);
   return Object.fromEntries(fields.map((field) => [field.name, field]));
 }
 
-// The parts of the form, and the fields of each. The first is always open.
-export const parts = [
+// partsOf returns the parts of the form, and the fields of each. The first is always open.
+export const partsOf = (kind) => [
   ['main', ['title', 'homepage', 'redirectUris', 'allow.roles', 'authenticators']],
   [
     'claims',
@@ -175,7 +202,15 @@ export const parts = [
     ],
   ],
   [
-    'more',
-    ['requirePkce', 'firstParty', 'refreshTokenLifetime', 'audience', 'postLogoutRedirectUris', 'backchannelLogoutUri'],
+    kind === 'proxy' ? 'other' : 'more',
+    [
+      'requirePkce',
+      'firstParty',
+      'refreshTokenLifetime',
+      'forwardAuth.token',
+      'audience',
+      'postLogoutRedirectUris',
+      'backchannelLogoutUri',
+    ],
   ],
 ];

@@ -4,8 +4,8 @@
 import { call, everything } from './api.js';
 import { cleanBase, linesOf } from './application-addresses.js';
 import { created } from './application-created.js';
-import { fieldsOf, nest, redirectHint } from './application-fields.js';
-import { fill, nameOf, snippets } from './application-snippets.js';
+import { fieldsOf, nest, proxiedExample, redirectHint } from './application-fields.js';
+import { fill, fittingOf, nameOf, snippets } from './application-snippets.js';
 import { testButton } from './application-test.js';
 import { choices } from './choices.js';
 import { field, form } from './controls.js';
@@ -15,7 +15,8 @@ import { showProblem } from './form.js';
 import { t } from './texts.js';
 import { el, icon, section } from './ui.js';
 
-const kinds = ['web', 'browser', 'native'];
+const idForm = /^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/;
+const kinds = ['web', 'browser', 'native', 'proxy'];
 
 export async function addApplicationView() {
   const [all, authenticators, there] = await Promise.all([
@@ -27,6 +28,7 @@ export async function addApplicationView() {
   const whole = el('div', { className: 'adding' });
   const software = el('div', {});
   const details = el('div', {});
+  const kindsThere = kinds.filter((value) => fittingOf(all, value).length > 0);
   let begun = false;
   guardUnsaved(() => begun && whole.isConnected);
 
@@ -35,7 +37,7 @@ export async function addApplicationView() {
     label: t('application.new.kind'),
     type: 'radio',
     className: 'tiles',
-    options: kinds.map((value) => ({
+    options: kindsThere.map((value) => ({
       value,
       label: t(`application.kind.${value}`),
       hint: t(`application.kind.${value}.hint`),
@@ -44,7 +46,7 @@ export async function addApplicationView() {
   kind.input.addEventListener('change', () => chooseSoftware(kind.input.value));
 
   function chooseSoftware(chosenKind) {
-    const fitting = all.filter((snippet) => snippet.kinds.includes(chosenKind));
+    const fitting = fittingOf(all, chosenKind);
     const show = (id) =>
       details.replaceChildren(
         detailsForm(
@@ -59,7 +61,7 @@ export async function addApplicationView() {
     details.replaceChildren();
     const choice = choices({
       name: 'software',
-      label: t('application.new.software'),
+      label: t(chosenKind === 'proxy' ? 'application.new.proxy' : 'application.new.software'),
       type: 'radio',
       className: 'tiles small',
       options: fitting.map((snippet) => ({ value: snippet.id, label: nameOf(snippet) })),
@@ -82,7 +84,7 @@ export async function addApplicationView() {
   whole.append(
     el('a', { className: 'back', href: '#applications' }, icon('back'), t('tab.applications')),
     el('h1', { tabIndex: -1 }, t('applications.add')),
-    el('div', { className: 'card' }, kind.node, el('p', { className: 'hint' }, t('application.new.proxy'))),
+    el('div', { className: 'card' }, kind.node),
     software,
     details,
   );
@@ -106,19 +108,22 @@ function freeId(wanted, ids) {
 // newForm is the form of one kind and software. done is told of the new application.
 function newForm({ kind, snippet, authenticators, ids }, done) {
   const known = fieldsOf(kind, authenticators);
+  const proxied = kind === 'proxy'; // the snippet is of the proxy, and not of what it protects
   const fixed = snippet.redirect && !snippet.redirect.includes('{{base}}'); // the same everywhere
   const local = kind === 'native' && !fixed;
-  const asksBase = snippet.redirect && !fixed && !local;
+  const asksBase = proxied || (snippet.redirect && !fixed && !local);
+  const named = !proxied && snippet.id !== 'plain';
+  const example = proxied ? proxiedExample : snippet.base;
   const specs = [
     asksBase && {
       name: 'base',
-      label: t('application.new.base', { software: nameOf(snippet) }),
-      hint: t('application.new.base.hint', { example: snippet.base }),
+      label: proxied ? t('application.proxy.base') : t('application.new.base', { software: nameOf(snippet) }),
+      hint: t('application.new.base.hint', { example }),
       type: 'url',
       required: true,
-      check: (text) => (cleanBase(text) ? '' : t('application.new.base.wrong', { example: snippet.base })),
+      check: (text) => (cleanBase(text) ? '' : t('application.new.base.wrong', { example })),
     },
-    {
+    !proxied && {
       ...known.redirectUris,
       hint: redirectHint(kind, snippet.redirect ? 'application.new.redirect' : 'application.redirectUris.hint'),
       check: (text) => (text ? known.redirectUris.check(text) : t('application.redirectUris.none')),
@@ -130,21 +135,20 @@ function newForm({ kind, snippet, authenticators, ids }, done) {
     },
     {
       ...known.title,
-      value: snippet.id === 'plain' ? '' : snippet.name,
+      value: named ? snippet.name : '',
       check: (text) => (text ? '' : t('application.title.none')),
     },
     {
       name: 'id',
       label: t('application.id'),
-      hint: t('application.id.hint'),
-      value: snippet.id === 'plain' ? '' : freeId(snippet.id, ids),
-      check: (text) =>
-        !text || /^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/.test(text) ? '' : t('problem.invalid_request.id'),
+      hint: t(proxied ? 'application.proxy.id' : 'application.id.hint'),
+      value: named ? freeId(snippet.id, ids) : '',
+      check: (text) => (!text || idForm.test(text) ? '' : t('problem.invalid_request.id')),
     },
     known['allow.roles'],
     authenticators.length > 1 && known.authenticators,
-    { ...known['claims.email'], value: snippet.email ? 'template' : 'none' },
-    {
+    !proxied && { ...known['claims.email'], value: snippet.email ? 'template' : 'none' },
+    !proxied && {
       ...known['claims.emailTemplate'],
       // Not seen, and not sent, for another source.
       check: (text, other) =>
@@ -187,13 +191,18 @@ function newForm({ kind, snippet, authenticators, ids }, done) {
     const entry = entries.find((candidate) => candidate.node.contains(event.target));
     entry.touched = true;
     const base = entry === of('base') ? cleanBase(entry.input.value) : '';
+    if (proxied) {
+      const [host] = base ? new URL(base).hostname.split('.') : [''];
+      if (idForm.test(host)) follow('id', freeId(host, ids));
+      return;
+    }
     if (base) {
       follow('redirectUris', fill(snippet.redirect, { base }));
       follow('claims.emailTemplate', `{wecom_userid}@${domainOf(base)}`);
     }
     of('claims.emailTemplate').node.hidden = of('claims.email').input.value !== 'template';
   });
-  of('claims.emailTemplate').node.hidden = !snippet.email;
+  if (!proxied) of('claims.emailTemplate').node.hidden = !snippet.email;
   watchFields(node, entries);
 
   // What can be tried before the application exists: the sign-in does not need its addresses.
@@ -202,7 +211,7 @@ function newForm({ kind, snippet, authenticators, ids }, done) {
       entries.filter(({ spec }) => !['base', 'redirectUris', 'id', 'title'].includes(spec.name)),
     );
     if (wrong) return reveal(wrong);
-    return { ...body(), title: body().title || nameOf(snippet) };
+    return { ...body(), title: body().title || (proxied ? body().homepage : nameOf(snippet)) };
   }
 
   function body() {
@@ -213,10 +222,10 @@ function newForm({ kind, snippet, authenticators, ids }, done) {
       title: value('title'),
       ...(value('id') && { id: value('id') }),
       ...(base && { homepage: `${base}/` }),
-      redirectUris: linesOf(value('redirectUris')),
+      ...(!proxied && { redirectUris: linesOf(value('redirectUris')) }),
       ...nest({
         'allow.roles': known['allow.roles'].to(value('allow.roles')),
-        'claims.email': value('claims.email'),
+        ...(!proxied && { 'claims.email': value('claims.email') }),
         ...(value('claims.email') === 'template' && { 'claims.emailTemplate': value('claims.emailTemplate') }),
       }),
       authenticators: known.authenticators.to(value('authenticators')),

@@ -4,17 +4,18 @@
 import { at, call } from './api.js';
 import { button, form, searchField } from './controls.js';
 import { t } from './texts.js';
-import { el, section, table, tableRow } from './ui.js';
+import { el, notice, section, table, tableRow } from './ui.js';
 import { called, written } from './user-fields.js';
 
-const places = ['idToken', 'userinfo', 'accessToken'];
+const placesOf = (kind) => (kind === 'proxy' ? ['headers'] : ['idToken', 'userinfo', 'accessToken']);
 const most = 8;
 
 const readable = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
 
 // claimsTable shows each claim once, with the places where it is told. One that has
-// another value elsewhere has a row for each value.
-function claimsTable(title, told) {
+// another value elsewhere has a row for each value. What a proxy hands on has one place.
+function claimsTable(title, told, kind) {
+  const places = placesOf(kind);
   const rows = new Map();
   for (const place of places) {
     for (const [name, { value, scope }] of Object.entries(told[place])) {
@@ -23,21 +24,31 @@ function claimsTable(title, told) {
       rows.get(key).where.push(t(`preview.${place}`));
     }
   }
-  const heads = [t('preview.claim'), t('preview.value'), t('preview.scope'), t('preview.where')];
+  const first = kind === 'proxy' ? t('preview.headers') : t('preview.claim');
+  const heads = [first, t('preview.value'), t('preview.scope'), places.length > 1 && t('preview.where')].filter(
+    Boolean,
+  );
   const sorted = [...rows.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return table(
+  const { node } = table(
     title,
     heads,
     sorted.map(({ name, value, scope, where }) =>
-      tableRow([
-        [heads[0], el('code', {}, name)],
-        [heads[1], el('code', {}, readable(value))],
-        [heads[2], scope ? el('code', {}, scope) : null],
-        [heads[3], where.join(' · ')],
-      ]),
+      tableRow(
+        [
+          [heads[0], el('code', {}, name)],
+          [heads[1], value === '' ? null : el('code', {}, readable(value))],
+          [heads[2], scope ? el('code', {}, scope) : null],
+          places.length > 1 && [heads[3], where.join(' · ')],
+        ].filter(Boolean),
+      ),
     ),
-  ).node;
+  );
+  node.classList.add('told');
+  return node;
 }
+
+// notesOf says what an application, or the application of a preview, is not told, and why.
+export const notesOf = ({ notes = [] }) => notes.map((note) => notice('warn', t(`application.note.${note}`)));
 
 // previewSection offers to choose a member and shows the claims.
 export function previewSection(application) {
@@ -48,7 +59,7 @@ export function previewSection(application) {
   async function show(user) {
     const claims = await call('POST', at('applications', application.id, 'preview'), { json: { userId: user.id } });
     const title = el('p', { tabIndex: -1 }, el('strong', {}, t('preview.of', { name: called(user) })));
-    result.replaceChildren(title, claimsTable(title.textContent, claims));
+    result.replaceChildren(title, ...notesOf(claims), claimsTable(title.textContent, claims, application.kind));
     found.replaceChildren();
     title.focus();
   }
@@ -79,5 +90,6 @@ export function previewSection(application) {
     search.node,
     el('button', {}, t('preview.find')),
   );
-  return section(t('preview.title'), el('p', { className: 'hint' }, t('preview.about')), asking, found, result);
+  const about = t(application.kind === 'proxy' ? 'preview.proxy' : 'preview.about');
+  return section(t('preview.title'), el('p', { className: 'hint' }, about), asking, found, result);
 }

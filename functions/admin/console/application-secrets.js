@@ -13,7 +13,7 @@ const most = 2;
 // page asks first. kept is called then.
 export function newSecret(secret, kept) {
   const title = el('p', { tabIndex: -1 }, el('strong', {}, t('secret.once.title')));
-  const release = guardUnsaved(() => node.isConnected);
+  const release = guardUnsaved(() => node.isConnected, { title: t('secret.leave.title'), text: t('secret.leave') });
   const node = notice(
     'warn',
     title,

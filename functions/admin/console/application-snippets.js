@@ -42,12 +42,13 @@ export function baseOf(snippet, address) {
 
 // valuesOf are the values of an application. secret is the one just made.
 export function valuesOf(application, issuer, secret) {
+  const proxied = application.kind === 'proxy';
   const redirect = application.redirectUris[0] || 'https://app.example.com/callback';
   return {
     issuer,
     id: application.id,
     redirect,
-    base: new URL(redirect).origin,
+    base: new URL(proxied ? application.homepage : redirect).origin,
     groups: application.claims.groups.name,
     email: application.claims.email,
     ...(application.kind === 'web' && { secret: secret || t('application.snippet.secret') }),
@@ -56,7 +57,8 @@ export function valuesOf(application, issuer, secret) {
 
 // snippetPart shows one configuration. values are those of valuesOf.
 export function snippetPart(snippet, values) {
-  const text = render(snippet, { ...values, base: baseOf(snippet, values.redirect) || values.base });
+  const filled = { ...values, base: baseOf(snippet, values.redirect) || values.base };
+  const text = render(snippet, filled);
   const block = copyable(text, snippet.name);
   block.classList.add('block');
   return el(
@@ -64,21 +66,29 @@ export function snippetPart(snippet, values) {
     { className: 'stack' },
     el(
       'div',
-      { className: 'badges' },
+      { className: 'badges tried' },
       snippet.tried
-        ? badge(t('application.snippet.tried', { version: snippet.tried }), 'good')
+        ? badge(
+            t(snippet.library ? 'application.snippet.library' : 'application.snippet.tried', {
+              version: snippet.tried,
+            }),
+            'good',
+          )
         : badge(t('application.snippet.untried')),
-      snippet.file && el('code', {}, fill(snippet.file, { base: baseOf(snippet, values.redirect) || values.base })),
+      snippet.file && el('code', {}, fill(snippet.file, filled)),
     ),
     block,
     snippet.email && values.email === 'none' && notice('warn', el('p', {}, t('application.snippet.email'))),
   );
 }
 
+// fittingOf returns the configurations for applications of a kind.
+export const fittingOf = (all, kind) => all.filter((snippet) => snippet.kinds.includes(kind));
+
 // snippetPicker offers the configurations for the kind of an application. chosen is the
 // id of the one shown first.
 export function snippetPicker(all, application, values, chosen) {
-  const fitting = all.filter((snippet) => snippet.kinds.includes(application.kind));
+  const fitting = fittingOf(all, application.kind);
   const first =
     fitting.find((snippet) => snippet.id === chosen) ||
     fitting.find((snippet) => application.redirectUris.some((address) => baseOf(snippet, address))) ||
@@ -96,7 +106,12 @@ export function snippetPicker(all, application, values, chosen) {
   return el(
     'div',
     { className: 'stack' },
-    el('div', { className: 'field' }, el('label', { htmlFor: id }, t('application.software')), select),
+    el(
+      'div',
+      { className: 'field' },
+      el('label', { htmlFor: id }, t(application.kind === 'proxy' ? 'application.proxy' : 'application.software')),
+      select,
+    ),
     place,
   );
 }

@@ -2,13 +2,14 @@
 // as it is tried. The console is the software, so neither redirect address nor secret of
 // the real one is needed, and it may not be there yet.
 
-import { at, call, everything, publicUrl } from './api.js';
+import { at, call, publicUrl } from './api.js';
 import { causeText } from './application-attempts.js';
 import { button, copyable } from './controls.js';
 import { dialog } from './dialogs.js';
 import { t } from './texts.js';
 import { el, notice, waiting } from './ui.js';
 
+const path = (id) => at('applications', id);
 // Ids of copies begin so, and states, by which the page that comes back knows itself.
 const prefix = 'console-test-';
 const channel = 'wecom-signin-console-test';
@@ -61,13 +62,13 @@ function tryDialog(application) {
     el(
       'div',
       { className: 'actions end' },
+      button(t('close'), () => box.close()),
       // The window opens in the same moment as the button is pressed, or the browser does not let it.
       button(
         t('try.begin'),
         () => run(application, window.open('', '_blank'), box, { add, fail, said, steps }),
         'main',
       ),
-      button(t('close'), () => box.close()),
     ),
   ]);
 }
@@ -76,15 +77,11 @@ async function run(application, page, box, { add, fail, said, steps }) {
   steps.replaceChildren();
   said.replaceChildren(waiting(t('try.waiting')));
   if (!page) return fail(t('try.blocked'));
-  const path = (id) => at('applications', id);
   const issuer = await publicUrl();
   if (new URL(issuer).origin !== location.origin) {
     page.close();
     return fail(t('try.elsewhere', { address: `${issuer}/console` }));
   }
-  // Copies of somebody who closed the page in the middle are not needed any more.
-  const left = (await everything('/applications')).filter((a) => a.id.startsWith(prefix) && stale(a));
-  await Promise.all(left.map((a) => call('DELETE', path(a.id)).catch(() => {})));
   const copy = await call('POST', '/applications', {
     json: {
       id: prefix + lowercase(),
@@ -95,6 +92,9 @@ async function run(application, page, box, { add, fail, said, steps }) {
       ...Object.fromEntries(copied.map((name) => [name, application[name]]).filter(([, value]) => value)),
     },
   });
+  // When this page is closed in the middle, the request goes out all the same.
+  const remove = () => call('DELETE', path(copy.id), { keepalive: true }).catch(() => {});
+  addEventListener('pagehide', remove);
   const refused = async (text, detail) => {
     const { items } = await call('GET', `${path(copy.id)}/attempts?limit=1`).catch(() => ({ items: [] }));
     return fail(items[0]?.cause ? causeText(items[0].cause) : text, detail);
@@ -124,6 +124,12 @@ async function run(application, page, box, { add, fail, said, steps }) {
     const idToken = decoded(tokens.id_token);
     if (idToken.nonce !== flow.nonce || idToken.iss !== issuer || idToken.aud !== flow.client)
       return fail(t('try.issuer'));
+    if (application.kind === 'proxy') {
+      const { headers } = await call('POST', `${path(copy.id)}/preview`, { json: { userId: idToken.sub } });
+      const values = Object.fromEntries(Object.entries(headers).map(([name, { value }]) => [name, value]));
+      add(t('preview.headers'), shown(values, t('preview.headers')));
+      return said.replaceChildren(notice('good', el('p', {}, el('strong', {}, t('try.good')))));
+    }
     add(t('preview.idToken'), shown(idToken, t('preview.idToken')));
     add(t('preview.accessToken'), shown(decoded(tokens.access_token), t('preview.accessToken')));
     const response = await fetch(`${issuer}/oauth2/userinfo`, {
@@ -134,13 +140,20 @@ async function run(application, page, box, { add, fail, said, steps }) {
     add(t('preview.userinfo'), shown(await response.json(), t('preview.userinfo')));
     return said.replaceChildren(notice('good', el('p', {}, el('strong', {}, t('try.good')))));
   } finally {
+    removeEventListener('pagehide', remove);
     page.close();
-    await call('DELETE', path(copy.id)).catch(() => {});
+    await remove();
   }
 }
 
-// stale reports whether a copy is older than a sign-in may take.
-const stale = (a) => Date.now() - new Date(a.createdAt) > 20 * 60_000;
+// withoutCopies returns the applications that somebody has added, and deletes copies that
+// were left: of a browser that crashed, or lost its network.
+export function withoutCopies(all) {
+  const copies = all.filter((a) => a.id.startsWith(prefix));
+  const left = copies.filter((a) => Date.now() - new Date(a.createdAt) > 60 * 60_000); // no sign-in takes longer
+  for (const a of left) call('DELETE', path(a.id)).catch(() => {});
+  return all.filter((a) => !copies.includes(a));
+}
 
 // authorize sends the new window to sign in and returns the parameters it comes back with;
 // null when the dialog is closed before.

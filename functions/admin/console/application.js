@@ -3,10 +3,10 @@
 
 import { at, call, everything, publicUrl } from './api.js';
 import { applicationAttempts } from './application-attempts.js';
-import { fieldsOf, nest, parts } from './application-fields.js';
-import { previewSection } from './application-preview.js';
+import { fieldsOf, nest, partsOf } from './application-fields.js';
+import { notesOf, previewSection } from './application-preview.js';
 import { secretsPart } from './application-secrets.js';
-import { snippetPicker, snippets, valuesOf } from './application-snippets.js';
+import { fittingOf, snippetPicker, snippets, valuesOf } from './application-snippets.js';
 import { switches } from './application-switches.js';
 import { testButton } from './application-test.js';
 import { badges } from './applications.js';
@@ -34,7 +34,7 @@ export async function applicationView(id) {
     record: a,
     specs: Object.values(fields),
     arrange: (nodeOf) =>
-      parts.map(([part, names]) => {
+      partsOf(a.kind).map(([part, names]) => {
         const nodes = names.map(nodeOf).filter(Boolean);
         return part === 'main'
           ? nodes
@@ -62,13 +62,15 @@ export async function applicationView(id) {
 
   function showSoftware() {
     const chosen = software.querySelector('select')?.value;
-    software.replaceChildren(snippetPicker(all, a, valuesOf(a, issuer, secret), chosen));
+    if (fittingOf(all, a.kind).length > 0)
+      software.replaceChildren(snippetPicker(all, a, valuesOf(a, issuer, secret), chosen));
   }
 
   function changed(updated) {
     a = updated;
     head.replaceChildren(el('h1', { tabIndex: -1 }, a.title), el('div', { className: 'badges' }, badges(a)));
     facts.replaceChildren(
+      ...notesOf(a),
       pairs([
         [t('application.id'), el('code', {}, a.id)],
         [t('application.lastUsedAt'), a.lastUsedAt ? time(a.lastUsedAt) : t('application.unused')],
@@ -98,11 +100,12 @@ export async function applicationView(id) {
         'div',
         {},
         secrets && section(t('secret.title'), secrets.node),
-        section(
-          t('application.snippet.title'),
-          el('p', { className: 'hint' }, t('application.snippet.about')),
-          software,
-        ),
+        fittingOf(all, a.kind).length > 0 &&
+          section(
+            t(a.kind === 'proxy' ? 'application.proxy.title' : 'application.snippet.title'),
+            el('p', { className: 'hint' }, t('application.snippet.about')),
+            software,
+          ),
         section(t('application.switch'), actions),
       ),
     ),

@@ -2,6 +2,7 @@
 
 import { everything } from './api.js';
 import { address } from './application-fields.js';
+import { withoutCopies } from './application-test.js';
 import { searchableList } from './controls.js';
 import { t } from './texts.js';
 import { badge, el, icon, time } from './ui.js';
@@ -15,7 +16,7 @@ const addLink = () =>
   el('a', { className: 'button main', href: '#add-application' }, icon('plus'), t('applications.add'));
 
 export async function applicationsView() {
-  const all = await everything('/applications');
+  const all = withoutCopies(await everything('/applications'));
   const head = el('div', { className: 'head' }, el('h1', {}, t('tab.applications')), all.length > 0 && addLink());
   const lead = el('p', { className: 'lead' }, t('applications.lead'));
   if (!all.length) {

@@ -113,22 +113,26 @@ export function confirmThen({ title, text, action, danger }, work = () => {}) {
 const guards = new Set();
 
 // guardUnsaved keeps what was typed from being lost by leaving the view or the page.
-// The guard stands until released.
-export function guardUnsaved(isDirty) {
-  guards.add(isDirty);
-  return () => guards.delete(isDirty);
+// words {title, text} ask for something that is not typed. The guard stands until released.
+export function guardUnsaved(isDirty, words) {
+  const guard = { isDirty, words };
+  guards.add(guard);
+  return () => guards.delete(guard);
 }
 
 // unsaved reports whether something typed would be lost.
-export const unsaved = () => [...guards].some((isDirty) => isDirty()) || openDialogs().some((box) => box.isDirty?.());
+export const unsaved = () =>
+  [...guards].some((guard) => guard.isDirty()) || openDialogs().some((box) => box.isDirty?.());
 
 let leaving = null;
 
 // askToLeave asks once, however often somebody tries to leave meanwhile.
 function askToLeave() {
+  const words = [...guards].find((guard) => guard.words && guard.isDirty())?.words;
   leaving ??= confirmThen({
     title: t('leave.title'),
     text: t('leave.text'),
+    ...words,
     action: t('leave.action'),
     danger: true,
   }).finally(() => {

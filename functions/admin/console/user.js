@@ -116,6 +116,7 @@ export async function userView(id) {
                   {},
                   el('strong', {}, identity.wecomUserId),
                   el('p', { className: 'hint' }, t('authenticator.corpId'), ' ', el('code', {}, identity.corpId)),
+                  identity.email && el('p', { className: 'hint' }, el('code', {}, identity.email)),
                   el(
                     'p',
                     { className: 'hint' },

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -171,6 +172,11 @@ func (v *visitor) hasApplicationsTold() {
 			return strings.Count(v.send(200, "GET", mail+"/attempts", v.adminKey, nil).Body, `"backchannel_unreachable"`) >= attempts
 		})
 	}
+	opens()
+	v.send(200, "PATCH", "/api/admin/authenticators/main", v.adminKey, map[string]any{"enabled": false})
+	told()
+	v.send(200, "PATCH", "/api/admin/authenticators/main", v.adminKey, map[string]any{"enabled": true})
+	time.Sleep(11 * time.Second) // until no function has the authenticator as it was in its cache
 	opens()
 	member.send(204, "POST", "/api/signout", "", nil)
 	told()

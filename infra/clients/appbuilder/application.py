@@ -1,11 +1,15 @@
-"""An application on Flask-AppBuilder, which signs in as Superset and Airflow do."""
+"""An application on Flask-AppBuilder, which signs in as Superset and Airflow do.
+
+It takes the console's configuration of Superset, whose security manager adds nothing to signing in.
+"""
 
 import os
+import sys
+from types import ModuleType
 from urllib.parse import urlencode
 
 from flask import Flask, redirect, session
 from flask_appbuilder import AppBuilder, IndexView, expose
-from flask_appbuilder.security.manager import AUTH_OAUTH
 from flask_appbuilder.security.sqla.manager import SecurityManager
 from flask_login import current_user
 from flask_sqlalchemy import SQLAlchemy
@@ -13,18 +17,20 @@ from flask_sqlalchemy import SQLAlchemy
 environment = os.environ
 home = f"http://127.0.0.1:{environment['PORT']}"
 
+superset = ModuleType("superset.security")
+superset.SupersetSecurityManager = SecurityManager
+sys.modules["superset.security"] = superset
+configuration = {}
+with open(environment["CONFIGURATION"]) as file:
+    exec(file.read(), configuration)
 
-class WeComSecurityManager(SecurityManager):
+
+class KeepingSecurityManager(configuration["CUSTOM_SECURITY_MANAGER"]):
+    """Keeps the tokens, to refresh and to sign out with."""
+
     def oauth_user_info(self, provider, response=None):
         session["tokens"] = {name: response[name] for name in ("access_token", "refresh_token", "id_token")}
-        person = self.oauth_remotes[provider].userinfo(token=response)
-        return {
-            "username": person["preferred_username"],
-            "first_name": person.get("name", ""),
-            "last_name": "",
-            "email": person["email"],
-            "role_keys": person.get("groups", []),
-        }
+        return super().oauth_user_info(provider, response)
 
 
 class Application(IndexView):
@@ -57,27 +63,11 @@ app = Flask(__name__)
 app.config.update(
     SECRET_KEY="0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
     SQLALCHEMY_DATABASE_URI=f"sqlite:///{os.getcwd()}/users.db",
-    AUTH_TYPE=AUTH_OAUTH,
-    AUTH_USER_REGISTRATION=True,
-    AUTH_USER_REGISTRATION_ROLE="Public",
-    AUTH_ROLES_MAPPING={"role:admin": ["Admin"]},
-    AUTH_ROLES_SYNC_AT_LOGIN=True,
     LOGOUT_REDIRECT_URL="/end-session",
-    OAUTH_PROVIDERS=[
-        {
-            "name": "wecom",
-            "icon": "fa-weixin",
-            "token_key": "access_token",
-            "remote_app": {
-                "client_id": environment["CLIENT_ID"],
-                "client_secret": environment["CLIENT_SECRET"],
-                "server_metadata_url": environment["ISSUER"] + "/.well-known/openid-configuration",
-                "client_kwargs": {"scope": "openid profile email groups", "code_challenge_method": "S256"},
-            },
-        }
-    ],
+    **{name: value for name, value in configuration.items() if name.isupper()},
 )
 database = SQLAlchemy(app)
 with app.app_context():
-    AppBuilder(app, database.session, indexview=Application, security_manager_class=WeComSecurityManager)
+    builder = AppBuilder(app, database.session, indexview=Application, security_manager_class=KeepingSecurityManager)
+    builder.sm.add_role(app.config["AUTH_USER_REGISTRATION_ROLE"])
 app.run("127.0.0.1", int(environment["PORT"]))

@@ -1,4 +1,4 @@
-"""An application on Django, which signs in by mozilla-django-oidc."""
+"""An application on Django, which signs in by mozilla-django-oidc, with the configuration of the console."""
 
 import os
 from wsgiref.simple_server import make_server
@@ -16,6 +16,9 @@ from django.utils.http import urlencode
 environment = os.environ
 home = f"http://127.0.0.1:{environment['PORT']}"
 provider = requests.get(environment["ISSUER"] + "/.well-known/openid-configuration", timeout=10).json()
+configuration = {"INSTALLED_APPS": ["django.contrib.auth", "django.contrib.contenttypes"]}
+with open(environment["CONFIGURATION"]) as file:
+    exec(file.read(), configuration)
 
 
 @login_required
@@ -35,30 +38,18 @@ settings.configure(
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "users.db"}},
     SESSION_ENGINE="django.contrib.sessions.backends.file",
     SESSION_FILE_PATH=".",
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "mozilla_django_oidc"],
     MIDDLEWARE=[
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
         "mozilla_django_oidc.middleware.SessionRefresh",
     ],
-    AUTHENTICATION_BACKENDS=["mozilla_django_oidc.auth.OIDCAuthenticationBackend"],
-    LOGIN_URL="/oidc/authenticate/",
-    LOGIN_REDIRECT_URL="/",
     LOGOUT_REDIRECT_URL="/bye",
-    OIDC_RP_CLIENT_ID=environment["CLIENT_ID"],
-    OIDC_RP_CLIENT_SECRET=environment["CLIENT_SECRET"],
-    OIDC_RP_SIGN_ALGO="RS256",
-    OIDC_RP_SCOPES="openid profile email",
-    OIDC_OP_AUTHORIZATION_ENDPOINT=provider["authorization_endpoint"],
-    OIDC_OP_TOKEN_ENDPOINT=provider["token_endpoint"],
-    OIDC_OP_USER_ENDPOINT=provider["userinfo_endpoint"],
-    OIDC_OP_JWKS_ENDPOINT=provider["jwks_uri"],
     OIDC_OP_LOGOUT_URL_METHOD=f"{__name__}.end_session",
-    OIDC_USE_PKCE=True,
     OIDC_STORE_ACCESS_TOKEN=True,
     OIDC_STORE_ID_TOKEN=True,
     OIDC_RENEW_ID_TOKEN_EXPIRY_SECONDS=2,
     ALLOW_LOGOUT_GET_METHOD=True,
+    **{name: value for name, value in configuration.items() if name.isupper()},
 )
 urlpatterns = [
     path("", application),

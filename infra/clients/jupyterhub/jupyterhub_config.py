@@ -1,4 +1,4 @@
-"""JupyterHub, which signs in by GenericOAuthenticator. Nobody starts a notebook."""
+"""JupyterHub, which signs in by the configuration of the console. Nobody starts a notebook."""
 
 import os
 from urllib.parse import urlencode
@@ -58,21 +58,13 @@ class WithoutProxy(Proxy):
 
 
 c = get_config()  # noqa: F821
+with open(environment["CONFIGURATION"]) as file:
+    exec(file.read())
 c.JupyterHub.hub_bind_url = home
 c.JupyterHub.proxy_class = WithoutProxy
 c.JupyterHub.default_url = "/hub/application"
-c.JupyterHub.authenticator_class = GenericOAuthenticator
 c.GenericOAuthenticator.auto_login = True
-c.GenericOAuthenticator.allow_all = True
 c.GenericOAuthenticator.enable_auth_state = True
-c.GenericOAuthenticator.client_id = client
-c.GenericOAuthenticator.client_secret = environment["CLIENT_SECRET"]
-c.GenericOAuthenticator.authorize_url = issuer + "/oauth2/authorize"
-c.GenericOAuthenticator.token_url = issuer + "/oauth2/token"
-c.GenericOAuthenticator.userdata_url = issuer + "/oauth2/userinfo"
-c.GenericOAuthenticator.oauth_callback_url = home + "/hub/oauth_callback"
-c.GenericOAuthenticator.scope = ["openid", "profile", "email"]
-c.GenericOAuthenticator.username_claim = "preferred_username"
 c.GenericOAuthenticator.logout_redirect_url = (
     issuer + "/oauth2/logout?" + urlencode({"client_id": client, "post_logout_redirect_uri": home + "/bye"})
 )

@@ -1,9 +1,13 @@
-# An application on Sinatra, which signs in by the library of GitLab.
+# An application on Sinatra, which signs in by the library of GitLab, with the configuration
+# that the console has for GitLab.
 
 require 'sinatra/base'
 require 'omniauth'
 require 'omniauth_openid_connect'
 
+gitlab_rails = {}
+eval(File.read(ENV.fetch('CONFIGURATION')), binding)
+PROVIDERS = gitlab_rails['omniauth_providers']
 HOME = "http://127.0.0.1:#{ENV.fetch('PORT')}"
 
 class Application < Sinatra::Base
@@ -15,20 +19,7 @@ class Application < Sinatra::Base
   OmniAuth.config.allowed_request_methods = [:get]
   OmniAuth.config.silence_get_warning = true
   use OmniAuth::Builder do
-    provider :openid_connect,
-             name: 'openid_connect',
-             scope: %w[openid profile email],
-             response_type: 'code',
-             issuer: ENV.fetch('ISSUER'),
-             discovery: true,
-             client_auth_method: 'query',
-             uid_field: 'sub',
-             path_prefix: '/users/auth',
-             client_options: {
-               identifier: ENV.fetch('CLIENT_ID'),
-               secret: ENV.fetch('CLIENT_SECRET'),
-               redirect_uri: "#{HOME}/users/auth/openid_connect/callback"
-             }
+    PROVIDERS.each { |one| provider one[:name], **one[:args], path_prefix: '/users/auth' }
   end
 
   get '/' do

@@ -17,7 +17,7 @@ const pages = {
       begun = { verifier: client.randomPKCECodeVerifier(), state: client.randomState(), nonce: client.randomNonce() };
       const parameters = {
         redirect_uri: `${home}/callback`,
-        scope: 'openid profile email',
+        scope: 'openid profile email groups',
         state: begun.state,
         nonce: begun.nonce,
         code_challenge: await client.calculatePKCECodeChallenge(begun.verifier),

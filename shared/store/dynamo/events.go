@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,49 +67,100 @@ func (e *Engine) EventsOfAuthenticator(ctx context.Context, authenticatorID stri
 	return events[store.SignInEvent](ctx, e, authenticatorIndex, "authenticatorId", authenticatorID, limit)
 }
 
+// sessionsPage is how many events one page of SessionsOfAuthenticator looks at, at most:
+// those whose results one request reads.
+const sessionsPage = 100
+
+// SessionsOfAuthenticator implements store.Transient. The index of the authenticator's
+// events leads to its sessions, newest first: no session outlives store.EventRetention.
+func (e *Engine) SessionsOfAuthenticator(ctx context.Context, authenticatorID string, page store.Page) (sessions []store.AttemptResult, next string, err error) {
+	if authenticatorID == "" || len(authenticatorID) > maxPartitionKey {
+		return nil, "", nil
+	}
+	input := &dynamodb.QueryInput{
+		TableName: aws.String(e.cfg.TransientTable), IndexName: aws.String(authenticatorIndex),
+		KeyConditionExpression:   aws.String("authenticatorId = :owner AND #at >= :oldest"),
+		ExpressionAttributeNames: map[string]string{"#at": "at"},
+		ExpressionAttributeValues: item{
+			":owner": text(authenticatorID), ":oldest": moment(e.cfg.Now().Add(-store.EventRetention)),
+		},
+		ScanIndexForward: aws.Bool(false), Limit: aws.Int32(int32(min(page.Limit, sessionsPage))), //nolint:gosec // bounded just here
+	}
+	last, err := store.DecodeCursor(authenticatorID, page.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	if last != "" {
+		at, pk, _ := strings.Cut(last, " ")
+		millis, err := strconv.ParseInt(at, 10, 64)
+		if err != nil || !possible(item{"pk": text(pk)}) {
+			return nil, "", store.ErrBadCursor
+		}
+		input.ExclusiveStartKey = item{"pk": text(pk), "authenticatorId": text(authenticatorID), "at": number(millis)}
+	}
+	output, err := e.cfg.Client.Query(ctx, input)
+	if err != nil {
+		return nil, "", fmt.Errorf("query attempts: %w", err)
+	}
+	if sessions, err = e.liveSessions(ctx, output.Items); err != nil {
+		return nil, "", err
+	}
+	if key := output.LastEvaluatedKey; len(key) > 0 {
+		next = store.EncodeCursor(authenticatorID, strconv.FormatInt(numberOf(key, "at"), 10)+" "+textOf(key, "pk"))
+	}
+	return sessions, next, nil
+}
+
 // EventsOfUser implements store.Transient.
 func (e *Engine) EventsOfUser(ctx context.Context, userID string, limit int) ([]store.SignInEvent, error) {
 	return events[store.SignInEvent](ctx, e, userIndex, "userId", userID, limit)
 }
 
-// SessionsOfUser implements store.Transient. The index says which results are sessions that
-// began, and the results which of them go on.
-func (e *Engine) SessionsOfUser(ctx context.Context, userID string, limit int) ([]store.SessionOfUser, error) {
-	began, err := e.queryEvents(ctx, userIndex, "userId", userID, store.MaxEvents)
+// SessionsOfUser implements store.Transient.
+func (e *Engine) SessionsOfUser(ctx context.Context, userID string, limit int) ([]store.AttemptResult, error) {
+	events, err := e.queryEvents(ctx, userIndex, "userId", userID, store.MaxEvents)
 	if err != nil {
 		return nil, err
 	}
-	var keys []item
-	for _, i := range began {
+	live, err := e.liveSessions(ctx, events)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(live, func(x, y store.AttemptResult) int { return y.Session.SignedInAt.Compare(x.Session.SignedInAt) })
+	return live[:min(max(limit, 0), len(live))], nil
+}
+
+// liveSessions reads the sessions that go on of at most a hundred events, in no particular
+// order: the index knows which results began as sessions.
+func (e *Engine) liveSessions(ctx context.Context, events []item) (live []store.AttemptResult, err error) {
+	var began []item
+	for _, found := range events {
 		var event store.SignInEvent
-		if err := json.Unmarshal([]byte(textOf(i, "attempt")), &event); err != nil {
+		if err := json.Unmarshal([]byte(textOf(found, "attempt")), &event); err != nil {
 			return nil, fmt.Errorf("decode attempt: %w", err)
 		}
-		if key, isResult := strings.CutPrefix(textOf(i, "pk"), resultPrefix); isResult && event.Code == "" {
-			keys = append(keys, resultKey(key))
+		if key := textOf(found, "pk"); event.Code == "" && strings.HasPrefix(key, resultPrefix) {
+			began = append(began, item{"pk": text(key)})
 		}
 	}
-	if len(keys) == 0 || limit < 1 {
+	if len(began) == 0 {
 		return nil, nil
 	}
-	found, err := e.getBatch(ctx, map[string][]item{e.cfg.TransientTable: keys})
+	found, err := e.getBatch(ctx, map[string][]item{e.cfg.TransientTable: began})
 	if err != nil {
 		return nil, err
 	}
-	var live []store.SessionOfUser
 	for _, i := range found[e.cfg.TransientTable] {
-		key := strings.TrimPrefix(textOf(i, "pk"), resultPrefix)
-		result, err := e.decodeResult(i, key)
+		result, err := e.decodeResult(i, strings.TrimPrefix(textOf(i, "pk"), resultPrefix))
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 		case err != nil:
 			return nil, err
-		case result.Kind == store.ResultSession && result.Session.UserID == userID && e.cfg.Now().Before(result.Session.ExpiresAt):
-			live = append(live, store.SessionOfUser{Key: key, Session: result.Session})
+		case result.Kind == store.ResultSession && e.cfg.Now().Before(result.Session.ExpiresAt):
+			live = append(live, result)
 		}
 	}
-	slices.SortFunc(live, func(x, y store.SessionOfUser) int { return y.SignedInAt.Compare(x.SignedInAt) })
-	return live[:min(limit, len(live))], nil
+	return live, nil
 }
 
 // events reads an owner's events, newest first, from an index.

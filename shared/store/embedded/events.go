@@ -134,7 +134,7 @@ func (e *Engine) EventsOfUser(_ context.Context, userID string, limit int) ([]st
 }
 
 // SessionsOfUser implements store.Transient.
-func (e *Engine) SessionsOfUser(_ context.Context, userID string, limit int) (live []store.SessionOfUser, err error) {
+func (e *Engine) SessionsOfUser(_ context.Context, userID string, limit int) (live []store.AttemptResult, err error) {
 	owner, now := []byte(ofUser+userID+"\n"), e.now()
 	err = e.read(func(tx transaction) error {
 		cursor, looked := tx.Bucket([]byte(events)).Cursor(), 0
@@ -148,7 +148,7 @@ func (e *Engine) SessionsOfUser(_ context.Context, userID string, limit int) (li
 			case err != nil:
 				return err
 			case result.Kind == store.ResultSession && result.Session.UserID == userID && now.Before(result.Session.ExpiresAt):
-				live = append(live, store.SessionOfUser{Key: key, Session: result.Session})
+				live = append(live, result)
 			}
 		}
 		return nil

@@ -126,6 +126,40 @@ func (tx transaction) endSession(sessionKey string, now time.Time) (store.Sessio
 	return there.Session, tx.putResult(store.AttemptResult{SessionKey: sessionKey, Kind: store.ResultEnded, KeepUntil: there.KeepUntil})
 }
 
+// SessionsOfAuthenticator implements store.Transient. It looks at all results: there are few
+// on one machine.
+func (e *Engine) SessionsOfAuthenticator(_ context.Context, authenticatorID string, page store.Page) (sessions []store.AttemptResult, next string, err error) {
+	after, err := store.DecodeCursor(authenticatorID, page.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	now := e.now()
+	err = e.read(func(tx transaction) error {
+		cursor := tx.Bucket([]byte(results)).Cursor()
+		for key, _ := cursor.Seek([]byte(after)); key != nil; key, _ = cursor.Next() {
+			if string(key) == after {
+				continue
+			}
+			var result store.AttemptResult
+			if err := tx.result(string(key), now, &result); errors.Is(err, store.ErrNotFound) {
+				continue
+			} else if err != nil {
+				return err
+			}
+			if result.Kind != store.ResultSession || result.Session.AuthenticatorID != authenticatorID || !now.Before(result.Session.ExpiresAt) {
+				continue
+			}
+			if len(sessions) == page.Limit {
+				next = store.EncodeCursor(authenticatorID, sessions[len(sessions)-1].SessionKey)
+				return nil
+			}
+			sessions = append(sessions, result)
+		}
+		return nil
+	})
+	return sessions, next, err
+}
+
 // Every so many new records that expire clean up a few of each kind, so that cleaning needs
 // no goroutine and no separate sync, and no operation waits long.
 const (

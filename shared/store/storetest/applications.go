@@ -18,7 +18,7 @@ func (b *bench) application(id string) store.Application {
 		RedirectURIs: []string{"https://app.example.com/callback", "https://app.example.com/other"}, PostLogoutRedirectURIs: []string{"https://app.example.com/bye"},
 		BackchannelLogoutURI: "https://app.example.com/logout", Authenticators: []string{"demo"},
 		Allow:       store.Allow{Departments: []int64{1}, Tags: []int64{2}, Roles: []string{"admin"}},
-		RequirePKCE: true, FirstParty: true,
+		RequirePKCE: true, FirstParty: true, ForwardAuthToken: true,
 		Claims: store.ClaimRules{
 			GroupsName: "groups", GroupsFrom: []string{"roles"}, GroupsAs: "id", Email: "template",
 			EmailTemplate: "{wecom_userid}@corp.example", PreferredUsername: "phone", Phone: true, InIDToken: true,

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,7 +124,7 @@ func signInEvents(t *testing.T, b *bench) {
 func sessionsOfUser(t *testing.T, b *bench) {
 	ctx := t.Context()
 	u, other := b.user("+8613800000001"), b.user("+8613800000002")
-	start := func(key string, of store.User, change func(*store.Session)) store.SessionOfUser {
+	start := func(key string, of store.User, change func(*store.Session)) store.AttemptResult {
 		t.Helper()
 		b.pass(time.Second)
 		result, event := b.session(key, of), b.event("a", of.ID, "")
@@ -132,9 +133,10 @@ func sessionsOfUser(t *testing.T, b *bench) {
 			change(&result.Session)
 		}
 		b.ok(b.StartSession(ctx, result, false))
-		return store.SessionOfUser{Key: key, Session: result.Session}
+		result.Event = nil // it is not read
+		return result
 	}
-	listed := func(userID string, limit int, want ...store.SessionOfUser) {
+	listed := func(userID string, limit int, want ...store.AttemptResult) {
 		t.Helper()
 		got, err := b.SessionsOfUser(ctx, userID, limit)
 		b.ok(err)
@@ -173,8 +175,8 @@ func sessionsOfUser(t *testing.T, b *bench) {
 	}
 	many, err := b.SessionsOfUser(ctx, other.ID, 1000)
 	b.ok(err)
-	if len(many) != store.MaxEvents || many[0].Key != fmt.Sprintf("of-many-%x", store.MaxEvents+4) {
-		t.Fatalf("%d, the newest is %s", len(many), many[0].Key)
+	if len(many) != store.MaxEvents || many[0].SessionKey != fmt.Sprintf("of-many-%x", store.MaxEvents+4) {
+		t.Fatalf("%d, the newest is %s", len(many), many[0].SessionKey)
 	}
 }
 
@@ -277,4 +279,73 @@ func usersByName(t *testing.T, b *bench) {
 	}
 	_, _, err = b.UsersByName(ctx, "张", store.Page{Limit: 3, Cursor: cursor})
 	b.is(err, store.ErrBadCursor)
+}
+
+// sessionsOfAuthenticator: all live sessions of an authenticator are found, page by page,
+// among refusals, sessions of others and such as are over.
+func sessionsOfAuthenticator(t *testing.T, b *bench) {
+	ctx := t.Context()
+	u := b.user("+8613800000001")
+	b.ok(b.CreateUser(ctx, u))
+	start := func(key, authenticatorID string, lives time.Duration) {
+		r, event := b.session(key, u), b.event(authenticatorID, u.ID, "")
+		r.Session.AuthenticatorID, r.Session.ExpiresAt, r.Event = authenticatorID, b.now().Add(lives), &event
+		r.Session.AuthenticatorGeneration, r.Session.Lineage = "g of "+key, "lineage of "+key
+		b.ok(b.StartSession(ctx, r, false))
+		b.pass(time.Millisecond)
+	}
+	lists := func(authenticatorID string, limit int, want ...string) {
+		t.Helper()
+		found, page := []string{}, store.Page{Limit: limit}
+		for {
+			items, next, err := b.SessionsOfAuthenticator(ctx, authenticatorID, page)
+			b.ok(err)
+			if len(items) > limit {
+				t.Fatalf("%d on a page of %d", len(items), limit)
+			}
+			for _, r := range items {
+				if s := r.Session; s.AuthenticatorGeneration != "g of "+r.SessionKey || s.Lineage != "lineage of "+r.SessionKey || s.UserID != u.ID {
+					t.Fatalf("%+v", r)
+				}
+				found = append(found, r.SessionKey)
+			}
+			if page.Cursor = next; next == "" {
+				break
+			}
+		}
+		slices.Sort(found)
+		if diff := cmp.Diff(append([]string{}, want...), found); diff != "" {
+			t.Fatalf("sessions of %s by %d: %s", authenticatorID, limit, diff)
+		}
+	}
+	lists("a", 10)
+	var all []string
+	for i := range 7 {
+		key := fmt.Sprint("long", i)
+		start(key, "a", 8*time.Hour)
+		all = append(all, key)
+		refused := b.event("a", u.ID, "user_disabled")
+		b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "refused" + key, Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Minute), Event: &refused}))
+		b.ok(b.RecordEvent(ctx, "noted"+key, refused))
+		b.pass(time.Millisecond)
+	}
+	start("other", "b", time.Hour)
+	start("short", "a", time.Hour)
+	start("ended", "a", time.Hour)
+	_, err := b.EndSession(ctx, "ended")
+	b.ok(err)
+	for _, limit := range []int{1, 2, 7, 8, 9, 50} {
+		lists("a", limit, append(all, "short")...)
+		lists("b", limit, "other")
+	}
+	b.pass(time.Hour)
+	lists("a", 3, all...)
+	lists("b", 3)
+	for _, impossible := range []string{"", "absent", strings.Repeat("x", 5000)} {
+		lists(impossible, 3)
+	}
+	for _, cursor := range []string{"x", store.EncodeCursor("b", "long1"), "\xff"} {
+		_, _, err := b.SessionsOfAuthenticator(ctx, "a", store.Page{Cursor: cursor, Limit: 3})
+		b.is(err, store.ErrBadCursor)
+	}
 }

@@ -32,6 +32,7 @@ func Run(t *testing.T, open Open) {
 		"SignInEvents":            signInEvents,
 		"SessionsOfUser":          sessionsOfUser,
 		"ManySignInEvents":        manySignInEvents,
+		"SessionsOfAuthenticator": sessionsOfAuthenticator,
 		"UsersByName":             usersByName,
 		"FirstSignInsAtOnce":      firstSignInsAtOnce,
 		"AdministratorsAtOnce":    administratorsAtOnce,
@@ -137,7 +138,7 @@ func (b *bench) byIdentity(corpID, wecomUserID string) (store.User, error) {
 }
 
 func member(id string) store.Identity {
-	return store.Identity{CorpID: "ww0123", WeComUserID: id, Authenticator: "demo", BoundAt: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+	return store.Identity{CorpID: "ww0123", WeComUserID: id, Authenticator: "demo", BoundAt: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), Email: id + "@corp.example"}
 }
 
 // session is a result that starts a session of a user.
