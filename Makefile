@@ -191,7 +191,7 @@ fuzz:
 # The tools, fetched into .tools at fixed versions. What a machine lacks to build one is
 # skipped in one line, and an error with CI set.
 
-TEST_TOOLS := $(addprefix $(TOOLS)/,bin/dynoxide bin/gofumpt bin/golangci-lint bin/gotestsum bin/go-licenses cfn-guard/bin/cfn-guard ministack/ready sam/ready axe/axe.min.js biome/ready bin/oauth2-proxy openid-client/ready)
+TEST_TOOLS := $(addprefix $(TOOLS)/,bin/dynoxide bin/gofumpt bin/golangci-lint bin/gotestsum bin/go-licenses cfn-guard/bin/cfn-guard ministack/ready sam/ready axe/axe.min.js biome/ready bin/oauth2-proxy openid-client/ready proxies/ready)
 .PHONY: tools
 tools:
 	@$(MAKE) -s -j4 $(TEST_TOOLS)
@@ -227,7 +227,8 @@ $(TOOLS)/cfn-guard/bin/cfn-guard:
 		cargo install cfn-guard --version $(CFN_GUARD_VERSION) --locked --debug --root $(TOOLS)/cfn-guard --quiet; \
 	else $(call missing,cfn-guard,cargo is missing (https://rustup.rs)); fi
 
-# ministack is AWS on this machine; sam is SAM's command line with cfn-lint.
+# ministack is AWS on this machine; sam is SAM's command line with cfn-lint; proxies are
+# Caddy and Envoy.
 $(TOOLS)/%/ready: infra/tools/%-requirements.txt
 	@if $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then \
 		rm -rf $(@D); $(PYTHON) -m venv $(@D); \

@@ -3,6 +3,7 @@ package docs_test
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,7 +12,7 @@ import (
 type software struct {
 	ID, Name, Base, Redirect, File string
 	Tried                          string // the version of a program; empty: nobody has
-	Lines                          []string
+	Kinds, Lines                   []string
 }
 
 // The page has each configuration of the console, filled in, in the same order, and says of
@@ -21,12 +22,20 @@ func TestConfigurationsAreThoseOfTheConsole(t *testing.T) {
 	if err := json.Unmarshal([]byte(read(t, "functions/admin/console/snippets.json")), &all); err != nil {
 		t.Fatal(err)
 	}
-	for page, words := range map[string]struct{ first, after, tried, not string }{
-		applications:          {"Plain discovery", "\n## Claims\n", "**tried** with ", "*not tried*"},
-		chinese(applications): {"只用发现文档", "\n## 声明\n", "**已试过** ", "*未试过*"},
+	for page, words := range map[string]struct {
+		proxies                  bool // the page has those of proxies, or all others
+		first, after, tried, not string
+	}{
+		applications:          {false, "Plain discovery", "\n## Claims\n", "**tried** with ", "*not tried*"},
+		chinese(applications): {false, "只用发现文档", "\n## 声明\n", "**已试过** ", "*未试过*"},
+		forwardAuth:           {true, "", "\n## Signing out\n", "**tried** with ", "*not tried*"},
+		chinese(forwardAuth):  {true, "", "\n## 退出登录\n", "**已试过** ", "*未试过*"},
 	} {
 		rest := read(t, page)
 		for _, s := range all {
+			if slices.Contains(s.Kinds, "proxy") != words.proxies {
+				continue
+			}
 			name := s.Name
 			if s.ID == "plain" {
 				name = words.first
@@ -77,5 +86,6 @@ func (s software) filled(text string) string {
 	return strings.NewReplacer(
 		"{{issuer}}", "https://signin.example.com", "{{id}}", "wiki", "{{secret}}", "SECRET",
 		"{{redirect}}", redirect, "{{base}}", base, "{{groups}}", "groups",
+		"{{service}}", "signin.example.com", "{{host}}", "wiki.example.com", "{{variable}}", "wiki",
 	).Replace(text)
 }

@@ -72,7 +72,7 @@ func currentPages(t *testing.T) []string {
 func englishPages(t *testing.T) []string {
 	t.Helper()
 	all := allPages(t)
-	needed := []string{"README.md", applications, operations, reference, security}
+	needed := []string{"README.md", applications, forwardAuth, operations, reference, security}
 	var pages []string
 	for _, page := range all {
 		switch {
@@ -93,6 +93,7 @@ func englishPages(t *testing.T) []string {
 
 const (
 	applications = "docs/applications.md"
+	forwardAuth  = "docs/forward-auth.md"
 	reference    = "docs/reference.md"
 	security     = "docs/security.md"
 )

@@ -2,6 +2,8 @@ package admin_test
 
 import (
 	"encoding/json"
+	"maps"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -10,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/wecom-signin/wecom-signin/shared/claims"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/text"
@@ -97,6 +100,7 @@ func TestSnippets(t *testing.T) {
 	want := []string{
 		"plain", "oauth2-proxy", "spring-boot", "gitlab", "gitea", "grafana", "superset", "jupyterhub", "jenkins", "harbor", "kubernetes",
 		"keycloak", "django", "node", "go", "mod-auth-openidc",
+		"nginx", "caddy", "envoy", "ingress-nginx", "traefik", "apisix", "higress",
 	}
 	all := snippets(t)
 	var got []string
@@ -122,7 +126,7 @@ func checkSnippet(t *testing.T, s snippet, kind store.ApplicationKind) {
 	if redirect == "" {
 		redirect = base + "/callback"
 	}
-	if err := oauth.CheckRedirectURI(kind, redirect); err != nil {
+	if err := oauth.CheckRedirectURI(kind, redirect); err != nil && kind != store.KindProxy {
 		t.Errorf("%s cannot be registered: %v", redirect, err)
 	}
 	values := map[string]string{
@@ -132,11 +136,14 @@ func checkSnippet(t *testing.T, s snippet, kind store.ApplicationKind) {
 		values["secret"] = theSecret
 	}
 	rendered := renderSnippet(s, values)
+	if kind == store.KindProxy {
+		checkProxySnippet(t, rendered)
+	}
 	if open := regexp.MustCompile(`\{\{.*?\}\}`).FindString(rendered + s.File); open != "" && !strings.Contains(s.File, "{{base}}") {
 		t.Errorf("the place %s is open", open)
 	}
 	for name, must := range map[string]string{"issuer": values["issuer"], "client id": values["id"], "secret": values["secret"]} {
-		if s.ID == "kubernetes" && name == "secret" {
+		if s.ID == "kubernetes" && name == "secret" || kind == store.KindProxy && name == "issuer" {
 			continue
 		}
 		if !strings.Contains(rendered, must) {
@@ -165,8 +172,28 @@ func checkSnippet(t *testing.T, s snippet, kind store.ApplicationKind) {
 	}
 }
 
+// checkProxySnippet checks what must be true of each proxy: it asks the service by the path
+// of a dialect, hands it the paths of the sign-in, names the application's host, and sets
+// every header that tells who somebody is: one that it does not would be the visitor's own.
+func checkProxySnippet(t *testing.T, rendered string) {
+	t.Helper()
+	musts := []string{`/oauth2/forward-auth/(nginx|forward|envoy)/the-client\b`, `/\.wecom-signin/the-client/`, `\bwiki\.example\.com\b`, `\bsignin\.example\.com\b`}
+	for _, header := range append(claims.ForHeaders(claims.Member{}, store.ClaimRules{}), claims.Claim{Name: "X-Auth-Token"}) {
+		musts = append(musts, header.Name+`\b|(?i)x-auth-([^a-z]|$)`)
+	}
+	for _, must := range musts {
+		if !regexp.MustCompile(must).MatchString(rendered) {
+			t.Errorf("has nothing like %s:\n%s", must, rendered)
+		}
+	}
+}
+
 // renderSnippet does what render of application-snippets.js does.
 func renderSnippet(s snippet, values map[string]string) string {
+	values = maps.Clone(values)
+	values["service"] = hostname(values["issuer"])
+	values["host"] = hostname(values["base"])
+	values["variable"] = strings.ReplaceAll(values["id"], "-", "_")
 	var lines, pairs []string
 	for name, value := range values {
 		pairs = append(pairs, "{{"+name+"}}", value)
@@ -178,4 +205,12 @@ func renderSnippet(s snippet, values map[string]string) string {
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+func hostname(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		panic(err)
+	}
+	return u.Hostname()
 }

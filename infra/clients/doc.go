@@ -3,7 +3,10 @@
 // openid-client, Gitea's library, the Kubernetes API server's authenticator, go-oidc, and by
 // `make clients` Django, Flask-AppBuilder, GitLab's library, JupyterHub, Keycloak, Spring Boot.
 //
-// Duty: each is registered by the admin API and configured by what the console shows, if that
+// Their proxies do, too: nginx, Caddy and Envoy protect an application that knows no sign-in,
+// with the very configuration of the console, and are attacked.
+//
+// Duty: each client is registered by the admin API and configured by what the console shows, if that
 // is a file it reads; a member signs in to it by the simulated WeCom; it sees a claim,
 // refreshes and signs out as far as it can. The service is the built functions, deployed with template.yaml in the account of
 // infra/awsstack, with every permission enforced.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -19,6 +20,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,6 +29,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
@@ -48,6 +51,7 @@ type service struct {
 // services are the same for all tests: each brings an application and a member of its own.
 var services struct {
 	sync.Once
+	account  *awsstack.Account
 	deployed *service // the built functions
 	local    *service // the program of `make run`
 }
@@ -56,7 +60,7 @@ var services struct {
 var ends []func()
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := chromium.Main(m)
 	for _, end := range slices.Backward(ends) {
 		end()
 	}
@@ -93,7 +97,7 @@ func start(t *testing.T) {
 		deployed := newService(lasting{t}, account, authority)
 		deployed.deploy(lasting{t}, account)
 		deployed.connect(t)
-		services.deployed, services.local = deployed, local
+		services.account, services.deployed, services.local = account, deployed, local
 	})
 	if services.deployed == nil {
 		awsstack.Missing(t, t.Name(), "the services have not started")
@@ -187,15 +191,17 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// freePort returns a port of loopback that was free a moment ago.
+// freePort returns a port of loopback that was free a moment ago. It is none of those that
+// the system gives to connections: with many tests at once it would give it to one of them.
 func freePort() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for range 100 {
+		port := strconv.Itoa(10000 + rand.IntN(20000))
+		listener, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			return port, listener.Close()
+		}
 	}
-	defer func() { _ = listener.Close() }()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	return port, err
+	return "", errors.New("no free port")
 }
 
 // answer is JSON of which the tests read texts.
@@ -264,7 +270,9 @@ type member struct {
 	userID  string
 	browser *testbrowser.Browser
 	client  *http.Client // the same browser, at everything but the service
-	weCom   int          // how often it was at WeCom
+	// site is in place of client at an application whose cookies are Secure.
+	site  *testbrowser.Browser
+	weCom int // how often it was at WeCom
 }
 
 // member hires one and, where the test needs them, gives the user roles.
@@ -327,6 +335,9 @@ func (m *member) visit(address string) testbrowser.Answer {
 // get opens an address that is not the service's, as a navigation.
 func (m *member) get(address string) testbrowser.Answer {
 	m.t.Helper()
+	if m.site != nil {
+		return m.site.Send(m.t, http.MethodGet, address)
+	}
 	r, err := http.NewRequestWithContext(m.t.Context(), http.MethodGet, address, nil)
 	must(m.t, err)
 	r.Header.Set("Accept", "text/html,*/*;q=0.8")

@@ -23,6 +23,7 @@ func (a application) configuration(t *testing.T, id string) string {
 		if snippet.ID == id {
 			return strings.NewReplacer(
 				"{{issuer}}", a.service.url, "{{id}}", a.id, "{{secret}}", a.secret, "{{redirect}}", a.callback, "{{base}}", a.url, "{{groups}}", "groups",
+				"{{service}}", "localhost", "{{host}}", "127.0.0.1", "{{variable}}", strings.ReplaceAll(a.id, "-", "_"),
 				"…", "0123456789abcdef0123456789abcdef",
 			).Replace(strings.Join(snippet.Lines, "\n") + "\n")
 		}

@@ -39,6 +39,20 @@ func registerWiki(t testing.TB, engine store.Engine) wiki {
 	return wiki{secret: secret.Reveal()}
 }
 
+const behindStart = "/.wecom-signin/behind/start"
+
+// registerBehind registers software behind a proxy, on the service's own host, where one
+// browser has the cookies of both.
+func registerBehind(t testing.TB, engine store.Engine) {
+	t.Helper()
+	now := time.Now().UTC()
+	must(t, engine.CreateApplication(t.Context(), store.Application{
+		ID: "behind", Title: "Behind", Enabled: true, Kind: store.KindProxy, Homepage: "http://localhost:8/behind", FirstParty: true,
+		Claims: claims.DefaultRules(), RefreshTokenLifetime: 720 * time.Hour,
+		Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, LastUsedAt: now, Version: 1,
+	}))
+}
+
 // authorize has the browser bring a code.
 func (w *wiki) authorize(t testing.TB, b *testbrowser.Browser) {
 	t.Helper()

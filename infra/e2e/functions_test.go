@@ -27,7 +27,7 @@ import (
 // this machine.
 var builtFunctions = sync.OnceValues(func() (string, error) {
 	folder, err := programFolder()
-	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid", "notify"} {
+	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid", "notify", "forwardauth"} {
 		if err != nil {
 			break
 		}
@@ -96,6 +96,7 @@ func startCloud(t testing.TB, users int) *cloud {
 	must(t, engine.CreateAuthenticator(t.Context(), a))
 	must(t, engine.PutPublicKeys(t.Context(), store.PublicKeys{Document: document, UpdatedAt: now}))
 	c.wiki = registerWiki(t, engine)
+	registerBehind(t, engine)
 	fillUsers(t, engine, users, 8)
 	const public = "http://localhost:8"
 	weCom := benchCompany(users, "localhost:8")
@@ -111,9 +112,13 @@ func startCloud(t testing.TB, users int) *cloud {
 		"LOGOUT_QUEUE_URL": "http://localhost/logouts", "AWS_ENDPOINT_URL": serve(http.HandlerFunc(takeMessage)),
 	}
 	mux := http.NewServeMux()
-	for name, pattern := range map[string]string{"authorize": "/authorize/", "callback": "/callback/", "openid": "/oauth2/", "signin": "/"} {
+	for name, patterns := range map[string][]string{
+		"authorize": {"/authorize/"}, "callback": {"/callback/"}, "openid": {"/oauth2/"}, "signin": {"/"}, "forwardauth": {"/oauth2/forward-auth/", "/.wecom-signin/"},
+	} {
 		c.functions[name] = startFunction(t, name, c.environment)
-		mux.Handle(pattern, c.functions[name])
+		for _, pattern := range patterns {
+			mux.Handle(pattern, c.functions[name])
+		}
 	}
 	c.browser = testbrowser.New(testbrowser.Config{
 		URL: public, Transport: testbrowser.Handler(mux), WeCom: weCom, WeComURL: weComURL, UserAgent: wecomsim.UserAgentWeComAndroid,
@@ -181,6 +186,11 @@ func remoteCalls(t *testing.T, c *cloud) (rows []string) {
 		{"userinfo, cold", func() { c.wiki.userinfo(t, b) }},
 		{"userinfo", func() { c.wiki.userinfo(t, b) }},
 		{"sign-out, one application", func() { b.Expect(t, 204, "POST", "/api/signout") }},
+		{"", func() { b.Open(t, "/authorize/"+portal) }},
+		{"", func() { callback = b.Expect(t, 303, "GET", b.Expect(t, 302, "GET", behindStart).Location()).Location() }},
+		{"proxy, sign-in: callback, cold", func() { b.Expect(t, 302, "GET", callback) }},
+		{"proxy, a request", func() { b.Expect(t, 200, "GET", "/oauth2/forward-auth/nginx/behind") }},
+		{"proxy, a request of nobody", func() { b.Forget(""); b.Expect(t, 401, "GET", "/oauth2/forward-auth/nginx/behind") }},
 	} {
 		step.do()
 		if row := c.used(step.operation); step.operation != "" {

@@ -20,7 +20,7 @@ import (
 )
 
 // The functions, as their log groups name them.
-var functions = []string{"authorize", "callback", "signin", "admin", "authorizer", "issuer", "notify", "openid", "rotatekeys"}
+var functions = []string{"authorize", "callback", "signin", "admin", "authorizer", "issuer", "notify", "openid", "forwardauth", "rotatekeys"}
 
 // deployment is what the steps of one deployment's life share.
 type deployment struct {
@@ -289,7 +289,8 @@ func (d *deployment) isUpdated(t *testing.T) {
 	}
 	d.anyone.Expect(t, 200, "GET", authenticators, d.adminKey)
 	d.anyone.Expect(t, 200, "GET", "/.well-known/jwks.json")
-	d.anyone.Expect(t, 400, "GET", "/oauth2/authorize") // no application asks
+	d.anyone.Expect(t, 400, "GET", "/oauth2/authorize")                         // no application asks
+	d.anyone.Expect(t, 404, "GET", "/oauth2/forward-auth/nginx/no-application") // and no proxy
 	d.rotate(t)
 	d.signsOutOfMail(t)
 	for _, function := range functions {

@@ -112,6 +112,7 @@ func (p *Provider) Authorize(ctx context.Context, in AuthorizeInput) (Decision, 
 	}
 	if application.Kind == store.KindProxy {
 		d.Request.Scopes = proxyScopes()
+		d.Application.RedirectURIs = []string{p.proxyRedirectURI(application, in.Issuer)} // for administrators to see
 	}
 	r := &authorization{provider: p, in: in, request: d.Request, application: application, decision: d}
 	switch {

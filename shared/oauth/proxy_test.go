@@ -272,6 +272,9 @@ func TestProxyHasOneRedirectURI(t *testing.T) {
 	} {
 		b.is(b.authorize(query("client_id", "proxied", "redirect_uri", uri)), oauth.ShowError, oauth.InvalidRequest, oauth.CauseRedirectMismatch)
 	}
+	if d := b.authorize(query("client_id", "proxied", "redirect_uri", "https://evil.example")); !slices.Equal(d.Application.RedirectURIs, []string{proxyCallback}) {
+		t.Errorf("administrators see %v registered", d.Application.RedirectURIs)
+	}
 	b.is(b.authorize(query(append(good, "code_challenge", "", "code_challenge_method", "")...)), oauth.RedirectBack, oauth.InvalidRequest, oauth.CausePKCEMissing)
 	code := b.answer(b.authorize(query(append(good, "scope", "openid offline_access")...))).Get("code")
 	_, err := b.Token(t.Context(), b.as("proxied", form("grant_type", "authorization_code", "code", code, "redirect_uri", proxyCallback, "code_verifier", verifier)))

@@ -27,11 +27,20 @@ export const fill = (text, values) =>
 
 // render returns the whole text of a snippet. A line about a secret is left out for an
 // application that has none, which is one whose values have no secret.
-export const render = (snippet, values) =>
-  snippet.lines
+export const render = (snippet, values) => {
+  const all = snippet.kinds.includes('proxy') ? { ...derived(values), ...values } : values;
+  return snippet.lines
     .filter((line) => values.secret !== undefined || !line.includes('{{secret}}'))
-    .map((line) => fill(line, values))
+    .map((line) => fill(line, all))
     .join('\n');
+};
+
+// derived are the values that proxies want in another form. nginx's names of variables have no hyphen.
+const derived = ({ issuer, id, base }) => ({
+  service: new URL(issuer).hostname,
+  host: new URL(base).hostname,
+  variable: id.replaceAll('-', '_'),
+});
 
 // baseOf is the part of a redirect address before what the software adds to it, or ''
 // when the address is not one of that software. Many have one of the commonest kind.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/claims"
@@ -94,6 +95,8 @@ func (w *world) applicationSignsIn() {
 	older.send(303, "GET", authorize, "", nil)
 	member.Expect(w.t, 200, "GET", "/oauth2/logout?"+url.Values{"id_token_hint": {id}}.Encode())
 
+	w.proxyAsks(engine)
+
 	// Another member signs in where this one has left the application open, and signs out.
 	member.signIn(authorize, wikiCallback)
 	member.Member = wecomsim.Browser{UserID: "zhangsan"}
@@ -133,6 +136,74 @@ func (w *world) memberUsesTheOwnPage() {
 	if page := member.Expect(w.t, 200, "GET", "/signin").Body; !strings.Contains(page, "/authorize/main") {
 		w.t.Errorf("still signed in: %s", page)
 	}
+}
+
+// proxyAsks does everything that the proxies of applications and their visitors can do. The
+// paths of the application's host are opened at the service, as its proxy does.
+func (w *world) proxyAsks(engine store.Engine) {
+	w.t.Helper()
+	now := time.Now()
+	const origin = "https://behind.example.org"
+	behind := store.Application{
+		ID: "behind", Title: "Behind", Enabled: true, FirstParty: false, Kind: store.KindProxy, Homepage: origin + "/", Claims: claims.DefaultRules(),
+		RefreshTokenLifetime: 720 * time.Hour, Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+	must(w.t, engine.CreateApplication(w.t.Context(), behind))
+	member := w.visitor("sunqi", wecomsim.UserAgentWeComAndroid)
+	here := func(address string) string {
+		return w.url + strings.TrimPrefix(strings.TrimPrefix(address, origin), w.url)
+	}
+	page := member.Open(w.t, member.Expect(w.t, 302, "GET", "/.wecom-signin/behind/start?to=%2Fdeep").Location())
+	fields := url.Values{"answer": {"agree"}}
+	for _, match := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(page.Page.Body, -1) {
+		fields.Set(match[1], html.UnescapeString(match[2]))
+	}
+	callback := member.Expect(w.t, 303, "POST", "/oauth2/consent", testbrowser.Body(formType, fields.Encode())).Location()
+	if signedIn := member.Expect(w.t, 302, "GET", here(callback)); signedIn.Location() != origin+"/deep" {
+		w.t.Fatalf("came back to %s", signedIn.Location())
+	}
+	for _, path := range []string{"nginx/behind", "forward/behind?x=1", "envoy/behind/deep/", "envoy/behind"} {
+		if yes := member.Expect(w.t, 200, "GET", "/oauth2/forward-auth/"+path); yes.Header.Get("X-Auth-User") == "" {
+			w.t.Errorf("%s: %v", path, yes.Header)
+		}
+	}
+	member.Expect(w.t, 200, "POST", "/oauth2/forward-auth/envoy/behind/save", testbrowser.Body(formType, "a=b"))
+	// Not for this member any more, who is told, and administrators see it.
+	closed := behind
+	closed.Allow.Roles, closed.Version = []string{"nobody"}, 2
+	stored, err := engine.Application(w.t.Context(), behind.ID)
+	must(w.t, err)
+	closed.LastUsedAt = stored.LastUsedAt
+	must(w.t, engine.UpdateApplication(w.t.Context(), stored, closed))
+	awsstack.Until(w.t, "the application is closed", func() bool {
+		return member.Send(w.t, "GET", "/oauth2/forward-auth/forward/behind").Status == 403
+	})
+	member.Expect(w.t, 302, "GET", "/.wecom-signin/behind/signout")
+	w.proxyAsksBelowAParentDomain(engine, member)
+}
+
+// proxyAsksBelowAParentDomain has the session's own cookie checked, and tokens made.
+func (w *world) proxyAsksBelowAParentDomain(engine store.Engine, member *visitor) {
+	w.t.Helper()
+	now := time.Now()
+	must(w.t, engine.CreateApplication(w.t.Context(), store.Application{
+		ID: "shared", Enabled: true, FirstParty: true, Kind: store.KindProxy, Homepage: "https://shared.corp.example/", Claims: claims.DefaultRules(),
+		ForwardAuthToken: true, RefreshTokenLifetime: 720 * time.Hour, Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, Version: 1,
+	}))
+	const path = "/oauth2/forward-auth/forward/shared"
+	w.Update(w.t, map[string]string{"PublicUrl": "https://signin.corp.example", "SessionCookieDomain": "corp.example", "ForwardAuthTokens": "on"})
+	for _, value := range member.Cookies("__Host-wecom_session") {
+		id, _, _ := strings.Cut(value, ".") // a cookie from before it had the user's id
+		for _, value := range []string{value, id} {
+			yes := member.Expect(w.t, 200, "GET", path, testbrowser.Header("Cookie", "__Secure-wecom_session="+value))
+			w.known.Add("token", yes.Header.Get("X-Auth-Token"))
+			if strings.Count(yes.Header.Get("X-Auth-Token"), ".") != 2 {
+				w.t.Errorf("no token: %v", yes.Header)
+			}
+		}
+	}
+	w.Update(w.t, map[string]string{"PublicUrl": w.url, "SessionCookieDomain": "", "ForwardAuthTokens": "off"})
+	member.Expect(w.t, 302, "GET", path)
 }
 
 // gatewayJudges has an API of an application, behind API Gateway's own JWT authorizer, judge
