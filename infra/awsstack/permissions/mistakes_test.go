@@ -55,7 +55,7 @@ var mistakes = []mistake{
 	{name: "every index", function: "Admin", old: "/index/attempts-of-user", new: "/index/*", want: "/index/*"},
 	{name: "a table and what is below", function: "Issuer", old: `DIRECTORY"`, new: `DIRECTORY*"`, want: "too much: dynamodb:GetItem"},
 	{name: "who ends sessions may read the queue", function: "Signin", old: `["sqs:SendMessage"]`, new: `["sqs:SendMessage","sqs:ReceiveMessage"]`, want: "too much: sqs:ReceiveMessage"},
-	{name: "proxies are answered with the signing keys at hand", function: "ForwardAuth", old: `"SEALING"`, new: `["SEALING","SIGNING"]`, want: "too much: secretsmanager:GetSecretValue"},
+	{name: "proxies are answered with the signing keys at hand", function: "ForwardAuth", old: `"SEALING"`, new: `"SIGNING"`, want: "too much: secretsmanager:GetSecretValue"},
 	{name: "the log of another function", function: "Issuer", old: "/issuer:*", new: "/admin:*", want: "too much: logs:CreateLogStream"},
 	{name: "every log", function: "Issuer", old: "/aws/lambda/signin-permissions/issuer:*", new: "*", want: "too much: logs:CreateLogStream"},
 	{name: "the same twice", function: "Issuer", old: `["dynamodb:GetItem"]`, new: `["dynamodb:GetItem","dynamodb:GetItem"]`, want: "twice: dynamodb:GetItem"},
