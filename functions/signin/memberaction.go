@@ -24,7 +24,7 @@ func (h handler) memberAction(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var next authflow.SignInPage
+	next := authflow.SignInPage{Destination: authflow.Destination{Locales: authflow.DestinationOf(apigw.Query(r)).Locales}}
 	if err := h.act(w, r, form); err != nil {
 		apigw.LogError(ctx, apierr.From(err))
 		next.RequestID = apigw.RequestID(ctx)

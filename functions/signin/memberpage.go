@@ -27,12 +27,14 @@ func (h handler) memberPage(w http.ResponseWriter, r *http.Request, active authf
 	apigw.LogField(ctx, "user", active.User.ID)
 	read := h.readMember(ctx, active)
 	query := apigw.Query(r)
+	here := authflow.Destination{Locales: authflow.DestinationOf(query).Locales}
+	self := authflow.SignInURL(public, authflow.SignInPage{Destination: here})
 	shown := page.Member{
-		Language: text.LanguageOf(r), Self: authflow.SignInURL(public, authflow.SignInPage{}), Now: h.Now(), Version: version.Version,
+		Language: text.LanguageOf(r), Self: self, Now: h.Now(), Version: version.Version,
 		Name: active.User.Name, WeComUserID: active.Session.WeComUserID,
-		Action: public + "/signin", Session: active.Key, SignOut: public + "/api/signout",
+		Action: self, Session: active.Key, SignOut: authflow.SignOutURL(public, here.Locales),
 		FailedRequest: query.Get("request"),
-		SignInAgain:   authflow.SignInURL(public, authflow.SignInPage{SignInAgain: true}),
+		SignInAgain:   authflow.SignInURL(public, authflow.SignInPage{Destination: here, SignInAgain: true}),
 	}
 	if shown.Name == "" {
 		shown.Name = active.Session.WeComUserID

@@ -196,7 +196,7 @@ func TestJourneyToAnApplication(t *testing.T) {
 		r := w.begin()
 		end := test.with.open(r.address)
 		if test.pages == 1 {
-			if end.failure == nil || !strings.Contains(end.Page.Body, "Wiki</h1>") {
+			if end.failure == nil || !strings.Contains(end.Page.Body, "“Wiki”</h1>") {
 				t.Fatalf("%s: ended at %s", test.name, end.Address)
 			}
 			end = test.with.onward(end)
@@ -292,7 +292,7 @@ func TestJourneyFirstSignInToAnApplication(t *testing.T) {
 	desktop, phone := f.onDesktop("lisi"), f.inWeCom("lisi")
 	r := w.begin()
 	end := desktop.press(r)
-	if end.failure.Get("error") != "first_sign_in_in_wecom" || end.failure.Get("application") != "wiki" || !strings.Contains(end.Page.Body, "Wiki</h1>") {
+	if end.failure.Get("error") != "first_sign_in_in_wecom" || end.failure.Get("application") != "wiki" || !strings.Contains(end.Page.Body, "“Wiki”</h1>") {
 		t.Fatalf("ended at %s", end.Address)
 	}
 	// The phone has not made the request, so it begins at the homepage.
@@ -450,10 +450,10 @@ func TestJourneyRefusalsNameTheApplication(t *testing.T) {
 		name, member string
 		has          []string
 	}{
-		{"not allowed", "zhangsan", []string{"Wiki</h1>", "error=access_denied", "prompt=login"}},
-		{"switched off at WeCom", "disabled", []string{"Wiki</h1>", "user_disabled"}},
-		{"another company", "ww0a1b2c3d4e5f6071/partner", []string{"Wiki</h1>", "other_corp"}},
-		{"not a member", "oVisitor0000000000000001", []string{"Wiki</h1>", "not_a_member"}},
+		{"not allowed", "zhangsan", []string{"“Wiki”</h1>", "error=access_denied", "prompt=login"}},
+		{"switched off at WeCom", "disabled", []string{"“Wiki”</h1>", "user_disabled"}},
+		{"another company", "ww0a1b2c3d4e5f6071/partner", []string{"“Wiki”</h1>", "other_corp"}},
+		{"not a member", "oVisitor0000000000000001", []string{"“Wiki”</h1>", "not_a_member"}},
 	} {
 		b := f.inWeCom(test.member)
 		r := w.begin()
@@ -511,7 +511,7 @@ func TestJourneyToAnApplicationWithoutCookies(t *testing.T) {
 	for name, b := range map[string]*browser{"WeCom's client": f.inWeCom("zhangsan"), "a desktop browser": f.onDesktop("zhangsan")} {
 		b.BlockCookies = true
 		end := b.press(w.begin())
-		if end.failure.Get("error") != "cookies_blocked" || end.failure.Get("application") != "wiki" || !strings.Contains(end.Page.Body, "Wiki</h1>") {
+		if end.failure.Get("error") != "cookies_blocked" || end.failure.Get("application") != "wiki" || !strings.Contains(end.Page.Body, "“Wiki”</h1>") {
 			t.Errorf("%s: ended at %s", name, end.Address)
 		}
 	}

@@ -59,6 +59,7 @@ func TestJourneyWorkbenchIsTheLauncher(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.registerWiki(nil)
+	f.signedIn("zhangsan") // a scan alone is nobody's first sign-in
 	const link = "/authorize/main?return=signin"
 	for name, open := range map[string]func() (*browser, ending){
 		"the workbench":            func() (*browser, ending) { b := f.inWeCom("zhangsan"); return b, b.open(link) },
