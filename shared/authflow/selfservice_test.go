@@ -241,7 +241,7 @@ func (c *changing) UpdateUser(ctx context.Context, from, to store.User) error {
 func TestSignOutEverywhereBesideAnAdministrator(t *testing.T) {
 	s := newSelfService(t)
 	active := s.begin("zhangsan")
-	s.SelfService.Store = &changing{s.store, 3}
+	s.Store = &changing{s.store, 3}
 	s.must(s.EndEverywhere(t.Context(), active))
 	s.wantOver(active)
 	user, err := s.store.User(t.Context(), active.User.ID)
