@@ -136,7 +136,7 @@ func (h *handler) patchApplication(w http.ResponseWriter, r *http.Request) error
 func (h *handler) updateApplication(r *http.Request, change func(store.Application) (store.Application, error)) (store.Application, error) {
 	ctx := r.Context()
 	match := ifMatch(r)
-	return retryChanged(ctx, func() (store.Application, error) {
+	return store.RetryChanged(ctx, func() (store.Application, error) {
 		from, err := h.application(ctx, r.PathValue("id"))
 		if err != nil {
 			return from, err
@@ -170,7 +170,7 @@ func (h *handler) updateApplication(r *http.Request, change func(store.Applicati
 func (h *handler) deleteApplication(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	match := ifMatch(r)
-	_, err := retryChanged(ctx, func() (store.Application, error) {
+	_, err := store.RetryChanged(ctx, func() (store.Application, error) {
 		a, err := h.application(ctx, r.PathValue("id"))
 		if err != nil {
 			return a, err

@@ -137,7 +137,7 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 	}
 	match := ifMatch(r)
 	put := map[string]string{} // version of the new secret by authenticator ID: a retry does not write it again
-	a, err := retryChanged(ctx, func() (store.Authenticator, error) {
+	a, err := store.RetryChanged(ctx, func() (store.Authenticator, error) {
 		from, err := h.authenticator(ctx, r.PathValue("name"))
 		if err != nil {
 			return from, err
@@ -228,7 +228,7 @@ func newSecretVersion() string {
 func (h *handler) deleteAuthenticator(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	match := ifMatch(r)
-	a, err := retryChanged(ctx, func() (store.Authenticator, error) {
+	a, err := store.RetryChanged(ctx, func() (store.Authenticator, error) {
 		a, err := h.authenticator(ctx, r.PathValue("name"))
 		if err != nil {
 			return a, err
@@ -284,7 +284,7 @@ func (h *handler) deleteSecret(ctx context.Context, name string) error {
 		if err = h.Secrets.Delete(cleanup, name); err == nil {
 			return nil
 		}
-		if pause(cleanup, attempt) != nil {
+		if store.Pause(cleanup, attempt) != nil {
 			break
 		}
 	}
@@ -308,7 +308,7 @@ func (h *handler) checkAutoLogin(ctx context.Context, a store.Authenticator) err
 }
 
 // storeRefusal translates an error by which the store refuses a write, and returns nil
-// for any other. It returns store.ErrChanged as it is, for retryChanged.
+// for any other. It returns store.ErrChanged as it is, for store.RetryChanged.
 func storeRefusal(err error) error {
 	if taken, ok := errors.AsType[*store.AutoLoginTakenError](err); ok {
 		return autoLoginTaken(taken.Holder)

@@ -176,7 +176,7 @@ func (h *handler) patchUser(w http.ResponseWriter, r *http.Request) error {
 func (h *handler) updateUser(r *http.Request, change func(store.User) (store.User, error)) (store.User, error) {
 	ctx := r.Context()
 	match := ifMatch(r)
-	return retryChanged(ctx, func() (store.User, error) {
+	return store.RetryChanged(ctx, func() (store.User, error) {
 		from, err := h.user(ctx, r.PathValue("id"))
 		if err != nil {
 			return from, err
@@ -225,7 +225,7 @@ func (h *handler) phoneTakenError(ctx context.Context, number string, err error)
 func (h *handler) deleteUser(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	match := ifMatch(r)
-	gone, err := retryChanged(ctx, func() (store.User, error) {
+	gone, err := store.RetryChanged(ctx, func() (store.User, error) {
 		u, err := h.user(ctx, r.PathValue("id"))
 		if err != nil {
 			return u, err

@@ -192,7 +192,7 @@ func (h *handler) importUser(ctx context.Context, l line) (store.User, rowOutcom
 		return store.User{}, rowFailed, err
 	}
 	outcome := rowFailed
-	u, err := retryChanged(ctx, func() (store.User, error) {
+	u, err := store.RetryChanged(ctx, func() (store.User, error) {
 		from, err := h.Directory.UserByPhone(ctx, l.phone)
 		if errors.Is(err, store.ErrNotFound) {
 			created, err := fill(blank, l)

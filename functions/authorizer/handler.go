@@ -25,9 +25,6 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
-// RoleAdmin is the role that may use /api/admin.
-const RoleAdmin = "admin"
-
 // keepAdminKey is how long the admin key is used without reading it again.
 const keepAdminKey = time.Second
 
@@ -191,7 +188,7 @@ func (a *Authorizer) administrator(ctx context.Context, credential, publicURL st
 		return "", fmt.Errorf("read session: %w", err)
 	case active.User.ID != claims.Subject:
 		return "", refusal("the session of the token is somebody else's")
-	case !slices.Contains(active.User.Roles, RoleAdmin):
+	case !slices.Contains(active.User.Roles, store.RoleAdmin):
 		return "", refusal("the user of the token is no administrator")
 	}
 	return active.User.ID, nil

@@ -81,6 +81,8 @@ func (cfg Config) request(r *http.Request) (authflow.CallbackRequest, error) {
 		Sessions:      cfg.Cookie.Sessions(r),
 		RequestID:     apigw.RequestID(ctx),
 		Source:        authflow.SourceOf(r.RemoteAddr),
+		Client:        clientOf(r.UserAgent()),
+		Address:       addressOf(r.RemoteAddr),
 	}
 	if store.IsAuthenticatorName(req.Authenticator) {
 		apigw.LogField(ctx, "authenticator", req.Authenticator)

@@ -21,6 +21,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/session"
+	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
 // completerFunc signs people in as a test says.
@@ -89,7 +90,8 @@ func TestSignedInVisitorGoesToTheApplication(t *testing.T) {
 	response := serve(t, completerFunc(func(got authflow.CallbackRequest) (authflow.CallbackResult, error) {
 		want := authflow.CallbackRequest{
 			Authenticator: "demo", PublicURL: "https://signin.example.com", Code: "CODE", State: "STATE", ReturnTo: attempt.Destination, InWeCom: true,
-			Sessions: []authflow.SessionRef{{ID: earlier}}, RequestID: "request-1", Source: authflow.SourceOf("203.0.113.9"), Attempt: attempt, AttemptFound: true,
+			Sessions: []authflow.SessionRef{{ID: earlier}}, RequestID: "request-1", Source: authflow.SourceOf("203.0.113.9"), Address: "203.0.113.9",
+			Client: store.Client{Browser: store.BrowserWeCom, System: store.SystemOther}, Attempt: attempt, AttemptFound: true,
 		}
 		if diff := cmp.Diff(want, got, cmpopts.EquateComparable(authflow.ReturnPath{}, authflow.Source{})); diff != "" {
 			t.Error(diff)

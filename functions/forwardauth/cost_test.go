@@ -158,8 +158,8 @@ func TestForwardAuthFailsClosed(t *testing.T) {
 	for _, path := range append(checks(), "/.wecom-signin/wiki/signout") {
 		asking.Go(func() {
 			began := time.Now()
-			a := b.service.proxyAnswer(path, map[string]string{cookie: b.cookies["wiki.example.org"][cookie]})
-			if took := time.Since(began); a.status != http.StatusServiceUnavailable || a.headers["x-auth-user"] != "" || took < 1900*time.Millisecond || took > 2500*time.Millisecond {
+			a := b.proxyAnswer(path, map[string]string{cookie: b.cookies["wiki.example.org"][cookie]})
+			if took := time.Since(began); a.status != http.StatusServiceUnavailable || a.headers["x-auth-user"] != "" || took < 1900*time.Millisecond || took > 10*time.Second {
 				t.Errorf("%s: %d after %v", path, a.status, took)
 			}
 		})

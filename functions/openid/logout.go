@@ -74,7 +74,7 @@ func (h handler) decideLogout(w http.ResponseWriter, r *http.Request, parameters
 		return nil
 	}
 	return h.Pages.SignedOut(w, page.SignedOut{
-		Language: languageOf(w, r, d.UILocales), Self: "", SignIn: signInURL(r, d.UILocales),
+		Language: languageOf(w, r, d.UILocales), Self: "", SignIn: signInURL(r, d.UILocales), Unregistered: d.Refusal != nil,
 	})
 }
 

@@ -108,6 +108,8 @@ func TestLogoutWithAHintOfTheSession(t *testing.T) {
 				}
 			} else if got.status != http.StatusOK || got.headers["location"] != "" || !strings.Contains(got.body, "Signed out") {
 				t.Errorf("%d to %q", got.status, got.headers["location"])
+			} else if said := strings.Contains(got.body, "not registered"); said != (test.address != "") {
+				t.Errorf("says that the address is not registered: %v", said)
 			}
 			if b.hasSession() {
 				t.Error("still signed in")

@@ -20,9 +20,6 @@ type refusedRequest struct {
 	uiLocales   string
 }
 
-// roleAdmin is the role of administrators.
-const roleAdmin = "admin"
-
 // refuse explains a refusal on a page. What came and what is registered is for
 // administrators: it tells an attacker what to try, and everybody else nothing.
 func (h handler) refuse(w http.ResponseWriter, r *http.Request, refused refusedRequest, session *oauth.Session) error {
@@ -33,7 +30,7 @@ func (h handler) refuse(w http.ResponseWriter, r *http.Request, refused refusedR
 	if refused.application.ID != "" {
 		shown.Application = title(refused.application)
 	}
-	if session != nil && slices.Contains(session.User.Roles, roleAdmin) {
+	if session != nil && slices.Contains(session.User.Roles, store.RoleAdmin) {
 		shown.Details = &page.RequestDetails{
 			Description: refused.refusal.Description, ClientID: refused.clientID,
 			Came: refused.came, Registered: refused.registered,

@@ -178,16 +178,10 @@ func (h handler) audience(r *http.Request, active authflow.ActiveSession) (strin
 	return "", nil
 }
 
-// signOut ends the session in the store first: if that fails, the browser keeps its
-// cookie and can try again.
 func (h handler) signOut(w http.ResponseWriter, r *http.Request) error {
-	for _, ref := range h.Cookie.Sessions(r) {
-		if err := h.Sessions.End(r.Context(), ref.ID); err != nil {
-			return err
-		}
+	if err := h.endBrowserSessions(w, r); err != nil {
+		return err
 	}
-	h.Cookie.Clear(w)
-	forgetRedirects(w, r)
 	if strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html") {
 		w.Header().Set("Location", authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{
 			Destination: authflow.Destination{Locales: authflow.DestinationOf(apigw.Query(r)).Locales},
@@ -196,6 +190,19 @@ func (h handler) signOut(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// endBrowserSessions signs the browser out. It ends the session in the store first: if that
+// fails, the browser keeps its cookie and can try again.
+func (h handler) endBrowserSessions(w http.ResponseWriter, r *http.Request) error {
+	for _, ref := range h.Cookie.Sessions(r) {
+		if err := h.Sessions.End(r.Context(), ref.ID); err != nil {
+			return err
+		}
+	}
+	h.Cookie.Clear(w)
+	forgetRedirects(w, r)
 	return nil
 }
 

@@ -33,14 +33,17 @@ func NewHandler(_ context.Context, deps app.Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read pages: %w", err)
 	}
+	sessions := &authflow.Sessions{
+		Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now,
+		Lineages: &authflow.Lineages{Store: deps.Store, Notifier: deps.LogoutNotifier},
+	}
 	return New(Config{
 		Authenticators: deps.Authenticators,
 		Applications:   deps.Applications,
 		DomainFiles:    deps.Store,
-		Sessions: &authflow.Sessions{
-			Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now,
-			Lineages: &authflow.Lineages{Store: deps.Store, Notifier: deps.LogoutNotifier},
-		},
+		Sessions:       sessions,
+		SelfService:    &authflow.SelfService{Sessions: sessions, Store: deps.Store, Notifier: deps.LogoutNotifier},
+		Members:        deps.Store,
 		Minter: keys.NewMinter(keys.MinterConfig{
 			Load: func(ctx context.Context) (string, error) {
 				value, err := deps.Secrets.Get(ctx, deps.Settings.SigningKeysSecret, secret.Current)

@@ -25,6 +25,25 @@ type Authenticators interface {
 // Applications reads applications, which may be a moment old.
 type Applications interface {
 	Application(ctx context.Context, id string) (store.Application, error)
+	Applications(ctx context.Context, page store.Page) (items []store.Application, next string, err error)
+}
+
+// Members reads which applications are told about a member.
+type Members interface {
+	LineagesOfUser(ctx context.Context, userID string) ([]store.Lineage, error)
+	Consents(ctx context.Context, userID string) ([]store.Consent, error)
+}
+
+// SelfService acts for the member of an active session; *authflow.SelfService does.
+type SelfService interface {
+	// ActiveSessions returns the member's active sessions, newest first, this one among them.
+	ActiveSessions(ctx context.Context, active authflow.ActiveSession) ([]store.AttemptResult, error)
+	// EndSession ends another session of the member; any other key does nothing.
+	EndSession(ctx context.Context, active authflow.ActiveSession, key string) error
+	EndOtherSessions(ctx context.Context, active authflow.ActiveSession) error
+	EndEverywhere(ctx context.Context, active authflow.ActiveSession) error
+	// Withdraw takes back the consent to an application, if there is one.
+	Withdraw(ctx context.Context, active authflow.ActiveSession, applicationID string) error
 }
 
 // DomainFiles reads the proofs of domain ownership.
@@ -53,6 +72,8 @@ type Config struct {
 	Applications   Applications
 	DomainFiles    DomainFiles
 	Sessions       Sessions
+	SelfService    SelfService
+	Members        Members
 	Minter         Minter
 	Cookie         session.Cookie
 	Pages          *page.Pages
@@ -71,6 +92,7 @@ func New(cfg Config) http.Handler {
 	routes.Handle("/api/signout", h.crossOrigin(http.MethodPost, h.signOut))
 	// A failure here is problem+json: a redirect to the sign-in page would be a loop.
 	routes.Handle("GET /signin", h.signInPage)
+	routes.Handle("POST /signin", h.memberAction)
 	routes.Handle("GET /auto-login.js", autoLoginScript)
 	routes.Handle("GET /robots.txt", robots)
 	routes.Handle("GET /favicon.ico", icon)

@@ -55,6 +55,15 @@ type world struct {
 	cookie         session.Cookie
 	publicURL      string
 	log            strings.Builder
+
+	// Of the member's page.
+	allApplications []store.Application // in pages, beside applications
+	sessions        []store.AttemptResult
+	lineages        []store.Lineage
+	consents        []store.Consent
+	unreadable      map[string]error // by what is read
+	acts            []string         // what was done for the member
+	actError        error
 }
 
 func newWorld() *world {
@@ -156,6 +165,7 @@ type ask struct {
 	session string
 	cookies []string
 	headers map[string]string
+	body    string
 }
 
 type answer struct {
@@ -174,12 +184,12 @@ func (f *world) ask(t *testing.T, a ask) answer {
 	function := apigw.New(apigw.Config{
 		Name: "signin", PublicURL: f.publicURL, Logger: slog.New(slog.NewJSONHandler(&f.log, nil)),
 		Handler: New(Config{
-			Authenticators: f, Applications: f, DomainFiles: f, Sessions: f, Minter: f, Cookie: f.cookie, Pages: pages,
+			Authenticators: f, Applications: f, DomainFiles: f, Sessions: f, SelfService: f, Members: f, Minter: f, Cookie: f.cookie, Pages: pages,
 			Now: func() time.Time { return f.now },
 		}),
 	})
 	event := events.APIGatewayV2HTTPRequest{
-		Version: "2.0", RawPath: a.path, RawQueryString: a.query, Cookies: a.cookies,
+		Version: "2.0", RawPath: a.path, RawQueryString: a.query, Cookies: a.cookies, Body: a.body,
 		Headers: map[string]string{"accept-language": "en", "user-agent": a.agent, "host": "attacker.example"},
 	}
 	if a.session != "" {
@@ -230,7 +240,8 @@ func TestEveryAddressHasItsAnswer(t *testing.T) {
 	}{
 		{"GET", "/signin", 200, ""},
 		{"HEAD", "/signin", 200, ""},
-		{"POST", "/signin", 405, "GET, HEAD"},
+		{"POST", "/signin", 403, ""},
+		{"PUT", "/signin", 405, "GET, HEAD, POST"},
 		{"GET", "/auto-login.js", 200, ""},
 		{"GET", "/robots.txt", 200, ""},
 		{"GET", "/favicon.ico", 200, ""},
@@ -332,10 +343,19 @@ func TestSignInPage(t *testing.T) {
 			"signed in",
 			ask{session: liveID},
 			nil,
-			[]string{"signed in as 张三", `href="` + appOrigin + `/home"`, `action="` + public + `/api/signout"`},
+			[]string{"<h1>张三</h1>", `href="` + appOrigin + `/home"`, `action="` + public + `/api/signout"`},
+			[]string{"Sign in with Demo"},
+		},
+		{
+			"signed in, with a target",
+			ask{session: liveID, query: "redirect=/x"},
+			nil,
+			[]string{"signed in as 张三", `href="` + appOrigin + `/x"`, `action="` + public + `/api/signout"`, "Sign in with Demo"},
 			nil,
 		},
-		{"signed in, with a target", ask{session: liveID, query: "redirect=/x"}, nil, []string{`href="` + appOrigin + `/x"`}, nil},
+		{"signed in, on the way here", ask{session: liveID, query: "return=signin"}, nil, []string{"<h1>张三</h1>"}, nil},
+		{"signed in, to sign in again", ask{session: liveID, query: "prompt=login"}, nil, []string{"Sign in with Demo"}, []string{"张三"}},
+		{"on the way here", ask{query: "return=signin"}, nil, []string{public + "/authorize/demo?return=signin"}, nil},
 		{"signed in, on the way to the console", ask{session: liveID, query: "return=console"}, nil, []string{`href="` + public + `/console"`}, nil},
 		{"on the way to the console", ask{query: "return=console&lang=en"}, nil, []string{public + "/authorize/demo?return=console"}, nil},
 		{"attack: another way back", ask{query: "return=//evil.example"}, nil, nil, []string{"evil", "return="}},
@@ -756,6 +776,8 @@ func TestLogHoldsNoSecret(t *testing.T) {
 		{path: "/api/session", session: liveID},
 		{method: "POST", path: "/api/token", session: liveID, headers: map[string]string{"Origin": appOrigin}},
 		{path: "/private/path", query: "token=hidden", session: liveID},
+		{path: "/signin", session: liveID},
+		memberForm("action", page.MemberEndEverywhere),
 		{path: "/signin", query: "redirect=%2Fprivate%2Fpath", session: liveID},
 	} {
 		f.ask(t, a)

@@ -17,11 +17,20 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// signInPage answers GET /signin. Its status is 200 even when the store fails, because
-// this page explains failures.
+// signInPage answers GET /signin: for somebody who is signed in and for whom nothing waits,
+// with the member's page. Its status is 200 even when the store fails, because this page
+// explains failures.
 func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, public, query := r.Context(), apigw.PublicURL(r.Context()), apigw.Query(r)
 	destination := authflow.DestinationOf(query)
+	var active *authflow.ActiveSession
+	if query.Get("error") == "" && !authflow.AsksToSignInAgain(query) {
+		active = h.sessionOfPage(w, r)
+	}
+	w.Header().Set(version.Header, version.Version)
+	if active != nil && destination.IsMemberPage() {
+		return h.memberPage(w, r, *active)
+	}
 	shown := page.SignIn{
 		Language: text.LanguageOf(r),
 		Client:   clientKind(r.UserAgent()),
@@ -29,7 +38,6 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 		Console:  authflow.ConsoleURL(public),
 		Version:  version.Version,
 	}
-	w.Header().Set(version.Header, version.Version)
 	if query.Get("error") != "" {
 		shown.Failure = &page.Failure{
 			Code: query.Get("error"), Authenticator: query.Get("authenticator"), RequestID: query.Get("request"),
@@ -47,8 +55,10 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 		}
 		shown.Buttons = append(shown.Buttons, page.Button{Name: a.Name, Title: title(a), URL: authflow.AuthorizeURL(public, a.Name, destination)})
 	}
-	if shown.Failure == nil && !authflow.AsksToSignInAgain(query) {
-		shown.SignedIn = h.signedIn(w, r, destination, application)
+	if active != nil && application.takes(active.Session.AuthenticatorName) {
+		shown.SignedIn = &page.SignedIn{
+			Name: active.User.Name, Continue: destination.URL(public, active.Authenticator), SignOut: authflow.SignOutURL(public, destination.Locales),
+		}
 	}
 	if application != nil {
 		shown.Application = &page.Application{
@@ -91,31 +101,24 @@ func (h handler) waitingApplication(ctx context.Context, destination authflow.De
 		return nil
 	}
 	apigw.LogField(ctx, "application", found.ID)
-	waiting := &waitingApplication{title: found.Title, authenticators: found.Authenticators}
-	if waiting.title == "" {
-		waiting.title = found.ID
-	}
+	waiting := &waitingApplication{title: applicationTitle(found), authenticators: found.Authenticators}
 	if !found.Enabled {
 		waiting.refusal = page.ApplicationDisabled
 	}
 	return waiting
 }
 
-// signedIn returns who has a session already that leads to the application, so that nobody
-// signs in twice by mistake.
-func (h handler) signedIn(w http.ResponseWriter, r *http.Request, destination authflow.Destination, application *waitingApplication) *page.SignedIn {
+// sessionOfPage returns the session of who looks at the page, so that nobody signs in twice
+// by mistake; nil: none, or none that could be read.
+func (h handler) sessionOfPage(w http.ResponseWriter, r *http.Request) *authflow.ActiveSession {
 	active, err := h.activeSession(w, r)
-	if err != nil {
-		if !apierr.Is(err, apierr.Unauthorized) {
-			apigw.LogError(r.Context(), apierr.From(err))
-		}
-		return nil
+	if err == nil {
+		return &active
 	}
-	if !application.takes(active.Session.AuthenticatorName) {
-		return nil
+	if !apierr.Is(err, apierr.Unauthorized) {
+		apigw.LogError(r.Context(), apierr.From(err))
 	}
-	public := apigw.PublicURL(r.Context())
-	return &page.SignedIn{Name: active.User.Name, Continue: destination.URL(public, active.Authenticator), SignOut: authflow.SignOutURL(public, destination.Locales)}
+	return nil
 }
 
 func clientKind(userAgent string) page.ClientKind {

@@ -104,17 +104,17 @@ func TestSwitchingAccounts(t *testing.T) {
 			page := map[bool]string{true: "choose-member", false: "web-login"}[d.Phone]
 			w.Do("be the one", visit(place.Service+"/authorize/"+portal), seesWeCom(page), click(person("/"+one.UserID)), seesText("h1", "home"))
 			w.at(place.Application+"/home", place.Service, one.UserID)
-			w.Do("see whose sign-in it is", visit(place.Service+"/signin"), sees(`.person`))
-			if text := w.Text(`.person`); !strings.Contains(text, one.Name) {
+			w.Do("see whose sign-in it is", visit(place.Service+"/signin"), sees(`.account`))
+			if text := w.Text(`main`); !strings.Contains(text, one.Name) {
 				t.Errorf("the page says %q", text)
 			}
 			w.Accessible("signed in on a " + d.Name)
 			if d.Phone {
 				w.Do("change the client's person", visit(place.WeCom+"/wecomsim/"), click(`summary`), click(person("/"+two.UserID)), seesText(`p[@class="person"]//b`, two.Name),
 					visit(place.Service+"/signin"))
-				w.Do("sign in as the other", click(`ul.ways a`), seesText("h1", "home"))
+				w.Do("sign in as the other", click(`.further a`), click(`ul.ways a`), seesText("h1", "home"))
 			} else {
-				w.Do("sign in as the other", click(`ul.ways a`), seesWeCom(page), click(person("/"+two.UserID)), seesText("h1", "home"))
+				w.Do("sign in as the other", click(`.further a`), click(`ul.ways a`), seesWeCom(page), click(person("/"+two.UserID)), seesText("h1", "home"))
 			}
 			w.at(place.Application+"/home", place.Service, two.UserID)
 		})

@@ -64,14 +64,14 @@ func TestNewcomer(t *testing.T) {
 			if err := json.Unmarshal([]byte(w.Text(`#claims-text`)), &claims); err != nil || claims.WeComUserID != "zhangsan" {
 				t.Errorf("the backend read %q (%v)", w.Text(`#claims-text`), err)
 			}
-			w.Do("see the sign-in page as a member", visit(local.Service+"/signin"), sees(`.person form button`))
-			w.Do("go on", click(`.person a.first`), greets("张三"))
+			w.Do("see the sign-in page as a member", visit(local.Service+"/signin"), sees(`.account form button`))
+			w.Do("go on", click(`.tiles a[href^="`+local.Application+`"]`), greets("张三"))
 			w.Do("open the service as a member", visit(local.Service+"/reports?year=2026"), greets("张三"))
 			w.expectLocation(local.Application + "/reports?year=2026")
 			w.Do("sign out", click(`#signout`), signedOut)
 			w.Do("sign in again", click(`#signin`), sees(authorizeLink), click(authorizeLink), greets("张三"))
 			w.Do("go back", chromedp.NavigateBack(), sees(authorizeLink))
-			w.Do("sign out on the sign-in page", visit(local.Service+"/signin"), click(`.person form button`), gone(`.person`), sees(authorizeLink))
+			w.Do("sign out on the sign-in page", visit(local.Service+"/signin"), click(`.account form button`), gone(`.account`), sees(authorizeLink))
 
 			be := func(id, name string) {
 				t.Helper()
@@ -121,7 +121,7 @@ func TestNewcomer(t *testing.T) {
 			w.Do("switch automatic login on", click(`input[name=autoLogin]`), click(`.savebar button.main`), sees(`.toast.good`))
 			w.Do("see the users", click(`#tabs a[href="#users"]`), seesText("a", "李四"))
 			w.Do("see the domain files", click(`#tabs a[href="#files"]`), sees(`.drop`))
-			w.Do("sign out once more", visit(local.Service+"/signin"), click(`.person form button`), gone(`.person`), sees(authorizeLink))
+			w.Do("sign out once more", visit(local.Service+"/signin"), click(`.account form button`), gone(`.account`), sees(authorizeLink))
 			be("/lisi", "李四")
 			w.Do("follow a link of the application", visit(local.Service+"/reports"), greets("李四"))
 			// The application's own pages ask with a script, which looks for the real client.

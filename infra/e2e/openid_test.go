@@ -135,7 +135,7 @@ func TestApplicationByOpenIDConnect(t *testing.T) {
 			}
 			w.Do("sign out", click(`#oidc-signout`), sees(`#oidc-signin`))
 			landed(other)
-			w.Do("be signed out at the service, too", visit(place.Service+"/signin"), sees(authorizeTo(portal)), gone(`.person`))
+			w.Do("be signed out at the service, too", visit(place.Service+"/signin"), sees(authorizeTo(portal)), gone(`.account`))
 		})
 	}
 }
@@ -289,7 +289,7 @@ func TestNewcomerByOpenIDConnect(t *testing.T) {
 			w.Do("refresh", click(`#refresh`), seesPart("pre", "userinfo"))
 			w.Do("sign out", click(`#signout`), signedOut)
 			w.expectLocation(page)
-			w.Do("be signed out at the service, too", visit(local.Service+"/signin"), sees(authorizeLink), gone(`.person`))
+			w.Do("be signed out at the service, too", visit(local.Service+"/signin"), sees(authorizeLink), gone(`.account`))
 			// The application's own session ends by back-channel logout, or when it asks again.
 			w.Do("come back to the application", visit(local.Application), sees(`#oidc .actions > :not([hidden])`))
 			w.Do("refresh in the application", chromium.Script(`document.getElementById("oidc-refresh").click()`), sees(`#oidc-signin`))

@@ -240,8 +240,10 @@ func TestWithoutJavaScript(t *testing.T) {
 	w = off(open(t, browsers()[0]))
 	w.Do("sign in", visit(place.Service+"/signin?redirect=%2Forders"), click(`a[href*="/authorize/`+portal+`"]`), seesWeCom("choose-member"),
 		click(person("/qian.wujs")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "orders"))
-	w.Do("see who is signed in", visit(place.Service+"/signin"), sees(`.person form button`))
-	w.Do("sign out", click(`.person form button`), gone(`.person`), sees(`a[href*="/authorize/`+portal+`"]`))
+	w.Do("sign out everywhere", visit(place.Service+"/signin"), click(`.everywhere summary`), click(`.everywhere button`), sees(`a[href*="/authorize/`+portal+`"]`))
+	w.Do("sign in again", click(`a[href*="/authorize/`+portal+`"]`), seesWeCom("choose-member"), click(person("/qian.wujs")), seesText("h1", "home"))
+	w.Do("see who is signed in", visit(place.Service+"/signin"), sees(`.account form button`))
+	w.Do("sign out", click(`.account form button`), gone(`.account`), sees(`a[href*="/authorize/`+portal+`"]`))
 	w = off(open(t, browsers()[4]))
 	w.Do("open the console", visit(place.Service+"/console"), sees(`noscript`))
 }

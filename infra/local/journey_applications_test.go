@@ -196,7 +196,7 @@ func TestJourneyToAnApplication(t *testing.T) {
 		r := w.begin()
 		end := test.with.open(r.address)
 		if test.pages == 1 {
-			if end.failure == nil || !strings.Contains(end.Page.Body, "Wiki</h1>") {
+			if end.failure == nil || !strings.Contains(end.Page.Body, "“Wiki”</h1>") {
 				t.Fatalf("%s: ended at %s", test.name, end.Address)
 			}
 			end = test.with.onward(end)
@@ -292,7 +292,7 @@ func TestJourneyFirstSignInToAnApplication(t *testing.T) {
 	desktop, phone := f.onDesktop("lisi"), f.inWeCom("lisi")
 	r := w.begin()
 	end := desktop.press(r)
-	if end.failure.Get("error") != "first_sign_in_in_wecom" || end.failure.Get("application") != "wiki" || !strings.Contains(end.Page.Body, "Wiki</h1>") {
+	if end.failure.Get("error") != "first_sign_in_in_wecom" || end.failure.Get("application") != "wiki" || !strings.Contains(end.Page.Body, "“Wiki”</h1>") {
 		t.Fatalf("ended at %s", end.Address)
 	}
 	// The phone has not made the request, so it begins at the homepage.
@@ -450,10 +450,10 @@ func TestJourneyRefusalsNameTheApplication(t *testing.T) {
 		name, member string
 		has          []string
 	}{
-		{"not allowed", "zhangsan", []string{"Wiki</h1>", "error=access_denied", "prompt=login"}},
-		{"switched off at WeCom", "disabled", []string{"Wiki</h1>", "user_disabled"}},
-		{"another company", "ww0a1b2c3d4e5f6071/partner", []string{"Wiki</h1>", "other_corp"}},
-		{"not a member", "oVisitor0000000000000001", []string{"Wiki</h1>", "not_a_member"}},
+		{"not allowed", "zhangsan", []string{"“Wiki”</h1>", "error=access_denied", "prompt=login"}},
+		{"switched off at WeCom", "disabled", []string{"“Wiki”</h1>", "user_disabled"}},
+		{"another company", "ww0a1b2c3d4e5f6071/partner", []string{"“Wiki”</h1>", "other_corp"}},
+		{"not a member", "oVisitor0000000000000001", []string{"“Wiki”</h1>", "not_a_member"}},
 	} {
 		b := f.inWeCom(test.member)
 		r := w.begin()
@@ -471,20 +471,23 @@ func TestJourneyRefusalsNameTheApplication(t *testing.T) {
 	}
 }
 
+// agree agrees on the consent page.
+func (b *browser) agree(page testbrowser.Answer) ending {
+	b.f.t.Helper()
+	fields := url.Values{"answer": {"agree"}}
+	for _, match := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(page.Body, -1) {
+		fields.Set(match[1], html.UnescapeString(match[2]))
+	}
+	posted := b.post("/oauth2/consent", testbrowser.Body("application/x-www-form-urlencoded", fields.Encode()))
+	return ending{Navigation: testbrowser.Navigation{Address: posted.Redirect(), Page: posted}}
+}
+
 // Consent is asked for once, and again when the application asks for more.
 func TestJourneyConsent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	w := f.registerWiki(func(a *store.Application) { a.FirstParty = false })
 	b := f.signedIn("zhangsan")
-	agree := func(page testbrowser.Answer) ending {
-		fields := url.Values{"answer": {"agree"}}
-		for _, match := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(page.Body, -1) {
-			fields.Set(match[1], html.UnescapeString(match[2]))
-		}
-		posted := b.post("/oauth2/consent", testbrowser.Body("application/x-www-form-urlencoded", fields.Encode()))
-		return ending{Navigation: testbrowser.Navigation{Address: posted.Redirect(), Page: posted}}
-	}
 	for i, scopes := range [][]string{{"openid"}, {"openid", "profile", "phone"}} {
 		w.config.Scopes = scopes
 		r := w.begin()
@@ -492,7 +495,7 @@ func TestJourneyConsent(t *testing.T) {
 		if !strings.Contains(end.Page.Body, fmt.Sprintf("%s/oauth2/consent", f.url)) {
 			t.Fatalf("%d: ended at %s", i, end.Address)
 		}
-		r.finish(agree(end.Page))
+		r.finish(b.agree(end.Page))
 		r = w.begin()
 		r.finish(b.open(r.address))
 	}
@@ -508,7 +511,7 @@ func TestJourneyToAnApplicationWithoutCookies(t *testing.T) {
 	for name, b := range map[string]*browser{"WeCom's client": f.inWeCom("zhangsan"), "a desktop browser": f.onDesktop("zhangsan")} {
 		b.BlockCookies = true
 		end := b.press(w.begin())
-		if end.failure.Get("error") != "cookies_blocked" || end.failure.Get("application") != "wiki" || !strings.Contains(end.Page.Body, "Wiki</h1>") {
+		if end.failure.Get("error") != "cookies_blocked" || end.failure.Get("application") != "wiki" || !strings.Contains(end.Page.Body, "“Wiki”</h1>") {
 			t.Errorf("%s: ended at %s", name, end.Address)
 		}
 	}

@@ -70,13 +70,13 @@ func TestJourneySpeaksTheLanguageAskedFor(t *testing.T) {
 		b.Language = string(other)
 
 		page := b.open(begin().address).Page
-		wantLanguage(t, "the sign-in page", page, want, "Wiki</h1>")
+		wantLanguage(t, "the sign-in page", page, want, "Wiki")
 		failed := b.open(b.way(page)).Page
 		wantLanguage(t, "a failed sign-in", failed, want, "first_sign_in_in_wecom")
 		b.Member = wecomsim.Browser{UserID: "zhangsan"}
 		refused := b.open(b.way(failed)).Page
 		wantLanguage(t, "a refusal after the sign-in", refused, want, "error=access_denied")
-		wantLanguage(t, "the sign-in page for another account", b.open(b.link(refused, "/signin")).Page, want, "Wiki</h1>")
+		wantLanguage(t, "the sign-in page for another account", b.open(b.link(refused, "/signin")).Page, want, "Wiki")
 
 		// The callback in another browser, which keeps no request, twice.
 		elsewhere := f.onDesktop("zhangsan")
@@ -108,7 +108,7 @@ func TestJourneySpeaksTheLanguageAskedFor(t *testing.T) {
 			t.Fatalf("picking a language: %d", got.Status)
 		}
 		chosen := b.open(begin().address).Page
-		wantLanguage(t, "the sign-in page for a member who has chosen", chosen, other, "Wiki</h1>")
+		wantLanguage(t, "the sign-in page for a member who has chosen", chosen, other, "Wiki")
 		b.Member = wecomsim.Browser{UserID: "disabled"}
 		wantLanguage(t, "and a failure", b.open(b.way(chosen)).Page, other, "first_sign_in_in_wecom")
 	}

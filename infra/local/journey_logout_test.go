@@ -118,6 +118,16 @@ func (c *connected) wantNotTold(t *testing.T) {
 func TestEveryEndOfASessionNotifies(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, f *fixture, b *browser, m connectedMember){
 		"sign-out": func(_ *testing.T, _ *fixture, b *browser, _ connectedMember) { b.post("/api/signout") },
+		"ended by the member elsewhere": func(t *testing.T, f *fixture, b *browser, _ connectedMember) {
+			elsewhere := f.signedIn(b.Member.UserID)
+			elsewhere.act(t, "end-others")
+			elsewhere.wantMember(b.Member.UserID, "the session that ended the other")
+		},
+		"ended by the member everywhere": func(t *testing.T, f *fixture, b *browser, _ connectedMember) {
+			elsewhere := f.signedIn(b.Member.UserID)
+			elsewhere.act(t, "end-everywhere")
+			elsewhere.wantMember("", "the session that ended all")
+		},
 		"sign-out by an application": func(t *testing.T, _ *fixture, b *browser, m connectedMember) {
 			b.Expect(t, http.StatusOK, http.MethodGet, "/oauth2/logout?id_token_hint="+m.idToken)
 		},

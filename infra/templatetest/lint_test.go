@@ -108,3 +108,32 @@ func TestTemplateFitsParameters(t *testing.T) {
 		})
 	}
 }
+
+// The template that the documents show for an HTTP API of another stack is content for
+// cfn-lint, and the same in both languages.
+func TestTemplateOfOtherStacksIsAccepted(t *testing.T) {
+	t.Parallel()
+	found := findTools(t)
+	shown := map[string]string{}
+	for _, page := range []string{"forward-auth.md", "forward-auth.zh-CN.md"} {
+		content, err := os.ReadFile(filepath.Join(root, "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, _ := strings.Cut(string(content), "\n## API Gateway\n")
+		_, block, _ := strings.Cut(after, "\n```yaml\n")
+		block, _, _ = strings.Cut(block, "\n```\n")
+		shown[page] = block + "\n"
+	}
+	if shown["forward-auth.md"] != shown["forward-auth.zh-CN.md"] {
+		t.Error("the two pages show two templates")
+	}
+	file := filepath.Join(t.TempDir(), "orders.yaml")
+	if err := os.WriteFile(file, []byte(shown["forward-auth.md"]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	arguments := append(slices.Clone(lintArguments), append([]string{"--regions"}, regions...)...)
+	if output, content := run(t, nil, found.lint, append(arguments, "--", file)...); !content {
+		t.Errorf("%s", output)
+	}
+}

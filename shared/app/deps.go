@@ -40,6 +40,8 @@ type LogoutNotifier interface {
 	authflow.LogoutNotifier
 	// UserEnded has the applications of all sessions of a user told, who may be gone.
 	UserEnded(ctx context.Context, userID string) error
+	// ApplicationEnded has one application of a lineage told, which goes on without it.
+	ApplicationEnded(ctx context.Context, lineage, applicationID string) error
 	// AuthenticatorEnded has the applications of all sessions told that began with an
 	// authenticator as it was.
 	AuthenticatorEnded(ctx context.Context, was store.Authenticator) error

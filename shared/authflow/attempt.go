@@ -52,6 +52,7 @@ type sealedAttempt struct {
 	Generation string `json:"g"`
 	Path       string `json:"p,omitempty"`
 	Console    bool   `json:"c,omitempty"`
+	MemberPage bool   `json:"m,omitempty"`
 	// Application and Continue are those of the destination.
 	Application string      `json:"a,omitempty"`
 	Continue    string      `json:"q,omitempty"`
@@ -64,7 +65,7 @@ type sealedAttempt struct {
 func SealAttempt(box *aead.Box, cookieName string, a LoginAttempt) ([]byte, error) {
 	sealed := sealedAttempt{
 		State: a.State, ID: a.AuthenticatorID, Generation: a.AuthenticatorGeneration,
-		Path: a.Destination.Path.String(), Console: a.Destination.Console,
+		Path: a.Destination.Path.String(), Console: a.Destination.Console, MemberPage: a.Destination.MemberPage,
 		Application: a.Destination.Application, Continue: a.Destination.Continue,
 		InWeCom: a.InWeCom, Scope: a.Scope, IssuedAt: a.IssuedAt.UnixMilli(),
 	}
@@ -92,8 +93,10 @@ func OpenAttempt(box *aead.Box, cookieName string, sealed []byte, now time.Time)
 	path, _ := ParseReturnPath(opened.Path)
 	a := LoginAttempt{
 		State: opened.State, AuthenticatorID: opened.ID, AuthenticatorGeneration: opened.Generation,
-		Destination: Destination{Path: path, Console: opened.Console, Application: opened.Application, Continue: opened.Continue},
-		InWeCom:     opened.InWeCom, Scope: opened.Scope, IssuedAt: time.UnixMilli(opened.IssuedAt),
+		Destination: Destination{
+			Path: path, Console: opened.Console, MemberPage: opened.MemberPage, Application: opened.Application, Continue: opened.Continue,
+		},
+		InWeCom: opened.InWeCom, Scope: opened.Scope, IssuedAt: time.UnixMilli(opened.IssuedAt),
 	}
 	if age := now.Sub(a.IssuedAt); age >= AttemptLifetime || age < -time.Minute {
 		return a, ErrAttemptExpired

@@ -80,6 +80,9 @@ type CallbackRequest struct {
 	Sessions      []SessionRef // of the session cookies, mostly one or none
 	RequestID     string       // the gateway's, for administrators to find it in the log
 	Source        Source       // where the request comes from
+	// Client and Address are what the member is shown of the session.
+	Client  store.Client
+	Address string
 	// Attempt is the one this browser began under State. AttemptFound is false when it
 	// carries none; AttemptErr is OpenAttempt's.
 	Attempt      LoginAttempt

@@ -30,6 +30,7 @@ func (l *login) startSession(ctx context.Context, owner store.IdentityOwner) (Ca
 			AuthenticatorGeneration: l.authenticator.Generation,
 			CorpID:                  l.authenticator.CorpID, WeComUserID: l.wecomUserID,
 			SignedInAt: now, ExpiresAt: now.Add(lifetime), InWeCom: l.req.Attempt.InWeCom,
+			Client: l.req.Client, Address: l.req.Address,
 		},
 		Event:     l.event(nil),
 		KeepUntil: now.Add(max(lifetime, AttemptLifetime)),

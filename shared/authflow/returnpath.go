@@ -71,12 +71,15 @@ func isHex(c byte) bool {
 }
 
 // Destination is where a browser goes once it is signed in: a path on the authenticator's
-// origin, an application that waits for it, or the service's own console. The zero value is
-// the authenticator's default page.
+// origin, an application that waits for it, or one of the service's own pages: the console
+// or the member's page. The zero value is the authenticator's default page.
 type Destination struct {
 	Path ReturnPath
 	// Console sends an administrator back to the console; Path is kept and not used.
 	Console bool
+	// MemberPage sends a member to the sign-in page, which is the member's own page then;
+	// Path is kept and not used.
+	MemberPage bool
 	// Application is the client id of an application whose authorization request this
 	// browser keeps under the id Continue (package session). Both are set or none is;
 	// Path is not used then.
@@ -87,11 +90,12 @@ type Destination struct {
 }
 
 // The query parameters of a destination, in the addresses of the sign-in page, of
-// authorize and of the callback. "return" knows one value, so it opens no redirect.
+// authorize and of the callback. "return" knows two values, so it opens no redirect.
 const (
-	pathParameter    = "redirect"
-	consoleParameter = "return"
-	consoleValue     = "console"
+	pathParameter   = "redirect"
+	returnParameter = "return"
+	consoleValue    = "console"
+	memberPageValue = "signin"
 
 	applicationParameter = "application"
 	continueParameter    = "continue"
@@ -128,7 +132,8 @@ const RequestIDLength = 26
 // may have any parameter.
 func DestinationOf(query url.Values) Destination {
 	d := Destination{
-		Console:     query.Get(consoleParameter) == consoleValue,
+		Console:     query.Get(returnParameter) == consoleValue,
+		MemberPage:  query.Get(returnParameter) == memberPageValue,
 		Application: query.Get(applicationParameter), Continue: query.Get(continueParameter),
 	}
 	if locales := query.Get(localesParameter); len(locales) <= maxLocales {
@@ -169,8 +174,11 @@ func (d Destination) addTo(query url.Values) {
 	if !d.Path.IsZero() {
 		query.Set(pathParameter, d.Path.String())
 	}
-	if d.Console {
-		query.Set(consoleParameter, consoleValue)
+	switch {
+	case d.Console:
+		query.Set(returnParameter, consoleValue)
+	case d.MemberPage:
+		query.Set(returnParameter, memberPageValue)
 	}
 	if d.Application != "" {
 		query.Set(applicationParameter, d.Application)
@@ -181,6 +189,12 @@ func (d Destination) addTo(query url.Values) {
 	}
 }
 
+// IsMemberPage reports whether nothing waits for a member who has signed in, so that the
+// sign-in page is the member's own page.
+func (d Destination) IsMemberPage() bool {
+	return d.Path.IsZero() && !d.Console && d.Application == ""
+}
+
 // or completes a destination by another one, which says where to go when the first was
 // lost on the way.
 func (d Destination) or(other Destination) Destination {
@@ -188,6 +202,7 @@ func (d Destination) or(other Destination) Destination {
 		d.Path = other.Path
 	}
 	d.Console = d.Console || other.Console
+	d.MemberPage = d.MemberPage || other.MemberPage
 	if d.Application == "" {
 		d.Application, d.Continue = other.Application, other.Continue
 	}
@@ -204,6 +219,9 @@ func (d Destination) URL(publicURL string, a store.Authenticator) string {
 	}
 	if d.Application != "" {
 		return ContinueURL(publicURL, d)
+	}
+	if d.MemberPage {
+		return SignInURL(publicURL, SignInPage{})
 	}
 	path := d.Path
 	if path.IsZero() {

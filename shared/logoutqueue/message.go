@@ -88,6 +88,15 @@ func (n Notifier) UserEnded(ctx context.Context, userID string) error {
 	return n.Queue.Send(ctx, Message{User: userID}, UserDelay)
 }
 
+// ApplicationDelay is how long the message about one application waits: longer than what
+// ends it takes after the announcement, so that the application does not begin anew before.
+const ApplicationDelay = 5 * time.Second
+
+// ApplicationEnded has one application of a lineage told, which goes on without it.
+func (n Notifier) ApplicationEnded(ctx context.Context, lineage, applicationID string) error {
+	return n.Queue.Send(ctx, Message{Lineage: lineage, Application: applicationID}, ApplicationDelay)
+}
+
 // AuthenticatorEnded has the applications of all sessions told that began with an
 // authenticator as it was before a change of its generation, or before its deletion.
 func (n Notifier) AuthenticatorEnded(ctx context.Context, was store.Authenticator) error {

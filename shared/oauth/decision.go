@@ -203,7 +203,7 @@ func (r *authorization) fits(wanted string) (refusal *Error, fits bool) {
 	}
 	began := session.Session.SignedInAt
 	again := !r.in.Begun.IsZero() && !began.Before(r.in.Begun) // signed in for this request
-	usable := len(r.application.Authenticators) == 0 || slices.Contains(r.application.Authenticators, session.Session.AuthenticatorName)
+	usable := takes(r.application, session.Session.AuthenticatorName)
 	switch {
 	case wanted != "" && session.User.ID != wanted:
 		if again {
@@ -229,6 +229,18 @@ func (r *authorization) fits(wanted string) (refusal *Error, fits bool) {
 func (r *authorization) isLive(session *Session) bool {
 	return session.Lineage != "" && session.User.ID != "" && session.User.ID == session.Session.UserID && session.User.Enabled &&
 		session.User.SessionGeneration == session.Session.UserGeneration && r.provider.Now().Before(session.Session.ExpiresAt)
+}
+
+// MayUse reports whether a user who has signed in by an authenticator would be let into an
+// application.
+func MayUse(a store.Application, user store.User, authenticator string) bool {
+	return a.Enabled && allows(a.Allow, user) && takes(a, authenticator)
+}
+
+// takes reports whether an application may be used by those who have signed in by an
+// authenticator.
+func takes(a store.Application, authenticator string) bool {
+	return len(a.Authenticators) == 0 || slices.Contains(a.Authenticators, authenticator)
 }
 
 // allows reports whether a user may use an application. Departments and tags of members

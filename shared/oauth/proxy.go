@@ -265,7 +265,7 @@ func (p *Provider) CheckProxy(ctx context.Context, in ProxyRequest) (ProxyAccess
 		case sessionErr != nil:
 			return access, sessionErr
 		case session != nil:
-			g, err = sessionState(*session, a), nil
+			g = sessionState(*session, a)
 			err = p.checkProxyGrant(ctx, &g, a)
 		}
 	}

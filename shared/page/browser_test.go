@@ -106,3 +106,38 @@ func TestOpenIDPagesInABrowser(t *testing.T) {
 		}
 	}
 }
+
+// The member's page, with a logo and without, as the pages above; it has no script to do
+// without.
+func TestMemberPageInABrowser(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		shown := memberPage()
+		shown.Language, shown.Self = text.LanguageOf(r), "http://"+r.Host+r.URL.Path
+		if r.URL.Path == "/failed" {
+			shown.FailedRequest, shown.Applications, shown.Known = "Kx3dYhPuDoEEMWw=", nil, nil
+			shown.Unreadable.Applications, shown.Unreadable.Sessions = true, true
+		}
+		pages, err := New(Config{CompanyName: "Example", CompanyLogo: map[string]string{"/logo": onePixel}[r.URL.Path]})
+		if err == nil {
+			err = pages.Member(w, shown)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	for _, width := range []int64{360, 1440} {
+		w := chromium.Shared(t).Open(t, chromium.Device{Width: width, Height: 800, Language: "en-US,en", UserAgent: wecomsim.UserAgentBrowser}, chromium.Network)
+		for _, path := range []string{"/", "/logo", "/failed"} {
+			for _, tag := range text.Languages() {
+				name := fmt.Sprintf("%s in %s at %d", path, tag, width)
+				w.Do("open "+name, chromium.Visit(server.URL+path+"?lang="+string(tag)), chromium.Sees(`main`))
+				if tag == text.English || tag == text.Chinese {
+					w.Accessible(name)
+				}
+			}
+		}
+		w.Do("open what asks before it signs out everywhere", chromium.Click(`.everywhere summary`), chromium.Sees(`.everywhere button`))
+		w.Accessible("everywhere")
+	}
+}

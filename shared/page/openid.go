@@ -106,6 +106,9 @@ type SignedOut struct {
 	Language text.Language
 	Self     string
 	SignIn   string
+	// Unregistered: the application wanted the member led on to an address that is not one
+	// of its own.
+	Unregistered bool
 }
 
 type messageView struct {
@@ -253,6 +256,9 @@ func (p *Pages) SignedOut(w http.ResponseWriter, page SignedOut) error {
 	}
 	view.setHeading("signedout.title")
 	view.Lead = view.T("signedout.text")
+	if page.Unregistered {
+		view.Cause = view.T("signedout.unregistered")
+	}
 	view.Links = []messageButton{{Label: view.T("signedout.signin"), URL: page.SignIn, First: true}}
 	return p.write(w, http.StatusOK, "message.html", view)
 }

@@ -47,6 +47,9 @@ func openIDPages() map[string]func(*Pages, http.ResponseWriter, text.Language, s
 		"/signedout": func(p *Pages, w http.ResponseWriter, l text.Language, self string) error {
 			return p.SignedOut(w, SignedOut{Language: l, Self: self, SignIn: "https://s.example/signin"})
 		},
+		"/signedout-here": func(p *Pages, w http.ResponseWriter, l text.Language, self string) error {
+			return p.SignedOut(w, SignedOut{Language: l, Self: self, SignIn: "https://s.example/signin", Unregistered: true})
+		},
 	}
 }
 

@@ -28,6 +28,7 @@ type Pages struct {
 	texts     *text.Catalogue
 	// openIDTexts are those of the OpenID provider's pages.
 	openIDTexts *text.Catalogue
+	memberTexts *text.Catalogue
 	company     string
 	logo        *logo
 	style       template.HTML
@@ -35,6 +36,8 @@ type Pages struct {
 	mark        template.HTML
 	icon        template.URL
 	policy      string
+	// scriptSource is the part of policy that names the script.
+	scriptSource string
 }
 
 // New reads the embedded files, but texts only when a page needs them. It fails for a
@@ -61,11 +64,13 @@ func New(cfg Config) (*Pages, error) {
 		return nil, fmt.Errorf("parse templates: %w", err)
 	}
 	style, script, mark := files["style.css"], files["script.js"], files["mark.svg"]
+	scriptSource := "script-src " + hashSource(script)
 	return &Pages{
 		templates: templates,
 		texts:     text.NewCatalogue(text.SignInArea),
 
 		openIDTexts: text.NewCatalogue(text.OpenIDArea),
+		memberTexts: text.NewCatalogue(text.MemberArea),
 
 		company: cfg.CompanyName,
 		logo:    logo,
@@ -76,10 +81,11 @@ func New(cfg Config) (*Pages, error) {
 		mark:   template.HTML(mark),                              //nolint:gosec // embedded, not input
 		icon: template.URL("data:image/svg+xml;base64," + //nolint:gosec // embedded, not input
 			base64.StdEncoding.EncodeToString([]byte(mark))),
+		scriptSource: scriptSource,
 		policy: strings.Join([]string{
 			"default-src 'none'",
 			"style-src " + hashSource(style),
-			"script-src " + hashSource(script),
+			scriptSource,
 			pictures,
 			formAction,
 			"base-uri 'none'",

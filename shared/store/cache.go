@@ -17,6 +17,7 @@ type AuthenticatorReader interface {
 // ApplicationReader reads applications; ProviderEngine implements it.
 type ApplicationReader interface {
 	Application(ctx context.Context, id string) (Application, error)
+	Applications(ctx context.Context, page Page) (items []Application, next string, err error)
 }
 
 // cachedAtMost bounds the memory of a cache. Names come from requests, but only existing
@@ -53,17 +54,7 @@ func (c *CachedAuthenticators) AutoLoginAuthenticator(ctx context.Context) (Auth
 
 // Authenticators implements AuthenticatorReader.
 func (c *CachedAuthenticators) Authenticators(ctx context.Context, page Page) ([]Authenticator, string, error) {
-	entry, err := c.cache.read(cacheKey{question: "page", page: page}, func() (cacheEntry[Authenticator], error) {
-		items, next, err := c.reader.Authenticators(ctx, page)
-		if err == nil && len(items) == 0 {
-			return cacheEntry[Authenticator]{}, errNothing
-		}
-		return cacheEntry[Authenticator]{items: items, next: next}, err
-	})
-	if errors.Is(err, errNothing) {
-		return nil, "", nil
-	}
-	return append([]Authenticator(nil), entry.items...), entry.next, err
+	return c.cache.page(page, func() ([]Authenticator, string, error) { return c.reader.Authenticators(ctx, page) })
 }
 
 // errNothing: an empty page, which is an absence and not cached.
@@ -86,6 +77,11 @@ func (c *CachedApplications) Application(ctx context.Context, id string) (Applic
 	return c.cache.one(cacheKey{question: "id", name: id}, func() (Application, error) {
 		return c.reader.Application(ctx, id)
 	})
+}
+
+// Applications implements ApplicationReader.
+func (c *CachedApplications) Applications(ctx context.Context, page Page) ([]Application, string, error) {
+	return c.cache.page(page, func() ([]Application, string, error) { return c.reader.Applications(ctx, page) })
 }
 
 // readCache keeps answers to queries for records.
@@ -123,6 +119,20 @@ func (c *readCache[T]) one(key cacheKey, read func() (T, error)) (record T, err 
 		return record, err
 	}
 	return entry.items[0], nil
+}
+
+func (c *readCache[T]) page(page Page, read func() ([]T, string, error)) ([]T, string, error) {
+	entry, err := c.read(cacheKey{question: "page", page: page}, func() (cacheEntry[T], error) {
+		items, next, err := read()
+		if err == nil && len(items) == 0 {
+			return cacheEntry[T]{}, errNothing
+		}
+		return cacheEntry[T]{items: items, next: next}, err
+	})
+	if errors.Is(err, errNothing) {
+		return nil, "", nil
+	}
+	return append([]T(nil), entry.items...), entry.next, err
 }
 
 // read returns a cached entry or reads one. Its age counts from before the read.

@@ -38,6 +38,14 @@ func (r *countingReader) Application(ctx context.Context, id string) (Applicatio
 	return Application{ID: id, Enabled: a.Enabled}, err
 }
 
+func (r *countingReader) Applications(ctx context.Context, _ Page) ([]Application, string, error) {
+	a, err := r.Application(ctx, "demo")
+	if err != nil {
+		return nil, "", nil
+	}
+	return []Application{a}, "", nil
+}
+
 func TestFoundIsKeptTenSecondsAndAbsentNotAtAll(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	reader := &countingReader{}
@@ -48,6 +56,13 @@ func TestFoundIsKeptTenSecondsAndAbsentNotAtAll(t *testing.T) {
 		"automatic": func() (bool, error) { a, err := cache.AutoLoginAuthenticator(t.Context()); return a.Enabled, err },
 		"a page": func() (bool, error) {
 			items, _, err := cache.Authenticators(t.Context(), Page{Limit: 50})
+			if len(items) == 0 {
+				return false, errors.Join(err, ErrNotFound)
+			}
+			return items[0].Enabled, err
+		},
+		"a page of applications": func() (bool, error) {
+			items, _, err := applications.Applications(t.Context(), Page{Limit: 200})
 			if len(items) == 0 {
 				return false, errors.Join(err, ErrNotFound)
 			}

@@ -139,6 +139,11 @@ type Transient interface {
 	EventsOfAuthenticator(ctx context.Context, authenticatorID string, limit int) ([]SignInEvent, error)
 	// EventsOfUser does the same for a user.
 	EventsOfUser(ctx context.Context, userID string, limit int) ([]SignInEvent, error)
+	// SessionsOfUser returns those results of a user that are sessions which have neither
+	// ended nor expired, newest first, at most limit, of the MaxEvents newest events. It may
+	// lack a new one for a moment, and has none that ended before the call. The user is not
+	// looked at, as with StartSession.
+	SessionsOfUser(ctx context.Context, userID string, limit int) ([]AttemptResult, error)
 
 	// AccessToken returns the record of an app's token, or ErrNotFound. The caller chooses
 	// the key, from corp, app and version of the secret.

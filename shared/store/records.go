@@ -52,6 +52,9 @@ func IsAuthenticatorName(name string) bool {
 // HoldsAutoLogin reports whether a is the one enabled authenticator with AutoLogin.
 func (a Authenticator) HoldsAutoLogin() bool { return a.Enabled && a.AutoLogin }
 
+// RoleAdmin is the role of administrators.
+const RoleAdmin = "admin"
+
 // User is a person, identified by phone and WeCom identities.
 type User struct {
 	ID     string // sorts by creation, see NewUserID
@@ -135,7 +138,45 @@ type Session struct {
 	// Lineage is inherited from the session of the same member that the browser had
 	// before, or new; see Lineage. Sessions from before it was there have none.
 	Lineage string `json:",omitempty"`
+	// Client and Address are shown to the member, and decide nothing. Sessions from before
+	// they were there have none.
+	Client  Client `json:",omitzero"`
+	Address string `json:",omitempty"` // IP address, as the gateway saw it
 }
+
+// Client is the browser in which a session began, as its User-Agent says: anybody can write
+// one, so only our own words are kept of it. Empty: unknown.
+type Client struct {
+	Browser Browser `json:",omitempty"`
+	System  System  `json:",omitempty"`
+}
+
+// Browser is a kind of browser.
+type Browser string
+
+// The browsers.
+const (
+	BrowserWeCom   Browser = "wecom"
+	BrowserWeChat  Browser = "wechat"
+	BrowserChrome  Browser = "chrome"
+	BrowserEdge    Browser = "edge"
+	BrowserSafari  Browser = "safari"
+	BrowserFirefox Browser = "firefox"
+	BrowserOther   Browser = "other"
+)
+
+// System is a kind of operating system.
+type System string
+
+// The systems.
+const (
+	SystemWindows System = "windows"
+	SystemMacOS   System = "macos"
+	SystemIOS     System = "ios"
+	SystemAndroid System = "android"
+	SystemLinux   System = "linux"
+	SystemOther   System = "other"
+)
 
 // LineageOf returns the lineage of a session that is stored under a key. One from before
 // there were lineages is a lineage of its own.

@@ -21,6 +21,7 @@ const (
 	// ApplicationsArea has the texts of its pages about applications.
 	ApplicationsArea Area = "applications"
 	OpenIDArea       Area = "openid" // the pages of the OpenID provider
+	MemberArea       Area = "member" // the member's page
 	SetupArea        Area = "setup"  // its guided set-up of a WeCom app
 	CheckArea        Area = "check"  // the results of checks
 )

@@ -102,6 +102,40 @@ func (w *world) applicationSignsIn() {
 	member.Member = wecomsim.Browser{UserID: "zhangsan"}
 	member.signIn("/authorize/main", application+"/")
 	member.send(204, "POST", "/api/signout", "", nil)
+	// A consent that is left when the user is deleted.
+	owner, err := engine.OwnerOfIdentity(w.t.Context(), corpID, "sunqi")
+	if err == nil {
+		err = engine.PutConsent(w.t.Context(), store.Consent{UserID: owner.UserID, ApplicationID: "board", At: now})
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.memberUsesTheOwnPage()
+}
+
+// memberUsesTheOwnPage sees it and uses each of its forms.
+func (w *world) memberUsesTheOwnPage() {
+	w.t.Helper()
+	member, elsewhere := w.visitor("sunqi", wecomsim.UserAgentWeComAndroid), w.visitor("sunqi", wecomsim.UserAgentWeComAndroid)
+	elsewhere.signIn("/authorize/main", application+"/")
+	member.signIn("/authorize/main", application+"/")
+	body := member.Expect(w.t, 200, "GET", "/signin").Body
+	session := regexp.MustCompile(`name="session" value="([^"]*)"`).FindStringSubmatch(body)
+	if session == nil || !strings.Contains(body, `name="application" value="wiki"`) || !strings.Contains(body, `value="end-others"`) {
+		w.t.Fatalf("not the page of a member with a consent and two sessions: %s", body)
+	}
+	for _, form := range []url.Values{
+		{"action": {"withdraw"}, "application": {"wiki"}}, {"action": {"end-others"}}, {"action": {"end-everywhere"}},
+	} {
+		form.Set("session", session[1])
+		location := member.Expect(w.t, 303, "POST", "/signin", testbrowser.Header("Origin", w.url), testbrowser.Body(formType, form.Encode())).Location()
+		if location != w.url+"/signin" {
+			w.t.Errorf("%s leads to %s", form, location)
+		}
+	}
+	if page := member.Expect(w.t, 200, "GET", "/signin").Body; !strings.Contains(page, "/authorize/main") {
+		w.t.Errorf("still signed in: %s", page)
+	}
 }
 
 // proxyAsks does everything that the proxies of applications and their visitors can do. The

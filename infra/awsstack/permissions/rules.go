@@ -11,8 +11,8 @@ import (
 // of their resource, with the reason.
 var withoutKeys = map[string]string{
 	"dynamodb:Query /index/attempts-of-authenticator": "the key is the random id of an authenticator, any of which an administrator may ask for",
-	"dynamodb:Query /index/lineages-of-user":          "the key is the id of a user, all of whose sessions have ended",
-	"dynamodb:Query /index/attempts-of-user":          "the key is the id of a user, any of whom an administrator may ask for",
+	"dynamodb:Query /index/lineages-of-user":          "the key is the id of a user, who asks for it or all of whose sessions have ended",
+	"dynamodb:Query /index/attempts-of-user":          "the key is the id of a user, who asks for it, or any of whom an administrator may ask for",
 }
 
 // Function is what Lambda shows of a function.

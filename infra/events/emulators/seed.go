@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
@@ -42,7 +43,9 @@ func seed(ctx context.Context, config aws.Config, variables map[settings.Name]st
 	database, client := dynamodb.NewFromConfig(config), secretsmanager.NewFromConfig(config)
 	directory, transient := variables[settings.DirectoryTable], variables[settings.TransientTable]
 	for _, table := range []*dynamodb.CreateTableInput{dynamotest.Describe(directory, "pk", "sk"), dynamotest.Describe(transient, "pk")} {
-		if _, err := database.CreateTable(ctx, table); err != nil {
+		_, err := database.CreateTable(ctx, table)
+		// On a busy machine the client tries again what was done.
+		if _, done := errors.AsType[*types.ResourceInUseException](err); err != nil && !done {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,31 +102,8 @@ func (e *Engine) SessionsOfAuthenticator(ctx context.Context, authenticatorID st
 	if err != nil {
 		return nil, "", fmt.Errorf("query attempts: %w", err)
 	}
-	var began []item
-	for _, found := range output.Items {
-		var event store.SignInEvent
-		if err := json.Unmarshal([]byte(textOf(found, "attempt")), &event); err != nil {
-			return nil, "", fmt.Errorf("decode attempt: %w", err)
-		}
-		if key := textOf(found, "pk"); event.Code == "" && strings.HasPrefix(key, resultPrefix) {
-			began = append(began, item{"pk": text(key)})
-		}
-	}
-	if len(began) > 0 {
-		found, err := e.getBatch(ctx, map[string][]item{e.cfg.TransientTable: began})
-		if err != nil {
-			return nil, "", err
-		}
-		for _, i := range found[e.cfg.TransientTable] {
-			result, err := e.decodeResult(i, strings.TrimPrefix(textOf(i, "pk"), resultPrefix))
-			switch {
-			case errors.Is(err, store.ErrNotFound):
-			case err != nil:
-				return nil, "", err
-			case result.Kind == store.ResultSession && e.cfg.Now().Before(result.Session.ExpiresAt):
-				sessions = append(sessions, result)
-			}
-		}
+	if sessions, err = e.liveSessions(ctx, output.Items); err != nil {
+		return nil, "", err
 	}
 	if key := output.LastEvaluatedKey; len(key) > 0 {
 		next = store.EncodeCursor(authenticatorID, strconv.FormatInt(numberOf(key, "at"), 10)+" "+textOf(key, "pk"))
@@ -138,8 +116,70 @@ func (e *Engine) EventsOfUser(ctx context.Context, userID string, limit int) ([]
 	return events[store.SignInEvent](ctx, e, userIndex, "userId", userID, limit)
 }
 
+// SessionsOfUser implements store.Transient.
+func (e *Engine) SessionsOfUser(ctx context.Context, userID string, limit int) ([]store.AttemptResult, error) {
+	events, err := e.queryEvents(ctx, userIndex, "userId", userID, store.MaxEvents)
+	if err != nil {
+		return nil, err
+	}
+	live, err := e.liveSessions(ctx, events)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(live, func(x, y store.AttemptResult) int { return y.Session.SignedInAt.Compare(x.Session.SignedInAt) })
+	return live[:min(max(limit, 0), len(live))], nil
+}
+
+// liveSessions reads the sessions that go on of at most a hundred events, in no particular
+// order: the index knows which results began as sessions.
+func (e *Engine) liveSessions(ctx context.Context, events []item) (live []store.AttemptResult, err error) {
+	var began []item
+	for _, found := range events {
+		var event store.SignInEvent
+		if err := json.Unmarshal([]byte(textOf(found, "attempt")), &event); err != nil {
+			return nil, fmt.Errorf("decode attempt: %w", err)
+		}
+		if key := textOf(found, "pk"); event.Code == "" && strings.HasPrefix(key, resultPrefix) {
+			began = append(began, item{"pk": text(key)})
+		}
+	}
+	if len(began) == 0 {
+		return nil, nil
+	}
+	found, err := e.getBatch(ctx, map[string][]item{e.cfg.TransientTable: began})
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range found[e.cfg.TransientTable] {
+		result, err := e.decodeResult(i, strings.TrimPrefix(textOf(i, "pk"), resultPrefix))
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return nil, err
+		case result.Kind == store.ResultSession && e.cfg.Now().Before(result.Session.ExpiresAt):
+			live = append(live, result)
+		}
+	}
+	return live, nil
+}
+
 // events reads an owner's events, newest first, from an index.
 func events[T any](ctx context.Context, e *Engine, index, attribute, owner string, limit int) ([]T, error) {
+	items, err := e.queryEvents(ctx, index, attribute, owner, limit)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]T, len(items))
+	for n, found := range items {
+		if err := json.Unmarshal([]byte(textOf(found, "attempt")), &records[n]); err != nil {
+			return nil, fmt.Errorf("decode attempt: %w", err)
+		}
+	}
+	return records, nil
+}
+
+// queryEvents reads the items of an owner's events, newest first, from an index.
+func (e *Engine) queryEvents(ctx context.Context, index, attribute, owner string, limit int) ([]item, error) {
 	if owner == "" || len(owner) > maxPartitionKey || limit < 1 {
 		return nil, nil
 	}
@@ -157,11 +197,5 @@ func events[T any](ctx context.Context, e *Engine, index, attribute, owner strin
 	if err != nil {
 		return nil, fmt.Errorf("query attempts: %w", err)
 	}
-	records := make([]T, len(output.Items))
-	for n, found := range output.Items {
-		if err := json.Unmarshal([]byte(textOf(found, "attempt")), &records[n]); err != nil {
-			return nil, fmt.Errorf("decode attempt: %w", err)
-		}
-	}
-	return records, nil
+	return output.Items, nil
 }

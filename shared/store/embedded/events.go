@@ -133,6 +133,29 @@ func (e *Engine) EventsOfUser(_ context.Context, userID string, limit int) ([]st
 	return eventsIn(e, events, ofUser+userID+"\n", limit, func(a store.SignInEvent) time.Time { return a.At })
 }
 
+// SessionsOfUser implements store.Transient.
+func (e *Engine) SessionsOfUser(_ context.Context, userID string, limit int) (live []store.AttemptResult, err error) {
+	owner, now := []byte(ofUser+userID+"\n"), e.now()
+	err = e.read(func(tx transaction) error {
+		cursor, looked := tx.Bucket([]byte(events)).Cursor(), 0
+		for place, _ := cursor.Seek(owner); bytes.HasPrefix(place, owner) && len(live) < limit && looked < store.MaxEvents; place, _ = cursor.Next() {
+			looked++
+			key := string(place[len(owner)+8:])
+			var result store.AttemptResult
+			err := tx.result(key, now, &result) // an event without a result has another key
+			switch {
+			case errors.Is(err, store.ErrNotFound):
+			case err != nil:
+				return err
+			case result.Kind == store.ResultSession && result.Session.UserID == userID && now.Before(result.Session.ExpiresAt):
+				live = append(live, result)
+			}
+		}
+		return nil
+	})
+	return live, err
+}
+
 // eventsIn reads an owner's events, newest first.
 func eventsIn[T any](e *Engine, kind table, owner string, limit int, at func(T) time.Time) (items []T, err error) {
 	oldest := e.now().Add(-store.EventRetention)

@@ -121,6 +121,65 @@ func signInEvents(t *testing.T, b *bench) {
 	b.listed(of("a"))
 }
 
+func sessionsOfUser(t *testing.T, b *bench) {
+	ctx := t.Context()
+	u, other := b.user("+8613800000001"), b.user("+8613800000002")
+	start := func(key string, of store.User, change func(*store.Session)) store.AttemptResult {
+		t.Helper()
+		b.pass(time.Second)
+		result, event := b.session(key, of), b.event("a", of.ID, "")
+		result.Event = &event
+		if change != nil {
+			change(&result.Session)
+		}
+		b.ok(b.StartSession(ctx, result, false))
+		result.Event = nil // it is not read
+		return result
+	}
+	listed := func(userID string, limit int, want ...store.AttemptResult) {
+		t.Helper()
+		got, err := b.SessionsOfUser(ctx, userID, limit)
+		b.ok(err)
+		if diff := cmp.Diff(want, got); diff != "" && len(want)+len(got) > 0 {
+			t.Fatalf("sessions of %q (-want, +got):\n%s", userID, diff)
+		}
+	}
+	listed(u.ID, 10)
+	first := start("first", u, func(s *store.Session) {
+		s.Client, s.Address = store.Client{Browser: store.BrowserFirefox, System: store.SystemLinux}, "2001:db8::7"
+		s.InWeCom, s.Lineage = true, "lineage"
+	})
+	short := start("short", u, func(s *store.Session) { s.ExpiresAt = b.now().Add(time.Hour) })
+	foreign := start("foreign", other, nil)
+	second := start("second", u, nil)
+	// Neither refusals nor events without a result are sessions.
+	b.pass(time.Second)
+	refused := b.event("a", u.ID, "user_disabled")
+	b.ok(b.RecordResult(ctx, store.AttemptResult{SessionKey: "refused", Kind: store.ResultRefused, KeepUntil: b.now().Add(time.Hour), Event: &refused}))
+	b.ok(b.RecordEvent(ctx, "second", refused))
+	listed(u.ID, 10, second, short, first)
+	listed(u.ID, 2, second, short)
+	listed(u.ID, 0)
+	listed(other.ID, 10, foreign)
+	listed("absent", 10)
+	listed("", 10)
+
+	b.ends("second", second.Session)
+	listed(u.ID, 10, short, first)
+	b.pass(time.Hour)
+	listed(u.ID, 10, first)
+
+	// Of more sign-ins than administrators see, the newest.
+	for i := range store.MaxEvents + 5 {
+		start(fmt.Sprintf("of-many-%x", i), other, nil)
+	}
+	many, err := b.SessionsOfUser(ctx, other.ID, 1000)
+	b.ok(err)
+	if len(many) != store.MaxEvents || many[0].SessionKey != fmt.Sprintf("of-many-%x", store.MaxEvents+4) {
+		t.Fatalf("%d, the newest is %s", len(many), many[0].SessionKey)
+	}
+}
+
 func manySignInEvents(t *testing.T, b *bench) {
 	ctx := t.Context()
 	// Keys distinguish several events of one millisecond.

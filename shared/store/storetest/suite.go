@@ -30,6 +30,7 @@ func Run(t *testing.T, open Open) {
 		"Sessions":                sessions,
 		"AccessTokens":            accessTokens,
 		"SignInEvents":            signInEvents,
+		"SessionsOfUser":          sessionsOfUser,
 		"ManySignInEvents":        manySignInEvents,
 		"SessionsOfAuthenticator": sessionsOfAuthenticator,
 		"UsersByName":             usersByName,

@@ -1,4 +1,4 @@
-package admin
+package store
 
 import (
 	"context"
@@ -6,34 +6,32 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"time"
-
-	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
 // changeAttempts is how often a change is tried while other writers are faster. One
 // writer wins each round, so this many concurrent writers of one record all succeed.
 const changeAttempts = 40
 
-// retryChanged runs change (read, decide and write) again while its write fails with
-// store.ErrChanged.
-func retryChanged[T any](ctx context.Context, change func() (T, error)) (T, error) {
+// RetryChanged runs change (read, decide and write) again while its write fails with
+// ErrChanged.
+func RetryChanged[T any](ctx context.Context, change func() (T, error)) (T, error) {
 	var result T
 	var err error
 	for attempt := range changeAttempts {
 		result, err = change()
-		if !errors.Is(err, store.ErrChanged) {
+		if !errors.Is(err, ErrChanged) {
 			return result, err
 		}
-		if pause(ctx, attempt) != nil {
+		if Pause(ctx, attempt) != nil {
 			break
 		}
 	}
 	return result, fmt.Errorf("give up after lost races: %w", err)
 }
 
-// pause waits a random time, up to 5 ms after the first attempt and 160 ms later.
+// Pause waits a random time, up to 5 ms after the first attempt and 160 ms later.
 // The error is the context's.
-func pause(ctx context.Context, attempt int) error {
+func Pause(ctx context.Context, attempt int) error {
 	longest := 5 * time.Millisecond << min(attempt, 5)
 	timer := time.NewTimer(mathrand.N(longest)) //nolint:gosec // spreads competing writers, guards nothing
 	defer timer.Stop()
