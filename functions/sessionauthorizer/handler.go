@@ -89,7 +89,8 @@ func (a *Authorizer) Function(ctx context.Context, payload json.RawMessage) (res
 func (a *Authorizer) decide(ctx context.Context, request Request) (Response, error) {
 	applicationID := request.StageVariables[ApplicationVariable]
 	if applicationID == "" {
-		return a.deny(request, "the API's stage has no variable "+ApplicationVariable), nil
+		a.deny(request, "the API's stage has no variable "+ApplicationVariable)
+		return Response{}, nil
 	}
 	r := &http.Request{Header: http.Header{"Cookie": {strings.Join(request.Cookies, "; ")}}}
 	access, err := a.cfg.Provider.CheckProxy(ctx, oauth.ProxyRequest{
@@ -108,13 +109,16 @@ func (a *Authorizer) decide(ctx context.Context, request Request) (Response, err
 	case err != nil && !refused:
 		return Response{}, a.fail(request, err, about...)
 	case access.Application.ID == "" && refused:
-		return a.deny(request, string(refusal.Cause)), nil
+		a.deny(request, string(refusal.Cause))
+		return Response{}, nil
 	case domain == "" || oauth.ProxyOrigin(access.Application) != "https://"+domain:
-		return a.deny(request, "the API's domain is not the host of the application's homepage", about[0]), nil
+		a.deny(request, "the API's domain is not the host of the application's homepage", about[0])
+		return Response{}, nil
 	case refused && refusal.Code == oauth.TemporarilyUnavailable:
 		return Response{}, a.fail(request, errors.New(string(refusal.Cause)), about...)
 	case refused:
-		return a.deny(request, string(refusal.Cause), about...), nil
+		a.deny(request, string(refusal.Cause), about...)
+		return Response{}, nil
 	}
 	a.log(slog.LevelInfo, request, append(about, slog.Bool("authorized", true))...)
 	return Response{IsAuthorized: true, Context: contextOf(access)}, nil
@@ -130,9 +134,8 @@ func contextOf(access oauth.ProxyAccess) map[string]any {
 	return values
 }
 
-func (a *Authorizer) deny(request Request, cause string, about ...slog.Attr) Response {
+func (a *Authorizer) deny(request Request, cause string, about ...slog.Attr) {
 	a.log(slog.LevelInfo, request, append(about, slog.Bool("authorized", false), slog.String("cause", cause))...)
-	return Response{}
 }
 
 func (a *Authorizer) fail(request Request, cause error, about ...slog.Attr) error {
