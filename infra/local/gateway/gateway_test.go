@@ -131,7 +131,8 @@ func TestRoutes(t *testing.T) {
 	}{
 		{"GET", "/signin", seen{"SigninFunction", "GET /signin", nil}},
 		{"HEAD", "/signin", seen{"SigninFunction", "$default", nil}},
-		{"POST", "/signin", seen{"SigninFunction", "$default", nil}},
+		{"POST", "/signin", seen{"SigninFunction", "POST /signin", nil}},
+		{"PUT", "/signin", seen{"SigninFunction", "$default", nil}},
 		{"GET", "/signin/", seen{"SigninFunction", "$default", nil}},
 		{"GET", "/signin?error=x", seen{"SigninFunction", "GET /signin", nil}},
 		{"GET", "/", seen{"SigninFunction", "$default", nil}},
