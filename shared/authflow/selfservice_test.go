@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,11 +18,14 @@ import (
 
 // told records who is told of what.
 type told struct {
+	mu  sync.Mutex
 	all []string
 	err error
 }
 
 func (n *told) tell(what ...string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.all = append(n.all, strings.Join(what, " "))
 	return n.err
 }
