@@ -271,7 +271,7 @@ func TestNewcomerByOpenIDConnect(t *testing.T) {
 
 			// The application has a session of its own, which ends by back-channel logout: nothing
 			// else tells it, and it asks for no tokens meanwhile.
-			w.Do("sign out at the service", visit(local.Service+"/signin"), click(`.person form button`), gone(`.person`), sees(authorizeLink))
+			w.Do("sign out at the service", visit(local.Service+"/signin"), click(`.account form button`), gone(`.account`), sees(authorizeLink))
 			w.Do("come back to the application", visit(local.Application), sees(`#oidc .actions > :not([hidden])`))
 			for began := time.Now(); w.has("/oidc/session"); time.Sleep(100 * time.Millisecond) {
 				if time.Since(began) > time.Minute {
