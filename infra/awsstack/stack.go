@@ -142,12 +142,12 @@ func (s *Stack) Secret(t testing.TB, id string) (version, value string) {
 	return aws.ToString(output.VersionId), aws.ToString(output.SecretString)
 }
 
-// Until waits until something has happened, for half an hour at most: tests may run for 40
-// minutes, and a machine may be busy.
+// Until waits until something has happened, for ten minutes at most: a machine may be busy,
+// and what never happens must not take all the time that the tests have.
 func Until(t testing.TB, what string, happened func() bool) {
 	t.Helper()
 	for began := time.Now(); !happened(); time.Sleep(50 * time.Millisecond) {
-		if time.Since(began) > 30*time.Minute {
+		if time.Since(began) > 10*time.Minute {
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}
