@@ -56,8 +56,14 @@ type Corp struct {
 	LatinName string
 	// Apps are the self-built apps.
 	Apps []App
+	// Departments form a tree below RootDepartment, which is added if absent.
+	Departments []Department
+	Tags        []Tag
 	// Members are the people of the company.
 	Members []Member
+	// MemberLimit is how many members the corp may have, by which WeCom counts
+	// failed lookups; 0 means 1,000.
+	MemberLimit int
 	// Interconnected are members of companies that this company is connected
 	// with. WeCom identifies them as "CorpId/userid".
 	Interconnected []InterconnectedMember
@@ -89,8 +95,11 @@ type App struct {
 	// DesktopHomeURL is opened from the workbench on a desktop; empty means
 	// HomeURL.
 	DesktopHomeURL string
-	// VisibleUserIDs is 可见范围; nil means every member, empty means none.
-	VisibleUserIDs []string
+	// VisibleUserIDs, VisibleDepartments and VisibleTags are 可见范围. All nil
+	// means the whole company, empty means nobody.
+	VisibleUserIDs     []string
+	VisibleDepartments []int
+	VisibleTags        []int
 	// Fields are the personal details that the administrator selected for the
 	// app; a new app has none.
 	Fields []Field
@@ -145,6 +154,13 @@ type Member struct {
 	Address  string
 	Position string
 	Alias    string
+	// Departments are the IDs of the member's departments, the main one first;
+	// none means the root.
+	Departments []int
+	// LeaderOf are those of Departments that the member leads.
+	LeaderOf []int
+	// DirectLeader is the UserID of the member's superior.
+	DirectLeader string
 	// Status is one of the Status constants; 0 means StatusActive.
 	Status int
 }

@@ -28,6 +28,9 @@ const (
 	WrongSecretBlock = time.Hour
 )
 
+// defaultMemberLimit is Corp.MemberLimit where none is given.
+const defaultMemberLimit = 1000
+
 // longest is the length in bytes of the longest code, token or ticket (D/91023,
 // D/91039).
 const longest = 512
@@ -66,6 +69,17 @@ func (c Config) Validate() error {
 	for _, corp := range c.Corps {
 		report(corp.ID == "" || corps[corp.ID], "corp %q: the ID is empty or used twice", corp.ID)
 		corps[corp.ID] = true
+		known := func(departments []int) bool {
+			return !slices.ContainsFunc(departments, func(id int) bool { return id != RootDepartment && corp.department(id) == nil })
+		}
+		for i, d := range corp.Departments {
+			twice := slices.ContainsFunc(corp.Departments[:i], func(other Department) bool { return other.ID == d.ID })
+			report(d.ID < 1 || twice || d.ParentID != 0 && !known([]int{d.ParentID}), "corp %s: department %d: the ID is invalid or used twice, or the parent is unknown", corp.ID, d.ID)
+		}
+		for i, t := range corp.Tags {
+			twice := slices.ContainsFunc(corp.Tags[:i], func(other Tag) bool { return other.ID == t.ID })
+			report(t.ID < 1 || twice || !known(t.Departments), "corp %s: tag %d: the ID is invalid or used twice, or a department is unknown", corp.ID, t.ID)
+		}
 		agents, users := map[string]bool{}, map[string]bool{}
 		for _, a := range corp.Apps {
 			name := fmt.Sprintf("corp %s: app %q", corp.ID, a.AgentID)
@@ -82,6 +96,7 @@ func (c Config) Validate() error {
 			report(key == "" || strings.Contains(key, "/") || len(key) > 64 || users[key], "corp %s: UserID %q is invalid or used twice", corp.ID, m.UserID)
 			users[key] = true
 			report(!slices.Contains([]int{0, StatusActive, StatusDisabled, StatusNotActivated, StatusLeft}, m.Status), "corp %s: member %s: unknown status %d", corp.ID, m.UserID, m.Status)
+			report(!known(m.Departments), "corp %s: member %s: unknown department", corp.ID, m.UserID)
 		}
 		for _, o := range corp.Outsiders {
 			report(o.OpenID == "" || len(o.OpenID) > 64, "corp %s: invalid OpenID %q", corp.ID, o.OpenID)
@@ -128,6 +143,7 @@ type Choices struct {
 
 	// Errcodes; 0 means the recommended one.
 	GetInsteadOfPost int
+	SpentCode        int
 	BadTicket        int
 	DetailOutOfRange int
 	UserNotFound     int
@@ -153,4 +169,9 @@ type Limits struct {
 	// WrongSecrets counts wrong secrets from one IP within an hour (10, our
 	// choice).
 	WrongSecrets int
+	// LookupMisses counts phones of one corp that user/getuserid does not find
+	// (a fifth of Corp.MemberLimit; D/95402), within LookupPeriod (24 hours),
+	// which is also how long the call then stays closed.
+	LookupMisses int
+	LookupPeriod time.Duration
 }

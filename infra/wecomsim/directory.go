@@ -19,8 +19,18 @@ type appRef struct{ corpID, agentID string }
 // clone copies a corp as deep as anyone may change it.
 func (c Corp) clone() *Corp {
 	c.Apps, c.Members = slices.Clone(c.Apps), slices.Clone(c.Members)
+	c.Departments, c.Tags = slices.Clone(c.Departments), slices.Clone(c.Tags)
+	c.addRoot()
+	for i, t := range c.Tags {
+		c.Tags[i].UserIDs, c.Tags[i].Departments = slices.Clone(t.UserIDs), slices.Clone(t.Departments)
+	}
+	for i, m := range c.Members {
+		c.Members[i].Departments, c.Members[i].LeaderOf = slices.Clone(m.Departments), slices.Clone(m.LeaderOf)
+	}
 	for i, a := range c.Apps {
 		c.Apps[i].VisibleUserIDs = slices.Clone(a.VisibleUserIDs)
+		c.Apps[i].VisibleDepartments = slices.Clone(a.VisibleDepartments)
+		c.Apps[i].VisibleTags = slices.Clone(a.VisibleTags)
 		c.Apps[i].Fields = slices.Clone(a.Fields)
 		c.Apps[i].TrustedIPs = slices.Clone(a.TrustedIPs)
 	}
@@ -40,11 +50,6 @@ func (c *Corp) member(userID string) *Member {
 		return &c.Members[i]
 	}
 	return nil
-}
-
-// visibleTo reports whether a member is in the app's visible range.
-func (a *App) visibleTo(userID string) bool {
-	return a.VisibleUserIDs == nil || slices.ContainsFunc(a.VisibleUserIDs, func(v string) bool { return strings.EqualFold(v, userID) })
 }
 
 // homeURL is where the workbench leads on a phone or a desktop.

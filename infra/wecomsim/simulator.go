@@ -56,6 +56,8 @@ func New(c Config) *Simulator {
 			CorpPerMinute: cmp.Or(c.Limits.CorpPerMinute, 10_000),
 			Parallel:      cmp.Or(c.Limits.Parallel, 400),
 			WrongSecrets:  cmp.Or(c.Limits.WrongSecrets, 10),
+			LookupMisses:  c.Limits.LookupMisses,
+			LookupPeriod:  cmp.Or(c.Limits.LookupPeriod, 24*time.Hour),
 		},
 		clients:         map[string]person{},
 		consents:        map[consentKey]consent{},
@@ -141,7 +143,7 @@ func (s *Simulator) purge() {
 	}
 	s.purged = now
 	maps.DeleteFunc(s.codes, func(_ string, c *authCode) bool { return now.Sub(c.issued) >= CodeLifetime })
-	maps.DeleteFunc(s.tickets, func(_ string, t *ticket) bool { return now.Sub(t.issued) >= TicketLifetime })
+	maps.DeleteFunc(s.tickets, func(_ string, t *ticket) bool { return now.Sub(t.issued) >= 12*TicketLifetime })
 	maps.DeleteFunc(s.tokens, func(_ string, t *token) bool { return now.Sub(t.issued) > 12*TokenLifetime })
 	maps.DeleteFunc(s.consentRequests, func(_ string, q *consentRequest) bool { return now.Sub(q.since) > 24*time.Hour })
 	maps.DeleteFunc(s.logins, func(_ string, l *login) bool { return now.Sub(l.since) > 24*time.Hour })
