@@ -72,6 +72,8 @@ type Corp struct {
 	// ContactSyncSecret is the secret of the contact-sync assistant, whose token
 	// cannot exchange codes. Empty means none.
 	ContactSyncSecret string
+	// ContactSyncReceiver gets change_contact.
+	ContactSyncReceiver Receiver
 }
 
 // App is a self-built app of a corp.
@@ -87,9 +89,8 @@ type App struct {
 	TrustedDomain string
 	// CallbackDomain is 授权回调域 of 企业微信授权登录, for browser login only.
 	CallbackDomain string
-	// MessageURL is 接收消息服务器URL. Only the console looks at it: it is the
-	// other condition under which trusted IPs can be set.
-	MessageURL string
+	// Receiver is 接收消息服务器配置. SetReceiver sets it while the simulator runs.
+	Receiver Receiver
 	// HomeURL is 工作台应用主页, opened from the workbench on a phone.
 	HomeURL string
 	// DesktopHomeURL is opened from the workbench on a desktop; empty means

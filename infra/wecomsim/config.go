@@ -50,6 +50,9 @@ type Config struct {
 	// ServiceURL is the address of the sign-in service. The start page links to
 	// it. It may be empty.
 	ServiceURL string
+	// Client sends checks and events to receivers; nil means a plain one. It
+	// follows no redirects either way.
+	Client *http.Client
 	// Console makes the handler of ConsolePath and everything below it, which
 	// is console.New of the package beside this one; nil means no admin
 	// console. It asks for no sign-in.
@@ -85,6 +88,7 @@ func (c Config) Validate() error {
 			name := fmt.Sprintf("corp %s: app %q", corp.ID, a.AgentID)
 			report(a.AgentID == "" || strings.Trim(a.AgentID, "0123456789") != "" || agents[a.AgentID], "%s: the AgentID is not a number or is used twice", name)
 			agents[a.AgentID] = true
+			report(a.Receiver != (Receiver{}) && a.Receiver.validate() != nil, "%s: the receiver is incomplete", name)
 			report(a.Secret == "", "%s: the secret is empty", name)
 			report(strings.ContainsAny(a.TrustedDomain+a.CallbackDomain, "/*? "), "%s: a domain must be host or host:port", name)
 			for _, f := range a.Fields {
@@ -156,6 +160,7 @@ type Choices struct {
 	NoErrcodeOnSuccess    bool
 	LongestValues         bool
 	RequireTLS            bool
+	AnyStatusIsTaken      bool
 }
 
 // Limits are the frequency limits. Zero means the figure in brackets, a

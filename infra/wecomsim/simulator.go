@@ -43,6 +43,12 @@ type Simulator struct {
 	faults          []*Fault
 	callbackFaults  []*CallbackFault
 	purged          time.Time
+	client          http.Client
+	checks          int
+	eventFaults     EventFaults
+	pushes          []*Push
+	onTheirWay      int
+	settled         *sync.Cond
 }
 
 // New returns a WeCom with the companies of c.
@@ -70,6 +76,13 @@ func New(c Config) *Simulator {
 		parallel:        map[string]int{},
 		templates:       page.Parse(pageFiles),
 	}
+	s.settled = sync.NewCond(&s.mu)
+	if c.Client != nil {
+		s.client = *c.Client
+	} else {
+		s.client.Transport = &http.Transport{DisableKeepAlives: true}
+	}
+	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -259,7 +259,7 @@ func TestForms(t *testing.T) {
 		},
 		{rule: "IP: only a message URL set", change: func(c *wecomsim.Config) {
 			noDomain(c)
-			c.Corps[0].Apps[0].MessageURL = "https://x.example/"
+			c.Corps[0].Apps[0].Receiver = wecomsim.Receiver{URL: "https://x.example/", Token: "t", EncodingAESKey: strings.Repeat("a", 43)}
 		}, section: "ips", form: values("ips", "203.0.113.5"), saved: nextIPs, want: "203.0.113.5"},
 		{rule: "IP: range", section: "ips", form: values("ips", "203.0.113.0/24"), refused: fmt.Sprintf(notOneIP, "203.0.113.0/24")},
 		{rule: "IP: wildcard", section: "ips", form: values("ips", "203.0.113.*"), refused: fmt.Sprintf(notOneIP, "203.0.113.*")},

@@ -164,7 +164,7 @@ func checkDomain(domain string) *refusal {
 
 // setTrustedIPs saves addresses separated by ";", which work after a minute.
 func (c *console) setTrustedIPs(_ context.Context, v view) (func(*wecomsim.App), *refusal) {
-	if v.App.TrustedDomain == "" && v.App.MessageURL == "" {
+	if v.App.TrustedDomain == "" && v.App.Receiver.URL == "" {
 		return nil, &refusal{"请先设置可信域名或接收消息服务器 URL，再设置企业可信 IP。", "Set the trusted domain or the message server URL first."}
 	}
 	ips := []string{}
