@@ -230,6 +230,21 @@ func (s *Simulator) Dismiss(corpID, userID string) error {
 	})
 }
 
+// TagMember gives a member a tag, or takes it away.
+func (s *Simulator) TagMember(corpID string, tagID int, userID string, tagged bool) error {
+	return s.changeCorp(corpID, func(c *Corp, _ *announced) error {
+		t, m := c.tag(tagID), c.member(userID)
+		if t == nil || m == nil {
+			return fmt.Errorf("tag member %q with %d: no such member or tag", userID, tagID)
+		}
+		t.UserIDs = slices.DeleteFunc(t.UserIDs, func(id string) bool { return strings.EqualFold(id, userID) })
+		if tagged {
+			t.UserIDs = append(t.UserIDs, m.UserID)
+		}
+		return nil
+	})
+}
+
 // changeCorp calls f for a corp, with s.mu held, and tells receivers what
 // changed.
 func (s *Simulator) changeCorp(corpID string, f func(*Corp, *announced) error) error {

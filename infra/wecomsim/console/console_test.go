@@ -441,7 +441,7 @@ func TestUnknownAddresses(t *testing.T) {
 
 func TestPagesOfAnotherSiteMayNotPost(t *testing.T) {
 	h := newHarness(t, nil)
-	for _, path := range []string{wecomsim.ConsolePath + "/" + corpID + "/apps", wecomsim.ConsoleAppPath(corpID, appID) + "/secret"} {
+	for _, path := range []string{wecomsim.ConsolePath + "/" + corpID + "/apps", wecomsim.ConsoleAppPath(corpID, appID) + "/secret", contactsPath, contactsPath + "/zhangsan/dismiss"} {
 		if got := h.post(path, values("name", "x"), testbrowser.Header("Sec-Fetch-Site", "cross-site")); got.Status != http.StatusForbidden {
 			t.Errorf("%s: %d", path, got.Status)
 		}
@@ -452,7 +452,7 @@ func TestPagesNeedNoForeignHost(t *testing.T) {
 	h := newHarness(t, nil)
 	base := wecomsim.ConsolePath + "/" + corpID
 	source := regexp.MustCompile(`(?:src|href|action)="([^"]*)"`)
-	for _, path := range []string{wecomsim.ConsolePath, base + "/company", base + "/apps", base + "/new-app", wecomsim.ConsoleAppPath(corpID, appID)} {
+	for _, path := range []string{wecomsim.ConsolePath, base + "/company", base + "/apps", base + "/new-app", base + "/new-member", contactsPath, contactsPath + "/zhangsan", wecomsim.ConsoleAppPath(corpID, appID)} {
 		got := h.get(path)
 		for _, m := range source.FindAllStringSubmatch(got.Body, -1) {
 			if !strings.HasPrefix(m[1], "/") && !strings.HasPrefix(m[1], "#") || strings.HasPrefix(m[1], "//") {
