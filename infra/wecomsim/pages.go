@@ -38,6 +38,8 @@ const (
 	PageRefused       Page = "refused"
 	PageExpired       Page = "expired"
 	PageScanned       Page = "scanned"
+	// PagePanelDone gives the result to the page around the panel.
+	PagePanelDone Page = "panel-done"
 	// PageNoFragment stands for a client that does not attach the identity to an
 	// in-client link without #wechat_redirect. Only Follow, which acts as the
 	// client, can see that.
@@ -185,15 +187,29 @@ func (s *Simulator) showLogin(w http.ResponseWriter, r *http.Request, key string
 	if !phone {
 		code = page.QRCode(baseOf(r) + pathWebScan + "?key=" + url.QueryEscape(key))
 	}
+	frame, groups := s.frame(PageWebLogin), s.people([]*Corp{c}, l.app)
+	if l.framed() {
+		frame = s.panelFrame(PageWebLogin)
+	}
+	// Quick login: the client that runs beside this browser.
+	var quick *page.Person
+	if who, signedIn := s.clientOf(r); signedIn && !phone {
+		for _, g := range groups {
+			if i := slices.IndexFunc(g.People, func(p page.Person) bool { return p.Key == string(who) }); i >= 0 {
+				quick = &g.People[i]
+			}
+		}
+	}
 	s.templates.Write(w, http.StatusOK, string(PageWebLogin), struct {
 		page.Frame
-		Key    string
-		App    *App
-		Corp   *Corp
-		QR     template.HTML
-		Phone  bool
-		Groups []page.Group
-	}{s.frame(PageWebLogin), key, a, c, code, phone, s.people([]*Corp{c}, l.app)})
+		Key, RedirectType string
+		App               *App
+		Corp              *Corp
+		QR                template.HTML
+		Quick             *page.Person
+		Phone             bool
+		Groups            []page.Group
+	}{frame, key, l.redirectType, a, c, code, quick, phone, groups})
 }
 
 // workbenchApp is an app on the start page.
