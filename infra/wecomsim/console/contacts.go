@@ -50,23 +50,18 @@ func (v view) MemberPath() string {
 	return path
 }
 
-// memberView is a member in a list.
-type memberView struct {
-	page.Person
-
-	Path   string
-	Leader bool
-}
-
 // departmentView is a department with its own people, in the order of the tree.
 type departmentView struct {
 	wecomsim.Department
 
 	Depth          int
-	People         []memberView
+	People         []wecomsim.Member
 	Chosen, Leads  bool
 	InVisibleRange bool
 }
+
+// LedBy reports whether a member leads the department.
+func (d departmentView) LedBy(m wecomsim.Member) bool { return slices.Contains(m.LeaderOf, d.ID) }
 
 // Tree returns all departments from the root down.
 func (v view) Tree() []departmentView {
@@ -85,8 +80,7 @@ func (v view) Tree() []departmentView {
 			shown.InVisibleRange = slices.Contains(v.visible().departments, d.ID)
 			for _, m := range v.Corp.Members {
 				if slices.Contains(m.Departments, d.ID) || len(m.Departments) == 0 && d.ID == wecomsim.RootDepartment {
-					at := view{Corp: v.Corp, Member: m}
-					shown.People = append(shown.People, memberView{m.Person(v.Corp.ID), at.MemberPath(), slices.Contains(m.LeaderOf, d.ID)})
+					shown.People = append(shown.People, m)
 				}
 			}
 			tree = append(tree, shown)
