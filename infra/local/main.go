@@ -138,7 +138,7 @@ func listenForDemo(servers *servers, serviceURL string, servicePort int) (*demon
 	servers.serve(listeners[0], wecomsim.OnlyLoopback(simulator))
 	return &demonstration{
 		weCom: simulator,
-		app: listeners[1], page: listeners[2],
+		app:   listeners[1], page: listeners[2],
 		appURL: localURL(listeners[1]), pageURL: localURL(listeners[2]), weComURL: localURL(listeners[0]),
 	}, nil
 }
