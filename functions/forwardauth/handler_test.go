@@ -547,10 +547,19 @@ func TestRefusedSignInIsTold(t *testing.T) {
 	s.ok(err)
 	answer := url.Values{"error": {"access_denied"}, "state": {begun.Query().Get("state")}, "iss": {public}}
 	a := b.open(origin + "/.wecom-signin/wiki/callback?" + answer.Encode())
-	if a.status != http.StatusForbidden || !strings.Contains(a.body, "Wiki") || len(b.jar("wiki.example.org")) != 0 {
+	if a.status != http.StatusForbidden || !strings.Contains(a.body, "Cannot sign in to Wiki") || !strings.Contains(a.body, "You did not allow it.") || len(b.jar("wiki.example.org")) != 0 {
 		t.Errorf("%d %s %v", a.status, a.body, b.jar("wiki.example.org"))
 	}
+	// A session that ended on the way: the member begins again, for the page that was wanted.
+	begun, err = url.Parse(b.open(start + "?to=%2Fdeep").location(t))
+	s.ok(err)
+	answer.Set("error", "login_required")
+	answer.Set("state", begun.Query().Get("state"))
+	if a := b.open(origin + "/.wecom-signin/wiki/callback?" + answer.Encode()); a.location(t) != origin+"/deep" {
+		t.Errorf("%v", a.headers)
+	}
 	// Another issuer's answer (RFC 9207).
+	b = s.member("ann")
 	link := b.callbackOf(start)
 	if a := b.open(strings.Replace(link, url.QueryEscape(public), url.QueryEscape("https://evil.example"), 1)); a.location(t) != origin+"/home" {
 		t.Errorf("%v", a.headers)

@@ -101,6 +101,10 @@ func (h handler) callback(w http.ResponseWriter, r *http.Request, applicationID 
 	}
 	if query.Has("error") {
 		h.SignIns.Clear(w, state)
+		if query.Get("error") != string(oauth.AccessDenied) {
+			// The session ended on the way.
+			return h.restart(w, r, a, oauth.ProxyOrigin(a)+kept.Path, string(oauth.CauseSessionEnded))
+		}
 		return h.refuse(w, r, a, &oauth.Error{Code: oauth.AccessDenied, Cause: oauth.CauseConsentRefused}, true)
 	}
 	cookie, err := h.Provider.SignInToProxy(ctx, oauth.ProxySignIn{Call: callOf(r), Application: a, Code: query.Get("code"), Verifier: kept.Verifier})

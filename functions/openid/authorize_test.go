@@ -398,6 +398,16 @@ func TestMemberWhoIsNotAllowed(t *testing.T) {
 	}
 }
 
+// The callback of software behind a proxy is this service, which would only say it again.
+func TestRefusalDoesNotGoBackToAProxy(t *testing.T) {
+	p := newProvider(t)
+	p.application(store.Application{ID: "pages", Kind: store.KindProxy, Homepage: "https://pages.example.org/", Allow: store.Allow{Roles: []string{"editor"}}})
+	got := p.member("ann", "reader").get("/oauth2/authorize", wikiRequest("client_id", "pages", "redirect_uri", "https://pages.example.org/.wecom-signin/pages/callback"))
+	if !strings.Contains(got.body, "No access to ") || strings.Contains(got.body, "access_denied") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}
+
 // The address of a native application has a scheme that no browser knows.
 func TestRefusalGoesBackToANativeApplication(t *testing.T) {
 	p := newProvider(t)

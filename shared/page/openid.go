@@ -78,6 +78,7 @@ const (
 	ReasonUnknown  RequestReason = "unknown"  // there is no such application
 	ReasonDisabled RequestReason = "disabled" // it is switched off
 	ReasonAddress  RequestReason = "address"  // its address is not registered
+	ReasonConsent  RequestReason = "consent"  // the member did not allow it
 	ReasonRequest  RequestReason = "request"  // anything else
 )
 
