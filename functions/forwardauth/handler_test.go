@@ -522,6 +522,32 @@ func TestSignOutEndsForwardAuth(t *testing.T) {
 	}
 }
 
+// TestAttackSignOutByAStrangersLink: a page of another origin, a sibling host included, can
+// send a member there, and ends nothing. The service asks.
+func TestAttackSignOutByAStrangersLink(t *testing.T) {
+	s := newService(t, config{})
+	b := s.member("ann")
+	b.signIn()
+	const path = "/.wecom-signin/wiki/signout"
+	asked := func(site string) answer {
+		return s.send("GET", path, map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": site}, b.jar("wiki.example.org"))
+	}
+	for _, site := range []string{"cross-site", "same-site"} {
+		if a := asked(site); a.location(t) != public+"/oauth2/logout?client_id=wiki" || len(a.cookies) != 0 {
+			t.Errorf("%s: %v %v", site, a.headers, a.cookies)
+		}
+		if a := b.check(forward, nil); a.status != http.StatusOK {
+			t.Fatalf("%s signs out", site)
+		}
+	}
+	for _, site := range []string{"same-origin", "none"} {
+		b.signIn()
+		if asked(site); b.check(forward, nil).status != http.StatusFound {
+			t.Errorf("%s does not sign out", site)
+		}
+	}
+}
+
 // TestStartIsNoOpenRedirect, and pages of others cannot begin sign-ins.
 func TestStartIsNoOpenRedirect(t *testing.T) {
 	s := newService(t, config{})
