@@ -149,8 +149,9 @@ func (h handler) restart(w http.ResponseWriter, r *http.Request, a store.Applica
 // whether to end the session, too, which would sign in again without a question. A link on
 // another origin ends nothing: there the page's question is the only one.
 func (h handler) signOut(w http.ResponseWriter, r *http.Request, applicationID string) error {
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" || apigw.LoadedByPage(r) {
-		return apierr.Newf(apierr.Forbidden, "a sign-out was loaded by a page")
+	// A browser that loads ahead of a person (Sec-Purpose) comes again with the person.
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" || apigw.LoadedByPage(r) || r.Header.Get("Sec-Purpose") != "" {
+		return apierr.Newf(apierr.Forbidden, "a sign-out was loaded by a page, or ahead")
 	}
 	a, refusal, err := h.application(r, applicationID)
 	switch {
