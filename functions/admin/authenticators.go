@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
@@ -149,7 +150,7 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 		if err := match.check(from.Version); err != nil {
 			return from, err
 		}
-		if to == from && value.IsEmpty() {
+		if reflect.DeepEqual(to, from) && value.IsEmpty() {
 			return from, nil
 		}
 		if from.Enabled && !to.Enabled || from.CorpID != to.CorpID {

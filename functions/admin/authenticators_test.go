@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -114,7 +115,7 @@ func TestAuthenticatorRefusals(t *testing.T) {
 			}
 		}
 	}
-	if o.authenticator("hr") != before {
+	if !reflect.DeepEqual(o.authenticator("hr"), before) {
 		t.Errorf("changed: %+v", o.authenticator("hr"))
 	}
 }

@@ -170,7 +170,7 @@ func applicationChange(before, after store.Application) change {
 		{"postLogoutRedirectUris", !slices.Equal(before.PostLogoutRedirectURIs, after.PostLogoutRedirectURIs)},
 		{"backchannelLogoutUri", before.BackchannelLogoutURI != after.BackchannelLogoutURI},
 		{"authenticators", !slices.Equal(before.Authenticators, after.Authenticators)},
-		{"allow", !slices.Equal(before.Allow.Roles, after.Allow.Roles)},
+		{"allow", !reflect.DeepEqual(before.Allow, after.Allow)},
 		{"requirePkce", before.RequirePKCE != after.RequirePKCE},
 		{"firstParty", before.FirstParty != after.FirstParty},
 		{"claims", !reflect.DeepEqual(before.Claims, after.Claims)},
@@ -203,7 +203,7 @@ func userChange(before, after store.User) change {
 		{"avatar", before.Avatar != after.Avatar},
 		{"roles", !slices.Equal(before.Roles, after.Roles)},
 		{"enabled", before.Enabled != after.Enabled},
-		{"identities", !slices.Equal(before.Identities, after.Identities)},
+		{"identities", !reflect.DeepEqual(before.Identities, after.Identities)},
 		{"sessions", before.ID != "" && before.SessionGeneration != after.SessionGeneration},
 	})
 	return c

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -195,6 +196,6 @@ func isAvatar(text string) bool {
 // sameUser reports whether a and b are the same record, so that there is nothing to write.
 func sameUser(a, b store.User) bool {
 	return a.Phone == b.Phone && a.Name == b.Name && a.NamePending == b.NamePending && a.Avatar == b.Avatar &&
-		slices.Equal(a.Roles, b.Roles) && a.Enabled == b.Enabled && slices.Equal(a.Identities, b.Identities) &&
+		slices.Equal(a.Roles, b.Roles) && a.Enabled == b.Enabled && reflect.DeepEqual(a.Identities, b.Identities) &&
 		a.SessionGeneration == b.SessionGeneration
 }

@@ -207,6 +207,6 @@ func (h handler) endBrowserSessions(w http.ResponseWriter, r *http.Request) erro
 }
 
 // roles returns the roles of a user, which JSON shows as [] rather than null.
-func roles(u store.User) []string { return append([]string{}, u.Roles...) }
+func roles(u store.User) []string { return append([]string{}, u.AllRoles()...) }
 
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -110,7 +110,7 @@ func launcher(applications []store.Application, active authflow.ActiveSession, p
 	own := active.Authenticator.Origin
 	for _, a := range applications {
 		home, ok := homepage(a.Homepage)
-		if !ok || !oauth.MayUse(a, active.User, active.Session.AuthenticatorName) {
+		if !ok || !oauth.MayUse(a, active.User, active.Session.CorpID, active.Session.AuthenticatorName) {
 			continue
 		}
 		tiles = append(tiles, page.MemberApplication{Title: applicationTitle(a), Homepage: home.String(), Host: home.Host})

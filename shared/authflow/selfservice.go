@@ -49,7 +49,7 @@ func (s *SelfService) ActiveSessions(ctx context.Context, active ActiveSession) 
 	sessions := []store.AttemptResult{{SessionKey: active.Key, Kind: store.ResultSession, Session: active.Session}}
 	for _, result := range found {
 		session := result.Session
-		if result.SessionKey == active.Key || session.UserID != active.User.ID || session.UserGeneration != active.User.SessionGeneration {
+		if result.SessionKey == active.Key || !active.User.Keeps(session.Begun()) {
 			continue
 		}
 		switch _, err := s.Sessions.authenticatorOf(ctx, session); {

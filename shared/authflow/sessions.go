@@ -75,10 +75,7 @@ func (s *Sessions) CheckKey(ctx context.Context, sessionKey, userID string) (Act
 		return ActiveSession{}, err
 	}
 	session := result.Session
-	if result.Kind != store.ResultSession || !s.Now().Before(session.ExpiresAt) || user.ID != session.UserID {
-		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
-	}
-	if !user.Enabled || user.SessionGeneration != session.UserGeneration {
+	if result.Kind != store.ResultSession || !s.Now().Before(session.ExpiresAt) || !user.Keeps(session.Begun()) {
 		return ActiveSession{}, apierr.New(apierr.Unauthorized, nil)
 	}
 	authenticator, err := s.authenticatorOf(ctx, session)
@@ -177,8 +174,8 @@ func (s *Sessions) replace(ctx context.Context, ref SessionRef, owner store.Iden
 		return "", nil
 	case ended.UserID != owner.UserID: // somebody changed the cookie
 		return "", s.Lineages.End(ctx, store.LineageOf(key, ended))
-	case ended.UserGeneration != owner.SessionGeneration:
-		return "", nil // an administrator has ended it
+	case ended.UserGeneration != owner.SessionGeneration || ended.CorpID == owner.Identity.CorpID && ended.IdentityGeneration != owner.Identity.GenerationFor(ended.AuthenticatorID):
+		return "", nil // an administrator or a member check has ended it
 	}
 	lineage = store.LineageOf(key, ended)
 	switch _, err := s.authenticatorOf(ctx, ended); {

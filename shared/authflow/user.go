@@ -25,7 +25,7 @@ func (l *login) findUser(ctx context.Context, identity wecom.Identity) (store.Id
 		return store.IdentityOwner{}, errPhoneNeeded
 	case errors.Is(err, store.ErrNotFound):
 		user, err := l.findByPhone(ctx, identity)
-		return user.Owner(), err
+		return user.Owner(l.authenticator.CorpID), err
 	case err != nil:
 		return store.IdentityOwner{}, fmt.Errorf("read owner of identity: %w", err)
 	case !owner.Enabled:
@@ -142,12 +142,12 @@ func (l *login) completeName(ctx context.Context, owner store.IdentityOwner, use
 		return owner, store.ErrChanged
 	}
 	if !user.NamePending {
-		return user.Owner(), nil
+		return user.Owner(l.authenticator.CorpID), nil
 	}
 	named := user
 	named.Name, named.NamePending = name, false
 	named, err = l.updateUser(ctx, user, named)
-	return named.Owner(), err
+	return named.Owner(l.authenticator.CorpID), err
 }
 
 func (l *login) updateUser(ctx context.Context, from, to store.User) (store.User, error) {

@@ -287,7 +287,7 @@ func consistsOf(text, allowed string) bool {
 func groups(s source) []string {
 	var all []string
 	if slices.Contains(s.rules.GroupsFrom, "roles") {
-		for _, role := range s.User.Roles {
+		for _, role := range s.User.AllRoles() {
 			all = append(all, "role:"+role)
 		}
 	}
@@ -317,7 +317,7 @@ func roles(s source) []string {
 	if !slices.Contains(s.rules.GroupsFrom, "roles") {
 		return nil
 	}
-	return s.User.Roles
+	return s.User.AllRoles()
 }
 
 func cutRoles(s source) []string {

@@ -166,7 +166,7 @@ func (r *authorization) decide(ctx context.Context) (Decision, error) {
 		return r.redirectError(ctx, refuse(LoginRequired, CauseNotSignedIn, "The member must sign in.")), nil
 	case !fits:
 		return r.signIn(), nil
-	case !allows(r.application.Allow, session.User):
+	case !allows(r.application.Allow, session.User, session.Session.CorpID):
 		return r.notAllowed(ctx), nil
 	}
 	if decision, done, err := r.consent(ctx); done || err != nil {
@@ -227,14 +227,13 @@ func (r *authorization) fits(wanted string) (refusal *Error, fits bool) {
 
 // isLive repeats what package authflow has checked, as far as it is at hand.
 func (r *authorization) isLive(session *Session) bool {
-	return session.Lineage != "" && session.User.ID != "" && session.User.ID == session.Session.UserID && session.User.Enabled &&
-		session.User.SessionGeneration == session.Session.UserGeneration && r.provider.Now().Before(session.Session.ExpiresAt)
+	return session.Lineage != "" && session.User.Keeps(session.Session.Begun()) && r.provider.Now().Before(session.Session.ExpiresAt)
 }
 
-// MayUse reports whether a user who has signed in by an authenticator would be let into an
-// application.
-func MayUse(a store.Application, user store.User, authenticator string) bool {
-	return a.Enabled && allows(a.Allow, user) && takes(a, authenticator)
+// MayUse reports whether a user who has signed in by an authenticator of a corp would be let
+// into an application.
+func MayUse(a store.Application, user store.User, corpID, authenticator string) bool {
+	return a.Enabled && allows(a.Allow, user, corpID) && takes(a, authenticator)
 }
 
 // takes reports whether an application may be used by those who have signed in by an
@@ -243,13 +242,11 @@ func takes(a store.Application, authenticator string) bool {
 	return len(a.Authenticators) == 0 || slices.Contains(a.Authenticators, authenticator)
 }
 
-// allows reports whether a user may use an application. Departments and tags of members
-// are not known, so a user whom only they would allow is not allowed.
-func allows(allow store.Allow, user store.User) bool {
-	if len(allow.Departments) == 0 && len(allow.Tags) == 0 && len(allow.Roles) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(allow.Roles, func(role string) bool { return slices.Contains(user.Roles, role) })
+// allows reports whether a user who has signed in through a corp may use an application. The
+// departments and tags of one corp say nothing in another.
+func allows(allow store.Allow, user store.User, corpID string) bool {
+	member, _ := user.IdentityIn(corpID)
+	return allow.Allows(member, user.AllRoles())
 }
 
 // meetsACR reports whether one of the values of acr is among the essential ones, if the

@@ -56,7 +56,7 @@ func grantOf(s Session, a store.Application, scopes []string) store.Grant {
 		UserID: s.Session.UserID, UserGeneration: s.Session.UserGeneration, Lineage: s.Lineage,
 		AuthenticatorName: s.Session.AuthenticatorName, AuthenticatorID: s.Session.AuthenticatorID,
 		AuthenticatorGeneration: s.Session.AuthenticatorGeneration,
-		CorpID:                  s.Session.CorpID, WeComUserID: s.Session.WeComUserID,
+		CorpID:                  s.Session.CorpID, WeComUserID: s.Session.WeComUserID, IdentityGeneration: s.Session.IdentityGeneration,
 		SignedInAt: s.Session.SignedInAt, InWeCom: s.Session.InWeCom, Scopes: scopes,
 	}
 }
@@ -94,11 +94,11 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 		return ended(CauseGrantRevoked, "The grant was revoked.")
 	case !a.Enabled || a.ID != g.ApplicationID || a.Generation != g.ApplicationGeneration:
 		return ended(CauseApplicationDisabled, "The application has been disabled or replaced since the member signed in.")
-	case u.ID == "" || u.ID != g.UserID || !u.Enabled || u.SessionGeneration != g.UserGeneration:
+	case !u.Keeps(g.Begun()):
 		return ended(CauseUserEnded, "The member's access has ended.")
 	case !outlives && (l.ID == "" || l.ID != g.Lineage || l.UserID != g.UserID || l.Ended || !p.Now().Before(l.ExpiresAt)):
 		return ended(CauseSessionEnded, "The member's session has ended.")
-	case !allows(a.Allow, u):
+	case !allows(a.Allow, u, g.CorpID):
 		return ended(CauseNotAllowed, "The application is not for this member.")
 	case !takes(a, g.AuthenticatorName):
 		return ended(CauseAuthenticatorEnded, "The way in which the member signed in is not for this application.")

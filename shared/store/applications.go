@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -39,11 +40,25 @@ type Application struct {
 	Version    int64     // 1 when created, plus 1 with every update
 }
 
-// Allow says who may use an application: who is in one of the departments, has one of the
-// tags or one of the roles. Empty: everybody.
+// Allow says who may use an application, or sign in by an authenticator: who is in one of
+// the departments or below, has one of the tags or one of the roles. Empty: everybody.
 type Allow struct {
 	Departments, Tags []int64
 	Roles             []string
+}
+
+// IsEmpty reports whether everybody is allowed.
+func (a Allow) IsEmpty() bool { return len(a.Departments)+len(a.Tags)+len(a.Roles) == 0 }
+
+// Allows reports whether a member with these roles is allowed, by the departments and tags
+// that the last check found.
+func (a Allow) Allows(member Identity, roles []string) bool {
+	return a.IsEmpty() ||
+		slices.ContainsFunc(member.Departments, func(d Department) bool {
+			return slices.ContainsFunc(a.Departments, func(id int64) bool { return id == d.ID || slices.Contains(d.Above, id) })
+		}) ||
+		slices.ContainsFunc(member.Tags, func(tag int64) bool { return slices.Contains(a.Tags, tag) }) ||
+		slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(a.Roles, role) })
 }
 
 // ApplicationKind says where an application runs, and so what it can keep secret.
@@ -106,6 +121,7 @@ type Grant struct {
 	AuthenticatorGeneration string
 	CorpID                  string
 	WeComUserID             string
+	IdentityGeneration      int64     // Identity.GenerationFor its authenticator when it began
 	SignedInAt              time.Time // when WeCom vouched for the member: auth_time
 	InWeCom                 bool      // in WeCom's client, or else by a scan: acr
 	Scopes                  []string  // those granted, in order
@@ -129,6 +145,11 @@ type Grant struct {
 	RefreshedAt time.Time
 	ExpiresAt   time.Time
 	Revoked     bool
+}
+
+// Begun returns what the grant remembers of its beginning.
+func (g Grant) Begun() Begun {
+	return Begun{g.UserID, g.UserGeneration, g.CorpID, g.AuthenticatorID, g.IdentityGeneration}
 }
 
 // Lineage is a member's stay in one browser: the sessions that follow one another there,

@@ -29,12 +29,31 @@ type Authenticator struct {
 	// LinkByPhoneOff keeps members of this corp from becoming an existing user by their
 	// phone. Records from before it was there link.
 	LinkByPhoneOff bool `json:",omitempty"`
+	// RoleRules give roles to members by what WeCom says of them; see package members.
+	RoleRules []RoleRule `json:",omitempty"`
+	// Allow says who may sign in by this authenticator. Empty: everybody in the app's visible
+	// range.
+	Allow Allow `json:",omitzero"`
+	// RulesVersion is another one whenever what a member check works out may have changed:
+	// RoleRules, Allow, or the tags that applications name. A check made under another
+	// version is due again.
+	RulesVersion string `json:",omitempty"`
+	// EventsEnabled: WeCom may push events here. Token and key are with the app's secret.
+	EventsEnabled bool `json:",omitempty"`
 	// Generation changes when the authenticator's sessions and pending attempts must end:
 	// on disabling and with another CorpID.
 	Generation string
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 	Version    int64 // 1 when created, plus 1 with every update
+}
+
+// RoleRule gives a role to members. One of Department, Tag and Leader is set.
+type RoleRule struct {
+	Department int64  `json:",omitempty"` // with all departments below
+	Tag        int64  `json:",omitempty"`
+	Leader     bool   `json:",omitempty"` // of any department
+	Role       string // never RoleAdmin
 }
 
 // IsAuthenticatorName reports whether an authenticator can have this name:
@@ -61,7 +80,11 @@ type User struct {
 	Phone  string // E.164
 	Name   string
 	Avatar string
-	Roles  []string
+	// Roles are those that administrators gave. Who may administer depends on them alone.
+	Roles []string
+	// WeComRoles are those by the rules of the enabled authenticators; they are worked out
+	// when a session or a grant is read, and not stored. See AllRoles.
+	WeComRoles []string `json:"-"`
 	// Enabled users can sign in and have sessions.
 	Enabled bool
 	// NamePending is set while Name is empty or the WeCom userid, because WeCom did not
@@ -90,6 +113,90 @@ type Identity struct {
 	// when the identity was bound; empty if it did not. It is never the address that
 	// members enter themselves.
 	Email string `json:",omitempty"`
+
+	// CheckedAt is when WeCom last told of the member (user/get, path 90196); zero: never
+	// yet.
+	CheckedAt time.Time `json:",omitzero"`
+	// GoneAt is since when WeCom does not know the member any more, and GoneReason why. A
+	// gone identity counts as unknown at sign-in: the userid may be somebody else's now.
+	GoneAt     time.Time  `json:",omitzero"`
+	GoneReason GoneReason `json:",omitempty"`
+	Position   string     `json:",omitempty"`
+	// Departments are those that the app may see, and Tags those of the tags that rules
+	// name, both as the last check found them.
+	Departments []Department `json:",omitempty"`
+	Tags        []int64      `json:",omitempty"`
+	// Generation is part of the member's sessions by any authenticator of the corp;
+	// increasing it ends them all.
+	Generation int64 `json:",omitempty"`
+	// Access has what each authenticator says of the member, in no particular order.
+	Access []MemberAccess `json:",omitempty"`
+}
+
+// GoneReason says why an identity is gone.
+type GoneReason string
+
+// The reasons.
+const (
+	GoneLeft       GoneReason = "left"         // status 5
+	GoneNotFound   GoneReason = "not_found"    // WeCom knows no such member
+	GoneOutOfRange GoneReason = "out_of_range" // outside the app's visible range
+)
+
+// Department is a department of a member.
+type Department struct {
+	ID     int64
+	Name   string `json:",omitempty"` // empty when WeCom does not tell
+	Leader bool   `json:",omitempty"`
+	// Above are the ids of the departments that it is below, from the topmost that the app
+	// may see, and NamesAbove their names.
+	Above      []int64  `json:",omitempty"`
+	NamesAbove []string `json:",omitempty"`
+}
+
+// MemberAccess is what one authenticator says of a member.
+type MemberAccess struct {
+	AuthenticatorID   string
+	AuthenticatorName string
+	Roles             []string `json:",omitempty"` // by its rules
+	// RulesVersion is the authenticator's when this was worked out.
+	RulesVersion string `json:",omitempty"`
+	// Refused: its Allow does not match.
+	Refused bool `json:",omitempty"`
+	// Generation is part of the member's sessions by this authenticator; increasing it ends
+	// them.
+	Generation int64 `json:",omitempty"`
+}
+
+// AccessBy returns what an authenticator says of the member, by the authenticator's id.
+func (i Identity) AccessBy(authenticatorID string) (MemberAccess, bool) {
+	n := slices.IndexFunc(i.Access, func(a MemberAccess) bool { return a.AuthenticatorID == authenticatorID })
+	if n < 0 {
+		return MemberAccess{}, false
+	}
+	return i.Access[n], true
+}
+
+// GenerationFor is what a session or a grant by an authenticator must have as its
+// IdentityGeneration. Both parts only grow, so their sum stands for both.
+func (i Identity) GenerationFor(authenticatorID string) int64 {
+	access, _ := i.AccessBy(authenticatorID)
+	return i.Generation + access.Generation
+}
+
+// IsGone reports whether WeCom does not know the member any more.
+func (i Identity) IsGone() bool { return !i.GoneAt.IsZero() }
+
+// AllRoles returns the roles that applications see: those that administrators gave, then
+// those by rules, each once.
+func (u User) AllRoles() []string {
+	all := slices.Clone(u.Roles)
+	for _, role := range u.WeComRoles {
+		if role != RoleAdmin && !slices.Contains(all, role) {
+			all = append(all, role)
+		}
+	}
+	return all
 }
 
 // IdentityIn returns the user's identity in a corp.
@@ -108,11 +215,30 @@ type IdentityOwner struct {
 	NamePending       bool
 	SessionGeneration int64
 	LastSignInAt      time.Time // by this identity; zero before the first
+	Identity          Identity
 }
 
-// Owner returns what the identities of a user say of it.
-func (u User) Owner() IdentityOwner {
-	return IdentityOwner{UserID: u.ID, Enabled: u.Enabled, NamePending: u.NamePending, SessionGeneration: u.SessionGeneration, LastSignInAt: u.LastSignInAt}
+// Owner returns what the user's identity in a corp says of it.
+func (u User) Owner(corpID string) IdentityOwner {
+	identity, _ := u.IdentityIn(corpID)
+	return IdentityOwner{UserID: u.ID, Enabled: u.Enabled, NamePending: u.NamePending, SessionGeneration: u.SessionGeneration, LastSignInAt: u.LastSignInAt, Identity: identity}
+}
+
+// Begun is what a session or a grant remembers of when it began.
+type Begun struct {
+	UserID             string
+	UserGeneration     int64
+	CorpID             string
+	AuthenticatorID    string
+	IdentityGeneration int64
+}
+
+// Keeps reports whether what began so goes on: the user is the same and enabled, and nobody
+// has ended it since.
+func (u User) Keeps(b Begun) bool {
+	identity, _ := u.IdentityIn(b.CorpID)
+	return u.ID != "" && u.ID == b.UserID && u.Enabled && u.SessionGeneration == b.UserGeneration &&
+		identity.GenerationFor(b.AuthenticatorID) == b.IdentityGeneration
 }
 
 // FoldUserID returns the form in which WeCom userids are compared: WeCom itself
@@ -131,8 +257,10 @@ type Session struct {
 	AuthenticatorGeneration string // Authenticator.Generation when it began
 	CorpID                  string
 	WeComUserID             string
-	SignedInAt              time.Time
-	ExpiresAt               time.Time
+	// IdentityGeneration is Identity.GenerationFor its authenticator when it began.
+	IdentityGeneration int64 `json:",omitempty"`
+	SignedInAt         time.Time
+	ExpiresAt          time.Time
 	// InWeCom is set for a session that began in WeCom's client.
 	InWeCom bool `json:",omitempty"`
 	// Lineage is inherited from the session of the same member that the browser had
@@ -142,6 +270,11 @@ type Session struct {
 	// they were there have none.
 	Client  Client `json:",omitzero"`
 	Address string `json:",omitempty"` // IP address, as the gateway saw it
+}
+
+// Begun returns what the session remembers of its beginning.
+func (s Session) Begun() Begun {
+	return Begun{s.UserID, s.UserGeneration, s.CorpID, s.AuthenticatorID, s.IdentityGeneration}
 }
 
 // Client is the browser in which a session began, as its User-Agent says: anybody can write

@@ -223,9 +223,18 @@ const (
 // Member is an entry of the corp's directory (path 90196), without the phone: apps
 // created since June 2022 are not given it here.
 type Member struct {
-	UserID string // compare it, without case, with whom you asked for
-	Name   string
-	Status int
+	UserID   string // compare it, without case, with whom you asked for
+	Name     string
+	Status   int
+	Position string // empty when the app is not told
+	// Departments are those that the app may see, in WeCom's order.
+	Departments []MemberDepartment
+}
+
+// MemberDepartment is a department that a member is in, by its number.
+type MemberDepartment struct {
+	ID     int64
+	Leader bool // the member is one of its leaders
 }
 
 // Member asks for a member by userid (user/get, path 90196). Members outside of
@@ -238,7 +247,14 @@ func (c *Client) Member(ctx context.Context, token secret.Value, userID string) 
 	if err != nil {
 		return Member{}, err
 	}
-	member := Member{UserID: a.text("userid"), Name: cleanName(a.text("name")), Status: a.number("status")}
+	member := Member{UserID: a.text("userid"), Name: cleanName(a.text("name")), Status: a.number("status"), Position: cleanName(a.text("position"))}
+	var ids []int64
+	var leads []int // by the index of ids (path 90196), 1 or 0
+	a.read("department", &ids)
+	a.read("is_leader_in_dept", &leads)
+	for i, id := range ids {
+		member.Departments = append(member.Departments, MemberDepartment{ID: id, Leader: i < len(leads) && leads[i] == 1})
+	}
 	if a.broken != "" || member.UserID == "" {
 		return Member{}, a.unusable("userid")
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -217,7 +218,7 @@ func TestDetailAndMember(t *testing.T) {
 		`{"userid":"a","name":"\u202a👩\u200d🌾 \u202c"}`:                    {UserID: "a", Name: "👩\u200d🌾"},
 	} {
 		member, err := serve(t, &fake{answers: []string{answer}}).Member(t.Context(), token(), "A")
-		if err != nil || member != want {
+		if err != nil || !reflect.DeepEqual(member, want) {
 			t.Errorf("%q: got %+v, %v", answer, member, err)
 		}
 	}

@@ -3,6 +3,7 @@ package dynamo_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strconv"
 	"testing"
@@ -143,11 +144,11 @@ func TestIdentityOfBeforeLeadsToItsOwner(t *testing.T) {
 	if _, err := server.Client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 		TableName:        aws.String(tables.Directory),
 		Key:              map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "identity#ww0123#zhangsan"}, "sk": &types.AttributeValueMemberS{Value: "identity"}},
-		UpdateExpression: aws.String("REMOVE enabled, namePending, sessionGeneration"),
+		UpdateExpression: aws.String("REMOVE enabled, namePending, sessionGeneration, #identity"), ExpressionAttributeNames: map[string]string{"#identity": "identity"},
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := engine.OwnerOfIdentity(t.Context(), "ww0123", "ZhangSan"); err != nil || got != u.Owner() {
+	if got, err := engine.OwnerOfIdentity(t.Context(), "ww0123", "ZhangSan"); err != nil || !reflect.DeepEqual(got, u.Owner("ww0123")) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 }

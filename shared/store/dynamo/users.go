@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -53,7 +54,8 @@ func (e *Engine) readLastSignIns(ctx context.Context, users []store.User) error 
 	var keys []item
 	byKey := map[string]int{} // pk of an identity -> index of its user
 	for i, u := range users {
-		for _, key := range identityKeys(u) {
+		for name := range identitiesByName(u) {
+			key := identityKey(name)
 			keys = append(keys, key)
 			byKey[textOf(key, "pk")] = i
 		}
@@ -86,17 +88,22 @@ func (e *Engine) OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string
 	if err != nil {
 		return store.IdentityOwner{}, err
 	}
-	if _, complete := found["enabled"]; !complete {
+	_, complete := found["identity"]
+	if !complete {
 		u, err := e.userBehind(ctx, key, func(u store.User) bool {
 			identity, bound := u.IdentityIn(corpID)
 			return bound && store.FoldUserID(identity.WeComUserID) == store.FoldUserID(wecomUserID)
 		})
-		return u.Owner(), err
+		return u.Owner(corpID), err
+	}
+	var identity store.Identity
+	if err := json.Unmarshal([]byte(textOf(found, "identity")), &identity); err != nil {
+		return store.IdentityOwner{}, fmt.Errorf("decode identity: %w", err)
 	}
 	return store.IdentityOwner{
 		UserID: textOf(found, "userId"), Enabled: truthOf(found, "enabled"),
 		NamePending: truthOf(found, "namePending"), SessionGeneration: numberOf(found, "sessionGeneration"),
-		LastSignInAt: momentOf(found, "lastSignInAt"),
+		LastSignInAt: momentOf(found, "lastSignInAt"), Identity: identity,
 	}, nil
 }
 
@@ -223,51 +230,58 @@ func (e *Engine) DeleteUser(ctx context.Context, u store.User) error {
 // has, and moves the name.
 func (e *Engine) moveKeys(from, to store.User) []step {
 	var steps []step
-	owner := item{
-		"userId": text(to.ID), "enabled": truth(to.Enabled), "namePending": truth(to.NamePending),
-		"sessionGeneration": number(to.SessionGeneration),
+	take := func(key, owner item, taken error) {
+		maps.Copy(owner, key)
+		steps = append(steps, put(e.cfg.DirectoryTable, owner, "attribute_not_exists(pk)", nil, failing(taken)))
 	}
-	move := func(had, has map[string]item, owner item, taken error) {
-		for name, key := range had {
-			if _, kept := has[name]; !kept {
-				steps = append(steps, remove(e.cfg.DirectoryTable, key, "userId = :id", item{":id": text(from.ID)}, failing(store.ErrChanged)))
-			}
+	free := func(key item) {
+		steps = append(steps, remove(e.cfg.DirectoryTable, key, "userId = :id", item{":id": text(from.ID)}, failing(store.ErrChanged)))
+	}
+	if from.Phone != to.Phone {
+		if from.Phone != "" {
+			free(phoneKey(from.Phone))
 		}
-		for name, key := range has {
-			if _, before := had[name]; !before {
-				owned := maps.Clone(owner)
-				maps.Copy(owned, key)
-				steps = append(steps, put(e.cfg.DirectoryTable, owned, "attribute_not_exists(pk)", nil, failing(taken)))
-			}
+		if to.Phone != "" {
+			take(phoneKey(to.Phone), item{"userId": text(to.ID)}, store.ErrPhoneTaken)
 		}
 	}
-	had, has := identityKeys(from), identityKeys(to)
-	move(phoneKeys(from), phoneKeys(to), item{"userId": text(to.ID)}, store.ErrPhoneTaken)
-	move(had, has, owner, store.ErrIdentityTaken)
-	// With every update, so that a copy that an older version left behind is mended.
-	for name, key := range has {
-		if _, kept := had[name]; kept {
-			steps = append(steps, update(e.cfg.DirectoryTable, key,
-				"SET enabled = :enabled, namePending = :pending, sessionGeneration = :generation", "userId = :id", nil, item{
-					":id": owner["userId"], ":enabled": owner["enabled"], ":pending": owner["namePending"], ":generation": owner["sessionGeneration"],
-				}, failing(store.ErrChanged)))
+	had, has := identitiesByName(from), identitiesByName(to)
+	for name := range had {
+		if _, kept := has[name]; !kept {
+			free(identityKey(name))
 		}
+	}
+	for name, identity := range has {
+		record, _ := json.Marshal(identity) // of texts, numbers and times: always possible
+		owner := item{
+			"userId": text(to.ID), "enabled": truth(to.Enabled), "namePending": truth(to.NamePending),
+			"sessionGeneration": number(to.SessionGeneration), "identity": text(string(record)),
+		}
+		if _, kept := had[name]; !kept {
+			take(identityKey(name), owner, store.ErrIdentityTaken)
+			continue
+		}
+		// With every update, so that a copy that an older version left behind is mended.
+		steps = append(steps, update(e.cfg.DirectoryTable, identityKey(name),
+			"SET enabled = :enabled, namePending = :namePending, sessionGeneration = :sessionGeneration, #identity = :identity", "userId = :userId",
+			map[string]string{"#identity": "identity"}, values(owner), failing(store.ErrChanged)))
 	}
 	return append(steps, e.moveName(from, to)...)
 }
 
-func phoneKeys(u store.User) map[string]item {
-	if u.Phone == "" {
-		return nil
+// values returns attributes as the values of an expression, :NAME each.
+func values(of item) item {
+	named := make(item, len(of))
+	for name, value := range of {
+		named[":"+name] = value
 	}
-	return map[string]item{u.Phone: phoneKey(u.Phone)}
+	return named
 }
 
-func identityKeys(u store.User) map[string]item {
-	keys := make(map[string]item, len(u.Identities))
+func identitiesByName(u store.User) map[string]store.Identity {
+	byName := make(map[string]store.Identity, len(u.Identities))
 	for _, identity := range u.Identities {
-		name := identityName(identity.CorpID, identity.WeComUserID)
-		keys[name] = identityKey(name)
+		byName[identityName(identity.CorpID, identity.WeComUserID)] = identity
 	}
-	return keys
+	return byName
 }

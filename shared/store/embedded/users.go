@@ -30,7 +30,7 @@ func (e *Engine) OwnerOfIdentity(_ context.Context, corpID, wecomUserID string) 
 	err := e.read(func(tx transaction) error {
 		return tx.get(users, tx.pointer(identities, identityKey(corpID, wecomUserID)), &u)
 	})
-	return u.Owner(), err
+	return u.Owner(corpID), err
 }
 
 // Users implements store.Directory.

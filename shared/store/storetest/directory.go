@@ -133,7 +133,7 @@ func users(t *testing.T, b *bench) {
 		t.Helper()
 		got, err := b.OwnerOfIdentity(ctx, "ww0123", "zHANGsAN")
 		b.ok(err)
-		if diff := cmp.Diff(by.Owner(), got); diff != "" {
+		if diff := cmp.Diff(by.Owner("ww0123"), got); diff != "" {
 			t.Fatal(diff)
 		}
 	}
