@@ -485,7 +485,9 @@ func TestSignOutEndsForwardAuth(t *testing.T) {
 	b.signIn()
 	value := b.jar("wiki.example.org")[cookie]
 	for _, headers := range []map[string]string{
-		{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}, {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+		{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+		{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+		{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
 		{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none", "Sec-Purpose": "prefetch;prerender"},
 	} {
 		if a := s.send("GET", "/.wecom-signin/wiki/signout", headers, map[string]string{cookie: value}); a.status != http.StatusForbidden {
