@@ -39,8 +39,8 @@ const longest = 512
 type Config struct {
 	// Corps are copied; later changes go through the methods of Simulator.
 	Corps []Corp
-	// Now is the simulator's clock; nil means time.Now. Slow and Hang take real
-	// time all the same: they try the caller's patience.
+	// Now is the simulator's clock; nil means time.Now. Slow, Hang and the answers
+	// to events take real time all the same: they try the caller's patience.
 	Now func() time.Time
 	// Choices settle what WeCom leaves unconfirmed; the zero value is the
 	// recommended choice everywhere.
