@@ -84,9 +84,7 @@ func (v view) Tree() []departmentView {
 				}
 			}
 			tree = append(tree, shown)
-			if depth <= len(v.Corp.Departments) {
-				add(d.ID, depth+1)
-			}
+			add(d.ID, depth+1)
 		}
 	}
 	add(0, 0)
