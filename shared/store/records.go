@@ -249,6 +249,15 @@ func (u User) IdentityIn(corpID string) (Identity, bool) {
 	return u.Identities[i], true
 }
 
+// WeComUserIDIn returns the user's present userid in a corp, or otherwise, with which a
+// session or a grant began: WeCom can rename a member, and give the old userid to another.
+func (u User) WeComUserIDIn(corpID, otherwise string) string {
+	if identity, bound := u.IdentityIn(corpID); bound && !identity.IsGone() {
+		return identity.WeComUserID
+	}
+	return otherwise
+}
+
 // IdentityOwner is what a sign-in needs of the user whom an identity belongs to.
 type IdentityOwner struct {
 	UserID            string
