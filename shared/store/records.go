@@ -240,6 +240,14 @@ func put[T any](list []T, item T, replaces func(T) bool) []T {
 	return append(list, item)
 }
 
+// HasRoles reports whether administrators, or the rules of an authenticator, enabled or not,
+// gave the user a role.
+func (u User) HasRoles() bool {
+	return len(u.Roles) > 0 || slices.ContainsFunc(u.Identities, func(i Identity) bool {
+		return slices.ContainsFunc(i.Access, func(a MemberAccess) bool { return len(a.Roles) > 0 })
+	})
+}
+
 // IdentityIn returns the user's identity in a corp.
 func (u User) IdentityIn(corpID string) (Identity, bool) {
 	i := slices.IndexFunc(u.Identities, func(id Identity) bool { return id.CorpID == corpID })
