@@ -39,10 +39,10 @@ func (a App) key() string {
 
 // Store is what Source needs of store.Transient.
 type Store interface {
-	AccessToken(ctx context.Context, key string) (store.AccessToken, error)
-	LeaseAccessToken(ctx context.Context, key, owner string, until time.Time) (bool, error)
-	SaveAccessToken(ctx context.Context, key, owner string, token store.AccessToken) error
-	ForgetAccessToken(ctx context.Context, key string) error
+	Fetched(ctx context.Context, key string) (store.Fetched, error)
+	LeaseFetched(ctx context.Context, key, owner string, until time.Time) (bool, error)
+	SaveFetched(ctx context.Context, key, owner string, token store.Fetched) error
+	ForgetFetched(ctx context.Context, key string) error
 }
 
 // Sealer encrypts what the table keeps; a *aead.Box of purpose aead.AccessToken does.
@@ -191,7 +191,7 @@ func (s *Source) Forget(ctx context.Context, app App) error {
 	// A caller at work keeps its entry and finishes with it.
 	delete(s.entries, app)
 	s.mu.Unlock()
-	if err := s.cfg.Store.ForgetAccessToken(ctx, app.key()); err != nil {
+	if err := s.cfg.Store.ForgetFetched(ctx, app.key()); err != nil {
 		return fmt.Errorf("forget access token: %w", err)
 	}
 	return nil

@@ -380,17 +380,18 @@ type SignInEvent struct {
 	RequestID string
 }
 
-// AccessToken is the record of an app's access token.
-type AccessToken struct {
-	// Sealed is the encrypted token, or empty.
-	Sealed []byte
-	// ExpiresAt is when WeCom's token expires.
+// Fetched is the record of something that is fetched from WeCom by one caller at a time, for
+// all: an app's access token, the departments that it may see, or the members of a tag.
+type Fetched struct {
+	// Content is what was fetched, as the caller encoded it, or empty. A token is encrypted.
+	Content []byte
+	// ExpiresAt is when it must be fetched anew.
 	ExpiresAt time.Time
-	// RefusedUntil and RefusedCode (WeCom's number) are set when WeCom has refused the
-	// secret: nobody asks it again before.
+	// RefusedUntil and RefusedCode (WeCom's number, 0 when it gave none) are set when WeCom
+	// has refused or failed: nobody asks it again before.
 	RefusedUntil time.Time
 	RefusedCode  int
-	// LeaseOwner alone may fetch a new token, until LeaseUntil.
+	// LeaseOwner alone may fetch, until LeaseUntil.
 	LeaseOwner string
 	LeaseUntil time.Time
 }
