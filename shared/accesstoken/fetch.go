@@ -48,7 +48,7 @@ func (s *Source) obtain(ctx context.Context, app App, e *entry) (token, error) {
 	for {
 		s.mu.Lock()
 		now := s.cfg.Now()
-		o := order{app: app, key: app.key(), entry: e, rejected: e.rejected, early: e.token.usable(now)}
+		o := order{app: app, key: app.Key(), entry: e, rejected: e.rejected, early: e.token.usable(now)}
 		refusal, refusedUntil := e.refusal, e.refusedUntil
 		s.mu.Unlock()
 		if refusal != nil && now.Before(refusedUntil) {

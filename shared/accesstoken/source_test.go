@@ -351,7 +351,7 @@ func TestMovedRecordDoesNotOpen(t *testing.T) {
 		mustToken(t, w.source(), app)
 		other := app
 		other.AgentID = "1000003"
-		w.table.records[other.key()] = w.table.records[app.key()]
+		w.table.records[other.Key()] = w.table.records[app.Key()]
 		if mustToken(t, w.source(), other).Reveal() != "sv1-2" {
 			t.Error("took another app's token")
 		}
@@ -440,7 +440,7 @@ func TestShortLivesDoNotTurnIntoManyCalls(t *testing.T) {
 func TestDeadHolderIsWaitedForAndReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w world
-		if ok, err := w.table.LeaseFetched(t.Context(), app.key(), "dead", time.Now().Add(leaseTime)); !ok || err != nil {
+		if ok, err := w.table.LeaseFetched(t.Context(), app.Key(), "dead", time.Now().Add(leaseTime)); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 		began := time.Now()
