@@ -13,9 +13,9 @@ type Tokens interface {
 	Reject(ctx context.Context, app App, token secret.Value) error
 }
 
-// Use makes a call with the app's access token, and once more with a fresh one when WeCom no
-// longer takes it (40014, 42001): the call was not carried out. Errors: those of Token and of
-// the call.
+// Use makes a call with an app's access token, and once more with a fresh one when WeCom no
+// longer takes it (40014, 42001): the call was not carried out. It returns the error of
+// tokens or of the call.
 func Use(ctx context.Context, tokens Tokens, app App, call func(secret.Value) error) error {
 	token, err := tokens.Token(ctx, app)
 	if err != nil {
