@@ -100,7 +100,7 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 		return ended(CauseSessionEnded, "The member's session has ended.")
 	case !allows(a.Allow, u, g.CorpID):
 		return ended(CauseNotAllowed, "The application is not for this member.")
-	case !takes(a, g.AuthenticatorName):
+	case !Takes(a, g.AuthenticatorName):
 		return ended(CauseAuthenticatorEnded, "The way in which the member signed in is not for this application.")
 	}
 	authenticator, err := p.Authenticators.Authenticator(ctx, g.AuthenticatorName)

@@ -138,6 +138,16 @@ func (e *Error) Retryable() bool {
 // address of whoever keeps sending a wrong secret.
 func (e *Error) TokenRejected() bool { return e.Code == InvalidToken || e.Code == TokenExpired }
 
+// SaysNoMember reports whether the answer to user/get is that there is no such member, as far
+// as the app may see.
+func (e *Error) SaysNoMember() bool {
+	switch e.Code {
+	case UserNotFound, InvalidUserID, OutOfScope, 60021:
+		return true
+	}
+	return false
+}
+
 // SecretRefused reports whether gettoken refused corp or secret: another try with
 // the same ones is useless and harmful.
 func (e *Error) SecretRefused() bool {
