@@ -259,7 +259,7 @@ func TestPreviewOfRoles(t *testing.T) {
 // wecomRoles are of enabled authenticators that still have such a rule, and are read-only.
 func TestUserShowsRolesByRules(t *testing.T) {
 	o := newOffice(t)
-	o.create("hr", `,"roleRules":[{"leader":true,"role":"lead"},{"tag":3,"role":"ops"}]`)
+	o.create("hr", `,"roleRules":[{"leader":true,"role":"lead"},{"tag":3,"role":"ops"},{"tag":4,"role":"desk"}]`)
 	o.create("it", `,"roleRules":[{"leader":true,"role":"partner"}]`)
 	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/it", body: `{"corpId":"wwOther"}`})
 	id := o.createUser("13800138000")
@@ -269,8 +269,8 @@ func TestUserShowsRolesByRules(t *testing.T) {
 		CorpID: "ww0123456789", WeComUserID: "LiLei", Authenticator: "hr", BoundAt: o.clock, CheckedAt: o.clock.Add(time.Hour), GoneAt: o.clock, Position: "会计",
 		Departments: []store.Department{{ID: 12, Name: "财务部", Leader: true}, {ID: 1}},
 		Access: []store.MemberAccess{
-			{AuthenticatorID: o.authenticator("hr").ID, AuthenticatorName: "hr", Roles: []string{"ops", "lead", "old", "admin"}},
-			{AuthenticatorID: "an earlier one", AuthenticatorName: "hr", Roles: []string{"ops", "lead"}},
+			{AuthenticatorID: o.authenticator("hr").ID, AuthenticatorName: "hr", Roles: []string{"ops", "desk", "old", "admin"}},
+			{AuthenticatorID: "an earlier one", AuthenticatorName: "hr", Roles: []string{"lead"}},
 			{AuthenticatorID: o.authenticator("it").ID, AuthenticatorName: "it", Roles: []string{"partner"}},
 			{AuthenticatorID: "deleted", AuthenticatorName: "gone", Roles: []string{"partner"}},
 		},
@@ -292,9 +292,9 @@ func TestUserShowsRolesByRules(t *testing.T) {
 	}
 	u.Identities[0].GoneAt = time.Time{}
 	o.replaceUser(u)
-	roles(`["ops","lead"]`)
-	o.expect(200, request{method: "PATCH", path: hrPath, body: `{"roleRules":[{"leader":true,"role":"lead"}]}`})
-	roles(`["lead"]`) // at once, not with the next check
+	roles(`["ops","desk"]`)
+	o.expect(200, request{method: "PATCH", path: hrPath, body: `{"roleRules":[{"leader":true,"role":"lead"},{"tag":4,"role":"desk"}]}`})
+	roles(`["desk"]`) // at once, not with the next check
 	o.expect(200, request{method: "PATCH", path: hrPath, body: `{"enabled":false}`})
 	roles("[]")
 	if problem := o.expect(400, request{method: "PATCH", path: path, body: `{"wecomRoles":["x"]}`}).problem(t); problem != "invalid_request wecomRoles" {
