@@ -156,12 +156,16 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 		i.Name = f.member.Name
 	}
 	if f.evaluation == nil {
-		// The check stays due, and roles and tags stay as they were.
+		// Roles and tags stay as they were, and the check stays due where they are needed.
 		i.Departments = departmentsOf(f.member, i.Departments)
-		if a.Allow.IsEmpty() {
+		switch {
+		case !a.Allow.IsEmpty():
+			return i, Unknown
+		case len(a.RoleRules) > 0:
 			return i, Active
 		}
-		return i, Unknown
+		i.CheckedAt, access.CheckedAt = f.at, f.at
+		return i.WithAccess(access), Active
 	}
 	i.CheckedAt, i.Departments, i.Tags = f.at, f.evaluation.Departments, f.evaluation.Tags
 	access.CheckedAt, access.Roles, access.RulesVersion = f.at, f.evaluation.Roles, a.RulesVersion
