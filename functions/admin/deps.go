@@ -7,7 +7,6 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/app"
-	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -35,15 +34,13 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: observe})
 	source := accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now})
 	return New(Config{
-		Directory:    deps.Store,
-		SignInEvents: deps.Store,
-		Secrets:      deps.Secrets,
-		SecretName:   deps.AuthenticatorSecretName,
-		Tokens:       source,
-		WeCom:        client,
-		Rules: members.NewEvaluator(members.DirectoryConfig{
-			Store: deps.Store, WeCom: client, Tokens: source, SecretName: deps.AuthenticatorSecretName, Now: deps.Now,
-		}),
+		Directory:       deps.Store,
+		SignInEvents:    deps.Store,
+		Secrets:         deps.Secrets,
+		SecretName:      deps.AuthenticatorSecretName,
+		Tokens:          source,
+		WeCom:           client,
+		Rules:           deps.MemberRules(client, source),
 		EgressAddresses: deps.Settings.EgressAddresses,
 		Logout:          deps.LogoutNotifier,
 		LocalRun:        deps.Local,
