@@ -269,7 +269,7 @@ func TestWhatWeComTellsIsStored(t *testing.T) {
 	want.CheckedAt, want.Name, want.Position, want.Tags = b.now, "张三丰", "出纳", []int64{3}
 	want.Departments = []store.Department{{ID: 7, Name: "department 7"}, {ID: 12, Name: "department 12", Leader: true}}
 	want.Access = []store.MemberAccess{{
-		AuthenticatorID: b.demo.ID, AuthenticatorName: "demo", CheckedAt: b.now, Roles: []string{"ops"}, RulesVersion: "rules",
+		AuthenticatorID: b.demo.ID, AuthenticatorName: "demo", CheckedAt: b.now, Roles: []string{"ops"}, Tags: []int64{3}, RulesVersion: "rules",
 	}}
 	b.equal("identity", want, b.identity())
 	owner, err := b.store.OwnerOfIdentity(t.Context(), corpID, "zhangsan")
