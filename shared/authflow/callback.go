@@ -35,12 +35,6 @@ type WeCom interface {
 	Member(ctx context.Context, token secret.Value, userID string) (wecom.Member, error)
 }
 
-// Tokens gives access tokens; *accesstoken.Source does.
-type Tokens interface {
-	Token(ctx context.Context, app accesstoken.App) (secret.Value, error)
-	Reject(ctx context.Context, app accesstoken.App, token secret.Value) error
-}
-
 // SessionIDs derives session ids from states; *aead.Deriver does.
 type SessionIDs interface {
 	Derive(state string) string
@@ -53,7 +47,7 @@ type LoginCompleter struct {
 	Sessions   *Sessions
 	Store      Store
 	WeCom      WeCom
-	Tokens     Tokens
+	Tokens     accesstoken.Tokens
 	SessionIDs SessionIDs
 	// SecretName returns the name of an authenticator's secret.
 	SecretName func(authenticatorID string) string

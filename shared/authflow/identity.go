@@ -23,24 +23,9 @@ func (l *login) identify(ctx context.Context) (identity wecom.Identity, err erro
 	return identity, err
 }
 
-// withToken makes a call with the app's access token, and once more with a fresh one
-// when WeCom no longer takes it (40014, 42001): the call was not carried out.
+// withToken makes a call with the app's access token; see accesstoken.Use.
 func (l *login) withToken(ctx context.Context, call func(secret.Value) error) error {
-	tokens, app := l.flow.Tokens, accesstoken.AppOf(l.authenticator, l.flow.SecretName(l.authenticator.ID))
-	token, err := tokens.Token(ctx, app)
-	if err != nil {
-		return err
-	}
-	if err = call(token); !wecom.TokenRejected(err) {
-		return err
-	}
-	if err := tokens.Reject(ctx, app, token); err != nil {
-		return err
-	}
-	if token, err = tokens.Token(ctx, app); err != nil {
-		return err
-	}
-	return call(token)
+	return accesstoken.Use(ctx, l.flow.Tokens, accesstoken.AppOf(l.authenticator, l.flow.SecretName(l.authenticator.ID)), call)
 }
 
 // memberUserID returns the userid of a member of the authenticator's own corp.
