@@ -132,7 +132,7 @@ func (s *Simulator) showNoPermission(w http.ResponseWriter, app appRef, m messag
 	m.Console = consoleLink(app, "range")
 	c, a := s.app(app)
 	for _, other := range c.Members {
-		if a.visibleTo(other.UserID) && other.status() == StatusActive && other.Mobile != "" && len(m.Alternatives) < 6 {
+		if c.inRange(a, other.UserID) && other.status() == StatusActive && other.Mobile != "" && len(m.Alternatives) < 6 {
 			m.Alternatives = append(m.Alternatives, other.Person(c.ID))
 		}
 	}
@@ -251,9 +251,9 @@ func (s *Simulator) people(corps []*Corp, app appRef) []page.Group {
 			switch {
 			case a != nil && app.corpID != c.ID:
 				p.Marks = append(p.Marks, page.Mark{Chinese: "其他企业的成员", English: "member of another company"})
-			case a != nil && !a.visibleTo(m.UserID):
+			case a != nil && !c.inRange(a, m.UserID):
 				p.Marks = append(p.Marks, page.Mark{Chinese: "不在可见范围", English: "outside the visible range"})
-			case a == nil && !slices.ContainsFunc(c.Apps, func(x App) bool { return x.visibleTo(m.UserID) }):
+			case a == nil && !slices.ContainsFunc(c.Apps, func(x App) bool { return c.inRange(&x, m.UserID) }):
 				p.Marks = append(p.Marks, page.Mark{Chinese: "不在任何应用的可见范围", English: "outside every app's visible range"})
 			}
 			members.People = append(members.People, p)

@@ -152,7 +152,7 @@ func (s *Simulator) webConfirm(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case a.Disabled:
 		s.showMessage(w, PageNoPermission, message{Detail: "The app is disabled for every member.", Console: consoleLink(l.app, "state")})
-	case id.member && !a.visibleTo(id.userID):
+	case id.member && !c.inRange(a, id.userID):
 		// The QR code stays valid: another member may scan it.
 		s.showNoPermission(w, l.app, message{
 			Detail: "The member is not in the app's visible range.", RetryForm: pathWebConfirm,
