@@ -21,7 +21,7 @@ import (
 type Tokens interface {
 	// Forget makes the next Token ask WeCom, even if it has just refused the secret.
 	Forget(ctx context.Context, app accesstoken.App) error
-	Token(ctx context.Context, app accesstoken.App) (secret.Value, error)
+	accesstoken.Tokens
 }
 
 // WeCom is the part of WeCom's API that administration calls; *wecom.Client implements
@@ -29,6 +29,9 @@ type Tokens interface {
 type WeCom interface {
 	Identify(ctx context.Context, token secret.Value, code string) (wecom.Identity, error)
 	Agent(ctx context.Context, token secret.Value, agentID string) (wecom.Agent, error)
+	Member(ctx context.Context, token secret.Value, userID string) (wecom.Member, error)
+	// UserIDByPhone is for lookUp alone.
+	UserIDByPhone(ctx context.Context, token secret.Value, phone string) (string, error)
 	// CallerAddress makes at most one call.
 	CallerAddress(ctx context.Context) (netip.Addr, error)
 }

@@ -29,6 +29,7 @@ type Directory interface {
 
 	User(ctx context.Context, id string) (store.User, error)
 	UserByPhone(ctx context.Context, phone string) (store.User, error)
+	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error)
 	Users(ctx context.Context, page store.Page) ([]store.User, string, error)
 	CreateUser(ctx context.Context, u store.User) error
 	UpdateUser(ctx context.Context, from, to store.User) error
@@ -84,6 +85,11 @@ type Config struct {
 	// EgressAddresses are the fixed addresses that the service calls WeCom from. None:
 	// WeCom is asked which one it sees.
 	EgressAddresses []netip.Addr
+	// Lookups counts phones that WeCom did not find, at most LookupMissesPerDay of a corp
+	// within 24 hours, each by its LookupKey: a value that nobody can turn into the phone.
+	Lookups            LookupStore
+	LookupMissesPerDay int
+	LookupKey          func(phone string) string
 	// LocalRun allows http on loopback as an application's backchannelLogoutUri.
 	LocalRun bool
 	// HTTP fetches domain files from the service's public address; a copy of it that
@@ -121,6 +127,7 @@ func New(cfg Config) http.Handler {
 	api.Handle("PATCH /api/admin/authenticators/{name}", h.patchAuthenticator)
 	api.Handle("POST /api/admin/authenticators/{name}/check", h.checkAuthenticator)
 	api.Handle("GET /api/admin/authenticators/{name}/attempts", h.eventsOfAuthenticator)
+	api.Handle("POST /api/admin/authenticators/{name}/lookup", h.lookUp)
 	api.Handle("GET /api/admin/egress", h.egress)
 	api.Handle("GET /api/admin/users", h.listUsers)
 	api.Handle("POST /api/admin/users", h.createUser)

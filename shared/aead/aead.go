@@ -33,6 +33,8 @@ const (
 	// ProxySignIn is for the cookie that keeps where its visitor wanted to go.
 	ProxyCookie Purpose = "proxy cookie"
 	ProxySignIn Purpose = "proxy sign-in"
+	// LookedUpPhone makes the names under which phones that WeCom did not find are kept.
+	LookedUpPhone Purpose = "looked-up phone"
 )
 
 // ErrNotOpened: the value was not sealed by this service, for this purpose and with this
