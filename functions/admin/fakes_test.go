@@ -180,6 +180,8 @@ func (f *tokens) Forget(_ context.Context, app accesstoken.App) error {
 	return nil
 }
 
+func (f *tokens) Reject(context.Context, accesstoken.App, secret.Value) error { return nil }
+
 func (f *tokens) Token(_ context.Context, app accesstoken.App) (secret.Value, error) {
 	f.note("token", app)
 	return secret.Value{}, f.err
@@ -188,11 +190,40 @@ func (f *tokens) Token(_ context.Context, app accesstoken.App) (secret.Value, er
 // wecomFake answers every code with err, and calls like a WeCom without agent/get
 // unless agent or agentErr is set.
 type wecomFake struct {
+	mu       sync.Mutex
 	err      error
 	agent    wecom.Agent
 	agentErr error
 	caller   string // the address it sees; empty: it does not answer
 	calls    []string
+	// members are those who are found by their phones; lookedUp may refuse a lookup.
+	members  map[string]wecom.Member
+	lookedUp func(phone string) error
+}
+
+func (f *wecomFake) UserIDByPhone(_ context.Context, _ secret.Value, phone string) (string, error) {
+	f.mu.Lock()
+	f.calls = append(f.calls, "getuserid "+phone)
+	f.mu.Unlock()
+	if f.lookedUp != nil {
+		if err := f.lookedUp(phone); err != nil {
+			return "", err
+		}
+	}
+	member, found := f.members[phone]
+	if !found {
+		return "", &wecom.Error{Op: "user/getuserid", Code: wecom.PhoneNotFound}
+	}
+	return member.UserID, nil
+}
+
+func (f *wecomFake) Member(_ context.Context, _ secret.Value, userID string) (wecom.Member, error) {
+	for _, member := range f.members {
+		if member.UserID == userID {
+			return member, nil
+		}
+	}
+	return wecom.Member{}, &wecom.Error{Op: "user/get", Code: wecom.UserNotFound}
 }
 
 func (f *wecomFake) Identify(context.Context, secret.Value, string) (wecom.Identity, error) {

@@ -166,11 +166,12 @@ func (l *lookup) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	left, err := l.changeBudget(ctx, l.a.CorpID, func(b *lookupBudget) {
-		if !l.dryRun {
-			b.Place = place
-		}
-	})
+	var left lookupBudget
+	if l.dryRun {
+		left, err = l.readBudget(ctx, l.a.CorpID)
+	} else {
+		left, err = l.changeBudget(ctx, l.a.CorpID, func(b *lookupBudget) { b.Place = place })
+	}
 	l.result.Misses = len(left.Misses)
 	return err
 }
