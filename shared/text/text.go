@@ -22,6 +22,7 @@ const (
 	ApplicationsArea Area = "applications"
 	OpenIDArea       Area = "openid" // the pages of the OpenID provider
 	MemberArea       Area = "member" // the member's page
+	LookupArea       Area = "lookup" // of the administrator's page: imported users found in WeCom
 	SetupArea        Area = "setup"  // its guided set-up of a WeCom app
 	CheckArea        Area = "check"  // the results of checks
 )
