@@ -122,6 +122,8 @@ func (v *visitor) keepsUsers() {
 	v.send(200, "GET", all+"?phone=13900000002", v.adminKey, nil)
 	v.send(200, "GET", all+"?name=some", v.adminKey, nil)
 	v.send(200, "POST", all+"/import", v.adminKey, "phone,name,roles\n13900000002,Renamed,\n13900000003,New,buyer\n13900000004,,\n")
+	lookup := map[string]any{"dryRun": false}
+	v.send(200, "POST", "/api/admin/authenticators/main/lookup", v.adminKey, lookup)
 	v.send(204, "DELETE", user+"/sessions", v.adminKey, nil)
 	v.send(204, "DELETE", user, v.adminKey, nil)
 }
