@@ -19,9 +19,9 @@ import (
 
 // Tokens returns access tokens; *accesstoken.Source implements it.
 type Tokens interface {
+	accesstoken.Tokens
 	// Forget makes the next Token ask WeCom, even if it has just refused the secret.
 	Forget(ctx context.Context, app accesstoken.App) error
-	accesstoken.Tokens
 }
 
 // WeCom is the part of WeCom's API that administration calls; *wecom.Client implements

@@ -180,7 +180,10 @@ func (f *tokens) Forget(_ context.Context, app accesstoken.App) error {
 	return nil
 }
 
-func (f *tokens) Reject(context.Context, accesstoken.App, secret.Value) error { return nil }
+func (f *tokens) Reject(_ context.Context, app accesstoken.App, _ secret.Value) error {
+	f.note("reject", app)
+	return nil
+}
 
 func (f *tokens) Token(_ context.Context, app accesstoken.App) (secret.Value, error) {
 	f.note("token", app)
@@ -195,10 +198,29 @@ type wecomFake struct {
 	agent    wecom.Agent
 	agentErr error
 	caller   string // the address it sees; empty: it does not answer
-	calls    []string
-	// members are those who are found by their phones; lookedUp may refuse a lookup.
 	members  map[string]wecom.Member
+	// departments and tags are the corp's, unless directoryErr is set.
+	departments  []wecom.Department
+	tags         map[int64]wecom.Tag
+	directoryErr error
+	// phones are the members who are found by theirs; lookedUp may refuse a lookup.
+	phones   map[string]wecom.Member
 	lookedUp func(phone string) error
+	calls    []string
+}
+
+func (f *wecomFake) Member(_ context.Context, _ secret.Value, userID string) (wecom.Member, error) {
+	f.calls = append(f.calls, "user/get "+userID)
+	for _, m := range f.phones {
+		if m.UserID == userID {
+			return m, nil
+		}
+	}
+	m, found := f.members[userID]
+	if !found {
+		return m, &wecom.Error{Op: "user/get", Code: wecom.UserNotFound}
+	}
+	return m, nil
 }
 
 func (f *wecomFake) UserIDByPhone(_ context.Context, _ secret.Value, phone string) (string, error) {
@@ -210,20 +232,23 @@ func (f *wecomFake) UserIDByPhone(_ context.Context, _ secret.Value, phone strin
 			return "", err
 		}
 	}
-	member, found := f.members[phone]
+	member, found := f.phones[phone]
 	if !found {
 		return "", &wecom.Error{Op: "user/getuserid", Code: wecom.PhoneNotFound}
 	}
 	return member.UserID, nil
 }
 
-func (f *wecomFake) Member(_ context.Context, _ secret.Value, userID string) (wecom.Member, error) {
-	for _, member := range f.members {
-		if member.UserID == userID {
-			return member, nil
-		}
-	}
-	return wecom.Member{}, &wecom.Error{Op: "user/get", Code: wecom.UserNotFound}
+func (f *wecomFake) DepartmentTree(context.Context, secret.Value) ([]wecom.Department, error) {
+	return f.departments, f.directoryErr
+}
+
+func (f *wecomFake) DepartmentNames(context.Context, secret.Value) ([]wecom.Department, error) {
+	return f.departments, f.directoryErr
+}
+
+func (f *wecomFake) Tag(_ context.Context, _ secret.Value, id int64) (wecom.Tag, error) {
+	return f.tags[id], f.directoryErr
 }
 
 func (f *wecomFake) Identify(context.Context, secret.Value, string) (wecom.Identity, error) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/functions/admin"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -81,7 +82,10 @@ func (o *office) assemble(publicURL string, change func(*admin.Config)) {
 		Directory: o.directory, SignInEvents: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom, Logout: o.notifier,
 		Lookups: o.directory, LookupMissesPerDay: 10,
 		LookupKey: func(phone string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(phone))) },
-		Now:       func() time.Time { return o.clock },
+		Rules: members.NewEvaluator(members.DirectoryConfig{
+			Store: o.directory, WeCom: o.wecom, Tokens: o.tokens, SecretName: secretName, Now: func() time.Time { return o.clock },
+		}),
+		Now: func() time.Time { return o.clock },
 	}
 	change(&cfg)
 	o.function = apigw.New(apigw.Config{

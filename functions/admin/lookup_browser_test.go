@@ -20,7 +20,7 @@ func peopleToLookUp(o *office) {
 	o.importUser(phoneOf(2), "王五", nil)
 	o.importUser(phoneOf(3), "A Person With Quite A Long Name Of Many Words", nil)
 	o.importUser(phoneOf(4), "", nil)
-	o.wecom.members = map[string]wecom.Member{phoneOf(1): active("LiSi", "李四"), phoneOf(2): active("ZhaoLiu", "赵六"), phoneOf(4): active("QianQi", "钱七")}
+	o.wecom.phones = map[string]wecom.Member{phoneOf(1): active("LiSi", "李四"), phoneOf(2): active("ZhaoLiu", "赵六"), phoneOf(4): active("QianQi", "钱七")}
 }
 
 // What the list says of each: name and result.

@@ -94,7 +94,7 @@ func TestLookupAnswer(t *testing.T) {
 	o.create("hr", "")
 	li := o.importUser("+8613800000001", "李四", nil)
 	o.importUser("+8613800000002", "Nobody", nil)
-	o.wecom.members = map[string]wecom.Member{"+8613800000001": active("LiSi", "李四")}
+	o.wecom.phones = map[string]wecom.Member{"+8613800000001": active("LiSi", "李四")}
 	look := func(body, want string) {
 		t.Helper()
 		got := o.expect(200, request{method: "POST", path: "/api/admin/authenticators/hr/lookup", body: body})
@@ -166,7 +166,7 @@ func TestLookupResults(t *testing.T) {
 				// Without a name and disabled: not looked up itself.
 				o.importUser("+8613800000009", "", func(u *store.User) { u.Identities, u.Enabled = []store.Identity{test.other}, false })
 			}
-			o.wecom.members = map[string]wecom.Member{phone: test.member}
+			o.wecom.phones = map[string]wecom.Member{phone: test.member}
 			results := func(body string) string {
 				items, ended := o.lookUp(body)
 				if ended != "0" {
@@ -200,7 +200,7 @@ func TestLookupAcceptsNames(t *testing.T) {
 	o.create("hr", "")
 	nameless, other := o.importUser(phoneOf(1), "", nil), o.importUser(phoneOf(2), "Li", nil)
 	o.importUser(phoneOf(3), "Wang", nil)
-	o.wecom.members = map[string]wecom.Member{phoneOf(1): active("One", "Zhang"), phoneOf(2): active("Two", "李四"), phoneOf(3): active("Three", "Wang")}
+	o.wecom.phones = map[string]wecom.Member{phoneOf(1): active("One", "Zhang"), phoneOf(2): active("Two", "李四"), phoneOf(3): active("Three", "Wang")}
 	o.wantLookUp(`{"dryRun":false}`, "0", phoneOf(1)+" name_differs One", phoneOf(2)+" name_differs Two", phoneOf(3)+" bound Three")
 	accept := fmt.Sprintf(`"accept":[%q,%q]`, other, nameless)
 	o.wantLookUp(`{"limit":2,`+accept+`}`, "0", phoneOf(2)+" found Two", phoneOf(1)+" found One")
@@ -219,14 +219,14 @@ func TestLookupAcceptsNames(t *testing.T) {
 func TestLookupGoesOnWhereItStopped(t *testing.T) {
 	o := newOffice(t)
 	o.create("hr", "")
-	o.wecom.members = map[string]wecom.Member{}
+	o.wecom.phones = map[string]wecom.Member{}
 	for i := range 210 {
 		name := "Li"
 		if i < 3 {
 			name = "" // differs
 		}
 		o.importUser(phoneOf(i), name, nil)
-		o.wecom.members[phoneOf(i)] = active(fmt.Sprint("m", i), "Li")
+		o.wecom.phones[phoneOf(i)] = active(fmt.Sprint("m", i), "Li")
 	}
 	phones := func(body string) (first, last string, n int) {
 		items, _ := o.lookUp(body)
@@ -341,7 +341,7 @@ func TestLookupStopsWhenWeComDoes(t *testing.T) {
 			for i := range 5 {
 				o.importUser(phoneOf(i), "Li", nil)
 			}
-			o.wecom.members = map[string]wecom.Member{phoneOf(0): active("zero", "Li"), phoneOf(2): active("two", "Li")}
+			o.wecom.phones = map[string]wecom.Member{phoneOf(0): active("zero", "Li"), phoneOf(2): active("two", "Li")}
 			o.wecom.lookedUp = func(phone string) error {
 				if phone == phoneOf(1) {
 					return test.err
@@ -440,7 +440,7 @@ func TestLookupRaces(t *testing.T) {
 			o := newOffice(t)
 			o.create("hr", "")
 			id := o.importUser(phoneOf(1), "Li", nil)
-			o.wecom.members = map[string]wecom.Member{phoneOf(1): active("LiSi", "Li")}
+			o.wecom.phones = map[string]wecom.Member{phoneOf(1): active("LiSi", "Li")}
 			once := false
 			o.directory.before = func(operation string) error {
 				if operation == "UpdateUser" && !once {

@@ -20,7 +20,7 @@ func everything() []settings.Name {
 		settings.DirectoryTable, settings.TransientTable,
 		settings.SigningKeysSecret, settings.SealingKeysSecret, settings.AdminKeySecret, settings.AuthenticatorSecretPrefix,
 		settings.LogoutQueueURL, settings.SessionLifetime, settings.SessionCookieDomain,
-		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses, settings.ServiceName,
+		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses, settings.LookupMissesPerDay, settings.ServiceName,
 		settings.Port, settings.DataDir, settings.AdminKey,
 	}
 }

@@ -20,11 +20,14 @@ const (
 	ConsoleArea Area = "console" // the administrator's page
 	// ApplicationsArea has the texts of its pages about applications.
 	ApplicationsArea Area = "applications"
-	OpenIDArea       Area = "openid" // the pages of the OpenID provider
-	MemberArea       Area = "member" // the member's page
-	LookupArea       Area = "lookup" // of the administrator's page: imported users found in WeCom
-	SetupArea        Area = "setup"  // its guided set-up of a WeCom app
-	CheckArea        Area = "check"  // the results of checks
+	// RulesArea has those about roles and access by WeCom's directory.
+	RulesArea  Area = "rules"
+	OpenIDArea Area = "openid" // the pages of the OpenID provider
+	// LookupArea has those about finding imported users in WeCom.
+	LookupArea Area = "lookup"
+	MemberArea Area = "member" // the member's page
+	SetupArea  Area = "setup"  // its guided set-up of a WeCom app
+	CheckArea  Area = "check"  // the results of checks
 )
 
 // Texts are the texts of an area in one language, by key.

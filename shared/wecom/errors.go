@@ -33,6 +33,7 @@ const (
 	OutOfScope           = 60011  // the member is outside of what the app may see
 	PhoneNotFound        = 46004  // no member has the phone, or outside of what the app may see
 	UntrustedIP          = 60020  // the caller's address is not among the app's trusted ones
+	OutsideVisibleRange  = 60021  // the member is outside of what the app may see
 	AppMayNotCall        = 60031  // the app may make no calls at all
 	InvalidPhone         = 60103  // not a phone by WeCom's rules
 	UserNotFound         = 60111  // no such member, or outside of what the app may see
@@ -104,7 +105,7 @@ func meaning(code int) string {
 		return "caller's address not trusted"
 	case AppMayNotCall:
 		return "app may not make calls"
-	case OutOfScope, 50002, 60021:
+	case OutOfScope, 50002, OutsideVisibleRange:
 		return "member outside of the visible range"
 	case InvalidPhone:
 		return "not a phone"
@@ -142,6 +143,16 @@ func (e *Error) Retryable() bool {
 // may be made again with a fresh one. 40001 is not among them: WeCom bans the
 // address of whoever keeps sending a wrong secret.
 func (e *Error) TokenRejected() bool { return e.Code == InvalidToken || e.Code == TokenExpired }
+
+// SaysNoMember reports whether the answer to user/get is that there is no such member, as far
+// as the app may see.
+func (e *Error) SaysNoMember() bool {
+	switch e.Code {
+	case UserNotFound, InvalidUserID, OutOfScope, 60021:
+		return true
+	}
+	return false
+}
 
 // SecretRefused reports whether gettoken refused corp or secret: another try with
 // the same ones is useless and harmful.

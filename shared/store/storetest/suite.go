@@ -23,6 +23,8 @@ func Run(t *testing.T, open Open) {
 		"AutoLoginIsHeldByOne":    autoLogin,
 		"Users":                   users,
 		"PhonesAndIdentities":     keys,
+		"CheckedIdentities":       checkedIdentities,
+		"GoneIdentities":          goneIdentities,
 		"Lists":                   lists,
 		"DomainFiles":             domainFiles,
 		"PublicKeys":              publicKeys,
@@ -41,6 +43,7 @@ func Run(t *testing.T, open Open) {
 		"LeasesAtOnce":            leasesAtOnce,
 		"SignInsOfOneUserAtOnce":  signInsOfOneUserAtOnce,
 		"DisabledWhileSigningIn":  disabledWhileSigningIn,
+		"GoneWhileSigningIn":      goneWhileSigningIn,
 		"StrangeNamesAreNotFound": strangeNames,
 		"AnswersAreCopies":        answersAreCopies,
 
