@@ -215,10 +215,10 @@ func (l *lookup) walk(ctx context.Context, from lookupPlace, to string, known lo
 // mayBeBound reports whether a member of the corp may become the user by the phone, by the
 // rules of a first sign-in: a user who has or had another identity in this corp is for an
 // administrator to decide, and another corp's directory must not reach what an
-// administrator gave to a member of the first one.
+// administrator or a rule gave to a member of the first one.
 func (l *lookup) mayBeBound(u store.User) bool {
 	_, bound := u.IdentityIn(l.a.CorpID)
-	return u.Enabled && !bound && (len(u.Identities) == 0 || len(u.Roles) == 0)
+	return u.Enabled && !bound && (len(u.Identities) == 0 || !u.HasRoles())
 }
 
 // lookUpUser looks up one user, unless there is nothing to find or the lookup is over.
@@ -347,8 +347,7 @@ func (l *lookup) bind(ctx context.Context, u store.User, member wecom.Member) (l
 		if !l.mayBeBound(from) || from.Phone != u.Phone {
 			return from, errOther
 		}
-		to := from
-		to.Identities = append(slices.Clone(from.Identities), identity)
+		to := from.WithIdentity(identity)
 		if to.PhoneConflict != nil && to.PhoneConflict.CorpID == identity.CorpID {
 			to.PhoneConflict = nil // WeCom says now whose phone it is in this corp
 		}

@@ -153,6 +153,9 @@ func TestLookupResults(t *testing.T) {
 		{name: "attack: another corp's directory reaches the roles of a member of the first", imported: "Li Si", member: active("LiSi", "Li Si"), change: func(u *store.User) {
 			u.Identities, u.Roles = []store.Identity{{CorpID: "ww9", WeComUserID: "x"}}, []string{"admin"}
 		}},
+		{name: "attack: another corp's directory reaches what a rule gave in the first", imported: "Li Si", member: active("LiSi", "Li Si"), change: func(u *store.User) {
+			u.Identities = []store.Identity{{CorpID: "ww9", WeComUserID: "x", Access: []store.MemberAccess{{AuthenticatorID: "a", Roles: []string{"finance"}}}}}
+		}},
 		{name: "a member of two corps without roles", imported: "Li Si", member: active("LiSi", "Li Si"), change: func(u *store.User) {
 			u.Identities = []store.Identity{{CorpID: "ww9", WeComUserID: "x"}}
 		}, dry: "found", result: "bound", bound: true, newName: "Li Si"},

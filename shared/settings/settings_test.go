@@ -55,6 +55,7 @@ func TestDefaults(t *testing.T) {
 		AuthenticatorSecretPrefix: "stack/authenticators/",
 		LogoutQueueURL:            "https://sqs.example.com/queue",
 		SessionLifetime:           8 * time.Hour,
+		LookupMissesPerDay:        10,
 		Port:                      3000,
 		DataDir:                   ".local",
 	}
