@@ -46,6 +46,17 @@ type SelfService interface {
 	Withdraw(ctx context.Context, active authflow.ActiveSession, applicationID string) error
 }
 
+// FirstSignIns lets a browser go on that waits for a member's first sign-in;
+// *authflow.FirstSignIns does.
+type FirstSignIns interface {
+	Ask(ctx context.Context, proof authflow.Proof) (authflow.Waiting, error)
+	GoOn(ctx context.Context, req authflow.FirstSignInRequest) (authflow.CallbackResult, authflow.Waiting, error)
+}
+
+// OpenFirstSignIn returns what answers a browser that has a proof. Few have, so the keys are
+// read when one does.
+type OpenFirstSignIn func(ctx context.Context) (FirstSignIns, *session.Proofs, error)
+
 // DomainFiles reads the proofs of domain ownership.
 type DomainFiles interface {
 	DomainFile(ctx context.Context, filename string) (store.DomainFile, error)
@@ -74,6 +85,7 @@ type Config struct {
 	Sessions       Sessions
 	SelfService    SelfService
 	Members        Members
+	FirstSignIn    OpenFirstSignIn
 	Minter         Minter
 	Cookie         session.Cookie
 	Pages          *page.Pages
@@ -93,6 +105,8 @@ func New(cfg Config) http.Handler {
 	// A failure here is problem+json: a redirect to the sign-in page would be a loop.
 	routes.Handle("GET /signin", h.signInPage)
 	routes.Handle("POST /signin", h.memberAction)
+	routes.Handle("GET /api/first-sign-in", h.askFirstSignIn)
+	routes.Handle("POST /api/first-sign-in", h.goOn)
 	routes.Handle("GET /auto-login.js", autoLoginScript)
 	routes.Handle("GET /robots.txt", robots)
 	routes.Handle("GET /favicon.ico", icon)

@@ -22,6 +22,8 @@ const (
 	StateCookie Purpose = "state cookie"
 	SessionID   Purpose = "session id"
 	AccessToken Purpose = "access token"
+	// FirstSignIn is for the cookie of a browser that waits for a member's first sign-in.
+	FirstSignIn Purpose = "first sign-in"
 	// AuthorizationRequest is for the cookie that keeps an application's request while a
 	// member signs in.
 	AuthorizationRequest Purpose = "authorization request"

@@ -19,7 +19,7 @@ var errPhoneNeeded = errors.New("unknown identity without a user_ticket")
 // leaves nothing behind: find again and decide again.
 func (l *login) findUser(ctx context.Context, identity wecom.Identity) (store.IdentityOwner, error) {
 	owner, err := l.flow.Store.OwnerOfIdentity(ctx, l.authenticator.CorpID, identity.UserID)
-	l.userID = owner.UserID
+	l.userID, l.unknown = owner.UserID, errors.Is(err, store.ErrNotFound)
 	switch {
 	case errors.Is(err, store.ErrNotFound) && identity.UserTicket == "":
 		return store.IdentityOwner{}, errPhoneNeeded

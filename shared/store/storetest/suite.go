@@ -41,6 +41,7 @@ func Run(t *testing.T, open Open) {
 		"LeasesAtOnce":            leasesAtOnce,
 		"SignInsOfOneUserAtOnce":  signInsOfOneUserAtOnce,
 		"DisabledWhileSigningIn":  disabledWhileSigningIn,
+		"FirstSignIns":            firstSignIns,
 		"StrangeNamesAreNotFound": strangeNames,
 		"AnswersAreCopies":        answersAreCopies,
 
