@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
@@ -22,7 +23,7 @@ func Settings() []settings.Name {
 		settings.PublicURL, settings.DirectoryTable, settings.TransientTable,
 		settings.SigningKeysSecret, settings.SealingKeysSecret, settings.LogoutQueueURL,
 		settings.SessionLifetime, settings.SessionCookieDomain,
-		settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
+		settings.WeComLoginURL, settings.SignInPanel, settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
 	}
 }
 
@@ -57,6 +58,7 @@ func NewHandler(_ context.Context, deps app.Deps) (http.Handler, error) {
 		}),
 		Cookie: session.Cookie{Domain: deps.Settings.SessionCookieDomain},
 		Pages:  pages,
+		Panel:  panelOrigin(deps.Settings),
 		Now:    deps.Now,
 	}), nil
 }
@@ -85,4 +87,13 @@ func openFirstSignIn(deps app.Deps, sessions *authflow.Sessions) OpenFirstSignIn
 			Store: deps.Store,
 		}, &session.Proofs{Box: box, Now: deps.Now}, nil
 	}
+}
+
+// panelOrigin returns the origin of WeCom's login page, or "" where it is not to be framed.
+func panelOrigin(s settings.Settings) string {
+	login, err := url.Parse(s.WeComLoginURL)
+	if err != nil || !s.SignInPanel {
+		return ""
+	}
+	return login.Scheme + "://" + login.Host
 }

@@ -3,10 +3,12 @@ package signin
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
+	"github.com/wecom-signin/wecom-signin/shared/page"
 	"github.com/wecom-signin/wecom-signin/shared/session"
 )
 
@@ -124,6 +126,31 @@ func (h handler) goOn(w http.ResponseWriter, r *http.Request) error {
 	}
 	seeOther(w, authflow.SignInURL(public, next))
 	return nil
+}
+
+// waitingOfPage returns how the sign-in page waits for a first sign-in; nil: it does not.
+func (h handler) waitingOfPage(r *http.Request, shown page.SignIn, destination authflow.Destination) *page.Waiting {
+	failure := shown.Failure
+	if failure == nil || failure.Code != string(apierr.FirstSignInInWeCom) || shown.Client == page.InWeCom || !session.HasProof(r) {
+		return nil
+	}
+	ctx, public := r.Context(), apigw.PublicURL(r.Context())
+	_, proofs, err := h.FirstSignIn(ctx)
+	if err != nil {
+		apigw.LogError(ctx, apierr.From(err)) // the page helps without it, too
+		return nil
+	}
+	proof, ok := proofs.Find(r)
+	if !ok || proof.Authenticator != failure.Authenticator || !slices.ContainsFunc(shown.Buttons, func(b page.Button) bool { return b.Name == proof.Authenticator }) {
+		return nil
+	}
+	return &page.Waiting{
+		// It ends at the member's page: what the browser is on the way to belongs here.
+		Link:  authflow.AuthorizeURL(public, proof.Authenticator, authflow.Destination{MemberPage: true}),
+		GoOn:  authflow.FirstSignInURL(public, destination),
+		Over:  authflow.SignInURL(public, authflow.SignInPage{Authenticator: proof.Authenticator, Destination: destination}),
+		Early: proof.Questions > 0,
+	}
 }
 
 // seeOther leads a browser on after a form (RFC 9110 §15.4.4).

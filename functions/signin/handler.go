@@ -77,7 +77,7 @@ type Minter interface {
 	Mint(ctx context.Context, claims keys.AccessTokenClaims, sessionEnd time.Time) (token string, lifetime time.Duration, err error)
 }
 
-// Config is what New needs. Every field is required.
+// Config is what New needs. Every field but Panel is required.
 type Config struct {
 	Authenticators Authenticators
 	Applications   Applications
@@ -89,6 +89,9 @@ type Config struct {
 	Minter         Minter
 	Cookie         session.Cookie
 	Pages          *page.Pages
+	// Panel is the origin of WeCom's login page, which the sign-in page frames. Empty: it
+	// frames none.
+	Panel string
 	Now            func() time.Time
 }
 
