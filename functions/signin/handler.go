@@ -92,7 +92,7 @@ type Config struct {
 	// Panel is the origin of WeCom's login page, which the sign-in page frames. Empty: it
 	// frames none.
 	Panel string
-	Now            func() time.Time
+	Now   func() time.Time
 }
 
 type handler struct{ Config }

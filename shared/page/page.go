@@ -88,9 +88,9 @@ func New(cfg Config) (*Pages, error) {
 
 		company: cfg.CompanyName,
 		logo:    logo,
-		style:  template.HTML("<style>" + style + "</style>"), //nolint:gosec // embedded, not input; see newScript
-		script: common.element,
-		mark:   template.HTML(mark), //nolint:gosec // embedded, not input
+		style:   template.HTML("<style>" + style + "</style>"), //nolint:gosec // embedded, not input; see newScript
+		script:  common.element,
+		mark:    template.HTML(mark), //nolint:gosec // embedded, not input
 
 		waitingScript: newScript(files["waiting.js"]),
 		panelScript:   newScript(files["panel.js"]),
