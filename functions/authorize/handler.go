@@ -53,6 +53,9 @@ func (cfg Config) servePanel(w http.ResponseWriter, r *http.Request) error {
 	req := request(r)
 	req.Panel = true
 	redirect, err := cfg.Starter.Start(r.Context(), req)
+	if apierr.Is(err, apierr.AuthenticatorUnknown) || apierr.Is(err, apierr.AuthenticatorDisabled) {
+		return apierr.New(apierr.NotFound, err) // there is no such panel; the way says why
+	}
 	if err != nil {
 		return err
 	}

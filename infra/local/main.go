@@ -98,7 +98,7 @@ func localSettings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
 		settings.SessionLifetime, settings.SessionCookieDomain,
-		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses,
+		settings.CompanyName, settings.CompanyLogo, settings.SignInPanel, settings.EgressAddresses,
 		settings.Port, settings.DataDir, settings.AdminKey,
 	}
 }

@@ -229,19 +229,19 @@ func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
 	policy := p.policy
 	if view.Waiting != nil {
 		// The form leads to an application; see writeForm.
-		policy = view.add(strings.Replace(policy, formAction+"; ", "", 1), p.waitingScript)
+		policy = p.add(&view, p.waitingScript, strings.Replace(policy, formAction+"; ", "", 1))
 	}
 	if page.Panel != "" && len(page.Buttons) > 0 {
-		policy = view.add(policy, p.panelScript) + "; frame-src " + page.Panel
+		policy = p.add(&view, p.panelScript, policy) + "; frame-src " + page.Panel
 		view.Open = len(page.Buttons) == 1 && view.Failure == nil && view.SignedIn == nil
 	}
 	return p.writeWith(w, http.StatusOK, "signin.html", view, policy)
 }
 
 // add puts a script that asks the service on the page, and returns the policy that lets it.
-func (v *signInView) add(policy string, s script) string {
+func (p *Pages) add(v *signInView, s script, policy string) string {
 	v.Script += s.element
-	policy = strings.Replace(policy, "script-src ", "script-src "+s.source+" ", 1)
+	policy = strings.Replace(policy, p.scriptSource, p.scriptSource+" "+s.source, 1)
 	if !strings.Contains(policy, "connect-src") {
 		policy += "; connect-src 'self'"
 	}
