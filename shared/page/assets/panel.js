@@ -7,7 +7,8 @@ function showPanel(way) {
   hidePanel();
   const label = way.querySelector('span');
   const text = label.textContent;
-  const panel = document.createElement('div');
+  const panel = document.createElement('figure');
+  const caption = document.createElement('figcaption');
   const frame = document.createElement('iframe');
   const stop = new AbortController();
   const fail = () => {
@@ -27,7 +28,8 @@ function showPanel(way) {
     way.classList.remove('instead');
   };
   panel.className = 'panel';
-  frame.title = text;
+  caption.textContent = frame.title = text;
+  panel.append(caption, document.createElement('div'));
   // Quick login asks WeCom's client on this computer.
   frame.allow = 'local-network-access; loopback-network';
   frame.referrerPolicy = 'origin';
@@ -42,7 +44,7 @@ function showPanel(way) {
     .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
     .then(({ url }) => {
       frame.src = url;
-      panel.append(frame);
+      panel.lastChild.append(frame);
     })
     .catch(fail);
 }
