@@ -346,7 +346,7 @@ func TestRefusalsThatNobodyWaitsForAreNotRecorded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newFixture(t)
 			counting := &refusals{Engine: h.store}
-			h.LoginCompleter.Store, h.wecom.visitor.UserID = counting, test.visitor
+			h.Store, h.wecom.visitor.UserID = counting, test.visitor
 			if _, err := h.Complete(t.Context(), h.callback(t, test.change)); err == nil {
 				t.Fatal("not refused")
 			}
