@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -67,15 +68,20 @@ func (f *FirstSignIns) sessionID(p Proof) string {
 }
 
 // judge says what a first sign-in means for the browser with this proof. What happened before
-// the proof does not count.
+// the proof does not count. An identity that another app of the corp had bound before counts
+// when the proof's own knows the member again.
 func (p Proof) judge(first store.FirstSignIn) Waiting {
 	identity := first.Owner.Identity
-	bound := first.Owner.UserID != "" && !identity.IsGone() && !identity.BoundAt.Before(p.At)
+	access, _ := identity.AccessBy(p.AuthenticatorID)
+	known := first.Owner.UserID != "" && !identity.IsGone() && access.GoneAt.IsZero()
+	bound := known && (!identity.BoundAt.Before(p.At) || !access.CheckedAt.Before(p.At))
 	switch {
 	case first.Used:
 		return Waiting{State: WaitingIsOver}
-	case bound && !first.Owner.Enabled:
+	case bound && (!first.Owner.Enabled || !identity.DisabledAt.IsZero()):
 		return Waiting{WaitingIsOver, apierr.UserDisabled}
+	case bound && access.Refused:
+		return Waiting{WaitingIsOver, apierr.NotAllowed}
 	case bound:
 		return Waiting{State: WaitingReady}
 	case first.Refusal.Code != "" && !first.Refusal.At.Before(p.At):
@@ -121,6 +127,12 @@ func (f *FirstSignIns) GoOn(ctx context.Context, req FirstSignInRequest) (Callba
 	waiting, first, err := f.ask(ctx, p)
 	if err != nil || waiting.State != WaitingReady {
 		return CallbackResult{}, waiting, err
+	}
+	// Another authenticator may have bound the member. Whether this one lets the member in is
+	// taken from its own look, or from the next sign-in, which looks.
+	found := members.Result{Owner: first.Owner, Verdict: members.Unknown}
+	if found.AtSignIn(authenticator) != members.Active {
+		return CallbackResult{}, Waiting{State: WaitingIsOver}, nil
 	}
 	result, err := l.startSession(ctx, first.Owner)
 	if err == nil {

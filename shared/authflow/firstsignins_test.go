@@ -236,7 +236,7 @@ func TestRefusalInsideWeComEndsTheWaiting(t *testing.T) {
 			}
 		}, nil, apierr.SignupClosed},
 		{"the phone is somebody else's", func(t *testing.T, h *fixture) {
-			h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "lisi"}} })
+			h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "wangwu"}} })
 		}, nil, apierr.PhoneInUse},
 		{"the user is disabled", func(t *testing.T, h *fixture) {
 			h.user(t, "+8613800000001", func(u *store.User) { u.Enabled = false })
@@ -285,6 +285,39 @@ func TestDisabledMemberDoesNotGoOn(t *testing.T) {
 	h.wantWaiting(t, p, Waiting{WaitingIsOver, apierr.UserDisabled})
 }
 
+// A member whom this authenticator's allow keeps out signs in inside WeCom by another one of
+// the corp.
+func TestAttackFirstSignInByAnotherAuthenticator(t *testing.T) {
+	for name, test := range map[string]struct {
+		allow store.Allow
+		want  WaitingState
+	}{
+		"this one lets in everybody":  {store.Allow{}, WaitingReady},
+		"this one lets in a few":      {store.Allow{Departments: []int64{12}}, WaitingIsOver},
+		"this one lets in by the tag": {store.Allow{Tags: []int64{3}}, WaitingIsOver},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newFixture(t)
+			closed := h.authenticator(t, func(a *store.Authenticator) { a.Allow, a.RulesVersion = test.allow, "rules" })
+			p := h.scan(t, "ZhangSan", nil)
+			h.authenticator(t, func(*store.Authenticator) {}) // the other one, in its place
+			if _, err := h.signInInWeCom(t, "ZhangSan", "13800000001"); err != nil {
+				t.Fatal(err)
+			}
+			other, err := h.store.Authenticator(t.Context(), "demo")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(h.store.DeleteAuthenticator(t.Context(), other), h.store.CreateAuthenticator(t.Context(), closed)); err != nil {
+				t.Fatal(err)
+			}
+			if _, waiting := h.goOn(t, p); waiting != (Waiting{State: test.want}) {
+				t.Errorf("%+v, want %s", waiting, test.want)
+			}
+		})
+	}
+}
+
 func TestWhatWasBeforeTheProofDoesNotCount(t *testing.T) {
 	at := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	bound := func(change func(*store.IdentityOwner)) store.FirstSignIn {
@@ -299,14 +332,25 @@ func TestWhatWasBeforeTheProofDoesNotCount(t *testing.T) {
 		first store.FirstSignIn
 		want  Waiting
 	}{
-		"bound at that moment":   {bound(func(*store.IdentityOwner) {}), Waiting{State: WaitingReady}},
-		"bound before":           {bound(func(o *store.IdentityOwner) { o.Identity.BoundAt = at.Add(-time.Millisecond) }), Waiting{State: StillWaiting}},
+		"bound at that moment": {bound(func(*store.IdentityOwner) {}), Waiting{State: WaitingReady}},
+		"bound before":         {bound(func(o *store.IdentityOwner) { o.Identity.BoundAt = at.Add(-time.Millisecond) }), Waiting{State: StillWaiting}},
+		"disabled in WeCom":    {bound(func(o *store.IdentityOwner) { o.Identity.DisabledAt = at }), Waiting{WaitingIsOver, apierr.UserDisabled}},
+		"kept out by the rules": {bound(func(o *store.IdentityOwner) {
+			o.Identity.Access = []store.MemberAccess{{AuthenticatorID: "a", Refused: true}}
+		}), Waiting{WaitingIsOver, apierr.NotAllowed}},
+		"gone for this app": {bound(func(o *store.IdentityOwner) {
+			o.Identity.Access = []store.MemberAccess{{AuthenticatorID: "a", GoneAt: at}}
+		}), Waiting{State: StillWaiting}},
+		"bound before by another app, known again by this": {bound(func(o *store.IdentityOwner) {
+			o.Identity.BoundAt = at.Add(-time.Hour)
+			o.Identity.Access = []store.MemberAccess{{AuthenticatorID: "a", CheckedAt: at}}
+		}), Waiting{State: WaitingReady}},
 		"gone":                   {bound(func(o *store.IdentityOwner) { o.Identity.GoneAt = at }), Waiting{State: StillWaiting}},
 		"refused at that moment": {refused(at), Waiting{WaitingIsOver, apierr.PhoneInUse}},
 		"refused before":         {refused(at.Add(-time.Millisecond)), Waiting{State: StillWaiting}},
 		"neither":                {store.FirstSignIn{}, Waiting{State: StillWaiting}},
 	} {
-		if got := (Proof{At: at}).judge(test.first); got != test.want {
+		if got := (Proof{At: at, AuthenticatorID: "a"}).judge(test.first); got != test.want {
 			t.Errorf("%s: %+v, want %+v", name, got, test.want)
 		}
 	}
