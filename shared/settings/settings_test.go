@@ -55,12 +55,9 @@ func TestDefaults(t *testing.T) {
 		AuthenticatorSecretPrefix: "stack/authenticators/",
 		LogoutQueueURL:            "https://sqs.example.com/queue",
 		SessionLifetime:           8 * time.Hour,
-<<<<<<< HEAD
 		SignInPanel:               true,
-=======
 		MemberCheckInterval:       24 * time.Hour,
 		MemberChecksFunction:      "f",
->>>>>>> main
 		Port:                      3000,
 		DataDir:                   ".local",
 	}
