@@ -290,6 +290,9 @@ func (v *visitor) judgesMembers() {
 	}
 	member := v.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
 	member.signIn("/authorize/main", application+"/")
+	const one = "/api/admin/authenticators/main"
+	v.send(200, "GET", one+"/departments", v.adminKey, nil)
+	v.send(200, "POST", one+"/roles/preview", v.adminKey, map[string]any{"wecomUserId": "zhangsan", "roleRules": []any{map[string]any{"tag": 1, "role": "ops"}}})
 	v.send(200, "PATCH", user, v.adminKey, map[string]any{"enabled": false})
 	member.send(401, "GET", "/api/session", "", nil)
 	member.send(401, "POST", "/api/token", "", nil)
