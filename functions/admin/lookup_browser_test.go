@@ -97,6 +97,27 @@ func TestConsoleLookupByKeyboard(t *testing.T) {
 	}
 }
 
+// Those whom nobody accepts are not in the way of the others.
+func TestConsoleLookupGoesPastOtherNames(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.wecom.phones = map[string]wecom.Member{}
+	for i := range 11 {
+		o.importUser(phoneOf(i), fmt.Sprint("Person ", i), nil)
+		o.wecom.phones[phoneOf(i)] = active(fmt.Sprint("m", i), "Somebody else")
+	}
+	o.wecom.phones[phoneOf(10)] = active("m10", "Person 10")
+	f := o.serve(t)
+	w := open(t, 1440)
+	enter(w, f, "#lookup/hr")
+	w.Do("try ten", chromedp.SetValue(chromedp.CSS(`select[name=limit]`), "10"), clickOn(button("Try without binding")), shows(button("Go on without these")))
+	w.Do("go past", clickOn(button("Go on without these")), chromedp.WaitNotVisible(button("Go on without these")))
+	w.Do("the next", clickOn(button("Try without binding")), shows(said("Same name")), clickOn(button("Bind users: 1")), shows(said("Bound: 1.")))
+	if got := o.identities(); !slices.Equal(got, []string{"m10"}) {
+		t.Errorf("bound %q", got)
+	}
+}
+
 // No language is too wide for a phone, and each says why a lookup ended.
 func TestConsoleLookupInEveryLanguage(t *testing.T) {
 	o := newOffice(t)
