@@ -31,6 +31,7 @@ func journeys(t *testing.T, w *world) {
 	w.applicationSignsIn()
 	admin.judgesMembers()
 	w.administratorsSignIn()
+	w.membersLeave()
 	admin.hasApplicationsTold()
 	w.visitorsComeWithoutSession()
 	w.weComRefuses()
