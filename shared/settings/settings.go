@@ -285,7 +285,7 @@ func (r *reader) lookupMisses() int {
 	if err != nil || misses > MaxLookupMisses {
 		r.reject(LookupMissesPerDay, "must be a number from 0 to %d", MaxLookupMisses)
 	}
-	return int(misses) //nolint:gosec // at most 16 bits
+	return int(misses)
 }
 
 func (r *reader) adminKey() secret.Value {
