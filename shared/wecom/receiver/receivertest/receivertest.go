@@ -2,6 +2,7 @@
 package receivertest
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha1" //nolint:gosec // WeCom's choice
@@ -43,7 +44,7 @@ func (s Sender) Encrypt(message string) string {
 		to = 32
 	}
 	pad := to - len(plaintext)%to
-	plaintext = append(plaintext, slices.Repeat([]byte{byte(pad)}, pad)...)
+	plaintext = append(plaintext, bytes.Repeat([]byte{byte(pad)}, pad)...) //nolint:gosec // of a test
 	if s.Wrap != nil {
 		plaintext = s.Wrap(plaintext)
 	}
