@@ -149,6 +149,7 @@ func authenticatorChange(before, after store.Authenticator) change {
 		{"autoSignup", before.AutoSignup != after.AutoSignup},
 		{"autoLogin", before.AutoLogin != after.AutoLogin},
 		{"linkByPhone", before.LinkByPhoneOff != after.LinkByPhoneOff},
+		{"events", before.EventsEnabled != after.EventsEnabled},
 		{"sessions", before.ID != "" && before.Generation != after.Generation},
 	})
 	return c
