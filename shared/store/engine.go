@@ -72,7 +72,7 @@ type Directory interface {
 	// UserByPhone returns the user with an E.164 phone, or ErrNotFound.
 	UserByPhone(ctx context.Context, phone string) (User, error)
 	// OwnerOfIdentity returns what a sign-in needs of the user a WeCom member is, by one
-	// read, or ErrNotFound. The userid is compared by FoldUserID.
+	// read, or ErrNotFound, also for one who is gone. The userid is compared by FoldUserID.
 	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (IdentityOwner, error)
 	// Users returns a page in order of id; next is empty at the end.
 	Users(ctx context.Context, page Page) (items []User, next string, err error)
@@ -84,9 +84,9 @@ type Directory interface {
 	// id), ErrPhoneTaken or ErrIdentityTaken.
 	CreateUser(ctx context.Context, u User) error
 	// UpdateUser replaces from, as it was read, by to, which has the same ID and Version =
-	// from.Version + 1. It frees phone and identities that to does not have, takes new
-	// ones, and keeps the stored LastSignInAt. It returns ErrChanged, ErrPhoneTaken or
-	// ErrIdentityTaken.
+	// from.Version + 1. It frees phone and identities that to does not have or that are
+	// gone in to, takes new ones, and keeps the stored LastSignInAt. It returns ErrChanged,
+	// ErrPhoneTaken or ErrIdentityTaken.
 	UpdateUser(ctx context.Context, from, to User) error
 	// DeleteUser removes u, as it was read, and frees its phone and identities, or returns
 	// ErrChanged.

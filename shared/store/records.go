@@ -120,11 +120,17 @@ type Identity struct {
 	// members enter themselves.
 	Email string `json:",omitempty"`
 
-	// CheckedAt is when WeCom last told of the member (user/get, path 90196); zero: never
-	// yet.
+	// CheckedAt is when WeCom last told of the member (user/get, path 90196), by any app of
+	// the corp; zero: never yet.
 	CheckedAt time.Time `json:",omitzero"`
+	// Name is the member's as the last check found it. The user's Name follows it, unless
+	// an administrator chose another one.
+	Name string `json:",omitempty"`
+	// DisabledAt is since when WeCom says that the member is disabled (status 2).
+	DisabledAt time.Time `json:",omitzero"`
 	// GoneAt is since when WeCom does not know the member any more, and GoneReason why. A
-	// gone identity counts as unknown at sign-in: the userid may be somebody else's now.
+	// gone identity counts as unknown at sign-in: the userid may be somebody else's now. So
+	// it is nobody's in the store, and another user may take it.
 	GoneAt     time.Time  `json:",omitzero"`
 	GoneReason GoneReason `json:",omitempty"`
 	Position   string     `json:",omitempty"`
@@ -167,6 +173,11 @@ type MemberAccess struct {
 	Roles             []string `json:",omitempty"` // by its rules
 	// RulesVersion is the authenticator's when this was worked out.
 	RulesVersion string `json:",omitempty"`
+	// CheckedAt is when WeCom last told its app of the member; zero: never yet.
+	CheckedAt time.Time `json:",omitzero"`
+	// GoneAt is since when its app does not know the member, where another app bound the
+	// identity. By this authenticator the member must show the phone again.
+	GoneAt time.Time `json:",omitzero"`
 	// Refused: its Allow does not match.
 	Refused bool `json:",omitempty"`
 	// Generation is part of the member's sessions by this authenticator; increasing it ends
@@ -190,8 +201,21 @@ func (i Identity) GenerationFor(authenticatorID string) int64 {
 	return i.Generation + access.Generation
 }
 
+// WithAccess returns the identity with what an authenticator says of it, in place of what
+// it said before.
+func (i Identity) WithAccess(access MemberAccess) Identity {
+	i.Access = put(i.Access, access, func(a MemberAccess) bool { return a.AuthenticatorID == access.AuthenticatorID })
+	return i
+}
+
 // IsGone reports whether WeCom does not know the member any more.
 func (i Identity) IsGone() bool { return !i.GoneAt.IsZero() }
+
+// Is reports whether the identity is that of a member, by corp and userid. A gone one is
+// nobody's.
+func (i Identity) Is(corpID, wecomUserID string) bool {
+	return !i.IsGone() && i.CorpID == corpID && FoldUserID(i.WeComUserID) == FoldUserID(wecomUserID)
+}
 
 // AllRoles returns the roles that applications see: those that administrators gave, then
 // those by rules, each once.
@@ -203,6 +227,23 @@ func (u User) AllRoles() []string {
 		}
 	}
 	return all
+}
+
+// WithIdentity returns the user with an identity, in place of the one in the same corp.
+func (u User) WithIdentity(identity Identity) User {
+	u.Identities = put(u.Identities, identity, func(i Identity) bool { return i.CorpID == identity.CorpID })
+	return u
+}
+
+// put returns a copy of a list with an item in the place of the one that it replaces, or at
+// the end.
+func put[T any](list []T, item T, replaces func(T) bool) []T {
+	list = slices.Clone(list)
+	if i := slices.IndexFunc(list, replaces); i >= 0 {
+		list[i] = item
+		return list
+	}
+	return append(list, item)
 }
 
 // IdentityIn returns the user's identity in a corp.

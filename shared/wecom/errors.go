@@ -31,6 +31,7 @@ const (
 	AppDisabled          = 50003  // an administrator of the corp switched the app off
 	OutOfScope           = 60011  // the member is outside of what the app may see
 	UntrustedIP          = 60020  // the caller's address is not among the app's trusted ones
+	OutsideVisibleRange  = 60021  // the member is outside of what the app may see
 	AppMayNotCall        = 60031  // the app may make no calls at all
 	UserNotFound         = 60111  // no such member, or outside of what the app may see
 	WrongAgent           = 301002 // the token belongs to another app
@@ -95,7 +96,7 @@ func meaning(code int) string {
 		return "caller's address not trusted"
 	case AppMayNotCall:
 		return "app may not make calls"
-	case OutOfScope, 50002, 60021:
+	case OutOfScope, 50002, OutsideVisibleRange:
 		return "member outside of the visible range"
 	case UserNotFound, 46004:
 		return "member not found or outside of the visible range"
