@@ -140,6 +140,9 @@ func (s *Simulator) Follow(ctx context.Context, link string, b Browser) (string,
 		b.BeforeAnswer()
 	}
 	body, location, err = t.open(ctx, http.MethodPost, action, form)
+	if body.page() == PagePanelDone {
+		location = body.first(`data-location="`, `"`)
+	}
 	if err == nil && location == "" {
 		err = body.err()
 	}

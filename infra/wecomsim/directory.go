@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +20,18 @@ type appRef struct{ corpID, agentID string }
 // clone copies a corp as deep as anyone may change it.
 func (c Corp) clone() *Corp {
 	c.Apps, c.Members = slices.Clone(c.Apps), slices.Clone(c.Members)
+	c.Departments, c.Tags = slices.Clone(c.Departments), slices.Clone(c.Tags)
+	c.addRoot()
+	for i, t := range c.Tags {
+		c.Tags[i].UserIDs, c.Tags[i].Departments = slices.Clone(t.UserIDs), slices.Clone(t.Departments)
+	}
+	for i, m := range c.Members {
+		c.Members[i].Departments, c.Members[i].LeaderOf = slices.Clone(m.Departments), slices.Clone(m.LeaderOf)
+	}
 	for i, a := range c.Apps {
 		c.Apps[i].VisibleUserIDs = slices.Clone(a.VisibleUserIDs)
+		c.Apps[i].VisibleDepartments = slices.Clone(a.VisibleDepartments)
+		c.Apps[i].VisibleTags = slices.Clone(a.VisibleTags)
 		c.Apps[i].Fields = slices.Clone(a.Fields)
 		c.Apps[i].TrustedIPs = slices.Clone(a.TrustedIPs)
 	}
@@ -40,11 +51,6 @@ func (c *Corp) member(userID string) *Member {
 		return &c.Members[i]
 	}
 	return nil
-}
-
-// visibleTo reports whether a member is in the app's visible range.
-func (a *App) visibleTo(userID string) bool {
-	return a.VisibleUserIDs == nil || slices.ContainsFunc(a.VisibleUserIDs, func(v string) bool { return strings.EqualFold(v, userID) })
 }
 
 // homeURL is where the workbench leads on a phone or a desktop.
@@ -98,7 +104,7 @@ func (s *Simulator) Corps() []Corp {
 // CreateApp adds an app to a corp and returns its AgentID. The app gets the
 // next AgentID and a new secret; everything else is as in a.
 func (s *Simulator) CreateApp(corpID string, a App) (agentID string, err error) {
-	err = s.changeCorp(corpID, func(c *Corp) error {
+	err = s.changeCorp(corpID, func(c *Corp, _ *announced) error {
 		// The first self-built app of a real corp has this number.
 		next := 1000002
 		for _, other := range c.Apps {
@@ -116,17 +122,23 @@ func (s *Simulator) CreateApp(corpID string, a App) (agentID string, err error) 
 // ChangeApp applies f to an app, at any time and with effect at once. A changed
 // secret revokes the app's tokens as ResetSecret does.
 func (s *Simulator) ChangeApp(corpID, agentID string, f func(*App)) error {
-	return s.changeCorp(corpID, func(*Corp) error {
-		ref := appRef{corpID, agentID}
-		_, a := s.app(ref)
-		if a == nil {
-			return fmt.Errorf("find app %q of corp %q: no such app", agentID, corpID)
-		}
+	return s.changeApp(corpID, agentID, func(_ *Corp, a *App) {
 		secret := a.Secret
 		f(a)
 		if a.Secret != secret && !s.choices.SecretResetKeepsTokens {
-			s.revokeTokens(ref, codeInvalidToken)
+			s.revokeTokens(appRef{corpID, agentID}, codeInvalidToken)
 		}
+	})
+}
+
+// changeApp calls f for an app, with s.mu held.
+func (s *Simulator) changeApp(corpID, agentID string, f func(*Corp, *App)) error {
+	return s.changeCorp(corpID, func(c *Corp, _ *announced) error {
+		_, a := s.app(appRef{corpID, agentID})
+		if a == nil {
+			return fmt.Errorf("find app %q of corp %q: no such app", agentID, corpID)
+		}
+		f(c, a)
 		return nil
 	})
 }
@@ -145,7 +157,7 @@ func (s *Simulator) RevokeTokens(corpID, agentID string, errcode int) error {
 
 // AddMember adds a member to a corp.
 func (s *Simulator) AddMember(corpID string, m Member) error {
-	return s.changeCorp(corpID, func(c *Corp) error {
+	return s.changeCorp(corpID, func(c *Corp, _ *announced) error {
 		if c.member(m.UserID) != nil {
 			return fmt.Errorf("add member %q: the UserID is taken", m.UserID)
 		}
@@ -154,27 +166,100 @@ func (s *Simulator) AddMember(corpID string, m Member) error {
 	})
 }
 
-// ChangeMember applies f to a member, at any time and with effect at once.
+// ChangeMember applies f to a member, at any time and with effect at once. A new
+// UserID stays with the person: in visible ranges, in tags and in the client.
 func (s *Simulator) ChangeMember(corpID, userID string, f func(*Member)) error {
-	return s.changeCorp(corpID, func(c *Corp) error {
+	return s.changeCorp(corpID, func(c *Corp, before *announced) error {
 		m := c.member(userID)
 		if m == nil {
 			return fmt.Errorf("find member %q: no such member", userID)
 		}
-		f(m)
+		changed := *m
+		f(&changed)
+		if other := c.member(changed.UserID); changed.UserID == "" || other != nil && other != m {
+			return fmt.Errorf("rename member %q: the UserID is empty or taken", userID)
+		}
+		if m.UserID != changed.UserID {
+			before.renamed[m.UserID] = changed.UserID
+			s.rename(c, m.UserID, changed.UserID)
+		}
+		*m = changed
 		return nil
 	})
 }
 
-// changeCorp calls f for a corp, with s.mu held.
-func (s *Simulator) changeCorp(corpID string, f func(*Corp) error) error {
+// rename replaces a UserID wherever it stands but in the member.
+func (s *Simulator) rename(c *Corp, old, changed string) {
+	replace := func(ids []string) {
+		for i := range ids {
+			if strings.EqualFold(ids[i], old) {
+				ids[i] = changed
+			}
+		}
+	}
+	for _, a := range c.Apps {
+		replace(a.VisibleUserIDs)
+	}
+	for _, t := range c.Tags {
+		replace(t.UserIDs)
+	}
+	for i, m := range c.Members {
+		if strings.EqualFold(m.DirectLeader, old) {
+			c.Members[i].DirectLeader = changed
+		}
+	}
+	for key, who := range s.clients {
+		if strings.EqualFold(string(who), c.ID+"/"+old) {
+			s.clients[key] = person(c.ID + "/" + changed)
+		}
+	}
+}
+
+// Dismiss takes a member out of the company. The UserID may be given again, to
+// somebody who has agreed to nothing yet.
+func (s *Simulator) Dismiss(corpID, userID string) error {
+	return s.changeCorp(corpID, func(c *Corp, _ *announced) error {
+		if c.member(userID) == nil {
+			return fmt.Errorf("find member %q: no such member", userID)
+		}
+		maps.DeleteFunc(s.consents, func(key consentKey, _ consent) bool {
+			return key.app.corpID == c.ID && strings.EqualFold(key.userID, userID)
+		})
+		c.Members = slices.DeleteFunc(c.Members, func(m Member) bool { return strings.EqualFold(m.UserID, userID) })
+		return nil
+	})
+}
+
+// TagMember gives a member a tag, or takes it away.
+func (s *Simulator) TagMember(corpID string, tagID int, userID string, tagged bool) error {
+	return s.changeCorp(corpID, func(c *Corp, _ *announced) error {
+		t, m := c.tag(tagID), c.member(userID)
+		if t == nil || m == nil {
+			return fmt.Errorf("tag member %q with %d: no such member or tag", userID, tagID)
+		}
+		t.UserIDs = slices.DeleteFunc(t.UserIDs, func(id string) bool { return strings.EqualFold(id, userID) })
+		if tagged {
+			t.UserIDs = append(t.UserIDs, m.UserID)
+		}
+		return nil
+	})
+}
+
+// changeCorp calls f for a corp, with s.mu held, and tells receivers what
+// changed.
+func (s *Simulator) changeCorp(corpID string, f func(*Corp, *announced) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.corp(corpID)
 	if c == nil {
 		return fmt.Errorf("find corp %q: no such corp", corpID)
 	}
-	return f(c)
+	before := c.announced()
+	if err := f(c, before); err != nil {
+		return err
+	}
+	s.announce(c, before)
+	return nil
 }
 
 // person is who uses a client, spelled as in forms and in Browser.UserID:
