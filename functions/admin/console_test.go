@@ -296,7 +296,7 @@ func consoleTexts(t *testing.T, tag text.Language) text.Texts {
 func refusals() []string {
 	return []string{
 		"state_invalid", "state_expired", "cookies_blocked", "access_denied", "code_invalid", "not_a_member", "other_corp",
-		"first_sign_in_in_wecom", "phone_not_shared", "phone_invalid", "phone_in_use", "signup_closed", "user_disabled",
+		"first_sign_in_in_wecom", "phone_not_shared", "phone_invalid", "phone_in_use", "signup_closed", "user_disabled", "not_allowed",
 		"authenticator_unknown", "authenticator_disabled", "redirect_loop", "wecom_busy", "wecom_unavailable",
 		"wecom_configuration", "internal", "other",
 	}
