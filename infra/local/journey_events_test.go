@@ -15,8 +15,8 @@ import (
 func (f *fixture) receive(agentIDs ...string) {
 	f.t.Helper()
 	made := testbrowser.Decode[struct{ URL, Token, EncodingAESKey string }](f.t, f.mustAdmin(http.StatusOK, http.MethodPost, "/authenticators/"+mainName+"/events", nil))
-	f.known.Add("token of the receiver", made.Token)
-	f.known.Add("key of the receiver", made.EncodingAESKey)
+	f.known.Add("receiver's token or key", made.Token)
+	f.known.Add("receiver's token or key", made.EncodingAESKey)
 	for _, agentID := range agentIDs {
 		for range 2 { // with a bare + in echostr, and without
 			f.must(f.weCom.SetReceiver(f.t.Context(), corpID, agentID, wecomsim.Receiver{URL: made.URL, Token: made.Token, EncodingAESKey: made.EncodingAESKey}))

@@ -18,10 +18,13 @@ import (
 const (
 	logoutTries = 3
 	logoutPause = time.Second
+	// memberPause takes the place of the delay of a message about a member, which is sent
+	// before the member's sessions end.
+	memberPause = 200 * time.Millisecond
 )
 
 // logoutQueue is the queue of sessions that have ended, in this process. It hands each
-// message to the function notify at once: the store here does not lag. What is left when the
+// message to the function notify at once, or nearly so: the store here does not lag. What is left when the
 // process ends is lost.
 type logoutQueue struct {
 	function notify.Function // set before the first message
@@ -44,7 +47,12 @@ func (q *logoutQueue) Send(_ context.Context, m logoutqueue.Message, _ time.Dura
 	if q.cut.Err() != nil {
 		return errors.New("the queue has ended")
 	}
-	q.handling.Go(func() { q.deliver(m.Encode()) })
+	q.handling.Go(func() {
+		if m.Member != "" {
+			time.Sleep(memberPause)
+		}
+		q.deliver(m.Encode())
+	})
 	return nil
 }
 
