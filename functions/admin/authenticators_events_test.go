@@ -33,9 +33,9 @@ func (o *office) enable() (token, key string) {
 }
 
 // parts returns what an authenticator's record refers to: app's secret, token, key.
-func (o *office) parts() [3]string {
+func (o *office) parts(name string) [3]string {
 	o.t.Helper()
-	s, err := appsecret.Parse(secret.NewValue(o.vault.secretOf(o.authenticator("hr"))))
+	s, err := appsecret.Parse(secret.NewValue(o.vault.secretOf(o.authenticator(name))))
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestReceiverOfEvents(t *testing.T) {
 
 	token, key := o.enable()
 	equal("enabled", view(true, nil), o.events())
-	equal("parts", [3]string{theSecret, token, key}, o.parts())
+	equal("parts", [3]string{theSecret, token, key}, o.parts("hr"))
 
 	// WeCom pushes, which changes no version.
 	a := o.authenticator("hr")
@@ -75,7 +75,7 @@ func TestReceiverOfEvents(t *testing.T) {
 
 	// A new secret of the app leaves token and key, and all else leaves the secret.
 	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"secret":"another"}`, header: map[string]string{"If-Match": `"2"`}})
-	equal("another secret", [3]string{"another", token, key}, o.parts())
+	equal("another secret", [3]string{"another", token, key}, o.parts("hr"))
 	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"title":"x"}`})
 	equal("another title", view(true, "2026-11-21T08:01:00Z"), o.events())
 
@@ -84,7 +84,7 @@ func TestReceiverOfEvents(t *testing.T) {
 	if newToken == token || newKey == key {
 		t.Error("the same again")
 	}
-	equal("new ones", [3]string{"another", newToken, newKey}, o.parts())
+	equal("new ones", [3]string{"another", newToken, newKey}, o.parts("hr"))
 
 	o.expect(204, request{method: "DELETE", path: eventsPath})
 	equal("switched off", view(false, "2026-11-21T08:01:00Z"), o.events())
@@ -152,7 +152,7 @@ func TestSecretAndReceiverAtOnce(t *testing.T) {
 			return nil
 		}
 		o.expect(200, test.slower)
-		if parts := o.parts(); parts[0] != "another" || parts[1] == "" || parts[2] == "" || !o.authenticator("hr").EventsEnabled {
+		if parts := o.parts("hr"); parts[0] != "another" || parts[1] == "" || parts[2] == "" || !o.authenticator("hr").EventsEnabled {
 			t.Errorf("%s: %v", name, parts)
 		}
 	}

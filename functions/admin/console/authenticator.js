@@ -6,6 +6,7 @@ import { address, badges } from './authenticators.js';
 import { checkButton } from './check.js';
 import { button } from './controls.js';
 import { confirmThen, dialog, go } from './dialogs.js';
+import { receiverPart } from './events.js';
 import { recordForm } from './form.js';
 import { links } from './links.js';
 import { t } from './texts.js';
@@ -142,6 +143,10 @@ export async function authenticatorView(name) {
       ),
     );
   const switches = el('div', { className: 'stack' });
+  const receiver = receiverPart(a, (updated) => {
+    options.rebase(updated);
+    changed(updated);
+  });
   changed(a);
 
   return [
@@ -168,7 +173,13 @@ export async function authenticatorView(name) {
           options.node,
         ),
       ),
-      el('div', {}, section(t('links.title'), linksPlace), section(t('authenticator.switch'), switches)),
+      el(
+        'div',
+        {},
+        section(t('links.title'), linksPlace),
+        section(t('events.title'), el('p', { className: 'hint' }, t('events.hint')), receiver),
+        section(t('authenticator.switch'), switches),
+      ),
     ),
     attemptsSection(path, 'authenticator'),
   ];
