@@ -32,7 +32,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	signIns, err := sealing.Box(aead.ProxySignIn)
+	signIns, err := sealing.Box(aead.AuthorizationRequest)
 	if err != nil {
 		return nil, err
 	}

@@ -79,7 +79,7 @@ func (h handler) showSession(w http.ResponseWriter, r *http.Request) error {
 		},
 		Authenticator: active.Session.AuthenticatorName,
 		CorpID:        active.Session.CorpID,
-		WeComUserID:   active.Session.WeComUserID,
+		WeComUserID:   active.User.WeComUserIDIn(active.Session.CorpID, active.Session.WeComUserID),
 		SignedInAt:    timestamp(active.Session.SignedInAt),
 		ExpiresAt:     timestamp(active.Session.ExpiresAt),
 	})
@@ -142,7 +142,7 @@ func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
 		Subject:    active.User.ID,
 		SessionKey: active.Key,
 		Member: claims.ForSession(claims.Member{
-			User: active.User, CorpID: active.Session.CorpID, WeComUserID: active.Session.WeComUserID,
+			User: active.User, CorpID: active.Session.CorpID, WeComUserID: active.User.WeComUserIDIn(active.Session.CorpID, active.Session.WeComUserID),
 		}).Map(),
 	}, active.Session.ExpiresAt)
 	if errors.Is(err, keys.ErrNoTimeLeft) {

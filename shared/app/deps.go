@@ -7,8 +7,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
+	"github.com/wecom-signin/wecom-signin/shared/members"
+	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -27,6 +30,9 @@ type Deps struct {
 	Applications store.ApplicationReader
 	// LogoutNotifier tells applications of sessions that end. Nil: nobody is told.
 	LogoutNotifier LogoutNotifier
+	// MemberChecks has members looked up for a function that may not do it itself. Nil:
+	// nobody looks.
+	MemberChecks oauth.MemberChecks
 	// Local: this is the local run, where applications on loopback may be called, too.
 	Local bool
 	Now   func() time.Time
@@ -52,6 +58,14 @@ type LogoutNotifier interface {
 
 // NewHandler makes the handler of a function.
 type NewHandler func(ctx context.Context, deps Deps) (http.Handler, error)
+
+// MemberChecker returns what looks members up, by a client of WeCom and its access tokens.
+func (p Deps) MemberChecker(client members.Directory, tokens accesstoken.Tokens) *members.Checker {
+	return &members.Checker{Config: members.Config{
+		Store: p.Store, Authenticators: p.Authenticators, WeCom: client, Tokens: tokens,
+		SecretName: p.AuthenticatorSecretName, Notifier: p.LogoutNotifier, Now: p.Now,
+	}}
+}
 
 // SealingKeys reads the keys for state cookies, session ids and stored access tokens.
 func (p Deps) SealingKeys(ctx context.Context) (*aead.Keys, error) {

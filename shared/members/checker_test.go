@@ -228,6 +228,10 @@ func TestWhatUserGetSays(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t)
+			b.rules["demo"] = rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}, Allowed: true}}}[""]
+			b.check(b.demo)
+			b.now = b.now.Add(25 * time.Hour)
+			checkedAt := b.identity().CheckedAt
 			before := b.stored()
 			here, beside, abroad := b.began(b.demo), b.began(b.other), b.began(b.partner)
 			test.wecom(b.wecom)
@@ -236,7 +240,8 @@ func TestWhatUserGetSays(t *testing.T) {
 			b.equal("goes on here, by another app, in another corp", []bool{!test.ends, !test.ends, true}, []bool{u.Keeps(here), u.Keeps(beside), u.Keeps(abroad)})
 			b.equal("gone and why", []any{test.reason != "", test.reason}, []any{i.IsGone(), i.GoneReason})
 			b.equal("told", test.ends, len(b.notifier.told) == 1)
-			b.equal("checked", test.checked, !i.CheckedAt.IsZero())
+			b.equal("checked", test.checked, i.CheckedAt.After(checkedAt))
+			b.equal("has the role", !test.ends, len(i.Access[0].Roles) == 1)
 			if test.want == members.Unknown {
 				b.equal("stored", before, u)
 			}

@@ -150,6 +150,8 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 	}
 	access.AuthenticatorID, access.AuthenticatorName = a.ID, a.Name
 	if f.Verdict == Disabled {
+		i = withoutRoles(i)
+		access.Roles = nil
 		if i.DisabledAt.IsZero() {
 			i.DisabledAt = f.at
 			i.Generation++
@@ -193,6 +195,16 @@ func unchecked(i store.Identity) store.Identity {
 	return i
 }
 
+// withoutRoles returns an identity that gives no role until it is checked again: its user
+// may go on through another corp.
+func withoutRoles(i store.Identity) store.Identity {
+	i.Access = slices.Clone(i.Access)
+	for n := range i.Access {
+		i.Access[n].Roles, i.Access[n].CheckedAt = nil, time.Time{}
+	}
+	return i
+}
+
 // departmentsOf returns the member's departments, with what is known of each.
 func departmentsOf(m wecom.Member, known []store.Department) []store.Department {
 	var all []store.Department
@@ -214,13 +226,14 @@ func departmentsOf(m wecom.Member, known []store.Department) []store.Department 
 // hangs on the authenticator does.
 func (f Finding) goneBy(i store.Identity, a store.Authenticator, binding bool) store.Identity {
 	if binding {
+		i = withoutRoles(i)
 		i.GoneAt, i.GoneReason = f.at, f.reason
 		i.Generation++
 		return i
 	}
 	access, _ := i.AccessBy(a.ID)
 	access.AuthenticatorID, access.AuthenticatorName = a.ID, a.Name
-	access.GoneAt = f.at
+	access.GoneAt, access.Roles = f.at, nil
 	access.Generation++
 	return i.WithAccess(access)
 }

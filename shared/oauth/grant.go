@@ -66,8 +66,9 @@ type grantState struct {
 	store.Grant
 	user    store.User
 	lineage store.Lineage
-	// oneCorp is set by checkLive; see claims.Member.
-	oneCorp bool
+	// authenticator and oneCorp are set by checkLive; for oneCorp see claims.Member.
+	authenticator store.Authenticator
+	oneCorp       bool
 }
 
 // state reads a grant with its user and its lineage.
@@ -110,6 +111,7 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 	if err != nil || !authenticator.Enabled || authenticator.ID != g.AuthenticatorID || authenticator.Generation != g.AuthenticatorGeneration {
 		return ended(CauseAuthenticatorEnded, "The way in which the member signed in has been disabled or changed.")
 	}
+	g.authenticator = authenticator
 	corpIDs, err := CorpsOf(ctx, p.Authenticators, a)
 	if err != nil {
 		return err
@@ -121,7 +123,7 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 	// One more call, for applications of others: a member may withdraw the consent.
 	consent, err := p.consent(ctx, u.ID, a)
 	agreed := union(g.Scopes, g.requested().Scopes(a.Claims.GroupsName))
-	if err == nil && !containsAll(consent.Scopes, agreed) {
+	if err == nil && (!containsAll(consent.Scopes, agreed) || g.CreatedAt.Before(consent.Since)) {
 		return ended(CauseConsentMissing, "The member does not agree any more.")
 	}
 	return err

@@ -246,6 +246,14 @@ func put[T any](list []T, item T, replaces func(T) bool) []T {
 	return append(list, item)
 }
 
+// HasRoles reports whether administrators, or the rules of an authenticator, enabled or not,
+// gave the user a role.
+func (u User) HasRoles() bool {
+	return len(u.Roles) > 0 || slices.ContainsFunc(u.Identities, func(i Identity) bool {
+		return slices.ContainsFunc(i.Access, func(a MemberAccess) bool { return len(a.Roles) > 0 })
+	})
+}
+
 // IdentityIn returns the user's identity in a corp.
 func (u User) IdentityIn(corpID string) (Identity, bool) {
 	i := slices.IndexFunc(u.Identities, func(id Identity) bool { return id.CorpID == corpID })
@@ -253,6 +261,15 @@ func (u User) IdentityIn(corpID string) (Identity, bool) {
 		return Identity{}, false
 	}
 	return u.Identities[i], true
+}
+
+// WeComUserIDIn returns the user's present userid in a corp, or otherwise, with which a
+// session or a grant began: WeCom can rename a member, and give the old userid to another.
+func (u User) WeComUserIDIn(corpID, otherwise string) string {
+	if identity, bound := u.IdentityIn(corpID); bound && !identity.IsGone() {
+		return identity.WeComUserID
+	}
+	return otherwise
 }
 
 // IdentityOwner is what a sign-in needs of the user whom an identity belongs to.
