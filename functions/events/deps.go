@@ -7,7 +7,6 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/app"
-	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -26,21 +25,18 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := keys.Box(aead.AccessToken)
+	sealer, err := keys.Box(aead.AccessToken)
 	if err != nil {
 		return nil, err
 	}
 	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: func(ctx context.Context, call wecom.Call) { app.LogWeComCall(ctx, call) }})
+	tokens := accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: sealer, Now: deps.Now})
 	return New(Config{
 		Authenticators: deps.Authenticators,
 		Secrets:        deps.Secrets,
 		SecretName:     deps.AuthenticatorSecretName,
 		Store:          deps.Store,
-		Members: &members.Checker{Config: members.Config{
-			Store: deps.Store, Authenticators: deps.Authenticators, WeCom: client,
-			Tokens:     accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now}),
-			SecretName: deps.AuthenticatorSecretName, Notifier: deps.LogoutNotifier, Now: deps.Now,
-		}},
-		Now: deps.Now,
+		Members:        deps.MemberChecker(client, tokens),
+		Now:            deps.Now,
 	}), nil
 }

@@ -82,10 +82,11 @@ func TestDismissedMemberLosesAccessAtOnce(t *testing.T) {
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
+			refused := time.Since(began)
 			wiki.refresh(leaver, http.StatusBadRequest)
 			wiki.wantTold(t, leaver)
 			took := time.Since(began)
-			t.Logf("everything ended after %s", took)
+			t.Logf("the session was refused after %s, and the application told after %s", refused, took)
 			if took > pushToRefusal {
 				t.Errorf("it took %s", took)
 			}
