@@ -545,9 +545,17 @@ func TestEveryEndOfAccessEndsTheGrant(t *testing.T) {
 		"user disabled":      {func(b *bench) { b.changeUser(func(u *store.User) { u.Enabled = false }) }, oauth.CauseUserEnded, true, false},
 		"all sessions ended": {func(b *bench) { b.changeUser(func(u *store.User) { u.SessionGeneration++ }) }, oauth.CauseUserEnded, true, false},
 		"enabled again":      {func(b *bench) { b.changeUser(func(u *store.User) { u.Enabled, u.SessionGeneration = true, 9 }) }, oauth.CauseUserEnded, true, false},
-		"user deleted":       {func(b *bench) { b.must(b.store.DeleteUser(b.Context(), b.user)) }, oauth.CauseUserEnded, true, false},
-		"signed out":         {func(b *bench) { _, err := b.store.EndLineage(b.Context(), "lineage"); b.must(err) }, oauth.CauseSessionEnded, false, false},
-		"role lost":          {func(b *bench) { b.change("wiki", func(a *store.Application) { a.Allow.Roles = []string{"admin"} }) }, oauth.CauseNotAllowed, true, false},
+		"left the company": {func(b *bench) {
+			b.checked(func(i *store.Identity) { i.Generation++; i.GoneAt = b.Now() })
+		}, oauth.CauseUserEnded, true, false},
+		"kept out by the authenticator's rules": {func(b *bench) {
+			b.changeUser(func(u *store.User) {
+				*u = u.WithIdentity(u.Identities[0].WithAccess(store.MemberAccess{AuthenticatorID: "auth-id", Refused: true, Generation: 1}))
+			})
+		}, oauth.CauseUserEnded, true, false},
+		"user deleted": {func(b *bench) { b.must(b.store.DeleteUser(b.Context(), b.user)) }, oauth.CauseUserEnded, true, false},
+		"signed out":   {func(b *bench) { _, err := b.store.EndLineage(b.Context(), "lineage"); b.must(err) }, oauth.CauseSessionEnded, false, false},
+		"role lost":    {func(b *bench) { b.change("wiki", func(a *store.Application) { a.Allow.Roles = []string{"admin"} }) }, oauth.CauseNotAllowed, true, false},
 		"another authenticator": {func(b *bench) {
 			b.change("wiki", func(a *store.Application) { a.Authenticators = []string{"partner"} })
 		}, oauth.CauseAuthenticatorEnded, true, false},

@@ -24,6 +24,8 @@ func Run(t *testing.T, open Open) {
 		"EventsOfAuthenticators":  notedEvents,
 		"Users":                   users,
 		"PhonesAndIdentities":     keys,
+		"CheckedIdentities":       checkedIdentities,
+		"GoneIdentities":          goneIdentities,
 		"Lists":                   lists,
 		"DomainFiles":             domainFiles,
 		"PublicKeys":              publicKeys,
@@ -42,6 +44,7 @@ func Run(t *testing.T, open Open) {
 		"LeasesAtOnce":            leasesAtOnce,
 		"SignInsOfOneUserAtOnce":  signInsOfOneUserAtOnce,
 		"DisabledWhileSigningIn":  disabledWhileSigningIn,
+		"GoneWhileSigningIn":      goneWhileSigningIn,
 		"StrangeNamesAreNotFound": strangeNames,
 		"AnswersAreCopies":        answersAreCopies,
 
