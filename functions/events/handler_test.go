@@ -344,14 +344,14 @@ func TestTimeOfTheLastPush(t *testing.T) {
 	b.equal("first", "note main", pushes(time.Second))
 	b.equal("half a minute later", "read main", pushes(30*time.Second))
 	b.equal("a minute later", "read main, note main", pushes(30*time.Second))
-	a, err := b.Engine.Authenticator(t.Context(), "main")
+	a, err := b.Authenticator(t.Context(), "main")
 	if err != nil || !a.LastEventAt.Equal(b.now) || a.Version != 1 {
 		t.Errorf("%v, version %d, %v", a.LastEventAt, a.Version, err)
 	}
 	// A check of the URL is none.
 	b.now = b.now.Add(time.Hour)
 	b.equal("check", "200 text/plain 1", b.ask("GET", "main", b.sender.Check("1", false), ""))
-	if got, _ := b.Engine.Authenticator(t.Context(), "main"); !got.LastEventAt.Equal(a.LastEventAt) {
+	if got, _ := b.Authenticator(t.Context(), "main"); !got.LastEventAt.Equal(a.LastEventAt) {
 		t.Error("a check of the URL counts as a push")
 	}
 }

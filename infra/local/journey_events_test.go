@@ -70,9 +70,9 @@ func TestDismissedMemberLosesAccessAtOnce(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t)
 			f.receive(test.receivers...)
-			wiki := f.connect("wiki")
+			wiki, mail := f.connect("wiki"), f.connect("mail")
 			b, colleague := f.signedIn("zhangsan"), f.signedIn("WangWu")
-			leaver, stays := wiki.signIn(b), wiki.signIn(colleague)
+			leaver, stays := wiki.signIn(b), mail.signIn(colleague)
 
 			began := time.Now()
 			f.must(test.end(f))
@@ -83,7 +83,7 @@ func TestDismissedMemberLosesAccessAtOnce(t *testing.T) {
 				time.Sleep(10 * time.Millisecond)
 			}
 			refused := time.Since(began)
-			wiki.refresh(leaver, http.StatusBadRequest)
+			wiki.refresh(http.StatusBadRequest, leaver.refreshToken, "invalid_grant")
 			wiki.wantTold(t, leaver)
 			took := time.Since(began)
 			t.Logf("the session was refused after %s, and the application told after %s", refused, took)
@@ -94,8 +94,8 @@ func TestDismissedMemberLosesAccessAtOnce(t *testing.T) {
 			if colleague.session() == nil {
 				t.Error("the colleague's session ended, too")
 			}
-			wiki.refresh(stays, http.StatusOK)
-			wiki.wantNotTold(t)
+			mail.refresh(http.StatusOK, stays.refreshToken, "")
+			mail.wantNotTold(t)
 			if push := f.lastPush(); push.Status != http.StatusOK || !push.Delivered {
 				t.Errorf("push %+v", push)
 			}

@@ -73,15 +73,6 @@ func (c *connected) signIn(b *browser) (m connectedMember) {
 	return m
 }
 
-// refresh uses a member's refresh token; the answer has this status.
-func (c *connected) refresh(m connectedMember, status int) {
-	c.f.t.Helper()
-	testbrowser.New(testbrowser.Config{URL: c.f.url}).Expect(c.f.t, status, http.MethodPost, "/oauth2/token",
-		testbrowser.Body("application/x-www-form-urlencoded", url.Values{
-			"grant_type": {"refresh_token"}, "refresh_token": {m.refreshToken}, "client_id": {c.id}, "client_secret": {c.secret},
-		}.Encode()))
-}
-
 func claimsOf(t *testing.T, token string) map[string]any {
 	t.Helper()
 	parts := strings.Split(token, ".")
