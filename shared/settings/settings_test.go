@@ -19,7 +19,7 @@ func everything() []settings.Name {
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
 		settings.DirectoryTable, settings.TransientTable,
 		settings.SigningKeysSecret, settings.SealingKeysSecret, settings.AdminKeySecret, settings.AuthenticatorSecretPrefix,
-		settings.LogoutQueueURL, settings.SessionLifetime, settings.SessionCookieDomain,
+		settings.LogoutQueueURL, settings.SessionLifetime, settings.MemberCheckInterval, settings.MemberChecksFunction, settings.SessionCookieDomain,
 		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses, settings.ServiceName,
 		settings.Port, settings.DataDir, settings.AdminKey,
 	}
@@ -37,7 +37,7 @@ func required() map[string]string {
 	return map[string]string{
 		"DIRECTORY_TABLE": "directory", "TRANSIENT_TABLE": "transient",
 		"SIGNING_KEYS_SECRET": "signing", "SEALING_KEYS_SECRET": "sealing", "ADMIN_KEY_SECRET": "admin",
-		"AUTHENTICATOR_SECRET_PREFIX": "stack/authenticators/", "LOGOUT_QUEUE_URL": "https://sqs.example.com/queue",
+		"AUTHENTICATOR_SECRET_PREFIX": "stack/authenticators/", "LOGOUT_QUEUE_URL": "https://sqs.example.com/queue", "MEMBER_CHECKS_FUNCTION": "f",
 	}
 }
 
@@ -55,6 +55,8 @@ func TestDefaults(t *testing.T) {
 		AuthenticatorSecretPrefix: "stack/authenticators/",
 		LogoutQueueURL:            "https://sqs.example.com/queue",
 		SessionLifetime:           8 * time.Hour,
+		MemberCheckInterval:       24 * time.Hour,
+		MemberChecksFunction:      "f",
 		Port:                      3000,
 		DataDir:                   ".local",
 	}
@@ -89,6 +91,8 @@ func TestEverySettingIsRead(t *testing.T) {
 		"AUTHENTICATOR_SECRET_PREFIX": "p/",
 		"LOGOUT_QUEUE_URL":            "q",
 		"SESSION_LIFETIME":            "90m",
+		"MEMBER_CHECK_INTERVAL":       "1h",
+		"MEMBER_CHECKS_FUNCTION":      "f",
 		"SESSION_COOKIE_DOMAIN":       "Example.COM",
 		"COMPANY_NAME":                " 山海示例科技 ",
 		"COMPANY_LOGO":                "https://cdn.example.com:8443/logo.png?v=2",
@@ -108,6 +112,8 @@ func TestEverySettingIsRead(t *testing.T) {
 		AuthenticatorSecretPrefix: "p/",
 		LogoutQueueURL:            "q",
 		SessionLifetime:           90 * time.Minute,
+		MemberCheckInterval:       time.Hour,
+		MemberChecksFunction:      "f",
 		SessionCookieDomain:       "example.com",
 		CompanyName:               "山海示例科技",
 		CompanyLogo:               "https://cdn.example.com:8443/logo.png?v=2",
@@ -154,6 +160,7 @@ ADMIN_KEY_SECRET is not set
 AUTHENTICATOR_SECRET_PREFIX is not set
 LOGOUT_QUEUE_URL is not set
 SESSION_LIFETIME must be a duration such as 8h or 90m, from 1s to 720h0m0s
+MEMBER_CHECKS_FUNCTION is not set
 PORT must be a number from 0 to 65535
 ADMIN_KEY must be visible ASCII characters without spaces
 NO_SUCH_SETTING is not a setting of this service`
@@ -175,6 +182,8 @@ func TestFaults(t *testing.T) {
 		{"negative lifetime", map[string]string{"SESSION_LIFETIME": "-8h"}, "SESSION_LIFETIME must"},
 		{"lifetime of years", map[string]string{"SESSION_LIFETIME": "99999h"}, "SESSION_LIFETIME must"},
 		{"lifetime without a unit", map[string]string{"SESSION_LIFETIME": "8"}, "SESSION_LIFETIME must"},
+		{"negative interval", map[string]string{"MEMBER_CHECK_INTERVAL": "-1s"}, "MEMBER_CHECK_INTERVAL must"},
+		{"interval of years", map[string]string{"MEMBER_CHECK_INTERVAL": "99999h"}, "MEMBER_CHECK_INTERVAL must"},
 		{"port that is a word", map[string]string{"PORT": "http"}, "PORT must"},
 		{"negative port", map[string]string{"PORT": "-1"}, "PORT must"},
 		{"API over plain http", map[string]string{"WECOM_API_URL": "http://qyapi.weixin.qq.com"}, "WECOM_API_URL must be https"},
