@@ -97,6 +97,9 @@ func (h *handler) createApplication(w http.ResponseWriter, r *http.Request) erro
 	}
 	now := h.Now().UTC()
 	a.Generation, a.CreatedAt, a.UpdatedAt, a.Version = store.NewID(), now, now, 1
+	if err := h.lookUpTags(ctx, a); err != nil {
+		return err
+	}
 	err = h.Directory.CreateApplication(ctx, a)
 	recordChange(ctx, applicationChange(store.Application{}, a), err)
 	if errors.Is(err, store.ErrExists) {
@@ -156,6 +159,9 @@ func (h *handler) updateApplication(r *http.Request, change func(store.Applicati
 			return from, nil
 		}
 		to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
+		if err := h.lookUpTags(ctx, to); err != nil {
+			return from, err
+		}
 		err = h.Directory.UpdateApplication(ctx, from, to)
 		recordChange(ctx, changed, err)
 		if err != nil {

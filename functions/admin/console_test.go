@@ -277,7 +277,7 @@ func TestConsoleTexts(t *testing.T) {
 func consoleTexts(t *testing.T, tag text.Language) text.Texts {
 	t.Helper()
 	all := text.Texts{}
-	for _, area := range []text.Area{text.ConsoleArea, text.ApplicationsArea} {
+	for _, area := range []text.Area{text.ConsoleArea, text.ApplicationsArea, text.RulesArea} {
 		texts, err := text.Read(tag, area)
 		if err != nil {
 			t.Fatal(err)
@@ -312,7 +312,8 @@ func problems() []string {
 		"invalid_request secret", "invalid_request origin", "invalid_request workbenchRedirectPath", "invalid_request phone",
 		"invalid_request roles", "invalid_request cells", "invalid_request encoding", "invalid_request filename", "invalid_request body",
 		"invalid_request id", "invalid_request homepage", "invalid_request redirectUris", "invalid_request postLogoutRedirectUris",
-		"invalid_request backchannelLogoutUri", "invalid_request authenticators", "invalid_request allow.roles", "invalid_request audience",
+		"invalid_request backchannelLogoutUri", "invalid_request authenticators", "invalid_request allow.roles", "invalid_request allow.departments", "invalid_request allow.tags",
+		"invalid_request roleRules", "invalid_request wecomUserId", "not_found wecomUserId", "wecom_busy", "wecom_unavailable", "wecom_configuration", "invalid_request audience",
 		"invalid_request claims.email", "invalid_request claims.emailTemplate", "invalid_request claims.preferredUsername", "invalid_request claims.groups.name",
 		"invalid_request refreshTokenLifetime", "already_exists id", "too_many_secrets secrets", "secret_not_allowed secrets",
 		"already_exists name", "auto_login_taken autoLogin", "phone_taken phone", "phone_invalid phone", "duplicate_phone phone",

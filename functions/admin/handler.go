@@ -28,6 +28,7 @@ type Directory interface {
 	DeleteAuthenticator(ctx context.Context, a store.Authenticator) error
 
 	User(ctx context.Context, id string) (store.User, error)
+	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error)
 	UserByPhone(ctx context.Context, phone string) (store.User, error)
 	Users(ctx context.Context, page store.Page) ([]store.User, string, error)
 	CreateUser(ctx context.Context, u store.User) error
@@ -79,9 +80,11 @@ type Config struct {
 	// Logout tells applications when an administrator ends the sessions of a user or an
 	// authenticator. Nil: nobody is told.
 	Logout LogoutNotifier
-	// Tokens and WeCom check an authenticator's credentials.
+	// Tokens and WeCom check an authenticator's credentials, and ask for a member.
 	Tokens Tokens
 	WeCom  WeCom
+	// Rules shows what an authenticator makes of a member.
+	Rules Rules
 	// EgressAddresses are the fixed addresses that the service calls WeCom from. None:
 	// WeCom is asked which one it sees.
 	EgressAddresses []netip.Addr
@@ -124,6 +127,8 @@ func New(cfg Config) http.Handler {
 	api.Handle("GET /api/admin/authenticators/{name}/attempts", h.eventsOfAuthenticator)
 	api.Handle("DELETE /api/admin/authenticators/{name}/events", h.disableEvents)
 	api.Handle("POST /api/admin/authenticators/{name}/events", h.enableEvents)
+	api.Handle("GET /api/admin/authenticators/{name}/departments", h.departments)
+	api.Handle("POST /api/admin/authenticators/{name}/roles/preview", h.previewRules)
 	api.Handle("GET /api/admin/egress", h.egress)
 	api.Handle("GET /api/admin/users", h.listUsers)
 	api.Handle("POST /api/admin/users", h.createUser)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/functions/admin"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -77,6 +78,9 @@ func newOffice(t testing.TB) *office {
 func (o *office) assemble(publicURL string, change func(*admin.Config)) {
 	cfg := admin.Config{
 		Directory: o.directory, SignInEvents: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom, Logout: o.notifier,
+		Rules: members.NewEvaluator(members.DirectoryConfig{
+			Store: o.directory, WeCom: o.wecom, Tokens: o.tokens, SecretName: secretName, Now: func() time.Time { return o.clock },
+		}),
 		Now: func() time.Time { return o.clock },
 	}
 	change(&cfg)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
@@ -45,10 +46,18 @@ func (h *handler) listUsers(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return listError(fmt.Errorf("list users: %w", err))
 	}
-	return writeUsers(w, r, items, next)
+	return h.writeUsers(w, r, items, next)
 }
 
-func writeUsers(w http.ResponseWriter, r *http.Request, users []store.User, next string) error {
+func (h *handler) writeUsers(w http.ResponseWriter, r *http.Request, users []store.User, next string) error {
+	// Within one answer each authenticator is read once.
+	authenticators := store.CacheAuthenticators(h.Directory, time.Minute, h.Now)
+	for i, u := range users {
+		var err error
+		if users[i], err = store.WithWeComRoles(r.Context(), authenticators, u); err != nil {
+			return err
+		}
+	}
 	language := requestLanguage(r)
 	w.Header().Set("Vary", "Accept-Language")
 	return writeList(w, users, next, func(u store.User) userView { return viewUser(u, language) })
@@ -62,16 +71,16 @@ func (h *handler) findUser(w http.ResponseWriter, r *http.Request, page store.Pa
 	}
 	number, valid := phone.Normalize(phoneQuery(r.URL.RawQuery))
 	if !valid {
-		return writeUsers(w, r, nil, "")
+		return h.writeUsers(w, r, nil, "")
 	}
 	u, err := h.Directory.UserByPhone(r.Context(), number)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return writeUsers(w, r, nil, "")
+		return h.writeUsers(w, r, nil, "")
 	case err != nil:
 		return fmt.Errorf("find user by phone: %w", err)
 	}
-	return writeUsers(w, r, []store.User{u}, "")
+	return h.writeUsers(w, r, []store.User{u}, "")
 }
 
 // phoneQuery returns the value of phone. In a query "+" is a space, but ?phone=+86138…
@@ -97,10 +106,14 @@ func (h *handler) getUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeUser(w, r, http.StatusOK, u)
+	return h.answerUser(w, r, http.StatusOK, u)
 }
 
-func writeUser(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
+func (h *handler) answerUser(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
+	u, err := store.WithWeComRoles(r.Context(), h.Directory, u)
+	if err != nil {
+		return err
+	}
 	w.Header().Set("ETag", etag(u.Version))
 	w.Header().Set("Vary", "Accept-Language")
 	return apigw.WriteJSON(w, status, viewUser(u, requestLanguage(r)))
@@ -141,7 +154,7 @@ func (h *handler) createUser(w http.ResponseWriter, r *http.Request) error {
 		return h.phoneTakenError(ctx, u.Phone, fmt.Errorf("create user: %w", err))
 	}
 	w.Header().Set("Location", "/api/admin/users/"+u.ID)
-	return writeUser(w, r, http.StatusCreated, u)
+	return h.answerUser(w, r, http.StatusCreated, u)
 }
 
 func (h *handler) insertUser(ctx context.Context, u store.User) error {
@@ -168,7 +181,7 @@ func (h *handler) patchUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeUser(w, r, http.StatusOK, u)
+	return h.answerUser(w, r, http.StatusOK, u)
 }
 
 // updateUser reads the user of the path, applies change and writes the result, again

@@ -47,6 +47,8 @@ type sessionBody struct {
 	WeComUserID   string   `json:"wecomUserId"`
 	SignedInAt    string   `json:"signedInAt"`
 	ExpiresAt     string   `json:"expiresAt"`
+	// Departments are those of the member who signed in, as far as the app may see them.
+	Departments []claims.Department `json:"departments"`
 }
 
 type userBody struct {
@@ -82,6 +84,7 @@ func (h handler) showSession(w http.ResponseWriter, r *http.Request) error {
 		WeComUserID:   active.User.WeComUserIDIn(active.Session.CorpID, active.Session.WeComUserID),
 		SignedInAt:    timestamp(active.Session.SignedInAt),
 		ExpiresAt:     timestamp(active.Session.ExpiresAt),
+		Departments:   claims.DepartmentsOf(claims.Member{User: active.User, CorpID: active.Session.CorpID, WeComUserID: active.Session.WeComUserID}),
 	})
 }
 

@@ -74,6 +74,9 @@ type Corp struct {
 	ContactSyncSecret string
 	// ContactSyncReceiver gets change_contact.
 	ContactSyncReceiver Receiver
+
+	// hires counts the members there have been.
+	hires int
 }
 
 // App is a self-built app of a corp.
@@ -162,6 +165,9 @@ type Member struct {
 	LeaderOf []int
 	// DirectLeader is the UserID of the member's superior.
 	DirectLeader string
+
+	// serial tells members apart whose UserID changes or is given again.
+	serial int
 	// Status is one of the Status constants; 0 means StatusActive.
 	Status int
 }

@@ -39,8 +39,8 @@ const longest = 512
 type Config struct {
 	// Corps are copied; later changes go through the methods of Simulator.
 	Corps []Corp
-	// Now is the simulator's clock; nil means time.Now. Slow and Hang take real
-	// time all the same: they try the caller's patience.
+	// Now is the simulator's clock; nil means time.Now. Slow, Hang and the answers
+	// to events take real time all the same: they try the caller's patience.
 	Now func() time.Time
 	// Choices settle what WeCom leaves unconfirmed; the zero value is the
 	// recommended choice everywhere.
@@ -76,12 +76,10 @@ func (c Config) Validate() error {
 			return !slices.ContainsFunc(departments, func(id int) bool { return id != RootDepartment && corp.department(id) == nil })
 		}
 		for i, d := range corp.Departments {
-			twice := slices.ContainsFunc(corp.Departments[:i], func(other Department) bool { return other.ID == d.ID })
-			report(d.ID < 1 || twice || d.ParentID != 0 && !known([]int{d.ParentID}), "corp %s: department %d: the ID is invalid or used twice, or the parent is unknown", corp.ID, d.ID)
+			report(d.ID < 1 || corp.department(d.ID) != &corp.Departments[i] || d.ParentID != 0 && !known([]int{d.ParentID}), "corp %s: department %d: the ID is invalid or used twice, or the parent is unknown", corp.ID, d.ID)
 		}
 		for i, t := range corp.Tags {
-			twice := slices.ContainsFunc(corp.Tags[:i], func(other Tag) bool { return other.ID == t.ID })
-			report(t.ID < 1 || twice || !known(t.Departments), "corp %s: tag %d: the ID is invalid or used twice, or a department is unknown", corp.ID, t.ID)
+			report(t.ID < 1 || corp.tag(t.ID) != &corp.Tags[i] || !known(t.Departments), "corp %s: tag %d: the ID is invalid or used twice, or a department is unknown", corp.ID, t.ID)
 		}
 		agents, users := map[string]bool{}, map[string]bool{}
 		for _, a := range corp.Apps {

@@ -165,18 +165,12 @@ func (s *Simulator) listDepartments(c *call, whole bool) (fields, int) {
 	if whole {
 		key = "department"
 	}
-	if c.app == nil && whole {
+	if c.app == nil {
 		return nil, codeNoContactDetail
 	}
-	a := c.app
-	if a == nil {
-		a = &App{} // contact-sync sees the whole company
-	}
-	visible := c.corp.departmentsOf(a)
+	visible := c.corp.departmentsOf(c.app)
 	if c.query.Get("id") != "" {
-		scope := *c
-		scope.app = a
-		d, errcode := scope.namedDepartment()
+		d, errcode := c.namedDepartment()
 		if errcode != 0 {
 			return nil, errcode
 		}
@@ -186,7 +180,7 @@ func (s *Simulator) listDepartments(c *call, whole bool) (fields, int) {
 	out := []fields{}
 	for i, d := range c.corp.Departments {
 		if visible[d.ID] {
-			out = append(out, c.corp.departmentFields(a, &c.corp.Departments[i], whole))
+			out = append(out, c.corp.departmentFields(c.app, &c.corp.Departments[i], whole))
 		}
 	}
 	return fields{key: out}, 0

@@ -4,6 +4,7 @@
 package wecomsim
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -26,6 +27,10 @@ func (c Corp) clone() *Corp {
 		c.Tags[i].UserIDs, c.Tags[i].Departments = slices.Clone(t.UserIDs), slices.Clone(t.Departments)
 	}
 	for i, m := range c.Members {
+		if m.serial == 0 {
+			c.hires++
+			c.Members[i].serial = c.hires
+		}
 		c.Members[i].Departments, c.Members[i].LeaderOf = slices.Clone(m.Departments), slices.Clone(m.LeaderOf)
 	}
 	for i, a := range c.Apps {
@@ -51,6 +56,13 @@ func (c *Corp) member(userID string) *Member {
 		return &c.Members[i]
 	}
 	return nil
+}
+
+func (c *Corp) findMember(userID string) (*Member, error) {
+	if m := c.member(userID); m != nil {
+		return m, nil
+	}
+	return nil, fmt.Errorf("find member %q: no such member", userID)
 }
 
 // homeURL is where the workbench leads on a phone or a desktop.
@@ -104,7 +116,7 @@ func (s *Simulator) Corps() []Corp {
 // CreateApp adds an app to a corp and returns its AgentID. The app gets the
 // next AgentID and a new secret; everything else is as in a.
 func (s *Simulator) CreateApp(corpID string, a App) (agentID string, err error) {
-	err = s.changeCorp(corpID, func(c *Corp, _ *announced) error {
+	err = s.changeCorp(corpID, func(c *Corp) error {
 		// The first self-built app of a real corp has this number.
 		next := 1000002
 		for _, other := range c.Apps {
@@ -133,7 +145,7 @@ func (s *Simulator) ChangeApp(corpID, agentID string, f func(*App)) error {
 
 // changeApp calls f for an app, with s.mu held.
 func (s *Simulator) changeApp(corpID, agentID string, f func(*Corp, *App)) error {
-	return s.changeCorp(corpID, func(c *Corp, _ *announced) error {
+	return s.changeCorp(corpID, func(c *Corp) error {
 		_, a := s.app(appRef{corpID, agentID})
 		if a == nil {
 			return fmt.Errorf("find app %q of corp %q: no such app", agentID, corpID)
@@ -157,10 +169,12 @@ func (s *Simulator) RevokeTokens(corpID, agentID string, errcode int) error {
 
 // AddMember adds a member to a corp.
 func (s *Simulator) AddMember(corpID string, m Member) error {
-	return s.changeCorp(corpID, func(c *Corp, _ *announced) error {
+	return s.changeCorp(corpID, func(c *Corp) error {
 		if c.member(m.UserID) != nil {
 			return fmt.Errorf("add member %q: the UserID is taken", m.UserID)
 		}
+		c.hires++
+		m.serial = c.hires
 		c.Members = append(c.Members, m)
 		return nil
 	})
@@ -169,10 +183,10 @@ func (s *Simulator) AddMember(corpID string, m Member) error {
 // ChangeMember applies f to a member, at any time and with effect at once. A new
 // UserID stays with the person: in visible ranges, in tags and in the client.
 func (s *Simulator) ChangeMember(corpID, userID string, f func(*Member)) error {
-	return s.changeCorp(corpID, func(c *Corp, before *announced) error {
-		m := c.member(userID)
-		if m == nil {
-			return fmt.Errorf("find member %q: no such member", userID)
+	return s.changeCorp(corpID, func(c *Corp) error {
+		m, err := c.findMember(userID)
+		if err != nil {
+			return err
 		}
 		changed := *m
 		f(&changed)
@@ -180,9 +194,9 @@ func (s *Simulator) ChangeMember(corpID, userID string, f func(*Member)) error {
 			return fmt.Errorf("rename member %q: the UserID is empty or taken", userID)
 		}
 		if m.UserID != changed.UserID {
-			before.renamed[m.UserID] = changed.UserID
 			s.rename(c, m.UserID, changed.UserID)
 		}
+		changed.serial = m.serial
 		*m = changed
 		return nil
 	})
@@ -218,9 +232,9 @@ func (s *Simulator) rename(c *Corp, old, changed string) {
 // Dismiss takes a member out of the company. The UserID may be given again, to
 // somebody who has agreed to nothing yet.
 func (s *Simulator) Dismiss(corpID, userID string) error {
-	return s.changeCorp(corpID, func(c *Corp, _ *announced) error {
-		if c.member(userID) == nil {
-			return fmt.Errorf("find member %q: no such member", userID)
+	return s.changeCorp(corpID, func(c *Corp) error {
+		if _, err := c.findMember(userID); err != nil {
+			return err
 		}
 		maps.DeleteFunc(s.consents, func(key consentKey, _ consent) bool {
 			return key.app.corpID == c.ID && strings.EqualFold(key.userID, userID)
@@ -232,10 +246,11 @@ func (s *Simulator) Dismiss(corpID, userID string) error {
 
 // TagMember gives a member a tag, or takes it away.
 func (s *Simulator) TagMember(corpID string, tagID int, userID string, tagged bool) error {
-	return s.changeCorp(corpID, func(c *Corp, _ *announced) error {
-		t, m := c.tag(tagID), c.member(userID)
-		if t == nil || m == nil {
-			return fmt.Errorf("tag member %q with %d: no such member or tag", userID, tagID)
+	return s.changeCorp(corpID, func(c *Corp) error {
+		t := c.tag(tagID)
+		m, err := c.findMember(userID)
+		if t == nil || err != nil {
+			return cmp.Or(err, fmt.Errorf("find tag %d: no such tag", tagID))
 		}
 		t.UserIDs = slices.DeleteFunc(t.UserIDs, func(id string) bool { return strings.EqualFold(id, userID) })
 		if tagged {
@@ -247,19 +262,17 @@ func (s *Simulator) TagMember(corpID string, tagID int, userID string, tagged bo
 
 // changeCorp calls f for a corp, with s.mu held, and tells receivers what
 // changed.
-func (s *Simulator) changeCorp(corpID string, f func(*Corp, *announced) error) error {
+func (s *Simulator) changeCorp(corpID string, f func(*Corp) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.corp(corpID)
 	if c == nil {
 		return fmt.Errorf("find corp %q: no such corp", corpID)
 	}
-	before := c.announced()
-	if err := f(c, before); err != nil {
-		return err
-	}
-	s.announce(c, before)
-	return nil
+	before := c.known()
+	err := f(c)
+	s.announce(c, before, c.known())
+	return err
 }
 
 // person is who uses a client, spelled as in forms and in Browser.UserID:

@@ -26,7 +26,7 @@ type eventFields map[string]string
 // xml writes the elements in any order: WeCom promises none.
 func (e eventFields) xml() string {
 	names := slices.Collect(maps.Keys(e))
-	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] }) //nolint:gosec // Not secret.
 	var out strings.Builder
 	out.WriteString("<xml>")
 	for _, name := range names {

@@ -76,7 +76,7 @@ func (s *Simulator) SetReceiver(ctx context.Context, corpID, agentID string, r R
 	if agentID != "" {
 		return s.ChangeApp(corpID, agentID, func(a *App) { a.Receiver = r })
 	}
-	return s.changeCorp(corpID, func(c *Corp, _ *announced) error {
+	return s.changeCorp(corpID, func(c *Corp) error {
 		c.ContactSyncReceiver = r
 		return nil
 	})
@@ -99,9 +99,9 @@ func (s *Simulator) checkReceiver(ctx context.Context, corpID string, r Receiver
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	status, body, err := s.send(ctx, http.MethodGet, signedURL(r, echo, now)+query, nil)
+	status, body := s.send(ctx, http.MethodGet, signedURL(r, echo, now)+query, nil)
 	switch {
-	case err != nil:
+	case status == 0:
 		return errors.New("the URL gave no answer within a second")
 	case status != http.StatusOK:
 		return fmt.Errorf("the URL answered HTTP %d", status)
@@ -111,25 +111,23 @@ func (s *Simulator) checkReceiver(ctx context.Context, corpID string, r Receiver
 	return nil
 }
 
-// send makes a request to a receiver.
-func (s *Simulator) send(ctx context.Context, method, target string, body []byte) (status int, answer string, err error) {
+// send makes a request to a receiver. Status 0 means that no answer came in time.
+func (s *Simulator) send(ctx context.Context, method, target string, body []byte) (status int, answer string) {
 	r, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
-		return 0, "", fmt.Errorf("make request: %w", err)
+		return 0, ""
 	}
-	if body != nil {
-		r.Header.Set("Content-Type", "text/xml")
-	}
+	r.Header.Set("Content-Type", "text/xml")
 	res, err := s.client.Do(r)
 	if err != nil {
-		return 0, "", fmt.Errorf("send: %w", err)
+		return 0, ""
 	}
 	defer func() { _ = res.Body.Close() }()
 	read, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
 	if err != nil {
-		return 0, "", fmt.Errorf("read answer: %w", err)
+		return 0, ""
 	}
-	return res.StatusCode, string(read), nil
+	return res.StatusCode, string(read)
 }
 
 // EventFaults are what goes wrong with events, until they are set again.
@@ -212,10 +210,10 @@ func (s *Simulator) Replay(ctx context.Context) int {
 func (s *Simulator) try(ctx context.Context, p *Push) bool {
 	ctx, cancel := context.WithTimeout(ctx, pushLimit)
 	defer cancel()
-	status, _, err := s.send(ctx, http.MethodPost, p.target, p.body)
+	status, _ := s.send(ctx, http.MethodPost, p.target, p.body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	taken := err == nil && (status == http.StatusOK || s.choices.AnyStatusIsTaken)
+	taken := status == http.StatusOK || status > 0 && s.choices.AnyStatusIsTaken
 	p.Tries, p.Status, p.Delivered = p.Tries+1, status, p.Delivered || taken
 	return taken
 }
@@ -256,7 +254,7 @@ func (s *Simulator) push(c *Corp, agentID string, event eventFields) {
 		for tries := 0; tries < pushTries && !taken; tries++ {
 			taken = s.try(ctx, p)
 		}
-		for range faults.Duplicates {
+		for n := 0; taken && n < faults.Duplicates; n++ {
 			s.try(ctx, p)
 		}
 		s.mu.Lock()
@@ -286,93 +284,65 @@ func (s *Simulator) CloseInactive(corpID, agentID string) error {
 	})
 }
 
-// announced is what receivers know of a company.
-type announced struct {
-	// departments are those of everyone in the company, as lists of their IDs.
-	departments map[string]string
-	// audiences are who can use each app that has a receiver: in its range, and
-	// neither disabled nor gone.
-	audiences map[string]map[string]bool
-	// renamed are new UserIDs by the old ones.
-	renamed map[string]string
+// known is what receivers know of a member.
+type known struct {
+	userID, departments string
+	// apps are those that the member can use: in their range, and neither disabled
+	// nor gone.
+	apps map[string]bool
 }
 
-func (c *Corp) announced() *announced {
-	state := &announced{departments: map[string]string{}, audiences: map[string]map[string]bool{}, renamed: map[string]string{}}
+// known are the members by their serial numbers.
+func (c *Corp) known() map[int]known {
+	members := map[int]known{}
 	for _, m := range c.Members {
-		if m.status() != StatusLeft {
-			var ids []string
-			for _, id := range m.departments() {
-				ids = append(ids, strconv.Itoa(id))
-			}
-			state.departments[m.UserID] = strings.Join(ids, ",")
-		}
-	}
-	for i, a := range c.Apps {
-		if a.Receiver == (Receiver{}) {
+		if m.status() == StatusLeft {
 			continue
 		}
-		audience := map[string]bool{}
-		for _, m := range c.Members {
-			if m.status() != StatusLeft && m.status() != StatusDisabled && c.inRange(&c.Apps[i], m.UserID) {
-				audience[m.UserID] = true
-			}
+		departments := strings.Trim(strings.ReplaceAll(fmt.Sprint(m.departments()), " ", ","), "[]")
+		k := known{m.UserID, departments, map[string]bool{}}
+		for i, a := range c.Apps {
+			k.apps[a.AgentID] = m.status() != StatusDisabled && c.inRange(&c.Apps[i], m.UserID)
 		}
-		state.audiences[a.AgentID] = audience
+		members[m.serial] = k
 	}
-	return state
+	return members
 }
 
-// announce pushes what changed in a company since before: change_contact in its
-// thin form to contact-sync (D/90970), subscribe and unsubscribe to the apps
-// (D/90240). A new UserID is told to contact-sync alone.
-func (s *Simulator) announce(c *Corp, before *announced) {
-	now := c.announced()
-	contact := func(change, userID string, more eventFields) {
-		event := eventFields{"FromUserName": systemUser, "Event": "change_contact", "ChangeType": change, "UserID": userID}
-		maps.Copy(event, more)
-		s.push(c, "", event)
-	}
-	former := map[string]string{} // old UserIDs by the new ones
-	for _, old := range slices.Sorted(maps.Keys(before.departments)) {
-		current := cmp.Or(before.renamed[old], old)
-		former[current] = old
-		departments, stays := now.departments[current]
-		more := eventFields{}
-		if current != old {
-			more["NewUserID"] = current
+// announce pushes what changed in a company: change_contact in its thin form to
+// contact-sync (D/90970), subscribe and unsubscribe to the apps (D/90240). A new
+// UserID is told to contact-sync alone.
+func (s *Simulator) announce(c *Corp, before, now map[int]known) {
+	all := maps.Clone(before)
+	maps.Copy(all, now)
+	for _, serial := range slices.Sorted(maps.Keys(all)) {
+		was, known := before[serial]
+		is, stays := now[serial]
+		event := eventFields{"FromUserName": systemUser, "Event": "change_contact", "UserID": cmp.Or(was.userID, is.userID)}
+		if stays && was.departments != is.departments {
+			event["Department"] = is.departments
 		}
-		if departments != before.departments[old] {
-			more["Department"] = departments
+		if stays && known && was.userID != is.userID {
+			event["NewUserID"] = is.userID
 		}
 		switch {
 		case !stays:
-			contact("delete_user", old, nil)
-		case len(more) > 0:
-			contact("update_user", old, more)
+			event["ChangeType"] = "delete_user"
+		case !known:
+			event["ChangeType"] = "create_user"
+		case event["Department"]+event["NewUserID"] != "":
+			event["ChangeType"] = "update_user"
 		}
-	}
-	for _, userID := range slices.Sorted(maps.Keys(now.departments)) {
-		if former[userID] == "" {
-			contact("create_user", userID, eventFields{"Department": now.departments[userID]})
+		if event["ChangeType"] != "" {
+			s.push(c, "", event)
 		}
-	}
-	for agentID, audience := range now.audiences {
-		earlier, told := before.audiences[agentID]
-		if !told {
-			continue // the receiver is new
-		}
-		tell := func(event, userID string) {
-			s.push(c, agentID, eventFields{"FromUserName": userID, "Event": event, "AgentID": agentID})
-		}
-		for userID := range audience {
-			if !earlier[cmp.Or(former[userID], userID)] {
-				tell("subscribe", userID)
-			}
-		}
-		for userID := range earlier {
-			if !audience[cmp.Or(before.renamed[userID], userID)] {
-				tell("unsubscribe", userID)
+		for _, a := range c.Apps {
+			if was.apps[a.AgentID] != is.apps[a.AgentID] {
+				name := "unsubscribe"
+				if is.apps[a.AgentID] {
+					name = "subscribe"
+				}
+				s.push(c, a.AgentID, eventFields{"FromUserName": cmp.Or(is.userID, was.userID), "Event": name, "AgentID": a.AgentID})
 			}
 		}
 	}

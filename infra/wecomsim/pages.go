@@ -194,11 +194,7 @@ func (s *Simulator) showLogin(w http.ResponseWriter, r *http.Request, key string
 	// Quick login: the client that runs beside this browser.
 	var quick *page.Person
 	if who, signedIn := s.clientOf(r); signedIn && !phone {
-		for _, g := range groups {
-			if i := slices.IndexFunc(g.People, func(p page.Person) bool { return p.Key == string(who) }); i >= 0 {
-				quick = &g.People[i]
-			}
-		}
+		quick = listed(groups, who)
 	}
 	s.templates.Write(w, http.StatusOK, string(PageWebLogin), struct {
 		page.Frame
@@ -225,12 +221,7 @@ func (s *Simulator) start(w http.ResponseWriter, r *http.Request) {
 	groups := s.people(s.corps, appRef{})
 	var who *page.Person
 	if p, signedIn := s.clientOf(r); signedIn {
-		who = &page.Person{Name: string(p), Note: "已删除 · removed", Avatar: page.DefaultAvatar}
-		for _, g := range groups {
-			if i := slices.IndexFunc(g.People, func(other page.Person) bool { return other.Key == string(p) }); i >= 0 {
-				who = &g.People[i]
-			}
-		}
+		who = cmp.Or(listed(groups, p), &page.Person{Name: string(p), Note: "已删除 · removed", Avatar: page.DefaultAvatar})
 	}
 	var apps []workbenchApp
 	for _, c := range s.corps {
@@ -290,6 +281,16 @@ func (s *Simulator) people(corps []*Corp, app appRef) []page.Group {
 		}
 	}
 	return groups
+}
+
+// listed finds a person in groups, or returns nil.
+func listed(groups []page.Group, who person) *page.Person {
+	for _, g := range groups {
+		if i := slices.IndexFunc(g.People, func(p page.Person) bool { return p.Key == string(who) }); i >= 0 {
+			return &g.People[i]
+		}
+	}
+	return nil
 }
 
 // isPhone tells a phone's browser from a desktop's.

@@ -83,6 +83,8 @@ func Status(code apierr.Code) int {
 		return http.StatusUnsupportedMediaType
 	case apierr.WeComBusy, apierr.WeComUnavailable:
 		return http.StatusServiceUnavailable
+	case apierr.WeComConfiguration:
+		return http.StatusBadGateway
 	default:
 		return http.StatusInternalServerError
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
 // Deps are the dependencies of a function.
@@ -60,11 +61,18 @@ type LogoutNotifier interface {
 type NewHandler func(ctx context.Context, deps Deps) (http.Handler, error)
 
 // MemberChecker returns what looks members up, by a client of WeCom and its access tokens.
-func (p Deps) MemberChecker(client members.Directory, tokens accesstoken.Tokens) *members.Checker {
+func (p Deps) MemberChecker(client *wecom.Client, tokens accesstoken.Tokens) *members.Checker {
 	return &members.Checker{Config: members.Config{
 		Store: p.Store, Authenticators: p.Authenticators, WeCom: client, Tokens: tokens,
-		SecretName: p.AuthenticatorSecretName, Notifier: p.LogoutNotifier, Now: p.Now,
+		SecretName: p.AuthenticatorSecretName, Rules: p.MemberRules(client, tokens), Notifier: p.LogoutNotifier, Now: p.Now,
 	}}
+}
+
+// MemberRules returns what works out departments, tags and roles of members.
+func (p Deps) MemberRules(client *wecom.Client, tokens accesstoken.Tokens) *members.Evaluator {
+	return members.NewEvaluator(members.DirectoryConfig{
+		Store: p.Store, WeCom: client, Tokens: tokens, SecretName: p.AuthenticatorSecretName, Now: p.Now,
+	})
 }
 
 // SealingKeys reads the keys for state cookies, session ids and stored access tokens.

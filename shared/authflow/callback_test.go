@@ -106,7 +106,10 @@ func (h *fixture) user(t *testing.T, phone string, change func(*store.User)) sto
 	}
 	for _, i := range u.Identities {
 		i.CheckedAt = h.now
-		u = u.WithIdentity(i.WithAccess(store.MemberAccess{AuthenticatorID: demo.ID, AuthenticatorName: "demo", CheckedAt: h.now, RulesVersion: demo.RulesVersion}))
+		access, _ := i.AccessBy(demo.ID)
+		access.AuthenticatorID, access.AuthenticatorName = demo.ID, demo.Name
+		access.CheckedAt, access.RulesVersion = h.now, demo.RulesVersion
+		u = u.WithIdentity(i.WithAccess(access))
 	}
 	if err := h.store.CreateUser(t.Context(), u); err != nil {
 		t.Fatal(err)

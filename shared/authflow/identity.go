@@ -109,9 +109,17 @@ func isWeComError(err error, code int) bool {
 	return ok && answered.Code == code
 }
 
-// explain gives a failure of WeCom the code that tells the person what to do. Any other
-// error is passed on.
+// explain is ExplainWeCom, and logs WeCom's number.
 func (l *login) explain(ctx context.Context, err error) error {
+	if answered, ok := errors.AsType[*wecom.Error](err); ok {
+		l.flow.LogField(ctx, "wecomCode", answered.Code)
+	}
+	return ExplainWeCom(err)
+}
+
+// ExplainWeCom gives a failure of WeCom the code that tells the person what to do. Any other
+// error is passed on.
+func ExplainWeCom(err error) error {
 	answered, ok := errors.AsType[*wecom.Error](err)
 	if !ok {
 		if _, unavailable := errors.AsType[*wecom.UnavailableError](err); unavailable || errors.Is(err, context.DeadlineExceeded) {
@@ -119,7 +127,6 @@ func (l *login) explain(ctx context.Context, err error) error {
 		}
 		return err
 	}
-	l.flow.LogField(ctx, "wecomCode", answered.Code)
 	switch answered.Code {
 	case wecom.SystemBusy, wecom.TooManyParallelCalls, wecom.RateLimited:
 		return apierr.New(apierr.WeComBusy, err)

@@ -18,15 +18,6 @@ type Rules interface {
 	Evaluate(ctx context.Context, a store.Authenticator, m wecom.Member) (Evaluation, error)
 }
 
-// Evaluation is what Rules says of a member.
-type Evaluation struct {
-	Departments []store.Department
-	Tags        []int64  // of those that rules and Allow name
-	Roles       []string // by the authenticator's rules
-	// Allowed: the authenticator's Allow matches, by what stands here.
-	Allowed bool
-}
-
 // Finding is what WeCom and the rules said of a member at one moment. Nothing of it is
 // stored yet.
 type Finding struct {

@@ -80,6 +80,9 @@ func (p *Provider) state(ctx context.Context, id, userID, lineage string) (grant
 	case err != nil:
 		return grantState{}, wrap("read grant with its user", err)
 	}
+	if u, err = store.WithWeComRoles(ctx, p.Authenticators, u); err != nil {
+		return grantState{}, wrap("read roles of user", err)
+	}
 	return grantState{Grant: g, user: u, lineage: l}, nil
 }
 
@@ -101,7 +104,7 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 		return ended(CauseSessionEnded, "The member's session has ended.")
 	case !allows(a.Allow, u, g.CorpID):
 		return ended(CauseNotAllowed, "The application is not for this member.")
-	case !takes(a, g.AuthenticatorName):
+	case !Takes(a, g.AuthenticatorName):
 		return ended(CauseAuthenticatorEnded, "The way in which the member signed in is not for this application.")
 	}
 	authenticator, err := p.Authenticators.Authenticator(ctx, g.AuthenticatorName)

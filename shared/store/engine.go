@@ -150,15 +150,15 @@ type Transient interface {
 	// looked at, as with StartSession.
 	SessionsOfUser(ctx context.Context, userID string, limit int) ([]AttemptResult, error)
 
-	// AccessToken returns the record of an app's token, or ErrNotFound. The caller chooses
-	// the key, from corp, app and version of the secret.
-	AccessToken(ctx context.Context, key string) (AccessToken, error)
-	// LeaseAccessToken gives owner the right to fetch a token until the given time, or
-	// returns false while another owner has it. The rest of the record stays.
-	LeaseAccessToken(ctx context.Context, key, owner string, until time.Time) (bool, error)
-	// SaveAccessToken replaces the record, which ends the lease. It returns ErrChanged,
-	// and writes nothing, if owner has lost the lease meanwhile.
-	SaveAccessToken(ctx context.Context, key, owner string, token AccessToken) error
-	// ForgetAccessToken removes the record, with lease and refusal, if there is one.
-	ForgetAccessToken(ctx context.Context, key string) error
+	// Fetched returns the record of a key, or ErrNotFound. The caller chooses the key, from
+	// all that decides what is fetched.
+	Fetched(ctx context.Context, key string) (Fetched, error)
+	// LeaseFetched gives owner the right to fetch until the given time, or returns false
+	// while another owner has it. The rest of the record stays.
+	LeaseFetched(ctx context.Context, key, owner string, until time.Time) (bool, error)
+	// SaveFetched replaces the record, which ends the lease. It returns ErrChanged, and
+	// writes nothing, if owner has lost the lease meanwhile.
+	SaveFetched(ctx context.Context, key, owner string, record Fetched) error
+	// ForgetFetched removes the record, with lease and refusal, if there is one.
+	ForgetFetched(ctx context.Context, key string) error
 }

@@ -34,8 +34,11 @@ type Authenticator struct {
 	// Allow says who may sign in by this authenticator. Empty: everybody in the app's visible
 	// range.
 	Allow Allow `json:",omitzero"`
+	// ApplicationTags are the tags that applications which may use the authenticator name, so
+	// that a check looks them up, too; see LookedUpTags.
+	ApplicationTags []int64 `json:",omitempty"`
 	// RulesVersion is another one whenever what a member check works out may have changed:
-	// RoleRules, Allow, or the tags that applications name. A check made under another
+	// RoleRules, Allow or ApplicationTags. A check made under another
 	// version is due again.
 	RulesVersion string `json:",omitempty"`
 	// EventsEnabled: WeCom may push events here. Token and key are with the app's secret.
@@ -60,6 +63,20 @@ type RoleRule struct {
 	Tag        int64  `json:",omitempty"`
 	Leader     bool   `json:",omitempty"` // of any department
 	Role       string // never RoleAdmin
+}
+
+// LookedUpTags returns the tags that a member check looks up, each once: those that rules,
+// Allow and applications name.
+func (a Authenticator) LookedUpTags() []int64 {
+	var tags []int64
+	for _, rule := range a.RoleRules {
+		if rule.Tag != 0 {
+			tags = append(tags, rule.Tag)
+		}
+	}
+	tags = slices.Concat(tags, a.Allow.Tags, a.ApplicationTags)
+	slices.Sort(tags)
+	return slices.Compact(tags)
 }
 
 // IsAuthenticatorName reports whether an authenticator can have this name:
@@ -88,8 +105,8 @@ type User struct {
 	Avatar string
 	// Roles are those that administrators gave. Who may administer depends on them alone.
 	Roles []string
-	// WeComRoles are those by the rules of the enabled authenticators; they are worked out
-	// when a session or a grant is read, and not stored. See AllRoles.
+	// WeComRoles are those by the rules of the enabled authenticators; WithWeComRoles works
+	// them out when a session or a grant is read, and they are not stored. See AllRoles.
 	WeComRoles []string `json:"-"`
 	// Enabled users can sign in and have sessions.
 	Enabled bool
@@ -165,6 +182,9 @@ type Department struct {
 	Above      []int64  `json:",omitempty"`
 	NamesAbove []string `json:",omitempty"`
 }
+
+// IsIn reports whether the department is the one of a number, or below it.
+func (d Department) IsIn(id int64) bool { return id == d.ID || slices.Contains(d.Above, id) }
 
 // MemberAccess is what one authenticator says of a member.
 type MemberAccess struct {
@@ -444,17 +464,18 @@ type SignInEvent struct {
 	RequestID string
 }
 
-// AccessToken is the record of an app's access token.
-type AccessToken struct {
-	// Sealed is the encrypted token, or empty.
-	Sealed []byte
-	// ExpiresAt is when WeCom's token expires.
+// Fetched is the record of something that is fetched from WeCom by one caller at a time, for
+// all: an app's access token, the departments that it may see, or the members of a tag.
+type Fetched struct {
+	// Content is what was fetched, as the caller encoded it, or empty. A token is encrypted.
+	Content []byte
+	// ExpiresAt is when it must be fetched anew.
 	ExpiresAt time.Time
-	// RefusedUntil and RefusedCode (WeCom's number) are set when WeCom has refused the
-	// secret: nobody asks it again before.
+	// RefusedUntil and RefusedCode (WeCom's number, 0 when it gave none) are set when WeCom
+	// has refused or failed: nobody asks it again before.
 	RefusedUntil time.Time
 	RefusedCode  int
-	// LeaseOwner alone may fetch a new token, until LeaseUntil.
+	// LeaseOwner alone may fetch, until LeaseUntil.
 	LeaseOwner string
 	LeaseUntil time.Time
 }

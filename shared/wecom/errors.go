@@ -16,6 +16,7 @@ const (
 	InvalidToken         = 40014  // the access token is unknown, ended early or of another kind
 	InvalidCode          = 40029  // the code is unknown, spent or older than 5 minutes
 	InvalidAgentID       = 40056  // no such app
+	TagNotFound          = 40068  // no such tag
 	InvalidParameter     = 40058  // which number a bad user ticket gets is not documented
 	SecretOfAnotherCorp  = 40091  // the secret is not of this corp
 	TokenMissing         = 41001  // no access token in the query
@@ -34,6 +35,7 @@ const (
 	OutsideVisibleRange  = 60021  // the member is outside of what the app may see
 	AppMayNotCall        = 60031  // the app may make no calls at all
 	UserNotFound         = 60111  // no such member, or outside of what the app may see
+	ForeignTag           = 81011  // the app may not see the tag
 	WrongAgent           = 301002 // the token belongs to another app
 	CorpBlocked          = 301007 // the corp was dissolved or banned
 )
@@ -58,6 +60,10 @@ func meaning(code int) string {
 		return "invalid parameter"
 	case InvalidAgentID:
 		return "invalid agent id"
+	case TagNotFound:
+		return "no such tag"
+	case ForeignTag:
+		return "the app may not see the tag"
 	case SecretOfAnotherCorp:
 		return "secret of another corp"
 	case TokenMissing:
@@ -133,6 +139,16 @@ func (e *Error) Retryable() bool {
 // address of whoever keeps sending a wrong secret.
 func (e *Error) TokenRejected() bool { return e.Code == InvalidToken || e.Code == TokenExpired }
 
+// SaysNoMember reports whether the answer to user/get is that there is no such member, as far
+// as the app may see.
+func (e *Error) SaysNoMember() bool {
+	switch e.Code {
+	case UserNotFound, InvalidUserID, OutOfScope, 60021:
+		return true
+	}
+	return false
+}
+
 // SecretRefused reports whether gettoken refused corp or secret: another try with
 // the same ones is useless and harmful.
 func (e *Error) SecretRefused() bool {
@@ -187,7 +203,7 @@ func MayHaveArrived(err error) bool {
 		return false
 	}
 	switch failure.Op {
-	case opToken, opMember, opAgent, opCaller:
+	case opToken, opMember, opAgent, opCaller, opTree, opNames, opTag:
 		return false
 	}
 	return true

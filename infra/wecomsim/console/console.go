@@ -52,7 +52,6 @@ func New(sim *wecomsim.Simulator) http.Handler {
 	}))
 	c.contacts(mux)
 	mux.HandleFunc("POST "+base+"/{corp}/apps/{agent}/receiver", c.inApp(c.saveReceiver))
-	mux.HandleFunc("POST "+base+"/{corp}/apps/{agent}/inactive", c.inApp(c.inactive))
 	mux.HandleFunc("POST "+base+"/{corp}/apps/{agent}/{section}", c.inApp(c.save))
 	// The address of a refused form, opened again.
 	mux.HandleFunc("GET "+base+"/{corp}/apps/{agent}/{section}", func(w http.ResponseWriter, r *http.Request) {
@@ -181,10 +180,7 @@ func (c *console) showNewApp(w http.ResponseWriter, _ *http.Request, v view) {
 	c.show(w, "console-new-app", v)
 }
 
-func (c *console) showApp(w http.ResponseWriter, r *http.Request, v view) {
-	if v.refusal == nil {
-		v.saved = r.URL.Query().Get("saved")
-	}
+func (c *console) showApp(w http.ResponseWriter, _ *http.Request, v view) {
 	c.show(w, "console-app", v)
 }
 
@@ -205,7 +201,7 @@ func (c *console) inCorp(next corpHandler) http.HandlerFunc {
 		}
 		// A form that is cut off or badly encoded is an empty one.
 		_ = r.ParseForm()
-		next(w, r, view{Corp: corps[i], Choices: c.sim.Choices(), form: r.PostForm})
+		next(w, r, view{Corp: corps[i], Choices: c.sim.Choices(), form: r.PostForm, saved: r.URL.Query().Get("saved")})
 	}
 }
 
@@ -267,21 +263,6 @@ func (c *console) saveReceiver(w http.ResponseWriter, r *http.Request, v view) {
 		return
 	}
 	seeOther(w, v.Path()+"?saved=receiver#receiver")
-}
-
-// inactive does what WeCom does to an app that nobody uses.
-func (c *console) inactive(w http.ResponseWriter, r *http.Request, v view) {
-	var err error
-	if r.PostForm.Get("close") == "yes" {
-		err = c.sim.CloseInactive(v.Corp.ID, v.App.AgentID)
-	} else {
-		err = c.sim.WarnInactive(v.Corp.ID, v.App.AgentID, c.sim.Now().Add(7*24*time.Hour))
-	}
-	if err != nil {
-		c.notFound(w)
-		return
-	}
-	seeOther(w, v.Path()+"?saved=inactive#receiver")
 }
 
 // seeOther answers a form.

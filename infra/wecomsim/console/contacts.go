@@ -20,10 +20,10 @@ func (c *console) contacts(mux *http.ServeMux) {
 	const base = wecomsim.ConsolePath + "/{corp}"
 	mux.HandleFunc("GET "+base+"/contacts", c.inCorp(c.showContacts))
 	mux.HandleFunc("GET "+base+"/new-member", c.inCorp(c.showMember))
-	mux.HandleFunc("POST "+base+"/contacts", c.inCorp(c.hire))
+	mux.HandleFunc("POST "+base+"/contacts", c.inCorp(c.saveMember))
 	mux.HandleFunc("POST "+base+"/contact-sync", c.inCorp(c.setContactSync))
 	mux.HandleFunc("GET "+base+"/contacts/{member}", c.ofMember(c.showMember))
-	mux.HandleFunc("POST "+base+"/contacts/{member}", c.ofMember(c.changeMember))
+	mux.HandleFunc("POST "+base+"/contacts/{member}", c.ofMember(c.saveMember))
 	mux.HandleFunc("POST "+base+"/contacts/{member}/state", c.ofMember(c.setMemberState))
 	mux.HandleFunc("POST "+base+"/contacts/{member}/dismiss", c.ofMember(c.dismiss))
 }
@@ -41,8 +41,8 @@ func (c *console) ofMember(next corpHandler) http.HandlerFunc {
 	})
 }
 
-// contactsPath is the address of 通讯录, and of a member if there is one.
-func (v view) contactsPath() string {
+// MemberPath is the address of the member, or of 通讯录 if there is none.
+func (v view) MemberPath() string {
 	path := wecomsim.ConsolePath + "/" + url.PathEscape(v.Corp.ID) + "/contacts"
 	if v.Member.UserID != "" {
 		path += "/" + url.PathEscape(v.Member.UserID)
@@ -50,26 +50,18 @@ func (v view) contactsPath() string {
 	return path
 }
 
-// MemberPath is where the member's form is sent.
-func (v view) MemberPath() string { return v.contactsPath() }
-
-// memberView is a member in a list.
-type memberView struct {
-	page.Person
-
-	Path   string
-	Leader bool
-}
-
 // departmentView is a department with its own people, in the order of the tree.
 type departmentView struct {
 	wecomsim.Department
 
 	Depth          int
-	People         []memberView
+	People         []wecomsim.Member
 	Chosen, Leads  bool
 	InVisibleRange bool
 }
+
+// LedBy reports whether a member leads the department.
+func (d departmentView) LedBy(m wecomsim.Member) bool { return slices.Contains(m.LeaderOf, d.ID) }
 
 // Tree returns all departments from the root down.
 func (v view) Tree() []departmentView {
@@ -88,14 +80,11 @@ func (v view) Tree() []departmentView {
 			shown.InVisibleRange = slices.Contains(v.visible().departments, d.ID)
 			for _, m := range v.Corp.Members {
 				if slices.Contains(m.Departments, d.ID) || len(m.Departments) == 0 && d.ID == wecomsim.RootDepartment {
-					at := view{Corp: v.Corp, Member: m}
-					shown.People = append(shown.People, memberView{m.Person(v.Corp.ID), at.contactsPath(), slices.Contains(m.LeaderOf, d.ID)})
+					shown.People = append(shown.People, m)
 				}
 			}
 			tree = append(tree, shown)
-			if depth <= len(v.Corp.Departments) {
-				add(d.ID, depth+1)
-			}
+			add(d.ID, depth+1)
 		}
 	}
 	add(0, 0)
@@ -136,10 +125,7 @@ func (v view) Who() page.Person { return v.Member.Person(v.Corp.ID) }
 // Disabled reports whether the member is.
 func (v view) Disabled() bool { return v.Member.Status == wecomsim.StatusDisabled }
 
-func (c *console) showContacts(w http.ResponseWriter, r *http.Request, v view) {
-	if v.refusal == nil {
-		v.saved = r.URL.Query().Get("saved")
-	}
+func (c *console) showContacts(w http.ResponseWriter, _ *http.Request, v view) {
 	for _, p := range slices.Backward(c.sim.Pushes()) {
 		if p.CorpID == v.Corp.ID {
 			v.Pushes = append(v.Pushes, p)
@@ -148,10 +134,7 @@ func (c *console) showContacts(w http.ResponseWriter, r *http.Request, v view) {
 	c.show(w, "console-contacts", v)
 }
 
-func (c *console) showMember(w http.ResponseWriter, r *http.Request, v view) {
-	if v.refusal == nil {
-		v.saved = r.URL.Query().Get("saved")
-	}
+func (c *console) showMember(w http.ResponseWriter, _ *http.Request, v view) {
 	c.show(w, "console-member", v)
 }
 
@@ -209,36 +192,36 @@ func (v view) numbers(name string) []int {
 	return numbers
 }
 
-// hire answers the form of a new member.
-func (c *console) hire(w http.ResponseWriter, r *http.Request, v view) {
-	c.saveMember(w, r, v, func(m wecomsim.Member) error { return c.sim.AddMember(v.Corp.ID, m) })
-}
-
-func (c *console) changeMember(w http.ResponseWriter, r *http.Request, v view) {
-	c.saveMember(w, r, v, func(m wecomsim.Member) error {
-		return c.sim.ChangeMember(v.Corp.ID, v.Member.UserID, func(old *wecomsim.Member) { *old = m })
-	})
-}
-
-func (c *console) saveMember(w http.ResponseWriter, r *http.Request, v view, save func(wecomsim.Member) error) {
+// saveMember answers the form of a member, or of a new one.
+func (c *console) saveMember(w http.ResponseWriter, r *http.Request, v view) {
 	m, tags, refused := memberForm(v)
 	if refused != nil {
 		v.refused, v.refusal = "member", refused
 		c.showMember(w, r, v)
 		return
 	}
-	err := save(m)
+	var err error
+	if v.Member.UserID == "" {
+		err = c.sim.AddMember(v.Corp.ID, m)
+	} else {
+		err = c.sim.ChangeMember(v.Corp.ID, v.Member.UserID, func(old *wecomsim.Member) { *old = m })
+	}
 	for _, t := range v.Corp.Tags {
 		if err == nil {
 			err = c.sim.TagMember(v.Corp.ID, t.ID, m.UserID, slices.Contains(tags, t.ID))
 		}
 	}
+	v.Member = m
+	c.done(w, err, v.MemberPath()+"?saved=member")
+}
+
+// done answers a form whose member may be gone meanwhile.
+func (c *console) done(w http.ResponseWriter, err error, location string) {
 	if err != nil {
 		c.notFound(w)
 		return
 	}
-	v.Member = m
-	seeOther(w, v.contactsPath()+"?saved=member")
+	seeOther(w, location)
 }
 
 func (c *console) setMemberState(w http.ResponseWriter, r *http.Request, v view) {
@@ -246,20 +229,14 @@ func (c *console) setMemberState(w http.ResponseWriter, r *http.Request, v view)
 	if r.PostForm.Get("enabled") == "no" {
 		status = wecomsim.StatusDisabled
 	}
-	if err := c.sim.ChangeMember(v.Corp.ID, v.Member.UserID, func(m *wecomsim.Member) { m.Status = status }); err != nil {
-		c.notFound(w)
-		return
-	}
-	seeOther(w, v.contactsPath()+"?saved=state")
+	err := c.sim.ChangeMember(v.Corp.ID, v.Member.UserID, func(m *wecomsim.Member) { m.Status = status })
+	c.done(w, err, v.MemberPath()+"?saved=state")
 }
 
 func (c *console) dismiss(w http.ResponseWriter, _ *http.Request, v view) {
-	if err := c.sim.Dismiss(v.Corp.ID, v.Member.UserID); err != nil {
-		c.notFound(w)
-		return
-	}
+	err := c.sim.Dismiss(v.Corp.ID, v.Member.UserID)
 	v.Member = wecomsim.Member{}
-	seeOther(w, v.contactsPath()+"?saved=dismissed")
+	c.done(w, err, v.MemberPath()+"?saved=dismissed")
 }
 
 // setContactSync saves the receiver of the contact-sync assistant.
@@ -269,7 +246,7 @@ func (c *console) setContactSync(w http.ResponseWriter, r *http.Request, v view)
 		c.showContacts(w, r, v)
 		return
 	}
-	seeOther(w, v.contactsPath()+"?saved=contact-sync#contact-sync")
+	seeOther(w, v.MemberPath()+"?saved=contact-sync#contact-sync")
 }
 
 // setReceiver reads the form of a receiver and saves it. An empty URL removes it.

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -170,7 +169,7 @@ func eventSite(t *testing.T) string {
 		sealed, _ := base64.StdEncoding.DecodeString(echo)
 		block, _ := aes.NewCipher(key)
 		cipher.NewCBCDecrypter(block, key[:16]).CryptBlocks(sealed, sealed)
-		_, _ = io.WriteString(w, string(sealed[20:20+binary.BigEndian.Uint32(sealed[16:])]))
+		_, _ = w.Write(sealed[20 : 20+binary.BigEndian.Uint32(sealed[16:])])
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
@@ -200,12 +199,10 @@ func TestReceiver(t *testing.T) {
 		t.Error("the receiver is not shown, or does not open the form of the addresses")
 	}
 	h.saved(wecomsim.ConsolePath+"/"+corpID+"/contact-sync", form)
-	h.saved(path+"/inactive", values("close", "no"))
-	h.saved(path+"/inactive", values("close", "yes"))
 	h.saved(contactsPath+"/zhangsan/dismiss", nil)
 	h.Settle()
 	page = h.get(contactsPath).Body
-	for _, event := range []string{"unsubscribe", "delete_user", "inactive_alert", "close_inactive_agent"} {
+	for _, event := range []string{"unsubscribe", "delete_user"} {
 		if !strings.Contains(page, "<td>"+event+"</td>") {
 			t.Errorf("the page does not show %s", event)
 		}

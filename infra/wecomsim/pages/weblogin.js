@@ -3,8 +3,7 @@
 // way that the link asked for.
 (() => {
   'use strict';
-  const { key, location, redirectType } =
-    document.querySelector('script[data-redirect-type]').dataset;
+  const { key, location, redirectType } = document.querySelector('script[data-redirect-type]').dataset;
   const framed = window.parent !== window;
 
   // Messages as WeCom's own script for panels understands them.

@@ -31,7 +31,7 @@ func Run(t *testing.T, open Open) {
 		"PublicKeys":              publicKeys,
 		"Results":                 results,
 		"Sessions":                sessions,
-		"AccessTokens":            accessTokens,
+		"Fetched":                 fetched,
 		"SignInEvents":            signInEvents,
 		"SessionsOfUser":          sessionsOfUser,
 		"ManySignInEvents":        manySignInEvents,
