@@ -151,8 +151,8 @@ type Identity struct {
 	GoneAt     time.Time  `json:",omitzero"`
 	GoneReason GoneReason `json:",omitempty"`
 	Position   string     `json:",omitempty"`
-	// Departments are those that the app may see, and Tags those of the tags that rules
-	// name, both as the last check found them.
+	// Departments are those that the app may see, as the last check found them, and Tags
+	// those of Access.
 	Departments []Department `json:",omitempty"`
 	Tags        []int64      `json:",omitempty"`
 	// Generation is part of the member's sessions by any authenticator of the corp;
@@ -191,6 +191,7 @@ type MemberAccess struct {
 	AuthenticatorID   string
 	AuthenticatorName string
 	Roles             []string `json:",omitempty"` // by its rules
+	Tags              []int64  `json:",omitempty"` // of those that it looks up
 	// RulesVersion is the authenticator's when this was worked out.
 	RulesVersion string `json:",omitempty"`
 	// CheckedAt is when WeCom last told its app of the member; zero: never yet.

@@ -143,7 +143,7 @@ func (e *Error) TokenRejected() bool { return e.Code == InvalidToken || e.Code =
 // as the app may see.
 func (e *Error) SaysNoMember() bool {
 	switch e.Code {
-	case UserNotFound, InvalidUserID, OutOfScope, 60021:
+	case UserNotFound, InvalidUserID, OutOfScope, OutsideVisibleRange:
 		return true
 	}
 	return false

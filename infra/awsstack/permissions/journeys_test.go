@@ -32,6 +32,7 @@ func journeys(t *testing.T, w *world) {
 	w.applicationSignsIn()
 	admin.judgesMembers()
 	w.administratorsSignIn()
+	w.membersLeave()
 	admin.hasEventsPushed()
 	admin.hasApplicationsTold()
 	w.visitorsComeWithoutSession()
