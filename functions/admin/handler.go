@@ -88,6 +88,11 @@ type Config struct {
 	// EgressAddresses are the fixed addresses that the service calls WeCom from. None:
 	// WeCom is asked which one it sees.
 	EgressAddresses []netip.Addr
+	// Lookups counts phones that WeCom did not find, at most LookupMissesPerDay of a corp
+	// within 24 hours, each by its LookupKey: a value that nobody can turn into the phone.
+	Lookups            LookupStore
+	LookupMissesPerDay int
+	LookupKey          func(phone string) string
 	// LocalRun allows http on loopback as an application's backchannelLogoutUri.
 	LocalRun bool
 	// HTTP fetches domain files from the service's public address; a copy of it that
@@ -127,6 +132,7 @@ func New(cfg Config) http.Handler {
 	api.Handle("GET /api/admin/authenticators/{name}/attempts", h.eventsOfAuthenticator)
 	api.Handle("DELETE /api/admin/authenticators/{name}/events", h.disableEvents)
 	api.Handle("POST /api/admin/authenticators/{name}/events", h.enableEvents)
+	api.Handle("POST /api/admin/authenticators/{name}/lookup", h.lookUp)
 	api.Handle("GET /api/admin/authenticators/{name}/departments", h.departments)
 	api.Handle("POST /api/admin/authenticators/{name}/roles/preview", h.previewRules)
 	api.Handle("GET /api/admin/egress", h.egress)

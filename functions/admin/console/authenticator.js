@@ -108,6 +108,7 @@ export async function authenticatorView(name) {
     actions.replaceChildren(
       checkButton(a, 'main'),
       el('a', { className: 'button', href: `#setup/${encodeURIComponent(a.name)}` }, t('authenticator.setup')),
+      el('a', { className: 'button', href: `#lookup/${encodeURIComponent(a.name)}` }, t('lookup.title')),
       el(
         'a',
         { className: 'button', href: `/authorize/${encodeURIComponent(a.name)}`, target: '_blank', rel: 'noopener' },
