@@ -56,8 +56,7 @@ export function receiverPart(authenticator, changed) {
   return el('div', { className: 'stack' }, made, status);
 }
 
-const lastEvent = ({ lastEventAt }) =>
-  lastEventAt ? [t('events.last'), ' ', time(lastEventAt)] : t('events.waiting');
+const lastEvent = ({ lastEventAt }) => (lastEventAt ? [t('events.last'), ' ', time(lastEventAt)] : t('events.waiting'));
 
 // once shows what was just made, under the names of WeCom's console.
 function once({ url, token, encodingAesKey }) {
