@@ -11,7 +11,7 @@
 //
 // Directory table, keys pk and sk:
 //
-//	authenticator    NAME            the configuration
+//	authenticator    NAME            the configuration, with the time of the last event beside it
 //	auto-login       auto-login      the authenticator that has it
 //	user#ID          user            the user
 //	users            ID              an entry of the list

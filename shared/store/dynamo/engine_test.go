@@ -98,6 +98,7 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		{"read an application", func() error { _, err := engine.Application(ctx, "demo"); return err }, "Get"},
 		{"list applications", func() error { _, _, err := engine.Applications(ctx, store.Page{Limit: 50}); return err }, "Query"},
 		{"note the use of an application", func() error { return engine.NoteApplicationUse(ctx, "demo", "one", now) }, "Update"},
+		{"note an event", func() error { return engine.NoteEvent(ctx, a, now) }, "Update"},
 		{"update an application", func() error { return engine.UpdateApplication(ctx, application, withoutSecrets) }, "Update"},
 		{"delete an application", func() error { return engine.DeleteApplication(ctx, withoutSecrets) }, "Delete"},
 		{"consent", func() error { return engine.PutConsent(ctx, consent) }, "Put"},
