@@ -40,6 +40,7 @@ type Engine interface {
 	Directory
 	Transient
 	ProviderEngine
+	Audit
 }
 
 // Directory has the records that must last: it is backed up and outlives the stack.
