@@ -19,9 +19,10 @@ import (
 
 // auditShards spreads the lines of an hour over as many partitions, and those of an
 // authenticator, application or type, too. A partition takes 1,000 write units a second, and
-// a line in a transaction costs two: with 1,000 lines a second each has a quarter of that.
-// One user and one actor are one partition: nobody signs in a thousand times a second.
-const auditShards = 8
+// a line in a transaction costs two: with 1,000 lines a second each has half of that. More
+// would make every reader ask more often. One user and one actor are one partition: nobody
+// signs in a thousand times a second.
+const auditShards = 4
 
 // An auditIndex lists the lines that have something in common, in the order of their ids.
 type auditIndex struct {
@@ -49,7 +50,9 @@ func placesOfLine(l store.AuditLine) map[auditIndex]string {
 	return places
 }
 
-func isIndexedType(kind string) bool { return kind != store.AuditSignedIn && kind != store.AuditRefused }
+func isIndexedType(kind string) bool {
+	return kind != store.AuditSignedIn && kind != store.AuditRefused
+}
 
 func sharded(owner string, shard uint32) string {
 	return owner + "#" + strconv.FormatUint(uint64(shard), 10)
@@ -119,10 +122,10 @@ func (e *Engine) withLines(steps []step) ([]step, error) {
 
 // What one page looks at, at most.
 const (
-	auditQueries = 2000
+	auditQueries = 4000
 	auditLooked  = 10000
 	// auditHours is how many hours are asked for at once where there are no lines.
-	auditHours = 24
+	auditHours = 48
 )
 
 // AuditLines implements store.Audit. It goes back in time: hour by hour, more at once as long
@@ -232,7 +235,7 @@ func (w *auditWindow) ofHours(hours int) error {
 }
 
 // auditAtOnce is how many partitions are asked at once.
-const auditAtOnce = 32
+const auditAtOnce = 64
 
 // lookAt reads the newest lines of a window from all its partitions, newest first. If that
 // are not all, the window ends after the last of them.

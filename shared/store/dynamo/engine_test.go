@@ -83,11 +83,11 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		{"read the lines of an authenticator", func() error {
 			_, _, err := engine.AuditLines(ctx, store.AuditQuery{Authenticator: "demo"}, store.Page{Limit: 50})
 			return err
-		}, "Query Query Query Query Query Query Query Query"},
+		}, "Query Query Query Query"},
 		{"read the lines of this hour", func() error {
 			_, _, err := engine.AuditLines(ctx, store.AuditQuery{From: now.Truncate(time.Hour)}, store.Page{Limit: 50})
 			return err
-		}, "Query Query Query Query Query Query Query Query"},
+		}, "Query Query Query Query"},
 		{"check a session", func() error { _, _, err := engine.ResultAndUser(ctx, "two", u.ID); return err }, "BatchGet"},
 		{"read a session", func() error { _, err := engine.AttemptResult(ctx, "two"); return err }, "Get"},
 		{"end a session", func() error { _, err := engine.EndSession(ctx, "two"); return err }, "Update"},
