@@ -14,7 +14,7 @@ import (
 // Settings returns the settings that the function reads.
 func Settings() []settings.Name {
 	return []settings.Name{
-		settings.PublicURL, settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable,
+		settings.PublicURL, settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
 		settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix, settings.LogoutQueueURL, settings.EgressAddresses,
 		settings.ServiceName,
 	}

@@ -16,7 +16,7 @@ import (
 // Settings returns the settings that the function reads.
 func Settings() []settings.Name {
 	return []settings.Name{
-		settings.PublicURL, settings.DirectoryTable, settings.TransientTable,
+		settings.PublicURL, settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
 		settings.SealingKeysSecret, settings.ForwardAuthKeysSecret, settings.SessionCookieDomain,
 		settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
 	}

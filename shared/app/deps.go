@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
@@ -49,6 +51,11 @@ type LogoutNotifier interface {
 
 // NewHandler makes the handler of a function.
 type NewHandler func(ctx context.Context, deps Deps) (http.Handler, error)
+
+// AuditLog returns the log of what the function tells the audit about its requests.
+func (p Deps) AuditLog() *audit.Log {
+	return &audit.Log{Store: p.Store, Now: p.Now, RequestID: apigw.RequestID, LogField: apigw.LogField}
+}
 
 // SealingKeys reads the keys for state cookies, session ids and stored access tokens.
 func (p Deps) SealingKeys(ctx context.Context) (*aead.Keys, error) {

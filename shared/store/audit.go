@@ -91,8 +91,6 @@ type AuditedWrites interface {
 	CreateApplication(ctx context.Context, a Application) error
 	UpdateApplication(ctx context.Context, from, to Application) error
 	DeleteApplication(ctx context.Context, a Application) error
-	DeleteConsent(ctx context.Context, userID, applicationID string) error
-	RevokeGrant(ctx context.Context, id string) error
 	RecordResult(ctx context.Context, r AttemptResult) error
 	StartSession(ctx context.Context, r AttemptResult, noteSignIn bool) error
 	RecordEvent(ctx context.Context, sessionKey string, event SignInEvent) error

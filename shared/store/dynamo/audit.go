@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -100,12 +101,16 @@ func (e *Engine) RecordAudit(ctx context.Context, line store.AuditLine) error {
 	if err != nil {
 		return err
 	}
-	return e.run(ctx, []step{write})
+	err = e.run(ctx, []step{write})
+	if err != nil && !errors.Is(err, store.ErrExists) {
+		e.auditFailed(ctx)
+	}
+	return err
 }
 
 // Audited implements store.Audit.
 func (e *Engine) Audited(lines ...store.AuditLine) store.AuditedWrites {
-	return &Engine{e.cfg, lines}
+	return &Engine{cfg: e.cfg, lines: lines}
 }
 
 // withLines adds the steps of the lines that this engine's writes carry.

@@ -38,6 +38,9 @@ type Config struct {
 	// AuditRetention is how long audit lines are kept and listed, as of their writing. Zero:
 	// store.DefaultAuditRetention.
 	AuditRetention time.Duration
+	// AuditFailed is told of a write with audit lines that failed otherwise than by a
+	// condition. Nil: nobody is.
+	AuditFailed func(ctx context.Context)
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
@@ -288,9 +291,18 @@ func (e *Engine) transact(ctx context.Context, steps []step) error {
 		}
 	}
 	if err != nil {
+		if len(e.lines) > 0 {
+			e.auditFailed(ctx)
+		}
 		return fmt.Errorf("write transaction: %w", err)
 	}
 	return nil
+}
+
+func (e *Engine) auditFailed(ctx context.Context) {
+	if e.cfg.AuditFailed != nil {
+		e.cfg.AuditFailed(ctx)
+	}
 }
 
 // put, update and remove build steps on the directory or the transient table.

@@ -130,12 +130,7 @@ func (e *Engine) PutConsent(_ context.Context, c store.Consent) error {
 
 // DeleteConsent implements store.ProviderEngine.
 func (e *Engine) DeleteConsent(_ context.Context, userID, applicationID string) error {
-	return e.write(func(tx transaction) error {
-		if tx.pointer(consents, consentKey(userID, applicationID)) == "" {
-			return errUnchanged
-		}
-		return tx.delete(consents, consentKey(userID, applicationID))
-	})
+	return e.write(func(tx transaction) error { return tx.delete(consents, consentKey(userID, applicationID)) })
 }
 
 // An application's event is stored under the application, the time counted backwards, so

@@ -108,7 +108,7 @@ func (e *Engine) RevokeGrant(_ context.Context, id string) error {
 	return e.write(func(tx transaction) error {
 		g, err := tx.grant(id, e.now())
 		if errors.Is(err, store.ErrNotFound) {
-			return errUnchanged
+			return nil
 		}
 		if err != nil {
 			return err
