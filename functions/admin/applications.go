@@ -97,8 +97,9 @@ func (h *handler) createApplication(w http.ResponseWriter, r *http.Request) erro
 	}
 	now := h.Now().UTC()
 	a.Generation, a.CreatedAt, a.UpdatedAt, a.Version = store.NewID(), now, now, 1
-	err = h.Directory.CreateApplication(ctx, a)
-	recordChange(ctx, applicationChange(store.Application{}, a), err)
+	created := applicationChange(store.Application{}, a)
+	err = h.audited(ctx, created).CreateApplication(ctx, a)
+	recordChange(ctx, created, err)
 	if errors.Is(err, store.ErrExists) {
 		return &apierr.Error{Code: apierr.AlreadyExists, Field: "id", Detail: "There is an application of this id already."}
 	}
@@ -156,7 +157,7 @@ func (h *handler) updateApplication(r *http.Request, change func(store.Applicati
 			return from, nil
 		}
 		to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
-		err = h.Directory.UpdateApplication(ctx, from, to)
+		err = h.audited(ctx, changed).UpdateApplication(ctx, from, to)
 		recordChange(ctx, changed, err)
 		if err != nil {
 			return from, fmt.Errorf("update application: %w", err)
@@ -178,8 +179,9 @@ func (h *handler) deleteApplication(w http.ResponseWriter, r *http.Request) erro
 		if err := match.check(a.Version); err != nil {
 			return a, err
 		}
-		err = h.Directory.DeleteApplication(ctx, a)
-		recordChange(ctx, change{Change: changeDeleted, Object: applicationObject, ObjectID: a.ID}, err)
+		gone := change{Change: changeDeleted, Object: applicationObject, ObjectID: a.ID}
+		err = h.audited(ctx, gone).DeleteApplication(ctx, a)
+		recordChange(ctx, gone, err)
 		if err != nil {
 			return a, fmt.Errorf("delete application: %w", err)
 		}

@@ -35,6 +35,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	return New(Config{
 		Directory:       deps.Store,
 		SignInEvents:    deps.Store,
+		Audit:           deps.AuditLog(),
 		Secrets:         deps.Secrets,
 		SecretName:      deps.AuthenticatorSecretName,
 		Tokens:          accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now}),

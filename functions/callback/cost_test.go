@@ -51,7 +51,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 
 	started := time.Now()
 	now := func() time.Time { return started } // however long the machine takes, caches stay warm
-	engine, err := dynamo.New(dynamo.Config{Client: remote.Client(server), DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
+	engine, err := dynamo.New(dynamo.Config{Client: remote.Client(server), DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

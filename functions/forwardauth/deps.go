@@ -32,6 +32,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	provider.Audit = deps.AuditLog()
 	signIns, err := sealing.Box(aead.ProxySignIn)
 	if err != nil {
 		return nil, err

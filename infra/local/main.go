@@ -97,7 +97,7 @@ func run(ctx context.Context, lookup func(string) (string, bool), out, log io.Wr
 func localSettings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
-		settings.SessionLifetime, settings.SessionCookieDomain,
+		settings.SessionLifetime, settings.SessionCookieDomain, settings.AuditRetention,
 		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses,
 		settings.Port, settings.DataDir, settings.AdminKey,
 	}

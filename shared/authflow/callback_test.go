@@ -383,9 +383,24 @@ type beforeSession struct {
 	call func()
 }
 
-func (s beforeSession) StartSession(ctx context.Context, r store.AttemptResult, noteSignIn bool) error {
-	s.call()
-	return s.Store.StartSession(ctx, r, noteSignIn)
+func (s beforeSession) Audited(lines ...store.AuditLine) store.AuditedWrites {
+	return sessionsBegin{s.Store.Audited(lines...), func() error {
+		s.call()
+		return nil
+	}}
+}
+
+// sessionsBegin are writes that call a function before a session begins, or instead.
+type sessionsBegin struct {
+	store.AuditedWrites
+	before func() error
+}
+
+func (w sessionsBegin) StartSession(ctx context.Context, r store.AttemptResult, noteSignIn bool) error {
+	if err := w.before(); err != nil {
+		return err
+	}
+	return w.AuditedWrites.StartSession(ctx, r, noteSignIn)
 }
 
 // Attack: access ends between what a sign-in reads and what it writes, without a

@@ -166,7 +166,7 @@ func onBothEngines(t *testing.T, test func(*bench)) {
 		server := dynamotest.Start(t)
 		test(benchOn(t, func(t *testing.T, now func() time.Time) store.Engine {
 			tables := server.CreateTables(t)
-			engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
+			engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: now})
 			if err != nil {
 				t.Fatal(err)
 			}

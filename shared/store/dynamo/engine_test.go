@@ -148,7 +148,7 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 func TestIdentityOfBeforeLeadsToItsOwner(t *testing.T) {
 	server := dynamotest.Start(t)
 	tables := server.CreateTables(t)
-	engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: time.Now})
+	engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestRepeatedRequestIsNotARival(t *testing.T) {
 	tables := server.CreateTables(t)
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	engine, err := dynamo.New(dynamo.Config{
-		Client: repeatingAPI{server.Client}, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: func() time.Time { return now },
+		Client: repeatingAPI{server.Client}, DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: func() time.Time { return now },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +238,7 @@ func TestRecordsOfTheProviderEndLate(t *testing.T) {
 	tables := server.CreateTables(t)
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	engine, err := dynamo.New(dynamo.Config{
-		Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: func() time.Time { return now },
+		Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: func() time.Time { return now },
 	})
 	if err != nil {
 		t.Fatal(err)
