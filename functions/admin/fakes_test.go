@@ -19,6 +19,8 @@ import (
 type directory struct {
 	*embedded.Engine
 	before, after func(operation string) error
+	// audit, if set, fails what writes a line of the audit.
+	audit func() error
 }
 
 func (d *directory) write(operation string, do func() error) error {
@@ -40,7 +42,22 @@ func (d *directory) DeleteConsent(ctx context.Context, userID, applicationID str
 
 // Audited returns the writes, each with its lines.
 func (d *directory) Audited(lines ...store.AuditLine) store.AuditedWrites {
+	if d.audit != nil && d.audit() != nil {
+		for i := range lines {
+			lines[i].ID = "" // which no engine writes
+		}
+	}
 	return audited{d.Engine.Audited(lines...), d}
+}
+
+// RecordAudit writes a line by itself.
+func (d *directory) RecordAudit(ctx context.Context, line store.AuditLine) error {
+	if d.audit != nil {
+		if err := d.audit(); err != nil {
+			return err
+		}
+	}
+	return d.Engine.RecordAudit(ctx, line)
 }
 
 type audited struct {
