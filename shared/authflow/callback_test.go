@@ -15,6 +15,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
@@ -59,6 +60,7 @@ func newFixture(t *testing.T) *fixture {
 		SessionLifetime: 8 * time.Hour, Now: now,
 		LogField: func(_ context.Context, key string, value any) { h.notes = append(h.notes, fmt.Sprint(key, "=", value)) },
 	}
+	h.Sessions.Audit = &audit.Log{Store: engine, Now: now, LogField: h.LogField, RequestID: func(context.Context) string { return "request-2" }}
 	h.authenticator(t, func(*store.Authenticator) {})
 	return h
 }
