@@ -193,6 +193,20 @@ var counted = map[string]struct{ operation, function string }{
 
 const million = 1e6
 
+func TestEveryFunctionHasASize(t *testing.T) {
+	programs, err := filepath.Glob(filepath.Join(root, "functions", "*", "lambda"))
+	if err != nil || len(programs) == 0 {
+		t.Fatal(programs, err)
+	}
+	benchmarks := read(t, "docs/benchmarks.md")
+	for _, program := range programs {
+		name := filepath.Base(filepath.Dir(program))
+		if !regexp.MustCompile(`(?m)^\| ` + name + ` \| [\d.]+ \| [\d.]+ \| [48]\.0 \|$`).MatchString(benchmarks) {
+			t.Errorf("docs/benchmarks.md has no size of %s", name)
+		}
+	}
+}
+
 // The sums come from the counted operations and the prices on the page, and from
 // nothing else. A price or a count that changes changes the sums.
 func TestCostsAddUp(t *testing.T) {

@@ -33,7 +33,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 		return nil, err
 	}
 	provider.Audit = deps.AuditLog()
-	signIns, err := sealing.Box(aead.ProxySignIn)
+	signIns, err := sealing.Box(aead.AuthorizationRequest)
 	if err != nil {
 		return nil, err
 	}

@@ -152,8 +152,11 @@ func (h handler) refuse(w http.ResponseWriter, r *http.Request, a store.Applicat
 		return h.problem(w, r, problem{Status: http.StatusForbidden, Code: apierr.Forbidden})
 	}
 	reason := page.ReasonRequest
-	if refusal.Cause == oauth.CauseApplicationDisabled {
+	switch refusal.Cause {
+	case oauth.CauseApplicationDisabled:
 		reason = page.ReasonDisabled
+	case oauth.CauseConsentRefused:
+		reason = page.ReasonConsent
 	}
 	return h.Pages.RefusedRequest(w, page.RefusedRequest{
 		Language: languageOf(r), Status: http.StatusForbidden, Application: title(a), Reason: reason,

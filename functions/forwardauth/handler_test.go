@@ -485,7 +485,10 @@ func TestSignOutEndsForwardAuth(t *testing.T) {
 	b.signIn()
 	value := b.jar("wiki.example.org")[cookie]
 	for _, headers := range []map[string]string{
-		{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}, {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+		{"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+		{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"},
+		{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+		{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none", "Sec-Purpose": "prefetch;prerender"},
 	} {
 		if a := s.send("GET", "/.wecom-signin/wiki/signout", headers, map[string]string{cookie: value}); a.status != http.StatusForbidden {
 			t.Errorf("%v signs out: %d", headers, a.status)
@@ -522,6 +525,32 @@ func TestSignOutEndsForwardAuth(t *testing.T) {
 	}
 }
 
+// TestAttackSignOutByAStrangersLink: a page of another origin, a sibling host included, can
+// send a member there, and ends nothing. The service asks.
+func TestAttackSignOutByAStrangersLink(t *testing.T) {
+	s := newService(t, config{})
+	b := s.member("ann")
+	b.signIn()
+	const path = "/.wecom-signin/wiki/signout"
+	asked := func(site string) answer {
+		return s.send("GET", path, map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": site}, b.jar("wiki.example.org"))
+	}
+	for _, site := range []string{"cross-site", "same-site"} {
+		if a := asked(site); a.location(t) != public+"/oauth2/logout?client_id=wiki" || len(a.cookies) != 0 {
+			t.Errorf("%s: %v %v", site, a.headers, a.cookies)
+		}
+		if a := b.check(forward, nil); a.status != http.StatusOK {
+			t.Fatalf("%s signs out", site)
+		}
+	}
+	for _, site := range []string{"same-origin", "none"} {
+		b.signIn()
+		if asked(site); b.check(forward, nil).status != http.StatusFound {
+			t.Errorf("%s does not sign out", site)
+		}
+	}
+}
+
 // TestStartIsNoOpenRedirect, and pages of others cannot begin sign-ins.
 func TestStartIsNoOpenRedirect(t *testing.T) {
 	s := newService(t, config{})
@@ -547,10 +576,19 @@ func TestRefusedSignInIsTold(t *testing.T) {
 	s.ok(err)
 	answer := url.Values{"error": {"access_denied"}, "state": {begun.Query().Get("state")}, "iss": {public}}
 	a := b.open(origin + "/.wecom-signin/wiki/callback?" + answer.Encode())
-	if a.status != http.StatusForbidden || !strings.Contains(a.body, "Wiki") || len(b.jar("wiki.example.org")) != 0 {
+	if a.status != http.StatusForbidden || !strings.Contains(a.body, "Cannot sign in to Wiki") || !strings.Contains(a.body, "You did not allow it.") || len(b.jar("wiki.example.org")) != 0 {
 		t.Errorf("%d %s %v", a.status, a.body, b.jar("wiki.example.org"))
 	}
+	// A session that ended on the way: the member begins again, for the page that was wanted.
+	begun, err = url.Parse(b.open(start + "?to=%2Fdeep").location(t))
+	s.ok(err)
+	answer.Set("error", "login_required")
+	answer.Set("state", begun.Query().Get("state"))
+	if a := b.open(origin + "/.wecom-signin/wiki/callback?" + answer.Encode()); a.location(t) != origin+"/deep" {
+		t.Errorf("%v", a.headers)
+	}
 	// Another issuer's answer (RFC 9207).
+	b = s.member("ann")
 	link := b.callbackOf(start)
 	if a := b.open(strings.Replace(link, url.QueryEscape(public), url.QueryEscape("https://evil.example"), 1)); a.location(t) != origin+"/home" {
 		t.Errorf("%v", a.headers)
@@ -598,5 +636,38 @@ func TestTokenWithoutKeys(t *testing.T) {
 	}
 	if got := s.causes("wiki"); !slices.Contains(got, "temporarily_unavailable signing_keys_missing") {
 		t.Errorf("administrators see %v", got)
+	}
+}
+
+// TestLogHasNoSecrets: nor the paths that visitors ask for, nor names that are no
+// application's.
+func TestLogHasNoSecrets(t *testing.T) {
+	s := newService(t, config{})
+	s.change("wiki", func(a *store.Application) { a.ForwardAuthToken = true })
+	b := s.member("ann")
+	begun, err := url.Parse(b.open(start + "?to=%2Fprivate-page").location(t))
+	s.ok(err)
+	link, err := url.Parse(b.callbackOf(start + "?to=%2Fprivate-page"))
+	s.ok(err)
+	signIns := maps.Clone(b.jar("wiki.example.org"))
+	b.open(link.String())
+	s.browser().open(link.String())
+	b.check("/oauth2/forward-auth/forward/private-name", nil)
+	b.open(origin + "/.wecom-signin/private-name/start")
+	token := ""
+	for _, path := range checks() {
+		token = b.check(path, map[string]string{"X-Original-URL": origin + "/private-page", "X-Forwarded-Uri": "/private-page"}).headers["x-auth-token"]
+		s.send("GET", path, map[string]string{"Accept": html}, map[string]string{cookie: "forged.by.somebody.private"})
+	}
+	b.send("GET", envoy+"/private-page", nil, nil)
+	secrets := map[string]string{
+		"code": link.Query().Get("code"), "state": begun.Query().Get("state"), "cookie": b.jar("wiki.example.org")[cookie], "token": token, "visitor's": "private",
+	}
+	maps.Copy(secrets, signIns)
+	b.open(origin + "/.wecom-signin/wiki/signout")
+	for what, text := range secrets {
+		if text == "" || strings.Contains(s.log.String(), text) {
+			t.Errorf("the log has the %s: %q", what, text)
+		}
 	}
 }

@@ -101,6 +101,10 @@ func (h handler) callback(w http.ResponseWriter, r *http.Request, applicationID 
 	}
 	if query.Has("error") {
 		h.SignIns.Clear(w, state)
+		if query.Get("error") != string(oauth.AccessDenied) {
+			// The session ended on the way.
+			return h.restart(w, r, a, oauth.ProxyOrigin(a)+kept.Path, string(oauth.CauseSessionEnded))
+		}
 		return h.refuse(w, r, a, &oauth.Error{Code: oauth.AccessDenied, Cause: oauth.CauseConsentRefused}, true)
 	}
 	cookie, err := h.Provider.SignInToProxy(ctx, oauth.ProxySignIn{Call: callOf(r), Application: a, Code: query.Get("code"), Verifier: kept.Verifier})
@@ -146,10 +150,12 @@ func (h handler) restart(w http.ResponseWriter, r *http.Request, a store.Applica
 }
 
 // signOut ends the member's sign-in to an application, and asks on the service's page
-// whether to end the session, too, which would sign in again without a question.
+// whether to end the session, too, which would sign in again without a question. A link on
+// another origin ends nothing: there the page's question is the only one.
 func (h handler) signOut(w http.ResponseWriter, r *http.Request, applicationID string) error {
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" || apigw.LoadedByPage(r) {
-		return apierr.Newf(apierr.Forbidden, "a sign-out was loaded by a page")
+	// A browser that loads ahead of a person (Sec-Purpose) comes again with the person.
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" && mode != "navigate" || apigw.LoadedByPage(r) || r.Header.Get("Sec-Purpose") != "" {
+		return apierr.Newf(apierr.Forbidden, "a sign-out was loaded by a page, or ahead")
 	}
 	a, refusal, err := h.application(r, applicationID)
 	switch {
@@ -158,11 +164,13 @@ func (h handler) signOut(w http.ResponseWriter, r *http.Request, applicationID s
 	case a.ID == "": // a disabled one signs out all the same
 		return h.refuse(w, r, a, refusal, true)
 	}
-	cookie := session.ProxyCookie{ApplicationID: a.ID}
-	if err := h.Provider.SignOutOfProxy(r.Context(), a.ID, cookie.Values(r)); err != nil {
-		return err
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "cross-site" && site != "same-site" {
+		cookie := session.ProxyCookie{ApplicationID: a.ID}
+		if err := h.Provider.SignOutOfProxy(r.Context(), a.ID, cookie.Values(r)); err != nil {
+			return err
+		}
+		cookie.Clear(w)
 	}
-	cookie.Clear(w)
 	apigw.Redirect(w, apigw.PublicURL(r.Context())+oauth.EndSessionPath+"?"+url.Values{"client_id": {a.ID}}.Encode())
 	return nil
 }

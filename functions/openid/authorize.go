@@ -259,9 +259,13 @@ func (h handler) notAllowed(w http.ResponseWriter, r *http.Request, request auth
 	if err != nil {
 		return err
 	}
+	back := d.URL
+	if d.Application.Kind == store.KindProxy {
+		back = "" // its callback is this service, which has nothing else to say
+	}
 	return h.Pages.NotAllowed(w, page.NotAllowed{
 		Language: languageOf(w, r, d.Request.UILocales), Self: self(r), Application: title(d.Application), Member: session.User.Name,
-		Back:   d.URL,
+		Back:   back,
 		SignIn: authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{Destination: destination, SignInAgain: true}),
 	})
 }

@@ -55,19 +55,25 @@ func TestAuthorizeByPostKeepsTheSession(t *testing.T) {
 func TestBadRedirectIsNeverFollowed(t *testing.T) {
 	p := newProvider(t)
 	member, administrator := p.member("ann"), p.member("boss", "admin")
-	for _, test := range []struct{ name, query string }{
-		{"another host", wikiRequest("redirect_uri", "https://evil.example/callback")},
-		{"another path", wikiRequest("redirect_uri", "https://wiki.example.com/other")},
-		{"more in its query", wikiRequest("redirect_uri", callback+"&more=1")},
-		{"another port", wikiRequest("redirect_uri", "https://wiki.example.com:444/callback?tenant=7")},
-		{"a user name", wikiRequest("redirect_uri", "https://wiki.example.com@evil.example/callback?tenant=7")},
-		{"of another application", wikiRequest("redirect_uri", spaAddress)},
-		{"none", wikiRequest("redirect_uri", "")},
-		{"twice", wikiRequest() + "&redirect_uri=https%3A%2F%2Fevil.example"},
-		{"a script", wikiRequest("redirect_uri", "javascript:alert(1)")},
-		{"unknown application", wikiRequest("client_id", "evil")},
-		{"application twice", wikiRequest() + "&client_id=spa"},
-		{"no application", wikiRequest("client_id", "")},
+	const (
+		address = "The address to return to is not registered for this application."
+		missing = "The application did not say to which address you return."
+		unknown = "The application that sent you here is not registered."
+		request = "The application&#39;s request is not valid."
+	)
+	for _, test := range []struct{ name, query, says string }{
+		{"another host", wikiRequest("redirect_uri", "https://evil.example/callback"), address},
+		{"another path", wikiRequest("redirect_uri", "https://wiki.example.com/other"), address},
+		{"more in its query", wikiRequest("redirect_uri", callback+"&more=1"), address},
+		{"another port", wikiRequest("redirect_uri", "https://wiki.example.com:444/callback?tenant=7"), address},
+		{"a user name", wikiRequest("redirect_uri", "https://wiki.example.com@evil.example/callback?tenant=7"), address},
+		{"of another application", wikiRequest("redirect_uri", spaAddress), address},
+		{"none", wikiRequest("redirect_uri", ""), missing},
+		{"twice", wikiRequest() + "&redirect_uri=https%3A%2F%2Fevil.example", request},
+		{"a script", wikiRequest("redirect_uri", "javascript:alert(1)"), address},
+		{"unknown application", wikiRequest("client_id", "evil"), unknown},
+		{"application twice", wikiRequest() + "&client_id=spa", request},
+		{"no application", wikiRequest("client_id", ""), request},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, b := range []*browser{p.browser(), member} {
@@ -80,8 +86,8 @@ func TestBadRedirectIsNeverFollowed(t *testing.T) {
 				if strings.Contains(shown, "evil.example") || strings.Contains(shown, "wiki.example.com") {
 					t.Error("shows addresses to everybody")
 				}
-				if !strings.Contains(got.body, "request-1") {
-					t.Error("lacks the request's id")
+				if !strings.Contains(got.body, "request-1") || !strings.Contains(got.body, test.says) {
+					t.Errorf("lacks the request's id, or does not say: %s", test.says)
 				}
 			}
 		})
@@ -395,6 +401,16 @@ func TestMemberWhoIsNotAllowed(t *testing.T) {
 	}
 	if _, query := p.member("bob", "editor").get("/oauth2/authorize", wikiRequest()).location(t); query.Get("code") == "" {
 		t.Errorf("somebody who is: %v", query)
+	}
+}
+
+// The callback of software behind a proxy is this service, which would only say it again.
+func TestRefusalDoesNotGoBackToAProxy(t *testing.T) {
+	p := newProvider(t)
+	p.application(store.Application{ID: "pages", Kind: store.KindProxy, Homepage: "https://pages.example.org/", Allow: store.Allow{Roles: []string{"editor"}}})
+	got := p.member("ann", "reader").get("/oauth2/authorize", wikiRequest("client_id", "pages", "redirect_uri", "https://pages.example.org/.wecom-signin/pages/callback"))
+	if !strings.Contains(got.body, "No access to ") || strings.Contains(got.body, "access_denied") {
+		t.Errorf("%d %s", got.status, got.body)
 	}
 }
 

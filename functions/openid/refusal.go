@@ -48,8 +48,10 @@ func reasonOf(refusal *oauth.Error) page.RequestReason {
 		return page.ReasonUnknown
 	case oauth.CauseApplicationDisabled:
 		return page.ReasonDisabled
-	case oauth.CauseRedirectMismatch, oauth.CauseRedirectMissing, oauth.CauseLogoutRedirect:
+	case oauth.CauseRedirectMismatch, oauth.CauseLogoutRedirect:
 		return page.ReasonAddress
+	case oauth.CauseRedirectMissing:
+		return page.ReasonMissing
 	default:
 		return page.ReasonRequest
 	}

@@ -7,8 +7,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/shared/claims"
@@ -39,18 +42,46 @@ func registerWiki(t testing.TB, engine store.Engine) wiki {
 	return wiki{secret: secret.Reveal()}
 }
 
-const behindStart = "/.wecom-signin/behind/start"
+// ordersDomain is that of an HTTP API, the application orders.
+const ordersDomain = "orders.example.com"
 
 // registerBehind registers software behind a proxy, on the service's own host, where one
-// browser has the cookies of both.
+// browser has the cookies of both, and an HTTP API.
 func registerBehind(t testing.TB, engine store.Engine) {
 	t.Helper()
 	now := time.Now().UTC()
-	must(t, engine.CreateApplication(t.Context(), store.Application{
-		ID: "behind", Title: "Behind", Enabled: true, Kind: store.KindProxy, Homepage: "http://localhost:8/behind", FirstParty: true,
-		Claims: claims.DefaultRules(), RefreshTokenLifetime: 720 * time.Hour,
-		Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, LastUsedAt: now, Version: 1,
-	}))
+	for id, homepage := range map[string]string{"behind": "http://localhost:8/behind", "orders": "https://" + ordersDomain + "/"} {
+		must(t, engine.CreateApplication(t.Context(), store.Application{
+			ID: id, Title: "Behind", Enabled: true, Kind: store.KindProxy, Homepage: homepage, FirstParty: true,
+			Claims: claims.DefaultRules(), RefreshTokenLifetime: 720 * time.Hour,
+			Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, LastUsedAt: now, Version: 1,
+		}))
+	}
+}
+
+// callbackBehind begins a sign-in to software behind a proxy and returns the path and query
+// at which the browser comes back.
+func callbackBehind(t testing.TB, b *testbrowser.Browser, id string) string {
+	t.Helper()
+	begun := b.Expect(t, 302, "GET", "/.wecom-signin/"+id+"/start")
+	address, err := url.Parse(b.Expect(t, 303, "GET", begun.Location()).Location())
+	must(t, err)
+	return address.RequestURI()
+}
+
+// askForAPI has the function sessionauthorizer let the browser's member into the API.
+func (c *cloud) askForAPI(t testing.TB) {
+	t.Helper()
+	const name = "__Host-wecom_auth_orders"
+	event, err := json.Marshal(events.APIGatewayV2CustomAuthorizerV2Request{
+		Cookies:        []string{name + "=" + c.browser.Cookies(name)[name]},
+		RequestContext: events.APIGatewayV2HTTPRequestContext{DomainName: ordersDomain},
+		StageVariables: map[string]string{"wecomApplication": "orders"},
+	})
+	must(t, err)
+	if answer := c.functions["sessionauthorizer"].Invoke(event); !strings.HasPrefix(string(answer), `{"isAuthorized":true`) {
+		t.Fatalf("answered %s", answer)
+	}
 }
 
 // authorize has the browser bring a code.

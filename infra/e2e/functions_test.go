@@ -27,7 +27,7 @@ import (
 // this machine.
 var builtFunctions = sync.OnceValues(func() (string, error) {
 	folder, err := programFolder()
-	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid", "notify", "forwardauth"} {
+	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid", "notify", "forwardauth", "sessionauthorizer"} {
 		if err != nil {
 			break
 		}
@@ -113,7 +113,7 @@ func startCloud(t testing.TB, users int) *cloud {
 	}
 	mux := http.NewServeMux()
 	for name, patterns := range map[string][]string{
-		"authorize": {"/authorize/"}, "callback": {"/callback/"}, "openid": {"/oauth2/"}, "signin": {"/"}, "forwardauth": {"/oauth2/forward-auth/", "/.wecom-signin/"},
+		"authorize": {"/authorize/"}, "callback": {"/callback/"}, "openid": {"/oauth2/"}, "signin": {"/"}, "forwardauth": {"/oauth2/forward-auth/", "/.wecom-signin/"}, "sessionauthorizer": nil,
 	} {
 		c.functions[name] = startFunction(t, name, c.environment)
 		for _, pattern := range patterns {
@@ -187,9 +187,12 @@ func remoteCalls(t *testing.T, c *cloud) (rows []string) {
 		{"userinfo", func() { c.wiki.userinfo(t, b) }},
 		{"sign-out, one application", func() { b.Expect(t, 204, "POST", "/api/signout") }},
 		{"", func() { b.Open(t, "/authorize/"+portal) }},
-		{"", func() { callback = b.Expect(t, 303, "GET", b.Expect(t, 302, "GET", behindStart).Location()).Location() }},
+		{"", func() { callback = callbackBehind(t, b, "behind") }},
 		{"proxy, sign-in: callback, cold", func() { b.Expect(t, 302, "GET", callback) }},
 		{"proxy, a request", func() { b.Expect(t, 200, "GET", "/oauth2/forward-auth/nginx/behind") }},
+		{"", func() { b.Expect(t, 302, "GET", callbackBehind(t, b, "orders")) }},
+		{"HTTP API, a question, cold", func() { c.askForAPI(t) }},
+		{"HTTP API, a question", func() { c.askForAPI(t) }},
 		{"proxy, a request of nobody", func() { b.Forget(""); b.Expect(t, 401, "GET", "/oauth2/forward-auth/nginx/behind") }},
 	} {
 		step.do()

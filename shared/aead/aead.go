@@ -22,17 +22,15 @@ const (
 	StateCookie Purpose = "state cookie"
 	SessionID   Purpose = "session id"
 	AccessToken Purpose = "access token"
-	// AuthorizationRequest is for the cookie that keeps an application's request while a
-	// member signs in.
+	// AuthorizationRequest is for the cookies that keep what waits while a member signs in:
+	// an application's request, and where a visitor of software behind a proxy wanted to go.
 	AuthorizationRequest Purpose = "authorization request"
 	// RefreshToken makes applications' refresh tokens, and Form the proofs that an answer
 	// comes from a page of the service (package oauth).
 	RefreshToken Purpose = "refresh token"
 	Form         Purpose = "form"
-	// ProxyCookie makes the cookies of software behind a proxy (package oauth), and
-	// ProxySignIn is for the cookie that keeps where its visitor wanted to go.
+	// ProxyCookie makes the cookies of software behind a proxy (package oauth).
 	ProxyCookie Purpose = "proxy cookie"
-	ProxySignIn Purpose = "proxy sign-in"
 )
 
 // ErrNotOpened: the value was not sealed by this service, for this purpose and with this

@@ -311,6 +311,12 @@ func TestRefusals(t *testing.T) {
 				u.Roles, u.Identities = []string{"admin"}, []store.Identity{{CorpID: "wwpartner", WeComUserID: "zhangsan"}}
 			})
 		}, nil, apierr.PhoneInUse},
+		{"attack: a partner corp's member takes the roles that rules gave an employee", func(t *testing.T, h *fixture) {
+			h.wecom.withUserTicket()
+			h.user(t, "+8613800000001", func(u *store.User) {
+				u.Identities = []store.Identity{{CorpID: "wwpartner", WeComUserID: "zhangsan", Access: []store.MemberAccess{{AuthenticatorID: "other", Roles: []string{"finance"}}}}}
+			})
+		}, nil, apierr.PhoneInUse},
 		{"a corp whose members are not linked by phone", func(t *testing.T, h *fixture) {
 			h.wecom.withUserTicket()
 			h.authenticator(t, func(a *store.Authenticator) { a.LinkByPhoneOff = true })

@@ -72,9 +72,9 @@ func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.
 		l.notePhoneConflict(ctx, user, m)
 		return store.User{}, apierr.Newf(apierr.PhoneInUse, "user %s has the phone of %s, and linkByPhone is off", user.ID, m.userID)
 	}
-	if len(user.Identities) > 0 && len(user.Roles) > 0 {
-		// Another corp's directory must not reach what an administrator gave to a
-		// member of the first one.
+	if len(user.Identities) > 0 && user.HasRoles() {
+		// Another corp's directory must not reach what an administrator or a rule gave to
+		// a member of the first one.
 		l.notePhoneConflict(ctx, user, m)
 		return store.User{}, apierr.Newf(apierr.PhoneInUse, "user %s has roles and an identity in another corp, and %s has the same phone", user.ID, m.userID)
 	}

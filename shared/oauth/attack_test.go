@@ -178,3 +178,36 @@ func TestAttackScriptInAPage(t *testing.T) {
 	_, err = b.Token(t.Context(), oauth.TokenInput{Call: b.call(), Body: form("client_id", "page", "grant_type", "refresh_token", "refresh_token", tokens.RefreshToken)})
 	b.refused(err, oauth.InvalidGrant, oauth.CauseSessionEnded)
 }
+
+// TestAttackWithdrawnGrantAfterNewConsent: what an application had before the member took
+// the consent back stays dead when the member agrees once more. With the first consent,
+// asked for again or for more, it lives.
+func TestAttackWithdrawnGrantAfterNewConsent(t *testing.T) {
+	onBothEngines(t, func(b *bench) {
+		third := b.register(store.Application{ID: "third", Kind: store.KindWeb, RedirectURIs: []string{redirect}})
+		agree := func(scope string) oauth.TokenResponse {
+			b.pass(time.Second)
+			rawQuery := query("client_id", third.ID, "prompt", "consent", "scope", scope)
+			d := b.decide(oauth.AuthorizeInput{RawQuery: rawQuery, Session: b.session, Answer: oauth.Agreed, Proof: b.authorize(rawQuery).Consent.Proof})
+			tokens, err := b.Token(b.Context(), b.as("third", form(
+				"grant_type", "authorization_code", "code", b.answer(d).Get("code"), "redirect_uri", redirect, "code_verifier", verifier)))
+			b.must(err)
+			return tokens
+		}
+		refresh := func(token string) error {
+			_, err := b.Token(b.Context(), b.as("third", form("grant_type", "refresh_token", "refresh_token", token)))
+			return err
+		}
+		old := agree("openid offline_access")
+		agree("openid offline_access profile")
+		if _, err := b.userInfo(old.AccessToken); err != nil {
+			b.Errorf("ended by a consent to more: %v", err)
+		}
+		b.must(b.store.DeleteConsent(b.Context(), b.user.ID, third.ID))
+		fresh := agree("openid offline_access profile")
+		b.refused(refresh(old.RefreshToken), oauth.InvalidGrant, oauth.CauseConsentMissing)
+		_, err := b.userInfo(old.AccessToken)
+		b.refused(err, oauth.InvalidToken, oauth.CauseConsentMissing)
+		b.must(refresh(fresh.RefreshToken))
+	})
+}

@@ -37,9 +37,13 @@ func (r *authorization) consent(ctx context.Context) (d Decision, done bool, err
 	case answer == Refused:
 		return r.redirectError(ctx, refuse(AccessDenied, CauseConsentRefused, "The member did not agree.")), true, nil
 	case answer == Agreed:
+		now, since := r.provider.Now(), earlier.Since
+		if earlier.At.IsZero() {
+			since = now
+		}
 		err := r.provider.Store.PutConsent(ctx, store.Consent{
 			UserID: user.ID, ApplicationID: r.application.ID, ApplicationGeneration: r.application.Generation,
-			Scopes: union(earlier.Scopes, asked), At: r.provider.Now(),
+			Scopes: union(earlier.Scopes, asked), At: now, Since: since,
 		})
 		if err != nil {
 			return Decision{}, false, wrap("write consent", err)

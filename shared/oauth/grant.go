@@ -121,7 +121,7 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 	// One more call, for applications of others: a member may withdraw the consent.
 	consent, err := p.consent(ctx, u.ID, a)
 	agreed := union(g.Scopes, g.requested().Scopes(a.Claims.GroupsName))
-	if err == nil && !containsAll(consent.Scopes, agreed) {
+	if err == nil && (!containsAll(consent.Scopes, agreed) || g.CreatedAt.Before(consent.Since)) {
 		return ended(CauseConsentMissing, "The member does not agree any more.")
 	}
 	return err

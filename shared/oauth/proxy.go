@@ -265,7 +265,7 @@ func (p *Provider) CheckProxy(ctx context.Context, in ProxyRequest) (ProxyAccess
 		case sessionErr != nil:
 			return access, sessionErr
 		case session != nil:
-			g = sessionState(*session, a)
+			g = sessionState(*session, a, p.Now())
 			err = p.checkProxyGrant(ctx, &g, a)
 		}
 	}
@@ -313,9 +313,9 @@ func (p *Provider) proxyGrant(ctx context.Context, c proxyCookie) (grantState, e
 const sessionID = "session"
 
 // sessionState returns what a grant would say that had begun with a live session just now.
-func sessionState(s Session, a store.Application) grantState {
+func sessionState(s Session, a store.Application, now time.Time) grantState {
 	g := grantOf(s, a, proxyScopes())
-	g.ID, g.Refreshed, g.ExpiresAt = sessionID, 1, s.Session.ExpiresAt
+	g.ID, g.CreatedAt, g.Refreshed, g.ExpiresAt = sessionID, now, 1, s.Session.ExpiresAt
 	return grantState{Grant: g, user: s.User, lineage: store.Lineage{ID: s.Lineage, UserID: s.Session.UserID, ExpiresAt: s.Session.ExpiresAt}}
 }
 

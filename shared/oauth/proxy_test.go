@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wecom-signin/wecom-signin/shared/claims"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/storetest"
@@ -346,6 +347,12 @@ func TestProxyWithTheSharedSession(t *testing.T) {
 	b.change("proxied", func(a *store.Application) { a.FirstParty = false })
 	_, err = b.checkSession("proxied", b.session)
 	b.refused(err, oauth.LoginRequired, oauth.CauseConsentMissing)
+	b.must(b.store.PutConsent(t.Context(), store.Consent{
+		UserID: b.user.ID, ApplicationID: "proxied", ApplicationGeneration: b.proxied("proxied").Generation,
+		Scopes: claims.Scopes(), At: b.Now(), Since: b.Now(),
+	}))
+	_, err = b.checkSession("proxied", b.session)
+	b.must(err)
 	b.change("proxied", func(a *store.Application) { a.FirstParty, a.Authenticators = true, []string{"other"} })
 	_, err = b.checkSession("proxied", b.session)
 	b.refused(err, oauth.LoginRequired, oauth.CauseAuthenticatorEnded)

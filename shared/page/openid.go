@@ -78,6 +78,8 @@ const (
 	ReasonUnknown  RequestReason = "unknown"  // there is no such application
 	ReasonDisabled RequestReason = "disabled" // it is switched off
 	ReasonAddress  RequestReason = "address"  // its address is not registered
+	ReasonConsent  RequestReason = "consent"  // the member did not allow it
+	ReasonMissing  RequestReason = "missing"  // there is no address in it
 	ReasonRequest  RequestReason = "request"  // anything else
 )
 

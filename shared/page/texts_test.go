@@ -51,7 +51,7 @@ func openIDKeys(t *testing.T) map[string]bool {
 	for _, scope := range []string{"openid", "profile", "phone", "email", "groups", "offline_access"} {
 		keys["consent."+scope] = true
 	}
-	for _, reason := range []RequestReason{ReasonUnknown, ReasonDisabled, ReasonAddress, ReasonRequest} {
+	for _, reason := range []RequestReason{ReasonUnknown, ReasonDisabled, ReasonAddress, ReasonMissing, ReasonConsent, ReasonRequest} {
 		keys["refused."+string(reason)+".cause"], keys["refused."+string(reason)+".todo"] = true, true
 	}
 	used := regexp.MustCompile(`"((?:consent|notallowed|refused|lost|signout|signedout)\.[a-z_]+)"`)

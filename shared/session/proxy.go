@@ -35,7 +35,8 @@ func (c ProxyCookie) Set(w http.ResponseWriter, value string, lifetime time.Dura
 // Clear removes the cookie from the browser.
 func (c ProxyCookie) Clear(w http.ResponseWriter) { http.SetCookie(w, attemptCookie(c.Name(), "", -1)) }
 
-const proxySignInPrefix = "__Host-wecom_proxy_"
+// proxySignInPrefix begins with requestPrefix: on the service's host both share the room.
+const proxySignInPrefix = requestPrefix + "proxy_"
 
 // ProxySignIn is a sign-in to an application behind a proxy that this browser has begun.
 type ProxySignIn struct {
@@ -47,14 +48,14 @@ type ProxySignIn struct {
 // ProxySignIns stores them in sealed cookies, one each, so that several tabs can sign in at
 // the same time. The id is the state of the authorization request.
 type ProxySignIns struct {
-	Box *aead.Box // of purpose aead.ProxySignIn
+	Box *aead.Box // of purpose aead.AuthorizationRequest
 	Now func() time.Time
 }
 
 func (p *ProxySignIns) kept() keptCookies { return keptCookies{proxySignInPrefix, p.Box, p.Now} }
 
 // Save stores a sign-in under an id of authflow.NewRequestID, and removes the oldest ones
-// that do not fit beside it. The path may have any character, the parts before it no line break.
+// that do not fit beside it, kept requests among them. The path may have any character, the parts before it no line break.
 func (p *ProxySignIns) Save(w http.ResponseWriter, r *http.Request, id string, s ProxySignIn) error {
 	content := strings.Join([]string{s.ApplicationID, s.Verifier, s.Path}, "\n")
 	if err := p.kept().save(w, r, id, keptRequest{p.Now(), content}); err != nil {

@@ -19,7 +19,7 @@ func proxySignInsOf(t *testing.T, now *time.Time) *ProxySignIns {
 	if err != nil {
 		t.Fatal(err)
 	}
-	box, err := keys.Box(aead.ProxySignIn)
+	box, err := keys.Box(aead.AuthorizationRequest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +81,24 @@ func TestProxySignInsAreBounded(t *testing.T) {
 		if size := cookieBytes(b); size > maxRequests {
 			t.Fatalf("%d bytes of cookies", size)
 		}
+	}
+}
+
+// TestSignInByTheServicesHostIsKept: with a shared session both wait on one host, also the
+// longest of both.
+func TestSignInByTheServicesHostIsKept(t *testing.T) {
+	now := noon
+	p, q, b := proxySignInsOf(t, &now), requestsOf(t, "a sealing key", &now), browser{}
+	id := beginProxySignIn(t, p, b, ProxySignIn{strings.Repeat("a", 64), strings.Repeat("v", 52), "/" + strings.Repeat("p", 2047)})
+	request := keep(t, q, b, strings.Repeat("q", 650)) // oauth.Provider.ProxyAuthorizationURL's
+	if _, err := p.Find(b.request(), id, strings.Repeat("a", 64)); err != nil {
+		t.Error(err)
+	}
+	if _, err := q.Find(b.request(), request); err != nil {
+		t.Error(err)
+	}
+	if _, err := q.Find(b.request(), id); !errors.Is(err, ErrRequestLost) {
+		t.Errorf("a sign-in is taken for a request: %v", err)
 	}
 }
 

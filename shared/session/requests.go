@@ -22,7 +22,7 @@ const MaxRequestQuery = 2048
 
 const (
 	requestPrefix = "__Host-wecom_request_"
-	// maxRequests bounds all kept requests of a browser together, in bytes of the header
+	// maxRequests bounds all that a browser keeps with requestPrefix, in bytes of the header
 	// Cookie: the gateway takes 10,240 bytes for all headers, of which eight attempts have
 	// 4,096, too.
 	maxRequests = 4096
@@ -55,8 +55,8 @@ type Requests struct {
 
 func (q *Requests) kept() keptCookies { return keptCookies{requestPrefix, q.Box, q.Now} }
 
-// Save stores a request under an id of authflow.NewRequestID, and removes the oldest ones
-// that do not fit beside it.
+// Save stores a request under an id of authflow.NewRequestID, and removes the oldest ones,
+// and sign-ins of ProxySignIns, that do not fit beside it.
 func (q *Requests) Save(w http.ResponseWriter, r *http.Request, id string, request Request) error {
 	if len(request.Query) > MaxRequestQuery {
 		return ErrRequestTooLong
@@ -76,8 +76,9 @@ func (q *Requests) Find(r *http.Request, id string) (Request, error) {
 // Clear removes a request from the browser.
 func (q *Requests) Clear(w http.ResponseWriter, id string) { q.kept().clear(w, id) }
 
-// keptCookies are sealed cookies of a prefix, one for each request that waits for a
-// sign-in. Ids are of authflow.NewRequestID.
+// keptCookies are sealed cookies of a prefix, which begins with requestPrefix, one for each
+// request that waits for a sign-in. Ids are of authflow.NewRequestID. The name of a cookie is
+// sealed with it, so that none is taken for one of another prefix.
 type keptCookies struct {
 	prefix string
 	box    *aead.Box
@@ -113,7 +114,7 @@ func (k keptCookies) prune(w http.ResponseWriter, r *http.Request, saved *http.C
 		return request.startedAt, err
 	}
 	total := sizeOf(saved)
-	prune(w, r, k.prefix, saved.Name, began, func(cookie *http.Cookie) bool {
+	prune(w, r, requestPrefix, saved.Name, began, func(cookie *http.Cookie) bool {
 		total += sizeOf(cookie)
 		return total <= maxRequests
 	})

@@ -164,20 +164,25 @@ func TestRequestThatIsTooLongIsNotKept(t *testing.T) {
 	}
 }
 
-// Attempts and requests of a browser together leave room for its other headers.
+// Attempts, requests and sign-ins to software behind a proxy, which a page of somebody else
+// can have a browser begin by turns, together leave room for its other headers.
 func TestAttemptsAndRequestsFitTheGatewaysHeaders(t *testing.T) {
 	now := noon
-	q, a, b := requestsOf(t, "k", &now), attempts(t, &now), browser{}
+	q, a, p, b := requestsOf(t, "a sealing key", &now), attempts(t, &now), proxySignInsOf(t, &now), browser{}
 	for i := range 12 {
 		id := keep(t, q, b, strings.Repeat("q", 200+i*150))
 		save(t, a, b, authflow.LoginAttempt{
 			State: fmt.Sprintf("%026d", i), AuthenticatorID: strings.Repeat("i", 26), AuthenticatorGeneration: strings.Repeat("g", 26),
 			Destination: authflow.Destination{Application: strings.Repeat("a", 64), Continue: id}, Scope: "snsapi_privateinfo", IssuedAt: now,
 		})
+		signIn := beginProxySignIn(t, p, b, ProxySignIn{"wiki", strings.Repeat("v", 52), "/" + strings.Repeat("p", 200+i*150)})
+		if _, err := p.Find(b.request(), signIn, "wiki"); err != nil {
+			t.Errorf("the newest: %v", err)
+		}
 		now = now.Add(time.Second)
-	}
-	if size := cookieBytes(b); size > 8<<10 {
-		t.Fatalf("cookies take %d of the 10,240 bytes for all headers", size)
+		if size := cookieBytes(b); size > 8<<10 {
+			t.Fatalf("after %d of each cookies take %d of the 10,240 bytes for all headers", i+1, size)
+		}
 	}
 }
 

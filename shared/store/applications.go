@@ -175,7 +175,10 @@ type Consent struct {
 	// ApplicationGeneration binds it: a new application of the same id must ask again.
 	ApplicationGeneration string
 	Scopes                []string
-	At                    time.Time
+	At                    time.Time // when the member agreed last
+	// Since is when the member agreed first since there was no consent. A grant from before
+	// has ended with the consent that was taken back.
+	Since time.Time
 }
 
 // ApplicationEvent tells administrators how a sign-in to an application went. It contains

@@ -199,6 +199,14 @@ func (u User) AllRoles() []string {
 	return all
 }
 
+// HasRoles reports whether administrators, or the rules of an authenticator, enabled or not,
+// gave the user a role.
+func (u User) HasRoles() bool {
+	return len(u.Roles) > 0 || slices.ContainsFunc(u.Identities, func(i Identity) bool {
+		return slices.ContainsFunc(i.Access, func(a MemberAccess) bool { return len(a.Roles) > 0 })
+	})
+}
+
 // IdentityIn returns the user's identity in a corp.
 func (u User) IdentityIn(corpID string) (Identity, bool) {
 	i := slices.IndexFunc(u.Identities, func(id Identity) bool { return id.CorpID == corpID })

@@ -35,7 +35,13 @@ export async function created(place, application, snippet) {
     shown ? shown.node : '',
     section(
       t(proxied ? 'application.proxy.title' : 'application.snippet.title'),
-      el('p', { className: 'hint' }, t(secret ? 'application.snippet.withsecret' : 'application.snippet.about')),
+      el(
+        'p',
+        { className: 'hint' },
+        t(
+          proxied ? 'application.proxy.about' : secret ? 'application.snippet.withsecret' : 'application.snippet.about',
+        ),
+      ),
       snippetPicker(await snippets(), application, values, snippet.id),
     ),
     el('div', { className: 'actions' }, button(t('application.created.open'), open, 'main')),

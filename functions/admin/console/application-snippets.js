@@ -70,6 +70,7 @@ export function snippetPart(snippet, values) {
   const text = render(snippet, filled);
   const block = copyable(text, snippet.name);
   block.classList.add('block');
+  block.querySelector('code').tabIndex = 0; // a long one scrolls
   return el(
     'div',
     { className: 'stack' },

@@ -103,7 +103,11 @@ export async function applicationView(id) {
         fittingOf(all, a.kind).length > 0 &&
           section(
             t(a.kind === 'proxy' ? 'application.proxy.title' : 'application.snippet.title'),
-            el('p', { className: 'hint' }, t('application.snippet.about')),
+            el(
+              'p',
+              { className: 'hint' },
+              t(a.kind === 'proxy' ? 'application.proxy.about' : 'application.snippet.about'),
+            ),
             software,
           ),
         section(t('application.switch'), actions),

@@ -168,7 +168,7 @@ func applicationLists(t *testing.T, b *bench) {
 func consents(t *testing.T, b *bench) {
 	ctx := t.Context()
 	consent := func(userID, applicationID string, scopes ...string) store.Consent {
-		return store.Consent{UserID: userID, ApplicationID: applicationID, ApplicationGeneration: "g", Scopes: scopes, At: b.now()}
+		return store.Consent{UserID: userID, ApplicationID: applicationID, ApplicationGeneration: "g", Scopes: scopes, At: b.now(), Since: b.now().Add(-time.Hour)}
 	}
 	lists := func(userID string, want ...store.Consent) {
 		t.Helper()
