@@ -82,7 +82,8 @@ func TestAuditOfChanges(t *testing.T) {
 		want []string
 	}{
 		{
-			"roles, by a user", request{method: "PATCH", path: user, authorizer: byUser, body: `{"roles":["staff","admin"]}`},
+			"roles, by a user",
+			request{method: "PATCH", path: user, authorizer: byUser, body: `{"roles":["staff","admin"]}`},
 			[]string{"user_updated USER by the-administrator fields roles roles [] [staff admin]"},
 		},
 		{"nothing", request{method: "PATCH", path: user, body: `{"roles":["staff","admin"]}`}, nil},
@@ -92,7 +93,8 @@ func TestAuditOfChanges(t *testing.T) {
 		{"sessions", request{method: "DELETE", path: user + "/sessions"}, []string{"sessions_ended USER by key"}},
 		{"an identity", request{method: "DELETE", path: user + "/identities/wwA/lilei"}, []string{"user_updated USER by key fields identities,sessions"}},
 		{
-			"an import", request{method: "POST", path: "/api/admin/users/import", contentType: "text/csv", body: "phone,name,roles\n13800138000,Li,staff\n13800138009,Wu,\n1,,\n"},
+			"an import",
+			request{method: "POST", path: "/api/admin/users/import", contentType: "text/csv", body: "phone,name,roles\n13800138000,Li,staff\n13800138009,Wu,\n1,,\n"},
 			[]string{"user_created NEW by key fields phone,name,enabled", "user_updated USER by key fields name,roles roles [staff admin] [staff]"},
 		},
 		{"the same import", request{method: "POST", path: "/api/admin/users/import", contentType: "text/csv", body: "phone,name,roles\n13800138000,Li,staff\n"}, nil},
@@ -273,7 +275,7 @@ func TestAuditList(t *testing.T) {
 		"actor=key&user=v":   of(3),
 		"actor=key&user=u":   nil,
 		"authenticator=none": nil,
-		"from=2026-11-21T07:59:57Z&to=2026-11-21T07:59:59Z":           of(1, 2),
+		"from=2026-11-21T07:59:57Z&to=2026-11-21T07:59:59Z":            of(1, 2),
 		"from=2026-11-21T15:59:57%2B08:00&to=2026-11-21T07:59:59.000Z": of(1, 2),
 		"from=2026-11-21T15:59:57+08:00&to=2026-11-21T07:59:59Z":       of(1, 2),
 	} {
@@ -354,7 +356,9 @@ func TestAuditExports(t *testing.T) {
 func TestAttackFormulaInTheExport(t *testing.T) {
 	o := newOffice(t)
 	for _, cell := range []string{`=HYPERLINK("https://evil.example")`, "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", `"quoted", with commas`, "plain"} {
-		o.fillAudit(1, func(_ int, l *store.AuditLine) { l.Code, l.Fields, l.RolesBefore = cell, []string{cell}, []string{cell} })
+		o.fillAudit(1, func(_ int, l *store.AuditLine) {
+			l.Code, l.Fields, l.RolesBefore = cell, []string{cell}, []string{cell}
+		})
 	}
 	body := o.expect(200, request{method: "GET", path: auditPath, header: map[string]string{"Accept": "text/csv"}}).body
 	rows, err := csv.NewReader(strings.NewReader(body)).ReadAll()

@@ -23,6 +23,7 @@ const (
 	OpenIDArea       Area = "openid" // the pages of the OpenID provider
 	MemberArea       Area = "member" // the member's page
 	SetupArea        Area = "setup"  // its guided set-up of a WeCom app
+	AuditArea        Area = "audit"  // its page about the audit
 	CheckArea        Area = "check"  // the results of checks
 )
 
