@@ -97,6 +97,9 @@ func (h *handler) createApplication(w http.ResponseWriter, r *http.Request) erro
 	}
 	now := h.Now().UTC()
 	a.Generation, a.CreatedAt, a.UpdatedAt, a.Version = store.NewID(), now, now, 1
+	if err := h.lookUpTags(ctx, a); err != nil {
+		return err
+	}
 	created := applicationChange(store.Application{}, a)
 	err = h.audited(ctx, created).CreateApplication(ctx, a)
 	recordChange(ctx, created, err)
@@ -157,6 +160,9 @@ func (h *handler) updateApplication(r *http.Request, change func(store.Applicati
 			return from, nil
 		}
 		to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
+		if err := h.lookUpTags(ctx, to); err != nil {
+			return from, err
+		}
 		err = h.audited(ctx, changed).UpdateApplication(ctx, from, to)
 		recordChange(ctx, changed, err)
 		if err != nil {

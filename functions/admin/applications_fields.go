@@ -58,12 +58,6 @@ type applicationView struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-type allowView struct {
-	Departments []int64  `json:"departments"`
-	Tags        []int64  `json:"tags"`
-	Roles       []string `json:"roles"`
-}
-
 type claimRulesView struct {
 	Groups            groupsView `json:"groups"`
 	Email             string     `json:"email"`
@@ -96,7 +90,7 @@ func viewApplication(a store.Application) applicationView {
 	view := applicationView{
 		ID: a.ID, Title: a.Title, Enabled: a.Enabled, Kind: string(a.Kind), Homepage: a.Homepage,
 		RedirectURIs: nonNil(a.RedirectURIs), PostLogoutRedirectURIs: nonNil(a.PostLogoutRedirectURIs), BackchannelLogoutURI: a.BackchannelLogoutURI,
-		Authenticators: nonNil(a.Authenticators), Allow: allowView{nonNil(a.Allow.Departments), nonNil(a.Allow.Tags), nonNil(a.Allow.Roles)},
+		Authenticators: nonNil(a.Authenticators), Allow: viewAllow(a.Allow),
 		RequirePKCE: a.RequirePKCE, FirstParty: a.FirstParty,
 		Claims: claimRulesView{
 			Groups: groupsView{a.Claims.GroupsName, nonNil(a.Claims.GroupsFrom), a.Claims.GroupsAs},
@@ -297,31 +291,6 @@ func unique(texts []string) []string {
 		}
 	}
 	return each
-}
-
-// setAllow sets who may use the application. Members left out stay.
-func setAllow(into *store.Allow, body *object) error {
-	allow, there, err := body.object("allow")
-	if err != nil || !there {
-		return err
-	}
-	if err := allow.only([]string{"departments", "tags", "roles"}, nil); err != nil {
-		return err
-	}
-	for _, name := range []string{"departments", "tags"} {
-		if err := allow.onlyEmpty(name, "The service does not read the "+name+" of members yet, so nobody could use the application. Leave this empty and allow roles."); err != nil {
-			return err
-		}
-	}
-	roles, there, err := allow.texts("roles")
-	if err != nil || !there {
-		return err
-	}
-	if _, err := checkRoles(roles); err != nil {
-		return apierr.Invalid("allow.roles", apierr.From(err).Detail)
-	}
-	into.Roles = unique(roles)
-	return nil
 }
 
 // setClaims sets what the application is told. Members left out stay.

@@ -54,6 +54,9 @@ func (h *handler) preview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if u, err = store.WithWeComRoles(ctx, h.Directory, u); err != nil {
+		return err
+	}
 	m, corpIDs, err := h.memberFor(ctx, a, u)
 	if err != nil {
 		return err

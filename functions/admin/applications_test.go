@@ -85,6 +85,7 @@ func TestApplicationObjectsAreMerged(t *testing.T) {
 	o.createApplication("app", "web", `,"claims":{"phone":false},"allow":{"roles":["staff"]}`)
 	want := claims.DefaultRules()
 	want.Phone = false
+	allow := store.Allow{Roles: []string{"staff"}}
 	for _, step := range []struct {
 		patch  string
 		change func()
@@ -100,17 +101,19 @@ func TestApplicationObjectsAreMerged(t *testing.T) {
 		{`{"claims":{"email":"wecom","emailTemplate":""}}`, func() { want.Email, want.EmailTemplate = "wecom", "" }},
 		{`{"claims":{"preferredUsername":"phone","phone":true}}`, func() { want.PreferredUsername, want.Phone = "phone", true }},
 		{`{"allow":{}}`, func() {}},
-		{`{"allow":{"departments":[],"tags":[]}}`, func() {}},
+		{`{"allow":{"departments":[12,1,12],"tags":[3]}}`, func() { allow.Departments, allow.Tags = []int64{12, 1}, []int64{3} }},
+		{`{"allow":{"departments":[]}}`, func() { allow.Departments = nil }},
+		{`{"allow":{"tags":[]}}`, func() { allow.Tags = nil }},
 	} {
 		step.change()
 		o.expect(200, request{method: "PATCH", path: applicationsPath + "/app", body: step.patch})
 		a := o.application("app")
-		if diff := cmp.Diff(want, a.Claims); diff != "" || fmt.Sprint(a.Allow.Roles) != "[staff]" {
-			t.Errorf("%s: allow %v, claims want (-), got (+):\n%s", step.patch, a.Allow, diff)
+		if diff := cmp.Diff(want, a.Claims) + cmp.Diff(allow, a.Allow); diff != "" {
+			t.Errorf("%s: want (-), got (+):\n%s", step.patch, diff)
 		}
 	}
 	o.expect(200, request{method: "PATCH", path: applicationsPath + "/app", body: `{"allow":{"roles":[]}}`})
-	if a := o.application("app"); a.Allow.Roles != nil || a.Version != 9 {
+	if a := o.application("app"); a.Allow.Roles != nil || a.Version != 12 {
 		t.Errorf("version %d, allow %+v", a.Version, a.Allow)
 	}
 }
@@ -283,8 +286,8 @@ func TestApplicationRefusals(t *testing.T) {
 		{"authenticators", "authenticators", []string{"null", `"hr"`, `[1]`, `["none"]`, `["hr","none"]`, `["HR"]`, `[""]`, many(21, `"a%d"`)}},
 		{"allow", "allow", []string{"null", "[]", `"staff"`, "true"}},
 		{"allow.roles", "allow", []string{`{"roles":null}`, `{"roles":"staff"}`, `{"roles":["a b"]}`, `{"roles":[""]}`, `{"roles":` + many(51, `"r%d"`) + `}`}},
-		{"allow.departments", "allow", []string{`{"departments":[1]}`, `{"departments":["1"]}`, `{"departments":null}`, `{"departments":1}`, `{"roles":["staff"],"departments":[7]}`}},
-		{"allow.tags", "allow", []string{`{"tags":[1]}`, `{"tags":null}`, `{"tags":{}}`}},
+		{"allow.departments", "allow", []string{`{"departments":["1"]}`, `{"departments":null}`, `{"departments":1}`, `{"departments":[1,0]}`, `{"roles":["staff"],"departments":[-7]}`, `{"departments":[1.5]}`, `{"departments":[4294967296]}`}},
+		{"allow.tags", "allow", []string{`{"tags":[null]}`, `{"tags":null}`, `{"tags":{}}`}},
 		{"allow.users", "allow", []string{`{"users":[]}`}},
 		{"requirePkce", "requirePkce", []string{`"true"`, "null"}},
 		{"firstParty", "firstParty", []string{"0", "null"}},

@@ -76,6 +76,10 @@ func (h *handler) createAuthenticator(w http.ResponseWriter, r *http.Request) er
 	now := h.Now().UTC()
 	a.ID, a.Generation, a.SecretVersion = store.NewID(), store.NewID(), newSecretVersion()
 	a.CreatedAt, a.UpdatedAt, a.Version = now, now, 1
+	if a.ApplicationTags, err = h.applicationTags(ctx, a.Name, store.Application{}); err != nil {
+		return err
+	}
+	renewRules(store.Authenticator{}, &a)
 
 	// Only saves creating a secret and deleting it again; the write below decides.
 	_, err = h.Directory.Authenticator(ctx, a.Name)
@@ -156,6 +160,7 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 		if from.Enabled && !to.Enabled || from.CorpID != to.CorpID {
 			to.Generation = store.NewID()
 		}
+		renewRules(from, &to)
 		to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
 		if !from.HoldsAutoLogin() {
 			if err := h.checkAutoLogin(ctx, to); err != nil {

@@ -19,9 +19,9 @@ import (
 
 // Tokens returns access tokens; *accesstoken.Source implements it.
 type Tokens interface {
+	accesstoken.Tokens
 	// Forget makes the next Token ask WeCom, even if it has just refused the secret.
 	Forget(ctx context.Context, app accesstoken.App) error
-	Token(ctx context.Context, app accesstoken.App) (secret.Value, error)
 }
 
 // WeCom is the part of WeCom's API that administration calls; *wecom.Client implements
@@ -29,6 +29,7 @@ type Tokens interface {
 type WeCom interface {
 	Identify(ctx context.Context, token secret.Value, code string) (wecom.Identity, error)
 	Agent(ctx context.Context, token secret.Value, agentID string) (wecom.Agent, error)
+	Member(ctx context.Context, token secret.Value, userID string) (wecom.Member, error)
 	// CallerAddress makes at most one call.
 	CallerAddress(ctx context.Context) (netip.Addr, error)
 }

@@ -37,7 +37,9 @@ type authenticatorView struct {
 	AutoSignup            bool   `json:"autoSignup"`
 	AutoLogin             bool   `json:"autoLogin"`
 	// LinkByPhone lets members of the corp become existing users by their phone.
-	LinkByPhone bool `json:"linkByPhone"`
+	LinkByPhone bool           `json:"linkByPhone"`
+	RoleRules   []roleRuleView `json:"roleRules"`
+	Allow       allowView      `json:"allow"`
 	// The administrator copies WorkbenchHomepageLink, CallbackURL and CallbackDomain into
 	// WeCom's console.
 	WorkbenchHomepageLink string `json:"workbenchHomepageLink"`
@@ -52,6 +54,7 @@ func viewAuthenticator(a store.Authenticator, publicURL string) authenticatorVie
 	return authenticatorView{
 		Name: a.Name, Title: a.Title, Enabled: a.Enabled, CorpID: a.CorpID, AgentID: a.AgentID, Origin: a.Origin,
 		WorkbenchRedirectPath: a.WorkbenchRedirectPath, AutoSignup: a.AutoSignup, AutoLogin: a.AutoLogin, LinkByPhone: !a.LinkByPhoneOff,
+		RoleRules: viewRules(a.RoleRules), Allow: viewAllow(a.Allow),
 		WorkbenchHomepageLink: workbenchLink(a, publicURL),
 		CallbackURL:           authflow.CallbackURL(publicURL, a.Name),
 		CallbackDomain:        callbackDomain(publicURL),
@@ -84,7 +87,7 @@ func callbackDomain(publicURL string) string {
 }
 
 func authenticatorWritable() []string {
-	return []string{"title", "enabled", "corpId", "agentId", "secret", "origin", "workbenchRedirectPath", "autoSignup", "autoLogin", "linkByPhone"}
+	return []string{"title", "enabled", "corpId", "agentId", "secret", "origin", "workbenchRedirectPath", "autoSignup", "autoLogin", "linkByPhone", "roleRules", "allow"}
 }
 
 func authenticatorReadOnly() []string {
@@ -155,6 +158,12 @@ func changeAuthenticator(a store.Authenticator, body *object) (store.Authenticat
 		return a, secret.Value{}, err
 	}
 	a.LinkByPhoneOff = !linkByPhone
+	if err := setRules(&a.RoleRules, body); err != nil {
+		return a, secret.Value{}, err
+	}
+	if err := setAllow(&a.Allow, body); err != nil {
+		return a, secret.Value{}, err
+	}
 	value, err := newSecret(body)
 	return a, value, err
 }

@@ -17,7 +17,7 @@ func TestCreateAuthenticator(t *testing.T) {
 	o := newOffice(t)
 	created := o.create("hr", "")
 	want := `{"name":"hr","title":"hr","enabled":true,"corpId":"ww0123456789","agentId":"1000002","origin":"https://app.example.com",` +
-		`"workbenchRedirectPath":"/","autoSignup":true,"autoLogin":false,"linkByPhone":true,` +
+		`"workbenchRedirectPath":"/","autoSignup":true,"autoLogin":false,"linkByPhone":true,"roleRules":[],"allow":{"departments":[],"tags":[],"roles":[]},` +
 		`"workbenchHomepageLink":"https://signin.example.com/authorize/hr?redirect=%2F","callbackUrl":"https://signin.example.com/callback/hr",` +
 		`"callbackDomain":"signin.example.com","createdAt":"2026-11-21T08:00:00Z","updatedAt":"2026-11-21T08:00:00Z","version":1}` + "\n"
 	if created.body != want {

@@ -23,7 +23,7 @@ type change struct {
 	// name is an authenticator's, by which the audit knows it.
 	name string
 	// Fields are named as in the API, and "sessions" or "grants" is one of them when those
-	// ended. Here and below a space separates: CloudWatch shows lists element by element.
+	// ended, "applicationTags" when an authenticator looks up other tags for applications. Here and below a space separates: CloudWatch shows lists element by element.
 	Fields string `json:"changedFields,omitempty"`
 	// RolesBefore and RolesAfter are a user's.
 	RolesBefore string `json:"rolesBefore,omitempty"`
@@ -151,6 +151,9 @@ func authenticatorChange(before, after store.Authenticator) change {
 		{"autoSignup", before.AutoSignup != after.AutoSignup},
 		{"autoLogin", before.AutoLogin != after.AutoLogin},
 		{"linkByPhone", before.LinkByPhoneOff != after.LinkByPhoneOff},
+		{"roleRules", !slices.Equal(before.RoleRules, after.RoleRules)},
+		{"allow", !sameAllow(before.Allow, after.Allow)},
+		{"applicationTags", !slices.Equal(before.ApplicationTags, after.ApplicationTags)},
 		{"sessions", before.ID != "" && before.Generation != after.Generation},
 	})
 	return c
@@ -172,7 +175,7 @@ func applicationChange(before, after store.Application) change {
 		{"postLogoutRedirectUris", !slices.Equal(before.PostLogoutRedirectURIs, after.PostLogoutRedirectURIs)},
 		{"backchannelLogoutUri", before.BackchannelLogoutURI != after.BackchannelLogoutURI},
 		{"authenticators", !slices.Equal(before.Authenticators, after.Authenticators)},
-		{"allow", !reflect.DeepEqual(before.Allow, after.Allow)},
+		{"allow", !sameAllow(before.Allow, after.Allow)},
 		{"requirePkce", before.RequirePKCE != after.RequirePKCE},
 		{"firstParty", before.FirstParty != after.FirstParty},
 		{"claims", !reflect.DeepEqual(before.Claims, after.Claims)},

@@ -284,7 +284,7 @@ func TestConsoleTexts(t *testing.T) {
 func consoleTexts(t *testing.T, tag text.Language) text.Texts {
 	t.Helper()
 	all := text.Texts{}
-	for _, area := range []text.Area{text.ConsoleArea, text.ApplicationsArea, text.AuditArea} {
+	for _, area := range []text.Area{text.ConsoleArea, text.ApplicationsArea, text.RulesArea, text.AuditArea} {
 		texts, err := text.Read(tag, area)
 		if err != nil {
 			t.Fatal(err)
@@ -303,7 +303,7 @@ func consoleTexts(t *testing.T, tag text.Language) text.Texts {
 func refusals() []string {
 	return []string{
 		"state_invalid", "state_expired", "cookies_blocked", "access_denied", "code_invalid", "not_a_member", "other_corp",
-		"first_sign_in_in_wecom", "phone_not_shared", "phone_invalid", "phone_in_use", "signup_closed", "user_disabled",
+		"first_sign_in_in_wecom", "phone_not_shared", "phone_invalid", "phone_in_use", "signup_closed", "user_disabled", "not_allowed",
 		"authenticator_unknown", "authenticator_disabled", "redirect_loop", "wecom_busy", "wecom_unavailable",
 		"wecom_configuration", "internal", "other",
 	}
@@ -319,7 +319,8 @@ func problems() []string {
 		"invalid_request secret", "invalid_request origin", "invalid_request workbenchRedirectPath", "invalid_request phone",
 		"invalid_request roles", "invalid_request cells", "invalid_request encoding", "invalid_request filename", "invalid_request body",
 		"invalid_request id", "invalid_request homepage", "invalid_request redirectUris", "invalid_request postLogoutRedirectUris",
-		"invalid_request backchannelLogoutUri", "invalid_request authenticators", "invalid_request allow.roles", "invalid_request audience",
+		"invalid_request backchannelLogoutUri", "invalid_request authenticators", "invalid_request allow.roles", "invalid_request allow.departments", "invalid_request allow.tags",
+		"invalid_request roleRules", "invalid_request wecomUserId", "not_found wecomUserId", "wecom_busy", "wecom_unavailable", "wecom_configuration", "invalid_request audience",
 		"invalid_request claims.email", "invalid_request claims.emailTemplate", "invalid_request claims.preferredUsername", "invalid_request claims.groups.name",
 		"invalid_request refreshTokenLifetime", "already_exists id", "too_many_secrets secrets", "secret_not_allowed secrets",
 		"already_exists name", "auto_login_taken autoLogin", "phone_taken phone", "phone_invalid phone", "duplicate_phone phone",

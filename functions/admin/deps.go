@@ -32,14 +32,16 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 		return nil, err
 	}
 	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: observe})
+	source := accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now})
 	return New(Config{
 		Directory:       deps.Store,
 		SignInEvents:    deps.Store,
 		Audit:           deps.AuditLog(),
 		Secrets:         deps.Secrets,
 		SecretName:      deps.AuthenticatorSecretName,
-		Tokens:          accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now}),
+		Tokens:          source,
 		WeCom:           client,
+		Rules:           deps.MemberRules(client, source),
 		EgressAddresses: deps.Settings.EgressAddresses,
 		Logout:          deps.LogoutNotifier,
 		LocalRun:        deps.Local,

@@ -207,6 +207,11 @@ func (f *tokens) Forget(_ context.Context, app accesstoken.App) error {
 	return nil
 }
 
+func (f *tokens) Reject(_ context.Context, app accesstoken.App, _ secret.Value) error {
+	f.note("reject", app)
+	return nil
+}
+
 func (f *tokens) Token(_ context.Context, app accesstoken.App) (secret.Value, error) {
 	f.note("token", app)
 	return secret.Value{}, f.err
@@ -219,7 +224,33 @@ type wecomFake struct {
 	agent    wecom.Agent
 	agentErr error
 	caller   string // the address it sees; empty: it does not answer
-	calls    []string
+	members  map[string]wecom.Member
+	// departments and tags are the corp's, unless directoryErr is set.
+	departments  []wecom.Department
+	tags         map[int64]wecom.Tag
+	directoryErr error
+	calls        []string
+}
+
+func (f *wecomFake) Member(_ context.Context, _ secret.Value, userID string) (wecom.Member, error) {
+	f.calls = append(f.calls, "user/get "+userID)
+	m, found := f.members[userID]
+	if !found {
+		return m, &wecom.Error{Op: "user/get", Code: wecom.UserNotFound}
+	}
+	return m, nil
+}
+
+func (f *wecomFake) DepartmentTree(context.Context, secret.Value) ([]wecom.Department, error) {
+	return f.departments, f.directoryErr
+}
+
+func (f *wecomFake) DepartmentNames(context.Context, secret.Value) ([]wecom.Department, error) {
+	return f.departments, f.directoryErr
+}
+
+func (f *wecomFake) Tag(_ context.Context, _ secret.Value, id int64) (wecom.Tag, error) {
+	return f.tags[id], f.directoryErr
 }
 
 func (f *wecomFake) Identify(context.Context, secret.Value, string) (wecom.Identity, error) {

@@ -26,6 +26,7 @@ type Directory interface {
 	AutoLoginAuthenticator(ctx context.Context) (store.Authenticator, error)
 
 	User(ctx context.Context, id string) (store.User, error)
+	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error)
 	UserByPhone(ctx context.Context, phone string) (store.User, error)
 	Users(ctx context.Context, page store.Page) ([]store.User, string, error)
 
@@ -74,9 +75,11 @@ type Config struct {
 	// Logout tells applications when an administrator ends the sessions of a user or an
 	// authenticator. Nil: nobody is told.
 	Logout LogoutNotifier
-	// Tokens and WeCom check an authenticator's credentials.
+	// Tokens and WeCom check an authenticator's credentials, and ask for a member.
 	Tokens Tokens
 	WeCom  WeCom
+	// Rules shows what an authenticator makes of a member.
+	Rules Rules
 	// EgressAddresses are the fixed addresses that the service calls WeCom from. None:
 	// WeCom is asked which one it sees.
 	EgressAddresses []netip.Addr
@@ -117,6 +120,8 @@ func New(cfg Config) http.Handler {
 	api.Handle("PATCH /api/admin/authenticators/{name}", h.patchAuthenticator)
 	api.Handle("POST /api/admin/authenticators/{name}/check", h.checkAuthenticator)
 	api.Handle("GET /api/admin/authenticators/{name}/attempts", h.eventsOfAuthenticator)
+	api.Handle("GET /api/admin/authenticators/{name}/departments", h.departments)
+	api.Handle("POST /api/admin/authenticators/{name}/roles/preview", h.previewRules)
 	api.Handle("GET /api/admin/audit", h.listAudit)
 	api.Handle("GET /api/admin/egress", h.egress)
 	api.Handle("GET /api/admin/users", h.listUsers)

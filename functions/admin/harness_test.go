@@ -20,6 +20,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/admin"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/audit"
+	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -78,6 +79,9 @@ func newOffice(t testing.TB) *office {
 func (o *office) assemble(publicURL string, change func(*admin.Config)) {
 	cfg := admin.Config{
 		Directory: o.directory, SignInEvents: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom, Logout: o.notifier,
+		Rules: members.NewEvaluator(members.DirectoryConfig{
+			Store: o.directory, WeCom: o.wecom, Tokens: o.tokens, SecretName: secretName, Now: func() time.Time { return o.clock },
+		}),
 		Now: func() time.Time { return o.clock },
 	}
 	cfg.Audit = &audit.Log{Store: o.directory, Now: cfg.Now, RequestID: apigw.RequestID, LogField: apigw.LogField}

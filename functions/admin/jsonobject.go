@@ -142,21 +142,28 @@ func (o *object) object(name string) (*object, bool, error) {
 	return inner, true, err
 }
 
-// onlyEmpty fails unless a field is an empty array or not there; why is the sentence for
-// one that is not empty.
-func (o *object) onlyEmpty(name, why string) error {
+// objects returns a field that is an array of objects, and whether it is there.
+func (o *object) objects(name string) ([]*object, bool, error) {
 	raw, there := o.values[name]
 	if !there {
-		return nil
+		return nil, false, nil
 	}
+	wrong := apierr.Invalid(o.prefix+name, "This field must be an array of objects.")
 	elements, ok := asArray(raw)
-	switch {
-	case !ok:
-		return apierr.Invalid(o.prefix+name, "This field must be an array.")
-	case len(elements) > 0:
-		return apierr.Invalid(o.prefix+name, why)
+	if !ok {
+		return nil, true, wrong
 	}
-	return nil
+	objects := make([]*object, len(elements))
+	for i, element := range elements {
+		var err error
+		if element[0] != '{' {
+			return nil, true, wrong
+		}
+		if objects[i], err = parseFields(o.prefix+name+".", element); err != nil {
+			return nil, true, err
+		}
+	}
+	return objects, true, nil
 }
 
 // has reports whether the field is there.

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
@@ -54,6 +55,14 @@ func (h *handler) listUsers(w http.ResponseWriter, r *http.Request) error {
 func (h *handler) writeUsers(w http.ResponseWriter, r *http.Request, users []store.User, next string) error {
 	if err := h.auditRead(r, store.AuditLine{Type: audit.UsersListed, Fields: filtersOf(r, "name", "phone")}); err != nil {
 		return err
+	}
+	// Within one answer each authenticator is read once.
+	authenticators := store.CacheAuthenticators(h.Directory, time.Minute, h.Now)
+	for i, u := range users {
+		var err error
+		if users[i], err = store.WithWeComRoles(r.Context(), authenticators, u); err != nil {
+			return err
+		}
 	}
 	language := requestLanguage(r)
 	w.Header().Set("Vary", "Accept-Language")
@@ -103,10 +112,14 @@ func (h *handler) getUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeUser(w, r, http.StatusOK, u)
+	return h.answerUser(w, r, http.StatusOK, u)
 }
 
-func writeUser(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
+func (h *handler) answerUser(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
+	u, err := store.WithWeComRoles(r.Context(), h.Directory, u)
+	if err != nil {
+		return err
+	}
 	w.Header().Set("ETag", etag(u.Version))
 	w.Header().Set("Vary", "Accept-Language")
 	return apigw.WriteJSON(w, status, viewUser(u, requestLanguage(r)))
@@ -147,7 +160,7 @@ func (h *handler) createUser(w http.ResponseWriter, r *http.Request) error {
 		return h.phoneTakenError(ctx, u.Phone, fmt.Errorf("create user: %w", err))
 	}
 	w.Header().Set("Location", "/api/admin/users/"+u.ID)
-	return writeUser(w, r, http.StatusCreated, u)
+	return h.answerUser(w, r, http.StatusCreated, u)
 }
 
 func (h *handler) insertUser(ctx context.Context, u store.User) error {
@@ -175,7 +188,7 @@ func (h *handler) patchUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeUser(w, r, http.StatusOK, u)
+	return h.answerUser(w, r, http.StatusOK, u)
 }
 
 // updateUser reads the user of the path, applies change and writes the result, again

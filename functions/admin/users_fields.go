@@ -31,10 +31,12 @@ type userView struct {
 	ID    string `json:"id"`
 	Phone string `json:"phone"`
 	// PhoneText is the number as readers of the request's language write it.
-	PhoneText  string         `json:"phoneText"`
-	Name       string         `json:"name"`
-	Avatar     string         `json:"avatar"`
-	Roles      []string       `json:"roles"`
+	PhoneText string   `json:"phoneText"`
+	Name      string   `json:"name"`
+	Avatar    string   `json:"avatar"`
+	Roles     []string `json:"roles"`
+	// WeComRoles are those by the rules of authenticators.
+	WeComRoles []string       `json:"wecomRoles"`
 	Enabled    bool           `json:"enabled"`
 	Identities []identityView `json:"identities"`
 	// PhoneConflict is the member refused last with phone_in_use, absent otherwise.
@@ -53,12 +55,19 @@ type identityView struct {
 	BoundAt       string `json:"boundAt"`
 	// Email is the company's mailbox, absent when WeCom did not tell it.
 	Email string `json:"email,omitempty"`
+	// CheckedAt is null before WeCom has told of the member, and GoneAt as long as WeCom
+	// knows it.
+	CheckedAt *string `json:"checkedAt"`
+	GoneAt    *string `json:"goneAt"`
+	// Departments are the member's, by number.
+	Departments []int64 `json:"departments"`
+	Position    string  `json:"position"`
 }
 
 func viewUser(u store.User, language text.Language) userView {
 	view := userView{
 		ID: u.ID, Phone: u.Phone, PhoneText: display.Number(u.Phone, string(language)), Name: u.Name, Avatar: u.Avatar, Enabled: u.Enabled,
-		Roles:      append([]string{}, u.Roles...),
+		Roles: nonNil(u.Roles), WeComRoles: nonNil(u.WeComRoles),
 		Identities: make([]identityView, len(u.Identities)),
 		CreatedAt:  timestamp(u.CreatedAt), UpdatedAt: timestamp(u.UpdatedAt), LastSignInAt: optionalTimestamp(u.LastSignInAt), Version: u.Version,
 	}
@@ -80,13 +89,20 @@ func isBound(u store.User, identity store.Identity) bool {
 }
 
 func viewIdentity(i store.Identity) identityView {
-	return identityView{i.CorpID, i.WeComUserID, i.Authenticator, timestamp(i.BoundAt), i.Email}
+	view := identityView{
+		CorpID: i.CorpID, WeComUserID: i.WeComUserID, Authenticator: i.Authenticator, BoundAt: timestamp(i.BoundAt), Email: i.Email,
+		CheckedAt: optionalTimestamp(i.CheckedAt), GoneAt: optionalTimestamp(i.GoneAt), Departments: make([]int64, len(i.Departments)), Position: i.Position,
+	}
+	for n, d := range i.Departments {
+		view.Departments[n] = d.ID
+	}
+	return view
 }
 
 func userWritable() []string { return []string{"phone", "name", "avatar", "roles", "enabled"} }
 
 func userReadOnly() []string {
-	return []string{"id", "phoneText", "identities", "phoneConflict", "createdAt", "updatedAt", "lastSignInAt", "version"}
+	return []string{"id", "phoneText", "wecomRoles", "identities", "phoneConflict", "createdAt", "updatedAt", "lastSignInAt", "version"}
 }
 
 // changeUser returns u with the fields of the body.

@@ -18,7 +18,7 @@ func TestCreateUser(t *testing.T) {
 	o := newOffice(t)
 	created := o.expect(201, request{method: "POST", path: "/api/admin/users", body: `{"phone":"138 0013-8000","name":" 李雷 ","avatar":"https://img.example.com/a.png","roles":["admin","editor","admin"],"enabled":false}`})
 	id := created.object(t)["id"].(string)
-	want := fmt.Sprintf(`{"id":%q,"phone":"+8613800138000","phoneText":"138 0013 8000","name":"李雷","avatar":"https://img.example.com/a.png","roles":["admin","editor"],"enabled":false,`+
+	want := fmt.Sprintf(`{"id":%q,"phone":"+8613800138000","phoneText":"138 0013 8000","name":"李雷","avatar":"https://img.example.com/a.png","roles":["admin","editor"],"wecomRoles":[],"enabled":false,`+
 		`"identities":[],"createdAt":"2026-11-21T08:00:00Z","updatedAt":"2026-11-21T08:00:00Z","lastSignInAt":null,"version":1}`+"\n", id)
 	if created.body != want {
 		t.Errorf("body\n%s\nwant\n%s", created.body, want)
@@ -309,7 +309,7 @@ func TestEndSessionsAndUnbind(t *testing.T) {
 	o.expect(204, request{method: "DELETE", path: "/api/admin/users/" + id + "/identities/wwA/lilei"})
 	o.expect(404, request{method: "DELETE", path: "/api/admin/users/" + id + "/identities/wwA/lilei"})
 	got := o.expect(200, request{method: "GET", path: "/api/admin/users/" + id}).object(t)["identities"]
-	if fmt.Sprint(got) != "[map[authenticator:it boundAt:2026-11-21T08:00:00Z corpId:wwB wecomUserId:li.lei@b]]" {
+	if fmt.Sprint(got) != "[map[authenticator:it boundAt:2026-11-21T08:00:00Z checkedAt:<nil> corpId:wwB departments:[] goneAt:<nil> position: wecomUserId:li.lei@b]]" {
 		t.Errorf("%v", got)
 	}
 	if o.user(id).SessionGeneration != 3 {

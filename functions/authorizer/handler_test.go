@@ -212,6 +212,9 @@ func TestDecisions(t *testing.T) {
 		{"attack: role in the token only", authorization("Bearer " + token), func(w *world) {
 			w.users["01admin"] = store.User{ID: "01admin", Enabled: true}
 		}, no, false},
+		{"attack: role admin by a tag in WeCom", authorization("Bearer " + mint(t, "01staff", nil)), func(w *world) {
+			w.users["01staff"] = store.User{ID: "01staff", Enabled: true, Roles: []string{"staff"}, WeComRoles: []string{"admin"}}
+		}, no, false},
 		{"attack: token of another issuer", authorization("Bearer " + mint(t, "01admin", func(c *keys.AccessTokenClaims) {
 			c.Issuer = "https://abc.execute-api.eu-central-1.amazonaws.com"
 		})), nil, no, false},

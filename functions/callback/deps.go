@@ -20,7 +20,7 @@ func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
 		settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention, settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix,
-		settings.LogoutQueueURL, settings.SessionLifetime, settings.SessionCookieDomain, settings.ServiceName,
+		settings.LogoutQueueURL, settings.SessionLifetime, settings.MemberCheckInterval, settings.SessionCookieDomain, settings.ServiceName,
 	}
 }
 
@@ -43,6 +43,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 		return nil, err
 	}
 	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: observe})
+	source := accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now})
 	return New(Config{
 		Completer: &authflow.LoginCompleter{
 			Starter: &authflow.LoginStarter{
@@ -57,11 +58,13 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 			},
 			Store:      deps.Store,
 			WeCom:      client,
-			Tokens:     accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now}),
+			Tokens:     source,
+			Members:    deps.MemberChecker(client, source),
 			SessionIDs: sessionIDs,
 			SecretName: deps.AuthenticatorSecretName,
 
 			SessionLifetime: deps.Settings.SessionLifetime,
+			CheckInterval:   deps.Settings.MemberCheckInterval,
 			Now:             deps.Now,
 			LogField:        apigw.LogField,
 		},

@@ -49,7 +49,7 @@ func TestOutcomes(t *testing.T) {
 	for _, code := range []apierr.Code{
 		apierr.StateInvalid, apierr.StateExpired, apierr.CookiesBlocked, apierr.AccessDenied, apierr.CodeInvalid,
 		apierr.NotAMember, apierr.OtherCorp, apierr.FirstSignInInWeCom, apierr.PhoneNotShared, apierr.PhoneInvalid,
-		apierr.PhoneInUse, apierr.SignupClosed, apierr.UserDisabled, apierr.AuthenticatorUnknown,
+		apierr.PhoneInUse, apierr.SignupClosed, apierr.UserDisabled, apierr.NotAllowed, apierr.AuthenticatorUnknown,
 		apierr.AuthenticatorDisabled, apierr.WeComBusy, apierr.WeComUnavailable, apierr.WeComConfiguration, apierr.Internal,
 	} {
 		tests = append(tests, test{"fault " + string(code), func(authflow.CallbackRequest) (authflow.CallbackResult, error) {

@@ -31,6 +31,8 @@ const postTime = 5 * time.Second
 type Store interface {
 	Lineage(ctx context.Context, id string) (store.Lineage, error)
 	LineagesOfUser(ctx context.Context, userID string) ([]store.Lineage, error)
+	User(ctx context.Context, id string) (store.User, error)
+	SessionsOfUser(ctx context.Context, userID string, limit int) ([]store.AttemptResult, error)
 	SessionsOfAuthenticator(ctx context.Context, authenticatorID string, page store.Page) ([]store.AttemptResult, string, error)
 	RecordApplicationEvent(ctx context.Context, e store.ApplicationEvent) error
 }
@@ -144,6 +146,8 @@ func (n *notifier) take(ctx context.Context, m logoutqueue.Message) (oauth.Cause
 	switch {
 	case m.User != "":
 		return "", n.takeUser(ctx, m.User)
+	case m.Member != "":
+		return "", n.takeMember(ctx, m.Member)
 	case m.Authenticator != "":
 		return "", n.takeAuthenticator(ctx, m)
 	}
@@ -174,6 +178,28 @@ func (n *notifier) takeUser(ctx context.Context, userID string) error {
 	}
 	for _, l := range lineages {
 		if err := n.Queue.Send(ctx, logoutqueue.Message{Lineage: l.ID}, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeMember sends a message for the lineage of each session of a user that has ended before
+// its time. Sessions through another corp, where the user is a member still, go on.
+func (n *notifier) takeMember(ctx context.Context, userID string) error {
+	user, err := n.Store.User(ctx, userID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("read user: %w", err)
+	}
+	sessions, err := n.Store.SessionsOfUser(ctx, userID, store.MaxEvents)
+	if err != nil {
+		return fmt.Errorf("list sessions of user: %w", err)
+	}
+	for _, s := range sessions {
+		if user.Keeps(s.Session.Begun()) {
+			continue
+		}
+		if err := n.Queue.Send(ctx, logoutqueue.Message{Lineage: store.LineageOf(s.SessionKey, s.Session)}, 0); err != nil {
 			return err
 		}
 	}

@@ -293,6 +293,40 @@ func TestEverySessionOfAUserIsToldOf(t *testing.T) {
 	b.equal("given up", []string(nil), b.queue.givenUp)
 }
 
+// Who is no member of one corp any more is a member of the other: only what has ended is told
+// of. The message comes before the end is stored, and waits.
+func TestTheSessionsThatAMemberCheckEndedAreToldOf(t *testing.T) {
+	b := newBench(t, nil)
+	wiki := newReceiver(t)
+	b.application("wiki", wiki.URL)
+	user := store.User{
+		ID: "alice", Phone: "+8613800000001", Enabled: true, Version: 1,
+		Identities: []store.Identity{{CorpID: "ww0123", WeComUserID: "alice", Generation: 1}, {CorpID: "wwpartner", WeComUserID: "alice"}},
+	}
+	if err := b.store.CreateUser(t.Context(), user); err != nil {
+		t.Fatal(err)
+	}
+	for lineage, session := range map[string]store.Session{
+		"ended": {CorpID: "ww0123"}, "since": {CorpID: "ww0123", IdentityGeneration: 1}, "abroad": {CorpID: "wwpartner"},
+	} {
+		session.UserID, session.Lineage, session.SignedInAt, session.ExpiresAt = "alice", lineage, b.now, b.now.Add(8*time.Hour)
+		if err := b.store.StartSession(t.Context(), store.AttemptResult{
+			SessionKey: "key of " + lineage, Kind: store.ResultSession, KeepUntil: session.ExpiresAt, Session: session,
+			Event: &store.SignInEvent{At: b.now, UserID: "alice"},
+		}, false); err != nil {
+			t.Fatal(err)
+		}
+		b.grant("alice", lineage, "wiki")
+	}
+	if err := (logoutqueue.Notifier{Queue: b.queue}).MemberEnded(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	b.queue.run(t, b.function)
+	b.equal("messages", []string{`{"member":"alice"}`, `{"lineage":"ended"}`, `{"lineage":"ended","application":"wiki"}`}, b.queue.sent)
+	b.equal("attempts", []string{"alice ok backchannel_logout"}, b.attempts("wiki"))
+	b.equal("delays", []time.Duration{logoutqueue.UserDelay, 0, 0}, b.queue.delays)
+}
+
 // session signs a member in, by a generation of an authenticator.
 func (b *bench) session(authenticatorID, generation, lineage string) {
 	b.Helper()
@@ -511,7 +545,7 @@ func TestPoisonedMessageIsGivenUp(t *testing.T) {
 	b.application("wiki", wiki.URL)
 	b.grant("alice", "lineage", "wiki")
 	poison := []string{
-		"", "null", "{}", "[]", `{"lineage":""}`, `{"lineage":"a"}{"lineage":"b"}`, `{"user":"a","lineage":"b"}`, `{"application":"wiki"}`, `{"lineage":"a","more":1}`, "\x00",
+		"", "null", "{}", "[]", `{"lineage":""}`, `{"lineage":"a"}{"lineage":"b"}`, `{"user":"a","lineage":"b"}`, `{"user":"a","member":"a"}`, `{"application":"wiki"}`, `{"lineage":"a","more":1}`, "\x00",
 		`{"authenticator":"a"}`, `{"generation":"g"}`, `{"authenticator":"a","generation":"g","lineage":"b"}`, `{"lineage":"a","cursor":"c"}`,
 		`{"authenticator":"a","generation":"g","cursor":"?"}`,
 	}

@@ -22,7 +22,7 @@ func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
 		settings.SealingKeysSecret, settings.SigningKeysSecret, settings.LogoutQueueURL, settings.SessionCookieDomain,
-		settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
+		settings.MemberChecksFunction, settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
 	}
 }
 
@@ -66,6 +66,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 				},
 				Now: deps.Now,
 			}),
+			MemberChecks:  deps.MemberChecks,
 			RefreshTokens: refreshTokens, Forms: forms, SessionDomain: deps.Settings.SessionCookieDomain, Now: deps.Now, LogField: apigw.LogField,
 			Audit: deps.AuditLog(),
 		},

@@ -47,6 +47,8 @@ type sessionBody struct {
 	WeComUserID   string   `json:"wecomUserId"`
 	SignedInAt    string   `json:"signedInAt"`
 	ExpiresAt     string   `json:"expiresAt"`
+	// Departments are those of the member who signed in, as far as the app may see them.
+	Departments []claims.Department `json:"departments"`
 }
 
 type userBody struct {
@@ -79,9 +81,10 @@ func (h handler) showSession(w http.ResponseWriter, r *http.Request) error {
 		},
 		Authenticator: active.Session.AuthenticatorName,
 		CorpID:        active.Session.CorpID,
-		WeComUserID:   active.Session.WeComUserID,
+		WeComUserID:   active.User.WeComUserIDIn(active.Session.CorpID, active.Session.WeComUserID),
 		SignedInAt:    timestamp(active.Session.SignedInAt),
 		ExpiresAt:     timestamp(active.Session.ExpiresAt),
+		Departments:   claims.DepartmentsOf(claims.Member{User: active.User, CorpID: active.Session.CorpID, WeComUserID: active.Session.WeComUserID}),
 	})
 }
 
@@ -142,7 +145,7 @@ func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
 		Subject:    active.User.ID,
 		SessionKey: active.Key,
 		Member: claims.ForSession(claims.Member{
-			User: active.User, CorpID: active.Session.CorpID, WeComUserID: active.Session.WeComUserID,
+			User: active.User, CorpID: active.Session.CorpID, WeComUserID: active.User.WeComUserIDIn(active.Session.CorpID, active.Session.WeComUserID),
 		}).Map(),
 	}, active.Session.ExpiresAt)
 	if errors.Is(err, keys.ErrNoTimeLeft) {

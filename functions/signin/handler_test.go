@@ -440,14 +440,23 @@ func TestSession(t *testing.T) {
 	f := newWorld()
 	got := f.ask(t, ask{path: "/api/session", session: liveID})
 	want := `{"user":{"id":"u1","name":"张三","phone":"+8613800000001","avatar":"","roles":["admin"]},"authenticator":"demo","corpId":"wwsecretcorp",` +
-		`"wecomUserId":"ZhangSan","signedInAt":"2026-11-21T07:00:00Z","expiresAt":"2026-11-21T15:00:00Z"}`
+		`"wecomUserId":"ZhangSan","signedInAt":"2026-11-21T07:00:00Z","expiresAt":"2026-11-21T15:00:00Z","departments":[]}`
 	if got.status != 200 || strings.TrimSpace(got.body) != want {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	if got.headers["cache-control"] != "no-store" || got.headers["vary"] != "Origin" || len(got.cookies) != 0 {
 		t.Fatalf("%v %v", got.headers, got.cookies)
 	}
-	f.user.Roles = nil
+	f.user.WeComRoles = []string{"lead"}
+	f.user.Identities = []store.Identity{
+		{CorpID: "wwother", WeComUserID: "ZhangSan", Departments: []store.Department{{ID: 1, Name: "Partner"}}},
+		{CorpID: "wwsecretcorp", WeComUserID: "zhangsan", Departments: []store.Department{{ID: 12, Name: "财务部", Leader: true, Above: []int64{1}, NamesAbove: []string{"总部"}}, {ID: 3}}},
+	}
+	got = f.ask(t, ask{path: "/api/session", session: liveID})
+	if !strings.Contains(got.body, `"roles":["admin","lead"]`) || !strings.Contains(got.body, `"departments":[{"id":12,"name":"财务部","leader":true},{"id":3,"name":"","leader":false}]`) {
+		t.Errorf("%s", got.body)
+	}
+	f.user.Roles, f.user.WeComRoles, f.user.Identities = nil, nil, nil
 	if got := f.ask(t, ask{path: "/api/session", session: liveID}); !strings.Contains(got.body, `"roles":[]`) {
 		t.Fatal("no roles are null")
 	}

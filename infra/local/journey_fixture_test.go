@@ -65,6 +65,8 @@ type fixture struct {
 	service *service
 	known   *testbrowser.Confidential
 	seen    *transcript // nil: none is kept
+	// settings of the service, beside those of every fixture.
+	settings map[string]string
 }
 
 type option func(*fixtureConfig)
@@ -74,6 +76,7 @@ type fixtureConfig struct {
 	weCom         func(*wecomsim.Config)
 	authenticator map[string]any // changes to the main one
 	quiet         bool           // keeps no transcript
+	settings      map[string]string
 }
 
 // weComDown is a WeCom whose API takes no connection.
@@ -85,6 +88,11 @@ func quiet(c *fixtureConfig) { c.quiet = true }
 // with changes the main authenticator.
 func with(field string, value any) option {
 	return func(c *fixtureConfig) { c.authenticator[field] = value }
+}
+
+// set gives the service a setting.
+func set(name settings.Name, value string) option {
+	return func(c *fixtureConfig) { c.settings = map[string]string{string(name): value} }
 }
 
 // weComWhere changes the company.
@@ -193,7 +201,7 @@ func newFixture(t *testing.T, options ...option) *fixture {
 	for _, option := range options {
 		option(&c)
 	}
-	f := &fixture{t: t, log: &logBuffer{}, known: newSecrets(), started: time.Now()}
+	f := &fixture{t: t, log: &logBuffer{}, known: newSecrets(), started: time.Now(), settings: c.settings}
 	if !c.quiet {
 		f.seen = &transcript{}
 	}
@@ -280,10 +288,12 @@ func (f *fixture) wait(d time.Duration) { f.ahead.Add(int64(d)) }
 // start starts the service on its DATA_DIR.
 func (f *fixture) start() {
 	f.t.Helper()
-	s, err := localSettingsFrom(map[string]string{
+	values := map[string]string{
 		"PUBLIC_URL": f.url, "DATA_DIR": f.dataDir, "ADMIN_KEY": adminKey,
 		"WECOM_API_URL": f.apiURL, "WECOM_OAUTH_URL": f.weURL, "WECOM_LOGIN_URL": f.weURL,
-	})
+	}
+	maps.Copy(values, f.settings)
+	s, err := localSettingsFrom(values)
 	f.must(err)
 	logger := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	f.service, err = newService(f.t.Context(), s, f.now, logger)

@@ -41,7 +41,7 @@ func (f *fixture) connect(id string) *connected {
 
 // connectedMember is a member in an application, by the claims of the ID token.
 type connectedMember struct {
-	idToken, accessToken, sub, sid string
+	idToken, accessToken, refreshToken, sub, sid string
 }
 
 // signIn signs the member of a browser with a session in to the application.
@@ -58,15 +58,16 @@ func (c *connected) signIn(b *browser) (m connectedMember) {
 		c.f.t.Fatalf("no code: %d %s %.300s", answer.Status, answer.Location(), answer.Body)
 	}
 	tokens := testbrowser.Decode[struct {
-		IDToken     string `json:"id_token"`
-		AccessToken string `json:"access_token"`
+		IDToken      string `json:"id_token"`
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token"`
 	}](c.f.t, testbrowser.New(testbrowser.Config{URL: c.f.url}).Expect(c.f.t, http.StatusOK, http.MethodPost, "/oauth2/token",
 		testbrowser.Body("application/x-www-form-urlencoded", url.Values{
 			"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {c.redirectURI}, "code_verifier": {verifier},
 			"client_id": {c.id}, "client_secret": {c.secret},
 		}.Encode())))
 	claims := claimsOf(c.f.t, tokens.IDToken)
-	m.idToken, m.accessToken = tokens.IDToken, tokens.AccessToken
+	m.idToken, m.accessToken, m.refreshToken = tokens.IDToken, tokens.AccessToken, tokens.RefreshToken
 	m.sub, _ = claims["sub"].(string)
 	m.sid, _ = claims["sid"].(string)
 	return m

@@ -18,11 +18,13 @@ import (
 const (
 	logoutTries = 3
 	logoutPause = time.Second
+	memberDelay = 500 * time.Millisecond
 )
 
 // logoutQueue is the queue of sessions that have ended, in this process. It hands each
-// message to the function notify at once: the store here does not lag. What is left when the
-// process ends is lost.
+// message to the function notify at once: the store here does not lag. Only the message
+// about a member, which is sent before the sessions end, waits for memberDelay. What is left
+// when the process ends is lost.
 type logoutQueue struct {
 	function notify.Function // set before the first message
 	logger   *slog.Logger
@@ -44,8 +46,22 @@ func (q *logoutQueue) Send(_ context.Context, m logoutqueue.Message, _ time.Dura
 	if q.cut.Err() != nil {
 		return errors.New("the queue has ended")
 	}
-	q.handling.Go(func() { q.deliver(m.Encode()) })
+	q.handling.Go(func() {
+		if m.Member == "" || q.wait(memberDelay) {
+			q.deliver(m.Encode())
+		}
+	})
 	return nil
+}
+
+// wait returns false when the queue ends before.
+func (q *logoutQueue) wait(d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-q.cut.Done():
+		return false
+	}
 }
 
 // deliver hands a message over until it is taken, at most logoutTries times.
@@ -61,9 +77,7 @@ func (q *logoutQueue) deliver(body string) {
 			q.logger.Error("an application was not told that a session has ended", "message", body)
 			return
 		}
-		select {
-		case <-time.After(q.pause):
-		case <-q.cut.Done():
+		if !q.wait(q.pause) {
 			return
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/local/demo"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim/console"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 )
 
@@ -81,6 +83,11 @@ func run(ctx context.Context, lookup func(string) (string, bool), out, log io.Wr
 		front = wecomsim.ActAsClient(front)
 	}
 	servers.serve(listener, front)
+	if demonstrated != nil {
+		if err := demonstrated.receiveEvents(ctx, service, localURL(listener)); err != nil {
+			logger.Warn("the simulated WeCom tells the service nothing of who leaves", "cause", err.Error())
+		}
+	}
 
 	fmt.Fprintf(out, "WeCom Sign-in runs on this machine.\n\n  service      %s\n  console      %[1]s/console\n", s.PublicURL)
 	if demonstrated != nil {
@@ -97,7 +104,7 @@ func run(ctx context.Context, lookup func(string) (string, bool), out, log io.Wr
 func localSettings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
-		settings.SessionLifetime, settings.SessionCookieDomain, settings.AuditRetention,
+		settings.SessionLifetime, settings.MemberCheckInterval, settings.SessionCookieDomain, settings.AuditRetention,
 		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses,
 		settings.Port, settings.DataDir, settings.AdminKey,
 	}
@@ -108,6 +115,7 @@ func localSettings() []settings.Name {
 type demonstration struct {
 	app, page                 net.Listener
 	appURL, pageURL, weComURL string
+	weCom                     *wecomsim.Simulator
 }
 
 // listenForDemo takes the ports and starts the simulated WeCom. Beside a service on
@@ -126,9 +134,11 @@ func listenForDemo(servers *servers, serviceURL string, servicePort int) (*demon
 	// In the simulated client the app's home page signs in without a question.
 	weCom := wecomsim.Demo(hostOf(serviceURL), serviceURL+"/authorize/"+demoName, serviceURL)
 	weCom.Console = console.New
-	servers.serve(listeners[0], wecomsim.OnlyLoopback(wecomsim.New(weCom)))
+	simulator := wecomsim.New(weCom)
+	servers.serve(listeners[0], wecomsim.OnlyLoopback(simulator))
 	return &demonstration{
-		app: listeners[1], page: listeners[2],
+		weCom: simulator,
+		app:   listeners[1], page: listeners[2],
 		appURL: localURL(listeners[1]), pageURL: localURL(listeners[2]), weComURL: localURL(listeners[0]),
 	}, nil
 }
@@ -152,6 +162,33 @@ func (d *demonstration) start(ctx context.Context, servers *servers, service *se
 	servers.serve(d.app, app)
 	servers.serve(d.page, page)
 	return nil
+}
+
+// receiveEvents does by program what an administrator does by hand: makes a receiver for
+// the demo authenticator, and enters it in WeCom's console.
+func (d *demonstration) receiveEvents(ctx context.Context, service *service, address string) error {
+	key, err := service.secrets.Get(ctx, adminKeySecret, secret.Current)
+	if err != nil {
+		return fmt.Errorf("read admin key: %w", err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address+"/api/admin/authenticators/"+demoName+"/events", nil)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	r.Header.Set("Authorization", "Bearer "+key.Reveal())
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("make a receiver: %w", err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("make a receiver: HTTP %d", answer.StatusCode)
+	}
+	var receiver wecomsim.Receiver
+	if err := json.NewDecoder(answer.Body).Decode(&receiver); err != nil {
+		return fmt.Errorf("read receiver: %w", err)
+	}
+	return d.weCom.SetReceiver(ctx, wecomsim.DemoCorpID, wecomsim.DemoAgentID, receiver)
 }
 
 // listen takes a loopback port; 0 means any.

@@ -164,6 +164,8 @@ func environment(s settings.Settings) func(string) (string, bool) {
 		settings.AuthenticatorSecretPrefix: authenticatorPrefix,
 		settings.LogoutQueueURL:            logoutQueueURL,
 		settings.SessionLifetime:           s.SessionLifetime.String(),
+		settings.MemberCheckInterval:       s.MemberCheckInterval.String(),
+		settings.MemberChecksFunction:      memberChecksID,
 		settings.SessionCookieDomain:       s.SessionCookieDomain,
 		settings.CompanyName:               s.CompanyName,
 		settings.CompanyLogo:               s.CompanyLogo,

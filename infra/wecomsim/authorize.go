@@ -179,7 +179,7 @@ func (s *Simulator) authorize(w http.ResponseWriter, r *http.Request) {
 // consent page, or silently when the member answered it before.
 func (s *Simulator) authorizePrivateInfo(w http.ResponseWriter, r *http.Request, q *consentRequest) {
 	id := q.code.identity
-	if _, a := s.app(q.code.app); !id.member || !a.visibleTo(id.userID) {
+	if c, a := s.app(q.code.app); !id.member || !c.inRange(a, id.userID) {
 		s.showNoPermission(w, q.code.app, message{
 			Detail:     "snsapi_privateinfo: the person is not in the app's visible range.",
 			RetryForm:  pathClient,

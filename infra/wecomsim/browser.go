@@ -140,6 +140,9 @@ func (s *Simulator) Follow(ctx context.Context, link string, b Browser) (string,
 		b.BeforeAnswer()
 	}
 	body, location, err = t.open(ctx, http.MethodPost, action, form)
+	if body.page() == PagePanelDone {
+		location = body.attribute(`data-location="`)
+	}
 	if err == nil && location == "" {
 		err = body.err()
 	}
@@ -190,20 +193,21 @@ func (t tab) open(ctx context.Context, method, target string, form url.Values) (
 // pageBody is the HTML of one of the simulator's pages.
 type pageBody string
 
-func (b pageBody) first(before, after string) string {
+// attribute is what follows before, up to the closing quote.
+func (b pageBody) attribute(before string) string {
 	_, rest, _ := strings.Cut(string(b), before)
-	value, _, found := strings.Cut(rest, after)
+	value, _, found := strings.Cut(rest, `"`)
 	if !found {
 		return ""
 	}
 	return html.UnescapeString(value)
 }
 
-func (b pageBody) page() Page { return Page(b.first(`data-page="`, `"`)) }
+func (b pageBody) page() Page { return Page(b.attribute(`data-page="`)) }
 
 // field is the value of a form's field, and fields are those of all its fields
 // with one name.
-func (b pageBody) field(name string) string { return b.first(`name="`+name+`" value="`, `"`) }
+func (b pageBody) field(name string) string { return b.attribute(`name="` + name + `" value="`) }
 
 func (b pageBody) fields(name string) []string {
 	var values []string
@@ -216,6 +220,6 @@ func (b pageBody) fields(name string) []string {
 
 func (b pageBody) err() error {
 	// A page without a number has none, which is 0 as well.
-	code, _ := strconv.Atoi(b.first(`data-code="`, `"`))
+	code, _ := strconv.Atoi(b.attribute(`data-code="`))
 	return &PageError{Page: b.page(), Code: code}
 }

@@ -56,8 +56,14 @@ type Corp struct {
 	LatinName string
 	// Apps are the self-built apps.
 	Apps []App
+	// Departments form a tree below RootDepartment, which is added if absent.
+	Departments []Department
+	Tags        []Tag
 	// Members are the people of the company.
 	Members []Member
+	// MemberLimit is how many members the corp may have, by which WeCom counts
+	// failed lookups; 0 means 1,000.
+	MemberLimit int
 	// Interconnected are members of companies that this company is connected
 	// with. WeCom identifies them as "CorpId/userid".
 	Interconnected []InterconnectedMember
@@ -66,6 +72,11 @@ type Corp struct {
 	// ContactSyncSecret is the secret of the contact-sync assistant, whose token
 	// cannot exchange codes. Empty means none.
 	ContactSyncSecret string
+	// ContactSyncReceiver gets change_contact.
+	ContactSyncReceiver Receiver
+
+	// hires counts the members there have been.
+	hires int
 }
 
 // App is a self-built app of a corp.
@@ -81,16 +92,18 @@ type App struct {
 	TrustedDomain string
 	// CallbackDomain is 授权回调域 of 企业微信授权登录, for browser login only.
 	CallbackDomain string
-	// MessageURL is 接收消息服务器URL. Only the console looks at it: it is the
-	// other condition under which trusted IPs can be set.
-	MessageURL string
+	// Receiver is 接收消息服务器配置. SetReceiver sets it while the simulator runs.
+	Receiver Receiver
 	// HomeURL is 工作台应用主页, opened from the workbench on a phone.
 	HomeURL string
 	// DesktopHomeURL is opened from the workbench on a desktop; empty means
 	// HomeURL.
 	DesktopHomeURL string
-	// VisibleUserIDs is 可见范围; nil means every member, empty means none.
-	VisibleUserIDs []string
+	// VisibleUserIDs, VisibleDepartments and VisibleTags are 可见范围. All nil
+	// means the whole company, empty means nobody.
+	VisibleUserIDs     []string
+	VisibleDepartments []int
+	VisibleTags        []int
 	// Fields are the personal details that the administrator selected for the
 	// app; a new app has none.
 	Fields []Field
@@ -145,6 +158,16 @@ type Member struct {
 	Address  string
 	Position string
 	Alias    string
+	// Departments are the IDs of the member's departments, the main one first;
+	// none means the root.
+	Departments []int
+	// LeaderOf are those of Departments that the member leads.
+	LeaderOf []int
+	// DirectLeader is the UserID of the member's superior.
+	DirectLeader string
+
+	// serial tells members apart whose UserID changes or is given again.
+	serial int
 	// Status is one of the Status constants; 0 means StatusActive.
 	Status int
 }

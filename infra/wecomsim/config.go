@@ -28,6 +28,9 @@ const (
 	WrongSecretBlock = time.Hour
 )
 
+// defaultMemberLimit is Corp.MemberLimit where none is given.
+const defaultMemberLimit = 1000
+
 // longest is the length in bytes of the longest code, token or ticket (D/91023,
 // D/91039).
 const longest = 512
@@ -36,8 +39,8 @@ const longest = 512
 type Config struct {
 	// Corps are copied; later changes go through the methods of Simulator.
 	Corps []Corp
-	// Now is the simulator's clock; nil means time.Now. Slow and Hang take real
-	// time all the same: they try the caller's patience.
+	// Now is the simulator's clock; nil means time.Now. Slow, Hang and the answers
+	// to events take real time all the same: they try the caller's patience.
 	Now func() time.Time
 	// Choices settle what WeCom leaves unconfirmed; the zero value is the
 	// recommended choice everywhere.
@@ -47,6 +50,9 @@ type Config struct {
 	// ServiceURL is the address of the sign-in service. The start page links to
 	// it. It may be empty.
 	ServiceURL string
+	// Client sends checks and events to receivers; nil means a plain one. It
+	// follows no redirects either way.
+	Client *http.Client
 	// Console makes the handler of ConsolePath and everything below it, which
 	// is console.New of the package beside this one; nil means no admin
 	// console. It asks for no sign-in.
@@ -66,11 +72,21 @@ func (c Config) Validate() error {
 	for _, corp := range c.Corps {
 		report(corp.ID == "" || corps[corp.ID], "corp %q: the ID is empty or used twice", corp.ID)
 		corps[corp.ID] = true
+		known := func(departments []int) bool {
+			return !slices.ContainsFunc(departments, func(id int) bool { return id != RootDepartment && corp.department(id) == nil })
+		}
+		for i, d := range corp.Departments {
+			report(d.ID < 1 || corp.department(d.ID) != &corp.Departments[i] || d.ParentID != 0 && !known([]int{d.ParentID}), "corp %s: department %d: the ID is invalid or used twice, or the parent is unknown", corp.ID, d.ID)
+		}
+		for i, t := range corp.Tags {
+			report(t.ID < 1 || corp.tag(t.ID) != &corp.Tags[i] || !known(t.Departments), "corp %s: tag %d: the ID is invalid or used twice, or a department is unknown", corp.ID, t.ID)
+		}
 		agents, users := map[string]bool{}, map[string]bool{}
 		for _, a := range corp.Apps {
 			name := fmt.Sprintf("corp %s: app %q", corp.ID, a.AgentID)
 			report(a.AgentID == "" || strings.Trim(a.AgentID, "0123456789") != "" || agents[a.AgentID], "%s: the AgentID is not a number or is used twice", name)
 			agents[a.AgentID] = true
+			report(a.Receiver != (Receiver{}) && a.Receiver.validate() != nil, "%s: the receiver is incomplete", name)
 			report(a.Secret == "", "%s: the secret is empty", name)
 			report(strings.ContainsAny(a.TrustedDomain+a.CallbackDomain, "/*? "), "%s: a domain must be host or host:port", name)
 			for _, f := range a.Fields {
@@ -82,6 +98,7 @@ func (c Config) Validate() error {
 			report(key == "" || strings.Contains(key, "/") || len(key) > 64 || users[key], "corp %s: UserID %q is invalid or used twice", corp.ID, m.UserID)
 			users[key] = true
 			report(!slices.Contains([]int{0, StatusActive, StatusDisabled, StatusNotActivated, StatusLeft}, m.Status), "corp %s: member %s: unknown status %d", corp.ID, m.UserID, m.Status)
+			report(!known(m.Departments), "corp %s: member %s: unknown department", corp.ID, m.UserID)
 		}
 		for _, o := range corp.Outsiders {
 			report(o.OpenID == "" || len(o.OpenID) > 64, "corp %s: invalid OpenID %q", corp.ID, o.OpenID)
@@ -128,6 +145,7 @@ type Choices struct {
 
 	// Errcodes; 0 means the recommended one.
 	GetInsteadOfPost int
+	SpentCode        int
 	BadTicket        int
 	DetailOutOfRange int
 	UserNotFound     int
@@ -140,6 +158,7 @@ type Choices struct {
 	NoErrcodeOnSuccess    bool
 	LongestValues         bool
 	RequireTLS            bool
+	AnyStatusIsTaken      bool
 }
 
 // Limits are the frequency limits. Zero means the figure in brackets, a
@@ -153,4 +172,9 @@ type Limits struct {
 	// WrongSecrets counts wrong secrets from one IP within an hour (10, our
 	// choice).
 	WrongSecrets int
+	// LookupMisses counts phones of one corp that user/getuserid does not find
+	// (a fifth of Corp.MemberLimit; D/95402), within LookupPeriod (24 hours),
+	// which is also how long the call then stays closed.
+	LookupMisses int
+	LookupPeriod time.Duration
 }

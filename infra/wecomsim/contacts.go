@@ -4,13 +4,12 @@ package wecomsim
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim/page"
 )
-
-// rootDepartment is the department that contains the whole company.
-const rootDepartment = 1
 
 // getUser is D/90196.
 func (s *Simulator) getUser(c *call) (fields, int) {
@@ -23,14 +22,32 @@ func (s *Simulator) getUser(c *call) (fields, int) {
 		return nil, codeNoContactDetail
 	}
 	m := c.corp.member(userID)
-	if m == nil || !a.visibleTo(m.UserID) || m.status() == StatusLeft && !s.choices.LeftMemberIsReadable {
+	if m == nil || !c.corp.inRange(a, m.UserID) || !s.stays(m) {
 		return nil, cmp.Or(s.choices.UserNotFound, codeNoUser)
 	}
+	// Departments that the app does not see are left out, the lists beside them
+	// as well.
+	departments, order, leads, visible := []int{}, []int{}, []int{}, c.corp.departmentsOf(a)
+	for _, id := range m.departments() {
+		if d := c.corp.department(id); d != nil && visible[id] {
+			lead := 0
+			if slices.Contains(m.LeaderOf, id) {
+				lead = 1
+			}
+			departments, order, leads = append(departments, id), append(order, 0), append(leads, lead)
+		}
+	}
+	superior := []string{}
+	if c.corp.inRange(a, m.DirectLeader) {
+		superior = append(superior, m.DirectLeader)
+	}
 	out := fields{
-		"userid": m.UserID, "name": m.Name, "department": []int{rootDepartment}, "order": []int{0}, "position": m.Position,
-		"is_leader_in_dept": []int{0}, "direct_leader": []string{}, "telephone": "", "alias": m.Alias,
-		"main_department": rootDepartment, "extattr": fields{"attrs": []string{}}, "status": m.status(),
+		"userid": m.UserID, "name": m.Name, "department": departments, "order": order, "position": m.Position,
+		"is_leader_in_dept": leads, "direct_leader": superior, "telephone": "", "alias": m.Alias, "extattr": fields{"attrs": []string{}}, "status": m.status(),
 		"external_position": "", "external_profile": fields{"external_attr": []string{}},
+	}
+	if main := m.departments()[0]; visible[main] {
+		out["main_department"] = main
 	}
 	if a.CreatedBefore20220620 {
 		for f, value := range m.details() {
@@ -56,12 +73,13 @@ func (s *Simulator) getAgent(c *call) (fields, int) {
 	if a == nil || a.AgentID != agentID {
 		return nil, codeOtherAgent
 	}
-	users, departments, closed := []fields{}, []int{}, 0
-	if a.VisibleUserIDs == nil {
-		departments = append(departments, rootDepartment)
+	users, closed := []fields{}, 0
+	departments, tags := append([]int{}, a.VisibleDepartments...), append([]int{}, a.VisibleTags...)
+	if a.WholeCompany() {
+		departments = append(departments, RootDepartment)
 	}
 	for _, m := range c.corp.Members {
-		if a.VisibleUserIDs != nil && a.visibleTo(m.UserID) {
+		if slices.ContainsFunc(a.VisibleUserIDs, func(id string) bool { return strings.EqualFold(id, m.UserID) }) {
 			users = append(users, fields{"userid": m.UserID})
 		}
 	}
@@ -71,7 +89,7 @@ func (s *Simulator) getAgent(c *call) (fields, int) {
 	return fields{
 		"agentid": number, "name": a.DisplayName(), "square_logo_url": c.base + page.Avatar(a.DisplayName()),
 		"description": "", "allow_userinfos": fields{"user": users}, "allow_partys": fields{"partyid": departments},
-		"allow_tags": fields{"tagid": []int{}}, "close": closed, "redirect_domain": a.TrustedDomain,
+		"allow_tags": fields{"tagid": tags}, "close": closed, "redirect_domain": a.TrustedDomain,
 		"report_location_flag": 0, "isreportenter": 0, "home_url": a.HomeURL,
 	}, 0
 }

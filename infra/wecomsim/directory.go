@@ -4,9 +4,11 @@
 package wecomsim
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +21,22 @@ type appRef struct{ corpID, agentID string }
 // clone copies a corp as deep as anyone may change it.
 func (c Corp) clone() *Corp {
 	c.Apps, c.Members = slices.Clone(c.Apps), slices.Clone(c.Members)
+	c.Departments, c.Tags = slices.Clone(c.Departments), slices.Clone(c.Tags)
+	c.addRoot()
+	for i, t := range c.Tags {
+		c.Tags[i].UserIDs, c.Tags[i].Departments = slices.Clone(t.UserIDs), slices.Clone(t.Departments)
+	}
+	for i, m := range c.Members {
+		if m.serial == 0 {
+			c.hires++
+			c.Members[i].serial = c.hires
+		}
+		c.Members[i].Departments, c.Members[i].LeaderOf = slices.Clone(m.Departments), slices.Clone(m.LeaderOf)
+	}
 	for i, a := range c.Apps {
 		c.Apps[i].VisibleUserIDs = slices.Clone(a.VisibleUserIDs)
+		c.Apps[i].VisibleDepartments = slices.Clone(a.VisibleDepartments)
+		c.Apps[i].VisibleTags = slices.Clone(a.VisibleTags)
 		c.Apps[i].Fields = slices.Clone(a.Fields)
 		c.Apps[i].TrustedIPs = slices.Clone(a.TrustedIPs)
 	}
@@ -42,9 +58,11 @@ func (c *Corp) member(userID string) *Member {
 	return nil
 }
 
-// visibleTo reports whether a member is in the app's visible range.
-func (a *App) visibleTo(userID string) bool {
-	return a.VisibleUserIDs == nil || slices.ContainsFunc(a.VisibleUserIDs, func(v string) bool { return strings.EqualFold(v, userID) })
+func (c *Corp) findMember(userID string) (*Member, error) {
+	if m := c.member(userID); m != nil {
+		return m, nil
+	}
+	return nil, fmt.Errorf("find member %q: no such member", userID)
 }
 
 // homeURL is where the workbench leads on a phone or a desktop.
@@ -116,17 +134,23 @@ func (s *Simulator) CreateApp(corpID string, a App) (agentID string, err error) 
 // ChangeApp applies f to an app, at any time and with effect at once. A changed
 // secret revokes the app's tokens as ResetSecret does.
 func (s *Simulator) ChangeApp(corpID, agentID string, f func(*App)) error {
-	return s.changeCorp(corpID, func(*Corp) error {
-		ref := appRef{corpID, agentID}
-		_, a := s.app(ref)
-		if a == nil {
-			return fmt.Errorf("find app %q of corp %q: no such app", agentID, corpID)
-		}
+	return s.changeApp(corpID, agentID, func(_ *Corp, a *App) {
 		secret := a.Secret
 		f(a)
 		if a.Secret != secret && !s.choices.SecretResetKeepsTokens {
-			s.revokeTokens(ref, codeInvalidToken)
+			s.revokeTokens(appRef{corpID, agentID}, codeInvalidToken)
 		}
+	})
+}
+
+// changeApp calls f for an app, with s.mu held.
+func (s *Simulator) changeApp(corpID, agentID string, f func(*Corp, *App)) error {
+	return s.changeCorp(corpID, func(c *Corp) error {
+		_, a := s.app(appRef{corpID, agentID})
+		if a == nil {
+			return fmt.Errorf("find app %q of corp %q: no such app", agentID, corpID)
+		}
+		f(c, a)
 		return nil
 	})
 }
@@ -149,24 +173,95 @@ func (s *Simulator) AddMember(corpID string, m Member) error {
 		if c.member(m.UserID) != nil {
 			return fmt.Errorf("add member %q: the UserID is taken", m.UserID)
 		}
+		c.hires++
+		m.serial = c.hires
 		c.Members = append(c.Members, m)
 		return nil
 	})
 }
 
-// ChangeMember applies f to a member, at any time and with effect at once.
+// ChangeMember applies f to a member, at any time and with effect at once. A new
+// UserID stays with the person: in visible ranges, in tags and in the client.
 func (s *Simulator) ChangeMember(corpID, userID string, f func(*Member)) error {
 	return s.changeCorp(corpID, func(c *Corp) error {
-		m := c.member(userID)
-		if m == nil {
-			return fmt.Errorf("find member %q: no such member", userID)
+		m, err := c.findMember(userID)
+		if err != nil {
+			return err
 		}
-		f(m)
+		changed := *m
+		f(&changed)
+		if other := c.member(changed.UserID); changed.UserID == "" || other != nil && other != m {
+			return fmt.Errorf("rename member %q: the UserID is empty or taken", userID)
+		}
+		if m.UserID != changed.UserID {
+			s.rename(c, m.UserID, changed.UserID)
+		}
+		changed.serial = m.serial
+		*m = changed
 		return nil
 	})
 }
 
-// changeCorp calls f for a corp, with s.mu held.
+// rename replaces a UserID wherever it stands but in the member.
+func (s *Simulator) rename(c *Corp, old, changed string) {
+	replace := func(ids []string) {
+		for i := range ids {
+			if strings.EqualFold(ids[i], old) {
+				ids[i] = changed
+			}
+		}
+	}
+	for _, a := range c.Apps {
+		replace(a.VisibleUserIDs)
+	}
+	for _, t := range c.Tags {
+		replace(t.UserIDs)
+	}
+	for i, m := range c.Members {
+		if strings.EqualFold(m.DirectLeader, old) {
+			c.Members[i].DirectLeader = changed
+		}
+	}
+	for key, who := range s.clients {
+		if strings.EqualFold(string(who), c.ID+"/"+old) {
+			s.clients[key] = person(c.ID + "/" + changed)
+		}
+	}
+}
+
+// Dismiss takes a member out of the company. The UserID may be given again, to
+// somebody who has agreed to nothing yet.
+func (s *Simulator) Dismiss(corpID, userID string) error {
+	return s.changeCorp(corpID, func(c *Corp) error {
+		if _, err := c.findMember(userID); err != nil {
+			return err
+		}
+		maps.DeleteFunc(s.consents, func(key consentKey, _ consent) bool {
+			return key.app.corpID == c.ID && strings.EqualFold(key.userID, userID)
+		})
+		c.Members = slices.DeleteFunc(c.Members, func(m Member) bool { return strings.EqualFold(m.UserID, userID) })
+		return nil
+	})
+}
+
+// TagMember gives a member a tag, or takes it away.
+func (s *Simulator) TagMember(corpID string, tagID int, userID string, tagged bool) error {
+	return s.changeCorp(corpID, func(c *Corp) error {
+		t := c.tag(tagID)
+		m, err := c.findMember(userID)
+		if t == nil || err != nil {
+			return cmp.Or(err, fmt.Errorf("find tag %d: no such tag", tagID))
+		}
+		t.UserIDs = slices.DeleteFunc(t.UserIDs, func(id string) bool { return strings.EqualFold(id, userID) })
+		if tagged {
+			t.UserIDs = append(t.UserIDs, m.UserID)
+		}
+		return nil
+	})
+}
+
+// changeCorp calls f for a corp, with s.mu held, and tells receivers what
+// changed.
 func (s *Simulator) changeCorp(corpID string, f func(*Corp) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,7 +269,10 @@ func (s *Simulator) changeCorp(corpID string, f func(*Corp) error) error {
 	if c == nil {
 		return fmt.Errorf("find corp %q: no such corp", corpID)
 	}
-	return f(c)
+	before := c.known()
+	err := f(c)
+	s.announce(c, before, c.known())
+	return err
 }
 
 // person is who uses a client, spelled as in forms and in Browser.UserID:

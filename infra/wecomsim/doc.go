@@ -25,16 +25,22 @@
 // project and shares no constant with it.
 //
 // Simulated: gettoken, auth/getuserinfo and its former path, auth/getuserdetail,
-// user/get, agent/get; the in-client page and both pages of browser login;
-// frequency limits and trusted IPs. [Simulator.Inject] breaks API calls, before
-// or after they take effect, and [Simulator.InjectCallback] the redirect to the
-// application. Not simulated: events, messages, departments and tags, the
-// embedded login panel, third-party apps, and an end of the QR code's life
-// (not documented).
+// user/get, user/getuserid, department/list, simplelist and get, tag/get,
+// agent/get; the in-client page, both pages of browser login, and the login
+// panel; events; frequency limits and trusted IPs. [Simulator.Inject] breaks API
+// calls, before or after they take effect, [Simulator.InjectCallback] the redirect
+// to the application, and [Simulator.SetEventFaults] the events.
+//
+// Not simulated, because no caller of this project needs them: message/send and
+// its events, enter_agent, the lists of members and of tags, export jobs, linked
+// companies (互联企业), lookups by mail, third-party apps and 代开发; what a
+// contact-sync token may read (it is refused); and an end of the QR code's life,
+// which is not documented.
 //
 // # Invariants
 //
-//   - Time passes only on Config.Now, except for Slow and Hang.
+//   - Time passes only on Config.Now, except for Slow and Hang, and for the answers
+//     to events, which have a second for a check and five for a push.
 //   - No value of a parameter is recorded: they are secrets, tokens and codes.
 //   - A page needs no other host, and another site cannot post to it.
 //
@@ -68,14 +74,30 @@
 //   - An expired token is 42001 [ExpiredTokenIsInvalid: 40014]. A reset secret
 //     revokes the tokens with 40014 [SecretResetKeepsTokens].
 //   - A wrong method is 40063, in both directions [GetInsteadOfPost: this code].
-//   - A bad ticket is 40058 [BadTicket: this code]. A ticket works until it
-//     expires [TicketIsSingleUse: only once].
+//   - A spent code is 40029 [SpentCode: this code].
+//   - A ticket that is missing is 84090, an unknown one or another app's 84015, an
+//     expired one 84014 [BadTicket: this code]. A ticket works until it expires
+//     [TicketIsSingleUse: only once].
 //   - getuserdetail of a member who left the visible range is 60011
 //     [DetailOutOfRange: this code]; an avatar that was not agreed to is the
 //     default picture [DefaultAvatarIsAbsent].
 //   - user/get of a member who is unknown, gone or out of range is 60111
 //     [UserNotFound: this code]. A member of status 5 is gone
 //     [LeftMemberIsReadable: can sign in, and user/get returns status 5].
+//   - A department that does not exist is 60003. A department's parentid is there
+//     even when the parent is out of range. Every app reads every tag, cut to its
+//     range, and a tag of nothing visible is empty.
+//   - user/getuserid ignores blanks and dashes, nothing else. The miss too many is
+//     46004, and from the next call on 45009 [Limits.LookupMisses, LookupPeriod].
+//   - A push is tried again after an answer that is not 200 [AnyStatusIsTaken: only
+//     when none comes], three times in all, byte for byte, without a pause. The
+//     elements of an event come in any order, and every other check of a URL has a
+//     bare + in echostr. A new UserID is told to contact-sync alone. One event is
+//     about one member, however many change.
+//   - An app closed because nobody uses it is a disabled app.
+//   - The panel offers quick login when a client is signed in at the same browser
+//     and the page around the panel allows it to reach this machine. A refusal
+//     there is one as on the whole page.
 //   - A code refused with 50001 stays unspent.
 //   - Error answers carry hint, IP and empty fields [BareErrors], good answers
 //     errcode 0 [NoErrcodeOnSuccess].

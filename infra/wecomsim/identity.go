@@ -25,6 +25,7 @@ type authCode struct {
 	ticket bool
 	agreed []Field
 	issued time.Time
+	spent  bool
 }
 
 // ticket gives the details of a member to one app.
@@ -54,16 +55,18 @@ func (s *Simulator) getUserInfo(c *call) (fields, int) {
 		return nil, codeBadDomain
 	}
 	code := s.codes[value]
-	if code == nil || s.now().Sub(code.issued) >= CodeLifetime {
+	switch {
+	case code == nil || s.now().Sub(code.issued) >= CodeLifetime:
 		return nil, codeInvalidCode
+	case code.spent:
+		return nil, cmp.Or(s.choices.SpentCode, codeInvalidCode)
 	}
 	domainOK := sameDomain(code.host, a.TrustedDomain) || code.web && sameDomain(code.host, a.CallbackDomain)
 	if code.app.corpID != c.corp.ID || code.app.agentID != "" && code.app.agentID != a.AgentID || !domainOK {
 		// The code stays unspent: the caller learned nothing from it.
 		return nil, codeBadDomain
 	}
-	// A spent code is as unknown as one that never existed.
-	delete(s.codes, value)
+	code.spent = true
 	id := code.identity
 	if id.userID == "" {
 		out := fields{"openid": id.openID}
@@ -73,7 +76,7 @@ func (s *Simulator) getUserInfo(c *call) (fields, int) {
 		return out, 0
 	}
 	out := fields{"userid": id.userID}
-	if code.ticket && id.member && a.visibleTo(id.userID) {
+	if code.ticket && id.member && c.corp.inRange(a, id.userID) {
 		value := s.newValue()
 		s.tickets[value] = &ticket{app: appRef{c.corp.ID, a.AgentID}, userID: id.userID, agreed: code.agreed, issued: s.now()}
 		out["user_ticket"] = value
@@ -111,11 +114,20 @@ func (s *Simulator) getUserDetail(c *call) (fields, int) {
 		return nil, codeNotJSON
 	}
 	t := s.tickets[request.Ticket]
-	if t == nil || t.app != (appRef{c.corp.ID, a.AgentID}) || s.now().Sub(t.issued) >= TicketLifetime || t.used && s.choices.TicketIsSingleUse {
-		return nil, cmp.Or(s.choices.BadTicket, codeBadParameter)
+	bad := 0
+	switch {
+	case request.Ticket == "":
+		bad = codeNoTicket
+	case t == nil || t.app != (appRef{c.corp.ID, a.AgentID}) || t.used && s.choices.TicketIsSingleUse:
+		bad = codeInvalidTicket
+	case s.now().Sub(t.issued) >= TicketLifetime:
+		bad = codeExpiredTicket
+	}
+	if bad != 0 {
+		return nil, cmp.Or(s.choices.BadTicket, bad)
 	}
 	m := c.corp.member(t.userID)
-	if m == nil || !a.visibleTo(t.userID) {
+	if m == nil || !c.corp.inRange(a, t.userID) {
 		return nil, cmp.Or(s.choices.DetailOutOfRange, codeNoPrivilege)
 	}
 	t.used = true

@@ -100,6 +100,12 @@ func TestGetUserInfo(t *testing.T) {
 			}
 		})
 	}
+	t.Run("spent, switched", func(t *testing.T) {
+		h := newHarness(t, func(c *Config) { c.Choices.SpentCode = 42022 })
+		token, code := h.token(secretA), h.code(Browser{UserID: "zhangsan"})
+		h.exchange(token, code)
+		h.expect(42022, h.exchange(token, code))
+	})
 	t.Run("without a code, and with an unknown one", func(t *testing.T) {
 		h := newHarness(t, nil)
 		token := h.token(secretA)
@@ -164,12 +170,12 @@ func TestGetUserDetail(t *testing.T) {
 	}{
 		{rule: "no JSON", body: "user_ticket=x", want: 47001},
 		{rule: "empty body", body: " ", want: 47001},
-		{rule: "ticket missing", body: "{}", want: 40058},
-		{rule: "ticket unknown", body: `{"user_ticket":"x"}`, want: 40058},
+		{rule: "ticket missing", body: "{}", want: 84090},
+		{rule: "ticket unknown", body: `{"user_ticket":"x"}`, want: 84015},
 		{rule: "ticket unknown, switched", change: func(c *Config) { c.Choices.BadTicket = 40063 }, body: `{"user_ticket":"x"}`, want: 40063},
-		{rule: "ticket of another app", secret: secretB, want: 40058},
-		{rule: "ticket of 1800 s", before: func(h *harness) { h.age(TicketLifetime) }, want: 40058},
-		{rule: "ticket used twice, switched to single use", change: func(c *Config) { c.Choices.TicketIsSingleUse = true }, twice: true, want: 40058},
+		{rule: "ticket of another app", secret: secretB, want: 84015},
+		{rule: "ticket of 1800 s", before: func(h *harness) { h.age(TicketLifetime) }, want: 84014},
+		{rule: "ticket used twice, switched to single use", change: func(c *Config) { c.Choices.TicketIsSingleUse = true }, twice: true, want: 84015},
 		{rule: "ticket used twice", consent: ConsentTo(FieldMobile), twice: true, fields: mobile},
 		{rule: "member meanwhile out of range", before: changeApp(func(a *App) { a.VisibleUserIDs = []string{} }), want: 60011},
 		{rule: "member meanwhile out of range, switched", change: func(c *Config) { c.Choices.DetailOutOfRange = 60111 }, before: changeApp(func(a *App) { a.VisibleUserIDs = []string{} }), want: 60111},

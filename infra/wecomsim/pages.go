@@ -38,6 +38,8 @@ const (
 	PageRefused       Page = "refused"
 	PageExpired       Page = "expired"
 	PageScanned       Page = "scanned"
+	// PagePanelDone gives the result to the page around the panel.
+	PagePanelDone Page = "panel-done"
 	// PageNoFragment stands for a client that does not attach the identity to an
 	// in-client link without #wechat_redirect. Only Follow, which acts as the
 	// client, can see that.
@@ -132,7 +134,7 @@ func (s *Simulator) showNoPermission(w http.ResponseWriter, app appRef, m messag
 	m.Console = consoleLink(app, "range")
 	c, a := s.app(app)
 	for _, other := range c.Members {
-		if a.visibleTo(other.UserID) && other.status() == StatusActive && other.Mobile != "" && len(m.Alternatives) < 6 {
+		if c.inRange(a, other.UserID) && other.status() == StatusActive && other.Mobile != "" && len(m.Alternatives) < 6 {
 			m.Alternatives = append(m.Alternatives, other.Person(c.ID))
 		}
 	}
@@ -185,15 +187,25 @@ func (s *Simulator) showLogin(w http.ResponseWriter, r *http.Request, key string
 	if !phone {
 		code = page.QRCode(baseOf(r) + pathWebScan + "?key=" + url.QueryEscape(key))
 	}
+	frame, groups := s.frame(PageWebLogin), s.people([]*Corp{c}, l.app)
+	if l.framed() {
+		frame = s.panelFrame(PageWebLogin)
+	}
+	// Quick login: the client that runs beside this browser.
+	var quick *page.Person
+	if who, signedIn := s.clientOf(r); signedIn && !phone {
+		quick = listed(groups, who)
+	}
 	s.templates.Write(w, http.StatusOK, string(PageWebLogin), struct {
 		page.Frame
-		Key    string
-		App    *App
-		Corp   *Corp
-		QR     template.HTML
-		Phone  bool
-		Groups []page.Group
-	}{s.frame(PageWebLogin), key, a, c, code, phone, s.people([]*Corp{c}, l.app)})
+		Key, RedirectType string
+		App               *App
+		Corp              *Corp
+		QR                template.HTML
+		Quick             *page.Person
+		Phone             bool
+		Groups            []page.Group
+	}{frame, key, l.redirectType, a, c, code, quick, phone, groups})
 }
 
 // workbenchApp is an app on the start page.
@@ -209,12 +221,7 @@ func (s *Simulator) start(w http.ResponseWriter, r *http.Request) {
 	groups := s.people(s.corps, appRef{})
 	var who *page.Person
 	if p, signedIn := s.clientOf(r); signedIn {
-		who = &page.Person{Name: string(p), Note: "已删除 · removed", Avatar: page.DefaultAvatar}
-		for _, g := range groups {
-			if i := slices.IndexFunc(g.People, func(other page.Person) bool { return other.Key == string(p) }); i >= 0 {
-				who = &g.People[i]
-			}
-		}
+		who = cmp.Or(listed(groups, p), &page.Person{Name: string(p), Note: "已删除 · removed", Avatar: page.DefaultAvatar})
 	}
 	var apps []workbenchApp
 	for _, c := range s.corps {
@@ -251,9 +258,9 @@ func (s *Simulator) people(corps []*Corp, app appRef) []page.Group {
 			switch {
 			case a != nil && app.corpID != c.ID:
 				p.Marks = append(p.Marks, page.Mark{Chinese: "其他企业的成员", English: "member of another company"})
-			case a != nil && !a.visibleTo(m.UserID):
+			case a != nil && !c.inRange(a, m.UserID):
 				p.Marks = append(p.Marks, page.Mark{Chinese: "不在可见范围", English: "outside the visible range"})
-			case a == nil && !slices.ContainsFunc(c.Apps, func(x App) bool { return x.visibleTo(m.UserID) }):
+			case a == nil && !slices.ContainsFunc(c.Apps, func(x App) bool { return c.inRange(&x, m.UserID) }):
 				p.Marks = append(p.Marks, page.Mark{Chinese: "不在任何应用的可见范围", English: "outside every app's visible range"})
 			}
 			members.People = append(members.People, p)
@@ -274,6 +281,16 @@ func (s *Simulator) people(corps []*Corp, app appRef) []page.Group {
 		}
 	}
 	return groups
+}
+
+// listed finds a person in groups, or returns nil.
+func listed(groups []page.Group, who person) *page.Person {
+	for _, g := range groups {
+		if i := slices.IndexFunc(g.People, func(p page.Person) bool { return p.Key == string(who) }); i >= 0 {
+			return &g.People[i]
+		}
+	}
+	return nil
 }
 
 // isPhone tells a phone's browser from a desktop's.

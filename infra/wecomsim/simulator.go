@@ -43,6 +43,12 @@ type Simulator struct {
 	faults          []*Fault
 	callbackFaults  []*CallbackFault
 	purged          time.Time
+	client          http.Client
+	checks          int
+	eventFaults     EventFaults
+	pushes          []*Push
+	onTheirWay      int
+	settled         *sync.Cond
 }
 
 // New returns a WeCom with the companies of c.
@@ -56,6 +62,8 @@ func New(c Config) *Simulator {
 			CorpPerMinute: cmp.Or(c.Limits.CorpPerMinute, 10_000),
 			Parallel:      cmp.Or(c.Limits.Parallel, 400),
 			WrongSecrets:  cmp.Or(c.Limits.WrongSecrets, 10),
+			LookupMisses:  c.Limits.LookupMisses,
+			LookupPeriod:  cmp.Or(c.Limits.LookupPeriod, 24*time.Hour),
 		},
 		clients:         map[string]person{},
 		consents:        map[consentKey]consent{},
@@ -68,6 +76,13 @@ func New(c Config) *Simulator {
 		parallel:        map[string]int{},
 		templates:       page.Parse(pageFiles),
 	}
+	s.settled = sync.NewCond(&s.mu)
+	if c.Client != nil {
+		s.client = *c.Client
+	} else {
+		s.client.Transport = &http.Transport{DisableKeepAlives: true}
+	}
+	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -141,7 +156,7 @@ func (s *Simulator) purge() {
 	}
 	s.purged = now
 	maps.DeleteFunc(s.codes, func(_ string, c *authCode) bool { return now.Sub(c.issued) >= CodeLifetime })
-	maps.DeleteFunc(s.tickets, func(_ string, t *ticket) bool { return now.Sub(t.issued) >= TicketLifetime })
+	maps.DeleteFunc(s.tickets, func(_ string, t *ticket) bool { return now.Sub(t.issued) >= 12*TicketLifetime })
 	maps.DeleteFunc(s.tokens, func(_ string, t *token) bool { return now.Sub(t.issued) > 12*TokenLifetime })
 	maps.DeleteFunc(s.consentRequests, func(_ string, q *consentRequest) bool { return now.Sub(q.since) > 24*time.Hour })
 	maps.DeleteFunc(s.logins, func(_ string, l *login) bool { return now.Sub(l.since) > 24*time.Hour })

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim/page"
 )
 
 const (
@@ -36,6 +38,9 @@ type login struct {
 	since       time.Time
 	// oldPage always sends a denial back.
 	oldPage bool
+	// redirectType is how the page gives the result to the page that frames it:
+	// top or callback; otherwise it goes there itself.
+	redirectType string
 	// result is where the waiting page goes after an answer on a phone.
 	result   string
 	answered bool
@@ -49,16 +54,17 @@ func (s *Simulator) webLogin(w http.ResponseWriter, r *http.Request) {
 	}
 	l, code, problem := s.newLogin(r.URL.RawQuery)
 	if problem != "" {
-		page := PageBadLink
+		shown := PageBadLink
 		switch code {
 		case webBadCallbackDomain:
-			page = PageBadCallback
+			shown = PageBadCallback
 		case webBadTrustedDomain:
-			page = PageBadDomain
+			shown = PageBadDomain
 		}
-		s.showMessage(w, page, message{Number: code, Detail: problem})
+		s.showMessage(w, shown, message{Number: code, Detail: problem})
 		return
 	}
+	l.redirectType = r.URL.Query().Get("redirect_type")
 	s.startLogin(w, r, l)
 }
 
@@ -143,6 +149,9 @@ func (s *Simulator) webConfirm(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	who, ok := s.findPerson(r.PostFormValue("person"))
+	if r.PostFormValue("answer") == "quick" {
+		who, ok = s.clientOf(r)
+	}
 	if !ok {
 		s.showMessage(w, PageExpired, message{Detail: "The person no longer exists."})
 		return
@@ -152,7 +161,7 @@ func (s *Simulator) webConfirm(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case a.Disabled:
 		s.showMessage(w, PageNoPermission, message{Detail: "The app is disabled for every member.", Console: consoleLink(l.app, "state")})
-	case id.member && !a.visibleTo(id.userID):
+	case id.member && !c.inRange(a, id.userID):
 		// The QR code stays valid: another member may scan it.
 		s.showNoPermission(w, l.app, message{
 			Detail: "The member is not in the app's visible range.", RetryForm: pathWebConfirm,
@@ -169,11 +178,31 @@ func (s *Simulator) webConfirm(w http.ResponseWriter, r *http.Request) {
 // the page that waits.
 func (s *Simulator) finishLogin(w http.ResponseWriter, r *http.Request, l *login, location string) {
 	if r.PostFormValue("phone") == "" {
+		if l.framed() {
+			s.templates.Write(w, http.StatusOK, string(PagePanelDone), panelView{s.panelFrame(PagePanelDone), l.redirectType, location})
+			return
+		}
 		redirectTo(w, location)
 		return
 	}
 	l.result = location
 	s.showMessage(w, PageScanned, message{})
+}
+
+// framed reports whether the page is a panel in another page.
+func (l *login) framed() bool { return l.redirectType == "top" || l.redirectType == "callback" }
+
+// panelView is the page that gives the result to the page around the panel.
+type panelView struct {
+	page.Frame
+
+	RedirectType, Location string
+}
+
+func (s *Simulator) panelFrame(p Page) page.Frame {
+	frame := s.frame(p)
+	frame.Panel, frame.AnyClient = true, false
+	return frame
 }
 
 // webStatus answers the waiting page. It gives the result once.

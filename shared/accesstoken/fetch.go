@@ -48,7 +48,7 @@ func (s *Source) obtain(ctx context.Context, app App, e *entry) (token, error) {
 	for {
 		s.mu.Lock()
 		now := s.cfg.Now()
-		o := order{app: app, key: app.key(), entry: e, rejected: e.rejected, early: e.token.usable(now)}
+		o := order{app: app, key: app.Key(), entry: e, rejected: e.rejected, early: e.token.usable(now)}
 		refusal, refusedUntil := e.refusal, e.refusedUntil
 		s.mu.Unlock()
 		if refusal != nil && now.Before(refusedUntil) {
@@ -85,7 +85,7 @@ func (s *Source) wait(ctx context.Context, o order) (token, error) {
 			return token{}, refusalOf(record)
 		case !leased:
 			owner := rand.Text()
-			leased, err := s.cfg.Store.LeaseAccessToken(ctx, o.key, owner, now.Add(leaseTime))
+			leased, err := s.cfg.Store.LeaseFetched(ctx, o.key, owner, now.Add(leaseTime))
 			if err != nil {
 				return token{}, fmt.Errorf("lease access token: %w", err)
 			}
@@ -126,7 +126,7 @@ func (s *Source) fetchAndRelease(ctx context.Context, o order, owner string, unt
 	defer cancel()
 	// A token is good whether or not it could be written down: the next process fetches
 	// another. A refusal must be kept somewhere.
-	if s.cfg.Store.SaveAccessToken(releasing, o.key, owner, record) != nil && s.cfg.Now().Before(record.RefusedUntil) {
+	if s.cfg.Store.SaveFetched(releasing, o.key, owner, record) != nil && s.cfg.Now().Before(record.RefusedUntil) {
 		s.mu.Lock()
 		o.entry.refusal, o.entry.refusedUntil = refusalOf(record), record.RefusedUntil
 		s.mu.Unlock()
@@ -136,7 +136,7 @@ func (s *Source) fetchAndRelease(ctx context.Context, o order, owner string, unt
 
 // fetch asks WeCom, unless the record answers already. It returns the record to write
 // down beside the token or the error.
-func (s *Source) fetch(ctx context.Context, o order, record store.AccessToken, known token, until time.Time) (store.AccessToken, token, error) {
+func (s *Source) fetch(ctx context.Context, o order, record store.Fetched, known token, until time.Time) (store.Fetched, token, error) {
 	now := s.cfg.Now()
 	switch usable := known.usable(now); {
 	case known.fresh(now):
@@ -165,14 +165,14 @@ func (s *Source) fetch(ctx context.Context, o order, record store.AccessToken, k
 	}
 	if !o.rejected.IsEmpty() && fetched.Value.Equal(o.rejected) {
 		// WeCom gives a token that it does not take. Asking again at once changes nothing.
-		return store.AccessToken{RefusedUntil: s.replaceAt(o.entry), RefusedCode: wecom.InvalidToken}, token{}, errRejected()
+		return store.Fetched{RefusedUntil: s.replaceAt(o.entry), RefusedCode: wecom.InvalidToken}, token{}, errRejected()
 	}
 	sealed, err := s.seal(o.key, fetched.Value, askedAt)
 	if err != nil {
 		return record, token{}, err
 	}
 	expiresAt := askedAt.Add(fetched.ExpiresIn)
-	return store.AccessToken{Sealed: sealed, ExpiresAt: expiresAt}, newToken(fetched.Value, askedAt, expiresAt), nil
+	return store.Fetched{Content: sealed, ExpiresAt: expiresAt}, newToken(fetched.Value, askedAt, expiresAt), nil
 }
 
 // mayReplace paces the fetches that rejections cause: when WeCom rejects every token it
@@ -203,7 +203,7 @@ func (e *entry) replacePause() time.Duration {
 }
 
 // refusalOf returns WeCom's refusal that a record remembers.
-func refusalOf(record store.AccessToken) *wecom.Error {
+func refusalOf(record store.Fetched) *wecom.Error {
 	return &wecom.Error{Op: "gettoken", Code: record.RefusedCode}
 }
 

@@ -31,18 +31,19 @@ func AppOf(a store.Authenticator, secretName string) App {
 	}
 }
 
-// key names the app's record. Hashed, so that no part can reach into another.
-func (a App) key() string {
+// Key names the app's record, whatever its SecretName. Hashed, so that no part can reach
+// into another.
+func (a App) Key() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{a.CorpID, a.AgentID, a.AuthenticatorID, a.SecretVersion}, "\x00")))
 	return hex.EncodeToString(sum[:])
 }
 
 // Store is what Source needs of store.Transient.
 type Store interface {
-	AccessToken(ctx context.Context, key string) (store.AccessToken, error)
-	LeaseAccessToken(ctx context.Context, key, owner string, until time.Time) (bool, error)
-	SaveAccessToken(ctx context.Context, key, owner string, token store.AccessToken) error
-	ForgetAccessToken(ctx context.Context, key string) error
+	Fetched(ctx context.Context, key string) (store.Fetched, error)
+	LeaseFetched(ctx context.Context, key, owner string, until time.Time) (bool, error)
+	SaveFetched(ctx context.Context, key, owner string, token store.Fetched) error
+	ForgetFetched(ctx context.Context, key string) error
 }
 
 // Sealer encrypts what the table keeps; a *aead.Box of purpose aead.AccessToken does.
@@ -191,7 +192,7 @@ func (s *Source) Forget(ctx context.Context, app App) error {
 	// A caller at work keeps its entry and finishes with it.
 	delete(s.entries, app)
 	s.mu.Unlock()
-	if err := s.cfg.Store.ForgetAccessToken(ctx, app.key()); err != nil {
+	if err := s.cfg.Store.ForgetFetched(ctx, app.Key()); err != nil {
 		return fmt.Errorf("forget access token: %w", err)
 	}
 	return nil

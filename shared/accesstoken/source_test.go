@@ -18,22 +18,22 @@ import (
 // table is a store that keeps its promises, in memory.
 type table struct {
 	mu      sync.Mutex
-	records map[string]store.AccessToken
+	records map[string]store.Fetched
 	calls   int
 	err     error // of every call
-	saveErr error // of SaveAccessToken
+	saveErr error // of SaveFetched
 }
 
 func (f *table) begin() (unlock func(), err error) {
 	f.mu.Lock()
 	f.calls++
 	if f.records == nil {
-		f.records = map[string]store.AccessToken{}
+		f.records = map[string]store.Fetched{}
 	}
 	return f.mu.Unlock, f.err
 }
 
-func (f *table) AccessToken(_ context.Context, key string) (store.AccessToken, error) {
+func (f *table) Fetched(_ context.Context, key string) (store.Fetched, error) {
 	unlock, err := f.begin()
 	defer unlock()
 	record, found := f.records[key]
@@ -43,7 +43,7 @@ func (f *table) AccessToken(_ context.Context, key string) (store.AccessToken, e
 	return record, err
 }
 
-func (f *table) LeaseAccessToken(_ context.Context, key, owner string, until time.Time) (bool, error) {
+func (f *table) LeaseFetched(_ context.Context, key, owner string, until time.Time) (bool, error) {
 	unlock, err := f.begin()
 	defer unlock()
 	record := f.records[key]
@@ -55,7 +55,7 @@ func (f *table) LeaseAccessToken(_ context.Context, key, owner string, until tim
 	return true, nil
 }
 
-func (f *table) SaveAccessToken(ctx context.Context, key, owner string, token store.AccessToken) error {
+func (f *table) SaveFetched(ctx context.Context, key, owner string, token store.Fetched) error {
 	unlock, err := f.begin()
 	defer unlock()
 	switch {
@@ -72,7 +72,7 @@ func (f *table) SaveAccessToken(ctx context.Context, key, owner string, token st
 	return nil
 }
 
-func (f *table) ForgetAccessToken(_ context.Context, key string) error {
+func (f *table) ForgetFetched(_ context.Context, key string) error {
 	unlock, err := f.begin()
 	defer unlock()
 	delete(f.records, key)
@@ -351,7 +351,7 @@ func TestMovedRecordDoesNotOpen(t *testing.T) {
 		mustToken(t, w.source(), app)
 		other := app
 		other.AgentID = "1000003"
-		w.table.records[other.key()] = w.table.records[app.key()]
+		w.table.records[other.Key()] = w.table.records[app.Key()]
 		if mustToken(t, w.source(), other).Reveal() != "sv1-2" {
 			t.Error("took another app's token")
 		}
@@ -440,7 +440,7 @@ func TestShortLivesDoNotTurnIntoManyCalls(t *testing.T) {
 func TestDeadHolderIsWaitedForAndReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w world
-		if ok, err := w.table.LeaseAccessToken(t.Context(), app.key(), "dead", time.Now().Add(leaseTime)); !ok || err != nil {
+		if ok, err := w.table.LeaseFetched(t.Context(), app.Key(), "dead", time.Now().Add(leaseTime)); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 		began := time.Now()

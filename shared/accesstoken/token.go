@@ -56,18 +56,18 @@ func jitter(d time.Duration) time.Duration {
 
 // read returns the app's record and the token in it, which is none when it is over, was
 // rejected, or does not open because the key has changed.
-func (s *Source) read(ctx context.Context, key string, rejected secret.Value) (store.AccessToken, token, error) {
-	record, err := s.cfg.Store.AccessToken(ctx, key)
+func (s *Source) read(ctx context.Context, key string, rejected secret.Value) (store.Fetched, token, error) {
+	record, err := s.cfg.Store.Fetched(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
-		return store.AccessToken{}, token{}, nil
+		return store.Fetched{}, token{}, nil
 	}
 	if err != nil {
-		return store.AccessToken{}, token{}, fmt.Errorf("read access token: %w", err)
+		return store.Fetched{}, token{}, fmt.Errorf("read access token: %w", err)
 	}
-	if len(record.Sealed) == 0 {
+	if len(record.Content) == 0 {
 		return record, token{}, nil
 	}
-	opened, err := s.cfg.Sealer.Open(record.Sealed, []byte(key))
+	opened, err := s.cfg.Sealer.Open(record.Content, []byte(key))
 	if err != nil || len(opened) <= 8 {
 		return record, token{}, nil
 	}

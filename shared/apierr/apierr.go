@@ -24,6 +24,7 @@ const (
 	PhoneInUse            Code = "phone_in_use"           // the phone belongs to another member of this corp
 	SignupClosed          Code = "signup_closed"          // no user has this phone and autoSignup is off
 	UserDisabled          Code = "user_disabled"          // here, or in WeCom (status 2 or 5)
+	NotAllowed            Code = "not_allowed"            // the authenticator is not for this member
 	AuthenticatorUnknown  Code = "authenticator_unknown"  // no authenticator of this name
 	AuthenticatorDisabled Code = "authenticator_disabled" // it exists and is disabled
 	RedirectLoop          Code = "redirect_loop"          // the application keeps redirecting back

@@ -17,9 +17,14 @@ type HandlerFunc func(w http.ResponseWriter, r *http.Request) error
 func JSON(handle HandlerFunc) http.Handler { return handler{handle, writeProblem} }
 
 // Browser returns a handler whose errors are answered with a redirect to the page that
-// explains them. errorURL makes its address; authflow.ErrorURL does.
+// explains them. errorURL makes its address; authflow.ErrorURL does. That the member is not
+// allowed is answered as such where JSON is asked for.
 func Browser(handle HandlerFunc, errorURL func(publicURL, requestID string, err error) string) http.Handler {
 	return handler{handle, func(w http.ResponseWriter, r *http.Request, err error) {
+		if apierr.Is(err, apierr.NotAllowed) && r.Header.Get("Accept") == "application/json" {
+			writeProblem(w, r, err)
+			return
+		}
 		Redirect(w, errorURL(PublicURL(r.Context()), RequestID(r.Context()), err))
 	}}
 }
@@ -62,7 +67,7 @@ func Status(code apierr.Code) int {
 		return http.StatusBadRequest
 	case apierr.Unauthorized:
 		return http.StatusUnauthorized
-	case apierr.Forbidden:
+	case apierr.Forbidden, apierr.NotAllowed:
 		return http.StatusForbidden
 	case apierr.NotFound:
 		return http.StatusNotFound
@@ -78,6 +83,8 @@ func Status(code apierr.Code) int {
 		return http.StatusUnsupportedMediaType
 	case apierr.WeComBusy, apierr.WeComUnavailable:
 		return http.StatusServiceUnavailable
+	case apierr.WeComConfiguration:
+		return http.StatusBadGateway
 	default:
 		return http.StatusInternalServerError
 	}

@@ -7,13 +7,17 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
+	"github.com/wecom-signin/wecom-signin/shared/members"
+	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
 // Deps are the dependencies of a function.
@@ -29,6 +33,9 @@ type Deps struct {
 	Applications store.ApplicationReader
 	// LogoutNotifier tells applications of sessions that end. Nil: nobody is told.
 	LogoutNotifier LogoutNotifier
+	// MemberChecks has members looked up for a function that may not do it itself. Nil:
+	// nobody looks.
+	MemberChecks oauth.MemberChecks
 	// Local: this is the local run, where applications on loopback may be called, too.
 	Local bool
 	Now   func() time.Time
@@ -42,6 +49,9 @@ type LogoutNotifier interface {
 	authflow.LogoutNotifier
 	// UserEnded has the applications of all sessions of a user told, who may be gone.
 	UserEnded(ctx context.Context, userID string) error
+	// MemberEnded has the applications told of those of a user's sessions that a member
+	// check has ended.
+	MemberEnded(ctx context.Context, userID string) error
 	// ApplicationEnded has one application of a lineage told, which goes on without it.
 	ApplicationEnded(ctx context.Context, lineage, applicationID string) error
 	// AuthenticatorEnded has the applications of all sessions told that began with an
@@ -55,6 +65,21 @@ type NewHandler func(ctx context.Context, deps Deps) (http.Handler, error)
 // AuditLog returns the log of what the function tells the audit about its requests.
 func (p Deps) AuditLog() *audit.Log {
 	return &audit.Log{Store: p.Store, Now: p.Now, RequestID: apigw.RequestID, LogField: apigw.LogField}
+}
+
+// MemberChecker returns what looks members up, by a client of WeCom and its access tokens.
+func (p Deps) MemberChecker(client *wecom.Client, tokens accesstoken.Tokens) *members.Checker {
+	return &members.Checker{Config: members.Config{
+		Store: p.Store, Authenticators: p.Authenticators, WeCom: client, Tokens: tokens,
+		SecretName: p.AuthenticatorSecretName, Rules: p.MemberRules(client, tokens), Notifier: p.LogoutNotifier, Now: p.Now,
+	}}
+}
+
+// MemberRules returns what works out departments, tags and roles of members.
+func (p Deps) MemberRules(client *wecom.Client, tokens accesstoken.Tokens) *members.Evaluator {
+	return members.NewEvaluator(members.DirectoryConfig{
+		Store: p.Store, WeCom: client, Tokens: tokens, SecretName: p.AuthenticatorSecretName, Now: p.Now,
+	})
 }
 
 // SealingKeys reads the keys for state cookies, session ids and stored access tokens.

@@ -8,6 +8,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/ascii"
+	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -31,13 +32,12 @@ type Store interface {
 type WeCom interface {
 	Identify(ctx context.Context, token secret.Value, code string) (wecom.Identity, error)
 	Detail(ctx context.Context, token secret.Value, userTicket string) (wecom.Detail, error)
-	Member(ctx context.Context, token secret.Value, userID string) (wecom.Member, error)
 }
 
-// Tokens gives access tokens; *accesstoken.Source does.
-type Tokens interface {
-	Token(ctx context.Context, app accesstoken.App) (secret.Value, error)
-	Reject(ctx context.Context, app accesstoken.App, token secret.Value) error
+// Members looks members up in WeCom; *members.Checker does.
+type Members interface {
+	Look(ctx context.Context, a store.Authenticator, userID string) members.Finding
+	CheckOwner(ctx context.Context, a store.Authenticator, owner store.IdentityOwner) (members.Result, error)
 }
 
 // SessionIDs derives session ids from states; *aead.Deriver does.
@@ -52,13 +52,17 @@ type LoginCompleter struct {
 	Sessions   *Sessions
 	Store      Store
 	WeCom      WeCom
-	Tokens     Tokens
+	Tokens     accesstoken.Tokens
+	Members    Members
 	SessionIDs SessionIDs
 	// SecretName returns the name of an authenticator's secret.
 	SecretName func(authenticatorID string) string
 	// SessionLifetime is how long a session lasts, fixed when it begins.
 	SessionLifetime time.Duration
-	Now             func() time.Time
+	// CheckInterval is how old the last check of a member who returns may be; 0: each
+	// sign-in checks.
+	CheckInterval time.Duration
+	Now           func() time.Time
 	// LogField receives facts for the operator's log: WeCom's number, userids. It must
 	// not be nil, and is never given a secret or a phone number.
 	LogField func(ctx context.Context, key string, value any)

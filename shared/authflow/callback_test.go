@@ -16,6 +16,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/audit"
+	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
@@ -34,6 +35,13 @@ type fixture struct {
 	wecom *scriptedWeCom
 	now   time.Time
 	notes []string
+	ended []string // users whose applications are told that a member check ended sessions
+}
+
+// MemberEnded implements members.Notifier.
+func (h *fixture) MemberEnded(_ context.Context, userID string) error {
+	h.ended = append(h.ended, userID)
+	return nil
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -55,7 +63,11 @@ func newFixture(t *testing.T) *fixture {
 	h.LoginCompleter = &LoginCompleter{
 		Starter:  departures,
 		Sessions: &Sessions{Store: engine, Authenticators: engine, Now: now},
-		Store:    engine, WeCom: h.wecom, Tokens: h.wecom, SessionIDs: plainIDs{},
+		Store:    engine, WeCom: h.wecom, Tokens: h.wecom, SessionIDs: plainIDs{}, CheckInterval: 24 * time.Hour,
+		Members: &members.Checker{Config: members.Config{
+			Store: engine, Authenticators: engine, WeCom: h.wecom, Tokens: h.wecom, Notifier: h, Now: now,
+			SecretName: func(id string) string { return "secret/" + id },
+		}},
 		SecretName:      func(id string) string { return "secret/" + id },
 		SessionLifetime: 8 * time.Hour, Now: now,
 		LogField: func(_ context.Context, key string, value any) { h.notes = append(h.notes, fmt.Sprint(key, "=", value)) },
@@ -85,10 +97,22 @@ func (h *fixture) authenticator(t *testing.T, change func(*store.Authenticator))
 	return a
 }
 
+// user makes a user, whose identities have just been checked.
 func (h *fixture) user(t *testing.T, phone string, change func(*store.User)) store.User {
 	t.Helper()
 	u := store.User{ID: store.NewUserID(h.now), Phone: phone, Name: "张三", Enabled: true, CreatedAt: h.now, UpdatedAt: h.now, Version: 1}
 	change(&u)
+	demo, err := h.store.Authenticator(t.Context(), "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range u.Identities {
+		i.CheckedAt = h.now
+		access, _ := i.AccessBy(demo.ID)
+		access.AuthenticatorID, access.AuthenticatorName = demo.ID, demo.Name
+		access.CheckedAt, access.RulesVersion = h.now, demo.RulesVersion
+		u = u.WithIdentity(i.WithAccess(access))
+	}
 	if err := h.store.CreateUser(t.Context(), u); err != nil {
 		t.Fatal(err)
 	}

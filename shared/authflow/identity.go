@@ -3,11 +3,13 @@ package authflow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/ascii"
+	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/phone"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -23,24 +25,9 @@ func (l *login) identify(ctx context.Context) (identity wecom.Identity, err erro
 	return identity, err
 }
 
-// withToken makes a call with the app's access token, and once more with a fresh one
-// when WeCom no longer takes it (40014, 42001): the call was not carried out.
+// withToken makes a call with the app's access token.
 func (l *login) withToken(ctx context.Context, call func(secret.Value) error) error {
-	tokens, app := l.flow.Tokens, accesstoken.AppOf(l.authenticator, l.flow.SecretName(l.authenticator.ID))
-	token, err := tokens.Token(ctx, app)
-	if err != nil {
-		return err
-	}
-	if err = call(token); !wecom.TokenRejected(err) {
-		return err
-	}
-	if err := tokens.Reject(ctx, app, token); err != nil {
-		return err
-	}
-	if token, err = tokens.Token(ctx, app); err != nil {
-		return err
-	}
-	return call(token)
+	return accesstoken.Use(ctx, l.flow.Tokens, accesstoken.AppOf(l.authenticator, l.flow.SecretName(l.authenticator.ID)), call)
 }
 
 // memberUserID returns the userid of a member of the authenticator's own corp.
@@ -62,10 +49,11 @@ type member struct {
 	email       string // the company's mailbox, or empty
 	name        string
 	namePending bool // name is only the userid
+	found       members.Finding
 }
 
-// describe asks WeCom for the member's phone, and then for name and status. The answer
-// is kept, because a user_ticket need not work twice.
+// describe asks WeCom for the member's phone, and then for the directory's entry. The
+// answer is kept, because a user_ticket need not work twice.
 func (l *login) describe(ctx context.Context, identity wecom.Identity) (member, error) {
 	if l.member != nil {
 		return *l.member, nil
@@ -89,11 +77,15 @@ func (l *login) describe(ctx context.Context, identity wecom.Identity) (member, 
 	default:
 		m.phone, m.avatar, m.email = normalized, detail.Avatar, mailbox(detail.BizMail)
 	}
-	name, err := l.memberName(ctx, identity.UserID)
-	if err != nil {
-		return member{}, err
+	m.found = l.flow.Members.Look(ctx, l.authenticator, identity.UserID)
+	switch {
+	case !m.found.Told():
+		// The phone vouches for the member; the rest can be had later.
+		l.flow.LogField(ctx, "memberUnknown", fmt.Sprint(m.found.WeComCode, " ", m.found.Cause))
+	case m.found.Verdict != members.Active:
+		return member{}, apierr.Newf(apierr.UserDisabled, "the member is %s in WeCom", m.found.Verdict)
 	}
-	if name != "" {
+	if name := m.found.Name(); name != "" {
 		m.name, m.namePending = name, false
 	}
 	l.member = &m
@@ -112,36 +104,22 @@ func mailbox(text string) string {
 	return text
 }
 
-// memberName asks WeCom for a member's name. It is empty when WeCom does not tell: a
-// name can be had later, the sign-in need not wait. Error UserDisabled: WeCom says that
-// the member is disabled or has left.
-func (l *login) memberName(ctx context.Context, userID string) (string, error) {
-	var found wecom.Member
-	err := l.withToken(ctx, func(token secret.Value) (err error) {
-		found, err = l.flow.WeCom.Member(ctx, token, userID)
-		return err
-	})
-	switch {
-	case err != nil:
-		l.flow.LogField(ctx, "nameUnknown", err.Error())
-		return "", nil
-	case store.FoldUserID(found.UserID) != store.FoldUserID(userID):
-		l.flow.LogField(ctx, "nameUnknown", "user/get answered for another member")
-		return "", nil
-	case found.Status == wecom.MemberDisabled || found.Status == wecom.MemberLeft:
-		return "", apierr.Newf(apierr.UserDisabled, "member status %d", found.Status)
-	}
-	return found.Name, nil
-}
-
 func isWeComError(err error, code int) bool {
 	answered, ok := errors.AsType[*wecom.Error](err)
 	return ok && answered.Code == code
 }
 
-// explain gives a failure of WeCom the code that tells the person what to do. Any other
-// error is passed on.
+// explain is ExplainWeCom, and logs WeCom's number.
 func (l *login) explain(ctx context.Context, err error) error {
+	if answered, ok := errors.AsType[*wecom.Error](err); ok {
+		l.flow.LogField(ctx, "wecomCode", answered.Code)
+	}
+	return ExplainWeCom(err)
+}
+
+// ExplainWeCom gives a failure of WeCom the code that tells the person what to do. Any other
+// error is passed on.
+func ExplainWeCom(err error) error {
 	answered, ok := errors.AsType[*wecom.Error](err)
 	if !ok {
 		if _, unavailable := errors.AsType[*wecom.UnavailableError](err); unavailable || errors.Is(err, context.DeadlineExceeded) {
@@ -149,7 +127,6 @@ func (l *login) explain(ctx context.Context, err error) error {
 		}
 		return err
 	}
-	l.flow.LogField(ctx, "wecomCode", answered.Code)
 	switch answered.Code {
 	case wecom.SystemBusy, wecom.TooManyParallelCalls, wecom.RateLimited:
 		return apierr.New(apierr.WeComBusy, err)
@@ -172,3 +149,18 @@ func (l *login) explainDetail(ctx context.Context, err error) error {
 	}
 	return apierr.New(apierr.PhoneNotShared, err)
 }
+
+// notFoundOut explains that nobody is let in now, because Allow of the authenticator needs
+// what WeCom did not tell.
+func (l *login) notFoundOut(ctx context.Context, cause error) error {
+	if cause == nil {
+		cause = errNotTold
+	}
+	if failure := l.explain(ctx, cause); apierr.Is(failure, apierr.WeComBusy) {
+		return failure
+	}
+	return apierr.New(apierr.WeComUnavailable, cause)
+}
+
+// errNotTold: WeCom does not know the member whose phone it gave a moment ago.
+var errNotTold = errors.New("WeCom told nothing of the member")

@@ -37,7 +37,7 @@ type Sessions struct {
 type ActiveSession struct {
 	Key           string // see SessionKey
 	Session       store.Session
-	User          store.User
+	User          store.User // with the roles by rules
 	Authenticator store.Authenticator
 }
 
@@ -84,6 +84,9 @@ func (s *Sessions) CheckKey(ctx context.Context, sessionKey, userID string) (Act
 	authenticator, err := s.authenticatorOf(ctx, session)
 	if err != nil {
 		return ActiveSession{}, notActive("read authenticator of session", err)
+	}
+	if user, err = store.WithWeComRoles(ctx, s.Authenticators, user); err != nil {
+		return ActiveSession{}, err
 	}
 	return ActiveSession{sessionKey, session, user, authenticator}, nil
 }

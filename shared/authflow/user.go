@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/audit"
+	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -16,70 +16,132 @@ import (
 var errPhoneNeeded = errors.New("unknown identity without a user_ticket")
 
 // findUser returns whom an identity belongs to, bound or created on the way when it is
-// new; never a disabled user. errPhoneNeeded: only a phone can tell. A race (isRace)
-// leaves nothing behind: find again and decide again.
+// new; never a disabled user, and never a member whom WeCom or the authenticator's rules
+// keep out. errPhoneNeeded: only a phone can tell. A race (isRace) leaves nothing behind:
+// find again and decide again.
 func (l *login) findUser(ctx context.Context, identity wecom.Identity) (store.IdentityOwner, error) {
 	owner, err := l.flow.Store.OwnerOfIdentity(ctx, l.authenticator.CorpID, identity.UserID)
 	l.userID = owner.UserID
 	switch {
-	case errors.Is(err, store.ErrNotFound) && identity.UserTicket == "":
-		return store.IdentityOwner{}, errPhoneNeeded
 	case errors.Is(err, store.ErrNotFound):
-		user, err := l.findByPhone(ctx, identity)
-		return user.Owner(l.authenticator.CorpID), err
+		return l.findByPhone(ctx, identity, "")
 	case err != nil:
 		return store.IdentityOwner{}, fmt.Errorf("read owner of identity: %w", err)
-	case !owner.Enabled:
-		return store.IdentityOwner{}, apierr.Newf(apierr.UserDisabled, "user %s is disabled", owner.UserID)
-	case owner.NamePending:
-		return l.completeName(ctx, owner, identity.UserID)
+	case owner.Enabled && (owner.NamePending || members.Due(l.authenticator, owner.Identity, l.flow.CheckInterval, l.flow.Now())):
+		return l.checkOwner(ctx, identity, owner)
 	}
-	return owner, nil
+	return owner, l.checkEnabled(owner.UserID, owner.Enabled)
+}
+
+func (l *login) checkEnabled(userID string, enabled bool) error {
+	if !enabled {
+		return apierr.Newf(apierr.UserDisabled, "user %s is disabled", userID)
+	}
+	return nil
+}
+
+// checkOwner looks a returning member up in WeCom before the sign-in goes on.
+func (l *login) checkOwner(ctx context.Context, identity wecom.Identity, owner store.IdentityOwner) (store.IdentityOwner, error) {
+	result, err := l.flow.Members.CheckOwner(ctx, l.authenticator, owner)
+	switch {
+	case err != nil && result.Verdict == "":
+		return store.IdentityOwner{}, fmt.Errorf("check member: %w", err)
+	case err != nil:
+		l.flow.LogField(ctx, "applicationsNotTold", err.Error()) // the access has ended
+	}
+	if result.Cause != nil {
+		l.flow.LogField(ctx, "memberUnknown", result.Cause.Error())
+	}
+	verdict := result.AtSignIn(l.authenticator)
+	l.flow.LogField(ctx, "memberCheck", string(verdict))
+	switch owner = result.Owner; {
+	case verdict == members.Gone && owner.Identity.IsGone():
+		return l.findByPhone(ctx, identity, "")
+	case verdict == members.Gone:
+		return l.findByPhone(ctx, identity, owner.UserID)
+	}
+	if err := l.checkVerdict(ctx, verdict, result.Cause); err != nil {
+		return store.IdentityOwner{}, err
+	}
+	return owner, l.checkEnabled(owner.UserID, owner.Enabled)
+}
+
+// checkVerdict refuses a member unless the verdict is Active.
+func (l *login) checkVerdict(ctx context.Context, verdict members.Verdict, cause error) error {
+	switch verdict {
+	case members.Active:
+		return nil
+	case members.NotAllowed:
+		return apierr.Newf(apierr.NotAllowed, "the authenticator's allow does not match the member")
+	case members.Unknown:
+		return l.notFoundOut(ctx, cause)
+	default:
+		return apierr.Newf(apierr.UserDisabled, "the member is %s in WeCom", verdict)
+	}
 }
 
 // findByPhone finds the user with the member's phone and binds the member to it, or
-// creates one where the authenticator allows that.
-func (l *login) findByPhone(ctx context.Context, identity wecom.Identity) (store.User, error) {
+// creates one where the authenticator allows that. known is the user who is this member for
+// another app of the corp, while the authenticator's own does not know the member any more:
+// then the phone must be that user's.
+func (l *login) findByPhone(ctx context.Context, identity wecom.Identity, known string) (store.IdentityOwner, error) {
+	if identity.UserTicket == "" {
+		return store.IdentityOwner{}, errPhoneNeeded
+	}
 	m, err := l.describe(ctx, identity)
 	if err != nil {
-		return store.User{}, err
+		return store.IdentityOwner{}, err
 	}
 	user, err := l.flow.Store.UserByPhone(ctx, m.phone)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return l.createUser(ctx, m)
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return store.IdentityOwner{}, fmt.Errorf("read user by phone: %w", err)
+	case known != "" && user.ID != known:
+		return store.IdentityOwner{}, apierr.Newf(apierr.PhoneInUse, "user %s is %s for another app, and %s has another phone", known, m.userID, m.userID)
 	case err != nil:
-		return store.User{}, fmt.Errorf("read user by phone: %w", err)
+		user, err = l.createUser(ctx, m)
+	default:
+		user, err = l.bindUser(ctx, user, m)
 	}
-	return l.bindUser(ctx, user, m)
+	return user.Owner(l.authenticator.CorpID), err
 }
 
 // bindUser makes the member the user's identity in this corp.
 func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.User, error) {
 	l.userID = user.ID // a refusal belongs in this user's list, too
-	if !user.Enabled {
-		return store.User{}, apierr.Newf(apierr.UserDisabled, "user %s is disabled", user.ID)
+	if err := l.checkEnabled(user.ID, user.Enabled); err != nil {
+		return store.User{}, err
 	}
-	if other, bound := user.IdentityIn(l.authenticator.CorpID); bound {
-		if store.FoldUserID(other.WeComUserID) == store.FoldUserID(m.userID) {
-			return user, nil // a simultaneous first sign-in of the same person
-		}
+	identity, wasBound := user.IdentityIn(l.authenticator.CorpID)
+	access, _ := identity.AccessBy(l.authenticator.ID)
+	returns := wasBound && (identity.IsGone() || !access.GoneAt.IsZero())
+	switch {
+	case wasBound && store.FoldUserID(identity.WeComUserID) != store.FoldUserID(m.userID):
 		// A recycled number must not inherit an account: an administrator decides.
 		l.notePhoneConflict(ctx, user, m)
-		return store.User{}, apierr.Newf(apierr.PhoneInUse, "user %s is %s in this corp, and %s has the same phone", user.ID, other.WeComUserID, m.userID)
-	}
-	if l.authenticator.LinkByPhoneOff {
+		return store.User{}, apierr.Newf(apierr.PhoneInUse, "user %s is %s in this corp, and %s has the same phone", user.ID, identity.WeComUserID, m.userID)
+	case wasBound && !identity.IsGone():
+	case wasBound: // the phone proves that the userid is still this user's
+		identity.WeComUserID, identity.Authenticator, identity.BoundAt, identity.Email = m.userID, l.authenticator.Name, l.flow.Now(), m.email
+	case l.authenticator.LinkByPhoneOff:
 		l.notePhoneConflict(ctx, user, m)
 		return store.User{}, apierr.Newf(apierr.PhoneInUse, "user %s has the phone of %s, and linkByPhone is off", user.ID, m.userID)
-	}
-	if len(user.Identities) > 0 && user.HasRoles() {
+	case len(user.Identities) > 0 && user.HasRoles():
 		// Another corp's directory must not reach what an administrator or a rule gave to
 		// a member of the first one.
 		l.notePhoneConflict(ctx, user, m)
 		return store.User{}, apierr.Newf(apierr.PhoneInUse, "user %s has roles and an identity in another corp, and %s has the same phone", user.ID, m.userID)
+	default:
+		identity = l.identityOf(m)
 	}
-	bound := user
-	bound.Identities = append(slices.Clone(user.Identities), l.identityOf(m))
+	identity, verdict := m.found.First(identity, l.authenticator, user.Roles)
+	if err := l.checkVerdict(ctx, verdict, m.found.Cause); err != nil {
+		return store.User{}, err
+	}
+	if wasBound && !returns {
+		return user, nil // a simultaneous first sign-in of the same person
+	}
+	bound := user.WithIdentity(identity)
 	if bound.PhoneConflict != nil && bound.PhoneConflict.CorpID == l.authenticator.CorpID {
 		bound.PhoneConflict = nil // WeCom says now whose phone it is in this corp
 	}
@@ -122,10 +184,14 @@ func (l *login) createUser(ctx context.Context, m member) (store.User, error) {
 	if !l.authenticator.AutoSignup {
 		return store.User{}, apierr.Newf(apierr.SignupClosed, "no user has this phone, and autoSignup is off")
 	}
+	identity, verdict := m.found.First(l.identityOf(m), l.authenticator, nil)
+	if err := l.checkVerdict(ctx, verdict, m.found.Cause); err != nil {
+		return store.User{}, err
+	}
 	now := l.flow.Now()
 	user := store.User{
 		ID: store.NewUserID(now), Phone: m.phone, Name: m.name, NamePending: m.namePending,
-		Avatar: m.avatar, Enabled: true, Identities: []store.Identity{l.identityOf(m)},
+		Avatar: m.avatar, Enabled: true, Identities: []store.Identity{identity},
 		CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	line := store.AuditLine{Type: audit.UserCreated, User: user.ID, Authenticator: l.authenticator.Name}
@@ -134,32 +200,6 @@ func (l *login) createUser(ctx context.Context, m member) (store.User, error) {
 	}
 	l.flow.LogField(ctx, "userCreated", user.ID)
 	return user, nil
-}
-
-// completeName asks again for a name that WeCom would not tell before. When it still
-// does not, the sign-in goes on with the user as it is.
-func (l *login) completeName(ctx context.Context, owner store.IdentityOwner, userID string) (store.IdentityOwner, error) {
-	name, err := l.memberName(ctx, userID)
-	if err != nil || name == "" {
-		return owner, err
-	}
-	// WeCom took its time: an administrator may have disabled or unbound the user since.
-	user, err := l.flow.Store.User(ctx, owner.UserID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return owner, fmt.Errorf("read user: %w", err)
-	}
-	identity, bound := user.IdentityIn(l.authenticator.CorpID)
-	if err != nil || !user.Enabled || user.SessionGeneration != owner.SessionGeneration ||
-		!bound || store.FoldUserID(identity.WeComUserID) != store.FoldUserID(userID) {
-		return owner, store.ErrChanged
-	}
-	if !user.NamePending {
-		return user.Owner(l.authenticator.CorpID), nil
-	}
-	named := user
-	named.Name, named.NamePending = name, false
-	named, err = l.updateUser(ctx, user, named)
-	return named.Owner(l.authenticator.CorpID), err
 }
 
 func (l *login) updateUser(ctx context.Context, from, to store.User) (store.User, error) {

@@ -12,10 +12,12 @@ import (
 const (
 	// maxGroups bounds the groups of a claim.
 	maxGroups = 50
-	// maxGroupBytes and maxRoleBytes bound the two lists in a token, which must stay below
-	// 4 kB. Userinfo and introspection have no such bound.
-	maxGroupBytes = 650
-	maxRoleBytes  = 200
+	// maxGroupBytes and maxRoleBytes bound two lists in a token, which must stay below 4 kB.
+	// The departments have what these leave of it, after the claim's own name. Userinfo and
+	// introspection have no such bound.
+	maxGroupBytes      = 650
+	maxRoleBytes       = 200
+	maxDepartmentBytes = maxGroupBytes + maxRoleBytes - len(`"departments":[],`)
 )
 
 // Member is what the service knows of a member who signed in.
@@ -28,14 +30,33 @@ type Member struct {
 	// another corp may give somebody the same userid, or write any email address: neither
 	// is told as a name.
 	OneCorp bool
-	// Departments are those of the member.
-	Departments []Department
 }
 
-// Department is a department of a corp.
+// Department is a department of the member, as the claim and GET /api/session have it.
 type Department struct {
-	ID   int64
-	Path string // as in "Head Office/Sales"
+	ID     int64  `json:"id"`
+	Name   string `json:"name"` // empty when WeCom does not tell
+	Leader bool   `json:"leader"`
+}
+
+// DepartmentsOf returns the departments of a member, none without any.
+func DepartmentsOf(m Member) []Department {
+	identity := m.identity()
+	departments := make([]Department, len(identity.Departments))
+	for i, d := range identity.Departments {
+		departments[i] = Department{d.ID, d.Name, d.Leader}
+	}
+	return departments
+}
+
+// identity returns the identity that the member signed in by, the zero Identity when
+// another member of the corp is the user now.
+func (m Member) identity() store.Identity {
+	identity, _ := m.User.IdentityIn(m.CorpID)
+	if store.FoldUserID(identity.WeComUserID) != store.FoldUserID(m.WeComUserID) {
+		return store.Identity{}
+	}
+	return identity
 }
 
 // Claim is one thing that an application is told.
@@ -94,6 +115,7 @@ func table() []definition {
 
 		{groupsName, ScopeGroups, func(s source) any { return some(cutGroups(s)) }},
 		{"roles", ScopeGroups, func(s source) any { return some(cutRoles(s)) }},
+		{"departments", ScopeGroups, func(s source) any { return some(cutDepartments(s)) }},
 		{"groups_truncated", ScopeGroups, groupsTruncated},
 	}
 }
@@ -122,9 +144,10 @@ func IsGroupsName(name string) bool {
 	if name == "" || len(name) > 64 || !consistsOf(name, alphanumeric+"-._:/") || keys.IsReserved(name) {
 		return false
 	}
-	// "roles" is allowed: software that knows no other name then finds the groups there.
+	// "roles" and "departments" are allowed: software that knows no other name then finds
+	// the groups there.
 	lower := strings.ToLower(name)
-	return lower == groupsName || lower == "roles" || !slices.Contains(Names(), lower)
+	return slices.Contains([]string{groupsName, "roles", "departments"}, lower) || !slices.Contains(Names(), lower)
 }
 
 // ForUserinfo returns the claims of a userinfo answer: those of the scopes, and those that
@@ -153,7 +176,8 @@ func ForIntrospection(m Member, rules store.ClaimRules, scopes []string) List {
 	return list(source{m, rules, false}, scopes, nil)
 }
 
-// ForSession returns the claims of a session token, POST /api/token: five, always.
+// ForSession returns the claims of a session token, POST /api/token: five, always. Its page
+// asks GET /api/session for departments.
 func ForSession(m Member) List {
 	rules := DefaultRules()
 	told := list(source{m, rules, false}, Scopes(), nil).Map()
@@ -183,7 +207,7 @@ func list(s source, scopes []string, requested map[string]Wish) List {
 		if !wanted && !slices.Contains(scopes, d.scope) {
 			continue
 		}
-		// Groups that are called "roles" take the place of the roles.
+		// Groups that are called "roles" or "departments" take the place of those.
 		if slices.ContainsFunc(told, func(c Claim) bool { return c.Name == name }) {
 			continue
 		}
@@ -201,11 +225,11 @@ func known(text string) any {
 	return text
 }
 
-func some(texts []string) any {
-	if len(texts) == 0 {
+func some[T any](list []T) any {
+	if len(list) == 0 {
 		return nil
 	}
-	return texts
+	return list
 }
 
 func verified(value any) any {
@@ -252,11 +276,7 @@ func email(s source) any {
 	}
 	switch s.rules.Email {
 	case "wecom":
-		identity, _ := s.User.IdentityIn(s.CorpID)
-		if store.FoldUserID(identity.WeComUserID) != store.FoldUserID(s.WeComUserID) {
-			return nil // another member is the user now
-		}
-		return known(identity.Email)
+		return known(s.identity().Email)
 	case "template":
 		if !isLocalPart(s.WeComUserID) {
 			return nil
@@ -292,9 +312,9 @@ func groups(s source) []string {
 		}
 	}
 	if slices.Contains(s.rules.GroupsFrom, "departments") {
-		for _, d := range s.Departments {
+		for _, d := range s.identity().Departments {
 			if s.rules.GroupsAs == "path" {
-				all = append(all, d.Path)
+				all = append(all, path(d))
 			} else {
 				all = append(all, "department:"+strconv.FormatInt(d.ID, 10))
 			}
@@ -303,11 +323,29 @@ func groups(s source) []string {
 	return all
 }
 
+// path writes a department as in "Head Office/Sales".
+func path(d store.Department) string {
+	var names []string
+	for i, id := range d.Above {
+		names = append(names, pathName(id, d.NamesAbove[i]))
+	}
+	return strings.Join(append(names, pathName(d.ID, d.Name)), "/")
+}
+
+// pathName returns a name as a part of a path, or the number of a department whose name is
+// unknown, or would pass for a path or for a group of another kind, such as role:NAME.
+func pathName(id int64, name string) string {
+	if name == "" || strings.ContainsAny(name, "/:") {
+		return strconv.FormatInt(id, 10)
+	}
+	return name
+}
+
 func cutGroups(s source) []string {
 	all := groups(s)
 	all = all[:min(len(all), maxGroups)]
 	if s.bounded {
-		all = cut(all, maxGroupBytes)
+		all = cut(all, maxGroupBytes, textSize)
 	}
 	return all
 }
@@ -322,26 +360,49 @@ func roles(s source) []string {
 
 func cutRoles(s source) []string {
 	if s.bounded {
-		return cut(roles(s), maxRoleBytes)
+		return cut(roles(s), maxRoleBytes, textSize)
 	}
 	return roles(s)
+}
+
+// departments returns the departments, unless the rules keep them back.
+func departments(s source) []Department {
+	if !slices.Contains(s.rules.GroupsFrom, "departments") {
+		return nil
+	}
+	return DepartmentsOf(s.Member)
+}
+
+func cutDepartments(s source) []Department {
+	if !s.bounded {
+		return departments(s)
+	}
+	left := maxDepartmentBytes
+	for _, text := range append(cutGroups(s), cutRoles(s)...) {
+		left -= textSize(text)
+	}
+	return cut(departments(s), left, func(d Department) int {
+		return len(`{"id":1234567890,"name":"","leader":false},`) + len(d.Name)
+	})
 }
 
 // groupsTruncated tells an application that may want to ask userinfo, or an administrator,
 // for the rest.
 func groupsTruncated(s source) any {
-	if len(cutGroups(s)) == len(groups(s)) && len(cutRoles(s)) == len(roles(s)) {
+	if len(cutGroups(s)) == len(groups(s)) && len(cutRoles(s)) == len(roles(s)) && len(cutDepartments(s)) == len(departments(s)) {
 		return nil
 	}
 	return true
 }
 
-// cut returns the first texts that fit into so many bytes of JSON.
-func cut(texts []string, bytes int) []string {
-	for i, text := range texts {
-		if bytes -= len(text) + len(`"",`); bytes < 0 {
-			return texts[:i]
+// cut returns the first elements that fit into so many bytes of JSON.
+func cut[T any](list []T, bytes int, size func(T) int) []T {
+	for i, element := range list {
+		if bytes -= size(element); bytes < 0 {
+			return list[:i]
 		}
 	}
-	return texts
+	return list
 }
+
+func textSize(text string) int { return len(text) + len(`"",`) }

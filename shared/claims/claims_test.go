@@ -22,11 +22,12 @@ func member() claims.Member {
 			UpdatedAt: time.Unix(1_795_000_000, 0),
 			Identities: []store.Identity{
 				{CorpID: "wwPartner", WeComUserID: "zhangsan", Email: "boss@partner.example"},
-				{CorpID: "ww1234", WeComUserID: "zhangsan", Email: "zhangsan@wecom.example"},
+				{CorpID: "ww1234", WeComUserID: "zhangsan", Email: "zhangsan@wecom.example", Departments: []store.Department{
+					{ID: 1, Name: "Head Office"}, {ID: 12, Name: "Sales", Leader: true, Above: []int64{1}, NamesAbove: []string{"Head Office"}},
+				}},
 			},
 		},
 		CorpID: "ww1234", WeComUserID: "ZhangSan", OneCorp: true,
-		Departments: []claims.Department{{ID: 1, Path: "Head Office"}, {ID: 12, Path: "Head Office/Sales"}},
 	}
 }
 
@@ -60,7 +61,9 @@ func said(l claims.List) string {
 const (
 	profile = "name=张三 preferred_username=ZhangSan picture=https://wework.qpic.cn/a/0 updated_at=1795000000 corp_id=ww1234 wecom_userid=ZhangSan"
 	phone   = "phone_number=+8613800000000 phone_number_verified=true"
-	groups  = "groups=[role:admin role:staff department:1 department:12] roles=[admin staff]"
+	groups  = "groups=[role:admin role:staff department:1 department:12] roles=[admin staff] " + departments
+
+	departments = "departments=[{1 Head Office false} {12 Sales true}]"
 )
 
 func TestTable(t *testing.T) {
@@ -94,14 +97,27 @@ func TestTable(t *testing.T) {
 		{"attack: a userid that is an address", "email", template, func(m *claims.Member) { m.WeComUserID = "ceo@corp.example" }, "", ""},
 		{"a userid that is no local part", "email", template, func(m *claims.Member) { m.WeComUserID = "a..b" }, "", ""},
 		{"no userid", "email", template, func(m *claims.Member) { m.WeComUserID = "" }, "", ""},
-		{"groups by another name", "groups", func(r *store.ClaimRules) { r.GroupsName = "cognito:groups" }, nil, "", "cognito:groups=[role:admin role:staff department:1 department:12] roles=[admin staff]"},
-		{"groups in place of roles", "groups", func(r *store.ClaimRules) { r.GroupsName = "roles" }, nil, "", "roles=[role:admin role:staff department:1 department:12]"},
+		{"groups by another name", "groups", func(r *store.ClaimRules) { r.GroupsName = "cognito:groups" }, nil, "", "cognito:groups=[role:admin role:staff department:1 department:12] roles=[admin staff] " + departments},
+		{"groups in place of roles", "groups", func(r *store.ClaimRules) { r.GroupsName = "roles" }, nil, "", "roles=[role:admin role:staff department:1 department:12] " + departments},
 		{"attack: groups called like the subject", "groups", func(r *store.ClaimRules) { r.GroupsName = "sub" }, nil, "", groups},
 		{"roles alone", "groups", func(r *store.ClaimRules) { r.GroupsFrom = []string{"roles"} }, nil, "", "groups=[role:admin role:staff] roles=[admin staff]"},
-		{"departments alone, as paths", "groups", func(r *store.ClaimRules) { r.GroupsFrom, r.GroupsAs = []string{"departments"}, "path" }, nil, "", "groups=[Head Office Head Office/Sales]"},
 		{"no groups for this application", "groups", func(r *store.ClaimRules) { r.GroupsFrom = nil }, nil, "", ""},
 		{"a member of whom nothing is known", "openid profile phone email groups", nil, func(m *claims.Member) { *m = claims.Member{} }, "", ""},
 
+		{"departments alone, as paths", "groups", byPath, nil, "", "groups=[Head Office Head Office/Sales] " + departments},
+		{"departments without a name", "groups", byPath, func(m *claims.Member) {
+			m.User.Identities[1].Departments[1] = store.Department{ID: 12, Above: []int64{1, 3}, NamesAbove: []string{"", "Sales"}}
+		}, "", "groups=[Head Office 1/Sales/12] departments=[{1 Head Office false} {12  false}]"},
+		{"attack: a department named like a path or a role", "groups", byPath, func(m *claims.Member) {
+			m.User.Identities[1].Departments = []store.Department{{ID: 7, Name: "Head Office/Board"}, {ID: 8, Name: "role:admin"}, {ID: 9, Name: "x", Above: []int64{7}, NamesAbove: []string{"department:1"}}}
+		}, "", "groups=[7 8 7/x] departments=[{7 Head Office/Board false} {8 role:admin false} {9 x false}]"},
+		{"departments are kept back", "groups", func(r *store.ClaimRules) { r.GroupsFrom = []string{"roles"} }, nil, "", "groups=[role:admin role:staff] roles=[admin staff]"},
+		{"the departments of another member of the company", "groups", byPath, func(m *claims.Member) { m.WeComUserID = "lisi" }, "", ""},
+		{"the departments of the same userid in another company", "groups", byPath, func(m *claims.Member) { m.User.Identities = m.User.Identities[:1] }, "", ""},
+		{"roles by rules, after those that an administrator gave", "groups", func(r *store.ClaimRules) { r.GroupsFrom = []string{"roles"} }, func(m *claims.Member) {
+			m.User.WeComRoles = []string{"staff", "lead", "admin"}
+		}, "", "groups=[role:admin role:staff role:lead] roles=[admin staff lead]"},
+		{"groups in place of departments", "groups", func(r *store.ClaimRules) { r.GroupsName, r.GroupsFrom = "departments", []string{"departments"} }, nil, "", "departments=[department:1 department:12]"},
 		{"one claim by name", "openid", nil, nil, `{"userinfo":{"name":null,"nickname":null}}`, "sub=01user name=张三"},
 		{"the groups by the application's name", "openid", func(r *store.ClaimRules) { r.GroupsName = "teams"; r.GroupsFrom = []string{"roles"} }, nil, `{"userinfo":{"teams":null}}`, "sub=01user teams=[role:admin role:staff]"},
 		{"a claim for the ID token is not one for userinfo", "openid", nil, nil, `{"id_token":{"name":null}}`, "sub=01user"},
@@ -118,6 +134,8 @@ func TestTable(t *testing.T) {
 		})
 	}
 }
+
+func byPath(r *store.ClaimRules) { r.GroupsFrom, r.GroupsAs = []string{"departments"}, "path" }
 
 func template(r *store.ClaimRules) {
 	r.Email, r.EmailTemplate = "template", "{wecom_userid}@corp.example"
@@ -172,7 +190,7 @@ func TestEachClaimHasItsScope(t *testing.T) {
 		"profile": {"name", "preferred_username", "picture", "updated_at", "corp_id", "wecom_userid"},
 		"phone":   {"phone_number", "phone_number_verified"},
 		"email":   {"email", "email_verified"},
-		"groups":  {"groups", "roles"},
+		"groups":  {"groups", "roles", "departments"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -186,15 +204,15 @@ func TestGroupsAreBounded(t *testing.T) {
 		inToken, inUserinfo         int  // groups told
 		tokenMarked, userinfoMarked bool // groups_truncated
 	}{
-		{"a few", 20, 8, 20, 20, false, false},
-		{"as many as may be", 50, 1, 50, 50, false, false},
+		{"a few", 5, 8, 5, 5, false, false},
+		{"as many as may be", 50, 1, 50, 50, true, false}, // the departments themselves are cut
 		{"one more", 51, 1, 50, 50, true, true},
 		{"fewer, and too long for a token", 50, 60, 10, 50, true, false},
 	} {
 		m := member()
-		m.Departments, m.User.Roles = nil, nil
+		m.User.Roles, m.User.Identities[1].Departments = nil, nil
 		for i := range test.count {
-			m.Departments = append(m.Departments, claims.Department{ID: int64(i), Path: fmt.Sprintf("%0*d", test.size, i)})
+			m.User.Identities[1].Departments = append(m.User.Identities[1].Departments, store.Department{ID: int64(i), Name: fmt.Sprintf("%0*d", test.size, i)})
 		}
 		r := rules(func(r *store.ClaimRules) { r.GroupsAs = "path" })
 		check := func(where string, l claims.List, count int, marked bool) {
@@ -216,6 +234,13 @@ var set = sync.OnceValues(func() (keys.Set, error) { return keys.Generate(time.N
 // token has more than 4 kB, whatever a member is in. The values are the longest that the
 // service keeps.
 func TestTokenStaysSmall(t *testing.T) {
+	for _, roles := range []int{50, 3, 0} {
+		tokenStaysSmall(t, roles)
+	}
+}
+
+func tokenStaysSmall(t *testing.T, roles int) {
+	t.Helper()
 	minter := keys.NewMinter(keys.MinterConfig{Load: func(context.Context) (string, error) {
 		s, err := set()
 		if err != nil {
@@ -230,11 +255,12 @@ func TestTokenStaysSmall(t *testing.T) {
 		},
 		CorpID: long(18), WeComUserID: long(64), OneCorp: true,
 	}
-	for i := range 50 {
+	m.User.Identities = []store.Identity{{CorpID: m.CorpID, WeComUserID: m.WeComUserID}}
+	for i := range roles {
 		m.User.Roles = append(m.User.Roles, fmt.Sprintf("%064d", i))
 	}
 	for i := range 1000 {
-		m.Departments = append(m.Departments, claims.Department{ID: int64(i), Path: strings.Repeat("部门/", 20)})
+		m.User.Identities[0].Departments = append(m.User.Identities[0].Departments, store.Department{ID: 1<<32 - 1 - int64(i), Name: strings.Repeat("部", 32), Above: []int64{1}, NamesAbove: []string{"总部"}})
 	}
 	r := rules(func(r *store.ClaimRules) {
 		template(r)
@@ -260,13 +286,13 @@ func TestTokenStaysSmall(t *testing.T) {
 	}
 	for name, token := range map[string]string{"access token": access, "ID token": id} {
 		if len(token) >= 4096 {
-			t.Errorf("%s: %d bytes", name, len(token))
+			t.Errorf("%s with %d roles: %d bytes", name, roles, len(token))
 		}
 	}
 }
 
 func TestGroupsNames(t *testing.T) {
-	for _, name := range []string{"groups", "roles", "teams", "cognito:groups", "https://corp.example/groups", "memberOf"} {
+	for _, name := range []string{"groups", "roles", "departments", "teams", "cognito:groups", "https://corp.example/groups", "memberOf"} {
 		if !claims.IsGroupsName(name) {
 			t.Errorf("%q is refused", name)
 		}

@@ -10,10 +10,13 @@ import (
 )
 
 func TestHeaders(t *testing.T) {
+	departments := []store.Department{{ID: 7, Name: "Sales East", Above: []int64{1}, NamesAbove: []string{"总部"}}}
 	full := claims.Member{
-		User:   store.User{ID: "u1", Name: "李, Lei\n", Phone: "+8613800138000", Roles: []string{"admin", "a/b"}},
+		User: store.User{
+			ID: "u1", Name: "李, Lei\n", Phone: "+8613800138000", Roles: []string{"admin"}, WeComRoles: []string{"a/b"},
+			Identities: []store.Identity{{CorpID: "ww1", WeComUserID: "LiLei", Departments: departments}},
+		},
 		CorpID: "ww1", WeComUserID: "LiLei", OneCorp: true,
-		Departments: []claims.Department{{ID: 7, Path: "总部/Sales East"}},
 	}
 	template := claims.DefaultRules()
 	template.Email, template.EmailTemplate, template.GroupsAs = "template", "{wecom_userid}@corp.example", "path"
@@ -22,7 +25,7 @@ func TestHeaders(t *testing.T) {
 	weCom := claims.DefaultRules()
 	weCom.Email = "wecom"
 	odd := full
-	odd.User.Identities = []store.Identity{{CorpID: "ww1", WeComUserID: "LiLei", Email: `"a,b"@corp.example`}}
+	odd.User.Identities = []store.Identity{{CorpID: "ww1", WeComUserID: "LiLei", Email: `"a,b"@corp.example`, Departments: departments}}
 	several := full
 	several.OneCorp = false
 	for _, test := range []struct {

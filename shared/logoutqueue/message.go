@@ -11,10 +11,12 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// Message says what has ended: all sessions of a user, those of an authenticator, one
-// lineage, or one lineage for one of its applications. Other fields are empty then.
+// Message says what has ended: all sessions of a user, those that a member check ended,
+// those of an authenticator, one lineage, or one lineage for one of its applications. Other
+// fields are empty then.
 type Message struct {
 	User        string `json:"user,omitempty"`        // id
+	Member      string `json:"member,omitempty"`      // id of a user some of whose sessions ended
 	Lineage     string `json:"lineage,omitempty"`     // id
 	Application string `json:"application,omitempty"` // id; only with Lineage
 	// Authenticator is the id of an authenticator whose sessions of a Generation have
@@ -28,7 +30,7 @@ type Message struct {
 // isWhole reports whether the fields of a message belong together.
 func (m Message) isWhole() bool {
 	subjects := 0
-	for _, id := range []string{m.User, m.Lineage, m.Authenticator} {
+	for _, id := range []string{m.User, m.Member, m.Lineage, m.Authenticator} {
 		if id != "" {
 			subjects++
 		}
@@ -67,7 +69,8 @@ type Queue interface {
 }
 
 // UserDelay is how long the message about a user waits: longer than the list of a user's
-// lineages may lag behind (store.ProviderEngine).
+// lineages or sessions may lag behind (package store), and than an end takes to be stored
+// after its announcement.
 const UserDelay = 5 * time.Second
 
 // AuthenticatorDelay is how long the message about an authenticator waits: longer than
@@ -86,6 +89,12 @@ func (n Notifier) SessionEnded(ctx context.Context, lineage store.Lineage) error
 // UserEnded has the applications of all sessions of a user told, who may be gone.
 func (n Notifier) UserEnded(ctx context.Context, userID string) error {
 	return n.Queue.Send(ctx, Message{User: userID}, UserDelay)
+}
+
+// MemberEnded has the applications told of those of a user's sessions that a member check
+// has ended.
+func (n Notifier) MemberEnded(ctx context.Context, userID string) error {
+	return n.Queue.Send(ctx, Message{Member: userID}, UserDelay)
 }
 
 // ApplicationDelay is how long the message about one application waits: longer than what

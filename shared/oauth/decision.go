@@ -203,7 +203,7 @@ func (r *authorization) fits(wanted string) (refusal *Error, fits bool) {
 	}
 	began := session.Session.SignedInAt
 	again := !r.in.Begun.IsZero() && !began.Before(r.in.Begun) // signed in for this request
-	usable := takes(r.application, session.Session.AuthenticatorName)
+	usable := Takes(r.application, session.Session.AuthenticatorName)
 	switch {
 	case wanted != "" && session.User.ID != wanted:
 		if again {
@@ -233,12 +233,12 @@ func (r *authorization) isLive(session *Session) bool {
 // MayUse reports whether a user who has signed in by an authenticator of a corp would be let
 // into an application.
 func MayUse(a store.Application, user store.User, corpID, authenticator string) bool {
-	return a.Enabled && allows(a.Allow, user, corpID) && takes(a, authenticator)
+	return a.Enabled && allows(a.Allow, user, corpID) && Takes(a, authenticator)
 }
 
-// takes reports whether an application may be used by those who have signed in by an
+// Takes reports whether an application may be used by those who have signed in by an
 // authenticator.
-func takes(a store.Application, authenticator string) bool {
+func Takes(a store.Application, authenticator string) bool {
 	return len(a.Authenticators) == 0 || slices.Contains(a.Authenticators, authenticator)
 }
 

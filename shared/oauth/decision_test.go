@@ -389,13 +389,13 @@ func TestWhoMayUseAnApplication(t *testing.T) {
 		allow store.Allow
 		want  bool
 	}{
-		"everybody":                     {store.Allow{}, true},
-		"a role":                        {store.Allow{Roles: []string{"admin", "editor"}}, true},
-		"another role":                  {store.Allow{Roles: []string{"admin"}}, false},
-		"a role in another case":        {store.Allow{Roles: []string{"Editor"}}, false},
-		"a department, which is unread": {store.Allow{Departments: []int64{1}}, false},
-		"a tag, which is unread":        {store.Allow{Tags: []int64{1}}, false},
-		"a department or a role":        {store.Allow{Departments: []int64{1}, Roles: []string{"editor"}}, true},
+		"everybody":              {store.Allow{}, true},
+		"a role":                 {store.Allow{Roles: []string{"admin", "editor"}}, true},
+		"another role":           {store.Allow{Roles: []string{"admin"}}, false},
+		"a role in another case": {store.Allow{Roles: []string{"Editor"}}, false},
+		"a department":           {store.Allow{Departments: []int64{1}}, false},
+		"a tag":                  {store.Allow{Tags: []int64{1}}, false},
+		"a department or a role": {store.Allow{Departments: []int64{1}, Roles: []string{"editor"}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b.change("wiki", func(a *store.Application) { a.Allow = test.allow })

@@ -66,8 +66,9 @@ type grantState struct {
 	store.Grant
 	user    store.User
 	lineage store.Lineage
-	// oneCorp is set by checkLive; see claims.Member.
-	oneCorp bool
+	// authenticator and oneCorp are set by checkLive; for oneCorp see claims.Member.
+	authenticator store.Authenticator
+	oneCorp       bool
 }
 
 // state reads a grant with its user and its lineage.
@@ -78,6 +79,9 @@ func (p *Provider) state(ctx context.Context, id, userID, lineage string) (grant
 		return grantState{}, refuse(InvalidGrant, CauseGrantGone, "The grant has ended.")
 	case err != nil:
 		return grantState{}, wrap("read grant with its user", err)
+	}
+	if u, err = store.WithWeComRoles(ctx, p.Authenticators, u); err != nil {
+		return grantState{}, wrap("read roles of user", err)
 	}
 	return grantState{Grant: g, user: u, lineage: l}, nil
 }
@@ -100,7 +104,7 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 		return ended(CauseSessionEnded, "The member's session has ended.")
 	case !allows(a.Allow, u, g.CorpID):
 		return ended(CauseNotAllowed, "The application is not for this member.")
-	case !takes(a, g.AuthenticatorName):
+	case !Takes(a, g.AuthenticatorName):
 		return ended(CauseAuthenticatorEnded, "The way in which the member signed in is not for this application.")
 	}
 	authenticator, err := p.Authenticators.Authenticator(ctx, g.AuthenticatorName)
@@ -110,6 +114,7 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 	if err != nil || !authenticator.Enabled || authenticator.ID != g.AuthenticatorID || authenticator.Generation != g.AuthenticatorGeneration {
 		return ended(CauseAuthenticatorEnded, "The way in which the member signed in has been disabled or changed.")
 	}
+	g.authenticator = authenticator
 	corpIDs, err := CorpsOf(ctx, p.Authenticators, a)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -545,9 +546,17 @@ func TestEveryEndOfAccessEndsTheGrant(t *testing.T) {
 		"user disabled":      {func(b *bench) { b.changeUser(func(u *store.User) { u.Enabled = false }) }, oauth.CauseUserEnded, true, false},
 		"all sessions ended": {func(b *bench) { b.changeUser(func(u *store.User) { u.SessionGeneration++ }) }, oauth.CauseUserEnded, true, false},
 		"enabled again":      {func(b *bench) { b.changeUser(func(u *store.User) { u.Enabled, u.SessionGeneration = true, 9 }) }, oauth.CauseUserEnded, true, false},
-		"user deleted":       {func(b *bench) { b.must(b.store.DeleteUser(b.Context(), b.user)) }, oauth.CauseUserEnded, true, false},
-		"signed out":         {func(b *bench) { _, err := b.store.EndLineage(b.Context(), "lineage"); b.must(err) }, oauth.CauseSessionEnded, false, false},
-		"role lost":          {func(b *bench) { b.change("wiki", func(a *store.Application) { a.Allow.Roles = []string{"admin"} }) }, oauth.CauseNotAllowed, true, false},
+		"left the company": {func(b *bench) {
+			b.checked(func(i *store.Identity) { i.Generation++; i.GoneAt = b.Now() })
+		}, oauth.CauseUserEnded, true, false},
+		"kept out by the authenticator's rules": {func(b *bench) {
+			b.changeUser(func(u *store.User) {
+				*u = u.WithIdentity(u.Identities[0].WithAccess(store.MemberAccess{AuthenticatorID: "auth-id", Refused: true, Generation: 1}))
+			})
+		}, oauth.CauseUserEnded, true, false},
+		"user deleted": {func(b *bench) { b.must(b.store.DeleteUser(b.Context(), b.user)) }, oauth.CauseUserEnded, true, false},
+		"signed out":   {func(b *bench) { _, err := b.store.EndLineage(b.Context(), "lineage"); b.must(err) }, oauth.CauseSessionEnded, false, false},
+		"role lost":    {func(b *bench) { b.change("wiki", func(a *store.Application) { a.Allow.Roles = []string{"admin"} }) }, oauth.CauseNotAllowed, true, false},
 		"another authenticator": {func(b *bench) {
 			b.change("wiki", func(a *store.Application) { a.Authenticators = []string{"partner"} })
 		}, oauth.CauseAuthenticatorEnded, true, false},
@@ -593,6 +602,57 @@ func TestEveryEndOfAccessEndsTheGrant(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRolesByRules: what WeCom's directory says lets members in, and is told; it ends with
+// the rule.
+func TestRolesByRules(t *testing.T) {
+	b := newBench(t)
+	b.changeAuthenticator(func(a *store.Authenticator) { a.RoleRules = []store.RoleRule{{Leader: true, Role: "lead"}} })
+	b.changeUser(func(u *store.User) {
+		u.Identities = []store.Identity{{
+			CorpID: "ww1", WeComUserID: "ZhangSan", Departments: []store.Department{{ID: 12, Name: "Sales", Leader: true, Above: []int64{1}, NamesAbove: []string{"Head Office"}}}, Tags: []int64{7},
+			Access: []store.MemberAccess{{AuthenticatorID: "auth-id", AuthenticatorName: "corp", Roles: []string{"lead"}}},
+		}}
+	})
+	user, err := b.store.User(t.Context(), b.user.ID)
+	b.must(err)
+	b.session.User, err = store.WithWeComRoles(t.Context(), b.store, user)
+	b.must(err)
+	b.change("wiki", func(a *store.Application) {
+		a.Allow = store.Allow{Roles: []string{"lead"}}
+		a.Claims.GroupsFrom, a.Claims.GroupsAs = []string{"roles", "departments"}, "path"
+	})
+	tokens := b.tokens("scope", "openid groups")
+	told, err := b.userInfo(tokens.AccessToken)
+	b.must(err)
+	id := b.claimsOf(tokens.IDToken)
+	for name, want := range map[string]string{
+		"roles": "[editor lead]", "groups": "[role:editor role:lead Head Office/Sales]", "departments": "[map[id:12 leader:true name:Sales]]",
+	} {
+		if fmt.Sprint(id[name]) != want {
+			t.Errorf("ID token: %s is %v", name, id[name])
+		}
+		if name != "departments" && fmt.Sprint(told[name]) != want {
+			t.Errorf("userinfo: %s is %v", name, told[name])
+		}
+	}
+	for name, test := range map[string]struct {
+		allow store.Allow
+		want  bool
+	}{
+		"the department": {store.Allow{Departments: []int64{12}}, true}, "the one above": {store.Allow{Departments: []int64{1}}, true}, "another": {store.Allow{Departments: []int64{3}}, false},
+		"the tag": {store.Allow{Tags: []int64{7, 8}}, true}, "another tag": {store.Allow{Tags: []int64{8}}, false},
+	} {
+		b.change("wiki", func(a *store.Application) { a.Allow = test.allow })
+		if _, err := b.userInfo(tokens.AccessToken); (err == nil) != test.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	b.change("wiki", func(a *store.Application) { a.Allow = store.Allow{Roles: []string{"lead"}} })
+	b.changeAuthenticator(func(a *store.Authenticator) { a.RoleRules = nil })
+	_, err = b.refresh(tokens.RefreshToken)
+	b.refused(err, oauth.InvalidGrant, oauth.CauseNotAllowed)
 }
 
 func (b *bench) changeAuthenticator(change func(*store.Authenticator)) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
+	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -22,6 +23,10 @@ const (
 	// keepAfter is how long a grant is kept after the last token that it gave has expired,
 	// so that the clocks of expiry need not agree.
 	keepAfter = time.Hour
+	// checkInterval is how old the last check of a member may be at a refresh, and checkTime
+	// how long a refresh waits for another one.
+	checkInterval = time.Hour
+	checkTime     = 3 * time.Second
 	// useInterval is how precise an application's and a secret's last use are.
 	useInterval = time.Hour
 )
@@ -34,6 +39,8 @@ type Provider struct {
 	Authenticators Authenticators
 	Signer         TokenSigner // nil for a function that answers proxies without tokens
 	Verifier       TokenVerifier
+	// MemberChecks has members looked up before a refresh. Nil: nobody looks.
+	MemberChecks MemberChecks
 	// RefreshTokens makes the secrets of refresh tokens (aead.RefreshToken), and Forms the
 	// proofs that a page's answer comes from the page (aead.Form).
 	RefreshTokens, Forms Deriver
@@ -62,6 +69,12 @@ type Store interface {
 	RevokeGrant(ctx context.Context, id string) error
 	NoteApplicationUse(ctx context.Context, id, secretID string, at time.Time) error
 	RecordApplicationEvent(ctx context.Context, e store.ApplicationEvent) error
+}
+
+// MemberChecks has the member of an authenticator looked up in WeCom, which stores what has
+// changed and ends what must end; invoke.Function does. It takes as long as WeCom takes.
+type MemberChecks interface {
+	CheckMember(ctx context.Context, authenticator, wecomUserID string) (members.Verdict, error)
 }
 
 // Applications reads the registry. Answers may be up to 10 seconds old, absences may not.
@@ -106,7 +119,7 @@ type Call struct {
 type Session struct {
 	Lineage string // the sid of tokens; for a session without one, its key
 	Session store.Session
-	User    store.User
+	User    store.User // with the roles by rules
 }
 
 // record records how a sign-in went. It is for administrators alone: what the member gets

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/claims"
+	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -35,7 +36,8 @@ var tokenParameters = []string{"grant_type", "code", "redirect_uri", "code_verif
 //
 // Remote calls in series for a first-party application: Grant, GrantState and RotateGrant
 // for a code, then RecordApplicationEvent while the tokens are signed; GrantState and
-// RotateGrant for a refresh token. Any other application costs Consent, too.
+// RotateGrant for a refresh token, and once an hour CheckMember and GrantState in between.
+// Any other application costs Consent, too.
 func (p *Provider) Token(ctx context.Context, in TokenInput) (TokenResponse, error) {
 	form, err := ParseForm(in.Body)
 	if err != nil {
@@ -207,6 +209,14 @@ func (t *tokenRequest) rotate(ctx context.Context, token refreshToken) (TokenRes
 	if err := t.provider.checkLive(ctx, &grant, t.client.Application); err != nil {
 		return TokenResponse{}, err
 	}
+	if t.provider.checkMember(ctx, grant) {
+		if grant, err = t.provider.state(ctx, token.grantID, token.userID, token.lineage); err != nil {
+			return TokenResponse{}, err
+		}
+		if err := t.provider.checkLive(ctx, &grant, t.client.Application); err != nil {
+			return TokenResponse{}, err
+		}
+	}
 	scopes, refusal := narrowScopes(grant.Scopes, t.form.Get("scope"))
 	if refusal != nil {
 		return TokenResponse{}, refusal
@@ -220,6 +230,25 @@ func (t *tokenRequest) rotate(ctx context.Context, token refreshToken) (TokenRes
 	}
 	// OpenID Connect Core §12.2 wants no nonce.
 	return t.respond(ctx, grant, token.generation+1, scopes, "")
+}
+
+// checkMember has the member of a grant looked up in WeCom, unless that was done within the
+// hour, and reports whether something may have changed. No answer in time changes nothing:
+// an outage of WeCom's ends nobody's access.
+func (p *Provider) checkMember(ctx context.Context, g grantState) bool {
+	identity, bound := g.user.IdentityIn(g.CorpID)
+	if p.MemberChecks == nil || !bound || !members.Due(g.authenticator, identity, checkInterval, p.Now()) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	verdict, err := p.MemberChecks.CheckMember(ctx, g.AuthenticatorName, identity.WeComUserID)
+	if err != nil {
+		p.LogField(ctx, "memberNotChecked", err.Error())
+		return true
+	}
+	p.LogField(ctx, "memberCheck", string(verdict))
+	return verdict != members.Unknown
 }
 
 // narrowScopes returns the scopes that a refresh asks for, which were granted; no list asks

@@ -80,7 +80,7 @@ func (t *tokenRequest) idToken(ctx context.Context, g grantState, scopes []strin
 
 // member is whom the grant is about.
 func (g grantState) member() claims.Member {
-	return claims.Member{User: g.user, CorpID: g.CorpID, WeComUserID: g.WeComUserID, OneCorp: g.oneCorp}
+	return claims.Member{User: g.user, CorpID: g.CorpID, WeComUserID: g.user.WeComUserIDIn(g.CorpID, g.WeComUserID), OneCorp: g.oneCorp}
 }
 
 // requested is the claims parameter of the grant, which parsed when the grant began.

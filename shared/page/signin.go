@@ -88,7 +88,7 @@ func explained() []apierr.Code {
 	return []apierr.Code{
 		apierr.StateInvalid, apierr.StateExpired, apierr.CookiesBlocked, apierr.AccessDenied, apierr.CodeInvalid,
 		apierr.NotAMember, apierr.OtherCorp, apierr.FirstSignInInWeCom, apierr.PhoneNotShared, apierr.PhoneInvalid,
-		apierr.PhoneInUse, apierr.SignupClosed, apierr.UserDisabled, apierr.AuthenticatorUnknown,
+		apierr.PhoneInUse, apierr.SignupClosed, apierr.UserDisabled, apierr.NotAllowed, apierr.AuthenticatorUnknown,
 		apierr.AuthenticatorDisabled, apierr.RedirectLoop, apierr.WeComBusy, apierr.WeComUnavailable,
 		apierr.WeComConfiguration, apierr.Internal,
 	}
@@ -121,11 +121,15 @@ func selfService() []apierr.Code {
 	}
 }
 
-// worthRepeating reports whether the button says "try again": not for a disabled user,
-// nor before the first sign-in.
+// worthRepeating reports whether the button says "try again": not for a member who is kept
+// out, nor before the first sign-in.
 func worthRepeating(code apierr.Code) bool {
-	return code != apierr.UserDisabled && code != apierr.FirstSignInInWeCom
+	return !keepsOut(code) && code != apierr.FirstSignInInWeCom
 }
+
+// keepsOut reports whether a code says that the member is not to get in, so that no button
+// stands out.
+func keepsOut(code apierr.Code) bool { return code == apierr.UserDisabled || code == apierr.NotAllowed }
 
 type signInView struct {
 	shell
@@ -331,7 +335,7 @@ func (v *signInView) lead(client ClientKind) {
 // again.
 func (v *signInView) emphasise(failed string) {
 	switch {
-	case v.SignedIn != nil, v.Carry != nil && v.Carry.Main, v.Failure != nil && v.Failure.Code == apierr.UserDisabled:
+	case v.SignedIn != nil, v.Carry != nil && v.Carry.Main, v.Failure != nil && keepsOut(v.Failure.Code):
 	case len(v.Buttons) == 1, v.Buttons[0].Name == failed:
 		v.Buttons[0].First = true
 	}

@@ -115,6 +115,7 @@ func TestEveryFailureIsExplainedAndLeadsOn(t *testing.T) {
 		apierr.FirstSignInInWeCom: {stands: true, inWeCom: true},
 		apierr.PhoneNotShared:     {again: true, stands: true, inWeCom: true, tell: true},
 		apierr.UserDisabled:       {tell: true},
+		apierr.NotAllowed:         {tell: true},
 	}
 	otherwise := map[apierr.Code]map[ClientKind]string{
 		apierr.FirstSignInInWeCom: {InWeCom: ".wecom"},

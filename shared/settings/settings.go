@@ -42,6 +42,8 @@ const (
 	AuthenticatorSecretPrefix Name = "AUTHENTICATOR_SECRET_PREFIX" // required
 	LogoutQueueURL            Name = "LOGOUT_QUEUE_URL"            // required
 	SessionLifetime           Name = "SESSION_LIFETIME"            // default: 8h
+	MemberCheckInterval       Name = "MEMBER_CHECK_INTERVAL"       // default: 24h
+	MemberChecksFunction      Name = "MEMBER_CHECKS_FUNCTION"      // required
 	SessionCookieDomain       Name = "SESSION_COOKIE_DOMAIN"       // default: the service's host alone
 	CompanyName               Name = "COMPANY_NAME"                // default: none
 	CompanyLogo               Name = "COMPANY_LOGO"                // default: the service's own mark
@@ -78,6 +80,11 @@ type Settings struct {
 	LogoutQueueURL string
 	// SessionLifetime is how long a session lasts, 1 second to 30 days.
 	SessionLifetime time.Duration
+	// MemberCheckInterval is how old the last check of a member who returns may be, 0 to
+	// 30 days; 0: each sign-in checks.
+	MemberCheckInterval time.Duration
+	// MemberChecksFunction is the name of the function memberchecks.
+	MemberChecksFunction string
 	// SessionCookieDomain is the parent domain that shares the session cookie, or
 	// empty for the service's own host.
 	SessionCookieDomain string
@@ -111,6 +118,13 @@ const (
 const (
 	MinAuditRetention = 24 * time.Hour
 	MaxAuditRetention = 3650 * 24 * time.Hour
+)
+
+// A member who has left must not go on for longer than MaxMemberCheckInterval, however
+// seldom the administrator wants checks.
+const (
+	defaultMemberCheckInterval = 24 * time.Hour
+	MaxMemberCheckInterval     = 30 * 24 * time.Hour
 )
 
 // FromEnvironment reads the named settings, and no others, through lookup (os.LookupEnv
@@ -171,7 +185,11 @@ func (r *reader) read(s *Settings, name Name) {
 	case LogoutQueueURL:
 		s.LogoutQueueURL = r.required(name)
 	case SessionLifetime:
-		s.SessionLifetime = r.lifetime()
+		s.SessionLifetime = r.duration(name, defaultSessionLifetime, MinSessionLifetime, MaxSessionLifetime)
+	case MemberCheckInterval:
+		s.MemberCheckInterval = r.duration(name, defaultMemberCheckInterval, 0, MaxMemberCheckInterval)
+	case MemberChecksFunction:
+		s.MemberChecksFunction = r.required(name)
 	case SessionCookieDomain:
 		s.SessionCookieDomain = r.cookieDomain()
 	case CompanyName:
@@ -227,16 +245,16 @@ func (r *reader) address(name Name, absent string, allowPath bool) string {
 	return address
 }
 
-func (r *reader) lifetime() time.Duration {
-	value := r.text(SessionLifetime, "")
+func (r *reader) duration(name Name, absent, shortest, longest time.Duration) time.Duration {
+	value := r.text(name, "")
 	if value == "" {
-		return defaultSessionLifetime
+		return absent
 	}
-	lifetime, err := time.ParseDuration(value)
-	if err != nil || lifetime < MinSessionLifetime || lifetime > MaxSessionLifetime {
-		r.reject(SessionLifetime, "must be a duration such as 8h or 90m, from %s to %s", MinSessionLifetime, MaxSessionLifetime)
+	duration, err := time.ParseDuration(value)
+	if err != nil || duration < shortest || duration > longest {
+		r.reject(name, "must be a duration such as 8h or 90m, from %s to %s", shortest, longest)
 	}
-	return lifetime
+	return duration
 }
 
 func (r *reader) auditRetention() time.Duration {

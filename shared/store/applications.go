@@ -55,7 +55,7 @@ func (a Allow) IsEmpty() bool { return len(a.Departments)+len(a.Tags)+len(a.Role
 func (a Allow) Allows(member Identity, roles []string) bool {
 	return a.IsEmpty() ||
 		slices.ContainsFunc(member.Departments, func(d Department) bool {
-			return slices.ContainsFunc(a.Departments, func(id int64) bool { return id == d.ID || slices.Contains(d.Above, id) })
+			return slices.ContainsFunc(a.Departments, d.IsIn)
 		}) ||
 		slices.ContainsFunc(member.Tags, func(tag int64) bool { return slices.Contains(a.Tags, tag) }) ||
 		slices.ContainsFunc(roles, func(role string) bool { return slices.Contains(a.Roles, role) })

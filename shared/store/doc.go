@@ -9,9 +9,9 @@
 // interface Engine defines every method once, for the engines.
 //
 // Invariants, for every engine:
-//   - a phone belongs to at most one user, a WeCom identity to at most one user, a user
-//     has at most one identity per corp, and at most one enabled authenticator has
-//     AutoLogin, whatever runs concurrently;
+//   - a phone belongs to at most one user, a WeCom identity to at most one user, except
+//     that gone ones count for none, a user has at most one identity per corp, and at most
+//     one enabled authenticator has AutoLogin, whatever runs concurrently;
 //   - when a method returns nil its write has happened and survives the process; on an
 //     error the caller must assume nothing, unless a sentinel says so;
 //   - every read is strongly consistent, except those of events and of a user's lineages;

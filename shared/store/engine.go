@@ -68,7 +68,7 @@ type Directory interface {
 	// UserByPhone returns the user with an E.164 phone, or ErrNotFound.
 	UserByPhone(ctx context.Context, phone string) (User, error)
 	// OwnerOfIdentity returns what a sign-in needs of the user a WeCom member is, by one
-	// read, or ErrNotFound. The userid is compared by FoldUserID.
+	// read, or ErrNotFound, also for one who is gone. The userid is compared by FoldUserID.
 	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (IdentityOwner, error)
 	// Users returns a page in order of id; next is empty at the end.
 	Users(ctx context.Context, page Page) (items []User, next string, err error)
@@ -80,9 +80,9 @@ type Directory interface {
 	// id), ErrPhoneTaken or ErrIdentityTaken.
 	CreateUser(ctx context.Context, u User) error
 	// UpdateUser replaces from, as it was read, by to, which has the same ID and Version =
-	// from.Version + 1. It frees phone and identities that to does not have, takes new
-	// ones, and keeps the stored LastSignInAt. It returns ErrChanged, ErrPhoneTaken or
-	// ErrIdentityTaken.
+	// from.Version + 1. It frees phone and identities that to does not have or that are
+	// gone in to, takes new ones, and keeps the stored LastSignInAt. It returns ErrChanged,
+	// ErrPhoneTaken or ErrIdentityTaken.
 	UpdateUser(ctx context.Context, from, to User) error
 	// DeleteUser removes u, as it was read, and frees its phone and identities, or returns
 	// ErrChanged.
@@ -146,15 +146,15 @@ type Transient interface {
 	// looked at, as with StartSession.
 	SessionsOfUser(ctx context.Context, userID string, limit int) ([]AttemptResult, error)
 
-	// AccessToken returns the record of an app's token, or ErrNotFound. The caller chooses
-	// the key, from corp, app and version of the secret.
-	AccessToken(ctx context.Context, key string) (AccessToken, error)
-	// LeaseAccessToken gives owner the right to fetch a token until the given time, or
-	// returns false while another owner has it. The rest of the record stays.
-	LeaseAccessToken(ctx context.Context, key, owner string, until time.Time) (bool, error)
-	// SaveAccessToken replaces the record, which ends the lease. It returns ErrChanged,
-	// and writes nothing, if owner has lost the lease meanwhile.
-	SaveAccessToken(ctx context.Context, key, owner string, token AccessToken) error
-	// ForgetAccessToken removes the record, with lease and refusal, if there is one.
-	ForgetAccessToken(ctx context.Context, key string) error
+	// Fetched returns the record of a key, or ErrNotFound. The caller chooses the key, from
+	// all that decides what is fetched.
+	Fetched(ctx context.Context, key string) (Fetched, error)
+	// LeaseFetched gives owner the right to fetch until the given time, or returns false
+	// while another owner has it. The rest of the record stays.
+	LeaseFetched(ctx context.Context, key, owner string, until time.Time) (bool, error)
+	// SaveFetched replaces the record, which ends the lease. It returns ErrChanged, and
+	// writes nothing, if owner has lost the lease meanwhile.
+	SaveFetched(ctx context.Context, key, owner string, record Fetched) error
+	// ForgetFetched removes the record, with lease and refusal, if there is one.
+	ForgetFetched(ctx context.Context, key string) error
 }

@@ -34,8 +34,11 @@ type Authenticator struct {
 	// Allow says who may sign in by this authenticator. Empty: everybody in the app's visible
 	// range.
 	Allow Allow `json:",omitzero"`
+	// ApplicationTags are the tags that applications which may use the authenticator name, so
+	// that a check looks them up, too; see LookedUpTags.
+	ApplicationTags []int64 `json:",omitempty"`
 	// RulesVersion is another one whenever what a member check works out may have changed:
-	// RoleRules, Allow, or the tags that applications name. A check made under another
+	// RoleRules, Allow or ApplicationTags. A check made under another
 	// version is due again.
 	RulesVersion string `json:",omitempty"`
 	// EventsEnabled: WeCom may push events here. Token and key are with the app's secret.
@@ -54,6 +57,20 @@ type RoleRule struct {
 	Tag        int64  `json:",omitempty"`
 	Leader     bool   `json:",omitempty"` // of any department
 	Role       string // never RoleAdmin
+}
+
+// LookedUpTags returns the tags that a member check looks up, each once: those that rules,
+// Allow and applications name.
+func (a Authenticator) LookedUpTags() []int64 {
+	var tags []int64
+	for _, rule := range a.RoleRules {
+		if rule.Tag != 0 {
+			tags = append(tags, rule.Tag)
+		}
+	}
+	tags = slices.Concat(tags, a.Allow.Tags, a.ApplicationTags)
+	slices.Sort(tags)
+	return slices.Compact(tags)
 }
 
 // IsAuthenticatorName reports whether an authenticator can have this name:
@@ -82,8 +99,8 @@ type User struct {
 	Avatar string
 	// Roles are those that administrators gave. Who may administer depends on them alone.
 	Roles []string
-	// WeComRoles are those by the rules of the enabled authenticators; they are worked out
-	// when a session or a grant is read, and not stored. See AllRoles.
+	// WeComRoles are those by the rules of the enabled authenticators; WithWeComRoles works
+	// them out when a session or a grant is read, and they are not stored. See AllRoles.
 	WeComRoles []string `json:"-"`
 	// Enabled users can sign in and have sessions.
 	Enabled bool
@@ -114,11 +131,17 @@ type Identity struct {
 	// members enter themselves.
 	Email string `json:",omitempty"`
 
-	// CheckedAt is when WeCom last told of the member (user/get, path 90196); zero: never
-	// yet.
+	// CheckedAt is when WeCom last told of the member (user/get, path 90196), by any app of
+	// the corp; zero: never yet.
 	CheckedAt time.Time `json:",omitzero"`
+	// Name is the member's as the last check found it. The user's Name follows it, unless
+	// an administrator chose another one.
+	Name string `json:",omitempty"`
+	// DisabledAt is since when WeCom says that the member is disabled (status 2).
+	DisabledAt time.Time `json:",omitzero"`
 	// GoneAt is since when WeCom does not know the member any more, and GoneReason why. A
-	// gone identity counts as unknown at sign-in: the userid may be somebody else's now.
+	// gone identity counts as unknown at sign-in: the userid may be somebody else's now. So
+	// it is nobody's in the store, and another user may take it.
 	GoneAt     time.Time  `json:",omitzero"`
 	GoneReason GoneReason `json:",omitempty"`
 	Position   string     `json:",omitempty"`
@@ -154,6 +177,9 @@ type Department struct {
 	NamesAbove []string `json:",omitempty"`
 }
 
+// IsIn reports whether the department is the one of a number, or below it.
+func (d Department) IsIn(id int64) bool { return id == d.ID || slices.Contains(d.Above, id) }
+
 // MemberAccess is what one authenticator says of a member.
 type MemberAccess struct {
 	AuthenticatorID   string
@@ -161,6 +187,11 @@ type MemberAccess struct {
 	Roles             []string `json:",omitempty"` // by its rules
 	// RulesVersion is the authenticator's when this was worked out.
 	RulesVersion string `json:",omitempty"`
+	// CheckedAt is when WeCom last told its app of the member; zero: never yet.
+	CheckedAt time.Time `json:",omitzero"`
+	// GoneAt is since when its app does not know the member, where another app bound the
+	// identity. By this authenticator the member must show the phone again.
+	GoneAt time.Time `json:",omitzero"`
 	// Refused: its Allow does not match.
 	Refused bool `json:",omitempty"`
 	// Generation is part of the member's sessions by this authenticator; increasing it ends
@@ -184,8 +215,21 @@ func (i Identity) GenerationFor(authenticatorID string) int64 {
 	return i.Generation + access.Generation
 }
 
+// WithAccess returns the identity with what an authenticator says of it, in place of what
+// it said before.
+func (i Identity) WithAccess(access MemberAccess) Identity {
+	i.Access = put(i.Access, access, func(a MemberAccess) bool { return a.AuthenticatorID == access.AuthenticatorID })
+	return i
+}
+
 // IsGone reports whether WeCom does not know the member any more.
 func (i Identity) IsGone() bool { return !i.GoneAt.IsZero() }
+
+// Is reports whether the identity is that of a member, by corp and userid. A gone one is
+// nobody's.
+func (i Identity) Is(corpID, wecomUserID string) bool {
+	return !i.IsGone() && i.CorpID == corpID && FoldUserID(i.WeComUserID) == FoldUserID(wecomUserID)
+}
 
 // AllRoles returns the roles that applications see: those that administrators gave, then
 // those by rules, each once.
@@ -197,6 +241,23 @@ func (u User) AllRoles() []string {
 		}
 	}
 	return all
+}
+
+// WithIdentity returns the user with an identity, in place of the one in the same corp.
+func (u User) WithIdentity(identity Identity) User {
+	u.Identities = put(u.Identities, identity, func(i Identity) bool { return i.CorpID == identity.CorpID })
+	return u
+}
+
+// put returns a copy of a list with an item in the place of the one that it replaces, or at
+// the end.
+func put[T any](list []T, item T, replaces func(T) bool) []T {
+	list = slices.Clone(list)
+	if i := slices.IndexFunc(list, replaces); i >= 0 {
+		list[i] = item
+		return list
+	}
+	return append(list, item)
 }
 
 // HasRoles reports whether administrators, or the rules of an authenticator, enabled or not,
@@ -214,6 +275,15 @@ func (u User) IdentityIn(corpID string) (Identity, bool) {
 		return Identity{}, false
 	}
 	return u.Identities[i], true
+}
+
+// WeComUserIDIn returns the user's present userid in a corp, or otherwise, with which a
+// session or a grant began: WeCom can rename a member, and give the old userid to another.
+func (u User) WeComUserIDIn(corpID, otherwise string) string {
+	if identity, bound := u.IdentityIn(corpID); bound && !identity.IsGone() {
+		return identity.WeComUserID
+	}
+	return otherwise
 }
 
 // IdentityOwner is what a sign-in needs of the user whom an identity belongs to.
@@ -388,17 +458,18 @@ type SignInEvent struct {
 	RequestID string
 }
 
-// AccessToken is the record of an app's access token.
-type AccessToken struct {
-	// Sealed is the encrypted token, or empty.
-	Sealed []byte
-	// ExpiresAt is when WeCom's token expires.
+// Fetched is the record of something that is fetched from WeCom by one caller at a time, for
+// all: an app's access token, the departments that it may see, or the members of a tag.
+type Fetched struct {
+	// Content is what was fetched, as the caller encoded it, or empty. A token is encrypted.
+	Content []byte
+	// ExpiresAt is when it must be fetched anew.
 	ExpiresAt time.Time
-	// RefusedUntil and RefusedCode (WeCom's number) are set when WeCom has refused the
-	// secret: nobody asks it again before.
+	// RefusedUntil and RefusedCode (WeCom's number, 0 when it gave none) are set when WeCom
+	// has refused or failed: nobody asks it again before.
 	RefusedUntil time.Time
 	RefusedCode  int
-	// LeaseOwner alone may fetch a new token, until LeaseUntil.
+	// LeaseOwner alone may fetch, until LeaseUntil.
 	LeaseOwner string
 	LeaseUntil time.Time
 }

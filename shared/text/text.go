@@ -20,11 +20,13 @@ const (
 	ConsoleArea Area = "console" // the administrator's page
 	// ApplicationsArea has the texts of its pages about applications.
 	ApplicationsArea Area = "applications"
-	OpenIDArea       Area = "openid" // the pages of the OpenID provider
-	MemberArea       Area = "member" // the member's page
-	SetupArea        Area = "setup"  // its guided set-up of a WeCom app
-	AuditArea        Area = "audit"  // its page about the audit
-	CheckArea        Area = "check"  // the results of checks
+	// RulesArea has those about roles and access by WeCom's directory.
+	RulesArea  Area = "rules"
+	OpenIDArea Area = "openid" // the pages of the OpenID provider
+	MemberArea Area = "member" // the member's page
+	AuditArea  Area = "audit"  // its page about the audit
+	SetupArea  Area = "setup"  // its guided set-up of a WeCom app
+	CheckArea  Area = "check"  // the results of checks
 )
 
 // Texts are the texts of an area in one language, by key.

@@ -2,6 +2,7 @@ package wecom
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ type request struct {
 	op, path, query string
 	body            []byte // nil: GET
 	repeatable      bool   // a lost answer does no harm
+	maxBody         int64  // 0: Client.maxBody
 }
 
 // newTransport is made for a function that makes few, quick calls to one host.
@@ -147,11 +149,12 @@ func (c *Client) send(ctx context.Context, r request) (answer, error) {
 			buffers.Put(buffer)
 		}
 	}()
-	size, err := buffer.ReadFrom(io.LimitReader(response.Body, c.maxBody+1))
+	maxBody := cmp.Or(r.maxBody, c.maxBody)
+	size, err := buffer.ReadFrom(io.LimitReader(response.Body, maxBody+1))
 	switch {
 	case err != nil:
 		return answer{}, lost(ctx, r.op, err, true)
-	case size > c.maxBody:
+	case size > maxBody:
 		return answer{}, &UnavailableError{Op: r.op, Reason: "the answer is too large"}
 	case size == 0:
 		return answer{}, &UnavailableError{Op: r.op, Reason: "the answer is empty"}

@@ -25,6 +25,9 @@ const (
 	opMember   = "user/get"
 	opAgent    = "agent/get"
 	opCaller   = "gettoken without credentials"
+	opTree     = "department/simplelist"
+	opNames    = "department/list"
+	opTag      = "tag/get"
 )
 
 // Config is what New needs.
@@ -42,7 +45,8 @@ type Config struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 	// CallTimeout bounds one try of a call. Zero: 5 s.
 	CallTimeout time.Duration
-	// MaxBody is the largest answer read, in bytes. Zero: 64 KiB.
+	// MaxBody is the largest answer read, in bytes. Zero: 64 KiB. Lists of departments and
+	// of a tag's members may be longer; see maxList.
 	MaxBody int64
 	// Observe hears of every try of a call when it is over. Nil: nobody does.
 	Observe func(ctx context.Context, call Call)
@@ -63,7 +67,7 @@ func (c Call) Failed() bool { return !c.Answered || c.Code != 0 }
 //
 // How often a call is tried: an answer -1 or 45033 is tried again, three times in
 // all, because it says that nothing was done. After a failure of the connection
-// only the calls that change nothing (gettoken, user/get) are
+// only the calls that change nothing (gettoken, user/get, departments and tags) are
 // tried once more, when the context leaves time for a whole try. getuserinfo and
 // getuserdetail are not: a code serves once, a ticket perhaps. Neither is agent/get,
 // whose caller does without it sooner than wait. CallerAddress is one try, always.

@@ -87,6 +87,18 @@ var calls = map[string]func(context.Context, *wecom.Client) error{
 		_, err := c.Agent(ctx, token(), "1000002")
 		return err
 	},
+	"department/simplelist": func(ctx context.Context, c *wecom.Client) error {
+		_, err := c.DepartmentTree(ctx, token())
+		return err
+	},
+	"department/list": func(ctx context.Context, c *wecom.Client) error {
+		_, err := c.DepartmentNames(ctx, token())
+		return err
+	},
+	"tag/get": func(ctx context.Context, c *wecom.Client) error {
+		_, err := c.Tag(ctx, token(), 12)
+		return err
+	},
 }
 
 // wantClean fails when a text shows what must stay secret.
@@ -108,6 +120,10 @@ func TestCallsAskExactly(t *testing.T) {
 		"getuserdetail": {`{"errcode":0,"userid":"a"}`, `POST /cgi-bin/auth/getuserdetail?access_token=TOKEN%2B%2F%26value {"user_ticket":"TICKET\"value"}`},
 		"user/get":      {`{"userid":"a"}`, "GET /cgi-bin/user/get?access_token=TOKEN%2B%2F%26value&userid=zhang+san%2F%26x%3Dy%40corp"},
 		"agent/get":     {`{"agentid":1000002}`, "GET /cgi-bin/agent/get?access_token=TOKEN%2B%2F%26value&agentid=1000002"},
+
+		"department/simplelist": {`{"department_id":[]}`, "GET /cgi-bin/department/simplelist?access_token=TOKEN%2B%2F%26value"},
+		"department/list":       {`{"department":[]}`, "GET /cgi-bin/department/list?access_token=TOKEN%2B%2F%26value"},
+		"tag/get":               {`{"partylist":[]}`, "GET /cgi-bin/tag/get?access_token=TOKEN%2B%2F%26value&tagid=12"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{answers: []string{test.answer}}
@@ -381,7 +397,7 @@ func TestTransportErrorsShowNothing(t *testing.T) {
 
 // Trap: a used code tried again. -1 and 45033 are answers, the code is unspent.
 func TestTries(t *testing.T) {
-	const good = `{"userid":"a","access_token":"t","expires_in":7200,"agentid":1}`
+	const good = `{"userid":"a","access_token":"t","expires_in":7200,"agentid":1,"department_id":[],"department":[],"userlist":[]}`
 	busy, parallel, other := `{"errcode":-1}`, `{"errcode":45033}`, `{"errcode":45009}`
 	for name, call := range calls {
 		notAgain := name == "getuserinfo" || name == "getuserdetail" || name == "agent/get"

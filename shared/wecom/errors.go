@@ -16,6 +16,7 @@ const (
 	InvalidToken         = 40014  // the access token is unknown, ended early or of another kind
 	InvalidCode          = 40029  // the code is unknown, spent or older than 5 minutes
 	InvalidAgentID       = 40056  // no such app
+	TagNotFound          = 40068  // no such tag
 	InvalidParameter     = 40058  // which number a bad user ticket gets is not documented
 	SecretOfAnotherCorp  = 40091  // the secret is not of this corp
 	TokenMissing         = 41001  // no access token in the query
@@ -31,8 +32,10 @@ const (
 	AppDisabled          = 50003  // an administrator of the corp switched the app off
 	OutOfScope           = 60011  // the member is outside of what the app may see
 	UntrustedIP          = 60020  // the caller's address is not among the app's trusted ones
+	OutsideVisibleRange  = 60021  // the member is outside of what the app may see
 	AppMayNotCall        = 60031  // the app may make no calls at all
 	UserNotFound         = 60111  // no such member, or outside of what the app may see
+	ForeignTag           = 81011  // the app may not see the tag
 	WrongAgent           = 301002 // the token belongs to another app
 	CorpBlocked          = 301007 // the corp was dissolved or banned
 )
@@ -57,6 +60,10 @@ func meaning(code int) string {
 		return "invalid parameter"
 	case InvalidAgentID:
 		return "invalid agent id"
+	case TagNotFound:
+		return "no such tag"
+	case ForeignTag:
+		return "the app may not see the tag"
 	case SecretOfAnotherCorp:
 		return "secret of another corp"
 	case TokenMissing:
@@ -95,7 +102,7 @@ func meaning(code int) string {
 		return "caller's address not trusted"
 	case AppMayNotCall:
 		return "app may not make calls"
-	case OutOfScope, 50002, 60021:
+	case OutOfScope, 50002, OutsideVisibleRange:
 		return "member outside of the visible range"
 	case UserNotFound, 46004:
 		return "member not found or outside of the visible range"
@@ -131,6 +138,16 @@ func (e *Error) Retryable() bool {
 // may be made again with a fresh one. 40001 is not among them: WeCom bans the
 // address of whoever keeps sending a wrong secret.
 func (e *Error) TokenRejected() bool { return e.Code == InvalidToken || e.Code == TokenExpired }
+
+// SaysNoMember reports whether the answer to user/get is that there is no such member, as far
+// as the app may see.
+func (e *Error) SaysNoMember() bool {
+	switch e.Code {
+	case UserNotFound, InvalidUserID, OutOfScope, 60021:
+		return true
+	}
+	return false
+}
 
 // SecretRefused reports whether gettoken refused corp or secret: another try with
 // the same ones is useless and harmful.
@@ -186,7 +203,7 @@ func MayHaveArrived(err error) bool {
 		return false
 	}
 	switch failure.Op {
-	case opToken, opMember, opAgent, opCaller:
+	case opToken, opMember, opAgent, opCaller, opTree, opNames, opTag:
 		return false
 	}
 	return true

@@ -1,9 +1,9 @@
 // The fields of an application: for the form of a new one and for that of one there is.
 
+import { allowFields } from './allow-fields.js';
 import { adviceOnAddresses, linesOf, wrongAddress, wrongAddresses } from './application-addresses.js';
 import { choices } from './choices.js';
 import { t } from './texts.js';
-import { readRoles } from './user-fields.js';
 
 // An address of software behind a proxy, for those who enter one.
 export const proxiedExample = 'https://wiki.example.com';
@@ -40,6 +40,14 @@ const emailTemplate = /^[A-Za-z0-9._+-]*\{wecom_userid\}[A-Za-z0-9._+-]*@([A-Za-
 export function companiesOf(authenticators, named) {
   const used = authenticators.filter((a) => (named.length ? named.includes(a.name) : a.enabled));
   return new Set(used.map((a) => a.corpId)).size;
+}
+
+// whoMayUse says who an application is for.
+export function whoMayUse({ roles, departments, tags }) {
+  if (departments.length + tags.length > 0) return t('application.allow.match');
+  return roles.length
+    ? t('application.allow.some', { roles: roles.join(` ${t('application.or')} `) })
+    : t('application.allow.everybody');
 }
 
 // fieldsOf returns the fields by name. authenticators are all there are.
@@ -82,17 +90,12 @@ export function fieldsOf(kind, authenticators) {
       warns: true,
       advise: (text) => adviceOnAddresses(text, kind),
     },
-    {
-      name: 'allow.roles',
+    ...allowFields({
+      authenticators: () => authenticators.filter(({ enabled }) => enabled),
       label: t('application.allow'),
       hint: t('application.allow.hint'),
-      from: (record) => record.allow.roles.join(' '),
-      to: readRoles,
-      advise: (text) =>
-        text
-          ? t('application.allow.some', { roles: readRoles(text).join(` ${t('application.or')} `) })
-          : t('application.allow.everybody'),
-    },
+      says: whoMayUse,
+    }),
     {
       name: 'authenticators',
       label: t('tab.authenticators'),
@@ -187,7 +190,7 @@ export function fieldsOf(kind, authenticators) {
 
 // partsOf returns the parts of the form, and the fields of each. The first is always open.
 export const partsOf = (kind) => [
-  ['main', ['title', 'homepage', 'redirectUris', 'allow.roles', 'authenticators']],
+  ['main', ['title', 'homepage', 'redirectUris', 'allow.roles', 'allow.departments', 'allow.tags', 'authenticators']],
   [
     'claims',
     [

@@ -97,6 +97,8 @@ function domainOf(base) {
   return labels.length > 2 && /[a-z]/.test(labels.at(-1)) ? labels.slice(1).join('.') : labels.join('.');
 }
 
+const allowed = ['allow.roles', 'allow.departments', 'allow.tags'];
+
 // freeId is an id that no application has.
 function freeId(wanted, ids) {
   for (let n = 1; ; n++) {
@@ -145,7 +147,7 @@ function newForm({ kind, snippet, authenticators, ids }, done) {
       value: named ? freeId(snippet.id, ids) : '',
       check: (text) => (!text || idForm.test(text) ? '' : t('problem.invalid_request.id')),
     },
-    known['allow.roles'],
+    ...allowed.map((name) => known[name]),
     authenticators.length > 1 && known.authenticators,
     !proxied && { ...known['claims.email'], value: snippet.email ? 'template' : 'none' },
     !proxied && {
@@ -224,7 +226,7 @@ function newForm({ kind, snippet, authenticators, ids }, done) {
       ...(base && { homepage: `${base}/` }),
       ...(!proxied && { redirectUris: linesOf(value('redirectUris')) }),
       ...nest({
-        'allow.roles': known['allow.roles'].to(value('allow.roles')),
+        ...Object.fromEntries(allowed.map((name) => [name, known[name].to(value(name))])),
         ...(!proxied && { 'claims.email': value('claims.email') }),
         ...(value('claims.email') === 'template' && { 'claims.emailTemplate': value('claims.emailTemplate') }),
       }),

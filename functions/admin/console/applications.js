@@ -1,7 +1,7 @@
 // The list of applications.
 
 import { everything } from './api.js';
-import { address } from './application-fields.js';
+import { address, whoMayUse } from './application-fields.js';
 import { withoutCopies } from './application-test.js';
 import { searchableList } from './controls.js';
 import { t } from './texts.js';
@@ -48,9 +48,7 @@ export async function applicationsView() {
         el(
           'span',
           {},
-          a.allow.roles.length
-            ? t('application.allow.some', { roles: a.allow.roles.join(` ${t('application.or')} `) })
-            : t('application.allow.everybody'),
+          whoMayUse(a.allow),
         ),
       ),
       el(

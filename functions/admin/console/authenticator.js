@@ -1,6 +1,8 @@
 // One authenticator: its options, what WeCom's console asks for, and the sign-ins.
 
+import { allowFields } from './allow-fields.js';
 import { at, call, everything } from './api.js';
+import { nest } from './application-fields.js';
 import { attemptsSection } from './attempts.js';
 import { address, badges } from './authenticators.js';
 import { checkButton } from './check.js';
@@ -8,8 +10,12 @@ import { button } from './controls.js';
 import { confirmThen, dialog, go } from './dialogs.js';
 import { recordForm } from './form.js';
 import { links } from './links.js';
+import { readRules, rulesField, sayRules, writeRules, wrongRules } from './rules-field.js';
+import { rulesPreview } from './rules-preview.js';
 import { t } from './texts.js';
 import { el, icon, section, toast } from './ui.js';
+
+const isRuled = (allow) => Object.values(allow).some((list) => list.length > 0);
 
 export async function authenticatorView(name) {
   const path = at('authenticators', name);
@@ -18,9 +24,26 @@ export async function authenticatorView(name) {
   const actions = el('div', { className: 'actions' });
   const linksPlace = el('div', {});
 
-  const options = recordForm({
-    record: a,
-    specs: [
+  const directory = [
+    {
+      name: 'roleRules',
+      label: t('rules.title'),
+      hint: t('rules.hint'),
+      make: rulesField,
+      authenticators: () => [a],
+      from: (record) => writeRules(record.roleRules),
+      to: readRules,
+      say: sayRules,
+      check: wrongRules,
+    },
+    ...allowFields({
+      authenticators: () => [a],
+      label: t('allow.roles'),
+      hint: t('allow.roles.hint'),
+      says: (allow) => t(isRuled(allow) ? 'allow.some' : 'allow.everybody'),
+    }),
+  ];
+  const specs = [
       { name: 'title', label: t('authenticator.title'), hint: t('authenticator.title.hint'), required: true },
       {
         name: 'autoSignup',
@@ -59,9 +82,21 @@ export async function authenticatorView(name) {
         hint: t('authenticator.linkByPhone.hint'),
         type: 'checkbox',
       },
+  ];
+  const options = recordForm({
+    record: a,
+    specs: [...specs, ...directory],
+    arrange: (nodeOf) => [
+      specs.map(({ name }) => nodeOf(name)),
+      el(
+        'details',
+        { className: 'fold', open: a.roleRules.length > 0 || isRuled(a.allow) },
+        el('summary', {}, t('rules.part')),
+        directory.map(({ name }) => nodeOf(name)),
+      ),
     ],
     read: () => call('GET', path),
-    send: (changes, version) => call('PATCH', path, { json: changes, version }),
+    send: (changes, version) => call('PATCH', path, { json: nest(changes), version }),
     saved: changed,
     explain: (error) => (error.code === 'auto_login_taken' ? holderOfAutoLogin(a) : null),
   });
@@ -169,6 +204,9 @@ export async function authenticatorView(name) {
         ),
       ),
       el('div', {}, section(t('links.title'), linksPlace), section(t('authenticator.switch'), switches)),
+    ),
+    rulesPreview(name, () =>
+      nest(Object.fromEntries(directory.map((spec) => [spec.name, options.typed(spec.name)]))),
     ),
     attemptsSection(path, 'authenticator'),
   ];

@@ -13,11 +13,13 @@ import { el, notice, toast } from './ui.js';
 //   make(spec)    makes the field, instead of field()
 //   from(record)  what the field shows of it; without it the member of its name
 //   to(shown)     what is sent for what is shown
+//   say(shown)    what is shown, in words
 // read() reads the record anew; send(changes, version) changes it and returns it;
 // saved(record) is told of it; explain(problem) may return content to show with a
 // problem; arrange(nodeOf) returns the content of the form, where nodeOf(name) is the node
-// of a field; without it they stand one below the other. The result has the node, and rebase(record) for a record that was changed
-// beside the form.
+// of a field; without it they stand one below the other. The result has the node, typed(name)
+// for what would be sent for a field, and rebase(record) for a record that was changed beside
+// the form.
 export function recordForm({ specs, record, read, send, saved, explain, arrange }) {
   let base = record;
   const said = el('div', { className: 'said' });
@@ -25,6 +27,7 @@ export function recordForm({ specs, record, read, send, saved, explain, arrange 
 
   const typed = ({ spec, input }) =>
     spec.type === 'checkbox' ? input.checked : spec.type === 'password' ? input.value : input.value.trim();
+  const sent = (entry) => (entry.spec.to ? entry.spec.to(typed(entry)) : typed(entry));
   const put = ({ spec, input }, value) => {
     if (spec.type === 'checkbox') input.checked = value;
     else input.value = value;
@@ -49,10 +52,7 @@ export function recordForm({ specs, record, read, send, saved, explain, arrange 
     const changed = touched();
     if (!changed.length) return toast(t('form.unchanged'), 'info');
     const changes = Object.fromEntries(
-      changed.map((entry) => {
-        const value = typed(entry);
-        return [entry.spec.name, entry.spec.to ? entry.spec.to(value) : value];
-      }),
+      changed.map((entry) => [entry.spec.name, sent(entry)]),
     );
     let updated;
     try {
@@ -104,8 +104,8 @@ export function recordForm({ specs, record, read, send, saved, explain, arrange 
                 {},
                 t('conflict.field', {
                   field: spec.label,
-                  now: readable(shown(spec, fresh)),
-                  before: readable(shown(spec, before)),
+                  now: readable(spec, shown(spec, fresh)),
+                  before: readable(spec, shown(spec, before)),
                 }),
                 mine.has(spec.name) && [
                   ' ',
@@ -150,7 +150,7 @@ export function recordForm({ specs, record, read, send, saved, explain, arrange 
   );
   guardUnsaved(isDirty);
   const advise = watchFields(node, entries);
-  return { node, rebase: adopt };
+  return { node, rebase: adopt, typed: (name) => sent(entries.find(({ spec }) => spec.name === name)) };
 }
 
 // showProblem says a problem at the one of some fields that it is about. A problem of
@@ -167,4 +167,8 @@ function shown(spec, record) {
   return record[spec.name] ?? (spec.type === 'checkbox' ? false : '');
 }
 
-const readable = (value) => (value === true ? t('yes') : value === false ? t('no') : value || t('conflict.empty'));
+function readable(spec, value) {
+  if (value === true) return t('yes');
+  if (value === false) return t('no');
+  return (spec.say ? spec.say(value) : value) || t('conflict.empty');
+}

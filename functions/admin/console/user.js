@@ -70,6 +70,7 @@ export async function userView(id) {
         [t('user.lastSignIn'), user.lastSignInAt ? time(user.lastSignInAt) : t('never')],
         [t('user.createdAt'), time(user.createdAt)],
         user.updatedAt !== user.createdAt && [t('user.updatedAt'), time(user.updatedAt)],
+        user.wecomRoles.length > 0 && [t('user.wecomRoles'), user.wecomRoles.map((role) => [badge(role), ' '])],
         [t('user.id'), el('code', {}, user.id)],
       ]),
     );
@@ -116,6 +117,13 @@ export async function userView(id) {
                   {},
                   el('strong', {}, identity.wecomUserId),
                   el('p', { className: 'hint' }, t('authenticator.corpId'), ' ', el('code', {}, identity.corpId)),
+                  identity.position && el('p', { className: 'hint' }, identity.position),
+                  identity.departments.length > 0 &&
+                    el('p', { className: 'hint' }, t('user.departments'), ' ', el('code', {}, identity.departments.join(' '))),
+                  identity.goneAt
+                    ? el('p', { className: 'hint' }, badge(t('user.gone'), 'warn'), ' ', time(identity.goneAt))
+                    : identity.checkedAt &&
+                        el('p', { className: 'hint' }, t('user.checked'), ' ', time(identity.checkedAt)),
                   identity.email && el('p', { className: 'hint' }, el('code', {}, identity.email)),
                   el(
                     'p',

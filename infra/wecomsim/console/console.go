@@ -50,6 +50,8 @@ func New(sim *wecomsim.Simulator) http.Handler {
 		w.Header().Set("Content-Disposition", `attachment; filename="`+v.File()+`"`)
 		_, _ = io.WriteString(w, domainFile(v.Corp.ID, v.App.AgentID))
 	}))
+	c.contacts(mux)
+	mux.HandleFunc("POST "+base+"/{corp}/apps/{agent}/receiver", c.inApp(c.saveReceiver))
 	mux.HandleFunc("POST "+base+"/{corp}/apps/{agent}/{section}", c.inApp(c.save))
 	// The address of a refused form, opened again.
 	mux.HandleFunc("GET "+base+"/{corp}/apps/{agent}/{section}", func(w http.ResponseWriter, r *http.Request) {
@@ -66,8 +68,12 @@ type view struct {
 
 	Corps []wecomsim.Corp
 	// Corp is the company whose console it is, and App one of its apps.
-	Corp    wecomsim.Corp
-	App     wecomsim.App
+	Corp wecomsim.Corp
+	App  wecomsim.App
+	// Member is one of its members; no UserID stands for a new one.
+	Member wecomsim.Member
+	// Pushes are the company's events, newest first.
+	Pushes  []wecomsim.Push
 	Choices wecomsim.Choices
 
 	// form is what was sent, saved or refused names its section, and refusal says
@@ -105,24 +111,27 @@ func (v view) Text(section, name, saved string) string {
 	return saved
 }
 
-// visible is the visible range to show; nil is the whole company.
-func (v view) visible() []string {
+// visible is the visible range to show.
+func (v view) visible() visibleRange {
 	switch {
 	case (v.refused == "new" || v.refused == "range") && v.form.Has("everyone"):
-		return nil
+		return visibleRange{}
 	case v.App.AgentID == "" || v.refused == "range":
-		return append([]string{}, v.form["member"]...)
+		return visibleRange{append([]string{}, v.form["member"]...), v.numbers("department"), v.numbers("tag")}
 	default:
-		return v.App.VisibleUserIDs
+		return visibleRange{v.App.VisibleUserIDs, v.App.VisibleDepartments, v.App.VisibleTags}
 	}
 }
 
 // Everyone reports whether the visible range is the whole company.
-func (v view) Everyone() bool { return v.visible() == nil }
+func (v view) Everyone() bool {
+	shown := v.visible()
+	return shown.users == nil && shown.departments == nil && shown.tags == nil
+}
 
-// Chosen reports whether a member is in the visible range.
+// Chosen reports whether a member is named in the visible range.
 func (v view) Chosen(userID string) bool {
-	return slices.ContainsFunc(v.visible(), func(id string) bool { return strings.EqualFold(id, userID) })
+	return slices.ContainsFunc(v.visible().users, func(id string) bool { return strings.EqualFold(id, userID) })
 }
 
 // fieldView is a personal detail that an app can ask for.
@@ -171,10 +180,7 @@ func (c *console) showNewApp(w http.ResponseWriter, _ *http.Request, v view) {
 	c.show(w, "console-new-app", v)
 }
 
-func (c *console) showApp(w http.ResponseWriter, r *http.Request, v view) {
-	if v.refusal == nil {
-		v.saved = r.URL.Query().Get("saved")
-	}
+func (c *console) showApp(w http.ResponseWriter, _ *http.Request, v view) {
 	c.show(w, "console-app", v)
 }
 
@@ -195,7 +201,7 @@ func (c *console) inCorp(next corpHandler) http.HandlerFunc {
 		}
 		// A form that is cut off or badly encoded is an empty one.
 		_ = r.ParseForm()
-		next(w, r, view{Corp: corps[i], Choices: c.sim.Choices(), form: r.PostForm})
+		next(w, r, view{Corp: corps[i], Choices: c.sim.Choices(), form: r.PostForm, saved: r.URL.Query().Get("saved")})
 	}
 }
 
@@ -247,6 +253,16 @@ func (c *console) save(w http.ResponseWriter, r *http.Request, v view) {
 		return
 	}
 	seeOther(w, v.Path()+"?saved="+name+"#"+name)
+}
+
+// saveReceiver is 接收消息 → 设置API接收: it checks the URL and saves it.
+func (c *console) saveReceiver(w http.ResponseWriter, r *http.Request, v view) {
+	if v.refusal = c.setReceiver(r, v, v.App.AgentID); v.refusal != nil {
+		v.refused = "receiver"
+		c.showApp(w, r, v)
+		return
+	}
+	seeOther(w, v.Path()+"?saved=receiver#receiver")
 }
 
 // seeOther answers a form.

@@ -259,7 +259,7 @@ func TestForms(t *testing.T) {
 		},
 		{rule: "IP: only a message URL set", change: func(c *wecomsim.Config) {
 			noDomain(c)
-			c.Corps[0].Apps[0].MessageURL = "https://x.example/"
+			c.Corps[0].Apps[0].Receiver = wecomsim.Receiver{URL: "https://x.example/", Token: "t", EncodingAESKey: strings.Repeat("a", 43)}
 		}, section: "ips", form: values("ips", "203.0.113.5"), saved: nextIPs, want: "203.0.113.5"},
 		{rule: "IP: range", section: "ips", form: values("ips", "203.0.113.0/24"), refused: fmt.Sprintf(notOneIP, "203.0.113.0/24")},
 		{rule: "IP: wildcard", section: "ips", form: values("ips", "203.0.113.*"), refused: fmt.Sprintf(notOneIP, "203.0.113.*")},
@@ -441,7 +441,7 @@ func TestUnknownAddresses(t *testing.T) {
 
 func TestPagesOfAnotherSiteMayNotPost(t *testing.T) {
 	h := newHarness(t, nil)
-	for _, path := range []string{wecomsim.ConsolePath + "/" + corpID + "/apps", wecomsim.ConsoleAppPath(corpID, appID) + "/secret"} {
+	for _, path := range []string{wecomsim.ConsolePath + "/" + corpID + "/apps", wecomsim.ConsoleAppPath(corpID, appID) + "/secret", contactsPath, contactsPath + "/zhangsan/dismiss"} {
 		if got := h.post(path, values("name", "x"), testbrowser.Header("Sec-Fetch-Site", "cross-site")); got.Status != http.StatusForbidden {
 			t.Errorf("%s: %d", path, got.Status)
 		}
@@ -452,7 +452,7 @@ func TestPagesNeedNoForeignHost(t *testing.T) {
 	h := newHarness(t, nil)
 	base := wecomsim.ConsolePath + "/" + corpID
 	source := regexp.MustCompile(`(?:src|href|action)="([^"]*)"`)
-	for _, path := range []string{wecomsim.ConsolePath, base + "/company", base + "/apps", base + "/new-app", wecomsim.ConsoleAppPath(corpID, appID)} {
+	for _, path := range []string{wecomsim.ConsolePath, base + "/company", base + "/apps", base + "/new-app", base + "/new-member", contactsPath, contactsPath + "/zhangsan", wecomsim.ConsoleAppPath(corpID, appID)} {
 		got := h.get(path)
 		for _, m := range source.FindAllStringSubmatch(got.Body, -1) {
 			if !strings.HasPrefix(m[1], "/") && !strings.HasPrefix(m[1], "#") || strings.HasPrefix(m[1], "//") {

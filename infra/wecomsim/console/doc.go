@@ -2,12 +2,16 @@
 // the names of WeCom's own (管理后台), at /wecomsim/console. With them an app can
 // be set up by hand from nothing:
 //
-//   - 我的企业: the Company ID and the members; 应用管理: the apps, and 创建应用.
+//   - 我的企业: the Company ID; 应用管理: the apps, and 创建应用.
+//   - 通讯录: the departments with their people, and the tags; hire, move, tag,
+//     disable, enable, rename and dismiss a member; 通讯录同步 → 接收事件服务器; the
+//     latest events.
 //   - AgentId, Secret (查看, 重置), 启用 and 停用, 可见范围.
 //   - 企业微信授权登录 → Web 网页 → 授权回调域.
 //   - 网页授权及 JS-SDK → 可信域名: a file WW_verify_….txt to download, and 申请校验,
 //     which fetches it from the domain.
-//   - 企业可信 IP, once there is a trusted domain.
+//   - 接收消息 → 设置 API 接收, saved once the URL passed its check.
+//   - 企业可信 IP, once there is a trusted domain or a receiver.
 //   - 个人敏感信息: the details that the app may ask its members for.
 //   - 工作台应用主页, for phones and for desktops.
 //

@@ -56,8 +56,12 @@ func newApp(v view) (wecomsim.App, *refusal) {
 	case length > maxNameLength:
 		return wecomsim.App{}, &refusal{fmt.Sprintf("应用名称最多 %d 个字。", maxNameLength), fmt.Sprintf("The name can have at most %d characters.", maxNameLength)}
 	}
-	visible, refused := visibleRange(v)
-	return wecomsim.App{Name: name, VisibleUserIDs: visible, TrustedIPs: []string{}}, refused
+	app := wecomsim.App{Name: name, TrustedIPs: []string{}}
+	change, refused := setVisibleRange(context.Background(), v)
+	if refused == nil {
+		change(&app)
+	}
+	return app, refused
 }
 
 func resetSecret(context.Context, view) (func(*wecomsim.App), *refusal) {
@@ -70,23 +74,40 @@ func setState(_ context.Context, v view) (func(*wecomsim.App), *refusal) {
 	return func(a *wecomsim.App) { a.Disabled = disabled }, nil
 }
 
-func setVisibleRange(_ context.Context, v view) (func(*wecomsim.App), *refusal) {
-	visible, refused := visibleRange(v)
-	return func(a *wecomsim.App) { a.VisibleUserIDs = visible }, refused
+// visibleRange is 可见范围; the zero value is the whole company.
+type visibleRange struct {
+	users             []string
+	departments, tags []int
 }
 
-// visibleRange reads 可见范围: nil is the whole company.
-func visibleRange(v view) ([]string, *refusal) {
+func setVisibleRange(_ context.Context, v view) (func(*wecomsim.App), *refusal) {
+	visible, refused := readVisibleRange(v)
+	return func(a *wecomsim.App) {
+		a.VisibleUserIDs, a.VisibleDepartments, a.VisibleTags = visible.users, visible.departments, visible.tags
+	}, refused
+}
+
+func readVisibleRange(v view) (visibleRange, *refusal) {
 	if v.form.Has("everyone") {
-		return nil, nil
+		return visibleRange{}, nil
 	}
-	visible := []string{}
+	visible := visibleRange{[]string{}, v.numbers("department"), v.numbers("tag")}
 	for _, id := range v.form["member"] {
 		i := slices.IndexFunc(v.Corp.Members, func(m wecomsim.Member) bool { return strings.EqualFold(m.UserID, id) })
 		if i < 0 {
-			return nil, &refusal{"可见范围内有不存在的成员。", "The visible range contains an unknown member."}
+			return visibleRange{}, &refusal{"可见范围内有不存在的成员。", "The visible range contains an unknown member."}
 		}
-		visible = append(visible, v.Corp.Members[i].UserID)
+		visible.users = append(visible.users, v.Corp.Members[i].UserID)
+	}
+	for _, id := range visible.departments {
+		if !slices.ContainsFunc(v.Corp.Departments, func(d wecomsim.Department) bool { return d.ID == id }) {
+			return visibleRange{}, &refusal{"没有这个部门。", "There is no such department."}
+		}
+	}
+	for _, id := range visible.tags {
+		if !slices.ContainsFunc(v.Corp.Tags, func(t wecomsim.Tag) bool { return t.ID == id }) {
+			return visibleRange{}, &refusal{"没有这个标签。", "There is no such tag."}
+		}
 	}
 	return visible, nil
 }
@@ -164,7 +185,7 @@ func checkDomain(domain string) *refusal {
 
 // setTrustedIPs saves addresses separated by ";", which work after a minute.
 func (c *console) setTrustedIPs(_ context.Context, v view) (func(*wecomsim.App), *refusal) {
-	if v.App.TrustedDomain == "" && v.App.MessageURL == "" {
+	if v.App.TrustedDomain == "" && v.App.Receiver.URL == "" {
 		return nil, &refusal{"请先设置可信域名或接收消息服务器 URL，再设置企业可信 IP。", "Set the trusted domain or the message server URL first."}
 	}
 	ips := []string{}

@@ -23,6 +23,8 @@ type Frame struct {
 	Code int
 	// Wide uses the width of a desktop.
 	Wide bool
+	// Panel is a page within another page: without the bands around it.
+	Panel bool
 	// AnyClient says that any browser counts as the WeCom client here.
 	AnyClient bool
 }
@@ -85,8 +87,8 @@ func (t Templates) Write(w http.ResponseWriter, status int, name string, view an
 }
 
 // Guard serves the style sheet and the avatars, and puts the guard in front of
-// mux: a policy that admits no other host, no posts from other sites, no large
-// bodies.
+// mux: a policy that admits no other host, and no other site around a page but
+// the login panel; no posts from other sites, no large bodies.
 func Guard(mux *http.ServeMux) http.Handler {
 	mux.HandleFunc("GET /wecomsim/assets/style.css", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, files, "style.css")
@@ -96,7 +98,11 @@ func Guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data: https:; base-uri 'none'; frame-ancestors 'none'")
+		around := "'none'"
+		if strings.HasPrefix(r.URL.Path, "/wwlogin/sso/") {
+			around = "http: https:" // the login panel
+		}
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data: https:; base-uri 'none'; frame-ancestors "+around)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		sameOrigin.ServeHTTP(w, r)

@@ -1,13 +1,50 @@
-// Waits until somebody has confirmed the login on the page behind the QR code.
+// The login page, alone or as a panel in another page: waits until somebody has
+// confirmed the login behind the QR code, and leaves to the application in the
+// way that the link asked for.
 (() => {
   'use strict';
-  const key = document.querySelector('script[data-key]').dataset.key;
+  const { key, location, redirectType } = document.querySelector('script[data-redirect-type]').dataset;
+  const framed = window.parent !== window;
+
+  // Messages as WeCom's own script for panels understands them.
+  function tell(message, origin) {
+    const { type, ...content } = message;
+    const text = JSON.stringify({ type: `ww-iframe-handle:${type}`, ...content });
+    if (framed) {
+      window.parent.postMessage(text, origin);
+    }
+  }
+  function call(name, payload, origin) {
+    tell({ type: 'call', args: { type: 'call', name, payload } }, origin);
+  }
+
+  function leave(target) {
+    if (redirectType === 'callback') {
+      // The code without the state, and only for the page that it belongs to.
+      const { origin, searchParams } = new URL(target);
+      call('onLoginSuccess', { code: searchParams.get('code') }, origin);
+    } else if (redirectType === 'top') {
+      window.top.location.replace(target);
+    } else {
+      window.location.replace(target);
+    }
+  }
+
+  // A page that frames the panel without allowing it to reach this machine gets
+  // no quick login, and no error.
+  function reachesClient() {
+    const policy = document.featurePolicy;
+    const names = ['local-network-access', 'local-network', 'loopback-network'];
+    const known = policy ? names.filter((name) => policy.features().includes(name)) : [];
+    return !framed || known.length === 0 || known.some((name) => policy.allowsFeature(name));
+  }
+
   async function ask() {
     try {
       const answer = await fetch(`/wwlogin/sso/status?key=${encodeURIComponent(key)}`);
       const result = await answer.json();
       if (result.location) {
-        window.location.replace(result.location);
+        leave(result.location);
         return;
       }
     } catch {
@@ -15,5 +52,17 @@
     }
     window.setTimeout(ask, 1500);
   }
+
+  if (location) {
+    leave(location);
+    return;
+  }
+  const quick = document.querySelector('.quick');
+  const offered = quick !== null && reachesClient();
+  if (quick) {
+    quick.hidden = !offered;
+  }
+  tell({ type: 'ready' }, '*');
+  call('onCheckWeComLogin', { isWeComLogin: offered }, '*');
   window.setTimeout(ask, 1500);
 })();

@@ -107,7 +107,7 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		{"list attempts", func() error { _, err := engine.EventsOfAuthenticator(ctx, "a", 50); return err }, "Query"},
 		{"list users", func() error { _, _, err := engine.Users(ctx, store.Page{Limit: 50}); return err }, "Query BatchGet BatchGet"},
 		{"list authenticators", func() error { _, _, err := engine.Authenticators(ctx, store.Page{Limit: 50}); return err }, "Query"},
-		{"read an access token", func() error { _, _ = engine.AccessToken(ctx, "app"); return nil }, "Get"},
+		{"read an access token", func() error { _, _ = engine.Fetched(ctx, "app"); return nil }, "Get"},
 		{"create an application", func() error { return engine.CreateApplication(ctx, application) }, "Transact1"},
 		{"read an application", func() error { _, err := engine.Application(ctx, "demo"); return err }, "Get"},
 		{"list applications", func() error { _, _, err := engine.Applications(ctx, store.Page{Limit: 50}); return err }, "Query"},

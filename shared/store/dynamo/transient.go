@@ -169,21 +169,21 @@ func (e *Engine) EndSession(ctx context.Context, sessionKey string) (ended store
 	return ended, decode(output.Attributes, &ended)
 }
 
-// AccessToken implements store.Transient.
-func (e *Engine) AccessToken(ctx context.Context, key string) (store.AccessToken, error) {
+// Fetched implements store.Transient.
+func (e *Engine) Fetched(ctx context.Context, key string) (store.Fetched, error) {
 	found, err := e.get(ctx, e.cfg.TransientTable, tokenKey(key))
 	if err != nil {
-		return store.AccessToken{}, err
+		return store.Fetched{}, err
 	}
-	return store.AccessToken{
-		Sealed: octetsOf(found, "sealed"), ExpiresAt: momentOf(found, "expiresAt"),
+	return store.Fetched{
+		Content: octetsOf(found, "sealed"), ExpiresAt: momentOf(found, "expiresAt"),
 		RefusedUntil: momentOf(found, "refusedUntil"), RefusedCode: int(numberOf(found, "refusedCode")),
 		LeaseOwner: textOf(found, "leaseOwner"), LeaseUntil: momentOf(found, "leaseUntil"),
 	}, nil
 }
 
-// LeaseAccessToken implements store.Transient.
-func (e *Engine) LeaseAccessToken(ctx context.Context, key, owner string, until time.Time) (bool, error) {
+// LeaseFetched implements store.Transient.
+func (e *Engine) LeaseFetched(ctx context.Context, key, owner string, until time.Time) (bool, error) {
 	err := e.run(ctx, []step{update(e.cfg.TransientTable, tokenKey(key),
 		"SET leaseOwner = :owner, leaseUntil = :until, #ttl = :ttl",
 		"attribute_not_exists(leaseOwner) OR leaseOwner = :owner OR leaseUntil <= :now",
@@ -197,25 +197,25 @@ func (e *Engine) LeaseAccessToken(ctx context.Context, key, owner string, until 
 	return err == nil, err
 }
 
-// SaveAccessToken implements store.Transient.
-func (e *Engine) SaveAccessToken(ctx context.Context, key, owner string, token store.AccessToken) error {
+// SaveFetched implements store.Transient.
+func (e *Engine) SaveFetched(ctx context.Context, key, owner string, record store.Fetched) error {
 	end := e.cfg.Now()
-	for _, t := range []time.Time{token.ExpiresAt, token.RefusedUntil} {
+	for _, t := range []time.Time{record.ExpiresAt, record.RefusedUntil} {
 		if t.After(end) {
 			end = t
 		}
 	}
 	i := tokenKey(key)
-	i["expiresAt"], i["refusedUntil"] = moment(token.ExpiresAt), moment(token.RefusedUntil)
-	i["refusedCode"], i["ttl"] = number(int64(token.RefusedCode)), number(end.Add(lingering).Unix())
-	if len(token.Sealed) > 0 {
-		i["sealed"] = octets(token.Sealed)
+	i["expiresAt"], i["refusedUntil"] = moment(record.ExpiresAt), moment(record.RefusedUntil)
+	i["refusedCode"], i["ttl"] = number(int64(record.RefusedCode)), number(end.Add(lingering).Unix())
+	if len(record.Content) > 0 {
+		i["sealed"] = octets(record.Content)
 	}
 	return e.run(ctx, []step{put(e.cfg.TransientTable, i, "leaseOwner = :owner", item{":owner": text(owner)}, failing(store.ErrChanged))})
 }
 
-// ForgetAccessToken implements store.Transient.
-func (e *Engine) ForgetAccessToken(ctx context.Context, key string) error {
+// ForgetFetched implements store.Transient.
+func (e *Engine) ForgetFetched(ctx context.Context, key string) error {
 	write := remove(e.cfg.TransientTable, tokenKey(key), "attribute_exists(pk)", nil, failing(nil))
 	return e.run(ctx, []step{write})
 }

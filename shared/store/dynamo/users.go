@@ -39,8 +39,7 @@ func (e *Engine) User(ctx context.Context, id string) (store.User, error) {
 	return users[0], err
 }
 
-// decodeUser reads a user. lastSignInAt on the user is from before it moved to the
-// identity.
+// decodeUser reads a user. lastSignInAt on the user is what was known at its last update.
 func decodeUser(i item) (u store.User, err error) {
 	err = decode(i, &u)
 	u.LastSignInAt = momentOf(i, "lastSignInAt")
@@ -91,8 +90,8 @@ func (e *Engine) OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string
 	_, complete := found["identity"]
 	if !complete {
 		u, err := e.userBehind(ctx, key, func(u store.User) bool {
-			identity, bound := u.IdentityIn(corpID)
-			return bound && store.FoldUserID(identity.WeComUserID) == store.FoldUserID(wecomUserID)
+			identity, _ := u.IdentityIn(corpID)
+			return identity.Is(corpID, wecomUserID)
 		})
 		return u.Owner(corpID), err
 	}
@@ -208,12 +207,17 @@ func (e *Engine) UpdateUser(ctx context.Context, from, to store.User) error {
 	if err != nil {
 		return err
 	}
-	write := update(e.cfg.DirectoryTable, userKey(to.ID),
-		"SET #data = :data, version = :version, enabled = :enabled, sessionGeneration = :generation", "version = :read",
-		map[string]string{"#data": "data"}, item{
-			":data": data, ":version": number(to.Version), ":enabled": truth(to.Enabled),
-			":generation": number(to.SessionGeneration), ":read": number(from.Version),
-		}, failing(store.ErrChanged))
+	set := "SET #data = :data, version = :version, enabled = :enabled, sessionGeneration = :generation"
+	values := item{
+		":data": data, ":version": number(to.Version), ":enabled": truth(to.Enabled),
+		":generation": number(to.SessionGeneration), ":read": number(from.Version),
+	}
+	if !from.LastSignInAt.IsZero() {
+		// It may lie on the item of an identity that is freed here.
+		set += ", lastSignInAt = :signedIn"
+		values[":signedIn"] = moment(from.LastSignInAt)
+	}
+	write := update(e.cfg.DirectoryTable, userKey(to.ID), set, "version = :read", map[string]string{"#data": "data"}, values, failing(store.ErrChanged))
 	return e.run(ctx, append([]step{write}, e.moveKeys(from, to)...))
 }
 
@@ -278,10 +282,14 @@ func values(of item) item {
 	return named
 }
 
+// identitiesByName returns the identities that belong to the user in the table: a gone one
+// has no item, so that another user may take the userid.
 func identitiesByName(u store.User) map[string]store.Identity {
 	byName := make(map[string]store.Identity, len(u.Identities))
 	for _, identity := range u.Identities {
-		byName[identityName(identity.CorpID, identity.WeComUserID)] = identity
+		if !identity.IsGone() {
+			byName[identityName(identity.CorpID, identity.WeComUserID)] = identity
+		}
 	}
 	return byName
 }

@@ -57,7 +57,7 @@ const (
 	domainFiles    table = "domain-files"   // by file name
 	signingKeys    table = "signing-keys"   // public -> document
 	results        table = "outcomes"       // by session key, in the form of putExpiring
-	accessTokens   table = "access-tokens"  // by key
+	fetched        table = "access-tokens"  // by key
 	events         table = "attempts"       // by owner, newest first, see events.go
 	eventKeys      table = "attempt-keys"   // by session key -> the latest event
 	userNames      table = "user-names"     // folded name and user id -> user id
@@ -75,7 +75,7 @@ const (
 
 func tables() []table {
 	return []table{
-		authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, results, accessTokens, events, eventKeys, userNames,
+		authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, results, fetched, events, eventKeys, userNames,
 		applications, consents, grants, lineages, lineagesOfUser, applicationEvents,
 		auditLines, auditIndex,
 	}

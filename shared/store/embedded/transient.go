@@ -236,47 +236,47 @@ func placeIn(characters string, turn uint32) []byte {
 	return []byte{characters[turn/n%n], characters[turn%n]}
 }
 
-// AccessToken implements store.Transient.
-func (e *Engine) AccessToken(_ context.Context, key string) (token store.AccessToken, err error) {
-	err = e.read(func(tx transaction) error { return tx.get(accessTokens, key, &token) })
-	return token, err
+// Fetched implements store.Transient.
+func (e *Engine) Fetched(_ context.Context, key string) (record store.Fetched, err error) {
+	err = e.read(func(tx transaction) error { return tx.get(fetched, key, &record) })
+	return record, err
 }
 
-// LeaseAccessToken implements store.Transient.
-func (e *Engine) LeaseAccessToken(_ context.Context, key, owner string, until time.Time) (leased bool, err error) {
+// LeaseFetched implements store.Transient.
+func (e *Engine) LeaseFetched(_ context.Context, key, owner string, until time.Time) (leased bool, err error) {
 	err = e.write(func(tx transaction) error {
-		var token store.AccessToken
-		if err := tx.get(accessTokens, key, &token); err != nil && !errors.Is(err, store.ErrNotFound) {
+		var record store.Fetched
+		if err := tx.get(fetched, key, &record); err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		leased = token.LeaseOwner == "" || token.LeaseOwner == owner || !e.now().Before(token.LeaseUntil)
+		leased = record.LeaseOwner == "" || record.LeaseOwner == owner || !e.now().Before(record.LeaseUntil)
 		if !leased {
 			return nil
 		}
-		token.LeaseOwner, token.LeaseUntil = owner, until
-		return tx.put(accessTokens, key, token)
+		record.LeaseOwner, record.LeaseUntil = owner, until
+		return tx.put(fetched, key, record)
 	})
 	return leased && err == nil, err
 }
 
-// SaveAccessToken implements store.Transient.
-func (e *Engine) SaveAccessToken(_ context.Context, key, owner string, token store.AccessToken) error {
+// SaveFetched implements store.Transient.
+func (e *Engine) SaveFetched(_ context.Context, key, owner string, record store.Fetched) error {
 	return e.write(func(tx transaction) error {
-		var there store.AccessToken
-		err := tx.get(accessTokens, key, &there)
+		var there store.Fetched
+		err := tx.get(fetched, key, &there)
 		if errors.Is(err, store.ErrNotFound) || err == nil && there.LeaseOwner != owner {
 			return store.ErrChanged
 		}
 		if err != nil {
 			return err
 		}
-		token := token
-		token.LeaseOwner, token.LeaseUntil = "", time.Time{}
-		return tx.put(accessTokens, key, token)
+		record := record
+		record.LeaseOwner, record.LeaseUntil = "", time.Time{}
+		return tx.put(fetched, key, record)
 	})
 }
 
-// ForgetAccessToken implements store.Transient.
-func (e *Engine) ForgetAccessToken(_ context.Context, key string) error {
-	return e.write(func(tx transaction) error { return tx.delete(accessTokens, key) })
+// ForgetFetched implements store.Transient.
+func (e *Engine) ForgetFetched(_ context.Context, key string) error {
+	return e.write(func(tx transaction) error { return tx.delete(fetched, key) })
 }

@@ -99,8 +99,7 @@ func (tx transaction) replaceUser(old, replacement store.User) error {
 	if err := tx.point(phones, replacement.Phone, replacement.ID); err != nil {
 		return err
 	}
-	for _, identity := range replacement.Identities {
-		key := identityKey(identity.CorpID, identity.WeComUserID)
+	for _, key := range identityKeys(replacement) {
 		if owner := tx.pointer(identities, key); owner != "" && owner != replacement.ID {
 			return store.ErrIdentityTaken
 		}
@@ -120,16 +119,25 @@ func (tx transaction) free(old, replacement store.User) error {
 			return err
 		}
 	}
-	kept := make([]string, 0, len(replacement.Identities))
-	for _, identity := range replacement.Identities {
-		kept = append(kept, identityKey(identity.CorpID, identity.WeComUserID))
-	}
-	for _, identity := range old.Identities {
-		if key := identityKey(identity.CorpID, identity.WeComUserID); !slices.Contains(kept, key) {
+	kept := identityKeys(replacement)
+	for _, key := range identityKeys(old) {
+		if !slices.Contains(kept, key) {
 			if err := tx.delete(identities, key); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// identityKeys returns the keys of a user's identities. A gone one has none, so that another
+// user may take the userid.
+func identityKeys(u store.User) []string {
+	keys := make([]string, 0, len(u.Identities))
+	for _, identity := range u.Identities {
+		if !identity.IsGone() {
+			keys = append(keys, identityKey(identity.CorpID, identity.WeComUserID))
+		}
+	}
+	return keys
 }

@@ -116,7 +116,7 @@ func updatesAtOnce(t *testing.T, b *bench) {
 func leasesAtOnce(t *testing.T, b *bench) {
 	won := make([]bool, 50)
 	errs := AtOnce(len(won), func(i int) (err error) {
-		won[i], err = b.LeaseAccessToken(background(), "app", fmt.Sprint("owner", i), b.now().Add(time.Minute))
+		won[i], err = b.LeaseFetched(background(), "app", fmt.Sprint("owner", i), b.now().Add(time.Minute))
 		return err
 	})
 	if n := b.count(errs); n != len(won) {

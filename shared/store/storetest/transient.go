@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -145,13 +146,13 @@ func sessions(t *testing.T, b *bench) {
 	b.is(err, store.ErrNotFound)
 }
 
-func accessTokens(t *testing.T, b *bench) {
+func fetched(t *testing.T, b *bench) {
 	ctx := t.Context()
-	_, err := b.AccessToken(ctx, "app")
+	_, err := b.Fetched(ctx, "app")
 	b.is(err, store.ErrNotFound)
 	lease := func(owner string, want bool) {
 		t.Helper()
-		got, err := b.LeaseAccessToken(ctx, "app", owner, b.now().Add(10*time.Second))
+		got, err := b.LeaseFetched(ctx, "app", owner, b.now().Add(10*time.Second))
 		b.ok(err)
 		if got != want {
 			t.Fatalf("lease for %s = %v", owner, got)
@@ -160,32 +161,32 @@ func accessTokens(t *testing.T, b *bench) {
 	lease("one", true)
 	lease("two", false)
 	lease("one", true)
-	token := store.AccessToken{Sealed: []byte{0, 1, 255}, ExpiresAt: b.now().Add(2 * time.Hour)}
-	b.is(b.SaveAccessToken(ctx, "app", "two", token), store.ErrChanged)
-	b.ok(b.SaveAccessToken(ctx, "app", "one", token))
-	got, err := b.AccessToken(ctx, "app")
+	token := store.Fetched{Content: bytes.Repeat([]byte{0, 1, 255}, 100_000), ExpiresAt: b.now().Add(2 * time.Hour)}
+	b.is(b.SaveFetched(ctx, "app", "two", token), store.ErrChanged)
+	b.ok(b.SaveFetched(ctx, "app", "one", token))
+	got, err := b.Fetched(ctx, "app")
 	b.ok(err)
 	if diff := cmp.Diff(token, got); diff != "" {
 		t.Fatal(diff)
 	}
 	// Saving ended the lease; the token stays while another owner fetches.
 	lease("two", true)
-	if got, err = b.AccessToken(ctx, "app"); err != nil || len(got.Sealed) != 3 || got.LeaseOwner != "two" {
+	if got, err = b.Fetched(ctx, "app"); err != nil || len(got.Content) != 300_000 || got.LeaseOwner != "two" {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	// An owner that died does not block for ever.
 	b.pass(10 * time.Second)
 	lease("three", true)
-	b.is(b.SaveAccessToken(ctx, "app", "two", token), store.ErrChanged)
-	refused := store.AccessToken{RefusedUntil: b.now().Add(time.Minute), RefusedCode: 40001}
-	b.ok(b.SaveAccessToken(ctx, "app", "three", refused))
-	got, err = b.AccessToken(ctx, "app")
+	b.is(b.SaveFetched(ctx, "app", "two", token), store.ErrChanged)
+	refused := store.Fetched{RefusedUntil: b.now().Add(time.Minute), RefusedCode: 40001}
+	b.ok(b.SaveFetched(ctx, "app", "three", refused))
+	got, err = b.Fetched(ctx, "app")
 	b.ok(err)
 	if diff := cmp.Diff(refused, got); diff != "" {
 		t.Fatal(diff)
 	}
-	b.ok(b.ForgetAccessToken(ctx, "app"))
-	b.ok(b.ForgetAccessToken(ctx, "app"))
-	_, err = b.AccessToken(ctx, "app")
+	b.ok(b.ForgetFetched(ctx, "app"))
+	b.ok(b.ForgetFetched(ctx, "app"))
+	_, err = b.Fetched(ctx, "app")
 	b.is(err, store.ErrNotFound)
 }

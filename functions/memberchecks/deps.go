@@ -1,0 +1,37 @@
+package memberchecks
+
+import (
+	"context"
+
+	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
+	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/app"
+	"github.com/wecom-signin/wecom-signin/shared/settings"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+)
+
+// Settings returns the settings that the function reads.
+func Settings() []settings.Name {
+	return []settings.Name{
+		settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable, settings.SealingKeysSecret,
+		settings.AuthenticatorSecretPrefix, settings.LogoutQueueURL, settings.ServiceName,
+	}
+}
+
+// NewHandler makes the function of its dependencies.
+func NewHandler(ctx context.Context, deps app.Deps) (Function, error) {
+	keys, err := deps.SealingKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := keys.Box(aead.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL})
+	tokens := accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: sealer, Now: deps.Now})
+	return New(Config{
+		Checker: deps.MemberChecker(client, tokens), Authenticators: deps.Authenticators,
+		Service: deps.Settings.ServiceName, Logger: deps.Logger, Now: deps.Now,
+	}), nil
+}

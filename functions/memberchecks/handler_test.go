@@ -1,0 +1,89 @@
+package memberchecks
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"testing"
+
+	"github.com/wecom-signin/wecom-signin/shared/members"
+	"github.com/wecom-signin/wecom-signin/shared/members/invoke"
+	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+)
+
+type checker func(a store.Authenticator, userID string) (members.Result, error)
+
+func (f checker) Check(_ context.Context, a store.Authenticator, userID string) (members.Result, error) {
+	return f(a, userID)
+}
+
+type authenticators map[string]store.Authenticator
+
+func (m authenticators) Authenticator(_ context.Context, name string) (store.Authenticator, error) {
+	if name == "unreadable" {
+		return store.Authenticator{}, errors.New("throttled")
+	}
+	a, ok := m[name]
+	if !ok {
+		return a, store.ErrNotFound
+	}
+	return a, nil
+}
+
+// TestCheck: what was asked, how the check went, what is answered and what the log says.
+func TestCheck(t *testing.T) {
+	result := func(verdict members.Verdict, code int, cause, err error) checker {
+		return func(a store.Authenticator, userID string) (members.Result, error) {
+			if a.ID != "id" || userID != "zhangsan" {
+				return members.Result{}, errors.New("another member")
+			}
+			return members.Result{Verdict: verdict, User: store.User{ID: "user"}, WeComCode: code, Cause: cause}, err
+		}
+	}
+	internal := func(n string) string {
+		return "WeComSignIn InternalErrors{Service=s,Function=memberchecks} " + n + " Count"
+	}
+	for _, test := range []struct {
+		name          string
+		authenticator string
+		check         checker
+		want          members.Verdict // "" is an error
+		level         string
+		metric        string
+	}{
+		{"active", "demo", result(members.Active, 0, nil, nil), members.Active, "INFO", internal("0")},
+		{"gone", "demo", result(members.Gone, 60111, nil, nil), members.Gone, "INFO", "WeComSignIn WeComErrors{Service=s,WeComCode=60111} 1 Count"},
+		{"WeCom is busy", "demo", result(members.Unknown, 45009, errors.New("too many calls"), nil), members.Unknown, "WARN", internal("0")},
+		{"ended, and applications not told", "demo", result(members.Disabled, 0, nil, errors.New("the queue is down")), members.Disabled, "ERROR", internal("1")},
+		{"the store is down", "demo", result("", 0, nil, errors.New("throttled")), "", "ERROR", internal("1")},
+		{"nobody here is the member", "demo", result("", 0, nil, store.ErrNotFound), members.Gone, "INFO", internal("0")},
+		{"unbound meanwhile", "demo", result("", 0, nil, store.ErrChanged), members.Gone, "INFO", internal("0")},
+		{"no such authenticator", "other", nil, members.NotAllowed, "INFO", internal("0")},
+		{"an authenticator that is switched off", "off", nil, members.NotAllowed, "INFO", internal("0")},
+		{"configuration not read", "unreadable", nil, "", "ERROR", internal("1")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var log bytes.Buffer
+			function := New(Config{
+				Checker: test.check, Authenticators: authenticators{"demo": {ID: "id", Name: "demo", Enabled: true}, "off": {ID: "off", Name: "off"}},
+				Service: "s", Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+			})
+			answer, err := function(t.Context(), invoke.Request{Authenticator: test.authenticator, WeComUserID: "zhangsan"})
+			if answer.Verdict != test.want || (test.want == "") != errors.Is(err, errNotChecked) {
+				t.Errorf("%q, %v", answer.Verdict, err)
+			}
+			var line struct{ Level, Function, MemberCheck string }
+			measured, readErr := metricstest.Read(log.Bytes())
+			if err := errors.Join(readErr, json.Unmarshal(log.Bytes(), &line)); err != nil {
+				t.Fatalf("%v\n%s", err, log.Bytes())
+			}
+			if line.Level != test.level || line.Function != "memberchecks" || line.MemberCheck != string(test.want) || !slices.Contains(measured, test.metric) {
+				t.Errorf("%s measured %q", log.Bytes(), measured)
+			}
+		})
+	}
+}

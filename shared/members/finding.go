@@ -1,0 +1,230 @@
+package members
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+)
+
+// Rules works out what WeCom's directory and the rules of an authenticator say of a member.
+type Rules interface {
+	// Evaluate returns what they say. An error: departments or tags could not be read.
+	Evaluate(ctx context.Context, a store.Authenticator, m wecom.Member) (Evaluation, error)
+}
+
+// Finding is what WeCom and the rules said of a member at one moment. Nothing of it is
+// stored yet.
+type Finding struct {
+	// Verdict is Active, Disabled, Gone or Unknown. Whether Allow matches depends on the
+	// user, too.
+	Verdict Verdict
+	// WeComCode is WeCom's number, 0 for an answer or when there was none.
+	WeComCode int
+	// Cause is why the verdict is Unknown, or why the rules could not be evaluated.
+	Cause error
+
+	at         time.Time
+	reason     store.GoneReason
+	member     wecom.Member // zero unless WeCom told of the member
+	evaluation *Evaluation  // nil without one
+}
+
+// errOther: user/get answered for another member than the one it was asked for.
+var errOther = errors.New("user/get answered for another member")
+
+// Look asks WeCom for a member, and the rules, by one user/get. Only what WeCom says of this
+// member leads to another verdict than Unknown.
+func (c *Checker) Look(ctx context.Context, a store.Authenticator, userID string) Finding {
+	f := Finding{Verdict: Unknown, at: c.Now()}
+	var member wecom.Member
+	var told error // what user/get itself said; a refused secret or token is not about the member
+	err := accesstoken.Use(ctx, c.Tokens, accesstoken.AppOf(a, c.SecretName(a.ID)), func(token secret.Value) error {
+		member, told = c.WeCom.Member(ctx, token, userID)
+		return told
+	})
+	if answered, ok := errors.AsType[*wecom.Error](err); ok {
+		f.WeComCode = answered.Code
+	}
+	answered, _ := errors.AsType[*wecom.Error](told)
+	switch {
+	case err != nil && answered != nil:
+		f.Cause = err
+		f.reason = goneReason(answered.Code)
+	case err != nil:
+		f.Cause = err
+	case store.FoldUserID(member.UserID) != store.FoldUserID(userID):
+		f.Cause = errOther
+	case member.Status == wecom.MemberLeft:
+		f.member, f.reason = member, store.GoneLeft
+	case member.Status == wecom.MemberDisabled:
+		f.member, f.Verdict = member, Disabled
+	default:
+		f.member, f.Verdict = member, Active
+		f.evaluation, f.Cause = c.evaluate(ctx, a, member)
+	}
+	if f.reason != "" {
+		f.Verdict, f.Cause = Gone, nil
+	}
+	return f
+}
+
+// goneReason returns what a number of user/get says of the member, or nothing: any other
+// number is about the app, its secret, its address or WeCom.
+func goneReason(code int) store.GoneReason {
+	switch code {
+	case wecom.UserNotFound, wecom.InvalidUserID:
+		return store.GoneNotFound
+	case wecom.OutOfScope, wecom.OutsideVisibleRange:
+		return store.GoneOutOfRange
+	}
+	return ""
+}
+
+func (c *Checker) evaluate(ctx context.Context, a store.Authenticator, m wecom.Member) (*Evaluation, error) {
+	if c.Rules == nil {
+		return &Evaluation{Departments: departmentsOf(m, nil)}, nil
+	}
+	e, err := c.Rules.Evaluate(ctx, a, m)
+	if err != nil {
+		return nil, err
+	}
+	return &e, nil
+}
+
+// Told reports whether WeCom answered with the member's entry, whatever it says.
+func (f Finding) Told() bool { return f.member.UserID != "" }
+
+// Name is the member's name, empty when WeCom does not tell.
+func (f Finding) Name() string { return f.member.Name }
+
+// First returns the identity of a member who signs in for the first time, or again after
+// being gone, with what was found, and the verdict. roles are those that an administrator
+// gave the user. The phone came from WeCom a moment ago: that WeCom knows no such member
+// says nothing. The verdict is Unknown when Allow needs what could not be found out.
+func (f Finding) First(i store.Identity, a store.Authenticator, roles []string) (store.Identity, Verdict) {
+	access, _ := i.AccessBy(a.ID)
+	if i.GoneAt, i.GoneReason, i.DisabledAt = (time.Time{}), "", (time.Time{}); !access.GoneAt.IsZero() {
+		access.GoneAt = time.Time{}
+		i = i.WithAccess(access)
+	}
+	switch {
+	case f.Told() && f.Verdict == Gone: // it has left
+		return i, Gone
+	case f.Told():
+		return f.apply(i, a, roles)
+	}
+	i = unchecked(i)
+	if !a.Allow.IsEmpty() {
+		return i, Unknown
+	}
+	return i, Active
+}
+
+// apply returns the identity with what WeCom told of the member, and the verdict. A finding
+// that is older than what is known changes nothing.
+func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) (store.Identity, Verdict) {
+	access, _ := i.AccessBy(a.ID)
+	switch {
+	case !i.CheckedAt.After(f.at):
+	case !i.DisabledAt.IsZero():
+		return i, Disabled
+	case access.Refused:
+		return i, NotAllowed
+	default:
+		return i, Active
+	}
+	access.AuthenticatorID, access.AuthenticatorName = a.ID, a.Name
+	if f.Verdict == Disabled {
+		i = withoutRoles(i)
+		access.Roles = nil
+		if i.DisabledAt.IsZero() {
+			i.DisabledAt = f.at
+			i.Generation++
+		}
+		i.CheckedAt, access.CheckedAt = f.at, f.at
+		return i.WithAccess(access), Disabled
+	}
+	i.DisabledAt = time.Time{}
+	i.Position = f.member.Position
+	if f.member.Name != "" {
+		i.Name = f.member.Name
+	}
+	if f.evaluation == nil {
+		// The check stays due, and roles and tags stay as they were.
+		i.Departments = departmentsOf(f.member, i.Departments)
+		if a.Allow.IsEmpty() {
+			return i, Active
+		}
+		return i, Unknown
+	}
+	i.CheckedAt, i.Departments, i.Tags = f.at, f.evaluation.Departments, f.evaluation.Tags
+	access.CheckedAt, access.Roles, access.RulesVersion = f.at, f.evaluation.Roles, a.RulesVersion
+	refused := !f.evaluation.Allowed && !a.Allow.Allows(i, roles)
+	if refused && !access.Refused {
+		access.Generation++
+	}
+	access.Refused = refused
+	i = i.WithAccess(access)
+	if refused {
+		return i, NotAllowed
+	}
+	return i, Active
+}
+
+// unchecked returns an identity whose checks are all due.
+func unchecked(i store.Identity) store.Identity {
+	i.CheckedAt, i.Access = time.Time{}, slices.Clone(i.Access)
+	for n := range i.Access {
+		i.Access[n].CheckedAt = time.Time{}
+	}
+	return i
+}
+
+// withoutRoles returns an identity that gives no role until it is checked again: its user
+// may go on through another corp.
+func withoutRoles(i store.Identity) store.Identity {
+	i.Access = slices.Clone(i.Access)
+	for n := range i.Access {
+		i.Access[n].Roles, i.Access[n].CheckedAt = nil, time.Time{}
+	}
+	return i
+}
+
+// departmentsOf returns the member's departments, with what is known of each.
+func departmentsOf(m wecom.Member, known []store.Department) []store.Department {
+	var all []store.Department
+	for _, is := range m.Departments {
+		d := store.Department{ID: is.ID}
+		for _, k := range known {
+			if k.ID == is.ID {
+				d = k
+			}
+		}
+		d.Leader = is.Leader
+		all = append(all, d)
+	}
+	return all
+}
+
+// goneBy returns the identity of a member whom the app of an authenticator does not know.
+// binding: the app bound the identity, so that the whole corp ends; otherwise only what
+// hangs on the authenticator does.
+func (f Finding) goneBy(i store.Identity, a store.Authenticator, binding bool) store.Identity {
+	if binding {
+		i = withoutRoles(i)
+		i.GoneAt, i.GoneReason = f.at, f.reason
+		i.Generation++
+		return i
+	}
+	access, _ := i.AccessBy(a.ID)
+	access.AuthenticatorID, access.AuthenticatorName = a.ID, a.Name
+	access.GoneAt, access.Roles = f.at, nil
+	access.Generation++
+	return i.WithAccess(access)
+}
