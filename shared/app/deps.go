@@ -71,7 +71,7 @@ func (p Deps) AuditLog() *audit.Log {
 func (p Deps) MemberChecker(client *wecom.Client, tokens accesstoken.Tokens) *members.Checker {
 	return &members.Checker{Config: members.Config{
 		Store: p.Store, Authenticators: p.Authenticators, WeCom: client, Tokens: tokens,
-		SecretName: p.AuthenticatorSecretName, Rules: p.MemberRules(client, tokens), Notifier: p.LogoutNotifier, Now: p.Now,
+		SecretName: p.AuthenticatorSecretName, Rules: p.MemberRules(client, tokens), Notifier: p.LogoutNotifier, Audit: p.AuditLog(), Now: p.Now,
 	}}
 }
 
