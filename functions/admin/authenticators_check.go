@@ -30,6 +30,8 @@ type WeCom interface {
 	Identify(ctx context.Context, token secret.Value, code string) (wecom.Identity, error)
 	Agent(ctx context.Context, token secret.Value, agentID string) (wecom.Agent, error)
 	Member(ctx context.Context, token secret.Value, userID string) (wecom.Member, error)
+	// UserIDByPhone is for lookUp alone.
+	UserIDByPhone(ctx context.Context, token secret.Value, phone string) (string, error)
 	// CallerAddress makes at most one call.
 	CallerAddress(ctx context.Context) (netip.Addr, error)
 }

@@ -284,7 +284,7 @@ func TestConsoleTexts(t *testing.T) {
 func consoleTexts(t *testing.T, tag text.Language) text.Texts {
 	t.Helper()
 	all := text.Texts{}
-	for _, area := range []text.Area{text.ConsoleArea, text.ApplicationsArea, text.RulesArea, text.AuditArea} {
+	for _, area := range []text.Area{text.ConsoleArea, text.ApplicationsArea, text.LookupArea, text.RulesArea, text.AuditArea} {
 		texts, err := text.Read(tag, area)
 		if err != nil {
 			t.Fatal(err)

@@ -16,7 +16,7 @@ func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
 		settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix, settings.LogoutQueueURL, settings.EgressAddresses,
-		settings.ServiceName,
+		settings.LookupMissesPerDay, settings.ServiceName,
 	}
 }
 
@@ -28,6 +28,10 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 		return nil, err
 	}
 	tokens, err := keys.Box(aead.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	phones, err := keys.Deriver(aead.LookedUpPhone)
 	if err != nil {
 		return nil, err
 	}
@@ -43,18 +47,23 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 		WeCom:           client,
 		Rules:           deps.MemberRules(client, source),
 		EgressAddresses: deps.Settings.EgressAddresses,
+		Lookups:         deps.Store,
 		Logout:          deps.LogoutNotifier,
 		LocalRun:        deps.Local,
 		Now:             deps.Now,
+
+		LookupMissesPerDay: deps.Settings.LookupMissesPerDay,
+		LookupKey:          phones.Derive,
 	}), nil
 }
 
 // observe adds a call to WeCom to the log event of its request.
 func observe(ctx context.Context, call wecom.Call) {
 	switch call.Code {
-	case wecom.InvalidCode, wecom.CorpIDMissing, wecom.SecretMissing:
-		// The expected answer to a check, which sends an invalid code, and to the request
-		// for the address, which sends no credentials: not an error to look into.
+	case wecom.InvalidCode, wecom.CorpIDMissing, wecom.SecretMissing, wecom.PhoneNotFound, wecom.NoSuchPhone:
+		// The expected answer to a check, which sends an invalid code, to the request for
+		// the address, which sends no credentials, and to a lookup of somebody who is not a
+		// member: not an error to look into.
 		call.Code = 0
 	}
 	app.LogWeComCall(ctx, call)

@@ -15,8 +15,8 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// A check sends an invalid code, and asks for the address without credentials. The
-// refusals that it expects are not errors to look into; all others are.
+// A check sends an invalid code, and asks for the address without credentials; a lookup may
+// find nobody. The refusals that they expect are not errors to look into; all others are.
 func TestWeComErrorsOfAdministration(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -29,6 +29,8 @@ func TestWeComErrorsOfAdministration(t *testing.T) {
 		{"an address that is not trusted", wecom.Call{Operation: "getuserinfo", Answered: true, Code: wecom.UntrustedIP}, `"wecomCode":60020`},
 		{"no corp in the question for the address", wecom.Call{Operation: "gettoken without credentials", Answered: true, Code: wecom.CorpIDMissing}, ""},
 		{"no secret in the question for the address", wecom.Call{Operation: "gettoken without credentials", Answered: true, Code: wecom.SecretMissing}, ""},
+		{"nobody has the phone", wecom.Call{Operation: "user/getuserid", Answered: true, Code: wecom.PhoneNotFound}, ""},
+		{"too many phones", wecom.Call{Operation: "user/getuserid", Answered: true, Code: wecom.RateLimited}, `"wecomCode":45009`},
 		{"no answer", wecom.Call{Operation: "gettoken"}, `"wecomCode":"none"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -220,6 +220,7 @@ func (f *tokens) Token(_ context.Context, app accesstoken.App) (secret.Value, er
 // wecomFake answers every code with err, and calls like a WeCom without agent/get
 // unless agent or agentErr is set.
 type wecomFake struct {
+	mu       sync.Mutex
 	err      error
 	agent    wecom.Agent
 	agentErr error
@@ -229,16 +230,40 @@ type wecomFake struct {
 	departments  []wecom.Department
 	tags         map[int64]wecom.Tag
 	directoryErr error
-	calls        []string
+	// phones are the members who are found by theirs; lookedUp may refuse a lookup.
+	phones   map[string]wecom.Member
+	lookedUp func(phone string) error
+	calls    []string
 }
 
 func (f *wecomFake) Member(_ context.Context, _ secret.Value, userID string) (wecom.Member, error) {
 	f.calls = append(f.calls, "user/get "+userID)
+	for _, m := range f.phones {
+		if m.UserID == userID {
+			return m, nil
+		}
+	}
 	m, found := f.members[userID]
 	if !found {
 		return m, &wecom.Error{Op: "user/get", Code: wecom.UserNotFound}
 	}
 	return m, nil
+}
+
+func (f *wecomFake) UserIDByPhone(_ context.Context, _ secret.Value, phone string) (string, error) {
+	f.mu.Lock()
+	f.calls = append(f.calls, "getuserid "+phone)
+	f.mu.Unlock()
+	if f.lookedUp != nil {
+		if err := f.lookedUp(phone); err != nil {
+			return "", err
+		}
+	}
+	member, found := f.phones[phone]
+	if !found {
+		return "", &wecom.Error{Op: "user/getuserid", Code: wecom.PhoneNotFound}
+	}
+	return member.UserID, nil
 }
 
 func (f *wecomFake) DepartmentTree(context.Context, secret.Value) ([]wecom.Department, error) {

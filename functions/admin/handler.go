@@ -83,6 +83,11 @@ type Config struct {
 	// EgressAddresses are the fixed addresses that the service calls WeCom from. None:
 	// WeCom is asked which one it sees.
 	EgressAddresses []netip.Addr
+	// Lookups counts phones that WeCom did not find, at most LookupMissesPerDay of a corp
+	// within 24 hours, each by its LookupKey: a value that nobody can turn into the phone.
+	Lookups            LookupStore
+	LookupMissesPerDay int
+	LookupKey          func(phone string) string
 	// LocalRun allows http on loopback as an application's backchannelLogoutUri.
 	LocalRun bool
 	// HTTP fetches domain files from the service's public address; a copy of it that
@@ -120,6 +125,7 @@ func New(cfg Config) http.Handler {
 	api.Handle("PATCH /api/admin/authenticators/{name}", h.patchAuthenticator)
 	api.Handle("POST /api/admin/authenticators/{name}/check", h.checkAuthenticator)
 	api.Handle("GET /api/admin/authenticators/{name}/attempts", h.eventsOfAuthenticator)
+	api.Handle("POST /api/admin/authenticators/{name}/lookup", h.lookUp)
 	api.Handle("GET /api/admin/authenticators/{name}/departments", h.departments)
 	api.Handle("POST /api/admin/authenticators/{name}/roles/preview", h.previewRules)
 	api.Handle("GET /api/admin/audit", h.listAudit)

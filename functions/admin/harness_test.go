@@ -3,6 +3,7 @@ package admin_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -39,6 +40,7 @@ type office struct {
 	notifier  *notifier
 	log       *logBuffer
 	clock     time.Time
+	imported  int // users of importUser
 }
 
 type logBuffer struct {
@@ -79,6 +81,8 @@ func newOffice(t testing.TB) *office {
 func (o *office) assemble(publicURL string, change func(*admin.Config)) {
 	cfg := admin.Config{
 		Directory: o.directory, SignInEvents: o.directory, Secrets: o.vault, SecretName: secretName, Tokens: o.tokens, WeCom: o.wecom, Logout: o.notifier,
+		Lookups: o.directory, LookupMissesPerDay: 10,
+		LookupKey: func(phone string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(phone))) },
 		Rules: members.NewEvaluator(members.DirectoryConfig{
 			Store: o.directory, WeCom: o.wecom, Tokens: o.tokens, SecretName: secretName, Now: func() time.Time { return o.clock },
 		}),

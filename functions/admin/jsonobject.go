@@ -3,7 +3,9 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -127,6 +129,19 @@ func (o *object) flag(name string) (value, there bool, err error) {
 		return false, true, nil
 	}
 	return false, true, apierr.Invalid(o.prefix+name, "This field must be true or false.")
+}
+
+// number returns a field that is a whole number from least to most, and whether it is there.
+func (o *object) number(name string, least, most int) (value int, there bool, err error) {
+	raw, there := o.values[name]
+	if !there {
+		return 0, false, nil
+	}
+	value, err = strconv.Atoi(string(raw))
+	if err != nil || value < least || value > most {
+		return 0, true, apierr.Invalid(o.prefix+name, fmt.Sprintf("This field must be a whole number from %d to %d.", least, most))
+	}
+	return value, true, nil
 }
 
 // object returns a field that is an object, and whether it is there.

@@ -50,7 +50,8 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	defer wecom.Close()
 
 	started := time.Now()
-	now := func() time.Time { return started } // however long the machine takes, caches stay warm
+	var later time.Duration
+	now := func() time.Time { return started.Add(later) } // however long the machine takes, caches stay warm
 	engine, err := dynamo.New(dynamo.Config{Client: remote.Client(server), DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: now})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +75,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	deps := app.Deps{
 		Settings: settings.Settings{
 			WeComAPIURL: wecom.URL, WeComOAuthURL: wecom.URL, WeComLoginURL: wecom.URL, SealingKeysSecret: "sealing",
-			AuthenticatorSecretPrefix: "authenticators/", SessionLifetime: time.Hour,
+			AuthenticatorSecretPrefix: "authenticators/", SessionLifetime: time.Hour, MemberCheckInterval: time.Hour,
 		},
 		Store: engine, Authenticators: store.CacheAuthenticators(engine, 10*time.Second, now), Secrets: secrets, Now: now,
 	}
@@ -182,5 +183,18 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	comeBack(leave("/authorize/demo", "", nil), cookie)
 	if got, want := remote.Take(), "auth/getuserinfo Get Transact2 Update"; got != want {
 		t.Errorf("returning in the same browser costs %q, want %q", got, want)
+	}
+
+	// When the member is to be checked: user/get, the whole user, and what was found. The
+	// last sign-in is noted, too.
+	later = time.Hour
+	departure = leave("/authorize/demo", "", nil)
+	remote.Take()
+	comeBack(departure)
+	if got, want := remote.Take(), "auth/getuserinfo Get user/get Get BatchGet Transact2 Transact2 Update"; got != want {
+		t.Errorf("returning after the interval costs %q, want %q", got, want)
+	}
+	if got, want := told(), "signed_in after 2"; got != want {
+		t.Errorf("returning after the interval is told as %q, want %q", got, want)
 	}
 }

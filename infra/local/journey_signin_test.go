@@ -44,7 +44,7 @@ func TestJourneyFirstSignInAndReturn(t *testing.T) {
 	raw := testbrowser.Decode[map[string]json.RawMessage](t, phone.get("/api/session"))
 	var user map[string]json.RawMessage
 	f.must(json.Unmarshal(raw["user"], &user))
-	if got, want := keysOf(raw), "authenticator corpId expiresAt signedInAt user wecomUserId"; got != want {
+	if got, want := keysOf(raw), "authenticator corpId departments expiresAt signedInAt user wecomUserId"; got != want {
 		t.Errorf("the session has %s", got)
 	}
 	if got, want := keysOf(user), "avatar id name phone roles"; got != want {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -170,6 +171,7 @@ func environment(s settings.Settings) func(string) (string, bool) {
 		settings.CompanyName:               s.CompanyName,
 		settings.CompanyLogo:               s.CompanyLogo,
 		settings.EgressAddresses:           strings.Join(addresses, ","),
+		settings.LookupMissesPerDay:        strconv.Itoa(s.LookupMissesPerDay),
 		settings.ServiceName:               "", // nobody reads metrics here
 	}
 	return func(name string) (string, bool) {

@@ -31,6 +31,8 @@ const (
 	Form         Purpose = "form"
 	// ProxyCookie makes the cookies of software behind a proxy (package oauth).
 	ProxyCookie Purpose = "proxy cookie"
+	// LookedUpPhone makes the names under which phones that WeCom did not find are kept.
+	LookedUpPhone Purpose = "looked-up phone"
 )
 
 // ErrNotOpened: the value was not sealed by this service, for this purpose and with this

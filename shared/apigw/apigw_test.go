@@ -198,6 +198,20 @@ func TestBrowserErrorsAreRedirectedToThePageThatExplainsThem(t *testing.T) {
 	}
 }
 
+// A program that asks for JSON is told that the member is not allowed; a browser sees the page.
+func TestNotAllowedIsAnsweredAsAsked(t *testing.T) {
+	handler := Browser(func(http.ResponseWriter, *http.Request) error { return apierr.New(apierr.NotAllowed, nil) },
+		func(string, string, error) string { return "/signin?error=not_allowed" })
+	for accept, want := range map[string]int{"application/json": 403, "": 302, "text/html,application/xhtml+xml,*/*;q=0.8": 302} {
+		response, _ := serve(t, Config{Handler: handler}, event(t, func(e *events.APIGatewayV2HTTPRequest) {
+			e.Headers = map[string]string{"accept": accept}
+		}))
+		if response.StatusCode != want || want == 403 && !strings.Contains(response.Body, `"code":"not_allowed"`) {
+			t.Errorf("Accept %q: %d %s", accept, response.StatusCode, response.Body)
+		}
+	}
+}
+
 func TestPanicBecomesAnAnswer(t *testing.T) {
 	panicking := func(http.ResponseWriter, *http.Request) error { panic("secret of ours") }
 	response, log := serve(t, Config{Handler: JSON(panicking)}, event(t, nil))

@@ -3,8 +3,8 @@
 // Read it in the order of a sign-in. LoginStarter (authorize.go) sends a browser to
 // WeCom with a LoginAttempt (attempt.go). LoginCompleter (callback.go) takes the browser
 // back: it checks that the attempt belongs to this browser, spends WeCom's code
-// (identity.go), finds, binds or creates the user (user.go) and starts the session
-// (result.go); invalidcodes.go bounds what made-up codes cost. Sessions (sessions.go)
+// (identity.go), finds, binds or creates the user (user.go), has package members look at a
+// returning member again when that is due, and starts the session (result.go); invalidcodes.go bounds what made-up codes cost. Sessions (sessions.go)
 // later tells whose session an id is, and ends it.
 // A ReturnPath (returnpath.go) is where the browser goes afterwards; urls.go builds the
 // service's own addresses; event.go is what administrators are shown.
@@ -23,7 +23,7 @@
 //     authenticator, less than 15 minutes ago; it is never spent twice;
 //   - a state leads to one result, and so to one session, ever;
 //   - only a phone that WeCom gave, or an administrator, links a WeCom member to a
-//     user: never a name, never a userid;
+//     user: never a name, never a userid; whoever is gone shows the phone again;
 //   - a browser is sent only to the application's origin or to the console;
 //   - every failure is an *apierr.Error with a code that the sign-in page explains, and
 //     every doubt is a refusal.

@@ -271,7 +271,7 @@ func TestWhatWeComTellsIsStored(t *testing.T) {
 	want.CheckedAt, want.Name, want.Position, want.Tags = b.now, "张三丰", "出纳", []int64{3}
 	want.Departments = []store.Department{{ID: 7, Name: "department 7"}, {ID: 12, Name: "department 12", Leader: true}}
 	want.Access = []store.MemberAccess{{
-		AuthenticatorID: b.demo.ID, AuthenticatorName: "demo", CheckedAt: b.now, Roles: []string{"ops"}, RulesVersion: "rules",
+		AuthenticatorID: b.demo.ID, AuthenticatorName: "demo", CheckedAt: b.now, Roles: []string{"ops"}, Tags: []int64{3}, RulesVersion: "rules",
 	}}
 	b.equal("identity", want, b.identity())
 	owner, err := b.store.OwnerOfIdentity(t.Context(), corpID, "zhangsan")
@@ -457,6 +457,7 @@ func TestAtSignInWhenSomethingCannotBeFoundOut(t *testing.T) {
 // A failure of the tree or the tags leaves the roles as they were, and the check due.
 func TestRolesStayWhenTheTreeCannotBeRead(t *testing.T) {
 	b := newBench(t)
+	b.demo.RoleRules = []store.RoleRule{{Tag: 3, Role: "ops"}}
 	found := b.rules["demo"]
 	found.Roles, found.Tags, found.Allowed = []string{"ops"}, []int64{3}, true
 	b.rules["demo"] = found
@@ -471,6 +472,11 @@ func TestRolesStayWhenTheTreeCannotBeRead(t *testing.T) {
 	want.Position, want.Departments = "new", []store.Department{{ID: 12, Name: "department 12"}, {ID: 13}}
 	b.equal("identity", want, b.identity())
 	b.equal("due", true, members.Due(b.demo, b.identity(), 24*time.Hour, b.now))
+
+	// Without rules, an app that may not read the tree is not asked each time.
+	b.demo.RoleRules = nil
+	b.equal("verdict without rules", members.Active, b.check(b.demo))
+	b.equal("due without rules", false, members.Due(b.demo, b.identity(), 24*time.Hour, b.now))
 }
 
 func TestDue(t *testing.T) {

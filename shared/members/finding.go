@@ -142,7 +142,7 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 	access.AuthenticatorID, access.AuthenticatorName = a.ID, a.Name
 	if f.Verdict == Disabled {
 		i = withoutRoles(i)
-		access.Roles = nil
+		access.Roles, access.Tags = nil, nil
 		if i.DisabledAt.IsZero() {
 			i.DisabledAt = f.at
 			i.Generation++
@@ -156,21 +156,25 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 		i.Name = f.member.Name
 	}
 	if f.evaluation == nil {
-		// The check stays due, and roles and tags stay as they were.
+		// Roles and tags stay as they were, and the check stays due where they are needed.
 		i.Departments = departmentsOf(f.member, i.Departments)
-		if a.Allow.IsEmpty() {
+		switch {
+		case !a.Allow.IsEmpty():
+			return i, Unknown
+		case len(a.RoleRules) > 0:
 			return i, Active
 		}
-		return i, Unknown
+		i.CheckedAt, access.CheckedAt = f.at, f.at
+		return i.WithAccess(access), Active
 	}
-	i.CheckedAt, i.Departments, i.Tags = f.at, f.evaluation.Departments, f.evaluation.Tags
-	access.CheckedAt, access.Roles, access.RulesVersion = f.at, f.evaluation.Roles, a.RulesVersion
-	refused := !f.evaluation.Allowed && !a.Allow.Allows(i, roles)
+	i.CheckedAt, i.Departments = f.at, f.evaluation.Departments
+	access.CheckedAt, access.Roles, access.Tags, access.RulesVersion = f.at, f.evaluation.Roles, f.evaluation.Tags, a.RulesVersion
+	refused := !f.evaluation.Allowed && !a.Allow.Allows(store.Identity{Departments: i.Departments, Tags: access.Tags}, roles)
 	if refused && !access.Refused {
 		access.Generation++
 	}
 	access.Refused = refused
-	i = i.WithAccess(access)
+	i = withTags(i.WithAccess(access))
 	if refused {
 		return i, NotAllowed
 	}
@@ -191,8 +195,20 @@ func unchecked(i store.Identity) store.Identity {
 func withoutRoles(i store.Identity) store.Identity {
 	i.Access = slices.Clone(i.Access)
 	for n := range i.Access {
-		i.Access[n].Roles, i.Access[n].CheckedAt = nil, time.Time{}
+		i.Access[n].Roles, i.Access[n].Tags, i.Access[n].CheckedAt = nil, nil, time.Time{}
 	}
+	return withTags(i)
+}
+
+// withTags returns an identity with the tags that its authenticators found: each looks up
+// its own.
+func withTags(i store.Identity) store.Identity {
+	i.Tags = nil
+	for _, access := range i.Access {
+		i.Tags = append(i.Tags, access.Tags...)
+	}
+	slices.Sort(i.Tags)
+	i.Tags = slices.Compact(i.Tags)
 	return i
 }
 
@@ -224,7 +240,7 @@ func (f Finding) goneBy(i store.Identity, a store.Authenticator, binding bool) s
 	}
 	access, _ := i.AccessBy(a.ID)
 	access.AuthenticatorID, access.AuthenticatorName = a.ID, a.Name
-	access.GoneAt, access.Roles = f.at, nil
+	access.GoneAt, access.Roles, access.Tags = f.at, nil, nil
 	access.Generation++
-	return i.WithAccess(access)
+	return withTags(i.WithAccess(access))
 }

@@ -57,6 +57,11 @@ func WeComErrors(code string) Measurement {
 	return Measurement{name: "WeComErrors", unit: count, value: 1, dimension: weComCode, member: numberOf(code)}
 }
 
+// LookupsStopped counts requests in which WeCom closed the lookup of phones to a corp.
+func LookupsStopped() Measurement {
+	return Measurement{name: "LookupsStopped", unit: count, value: 1}
+}
+
 // WeComDuration is the time that calls to WeCom took in one request, in milliseconds.
 func WeComDuration(took float64) Measurement {
 	return Measurement{name: "WeComDuration", unit: milliseconds, value: took}

@@ -70,6 +70,7 @@ func TestMetrics(t *testing.T) {
 		{"attack: no number", metrics.WeComErrors("4e2"), []string{"WeComErrors{Service=s,WeComCode=other} 1 Count"}},
 		{"attack: a sign alone", metrics.WeComErrors("-"), []string{"WeComErrors{Service=s,WeComCode=other} 1 Count"}},
 		{"nothing for a number", metrics.WeComErrors(""), []string{"WeComErrors{Service=s,WeComCode=other} 1 Count"}},
+		{"lookups stopped", metrics.LookupsStopped(), []string{"LookupsStopped{Service=s} 1 Count"}},
 		{"time in WeCom", metrics.WeComDuration(1234.567), []string{"WeComDuration{Service=s} 1234.567 Milliseconds"}},
 		{
 			"a failure of ours", metrics.InternalErrors(1, "issuer", ""),

@@ -48,6 +48,7 @@ const (
 	CompanyName               Name = "COMPANY_NAME"                // default: none
 	CompanyLogo               Name = "COMPANY_LOGO"                // default: the service's own mark
 	EgressAddresses           Name = "EGRESS_ADDRESSES"            // default: what WeCom saw
+	LookupMissesPerDay        Name = "LOOKUP_MISSES_PER_DAY"       // default: 10
 	ServiceName               Name = "SERVICE_NAME"                // default: no metrics
 	Port                      Name = "PORT"                        // local run only; default: 3000
 	DataDir                   Name = "DATA_DIR"                    // local run only; default: .local
@@ -96,6 +97,9 @@ type Settings struct {
 	// EgressAddresses are the fixed IPv4 addresses from which the service calls WeCom, for
 	// the console to show. Empty: they are unknown or not fixed.
 	EgressAddresses []netip.Addr
+	// LookupMissesPerDay is how many phones of a corp may be looked up in WeCom in vain
+	// within 24 hours, up to MaxLookupMisses; 0 looks up none.
+	LookupMissesPerDay int
 	// ServiceName is the name of this deployment in metrics, or empty for none.
 	ServiceName string
 	// Port is where the local run listens; 0 means any free port.
@@ -119,6 +123,10 @@ const (
 	MinAuditRetention = 24 * time.Hour
 	MaxAuditRetention = 3650 * 24 * time.Hour
 )
+
+// MaxLookupMisses is the largest LookupMissesPerDay: a fifth of the members of a company of
+// 5,000, which WeCom would allow.
+const MaxLookupMisses = 1000
 
 // A member who has left must not go on for longer than MaxMemberCheckInterval, however
 // seldom the administrator wants checks.
@@ -198,6 +206,8 @@ func (r *reader) read(s *Settings, name Name) {
 		s.CompanyLogo = r.companyLogo()
 	case EgressAddresses:
 		s.EgressAddresses = r.egressAddresses()
+	case LookupMissesPerDay:
+		s.LookupMissesPerDay = r.lookupMisses()
 	case ServiceName:
 		s.ServiceName = r.serviceName()
 	case Port:
@@ -276,6 +286,15 @@ func (r *reader) port() int {
 		r.reject(Port, "must be a number from 0 to %d", math.MaxUint16)
 	}
 	return int(port)
+}
+
+func (r *reader) lookupMisses() int {
+	value := r.text(LookupMissesPerDay, "10")
+	misses, err := strconv.ParseUint(value, 10, 16)
+	if err != nil || misses > MaxLookupMisses {
+		r.reject(LookupMissesPerDay, "must be a number from 0 to %d", MaxLookupMisses)
+	}
+	return int(misses) //nolint:gosec // at most 16 bits
 }
 
 func (r *reader) adminKey() secret.Value {

@@ -19,8 +19,8 @@ func everything() []settings.Name {
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
 		settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
 		settings.SigningKeysSecret, settings.SealingKeysSecret, settings.AdminKeySecret, settings.AuthenticatorSecretPrefix,
-		settings.LogoutQueueURL, settings.SessionLifetime, settings.SessionCookieDomain,
-		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses, settings.ServiceName,
+		settings.LogoutQueueURL, settings.SessionLifetime, settings.MemberCheckInterval, settings.MemberChecksFunction, settings.SessionCookieDomain,
+		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses, settings.LookupMissesPerDay, settings.ServiceName,
 		settings.Port, settings.DataDir, settings.AdminKey,
 	}
 }
@@ -37,7 +37,7 @@ func required() map[string]string {
 	return map[string]string{
 		"DIRECTORY_TABLE": "directory", "TRANSIENT_TABLE": "transient", "AUDIT_TABLE": "audit",
 		"SIGNING_KEYS_SECRET": "signing", "SEALING_KEYS_SECRET": "sealing", "ADMIN_KEY_SECRET": "admin",
-		"AUTHENTICATOR_SECRET_PREFIX": "stack/authenticators/", "LOGOUT_QUEUE_URL": "https://sqs.example.com/queue",
+		"AUTHENTICATOR_SECRET_PREFIX": "stack/authenticators/", "LOGOUT_QUEUE_URL": "https://sqs.example.com/queue", "MEMBER_CHECKS_FUNCTION": "f",
 	}
 }
 
@@ -55,6 +55,9 @@ func TestDefaults(t *testing.T) {
 		AuthenticatorSecretPrefix: "stack/authenticators/",
 		LogoutQueueURL:            "https://sqs.example.com/queue",
 		SessionLifetime:           8 * time.Hour,
+		MemberCheckInterval:       24 * time.Hour,
+		MemberChecksFunction:      "f",
+		LookupMissesPerDay:        10,
 		Port:                      3000,
 		DataDir:                   ".local",
 	}
@@ -91,10 +94,13 @@ func TestEverySettingIsRead(t *testing.T) {
 		"AUTHENTICATOR_SECRET_PREFIX": "p/",
 		"LOGOUT_QUEUE_URL":            "q",
 		"SESSION_LIFETIME":            "90m",
+		"MEMBER_CHECK_INTERVAL":       "1h",
+		"MEMBER_CHECKS_FUNCTION":      "f",
 		"SESSION_COOKIE_DOMAIN":       "Example.COM",
 		"COMPANY_NAME":                " 山海示例科技 ",
 		"COMPANY_LOGO":                "https://cdn.example.com:8443/logo.png?v=2",
 		"EGRESS_ADDRESSES":            "8.8.4.4, 8.8.8.8",
+		"LOOKUP_MISSES_PER_DAY":       "25",
 		"SERVICE_NAME":                "wecom-signin",
 		"PORT":                        "0",
 		"DATA_DIR":                    "/tmp/x",
@@ -110,10 +116,13 @@ func TestEverySettingIsRead(t *testing.T) {
 		AuthenticatorSecretPrefix: "p/",
 		LogoutQueueURL:            "q",
 		SessionLifetime:           90 * time.Minute,
+		MemberCheckInterval:       time.Hour,
+		MemberChecksFunction:      "f",
 		SessionCookieDomain:       "example.com",
 		CompanyName:               "山海示例科技",
 		CompanyLogo:               "https://cdn.example.com:8443/logo.png?v=2",
 		EgressAddresses:           []netip.Addr{netip.MustParseAddr("8.8.4.4"), netip.MustParseAddr("8.8.8.8")},
+		LookupMissesPerDay:        25,
 		ServiceName:               "wecom-signin",
 		DataDir:                   "/tmp/x",
 		AdminKey:                  secret.NewValue("k"),
@@ -158,6 +167,7 @@ ADMIN_KEY_SECRET is not set
 AUTHENTICATOR_SECRET_PREFIX is not set
 LOGOUT_QUEUE_URL is not set
 SESSION_LIFETIME must be a duration such as 8h or 90m, from 1s to 720h0m0s
+MEMBER_CHECKS_FUNCTION is not set
 PORT must be a number from 0 to 65535
 ADMIN_KEY must be visible ASCII characters without spaces
 NO_SUCH_SETTING is not a setting of this service`
@@ -181,6 +191,8 @@ func TestFaults(t *testing.T) {
 		{"lifetime without a unit", map[string]string{"SESSION_LIFETIME": "8"}, "SESSION_LIFETIME must"},
 		{"audit of an hour", map[string]string{"AUDIT_RETENTION": "1h"}, "AUDIT_RETENTION must"},
 		{"audit for ever", map[string]string{"AUDIT_RETENTION": "99999h"}, "AUDIT_RETENTION must"},
+		{"negative interval", map[string]string{"MEMBER_CHECK_INTERVAL": "-1s"}, "MEMBER_CHECK_INTERVAL must"},
+		{"interval of years", map[string]string{"MEMBER_CHECK_INTERVAL": "99999h"}, "MEMBER_CHECK_INTERVAL must"},
 		{"port that is a word", map[string]string{"PORT": "http"}, "PORT must"},
 		{"negative port", map[string]string{"PORT": "-1"}, "PORT must"},
 		{"API over plain http", map[string]string{"WECOM_API_URL": "http://qyapi.weixin.qq.com"}, "WECOM_API_URL must be https"},
@@ -297,6 +309,11 @@ func TestSettingsOfPagesAndMetrics(t *testing.T) {
 		{"EGRESS_ADDRESSES", "127.0.0.1", "public IPv4"},
 		{"EGRESS_ADDRESSES", "8.8.8.0/24", "public IPv4"},
 		{"EGRESS_ADDRESSES", "2001:db8::1", "public IPv4"},
+		{"LOOKUP_MISSES_PER_DAY", "0", ""},
+		{"LOOKUP_MISSES_PER_DAY", "1000", ""},
+		{"LOOKUP_MISSES_PER_DAY", "1001", "from 0 to 1000"},
+		{"LOOKUP_MISSES_PER_DAY", "-1", "from 0 to 1000"},
+		{"LOOKUP_MISSES_PER_DAY", "many", "from 0 to 1000"},
 		{"SERVICE_NAME", strings.Repeat("s", 128), ""},
 		{"SERVICE_NAME", strings.Repeat("s", 129), "at most 128"},
 		{"SERVICE_NAME", "two words", "without spaces"},

@@ -145,8 +145,8 @@ type Identity struct {
 	GoneAt     time.Time  `json:",omitzero"`
 	GoneReason GoneReason `json:",omitempty"`
 	Position   string     `json:",omitempty"`
-	// Departments are those that the app may see, and Tags those of the tags that rules
-	// name, both as the last check found them.
+	// Departments are those that the app may see, as the last check found them, and Tags
+	// those of Access.
 	Departments []Department `json:",omitempty"`
 	Tags        []int64      `json:",omitempty"`
 	// Generation is part of the member's sessions by any authenticator of the corp;
@@ -185,6 +185,7 @@ type MemberAccess struct {
 	AuthenticatorID   string
 	AuthenticatorName string
 	Roles             []string `json:",omitempty"` // by its rules
+	Tags              []int64  `json:",omitempty"` // of those that it looks up
 	// RulesVersion is the authenticator's when this was worked out.
 	RulesVersion string `json:",omitempty"`
 	// CheckedAt is when WeCom last told its app of the member; zero: never yet.
@@ -459,7 +460,8 @@ type SignInEvent struct {
 }
 
 // Fetched is the record of something that is fetched from WeCom by one caller at a time, for
-// all: an app's access token, the departments that it may see, or the members of a tag.
+// all: an app's access token, the departments that it may see, or the members of a tag; or
+// that one caller at a time counts for all: the lookups of a corp.
 type Fetched struct {
 	// Content is what was fetched, as the caller encoded it, or empty. A token is encrypted.
 	Content []byte

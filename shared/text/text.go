@@ -23,6 +23,8 @@ const (
 	// RulesArea has those about roles and access by WeCom's directory.
 	RulesArea  Area = "rules"
 	OpenIDArea Area = "openid" // the pages of the OpenID provider
+	// LookupArea has those about finding imported users in WeCom.
+	LookupArea Area = "lookup"
 	MemberArea Area = "member" // the member's page
 	AuditArea  Area = "audit"  // its page about the audit
 	SetupArea  Area = "setup"  // its guided set-up of a WeCom app

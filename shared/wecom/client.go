@@ -28,6 +28,7 @@ const (
 	opTree     = "department/simplelist"
 	opNames    = "department/list"
 	opTag      = "tag/get"
+	opByPhone  = "user/getuserid"
 )
 
 // Config is what New needs.
@@ -69,8 +70,8 @@ func (c Call) Failed() bool { return !c.Answered || c.Code != 0 }
 // all, because it says that nothing was done. After a failure of the connection
 // only the calls that change nothing (gettoken, user/get, departments and tags) are
 // tried once more, when the context leaves time for a whole try. getuserinfo and
-// getuserdetail are not: a code serves once, a ticket perhaps. Neither is agent/get,
-// whose caller does without it sooner than wait. CallerAddress is one try, always.
+// getuserdetail are not: a code serves once, a ticket perhaps. Neither are user/getuserid,
+// whose misses WeCom counts, and agent/get, whose caller does without it sooner than wait. CallerAddress is one try, always.
 type Client struct {
 	Links
 	api     *url.URL // nil: the address could not be read

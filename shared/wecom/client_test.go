@@ -99,6 +99,10 @@ var calls = map[string]func(context.Context, *wecom.Client) error{
 		_, err := c.Tag(ctx, token(), 12)
 		return err
 	},
+	"user/getuserid": func(ctx context.Context, c *wecom.Client) error {
+		_, err := c.UserIDByPhone(ctx, token(), "+8613800000001")
+		return err
+	},
 }
 
 // wantClean fails when a text shows what must stay secret.
@@ -124,6 +128,7 @@ func TestCallsAskExactly(t *testing.T) {
 		"department/simplelist": {`{"department_id":[]}`, "GET /cgi-bin/department/simplelist?access_token=TOKEN%2B%2F%26value"},
 		"department/list":       {`{"department":[]}`, "GET /cgi-bin/department/list?access_token=TOKEN%2B%2F%26value"},
 		"tag/get":               {`{"partylist":[]}`, "GET /cgi-bin/tag/get?access_token=TOKEN%2B%2F%26value&tagid=12"},
+		"user/getuserid":        {`{"userid":"a"}`, `POST /cgi-bin/user/getuserid?access_token=TOKEN%2B%2F%26value {"mobile":"13800000001"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{answers: []string{test.answer}}
@@ -387,7 +392,7 @@ func TestTransportErrorsShowNothing(t *testing.T) {
 				t.Errorf("%s, %s: got %#v", name, test.what, err)
 			}
 			wantClean(t, err)
-			spends := name == "getuserinfo" || name == "getuserdetail"
+			spends := name == "getuserinfo" || name == "getuserdetail" || name == "user/getuserid"
 			if wecom.MayHaveArrived(err) != (spends && !test.unsent) {
 				t.Errorf("%s, %s: MayHaveArrived is wrong", name, test.what)
 			}
@@ -395,12 +400,13 @@ func TestTransportErrorsShowNothing(t *testing.T) {
 	}
 }
 
-// Trap: a used code tried again. -1 and 45033 are answers, the code is unspent.
+// Trap: a used code tried again, or a phone that WeCom may have counted as a miss. -1 and
+// 45033 are answers, nothing is spent.
 func TestTries(t *testing.T) {
 	const good = `{"userid":"a","access_token":"t","expires_in":7200,"agentid":1,"department_id":[],"department":[],"userlist":[]}`
 	busy, parallel, other := `{"errcode":-1}`, `{"errcode":45033}`, `{"errcode":45009}`
 	for name, call := range calls {
-		notAgain := name == "getuserinfo" || name == "getuserdetail" || name == "agent/get"
+		notAgain := name == "getuserinfo" || name == "getuserdetail" || name == "user/getuserid" || name == "agent/get"
 		for _, test := range []struct {
 			answers []string
 			once    bool // asked once, whatever the call

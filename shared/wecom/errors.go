@@ -31,10 +31,13 @@ const (
 	RedirectUnauthorized = 50001  // the callback's host is not the app's, or the token is another app's
 	AppDisabled          = 50003  // an administrator of the corp switched the app off
 	OutOfScope           = 60011  // the member is outside of what the app may see
+	PhoneNotFound        = 46004  // no member has the phone, or outside of what the app may see
 	UntrustedIP          = 60020  // the caller's address is not among the app's trusted ones
 	OutsideVisibleRange  = 60021  // the member is outside of what the app may see
 	AppMayNotCall        = 60031  // the app may make no calls at all
+	InvalidPhone         = 60103  // not a phone by WeCom's rules
 	UserNotFound         = 60111  // no such member, or outside of what the app may see
+	NoSuchPhone          = 60146  // like PhoneNotFound
 	ForeignTag           = 81011  // the app may not see the tag
 	WrongAgent           = 301002 // the token belongs to another app
 	CorpBlocked          = 301007 // the corp was dissolved or banned
@@ -104,7 +107,9 @@ func meaning(code int) string {
 		return "app may not make calls"
 	case OutOfScope, 50002, OutsideVisibleRange:
 		return "member outside of the visible range"
-	case UserNotFound, 46004:
+	case InvalidPhone:
+		return "not a phone"
+	case UserNotFound, PhoneNotFound, NoSuchPhone:
 		return "member not found or outside of the visible range"
 	case WrongAgent:
 		return "access token of another app"
@@ -143,7 +148,7 @@ func (e *Error) TokenRejected() bool { return e.Code == InvalidToken || e.Code =
 // as the app may see.
 func (e *Error) SaysNoMember() bool {
 	switch e.Code {
-	case UserNotFound, InvalidUserID, OutOfScope, 60021:
+	case UserNotFound, InvalidUserID, OutOfScope, OutsideVisibleRange:
 		return true
 	}
 	return false
@@ -170,6 +175,15 @@ func (e *Error) Misconfigured() bool {
 		return true
 	}
 	return e.SecretRefused()
+}
+
+// PhoneMissed reports whether user/getuserid found nobody: a miss, by WeCom's count.
+func (e *Error) PhoneMissed() bool {
+	switch e.Code {
+	case PhoneNotFound, NoSuchPhone, InvalidPhone, InvalidUserID, OutOfScope, UserNotFound:
+		return true
+	}
+	return false
 }
 
 // UnavailableError says that there was no usable answer.

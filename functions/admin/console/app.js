@@ -13,6 +13,7 @@ import { closeDialogs, dialog, mayLeave, releaseGuards, unsaved } from './dialog
 import { entrance, noRole } from './entrance.js';
 import { filesView } from './files.js';
 import { importView } from './import.js';
+import { lookupView } from './lookup.js';
 import { setupView } from './setup.js';
 import { t } from './texts.js';
 import { el, notice, openDialogs, waiting } from './ui.js';
@@ -32,6 +33,7 @@ const views = {
   'add-application': { tab: 'applications', show: () => addApplicationView() },
   users: { tab: 'users', show: (id) => (id ? userView(id) : usersView()) },
   import: { tab: 'users', show: () => importView() },
+  lookup: { tab: 'authenticators', show: (name) => (name ? lookupView(name) : authenticatorsView()) },
   files: { tab: 'files', show: () => filesView() },
   audit: { tab: 'audit', show: (filters) => auditView(filters) },
   setup: { tab: 'authenticators', show: (name) => setupView(name) },

@@ -45,11 +45,7 @@ export async function applicationsView() {
           {},
           a.lastUsedAt ? [`${t('application.lastUsedAt')} `, time(a.lastUsedAt)] : t('application.unused'),
         ),
-        el(
-          'span',
-          {},
-          whoMayUse(a.allow),
-        ),
+        el('span', {}, whoMayUse(a.allow)),
       ),
       el(
         'div',

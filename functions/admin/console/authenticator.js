@@ -44,44 +44,44 @@ export async function authenticatorView(name) {
     }),
   ];
   const specs = [
-      { name: 'title', label: t('authenticator.title'), hint: t('authenticator.title.hint'), required: true },
-      {
-        name: 'autoSignup',
-        label: t('authenticator.autoSignup'),
-        hint: t('authenticator.autoSignup.hint'),
-        type: 'checkbox',
-      },
-      { name: 'corpId', label: t('authenticator.corpId'), hint: t('authenticator.corpId.hint'), required: true },
-      { name: 'agentId', label: t('authenticator.agentId'), hint: t('authenticator.agentId.hint'), required: true },
-      {
-        name: 'secret',
-        label: t('authenticator.secret'),
-        hint: t('authenticator.secret.hint'),
-        type: 'password',
-        placeholder: t('authenticator.secret.kept'),
-        autocomplete: 'new-password',
-        from: () => '',
-      },
-      {
-        name: 'origin',
-        label: t('authenticator.origin'),
-        hint: t('authenticator.origin.hint'),
-        required: true,
-        to: (text) => text.replace(/\/+$/, ''),
-      },
-      { name: 'workbenchRedirectPath', label: t('authenticator.path'), hint: t('authenticator.path.hint') },
-      {
-        name: 'autoLogin',
-        label: t('authenticator.autoLogin'),
-        hint: t('authenticator.autoLogin.hint'),
-        type: 'checkbox',
-      },
-      {
-        name: 'linkByPhone',
-        label: t('authenticator.linkByPhone'),
-        hint: t('authenticator.linkByPhone.hint'),
-        type: 'checkbox',
-      },
+    { name: 'title', label: t('authenticator.title'), hint: t('authenticator.title.hint'), required: true },
+    {
+      name: 'autoSignup',
+      label: t('authenticator.autoSignup'),
+      hint: t('authenticator.autoSignup.hint'),
+      type: 'checkbox',
+    },
+    { name: 'corpId', label: t('authenticator.corpId'), hint: t('authenticator.corpId.hint'), required: true },
+    { name: 'agentId', label: t('authenticator.agentId'), hint: t('authenticator.agentId.hint'), required: true },
+    {
+      name: 'secret',
+      label: t('authenticator.secret'),
+      hint: t('authenticator.secret.hint'),
+      type: 'password',
+      placeholder: t('authenticator.secret.kept'),
+      autocomplete: 'new-password',
+      from: () => '',
+    },
+    {
+      name: 'origin',
+      label: t('authenticator.origin'),
+      hint: t('authenticator.origin.hint'),
+      required: true,
+      to: (text) => text.replace(/\/+$/, ''),
+    },
+    { name: 'workbenchRedirectPath', label: t('authenticator.path'), hint: t('authenticator.path.hint') },
+    {
+      name: 'autoLogin',
+      label: t('authenticator.autoLogin'),
+      hint: t('authenticator.autoLogin.hint'),
+      type: 'checkbox',
+    },
+    {
+      name: 'linkByPhone',
+      label: t('authenticator.linkByPhone'),
+      hint: t('authenticator.linkByPhone.hint'),
+      type: 'checkbox',
+    },
   ];
   const options = recordForm({
     record: a,
@@ -107,6 +107,7 @@ export async function authenticatorView(name) {
     actions.replaceChildren(
       checkButton(a, 'main'),
       el('a', { className: 'button', href: `#setup/${encodeURIComponent(a.name)}` }, t('authenticator.setup')),
+      el('a', { className: 'button', href: `#lookup/${encodeURIComponent(a.name)}` }, t('lookup.title')),
       el(
         'a',
         { className: 'button', href: `/authorize/${encodeURIComponent(a.name)}`, target: '_blank', rel: 'noopener' },
@@ -205,9 +206,7 @@ export async function authenticatorView(name) {
       ),
       el('div', {}, section(t('links.title'), linksPlace), section(t('authenticator.switch'), switches)),
     ),
-    rulesPreview(name, () =>
-      nest(Object.fromEntries(directory.map((spec) => [spec.name, options.typed(spec.name)]))),
-    ),
+    rulesPreview(name, () => nest(Object.fromEntries(directory.map((spec) => [spec.name, options.typed(spec.name)])))),
     attemptsSection(path, 'authenticator'),
   ];
 }

@@ -62,7 +62,12 @@ function treeOf(all, type, chosen) {
         'div',
         { className: 'branch' },
         fold || el('span', { className: 'twig' }),
-        el('label', {}, mark, el('span', {}, nameOf(department), ' ', el('span', { className: 'soft' }, department.id))),
+        el(
+          'label',
+          {},
+          mark,
+          el('span', {}, nameOf(department), ' ', el('span', { className: 'soft' }, department.id)),
+        ),
       ),
       nested,
     );
@@ -71,7 +76,8 @@ function treeOf(all, type, chosen) {
     return node;
   };
   const node = list(roots);
-  const holds = (entry, fits) => entries.some((other) => other !== entry && fits(other) && entry.node.contains(other.node));
+  const holds = (entry, fits) =>
+    entries.some((other) => other !== entry && fits(other) && entry.node.contains(other.node));
   // unfold shows what is chosen, and as much more as is seen at a glance.
   const unfold = () => {
     for (const entry of entries) {

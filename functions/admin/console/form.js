@@ -51,9 +51,7 @@ export function recordForm({ specs, record, read, send, saved, explain, arrange 
     if (wrong) return reveal(wrong);
     const changed = touched();
     if (!changed.length) return toast(t('form.unchanged'), 'info');
-    const changes = Object.fromEntries(
-      changed.map((entry) => [entry.spec.name, sent(entry)]),
-    );
+    const changes = Object.fromEntries(changed.map((entry) => [entry.spec.name, sent(entry)]));
     let updated;
     try {
       updated = await send(changes, base.version);

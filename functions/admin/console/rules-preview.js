@@ -36,7 +36,10 @@ export function rulesPreview(authenticator, read) {
             t('rules.preview.allowed'),
             found.allowed ? badge(t('rules.preview.yes'), 'good') : badge(t('rules.preview.no'), 'bad'),
           ],
-          [t('user.wecomRoles'), found.roles.length ? found.roles.map((role) => [badge(role, 'info'), ' ']) : t('rules.preview.none')],
+          [
+            t('user.wecomRoles'),
+            found.roles.length ? found.roles.map((role) => [badge(role, 'info'), ' ']) : t('rules.preview.none'),
+          ],
           [
             t('user.departments'),
             found.departments.length
@@ -44,7 +47,14 @@ export function rulesPreview(authenticator, read) {
                   'ul',
                   { className: 'plainlist' },
                   found.departments.map(({ id, name, leader }) =>
-                    el('li', {}, name || t('departments.unnamed', { id }), ' ', el('code', {}, id), leader && [' ', badge(t('rules.preview.leader'))]),
+                    el(
+                      'li',
+                      {},
+                      name || t('departments.unnamed', { id }),
+                      ' ',
+                      el('code', {}, id),
+                      leader && [' ', badge(t('rules.preview.leader'))],
+                    ),
                   ),
                 )
               : t('rules.preview.none'),

@@ -119,7 +119,13 @@ export async function userView(id) {
                   el('p', { className: 'hint' }, t('authenticator.corpId'), ' ', el('code', {}, identity.corpId)),
                   identity.position && el('p', { className: 'hint' }, identity.position),
                   identity.departments.length > 0 &&
-                    el('p', { className: 'hint' }, t('user.departments'), ' ', el('code', {}, identity.departments.join(' '))),
+                    el(
+                      'p',
+                      { className: 'hint' },
+                      t('user.departments'),
+                      ' ',
+                      el('code', {}, identity.departments.join(' ')),
+                    ),
                   identity.goneAt
                     ? el('p', { className: 'hint' }, badge(t('user.gone'), 'warn'), ' ', time(identity.goneAt))
                     : identity.checkedAt &&

@@ -31,6 +31,7 @@ func journeys(t *testing.T, w *world) {
 	w.applicationSignsIn()
 	admin.judgesMembers()
 	w.administratorsSignIn()
+	w.membersLeave()
 	admin.hasApplicationsTold()
 	w.visitorsComeWithoutSession()
 	w.weComRefuses()
@@ -110,7 +111,7 @@ func (v *visitor) connects() {
 
 type created struct{ ID string }
 
-// She creates, finds, changes, imports and deletes users.
+// She creates, finds, changes, imports and deletes users, and has one found in WeCom.
 func (v *visitor) keepsUsers() {
 	v.t.Helper()
 	const all = "/api/admin/users"
@@ -122,6 +123,11 @@ func (v *visitor) keepsUsers() {
 	v.send(200, "GET", all+"?phone=13900000002", v.adminKey, nil)
 	v.send(200, "GET", all+"?name=some", v.adminKey, nil)
 	v.send(200, "POST", all+"/import", v.adminKey, "phone,name,roles\n13900000002,Renamed,\n13900000003,New,buyer\n13900000004,,\n")
+	imported := all + "/" + testbrowser.Decode[created](v.t, v.send(201, "POST", all, v.adminKey, map[string]any{"phone": "13800000006", "name": "周八"})).ID
+	if found := v.send(200, "POST", "/api/admin/authenticators/main/lookup", v.adminKey, map[string]any{"dryRun": false}); !strings.Contains(found.Body, `"bound"`) {
+		v.t.Errorf("the lookup found %s", found.Body)
+	}
+	v.send(204, "DELETE", imported, v.adminKey, nil)
 	v.send(204, "DELETE", user+"/sessions", v.adminKey, nil)
 	v.send(204, "DELETE", user, v.adminKey, nil)
 }

@@ -51,6 +51,7 @@ func deploy(t *testing.T) *world {
 			{UserID: "wangwu", Name: "王五", Mobile: "13800000001"}, // the phone of zhangsan
 			{UserID: "zhaoliu", Name: "赵六", Mobile: "13800000004"},
 			{UserID: "sunqi", Name: "孙七", Mobile: "13800000005"},
+			{UserID: "zhouba", Name: "周八", Mobile: "13800000006"},
 		},
 	}}})
 	account := awsstack.New(t, awsstack.Config{Root: "../../..", EnforceIAM: true})

@@ -255,16 +255,6 @@ func (c *console) save(w http.ResponseWriter, r *http.Request, v view) {
 	seeOther(w, v.Path()+"?saved="+name+"#"+name)
 }
 
-// saveReceiver is 接收消息 → 设置API接收: it checks the URL and saves it.
-func (c *console) saveReceiver(w http.ResponseWriter, r *http.Request, v view) {
-	if v.refusal = c.setReceiver(r, v, v.App.AgentID); v.refusal != nil {
-		v.refused = "receiver"
-		c.showApp(w, r, v)
-		return
-	}
-	seeOther(w, v.Path()+"?saved=receiver#receiver")
-}
-
 // seeOther answers a form.
 func seeOther(w http.ResponseWriter, location string) {
 	w.Header().Set("Location", location)

@@ -21,7 +21,7 @@ func (c *console) contacts(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+base+"/contacts", c.inCorp(c.showContacts))
 	mux.HandleFunc("GET "+base+"/new-member", c.inCorp(c.showMember))
 	mux.HandleFunc("POST "+base+"/contacts", c.inCorp(c.saveMember))
-	mux.HandleFunc("POST "+base+"/contact-sync", c.inCorp(c.setContactSync))
+	mux.HandleFunc("POST "+base+"/contact-sync", c.inCorp(c.saveReceiver))
 	mux.HandleFunc("GET "+base+"/contacts/{member}", c.ofMember(c.showMember))
 	mux.HandleFunc("POST "+base+"/contacts/{member}", c.ofMember(c.saveMember))
 	mux.HandleFunc("POST "+base+"/contacts/{member}/state", c.ofMember(c.setMemberState))
@@ -166,17 +166,19 @@ func memberForm(v view) (m wecomsim.Member, tags []int, refused *refusal) {
 	case m.Mobile != "" && taken(func(other wecomsim.Member) bool { return other.Mobile == m.Mobile }):
 		return m, nil, &refusal{"手机号已被占用。", "Another member has this phone."}
 	}
-	known := func(id int) bool {
-		return slices.ContainsFunc(v.Corp.Departments, func(d wecomsim.Department) bool { return d.ID == id })
-	}
 	m.Departments, m.LeaderOf = v.numbers("department"), v.numbers("leader")
-	for _, id := range m.Departments {
-		if !known(id) {
-			return m, nil, &refusal{"没有这个部门。", "There is no such department."}
+	m.LeaderOf = slices.DeleteFunc(m.LeaderOf, func(id int) bool { return !slices.Contains(m.Departments, id) })
+	return m, v.numbers("tag"), v.checkDepartments(m.Departments)
+}
+
+// checkDepartments refuses a department that the company does not have.
+func (v view) checkDepartments(ids []int) *refusal {
+	for _, id := range ids {
+		if !slices.ContainsFunc(v.Corp.Departments, func(d wecomsim.Department) bool { return d.ID == id }) {
+			return &refusal{"没有这个部门。", "There is no such department."}
 		}
 	}
-	m.LeaderOf = slices.DeleteFunc(m.LeaderOf, func(id int) bool { return !slices.Contains(m.Departments, id) })
-	return m, v.numbers("tag"), nil
+	return nil
 }
 
 // numbers are the values of a form's boxes; what is not a number is 0.
@@ -239,26 +241,23 @@ func (c *console) dismiss(w http.ResponseWriter, _ *http.Request, v view) {
 	c.done(w, err, v.MemberPath()+"?saved=dismissed")
 }
 
-// setContactSync saves the receiver of the contact-sync assistant.
-func (c *console) setContactSync(w http.ResponseWriter, r *http.Request, v view) {
-	if v.refusal = c.setReceiver(r, v, ""); v.refusal != nil {
-		v.refused = "contact-sync"
-		c.showContacts(w, r, v)
-		return
+// saveReceiver is 接收消息 → 设置API接收 of an app, or 接收事件服务器 of contact-sync.
+// An empty URL removes the receiver.
+func (c *console) saveReceiver(w http.ResponseWriter, r *http.Request, v view) {
+	section, show, location := "receiver", c.showApp, v.Path()
+	if v.App.AgentID == "" {
+		section, show, location = "contact-sync", c.showContacts, v.MemberPath()
 	}
-	seeOther(w, v.MemberPath()+"?saved=contact-sync#contact-sync")
-}
-
-// setReceiver reads the form of a receiver and saves it. An empty URL removes it.
-func (c *console) setReceiver(r *http.Request, v view, agentID string) *refusal {
 	var receiver wecomsim.Receiver
 	if address := v.text("url"); address != "" {
 		receiver = wecomsim.Receiver{URL: address, Token: v.text("token"), EncodingAESKey: v.text("key")}
 	}
-	if err := c.sim.SetReceiver(r.Context(), v.Corp.ID, agentID, receiver); err != nil {
-		return &refusal{"openapi 回调地址请求不通过，未保存。", "Not saved: " + err.Error() + "."}
+	if err := c.sim.SetReceiver(r.Context(), v.Corp.ID, v.App.AgentID, receiver); err != nil {
+		v.refused, v.refusal = section, &refusal{"openapi 回调地址请求不通过，未保存。", "Not saved: " + err.Error() + "."}
+		show(w, r, v)
+		return
 	}
-	return nil
+	seeOther(w, location+"?saved="+section+"#"+section)
 }
 
 // receiverForm is the form of a receiver.

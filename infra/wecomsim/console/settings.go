@@ -99,17 +99,12 @@ func readVisibleRange(v view) (visibleRange, *refusal) {
 		}
 		visible.users = append(visible.users, v.Corp.Members[i].UserID)
 	}
-	for _, id := range visible.departments {
-		if !slices.ContainsFunc(v.Corp.Departments, func(d wecomsim.Department) bool { return d.ID == id }) {
-			return visibleRange{}, &refusal{"没有这个部门。", "There is no such department."}
-		}
-	}
 	for _, id := range visible.tags {
 		if !slices.ContainsFunc(v.Corp.Tags, func(t wecomsim.Tag) bool { return t.ID == id }) {
 			return visibleRange{}, &refusal{"没有这个标签。", "There is no such tag."}
 		}
 	}
-	return visible, nil
+	return visible, v.checkDepartments(visible.departments)
 }
 
 func setFields(_ context.Context, v view) (func(*wecomsim.App), *refusal) {

@@ -1,0 +1,120 @@
+package admin_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
+	"github.com/wecom-signin/wecom-signin/shared/text"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+)
+
+// peopleToLookUp are four users: one found, one with another name, one who is not in WeCom,
+// and one without a name.
+func peopleToLookUp(o *office) {
+	o.create("hr", `,"title":"Human resources"`)
+	o.importUser(phoneOf(1), "李四", nil)
+	o.importUser(phoneOf(2), "王五", nil)
+	o.importUser(phoneOf(3), "A Person With Quite A Long Name Of Many Words", nil)
+	o.importUser(phoneOf(4), "", nil)
+	o.wecom.phones = map[string]wecom.Member{phoneOf(1): active("LiSi", "李四"), phoneOf(2): active("ZhaoLiu", "赵六"), phoneOf(4): active("QianQi", "钱七")}
+}
+
+// What the list says of each: name and result.
+const lookupRows = `[...document.querySelectorAll('tbody tr')].map((row) => row.querySelector('th').innerText.trim() + ' ' + row.querySelector('.badge').innerText.trim()).join('|')`
+
+// An administrator tries, looks at the names, binds those who are right, and is told what is
+// left.
+func TestConsoleLookup(t *testing.T) {
+	atBothSizes(t, func(t *testing.T, width int64) {
+		chromium.RequireAxe(t)
+		o := newOffice(t)
+		peopleToLookUp(o)
+		f := o.serve(t)
+		w := open(t, width)
+		enter(w, f, "#authenticators/hr")
+		w.Do("go there", click(`a[href="#lookup/hr"]`), shows(said("apps made after 20 June 2022 may make this call, too. We have not seen it")))
+		w.Accessible("lookup")
+		w.Do("try", clickOn(button("Try without binding")), shows(said("Not found in this company within 24 hours: 1")))
+		w.Accessible("what a try found")
+		if got, want := ask(w, lookupRows), "李四 Same name|王五 Another name|A Person With Quite A Long Name Of Many Words Not found|No name yet Another name"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if len(o.identities()) > 0 {
+			t.Errorf("a try bound %q", o.identities())
+		}
+		w.Do("accept", click(`tbody tr:nth-child(4) input[name=accept]`), clickOn(button("Bind users: 2")), shows(said("Bound: 2. They can sign in")))
+		if got, want := ask(w, lookupRows), "No name yet Bound|李四 Bound|王五 Another name"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		w.Do("accept the other one afterwards", click(`input[name=accept]`), clickOn(button("Bind users: 1")), shows(said("Bound: 1.")))
+		if got := o.identities(); !slices.Equal(got, []string{"LiSi", "ZhaoLiu", "QianQi"}) {
+			t.Errorf("bound %q", got)
+		}
+		w.Do("nobody is left", clickOn(button("Try without binding")), shows(said("Nobody is left to look up")))
+		o.importUser(phoneOf(5), "Li", nil)
+		o.wecom.lookedUp = func(string) error { return &wecom.Error{Op: "user/getuserid", Code: wecom.RateLimited} }
+		w.Do("WeCom closes", clickOn(button("Try without binding")), shows(said("WeCom has closed the lookup to this company (45009)")))
+		w.Accessible("closed")
+	})
+}
+
+func (o *office) identities() (userIDs []string) {
+	for _, u := range o.users() {
+		if id := o.identity(u.ID); id != "" {
+			userIDs = append(userIDs, id)
+		}
+	}
+	return userIDs
+}
+
+func TestConsoleLookupByKeyboard(t *testing.T) {
+	o := newOffice(t)
+	peopleToLookUp(o)
+	f := o.serve(t)
+	w := open(t, 360)
+	enter(w, f, "#lookup/hr")
+	press := chromedp.KeyEvent("\r")
+	tabTo(t, w, "Try without binding")
+	w.Do("try", press, shows(button("Bind users: 1")))
+	if got := ask(w, `document.activeElement.innerText`); got != "Found in WeCom" {
+		t.Errorf("the focus is on %q", got)
+	}
+	for range 3 { // the two links before, and the box
+		w.Do("tab", chromedp.KeyEvent("\t"))
+	}
+	if got := ask(w, `document.activeElement.name + ' ' + document.activeElement.labels?.[0].innerText`); got != "accept It is the same person" {
+		t.Errorf("the focus is on %q", got)
+	}
+	w.Do("accept", chromedp.KeyEvent(" "), shows(button("Bind users: 2")))
+	tabTo(t, w, "Bind users")
+	w.Do("bind", press, shows(said("Bound: 2.")))
+	if got := o.identities(); !slices.Equal(got, []string{"LiSi", "ZhaoLiu"}) {
+		t.Errorf("bound %q", got)
+	}
+}
+
+// No language is too wide for a phone, and each says why a lookup ended.
+func TestConsoleLookupInEveryLanguage(t *testing.T) {
+	o := newOffice(t)
+	peopleToLookUp(o)
+	for i := range 12 {
+		o.importUser(phoneOf(10+i), fmt.Sprint("Person ", i), nil)
+	}
+	o.create("off", `,"linkByPhone":false`)
+	f := o.serve(t)
+	w := open(t, 360)
+	enter(w, f, "#lookup/hr")
+	for _, tag := range text.Languages() {
+		texts, err := text.Read(tag, text.LookupArea)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Do(string(tag), visit(f.URL+"/console?lang="+string(tag)+"#lookup/hr"), shows(said(texts.Text("lookup.about.misses")[:20])),
+			clickOn(button(texts.Text("lookup.try"))), shows(said(texts.Text("lookup.stopped.budget", "misses", "10"))), shows(said(texts.Text("lookup.differs"))))
+		w.Do("off", visit(f.URL+"/console?lang="+string(tag)+"#lookup/off"), shows(said(texts.Text("lookup.off")[:12])), chromedp.WaitNotPresent(button(texts.Text("lookup.try"))))
+	}
+}

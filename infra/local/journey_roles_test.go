@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/settings"
+)
+
+// withDepartments gives the company a tree, which the app sees whole, and two tags: 7 is 张三
+// alone, 8 is everybody in 销售部 and below.
+func withDepartments(c *wecomsim.Config) {
+	corp := &c.Corps[0]
+	corp.Departments = []wecomsim.Department{
+		{ID: 1, Name: "总部"}, {ID: 2, Name: "销售部"}, {ID: 21, Name: "华东区", ParentID: 2}, {ID: 3, Name: "财务部"},
+	}
+	corp.Tags = []wecomsim.Tag{{ID: 7, Name: "值班", UserIDs: []string{"ZhangSan"}}, {ID: 8, Name: "外勤", Departments: []int{2}}}
+	app := &corp.Apps[0]
+	app.VisibleUserIDs, app.VisibleDepartments = nil, []int{1}
+	for i := range corp.Members {
+		switch m := &corp.Members[i]; m.UserID {
+		case "zhangsan":
+			m.Departments, m.LeaderOf = []int{21}, []int{21}
+		case "lisi":
+			m.Departments = []int{3}
+		}
+	}
+}
+
+func rule(condition string, value any, role string) map[string]any {
+	return map[string]any{condition: value, "role": role}
+}
+
+// Roles come with the departments and tags of WeCom, and go with them; who matches nothing
+// does not come in.
+func TestRolesFollowTheDirectory(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, weComWhere(withDepartments), set(settings.MemberCheckInterval, "0"),
+		with("roleRules", []any{rule("department", 2, "sales"), rule("tag", 7, "duty"), rule("tag", 8, "field"), rule("leader", true, "lead")}))
+	zhangsan, lisi := f.signedIn("zhangsan"), f.signedIn("lisi")
+	wants := func(b *browser, roles, departments string) {
+		t.Helper()
+		answer := b.get("/api/session").Body
+		if s := b.session(); s == nil || strings.Join(s.User.Roles, " ") != roles || !strings.Contains(answer, `"departments":`+departments) {
+			t.Errorf("%s", answer)
+		}
+	}
+	wants(zhangsan, "sales duty field lead", `[{"id":21,"name":"华东区","leader":true}]`)
+	wants(lisi, "", `[{"id":3,"name":"财务部","leader":false}]`)
+	// An application gets the same, and those that need a tag are open to who has it.
+	wiki := f.connect("wiki")
+	f.mustAdmin(http.StatusOK, http.MethodPatch, "/applications/wiki", map[string]any{"allow": map[string]any{"tags": []int{8}}})
+	refreshed := wiki.refresh(http.StatusOK, wiki.signIn(zhangsan).refreshToken, "")
+
+	// 张三 moves to finance: at the next look, also for the application.
+	f.must(f.weCom.ChangeMember(corpID, "zhangsan", func(m *wecomsim.Member) { m.Departments, m.LeaderOf = []int{3}, nil }))
+	zhangsan.signIn("/authorize/main")
+	wants(zhangsan, "duty", `[{"id":3,"name":"财务部","leader":false}]`)
+	wiki.refresh(http.StatusBadRequest, refreshed, "invalid_grant")
+
+	// A rule that goes takes its role at once.
+	f.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"roleRules": []any{rule("leader", true, "lead")}})
+	wants(zhangsan, "", `[{"id":3,`)
+
+	// Now only sales may sign in.
+	f.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"allow": map[string]any{"departments": []int{2}}})
+	desktop := f.onDesktop("lisi")
+	desktop.wantFailure(desktop.open("/authorize/main"), "not_allowed", "")
+	f.must(f.weCom.ChangeMember(corpID, "lisi", func(m *wecomsim.Member) { m.Departments = []int{3, 21} }))
+	f.onDesktop("lisi").wantOpen("/authorize/main", "/", 1)
+}
+
+// WeCom tells no departments and tags for a while: roles stay as they were, and nobody is let
+// in by what is not known.
+func TestDirectoryThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, weComWhere(withDepartments), set(settings.MemberCheckInterval, "0"), with("roleRules", []any{rule("department", 2, "sales")}))
+	b := f.signedIn("zhangsan")
+	f.wait(10 * time.Minute)
+	f.weCom.Inject(wecomsim.Fault{API: "/cgi-bin/department/simplelist", Code: 48002})
+	b.signIn("/authorize/main")
+	if s := b.session(); s == nil || !slices.Equal(s.User.Roles, []string{"sales"}) {
+		t.Errorf("signed in as %+v", s)
+	}
+	f.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/main", map[string]any{"allow": map[string]any{"departments": []int{2}}})
+	f.wait(time.Minute)
+	desktop := f.onDesktop("zhangsan")
+	desktop.wantFailure(desktop.open("/authorize/main"), "wecom_unavailable", "")
+	f.weCom.ClearFaults()
+	f.wait(time.Minute)
+	f.onDesktop("zhangsan").wantOpen("/authorize/main", "/", 1)
+}
+
+// A company signs in of a morning: WeCom is asked for its directory once in ten minutes.
+func TestDirectoryIsReadOnceForAll(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, weComWhere(withDepartments), set(settings.MemberCheckInterval, "0"), with("roleRules", []any{rule("department", 2, "sales"), rule("tag", 8, "field")}))
+	f.signedIn("zhangsan")
+	f.weCom.ResetCalls()
+	for range 5 {
+		f.onDesktop("zhangsan").wantOpen("/authorize/main", "/", 1)
+		f.wait(time.Minute)
+	}
+	directory := []string{"/cgi-bin/department/simplelist", "/cgi-bin/department/list", "/cgi-bin/tag/get"}
+	if n := f.weCom.Calls(directory...); n != 0 {
+		t.Errorf("%d calls within ten minutes: %v", n, f.weCom.CallsByPath())
+	}
+	f.wait(10 * time.Minute)
+	f.onDesktop("zhangsan").wantOpen("/authorize/main", "/", 1)
+	if got := f.weCom.CallsByPath(); f.weCom.Calls(directory...) != 3 {
+		t.Errorf("after ten minutes: %v", got)
+	}
+	if preview := f.mustAdmin(http.StatusOK, http.MethodPost, "/authenticators/main/roles/preview", map[string]any{"wecomUserId": "zhangsan"}); preview.Body != fmt.Sprintln(`{"roles":["sales","field"],"allowed":true,"departments":[{"id":21,"name":"华东区","leader":true}]}`) {
+		t.Errorf("%s", preview.Body)
+	}
+}
