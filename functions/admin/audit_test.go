@@ -109,6 +109,7 @@ func TestAuditOfChanges(t *testing.T) {
 		{"the end of an application", request{method: "DELETE", path: app}, []string{"application_deleted app by key"}},
 		{"an authenticator", request{method: "PATCH", path: authenticator, body: `{"secret":"another","title":"x"}`}, []string{"authenticator_updated hr by key fields title,secret"}},
 		{"a check", request{method: "POST", path: authenticator + "/check"}, nil},
+		{"a lookup", request{method: "POST", path: authenticator + "/lookup", body: `{}`}, []string{"users_looked_up hr by key code dry_run"}},
 		{"the end of an authenticator", request{method: "DELETE", path: authenticator}, []string{"authenticator_deleted hr by key"}},
 		{"a file", request{method: "PUT", path: "/api/admin/domain-files/" + file}, []string{"domain_file_created by key fields " + file}},
 		{"the file again", request{method: "PUT", path: "/api/admin/domain-files/" + file}, nil},
