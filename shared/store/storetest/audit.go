@@ -184,7 +184,7 @@ func auditLinesNeverChange(t *testing.T, b *bench) {
 	b.selected(store.AuditQuery{Actor: "somebody-else"})
 }
 
-func auditRetention(t *testing.T, b *bench) {
+func auditRetention(_ *testing.T, b *bench) {
 	old := b.written(nil)
 	b.pass(time.Hour)
 	young := b.written(nil)
