@@ -130,6 +130,7 @@ export async function auditView(filters = '') {
     const query = new URLSearchParams();
     for (const { spec, input, invalid } of entries) {
       const text = input.value.trim();
+      invalid('');
       if (!text) continue;
       if (spec.right && !spec.right(text)) {
         invalid(t('audit.wrong'));
