@@ -129,7 +129,7 @@ func (e *Engine) withLines(steps []step) ([]step, error) {
 const (
 	auditQueries = 4000
 	auditLooked  = 10000
-	// auditHours is how many hours are asked for at once where there are no lines.
+	// auditHours is how many hours are asked for at once where there are few lines.
 	auditHours = 48
 )
 
@@ -151,6 +151,7 @@ func (e *Engine) AuditLines(ctx context.Context, query store.AuditQuery, page st
 		} else if err := window.ofHours(hours); err != nil {
 			return nil, "", err
 		}
+		whole := window.oldest
 		found, err := e.lookAt(ctx, &window)
 		if err != nil {
 			return nil, "", err
@@ -168,8 +169,8 @@ func (e *Engine) AuditLines(ctx context.Context, query store.AuditQuery, page st
 		if len(lines) == page.Limit {
 			break
 		}
-		if hours = min(2*hours, auditHours); len(found) > 0 {
-			hours = 1
+		if hours = min(2*hours, auditHours); window.oldest != whole {
+			hours = 1 // there were more lines than were wanted
 		}
 	}
 	if position <= oldest {
