@@ -16,7 +16,7 @@ import (
 // Settings returns the settings that the function reads.
 func Settings() []settings.Name {
 	return []settings.Name{
-		settings.PublicURL, settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
+		settings.PublicURL, settings.DirectoryTable, settings.TransientTable,
 		settings.SealingKeysSecret, settings.ForwardAuthKeysSecret, settings.SessionCookieDomain,
 		settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
 	}
@@ -32,7 +32,6 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	provider.Audit = deps.AuditLog()
 	signIns, err := sealing.Box(aead.AuthorizationRequest)
 	if err != nil {
 		return nil, err
