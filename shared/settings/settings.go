@@ -44,6 +44,7 @@ const (
 	SessionCookieDomain       Name = "SESSION_COOKIE_DOMAIN"       // default: the service's host alone
 	CompanyName               Name = "COMPANY_NAME"                // default: none
 	CompanyLogo               Name = "COMPANY_LOGO"                // default: the service's own mark
+	SignInPanel               Name = "SIGNIN_PANEL"                // default: on
 	EgressAddresses           Name = "EGRESS_ADDRESSES"            // default: what WeCom saw
 	LookupMissesPerDay        Name = "LOOKUP_MISSES_PER_DAY"       // default: 10
 	ServiceName               Name = "SERVICE_NAME"                // default: no metrics
@@ -89,6 +90,8 @@ type Settings struct {
 	// CompanyLogo is the address of a picture for the sign-in page: https, or a data
 	// URL of an image. Empty: the service's own mark.
 	CompanyLogo string
+	// SignInPanel says whether the sign-in page shows WeCom's login page in a frame.
+	SignInPanel bool
 	// EgressAddresses are the fixed IPv4 addresses from which the service calls WeCom, for
 	// the console to show. Empty: they are unknown or not fixed.
 	EgressAddresses []netip.Addr
@@ -189,6 +192,8 @@ func (r *reader) read(s *Settings, name Name) {
 		s.CompanyName = r.companyName()
 	case CompanyLogo:
 		s.CompanyLogo = r.companyLogo()
+	case SignInPanel:
+		s.SignInPanel = r.onOff(name, true)
 	case EgressAddresses:
 		s.EgressAddresses = r.egressAddresses()
 	case LookupMissesPerDay:
@@ -250,6 +255,19 @@ func (r *reader) duration(name Name, absent, shortest, longest time.Duration) ti
 		r.reject(name, "must be a duration such as 8h or 90m, from %s to %s", shortest, longest)
 	}
 	return duration
+}
+
+func (r *reader) onOff(name Name, absent bool) bool {
+	switch r.text(name, "") {
+	case "":
+		return absent
+	case "on":
+		return true
+	case "off":
+	default:
+		r.reject(name, "must be on or off")
+	}
+	return false
 }
 
 func (r *reader) port() int {
