@@ -27,6 +27,7 @@
 // record, which counts):
 //
 //	outcome#KEY      the result of an attempt, with its sign-in event
+//	first-sign-in#CORP#ID  why a member's first sign-in was refused
 //	attempt#KEY      the sign-in event of an attempt without a result
 //	token#KEY        an app's access token, sealed, with lease and refusal
 //	grant#ID         a grant, with what changes of it beside the record

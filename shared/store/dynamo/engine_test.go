@@ -70,6 +70,10 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		{"find whose an identity is", func() error { _, err := engine.OwnerOfIdentity(ctx, "ww0123", "ZHANGSAN"); return err }, "Get"},
 		{"start a session", func() error { return engine.StartSession(ctx, session("one"), false) }, "Put"},
 		{"start a session and note the sign-in", func() error { return engine.StartSession(ctx, session("two"), true) }, "Put Update"},
+		{"refuse a first sign-in", func() error {
+			return engine.RefuseFirstSignIn(ctx, "ww0123", "lisi", store.FirstSignInRefusal{Code: "phone_in_use", At: now, KeepUntil: now.Add(time.Minute)})
+		}, "Put"},
+		{"ask about a first sign-in", func() error { _, err := engine.FirstSignIn(ctx, "two", "ww0123", "lisi"); return err }, "BatchGet"},
 		{"check a session", func() error { _, _, err := engine.ResultAndUser(ctx, "two", u.ID); return err }, "BatchGet"},
 		{"read a session", func() error { _, err := engine.AttemptResult(ctx, "two"); return err }, "Get"},
 		{"end a session", func() error { _, err := engine.EndSession(ctx, "two"); return err }, "Update"},
