@@ -9,7 +9,7 @@
 // of read, decide and write).
 //
 // Read handler.go first: it lists the routes. Each resource has its files:
-// applications*.go, authenticators*.go, users*.go, domainfiles*.go, signinevents.go, egress.go and
+// applications*.go, authenticators*.go, users*.go, lookup*.go, domainfiles*.go, signinevents.go, egress.go and
 // console.go. In request.go, jsonobject.go, etag.go, answer.go, checks.go and retry.go
 // is what they share.
 //
@@ -22,6 +22,8 @@
 //     that a route wired without its authorizer is closed, not open;
 //   - a secret goes in and never comes out: not in an answer, a log or an error; one that
 //     is made here comes out once, in the answer to its making;
+//   - phones are looked up in WeCom here and nowhere else, and a miss is counted before the
+//     call;
 //   - when sessions of a user end, applications are told;
 //   - a request changes everything it asks for, or nothing (an import: each row);
 //   - code and field alone identify an error that an administrator can meet, so that

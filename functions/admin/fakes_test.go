@@ -233,11 +233,18 @@ type wecomFake struct {
 	// phones are the members who are found by theirs; lookedUp may refuse a lookup.
 	phones   map[string]wecom.Member
 	lookedUp func(phone string) error
-	calls    []string
+	// memberErr may refuse a member.
+	memberErr func(userID string) error
+	calls     []string
 }
 
 func (f *wecomFake) Member(_ context.Context, _ secret.Value, userID string) (wecom.Member, error) {
 	f.calls = append(f.calls, "user/get "+userID)
+	if f.memberErr != nil {
+		if err := f.memberErr(userID); err != nil {
+			return wecom.Member{}, err
+		}
+	}
 	for _, m := range f.phones {
 		if m.UserID == userID {
 			return m, nil

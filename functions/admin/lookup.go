@@ -24,7 +24,9 @@ const (
 	lookupTime = 12 * time.Second
 	// lookupReserve is the time that the last one is left before the function's deadline.
 	lookupReserve = 16 * time.Second
-	lookupPage    = maxLimit
+	// lookupCall bounds what WeCom is asked about one phone.
+	lookupCall = 12 * time.Second
+	lookupPage = maxLimit
 )
 
 // lookupItem is what became of one user.
@@ -132,6 +134,8 @@ func (l *lookup) read(r *http.Request) error {
 	if l.accept, _, err = body.texts("accept"); err != nil {
 		return err
 	}
+	slices.Sort(l.accept)
+	l.accept = slices.Compact(l.accept)
 	if len(l.accept) > maxLimit || slices.ContainsFunc(l.accept, func(id string) bool { return !userID.MatchString(id) }) {
 		return apierr.Invalid("accept", fmt.Sprintf("accept must be at most %d ids of users.", maxLimit))
 	}
@@ -273,6 +277,8 @@ func (l *lookup) lookUpUser(ctx context.Context, u store.User, known lookupBudge
 
 // find asks WeCom who has a phone, and what that member is called.
 func (l *lookup) find(ctx context.Context, phone string) (member wecom.Member, missed bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupCall)
+	defer cancel()
 	app := accesstoken.AppOf(l.a, l.SecretName(l.a.ID))
 	var found string
 	err = accesstoken.Use(ctx, l.Tokens, app, func(token secret.Value) (err error) {
@@ -289,6 +295,9 @@ func (l *lookup) find(ctx context.Context, phone string) (member wecom.Member, m
 		member, err = l.WeCom.Member(ctx, token, found)
 		return err
 	})
+	if answered, ok := errors.AsType[*wecom.Error](err); ok && answered.PhoneMissed() {
+		return wecom.Member{Status: wecom.MemberLeft}, false, nil // in this moment
+	}
 	if err == nil && store.FoldUserID(member.UserID) != store.FoldUserID(found) {
 		err = &wecom.UnavailableError{Op: "user/get", Reason: "it answered for another member"}
 	}

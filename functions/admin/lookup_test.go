@@ -206,9 +206,9 @@ func TestLookupAcceptsNames(t *testing.T) {
 	o.wecom.phones = map[string]wecom.Member{phoneOf(1): active("One", "Zhang"), phoneOf(2): active("Two", "李四"), phoneOf(3): active("Three", "Wang")}
 	o.wantLookUp(`{"dryRun":false}`, "0", phoneOf(1)+" name_differs One", phoneOf(2)+" name_differs Two", phoneOf(3)+" bound Three")
 	accept := fmt.Sprintf(`"accept":[%q,%q]`, other, nameless)
-	o.wantLookUp(`{"limit":2,`+accept+`}`, "0", phoneOf(2)+" found Two", phoneOf(1)+" found One")
-	o.wantLookUp(`{"dryRun":false,"limit":1,`+accept+`}`, "0", phoneOf(2)+" bound Two")
-	o.wantLookUp(`{"dryRun":false,`+accept+`}`, "0", phoneOf(1)+" bound One")
+	o.wantLookUp(`{"limit":2,`+accept+`}`, "0", phoneOf(1)+" found One", phoneOf(2)+" found Two")
+	o.wantLookUp(`{"dryRun":false,"limit":1,`+accept+`}`, "0", phoneOf(1)+" bound One")
+	o.wantLookUp(`{"dryRun":false,`+accept+`}`, "0", phoneOf(2)+" bound Two")
 	if u := o.user(nameless); u.Name != "Zhang" || u.NamePending {
 		t.Errorf("the one without a name: %+v", u)
 	}
@@ -462,12 +462,33 @@ func TestLookupRaces(t *testing.T) {
 	}
 }
 
+// A member who disappears between the two calls does not stop the lookup at the same place
+// for ever.
+func TestLookupOfAMemberWhoDisappears(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.importUser(phoneOf(1), "Li", nil)
+	o.importUser(phoneOf(2), "Wang", nil)
+	o.wecom.phones = map[string]wecom.Member{phoneOf(1): active("Li", "Li"), phoneOf(2): active("Wang", "Wang")}
+	o.wecom.memberErr = func(userID string) error {
+		if userID == "Li" {
+			return &wecom.Error{Op: "user/get", Code: wecom.UserNotFound}
+		}
+		return nil
+	}
+	o.wantLookUp(`{"dryRun":false}`, "0", phoneOf(1)+" not_found", phoneOf(2)+" bound Wang")
+}
+
 func TestLookupRefusals(t *testing.T) {
 	o := newOffice(t)
 	o.create("hr", "")
 	o.create("off", `,"linkByPhone":false`)
 	o.importUser(phoneOf(1), "Li", nil)
-	many := `["` + strings.Repeat(`a","`, 200) + `a"]`
+	many := `["a"`
+	for i := range 200 {
+		many += fmt.Sprintf(`,"%d"`, i)
+	}
+	many += `]`
 	for _, test := range []struct {
 		name, path, body string
 		status           int

@@ -150,3 +150,59 @@ func TestOpenRedirectDoesNotReachTheSignInPage(t *testing.T) {
 		t.Fatalf("redirected to %s", got)
 	}
 }
+
+const panelPage = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/145"
+
+func TestSignInPageIsToldWhatToFrame(t *testing.T) {
+	for name, headers := range map[string]map[string]string{
+		"a browser with Fetch Metadata": {"sec-fetch-site": "same-origin", "sec-fetch-dest": "empty"},
+		"an older one":                  {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			headers["user-agent"] = panelPage
+			response := serve(t, starterFunc(func(got authflow.AuthRequest) (authflow.Redirect, error) {
+				want := authflow.AuthRequest{
+					Authenticator: "demo", PublicURL: "https://signin.example.com", Panel: true,
+					Destination: authflow.DestinationOf(url.Values{"redirect": {"/a"}, "return": {"console"}}),
+				}
+				if got != want {
+					t.Errorf("request %+v, want %+v", got, want)
+				}
+				return authflow.Redirect{URL: "https://wecom.example/go?a&b", Attempt: authflow.LoginAttempt{State: "STATE", IssuedAt: noon}}, nil
+			}), "panel=1&redirect=%2Fa&return=console", headers)
+			if response.StatusCode != http.StatusOK || strings.TrimSpace(response.Body) != `{"url":"https://wecom.example/go?a\u0026b"}` {
+				t.Fatalf("%d %s", response.StatusCode, response.Body)
+			}
+			if len(response.Cookies) != 1 || !strings.HasPrefix(response.Cookies[0], "__Host-wecom_attempt_") || response.Headers["access-control-allow-origin"] != "" {
+				t.Fatalf("%v %q", response.Headers, response.Cookies)
+			}
+		})
+	}
+}
+
+func TestAttackPanelForAnotherPage(t *testing.T) {
+	for name, headers := range map[string]map[string]string{
+		"another site":                 {"sec-fetch-site": "cross-site", "sec-fetch-dest": "empty"},
+		"a neighbouring domain":        {"sec-fetch-site": "same-site", "sec-fetch-dest": "empty"},
+		"a frame of the page itself":   {"sec-fetch-site": "same-origin", "sec-fetch-dest": "iframe"},
+		"an address that somebody has": {"sec-fetch-site": "none", "sec-fetch-dest": "document"},
+		"WeCom's client":               {"sec-fetch-site": "same-origin", "sec-fetch-dest": "empty", "user-agent": "Mozilla/5.0 WxWork/4.1 MicroMessenger/7"},
+	} {
+		response := serve(t, starterFunc(func(authflow.AuthRequest) (authflow.Redirect, error) {
+			t.Error("an attempt was started")
+			return authflow.Redirect{}, nil
+		}), "panel=1", headers)
+		if response.StatusCode != http.StatusForbidden || len(response.Cookies) != 0 || !strings.Contains(response.Body, `"forbidden"`) {
+			t.Errorf("%s: %d %s %q", name, response.StatusCode, response.Body, response.Cookies)
+		}
+	}
+}
+
+func TestThereIsNoPanelOfADisabledAuthenticator(t *testing.T) {
+	response := serve(t, starterFunc(func(authflow.AuthRequest) (authflow.Redirect, error) {
+		return authflow.Redirect{}, apierr.New(apierr.AuthenticatorDisabled, nil)
+	}), "panel=1", map[string]string{"user-agent": panelPage})
+	if response.StatusCode != http.StatusNotFound || response.Headers["location"] != "" || len(response.Cookies) != 0 {
+		t.Errorf("%d to %s with %q", response.StatusCode, response.Headers["location"], response.Cookies)
+	}
+}

@@ -34,6 +34,10 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	proofs, err := keys.Box(aead.FirstSignIn)
+	if err != nil {
+		return nil, err
+	}
 	tokens, err := keys.Box(aead.AccessToken)
 	if err != nil {
 		return nil, err
@@ -69,6 +73,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 			LogField:        apigw.LogField,
 		},
 		Attempts: &session.Attempts{Box: attempts, Now: deps.Now},
+		Proofs:   &session.Proofs{Box: proofs, Now: deps.Now},
 		Cookie:   session.Cookie{Domain: deps.Settings.SessionCookieDomain},
 		Now:      deps.Now,
 	}), nil

@@ -25,6 +25,7 @@ type LoginCompleter interface {
 type Config struct {
 	Completer LoginCompleter
 	Attempts  *session.Attempts
+	Proofs    *session.Proofs
 	Cookie    session.Cookie
 	Now       func() time.Time
 }
@@ -63,6 +64,12 @@ func (cfg Config) serve(w http.ResponseWriter, r *http.Request) error {
 		if result, err = cfg.Completer.Complete(r.Context(), req); err == nil {
 			return cfg.answer(w, r, req, result)
 		}
+		if result.Proof != nil {
+			// The failure stands without it: the member signs in inside WeCom, then here again.
+			if unsaved := cfg.Proofs.Save(w, *result.Proof); unsaved != nil {
+				apigw.LogField(r.Context(), "proofNotSaved", unsaved.Error())
+			}
+		}
 	}
 	return &authflow.PageError{Authenticator: req.Authenticator, Destination: req.Destination(), Err: err}
 }
@@ -81,8 +88,8 @@ func (cfg Config) request(r *http.Request) (authflow.CallbackRequest, error) {
 		Sessions:      cfg.Cookie.Sessions(r),
 		RequestID:     apigw.RequestID(ctx),
 		Source:        authflow.SourceOf(r.RemoteAddr),
-		Client:        clientOf(r.UserAgent()),
-		Address:       addressOf(r.RemoteAddr),
+		Client:        authflow.ClientOf(r.UserAgent()),
+		Address:       authflow.AddressOf(r.RemoteAddr),
 	}
 	if store.IsAuthenticatorName(req.Authenticator) {
 		apigw.LogField(ctx, "authenticator", req.Authenticator)

@@ -35,15 +35,25 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func attempts(t *testing.T) *session.Attempts {
 	t.Helper()
+	return &session.Attempts{Box: box(t, aead.StateCookie), Now: func() time.Time { return noon }}
+}
+
+func proofs(t *testing.T) *session.Proofs {
+	t.Helper()
+	return &session.Proofs{Box: box(t, aead.FirstSignIn), Now: func() time.Time { return noon }}
+}
+
+func box(t *testing.T, purpose aead.Purpose) *aead.Box {
+	t.Helper()
 	keys, err := aead.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	box, err := keys.Box(aead.StateCookie)
+	made, err := keys.Box(purpose)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &session.Attempts{Box: box, Now: func() time.Time { return noon }}
+	return made
 }
 
 // cookieOf returns the cookie of an attempt as the browser sends it.
@@ -65,7 +75,7 @@ func serve(t *testing.T, completer LoginCompleter, a *session.Attempts, rawQuery
 func serveWith(t *testing.T, completer LoginCompleter, a *session.Attempts, rawQuery string, headers map[string]string, cookies ...string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	function := apigw.New(apigw.Config{
-		Handler:   New(Config{Completer: completer, Attempts: a, Now: func() time.Time { return noon }}),
+		Handler:   New(Config{Completer: completer, Attempts: a, Proofs: proofs(t), Now: func() time.Time { return noon }}),
 		PublicURL: "https://signin.example.com", Logger: slog.New(slog.DiscardHandler),
 	})
 	event := events.APIGatewayV2HTTPRequest{
@@ -128,6 +138,30 @@ func TestFailureGoesToTheSignInPageAndSetsNothing(t *testing.T) {
 	want := "https://signin.example.com/signin?authenticator=demo&error=phone_in_use&redirect=%2Fkept&request=request-1&return=console"
 	if response.Headers["location"] != want || len(response.Cookies) != 0 {
 		t.Fatalf("%s %q", response.Headers["location"], response.Cookies)
+	}
+}
+
+// A browser whose member is not known yet keeps whom it has proven to be, and waits.
+func TestUnknownMembersBrowserKeepsAProof(t *testing.T) {
+	a := attempts(t)
+	proof := authflow.Proof{State: "STATE", Authenticator: "demo", CorpID: "ww0123", WeComUserID: "ZhangSan", At: noon}
+	response := serve(t, completerFunc(func(authflow.CallbackRequest) (authflow.CallbackResult, error) {
+		return authflow.CallbackResult{Proof: &proof}, apierr.New(apierr.FirstSignInInWeCom, nil)
+	}), a, "code=CODE&state=STATE", cookieOf(t, a, authflow.LoginAttempt{State: "STATE", IssuedAt: noon}))
+	if want := "https://signin.example.com/signin?authenticator=demo&error=first_sign_in_in_wecom&request=request-1"; response.Headers["location"] != want {
+		t.Fatalf("leads to %s", response.Headers["location"])
+	}
+	if len(response.Cookies) != 1 {
+		t.Fatalf("cookies %q", response.Cookies)
+	}
+	pair, attributes, _ := strings.Cut(response.Cookies[0], "; ")
+	if attributes != "Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax" || strings.Contains(pair, "ZhangSan") {
+		t.Fatalf("cookie %q", response.Cookies[0])
+	}
+	back := httptest.NewRequest(http.MethodGet, "/", nil)
+	back.Header.Set("Cookie", pair)
+	if got, ok := proofs(t).Find(back); !ok || got != proof {
+		t.Fatalf("%+v, %t", got, ok)
 	}
 }
 

@@ -186,10 +186,9 @@ func (h handler) signOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if strings.Contains(strings.ToLower(r.Header.Get("Accept")), "text/html") {
-		w.Header().Set("Location", authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{
+		seeOther(w, authflow.SignInURL(apigw.PublicURL(r.Context()), authflow.SignInPage{
 			Destination: authflow.Destination{Locales: authflow.DestinationOf(apigw.Query(r)).Locales},
 		}))
-		w.WriteHeader(http.StatusSeeOther)
 		return nil
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 
+	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
@@ -18,8 +21,9 @@ import (
 func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
-		settings.SigningKeysSecret, settings.LogoutQueueURL, settings.SessionCookieDomain,
-		settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
+		settings.SigningKeysSecret, settings.SealingKeysSecret, settings.LogoutQueueURL,
+		settings.SessionLifetime, settings.SessionCookieDomain,
+		settings.WeComLoginURL, settings.SignInPanel, settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
 	}
 }
 
@@ -45,6 +49,7 @@ func NewHandler(_ context.Context, deps app.Deps) (http.Handler, error) {
 		Sessions:       sessions,
 		SelfService:    &authflow.SelfService{Sessions: sessions, Store: deps.Store, Notifier: deps.LogoutNotifier},
 		Members:        deps.Store,
+		FirstSignIn:    openFirstSignIn(deps, sessions),
 		Minter: keys.NewMinter(keys.MinterConfig{
 			Load: func(ctx context.Context) (string, error) {
 				value, err := deps.Secrets.Get(ctx, deps.Settings.SigningKeysSecret, secret.Current)
@@ -54,6 +59,42 @@ func NewHandler(_ context.Context, deps app.Deps) (http.Handler, error) {
 		}),
 		Cookie: session.Cookie{Domain: deps.Settings.SessionCookieDomain},
 		Pages:  pages,
+		Panel:  panelOrigin(deps.Settings),
 		Now:    deps.Now,
 	}), nil
+}
+
+// openFirstSignIn makes what answers a browser that waits for a first sign-in.
+func openFirstSignIn(deps app.Deps, sessions *authflow.Sessions) OpenFirstSignIn {
+	return func(ctx context.Context) (FirstSignIns, *session.Proofs, error) {
+		sealing, err := deps.SealingKeys(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		box, err := sealing.Box(aead.FirstSignIn)
+		if err != nil {
+			return nil, nil, err
+		}
+		sessionIDs, err := sealing.Deriver(aead.SessionID)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &authflow.FirstSignIns{
+			Completer: &authflow.LoginCompleter{
+				Starter:  &authflow.LoginStarter{Authenticators: deps.Authenticators, Now: deps.Now},
+				Sessions: sessions, Store: deps.Store, SessionIDs: sessionIDs,
+				SessionLifetime: deps.Settings.SessionLifetime, Now: deps.Now, LogField: apigw.LogField,
+			},
+			Store: deps.Store,
+		}, &session.Proofs{Box: box, Now: deps.Now}, nil
+	}
+}
+
+// panelOrigin returns the origin of WeCom's login page, or "" where it is not to be framed.
+func panelOrigin(s settings.Settings) string {
+	login, err := url.Parse(s.WeComLoginURL)
+	if err != nil || !s.SignInPanel {
+		return ""
+	}
+	return login.Scheme + "://" + login.Host
 }

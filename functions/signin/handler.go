@@ -46,6 +46,17 @@ type SelfService interface {
 	Withdraw(ctx context.Context, active authflow.ActiveSession, applicationID string) error
 }
 
+// FirstSignIns lets a browser go on that waits for a member's first sign-in;
+// *authflow.FirstSignIns does.
+type FirstSignIns interface {
+	Ask(ctx context.Context, proof authflow.Proof) (authflow.Waiting, error)
+	GoOn(ctx context.Context, req authflow.FirstSignInRequest) (authflow.CallbackResult, authflow.Waiting, error)
+}
+
+// OpenFirstSignIn returns what answers a browser that has a proof. Few have, so the keys are
+// read when one does.
+type OpenFirstSignIn func(ctx context.Context) (FirstSignIns, *session.Proofs, error)
+
 // DomainFiles reads the proofs of domain ownership.
 type DomainFiles interface {
 	DomainFile(ctx context.Context, filename string) (store.DomainFile, error)
@@ -66,7 +77,7 @@ type Minter interface {
 	Mint(ctx context.Context, claims keys.AccessTokenClaims, sessionEnd time.Time) (token string, lifetime time.Duration, err error)
 }
 
-// Config is what New needs. Every field is required.
+// Config is what New needs. Every field but Panel is required.
 type Config struct {
 	Authenticators Authenticators
 	Applications   Applications
@@ -74,10 +85,14 @@ type Config struct {
 	Sessions       Sessions
 	SelfService    SelfService
 	Members        Members
+	FirstSignIn    OpenFirstSignIn
 	Minter         Minter
 	Cookie         session.Cookie
 	Pages          *page.Pages
-	Now            func() time.Time
+	// Panel is the origin of WeCom's login page, which the sign-in page frames. Empty: it
+	// frames none.
+	Panel string
+	Now   func() time.Time
 }
 
 type handler struct{ Config }
@@ -93,6 +108,8 @@ func New(cfg Config) http.Handler {
 	// A failure here is problem+json: a redirect to the sign-in page would be a loop.
 	routes.Handle("GET /signin", h.signInPage)
 	routes.Handle("POST /signin", h.memberAction)
+	routes.Handle("GET /api/first-sign-in", h.askFirstSignIn)
+	routes.Handle("POST /api/first-sign-in", h.goOn)
 	routes.Handle("GET /auto-login.js", autoLoginScript)
 	routes.Handle("GET /robots.txt", robots)
 	routes.Handle("GET /favicon.ico", icon)

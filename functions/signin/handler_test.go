@@ -64,6 +64,13 @@ type world struct {
 	unreadable      map[string]error // by what is read
 	acts            []string         // what was done for the member
 	actError        error
+
+	// Of a first sign-in.
+	waiting  authflow.Waiting
+	goesOn   authflow.CallbackResult
+	firstErr error
+	asked    []authflow.Proof
+	going    []authflow.FirstSignInRequest
 }
 
 func newWorld() *world {
@@ -184,7 +191,7 @@ func (f *world) ask(t *testing.T, a ask) answer {
 	function := apigw.New(apigw.Config{
 		Name: "signin", PublicURL: f.publicURL, Logger: slog.New(slog.NewJSONHandler(&f.log, nil)),
 		Handler: New(Config{
-			Authenticators: f, Applications: f, DomainFiles: f, Sessions: f, SelfService: f, Members: f, Minter: f, Cookie: f.cookie, Pages: pages,
+			Authenticators: f, Applications: f, DomainFiles: f, Sessions: f, SelfService: f, Members: f, Minter: f, FirstSignIn: f.firstSignIn(t), Cookie: f.cookie, Pages: pages,
 			Now: func() time.Time { return f.now },
 		}),
 	})
@@ -254,6 +261,9 @@ func TestEveryAddressHasItsAnswer(t *testing.T) {
 		{"HEAD", "/api/token", 405, "POST, OPTIONS"},
 		{"GET", "/api/signout", 405, "POST, OPTIONS"},
 		{"PUT", "/api/signout", 405, "POST, OPTIONS"},
+		{"GET", "/api/first-sign-in", 200, ""},
+		{"POST", "/api/first-sign-in", 403, ""},
+		{"DELETE", "/api/first-sign-in", 405, "GET, HEAD, POST"},
 		{"GET", "/api/other", 404, ""},
 		{"OPTIONS", "/api/other", 404, ""},
 		{"GET", "/api/", 404, ""},

@@ -29,8 +29,7 @@ func (h handler) memberAction(w http.ResponseWriter, r *http.Request) error {
 		apigw.LogError(ctx, apierr.From(err))
 		next.RequestID = apigw.RequestID(ctx)
 	}
-	w.Header().Set("Location", authflow.SignInURL(apigw.PublicURL(ctx), next))
-	w.WriteHeader(http.StatusSeeOther)
+	seeOther(w, authflow.SignInURL(apigw.PublicURL(ctx), next))
 	return nil
 }
 

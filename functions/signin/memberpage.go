@@ -29,15 +29,16 @@ func (h handler) memberPage(w http.ResponseWriter, r *http.Request, active authf
 	query := apigw.Query(r)
 	here := authflow.Destination{Locales: authflow.DestinationOf(query).Locales}
 	self := authflow.SignInURL(public, authflow.SignInPage{Destination: here})
+	userID := active.User.WeComUserIDIn(active.Session.CorpID, active.Session.WeComUserID)
 	shown := page.Member{
 		Language: text.LanguageOf(r), Self: self, Now: h.Now(), Version: version.Version,
-		Name: active.User.Name, WeComUserID: active.Session.WeComUserID,
+		Name: active.User.Name, WeComUserID: userID,
 		Action: self, Session: active.Key, SignOut: authflow.SignOutURL(public, here.Locales),
 		FailedRequest: query.Get("request"),
 		SignInAgain:   authflow.SignInURL(public, authflow.SignInPage{Destination: here, SignInAgain: true}),
 	}
 	if shown.Name == "" {
-		shown.Name = active.Session.WeComUserID
+		shown.Name = userID
 	}
 	if slices.Contains(active.User.Roles, store.RoleAdmin) {
 		shown.Console = authflow.ConsoleURL(public)

@@ -38,6 +38,9 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 		Console:  authflow.ConsoleURL(public),
 		Version:  version.Version,
 	}
+	if shown.Client == page.OnDesktop {
+		shown.Panel = h.Panel
+	}
 	if query.Get("error") != "" {
 		shown.Failure = &page.Failure{
 			Code: query.Get("error"), Authenticator: query.Get("authenticator"), RequestID: query.Get("request"),
@@ -53,8 +56,13 @@ func (h handler) signInPage(w http.ResponseWriter, r *http.Request) error {
 		if !application.takes(a.Name) {
 			continue
 		}
-		shown.Buttons = append(shown.Buttons, page.Button{Name: a.Name, Title: title(a), URL: authflow.AuthorizeURL(public, a.Name, destination)})
+		button := page.Button{Name: a.Name, Title: title(a), URL: authflow.AuthorizeURL(public, a.Name, destination)}
+		if shown.Panel != "" {
+			button.Panel = authflow.PanelURL(public, a.Name, destination)
+		}
+		shown.Buttons = append(shown.Buttons, button)
 	}
+	shown.Waiting = h.waitingOfPage(r, shown, destination)
 	if active != nil && application.takes(active.Session.AuthenticatorName) {
 		shown.SignedIn = &page.SignedIn{
 			Name: active.User.Name, Continue: destination.URL(public, active.Authenticator), SignOut: authflow.SignOutURL(public, destination.Locales),

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
@@ -66,12 +67,13 @@ func TestFirstAndReturningSignIn(t *testing.T) {
 			// The link that the code holds, opened in the client.
 			w := open(t, c.client)
 			w.Do("sign in for the first time", visit(outside.Value(`#link`)), seesWeCom("choose-member"), click(person("/"+id)), seesWeCom("consent"),
-				click(`button[value=agree]`), seesText("h1", "orders"))
-			w.at(place.Application+"/orders?id=1", place.Service, id)
+				click(`button[value=agree]`), sees(`.account`))
+			w.at(place.Service+"/signin", place.Service, id)
 
-			// What was impossible before goes now, and without a question about details.
-			outside.Do("try again", click(`a[href*="/authorize/`+portal+`"]`), seesWeCom("web-login"), click(person("/"+id)), seesText("h1", "orders"))
+			// Nobody touches the browser that waits.
+			outside.Do("go on by itself", seesText("h1", "orders"))
 			outside.at(place.Application+"/orders?id=1", place.Service, id)
+			outside.Do("sign in again", visit(place.Service+"/authorize/"+portal), seesWeCom("web-login"), click(person("/"+id)), seesText("h1", "home"))
 
 			// Application links, the workbench homepage among them.
 			w.Do("open the homepage", visit(place.Service+"/"), chromedp.WaitReady(chromedp.CSS(`h1`)))
@@ -79,6 +81,44 @@ func TestFirstAndReturningSignIn(t *testing.T) {
 			outside.Do("open a link", visit(place.Service+"/m/list?page=2&q=%E5%BC%A0"), seesText("h1", "m/list"))
 			outside.at(place.Application+"/m/list?page=2&q=%E5%BC%A0", place.Service, id)
 		})
+	}
+}
+
+// Without a script the page cannot go on by itself: its button does, and before that it says
+// that it is too early.
+func TestFirstSignInWithoutScripts(t *testing.T) {
+	t.Parallel()
+	place := sharedWorkplace(t)
+	place.hire(t, wecomsim.Member{UserID: "without.scripts", Name: "无脚本", Mobile: "13800001011"})
+	const id = "/without.scripts"
+	outside := open(t, browsers()[5])
+	outside.Do("scan", visit(place.Service+"/authorize/"+portal+"?redirect=%2Forders"), seesWeCom("web-login"), click(person(id)), sees(`.waiting.asking`))
+	if _, err := chromedp.Call(outside.Context, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	outside.Do("ask too early", visit(outside.Location()), click(`.waiting button`), sees(`.waiting noscript p`))
+	outside.Accessible("waiting without scripts")
+	in := open(t, browsers()[0])
+	in.Do("sign in inside WeCom", visit(outside.Value(`#link`)), seesWeCom("choose-member"), click(person(id)), seesWeCom("consent"), click(`button[value=agree]`), sees(`.account`))
+	outside.Do("go on", click(`.waiting button`), seesText("h1", "orders"))
+	outside.at(place.Application+"/orders", place.Service, "without.scripts")
+}
+
+// WeCom's own panel in place of a way, on the simulator's page for it. Its answer comes back
+// to the callback as a whole.
+func TestPanelOnTheSignInPage(t *testing.T) {
+	t.Parallel()
+	place := sharedWorkplace(t)
+	place.hire(t, wecomsim.Member{UserID: "by.panel", Name: "面板", Mobile: "13800001012"})
+	in := open(t, browsers()[0])
+	in.Do("be known", visit(place.Service+"/authorize/"+portal), seesWeCom("choose-member"), click(person("/by.panel")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "home"))
+	for _, d := range browsers()[4:] {
+		w := open(t, d)
+		w.Do("open the panel", visit(place.Service+"/signin?redirect=%2Forders"), click(`a[href*="/authorize/`+portal+`?"]`), sees(`.panel.came iframe`))
+		w.Accessible("the panel on a " + d.Name)
+		w.inFrame(`document.querySelector('button[value$="/by.panel"]').click()`)
+		w.Do("be led to the application", seesText("h1", "orders"))
+		w.at(place.Application+"/orders", place.Service, "by.panel")
 	}
 }
 
@@ -114,7 +154,7 @@ func TestSwitchingAccounts(t *testing.T) {
 					visit(place.Service+"/signin"))
 				w.Do("sign in as the other", click(`.further a`), click(`ul.ways a`), seesText("h1", "home"))
 			} else {
-				w.Do("sign in as the other", click(`.further a`), click(`ul.ways a`), seesWeCom(page), click(person("/"+two.UserID)), seesText("h1", "home"))
+				w.Do("sign in as the other", click(`.further a`), sees(`ul.ways a`), follow(`ul.ways a`), seesWeCom(page), click(person("/"+two.UserID)), seesText("h1", "home"))
 			}
 			w.at(place.Application+"/home", place.Service, two.UserID)
 		})

@@ -63,11 +63,12 @@ func benchCompany(users int, domain string) *wecomsim.Simulator {
 // manyRoles is the number of the user who has fifty.
 const manyRoles = 2
 
-// fillUsers makes users who have signed in before, so many at a time: a store writes
-// those that wait together in one transaction.
+// fillUsers makes users who have signed in before, and were looked up just now for an
+// authenticator, so many at a time: a store writes those that wait together in one
+// transaction.
 func fillUsers(t testing.TB, engine interface {
 	CreateUser(ctx context.Context, u store.User) error
-}, users, atOnce int,
+}, authenticatorID string, users, atOnce int,
 ) {
 	t.Helper()
 	now := time.Now().UTC()
@@ -82,9 +83,12 @@ func fillUsers(t testing.TB, engine interface {
 				}
 				if err := engine.CreateUser(t.Context(), store.User{
 					ID: store.NewUserID(now), Phone: fmt.Sprintf("+8613%09d", i), Name: fmt.Sprintf("Member %d", i), Roles: roles, Enabled: true,
-					Avatar:     "https://wework.qpic.cn/wwpic/000000_000000000000/0",
-					Identities: []store.Identity{{CorpID: corpID, WeComUserID: benchMember(i), Authenticator: portal, BoundAt: now}},
-					CreatedAt:  now, UpdatedAt: now, LastSignInAt: now, Version: 1,
+					Avatar: "https://wework.qpic.cn/wwpic/000000_000000000000/0",
+					Identities: []store.Identity{{
+						CorpID: corpID, WeComUserID: benchMember(i), Authenticator: portal, BoundAt: now, CheckedAt: now,
+						Access: []store.MemberAccess{{AuthenticatorID: authenticatorID, AuthenticatorName: portal, CheckedAt: now}},
+					}},
+					CreatedAt: now, UpdatedAt: now, LastSignInAt: now, Version: 1,
 				}); err != nil {
 					t.Error(err)
 				}
@@ -222,7 +226,7 @@ func localWithUsers(b *testing.B, users int) (*e2e.Local, *testbrowser.Browser) 
 	if fresh {
 		engine, err := embedded.Open(embedded.Config{Path: filepath.Join(folder, "store.db")})
 		must(b, err)
-		fillUsers(b, engine, users, 1000)
+		fillUsers(b, engine, "none", users, 1000)
 		if err := engine.Close(); err != nil || b.Failed() {
 			b.Fatal(err)
 		}

@@ -97,7 +97,7 @@ func startCloud(t testing.TB, users int) *cloud {
 	must(t, engine.PutPublicKeys(t.Context(), store.PublicKeys{Document: document, UpdatedAt: now}))
 	c.wiki = registerWiki(t, engine)
 	registerBehind(t, engine)
-	fillUsers(t, engine, users, 8)
+	fillUsers(t, engine, a.ID, users, 8)
 	const public = "http://localhost:8"
 	weCom := benchCompany(users, "localhost:8")
 	weComURL := serve(weCom)
@@ -109,7 +109,7 @@ func startCloud(t testing.TB, users int) *cloud {
 		"PUBLIC_URL": public, "WECOM_API_URL": weComURL, "WECOM_OAUTH_URL": weComURL, "WECOM_LOGIN_URL": weComURL,
 		"DIRECTORY_TABLE": names.Directory, "TRANSIENT_TABLE": names.Transient, "AUDIT_TABLE": names.Audit,
 		"SIGNING_KEYS_SECRET": "signing-keys", "SEALING_KEYS_SECRET": "sealing-keys", "AUTHENTICATOR_SECRET_PREFIX": "authenticators/",
-		"LOGOUT_QUEUE_URL": "http://localhost/logouts", "AWS_ENDPOINT_URL": serve(http.HandlerFunc(takeMessage)),
+		"LOGOUT_QUEUE_URL": "http://localhost/logouts", "MEMBER_CHECKS_FUNCTION": "memberchecks", "AWS_ENDPOINT_URL": serve(http.HandlerFunc(takeMessage)),
 	}
 	mux := http.NewServeMux()
 	for name, patterns := range map[string][]string{

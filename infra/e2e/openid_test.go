@@ -118,7 +118,7 @@ func TestApplicationByOpenIDConnect(t *testing.T) {
 				place.member(t, m)
 				w.Do("press sign in", click(`#oidc-signin`), app.named(t, d, "application.title"))
 				w.Accessible("the sign-in page that names the application")
-				w.Do("sign in", click(authorizeTo(portal)), seesWeCom("web-login"), click(person("/"+m.UserID)), app.greets(d, m.Name))
+				w.Do("sign in", follow(authorizeTo(portal)), seesWeCom("web-login"), click(person("/"+m.UserID)), app.greets(d, m.Name))
 			}
 			landed(app)
 			w.Do("refresh", click(`#oidc-refresh`), seesPart(`pre`, "userinfo"))
@@ -161,7 +161,7 @@ func TestTwoTabsToAnApplication(t *testing.T) {
 	if w.Location() == first {
 		t.Error("both tabs have one request")
 	}
-	w.Do("sign in there", click(authorizeTo(portal)), seesWeCom("web-login"), click(person("/two.tabs")), app.greets(d, "双标签"))
+	w.Do("sign in there", follow(authorizeTo(portal)), seesWeCom("web-login"), click(person("/two.tabs")), app.greets(d, "双标签"))
 	w.Do("go on in the first tab", visit(first), sees(`main`), click(`main .ways a.first, main a.first`), app.greets(d, "双标签"))
 	w.expectLocation(app.address + "/")
 }
@@ -175,7 +175,7 @@ func TestFirstSignInToAnApplicationOutside(t *testing.T) {
 	d := browsers()[5]
 	w := openForApplications(t, d)
 	w.Do("press sign in", visit(app.address), click(`#oidc-signin`), app.named(t, d, "application.title"))
-	w.Do("sign in", click(authorizeTo(portal)), seesWeCom("web-login"), click(person("/first.outside")), seesFailure("first_sign_in_in_wecom"), app.named(t, d, "application.first"))
+	w.Do("sign in", follow(authorizeTo(portal)), seesWeCom("web-login"), click(person("/first.outside")), seesFailure("first_sign_in_in_wecom"), app.named(t, d, "application.first"))
 	w.Accessible("the first sign-in to an application")
 }
 

@@ -1,9 +1,15 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
 
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
@@ -60,6 +66,25 @@ type window struct {
 func open(t *testing.T, d chromium.Device) *window {
 	t.Helper()
 	return &window{chromium.Shared(t).Open(t, d, expected), t}
+}
+
+// follow goes where a way leads. On a computer a click would open WeCom's panel in its place.
+func follow(selector string) chromium.Action {
+	return chromium.Script(fmt.Sprintf(`location.assign(document.querySelector(%q).href)`, selector))
+}
+
+// inFrame evaluates an expression in the only frame of the page.
+func (w *window) inFrame(expression string) {
+	w.t.Helper()
+	tree, err := chromedp.Call(w.Context, page.GetFrameTree, cdp.Empty{})
+	must(w.t, err)
+	if len(tree.FrameTree.ChildFrames) != 1 {
+		w.t.Fatalf("the page has %d frames", len(tree.FrameTree.ChildFrames))
+	}
+	world, err := chromedp.Call(w.Context, page.CreateIsolatedWorld, page.CreateIsolatedWorldParams{FrameID: tree.FrameTree.ChildFrames[0].Frame.ID})
+	must(w.t, err)
+	_, err = chromedp.Call(w.Context, runtime.Evaluate, runtime.EvaluateParams{Expression: expression, ContextID: world.ExecutionContextID})
+	must(w.t, err)
 }
 
 // expectLocation compares the address, fragment included; an empty one is as good as none.

@@ -105,7 +105,7 @@ func localSettings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
 		settings.SessionLifetime, settings.MemberCheckInterval, settings.SessionCookieDomain, settings.AuditRetention,
-		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses, settings.LookupMissesPerDay,
+		settings.CompanyName, settings.CompanyLogo, settings.SignInPanel, settings.EgressAddresses, settings.LookupMissesPerDay,
 		settings.Port, settings.DataDir, settings.AdminKey,
 	}
 }

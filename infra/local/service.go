@@ -170,6 +170,7 @@ func environment(s settings.Settings) func(string) (string, bool) {
 		settings.SessionCookieDomain:       s.SessionCookieDomain,
 		settings.CompanyName:               s.CompanyName,
 		settings.CompanyLogo:               s.CompanyLogo,
+		settings.SignInPanel:               onOff(s.SignInPanel),
 		settings.EgressAddresses:           strings.Join(addresses, ","),
 		settings.LookupMissesPerDay:        strconv.Itoa(s.LookupMissesPerDay),
 		settings.ServiceName:               "", // nobody reads metrics here
@@ -178,6 +179,13 @@ func environment(s settings.Settings) func(string) (string, bool) {
 		value, ok := values[settings.Name(name)]
 		return value, ok
 	}
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }
 
 // readTemplate finds template.yaml here or in a folder above.

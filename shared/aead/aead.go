@@ -22,6 +22,8 @@ const (
 	StateCookie Purpose = "state cookie"
 	SessionID   Purpose = "session id"
 	AccessToken Purpose = "access token"
+	// FirstSignIn is for the cookie of a browser that waits for a member's first sign-in.
+	FirstSignIn Purpose = "first sign-in"
 	// AuthorizationRequest is for the cookies that keep what waits while a member signs in:
 	// an application's request, and where a visitor of software behind a proxy wanted to go.
 	AuthorizationRequest Purpose = "authorization request"

@@ -50,6 +50,7 @@ const (
 	VersionMismatch  Code = "version_mismatch"       // 412: If-Match does not name the present version
 	PayloadTooLarge  Code = "payload_too_large"      // 413
 	UnsupportedMedia Code = "unsupported_media_type" // 415
+	TooManyRequests  Code = "too_many_requests"      // 429
 )
 
 // Error is an error with a code. apigw.Status maps the code to an HTTP status.

@@ -81,6 +81,8 @@ func Status(code apierr.Code) int {
 		return http.StatusRequestEntityTooLarge
 	case apierr.UnsupportedMedia:
 		return http.StatusUnsupportedMediaType
+	case apierr.TooManyRequests:
+		return http.StatusTooManyRequests
 	case apierr.WeComBusy, apierr.WeComUnavailable:
 		return http.StatusServiceUnavailable
 	case apierr.WeComConfiguration:

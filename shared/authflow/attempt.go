@@ -29,9 +29,12 @@ type LoginAttempt struct {
 	Destination Destination
 	// InWeCom tells whether the browser was sent to WeCom's in-client page, where a
 	// phone number can be had.
-	InWeCom  bool
-	Scope    wecom.Scope // that was asked for
-	IssuedAt time.Time
+	InWeCom bool
+	Scope   wecom.Scope // that was asked for
+	// WeComUserID is the member whom the attempt before this one named, which asks for the
+	// phone; otherwise empty.
+	WeComUserID string
+	IssuedAt    time.Time
 }
 
 // Why a cookie does not hold an attempt that may go on.
@@ -50,27 +53,41 @@ type sealedAttempt struct {
 	State      string `json:"s"`
 	ID         string `json:"i"`
 	Generation string `json:"g"`
-	Path       string `json:"p,omitempty"`
-	Console    bool   `json:"c,omitempty"`
-	MemberPage bool   `json:"m,omitempty"`
-	// Application and Continue are those of the destination.
-	Application string      `json:"a,omitempty"`
-	Continue    string      `json:"q,omitempty"`
+	sealedDestination
 	InWeCom     bool        `json:"w,omitempty"`
 	Scope       wecom.Scope `json:"o"`
+	WeComUserID string      `json:"u,omitempty"`
 	IssuedAt    int64       `json:"t"` // Unix time in milliseconds
+}
+
+// sealedDestination is a destination in a sealed cookie.
+type sealedDestination struct {
+	Path        string `json:"p,omitempty"`
+	Console     bool   `json:"c,omitempty"`
+	MemberPage  bool   `json:"m,omitempty"`
+	Application string `json:"a,omitempty"`
+	Continue    string `json:"q,omitempty"`
+}
+
+func sealDestination(d Destination) sealedDestination {
+	sealed := sealedDestination{d.Path.String(), d.Console, d.MemberPage, d.Application, d.Continue}
+	if len(sealed.Path) > maxSealedPath || sealed.Application != "" {
+		sealed.Path = ""
+	}
+	return sealed
+}
+
+func (s sealedDestination) open() Destination {
+	path, _ := ParseReturnPath(s.Path)
+	return Destination{Path: path, Console: s.Console, MemberPage: s.MemberPage, Application: s.Application, Continue: s.Continue}
 }
 
 // SealAttempt returns the attempt for a cookie of the given name.
 func SealAttempt(box *aead.Box, cookieName string, a LoginAttempt) ([]byte, error) {
 	sealed := sealedAttempt{
 		State: a.State, ID: a.AuthenticatorID, Generation: a.AuthenticatorGeneration,
-		Path: a.Destination.Path.String(), Console: a.Destination.Console, MemberPage: a.Destination.MemberPage,
-		Application: a.Destination.Application, Continue: a.Destination.Continue,
-		InWeCom: a.InWeCom, Scope: a.Scope, IssuedAt: a.IssuedAt.UnixMilli(),
-	}
-	if len(sealed.Path) > maxSealedPath || sealed.Application != "" {
-		sealed.Path = ""
+		sealedDestination: sealDestination(a.Destination),
+		InWeCom:           a.InWeCom, Scope: a.Scope, WeComUserID: a.WeComUserID, IssuedAt: a.IssuedAt.UnixMilli(),
 	}
 	content, err := json.Marshal(sealed)
 	if err != nil {
@@ -90,13 +107,10 @@ func OpenAttempt(box *aead.Box, cookieName string, sealed []byte, now time.Time)
 	if err := json.Unmarshal(content, &opened); err != nil {
 		return LoginAttempt{}, ErrAttemptInvalid
 	}
-	path, _ := ParseReturnPath(opened.Path)
 	a := LoginAttempt{
 		State: opened.State, AuthenticatorID: opened.ID, AuthenticatorGeneration: opened.Generation,
-		Destination: Destination{
-			Path: path, Console: opened.Console, MemberPage: opened.MemberPage, Application: opened.Application, Continue: opened.Continue,
-		},
-		InWeCom: opened.InWeCom, Scope: opened.Scope, IssuedAt: time.UnixMilli(opened.IssuedAt),
+		Destination: opened.open(), InWeCom: opened.InWeCom, Scope: opened.Scope,
+		WeComUserID: opened.WeComUserID, IssuedAt: time.UnixMilli(opened.IssuedAt),
 	}
 	if age := now.Sub(a.IssuedAt); age >= AttemptLifetime || age < -time.Minute {
 		return a, ErrAttemptExpired

@@ -40,6 +40,7 @@ type AuthRequest struct {
 	Destination   Destination
 	InWeCom       bool   // the browser is WeCom's own
 	Language      string // BCP 47, for WeCom's web-login page; may be empty
+	Panel         bool   // WeCom's web-login page is to be a panel in the sign-in page
 }
 
 // Redirect sends a browser to WeCom: it keeps Attempt and goes to URL.
@@ -88,7 +89,7 @@ func (s *LoginStarter) redirect(authenticator store.Authenticator, req AuthReque
 	}
 	return Redirect{Attempt: attempt, URL: s.Links.LoginLink(wecom.LoginLinkParams{
 		CorpID: authenticator.CorpID, AgentID: authenticator.AgentID,
-		RedirectURI: redirectURI, State: attempt.State, Language: req.Language,
+		RedirectURI: redirectURI, State: attempt.State, Language: req.Language, Panel: req.Panel,
 	})}
 }
 

@@ -24,6 +24,7 @@ type Store interface {
 	UserByPhone(ctx context.Context, phone string) (store.User, error)
 	UpdateUser(ctx context.Context, from, to store.User) error
 	RecordResult(ctx context.Context, r store.AttemptResult) error
+	RefuseFirstSignIn(ctx context.Context, corpID, wecomUserID string, refusal store.FirstSignInRefusal) error
 	// Audited returns the writes that carry a line of the audit.
 	Audited(lines ...store.AuditLine) store.AuditedWrites
 }
@@ -95,7 +96,7 @@ type CallbackRequest struct {
 
 // Destination returns where this browser wants to go. The address says it too, for when
 // the cookie is lost.
-func (r CallbackRequest) Destination() Destination { return r.Attempt.Destination.or(r.ReturnTo) }
+func (r CallbackRequest) Destination() Destination { return r.Attempt.Destination.Or(r.ReturnTo) }
 
 // CallbackResult is where a callback leads: to WeCom once more when Redirect is set,
 // otherwise to URL with the session.
@@ -105,6 +106,8 @@ type CallbackResult struct {
 	SessionID string
 	ExpiresAt time.Time // of the session
 	UserID    string
+	// Proof is set beside the error FirstSignInInWeCom alone: the browser may wait with it.
+	Proof *Proof
 }
 
 // Complete signs a person in. Its errors are those of the sign-in page.
@@ -209,6 +212,9 @@ type login struct {
 	sessionID     string // that the state leads to
 	sessionKey    string // of sessionID, and so of the attempt's result
 	member        *member
+	identifiedAt  time.Time // when WeCom named the member
+	unknown       bool      // the member has to show the phone
+	proof         *Proof    // for a browser that may wait, or nil
 	// userID and wecomUserID are who was identified so far, for the sign-in event.
 	userID, wecomUserID string
 	// earlier are the browser's sessions that are still to be ended, and lineage is the one
@@ -233,6 +239,7 @@ func (l *login) complete(ctx context.Context) (CallbackResult, error) {
 		}
 		return l.fail(ctx, failure)
 	}
+	l.identifiedAt = l.flow.Now()
 	l.flow.invalidCodes.forget(l.req.Source)
 	result, err := l.admit(ctx, identity)
 	if err == nil {
@@ -244,7 +251,11 @@ func (l *login) complete(ctx context.Context) (CallbackResult, error) {
 	if errors.Is(err, store.ErrExists) {
 		return l.storedResult(ctx)
 	}
-	return l.refuse(ctx, err)
+	refused, err := l.refuse(ctx, err)
+	if apierr.Is(err, apierr.FirstSignInInWeCom) {
+		refused.Proof = l.proof
+	}
+	return refused, err
 }
 
 // admit turns an identity into a session, or into a redirect that asks for the phone.
@@ -287,6 +298,7 @@ func isRace(err error) bool {
 func (l *login) askForPhone(ctx context.Context) (CallbackResult, error) {
 	switch {
 	case !l.req.Attempt.InWeCom:
+		l.prove()
 		return CallbackResult{}, apierr.Newf(apierr.FirstSignInInWeCom, "unknown identity, signed in outside WeCom's client")
 	case l.req.Attempt.Scope == wecom.ScopePrivateInfo:
 		return CallbackResult{}, apierr.Newf(apierr.PhoneNotShared, "snsapi_privateinfo brought no user_ticket")
@@ -302,5 +314,6 @@ func (l *login) askForPhone(ctx context.Context) (CallbackResult, error) {
 // redirected for ever.
 func (l *login) continueWithPrivateInfo() CallbackResult {
 	redirect := l.flow.Starter.redirect(l.authenticator, l.req.authRequest(true), wecom.ScopePrivateInfo, l.req.Restarted)
+	redirect.Attempt.WeComUserID = l.wecomUserID
 	return CallbackResult{Redirect: &redirect}
 }

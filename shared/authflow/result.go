@@ -129,6 +129,9 @@ func (l *login) recordRefusal(ctx context.Context, err error, tentative bool) (C
 	if errors.Is(recorded, store.ErrExists) {
 		return l.storedResult(ctx)
 	}
+	if !tentative {
+		l.endWaiting(ctx, failure)
+	}
 	return CallbackResult{}, failure
 }
 
@@ -136,12 +139,14 @@ func (l *login) recordRefusal(ctx context.Context, err error, tentative bool) (C
 // another, and records it for administrators. When that fails, it changes nothing for
 // the visitor.
 func (l *login) fail(ctx context.Context, err error) (CallbackResult, error) {
-	event := l.event(apierr.From(err))
+	failure := apierr.From(err)
+	event := l.event(failure)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
+	defer cancel()
+	l.endWaiting(ctx, failure)
 	if event == nil {
 		return CallbackResult{}, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
-	defer cancel()
 	if err := l.audited(event).RecordEvent(ctx, l.sessionKey, *event); err != nil {
 		l.flow.LogField(ctx, "attemptNotRecorded", err.Error())
 	}

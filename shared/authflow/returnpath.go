@@ -195,9 +195,9 @@ func (d Destination) IsMemberPage() bool {
 	return d.Path.IsZero() && !d.Console && d.Application == ""
 }
 
-// or completes a destination by another one, which says where to go when the first was
+// Or completes a destination by another one, which says where to go when the first was
 // lost on the way.
-func (d Destination) or(other Destination) Destination {
+func (d Destination) Or(other Destination) Destination {
 	if d.Path.IsZero() {
 		d.Path = other.Path
 	}

@@ -21,6 +21,18 @@ func AuthorizeURL(publicURL, authenticatorName string, d Destination) string {
 	return withQuery(publicURL+"/authorize/"+url.PathEscape(authenticatorName), query)
 }
 
+// PanelURL returns where a page of the service asks for WeCom's login page as a panel.
+func PanelURL(publicURL, authenticatorName string, d Destination) string {
+	query := url.Values{panelParameter: {"1"}}
+	d.addTo(query)
+	return withQuery(publicURL+"/authorize/"+url.PathEscape(authenticatorName), query)
+}
+
+const panelParameter = "panel"
+
+// AsksForPanel reads from a query of authorize whether a page asks for a panel.
+func AsksForPanel(query url.Values) bool { return query.Has(panelParameter) }
+
 // CallbackURL returns where WeCom sends the browser back to. WeCom compares its host and
 // port exactly.
 func CallbackURL(publicURL, authenticatorName string) string {
@@ -33,6 +45,14 @@ func SignOutURL(publicURL, locales string) string {
 	query := url.Values{}
 	Destination{Locales: locales}.addTo(query)
 	return withQuery(publicURL+"/api/signout", query)
+}
+
+// FirstSignInURL returns where the sign-in page asks how far a first sign-in is, and posts to
+// go on. The destination is for a proof that has lost its own.
+func FirstSignInURL(publicURL string, d Destination) string {
+	query := url.Values{}
+	d.addTo(query)
+	return withQuery(publicURL+"/api/first-sign-in", query)
 }
 
 // ContinueURL returns where a browser goes on with the authorization request that it keeps

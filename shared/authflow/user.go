@@ -85,6 +85,7 @@ func (l *login) checkVerdict(ctx context.Context, verdict members.Verdict, cause
 // another app of the corp, while the authenticator's own does not know the member any more:
 // then the phone must be that user's.
 func (l *login) findByPhone(ctx context.Context, identity wecom.Identity, known string) (store.IdentityOwner, error) {
+	l.unknown = true
 	if identity.UserTicket == "" {
 		return store.IdentityOwner{}, errPhoneNeeded
 	}

@@ -118,13 +118,16 @@ func (d *directory) tree(ctx context.Context, a store.Authenticator) (tree, erro
 			named <- names
 		}()
 		departments, err := d.departments(ctx, a, d.cfg.WeCom.DepartmentTree)
+		if err != nil {
+			cancel()
+		}
+		names := <-named
 		if answered, ok := errors.AsType[*wecom.Error](err); ok && answered.Code == wecom.OutOfScope {
 			return tree{}, nil // the visible range has no department
 		}
 		if err != nil {
 			return nil, err
 		}
-		names := <-named
 		for id, department := range departments {
 			department.Name = names[id].Name
 			departments[id] = department

@@ -38,13 +38,27 @@ type Pages struct {
 	policy      string
 	// scriptSource is the part of policy that names the script.
 	scriptSource string
+	// waitingScript and panelScript are for the sign-in page that needs them.
+	waitingScript, panelScript script
+}
+
+// script is an element of a page, and its name in the policy.
+type script struct {
+	element template.HTML
+	source  string
+}
+
+// newScript makes the element once and here, because a template could change bytes between
+// the tags, whose hash the policy names.
+func newScript(content string) script {
+	return script{template.HTML("<script>" + content + "</script>"), hashSource(content)} //nolint:gosec // embedded, not input
 }
 
 // New reads the embedded files, but texts only when a page needs them. It fails for a
 // malformed logo.
 func New(cfg Config) (*Pages, error) {
 	files := map[string]string{}
-	for _, name := range []string{"style.css", "script.js", "mark.svg"} {
+	for _, name := range []string{"style.css", "script.js", "waiting.js", "panel.js", "mark.svg"} {
 		content, err := assets.ReadFile("assets/" + name)
 		if err != nil {
 			return nil, fmt.Errorf("read embedded file: %w", err)
@@ -63,8 +77,8 @@ func New(cfg Config) (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse templates: %w", err)
 	}
-	style, script, mark := files["style.css"], files["script.js"], files["mark.svg"]
-	scriptSource := "script-src " + hashSource(script)
+	style, common, mark := files["style.css"], newScript(files["script.js"]), files["mark.svg"]
+	scriptSource := "script-src " + common.source
 	return &Pages{
 		templates: templates,
 		texts:     text.NewCatalogue(text.SignInArea),
@@ -74,11 +88,12 @@ func New(cfg Config) (*Pages, error) {
 
 		company: cfg.CompanyName,
 		logo:    logo,
-		// The elements are made once and here, because a template could change bytes
-		// between the tags, whose hash the policy names.
-		style:  template.HTML("<style>" + style + "</style>"),    //nolint:gosec // embedded, not input
-		script: template.HTML("<script>" + script + "</script>"), //nolint:gosec // embedded, not input
-		mark:   template.HTML(mark),                              //nolint:gosec // embedded, not input
+		style:   template.HTML("<style>" + style + "</style>"), //nolint:gosec // embedded, not input; see newScript
+		script:  common.element,
+		mark:    template.HTML(mark), //nolint:gosec // embedded, not input
+
+		waitingScript: newScript(files["waiting.js"]),
+		panelScript:   newScript(files["panel.js"]),
 		icon: template.URL("data:image/svg+xml;base64," + //nolint:gosec // embedded, not input
 			base64.StdEncoding.EncodeToString([]byte(mark))),
 		scriptSource: scriptSource,

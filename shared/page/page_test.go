@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +59,61 @@ func TestPolicyNamesWhatIsOnThePageAndNoHost(t *testing.T) {
 	}
 	if strings.Contains(body, " style=") || regexp.MustCompile(` on[a-z]+="`).MatchString(body) {
 		t.Error("an attribute that the policy blocks")
+	}
+}
+
+// The panel's page may frame one host, and the scripts of waiting and panel may ask the
+// service; the form of waiting leads to an application, wherever that is.
+func TestPanelGainsOneHostAlone(t *testing.T) {
+	const login = "https://login.work.weixin.qq.com"
+	panel := demo
+	panel.Panel = demo.URL + "?panel=1"
+	waiting := SignIn{
+		Client: OnDesktop, Buttons: []Button{panel}, Failure: &Failure{Code: "first_sign_in_in_wecom", Authenticator: "demo"},
+		Waiting: &Waiting{Link: "https://signin.example.com/authorize/demo?return=signin", GoOn: "https://signin.example.com/api/first-sign-in"},
+	}
+	both := waiting
+	both.Panel = login
+	for name, test := range map[string]struct {
+		page    SignIn
+		scripts int
+		gained  []string
+		form    bool
+	}{
+		"nothing":       {SignIn{Client: OnDesktop, Buttons: []Button{demo}}, 1, nil, true},
+		"a panel":       {SignIn{Client: OnDesktop, Buttons: []Button{panel}, Panel: login}, 2, []string{"connect-src 'self'", "frame-src " + login}, true},
+		"waiting":       {waiting, 2, []string{"connect-src 'self'"}, false},
+		"both":          {both, 3, []string{"connect-src 'self'", "frame-src " + login}, false},
+		"no way at all": {SignIn{Client: OnDesktop, Panel: login}, 1, nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := render(t, test.page)
+			directives := strings.Split(w.Header().Get("Content-Security-Policy"), "; ")
+			var got []string
+			for _, directive := range directives {
+				kind, sources, _ := strings.Cut(directive, " ")
+				switch kind {
+				case "frame-src", "connect-src":
+					got = append(got, directive)
+				case "script-src":
+					if n := len(strings.Fields(sources)); n != test.scripts || strings.Contains(sources, "http") {
+						t.Errorf("%s, want %d scripts", directive, test.scripts)
+					}
+				}
+			}
+			if !slices.Equal(got, test.gained) || slices.Contains(directives, "form-action 'self'") != test.form {
+				t.Errorf("%q, want %q and form-action %t", directives, test.gained, test.form)
+			}
+			for _, script := range regexp.MustCompile(`(?s)<script>(.*?)</script>`).FindAllStringSubmatch(w.Body.String(), -1) {
+				sum := sha256.Sum256([]byte(script[1]))
+				if !strings.Contains(w.Header().Get("Content-Security-Policy"), "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'") {
+					t.Errorf("the policy blocks %.40s", script[1])
+				}
+			}
+			if header := w.Header().Get("Permissions-Policy"); header != "" {
+				t.Errorf("%q may deny quick login the client on this computer", header)
+			}
+		})
 	}
 }
 

@@ -19,6 +19,7 @@ type Button struct {
 	Name  string // of the authenticator
 	Title string // of the authenticator
 	URL   string // absolute address of its authorize route, with the return path
+	Panel string // address that tells what to frame instead, or empty
 }
 
 // SignIn is the content of the sign-in page.
@@ -43,6 +44,19 @@ type SignIn struct {
 	SignedIn *SignedIn
 	// Application is what the sign-in is for, or nil.
 	Application *Application
+	// Panel is the origin of WeCom's login page, which the page may frame, or empty.
+	Panel string
+	// Waiting is how this browser waits for the first sign-in that Failure asks for; nil: it
+	// does not.
+	Waiting *Waiting
+}
+
+// Waiting is a browser that has proven whom it waits for.
+type Waiting struct {
+	Link  string // to open inside WeCom; it names no browser
+	GoOn  string // address to ask how far it is, and to post to
+	Over  string // address of this page without the failure
+	Early bool   // somebody asked before, in vain
 }
 
 // Application is an application that waits for a sign-in.
@@ -143,6 +157,9 @@ type signInView struct {
 	Console    string
 	Reload     string
 	Refused    *refusedView
+	Waiting    *Waiting
+	// Open says that the panel of the one button opens by itself.
+	Open bool
 }
 
 // refusedView is a notice in place of the buttons.
@@ -194,9 +211,13 @@ func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
 	if page.Failure != nil {
 		view.Failure = view.explain(*page.Failure, page.Client, len(page.Buttons) > 0)
 	}
+	if page.Waiting != nil && view.Failure != nil {
+		view.Waiting, view.Failure.Todo = page.Waiting, view.T("waiting.todo")
+	}
 	view.head(page.Application)
 	if page.Application != nil && page.Application.Refusal != "" {
 		view.refuse(*page.Application)
+		view.Waiting = nil
 		return p.write(w, http.StatusOK, "signin.html", view)
 	}
 	if len(page.Buttons) > 0 {
@@ -209,7 +230,26 @@ func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
 		view.lead(page.Client)
 		view.emphasise(failed)
 	}
-	return p.write(w, http.StatusOK, "signin.html", view)
+	policy := p.policy
+	if view.Waiting != nil {
+		// The form leads to an application; see writeForm.
+		policy = p.add(&view, p.waitingScript, strings.Replace(policy, formAction+"; ", "", 1))
+	}
+	if page.Panel != "" && len(page.Buttons) > 0 {
+		policy = p.add(&view, p.panelScript, policy) + "; frame-src " + page.Panel
+		view.Open = len(page.Buttons) == 1 && view.Failure == nil && view.SignedIn == nil
+	}
+	return p.writeWith(w, http.StatusOK, "signin.html", view, policy)
+}
+
+// add puts a script that asks the service on the page, and returns the policy that lets it.
+func (p *Pages) add(v *signInView, s script, policy string) string {
+	v.Script += s.element
+	policy = strings.Replace(policy, p.scriptSource, p.scriptSource+" "+s.source, 1)
+	if !strings.Contains(policy, "connect-src") {
+		policy += "; connect-src 'self'"
+	}
+	return policy
 }
 
 // head sets the heading, which names the application.
@@ -298,7 +338,10 @@ func (v *signInView) carry(page SignIn, failed string) {
 	// With one authenticator, or a chosen one, the link starts the sign-in; otherwise it
 	// opens this page there.
 	carried.Link = withoutFailure(page.Self)
-	if len(v.Buttons) == 1 || v.Buttons[0].Name == failed {
+	switch {
+	case v.Waiting != nil:
+		carried.Link = v.Waiting.Link
+	case len(v.Buttons) == 1 || v.Buttons[0].Name == failed:
 		carried.Link = v.Buttons[0].URL
 	}
 	if page.Client != OnPhone {
@@ -316,7 +359,7 @@ func (v *signInView) carry(page SignIn, failed string) {
 // lead adds what the buttons do in this browser.
 func (v *signInView) lead(client ClientKind) {
 	switch {
-	case v.SignedIn != nil:
+	case v.SignedIn != nil, v.Waiting != nil:
 		v.Before = v.T("signedin.other")
 	case v.Failure != nil && v.Carry != nil && v.Carry.Main:
 		v.Before = v.T("carry.after")

@@ -30,6 +30,7 @@ type facts struct {
 	CarryFirst           bool   // before the buttons
 	Carry, Link          string // heading and link to open in WeCom
 	Scan                 bool   // with a QR code
+	GoOn                 string // where waiting for a first sign-in leads, and how
 	Before               string
 	Ways                 []way
 }
@@ -76,10 +77,11 @@ func read(t *testing.T, body string) facts {
 		Carry:  one(`<h2 id="carry">(.*?)</h2>`),
 		Link:   one(`<input id="link" type="text" readonly value="([^"]*)"`),
 		Scan:   strings.Contains(body, `<svg class="code" `),
+		GoOn:   one(`<form class="waiting" method="post" action="([^"]*)".*?<p data-asked="[^"]*">(.*?)</p>\s*<button [^>]*type="submit">(.*?)</button>`),
 		Before: one(`<p class="before">(.*?)</p>`),
 	}
 	found.CarryFirst = found.Carry != "" && strings.Index(body, `id="carry"`) < strings.Index(body, `class="ways"`)
-	buttons := regexp.MustCompile(`<a class="button([^"]*)" href="([^"]*)">(?:<span>)?([^<]*)(?:</span>)?(?: <small>([^<]*)</small>)?</a>`)
+	buttons := regexp.MustCompile(`<a class="button([^"]*)" href="([^"]*)"[^>]*>(?:<span>)?([^<]*)(?:</span>)?(?: <small>([^<]*)</small>)?</a>`)
 	for _, match := range buttons.FindAllStringSubmatch(body[strings.LastIndex(body, "</section>")+1:], -1) {
 		found.Ways = append(found.Ways, way{
 			Label: html.UnescapeString(match[3]), Which: html.UnescapeString(match[4]),
@@ -239,6 +241,21 @@ func TestSignInPage(t *testing.T) {
 				Todo:  "Sign in once inside WeCom as shown here. After that, this browser works too.",
 				Carry: "Scan with WeCom on your phone", CarryFirst: true, Scan: true, Link: pageLink,
 				Before: "Done in WeCom? Then continue here:", Ways: []way{signIn(crm, false), signIn(demo, false)},
+			},
+		},
+		{
+			"first sign-in that this browser waits for",
+			SignIn{
+				Client: OnDesktop, Buttons: []Button{crm, demo}, Failure: failed(apierr.FirstSignInInWeCom, "demo"),
+				Waiting: &Waiting{Link: "https://signin.example.com/authorize/demo?return=signin", GoOn: "https://signin.example.com/api/first-sign-in?return=console", Over: pageLink},
+			},
+			facts{
+				Title: "First sign-in", Heading: "First sign-in", Code: "first_sign_in_in_wecom", Request: "r-1",
+				Cause: "Your first sign-in needs your phone number, and WeCom shares it only inside its own app.",
+				Todo:  "Sign in once inside WeCom as shown here. You then go on right here, without scanning again.",
+				Carry: "Scan with WeCom on your phone", CarryFirst: true, Scan: true, Link: "https://signin.example.com/authorize/demo?return=signin",
+				GoOn:   "https://signin.example.com/api/first-sign-in?return=console Done in WeCom? Then continue here: Continue",
+				Before: "Or sign in as somebody else:", Ways: []way{signIn(demo, false), signIn(crm, false)},
 			},
 		},
 		{

@@ -47,6 +47,7 @@ const (
 	SessionCookieDomain       Name = "SESSION_COOKIE_DOMAIN"       // default: the service's host alone
 	CompanyName               Name = "COMPANY_NAME"                // default: none
 	CompanyLogo               Name = "COMPANY_LOGO"                // default: the service's own mark
+	SignInPanel               Name = "SIGNIN_PANEL"                // default: on
 	EgressAddresses           Name = "EGRESS_ADDRESSES"            // default: what WeCom saw
 	LookupMissesPerDay        Name = "LOOKUP_MISSES_PER_DAY"       // default: 10
 	ServiceName               Name = "SERVICE_NAME"                // default: no metrics
@@ -94,6 +95,8 @@ type Settings struct {
 	// CompanyLogo is the address of a picture for the sign-in page: https, or a data
 	// URL of an image. Empty: the service's own mark.
 	CompanyLogo string
+	// SignInPanel says whether the sign-in page shows WeCom's login page in a frame.
+	SignInPanel bool
 	// EgressAddresses are the fixed IPv4 addresses from which the service calls WeCom, for
 	// the console to show. Empty: they are unknown or not fixed.
 	EgressAddresses []netip.Addr
@@ -204,6 +207,8 @@ func (r *reader) read(s *Settings, name Name) {
 		s.CompanyName = r.companyName()
 	case CompanyLogo:
 		s.CompanyLogo = r.companyLogo()
+	case SignInPanel:
+		s.SignInPanel = r.onOff(name, true)
 	case EgressAddresses:
 		s.EgressAddresses = r.egressAddresses()
 	case LookupMissesPerDay:
@@ -279,6 +284,19 @@ func (r *reader) auditRetention() time.Duration {
 	return retention
 }
 
+func (r *reader) onOff(name Name, absent bool) bool {
+	switch r.text(name, "") {
+	case "":
+		return absent
+	case "on":
+		return true
+	case "off":
+	default:
+		r.reject(name, "must be on or off")
+	}
+	return false
+}
+
 func (r *reader) port() int {
 	value := r.text(Port, "3000")
 	port, err := strconv.ParseUint(value, 10, 16)
@@ -294,7 +312,7 @@ func (r *reader) lookupMisses() int {
 	if err != nil || misses > MaxLookupMisses {
 		r.reject(LookupMissesPerDay, "must be a number from 0 to %d", MaxLookupMisses)
 	}
-	return int(misses) //nolint:gosec // at most 16 bits
+	return int(misses)
 }
 
 func (r *reader) adminKey() secret.Value {

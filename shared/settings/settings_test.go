@@ -20,7 +20,7 @@ func everything() []settings.Name {
 		settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
 		settings.SigningKeysSecret, settings.SealingKeysSecret, settings.AdminKeySecret, settings.AuthenticatorSecretPrefix,
 		settings.LogoutQueueURL, settings.SessionLifetime, settings.MemberCheckInterval, settings.MemberChecksFunction, settings.SessionCookieDomain,
-		settings.CompanyName, settings.CompanyLogo, settings.EgressAddresses, settings.LookupMissesPerDay, settings.ServiceName,
+		settings.CompanyName, settings.CompanyLogo, settings.SignInPanel, settings.EgressAddresses, settings.LookupMissesPerDay, settings.ServiceName,
 		settings.Port, settings.DataDir, settings.AdminKey,
 	}
 }
@@ -55,6 +55,7 @@ func TestDefaults(t *testing.T) {
 		AuthenticatorSecretPrefix: "stack/authenticators/",
 		LogoutQueueURL:            "https://sqs.example.com/queue",
 		SessionLifetime:           8 * time.Hour,
+		SignInPanel:               true,
 		MemberCheckInterval:       24 * time.Hour,
 		MemberChecksFunction:      "f",
 		LookupMissesPerDay:        10,
@@ -99,6 +100,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		"SESSION_COOKIE_DOMAIN":       "Example.COM",
 		"COMPANY_NAME":                " 山海示例科技 ",
 		"COMPANY_LOGO":                "https://cdn.example.com:8443/logo.png?v=2",
+		"SIGNIN_PANEL":                "off",
 		"EGRESS_ADDRESSES":            "8.8.4.4, 8.8.8.8",
 		"LOOKUP_MISSES_PER_DAY":       "25",
 		"SERVICE_NAME":                "wecom-signin",
@@ -195,6 +197,7 @@ func TestFaults(t *testing.T) {
 		{"interval of years", map[string]string{"MEMBER_CHECK_INTERVAL": "99999h"}, "MEMBER_CHECK_INTERVAL must"},
 		{"port that is a word", map[string]string{"PORT": "http"}, "PORT must"},
 		{"negative port", map[string]string{"PORT": "-1"}, "PORT must"},
+		{"panel that is neither on nor off", map[string]string{"SIGNIN_PANEL": "true"}, "SIGNIN_PANEL must be on or off"},
 		{"API over plain http", map[string]string{"WECOM_API_URL": "http://qyapi.weixin.qq.com"}, "WECOM_API_URL must be https"},
 		{"API with a query", map[string]string{"WECOM_API_URL": "https://a.example/?x"}, "WECOM_API_URL must not have a query"},
 		{"public address with a path", map[string]string{"PUBLIC_URL": "https://a.example/signin"}, "PUBLIC_URL must be scheme, host and port"},

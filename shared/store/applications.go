@@ -121,7 +121,7 @@ type Grant struct {
 	AuthenticatorGeneration string
 	CorpID                  string
 	WeComUserID             string
-	IdentityGeneration      int64     // Identity.GenerationFor its authenticator when it began
+	IdentityGeneration      int64     `json:",omitempty"` // Identity.GenerationFor its authenticator when it began
 	SignedInAt              time.Time // when WeCom vouched for the member: auth_time
 	InWeCom                 bool      // in WeCom's client, or else by a scan: acr
 	Scopes                  []string  // those granted, in order

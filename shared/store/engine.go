@@ -39,6 +39,7 @@ type Page struct {
 type Engine interface {
 	Directory
 	Transient
+	FirstSignIns
 	ProviderEngine
 	Audit
 }

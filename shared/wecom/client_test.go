@@ -557,6 +557,12 @@ func TestLinks(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
+	got = links.LoginLink(wecom.LoginLinkParams{CorpID: "ww1", AgentID: "1000002", RedirectURI: "https://s.example/c", State: "abc", Language: "en", Panel: true})
+	want = "https://login.work.weixin.qq.com/wwlogin/sso/login?login_type=CorpApp&appid=ww1&agentid=1000002&redirect_uri=https%3A%2F%2Fs.example%2Fc&state=abc&lang=en" +
+		"&redirect_type=top&panel_size=small&color_scheme=auto"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 }
 
 func TestBrowsers(t *testing.T) {

@@ -54,6 +54,9 @@ type LoginLinkParams struct {
 	RedirectURI string // not encoded
 	State       string
 	Language    string // BCP 47; WeCom knows Chinese and English, others are left out
+	// Panel asks for the page as a panel in a frame of another page (path 98152), which it
+	// leaves for RedirectURI as a whole.
+	Panel bool
 }
 
 // LoginLink returns the address of the web-login page, with its QR code
@@ -67,6 +70,9 @@ func (l Links) LoginLink(p LoginLinkParams) string {
 		"&state=" + url.QueryEscape(p.State)
 	if language := pageLanguage(p.Language); language != "" {
 		link += "&lang=" + language
+	}
+	if p.Panel {
+		link += "&redirect_type=top&panel_size=small&color_scheme=auto"
 	}
 	return link
 }

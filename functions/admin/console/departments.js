@@ -26,73 +26,76 @@ function treeOf(all, type, chosen) {
     else below.set(department.parentId, [...(below.get(department.parentId) || []), department]);
   }
   const name = newId('department');
-  const entries = [];
-  const list = (departments) => el('ul', { className: 'tree' }, departments.map(item));
-  const item = (department) => {
+  const entries = []; // from the top, each before what is below it
+  const list = (departments, above) =>
+    el(
+      'ul',
+      { className: 'tree' },
+      departments.map((department) => item(department, above)),
+    );
+  const item = (department, above) => {
     const children = below.get(department.id) || [];
     below.delete(department.id); // a circle must not be drawn for ever
-    const mark = el('input', {
+    const entry = { department, above, words: `${department.name} ${department.id}`.toLowerCase(), open: () => {} };
+    entries.push(entry);
+    entry.mark = el('input', {
       type,
       name,
       value: String(department.id),
       checked: chosen.includes(department.id),
     });
-    const nested = children.length > 0 && list(children);
-    const fold =
-      nested &&
-      el(
-        'button',
-        {
-          type: 'button',
-          className: 'plain twig',
-          'aria-label': t('departments.below', { name: nameOf(department) }),
-          onclick: () => open(nested.hidden),
-        },
-        '›',
-      );
-    const open = (wanted) => {
-      if (!nested) return;
+    const label = el(
+      'label',
+      {},
+      entry.mark,
+      el('span', {}, nameOf(department), ' ', el('span', { className: 'soft' }, department.id)),
+    );
+    if (!children.length) {
+      entry.node = el('li', {}, el('div', { className: 'branch' }, el('span', { className: 'twig' }), label));
+      return entry.node;
+    }
+    const nested = list(children, entry);
+    const fold = el(
+      'button',
+      {
+        type: 'button',
+        className: 'plain twig',
+        'aria-label': t('departments.below', { name: nameOf(department) }),
+        onclick: () => entry.open(nested.hidden),
+      },
+      '›',
+    );
+    entry.open = (wanted) => {
       nested.hidden = !wanted;
       fold.setAttribute('aria-expanded', String(wanted));
     };
-    const node = el(
-      'li',
-      {},
-      el(
-        'div',
-        { className: 'branch' },
-        fold || el('span', { className: 'twig' }),
-        el(
-          'label',
-          {},
-          mark,
-          el('span', {}, nameOf(department), ' ', el('span', { className: 'soft' }, department.id)),
-        ),
-      ),
-      nested,
-    );
-    const entry = { department, mark, node, open, words: `${department.name} ${department.id}`.toLowerCase() };
-    entries.push(entry);
-    return node;
+    entry.node = el('li', {}, el('div', { className: 'branch' }, fold, label), nested);
+    return entry.node;
   };
-  const node = list(roots);
-  const holds = (entry, fits) =>
-    entries.some((other) => other !== entry && fits(other) && entry.node.contains(other.node));
+  const node = list(roots, null);
+  // leadingTo returns the departments above those that fit.
+  const leadingTo = (fits) => {
+    const found = new Set();
+    for (const entry of entries.filter(fits)) {
+      for (let up = entry.above; up && !found.has(up); up = up.above) found.add(up);
+    }
+    return found;
+  };
   // unfold shows what is chosen, and as much more as is seen at a glance.
   const unfold = () => {
+    const leading = leadingTo(({ mark }) => mark.checked);
     for (const entry of entries) {
       entry.node.hidden = false;
-      const top = roots.length <= fewRoots && roots.includes(entry.department);
-      entry.open(top || holds(entry, ({ mark }) => mark.checked));
+      entry.open(leading.has(entry) || (!entry.above && roots.length <= fewRoots));
     }
   };
   const filter = (wanted) => {
     if (!wanted) return unfold();
     const fits = ({ words }) => words.includes(wanted);
+    const leading = leadingTo(fits);
     for (const entry of entries) {
-      const inside = holds(entry, fits);
-      entry.node.hidden = !inside && !fits(entry);
-      entry.open(inside);
+      entry.node.hidden = !leading.has(entry) && !fits(entry);
+      entry.open(leading.has(entry));
     }
   };
   unfold();

@@ -42,12 +42,12 @@ export async function lookupView(name) {
   });
 
   // attempt shows what work brings, and stays as it was when that fails.
-  async function attempt(work) {
+  async function attempt(work, dry) {
     const before = [...place.childNodes];
     const focused = document.activeElement;
     place.replaceChildren(waiting(t('check.running')));
     try {
-      show(await work());
+      show(await work(), dry);
     } catch (error) {
       place.replaceChildren(...before);
       focused.focus();
@@ -55,9 +55,9 @@ export async function lookupView(name) {
     }
   }
   const again = (kind) =>
-    button(t('lookup.try'), () => attempt(() => ask({ limit: Number(limit.input.value), dryRun: true })), kind);
+    button(t('lookup.try'), () => attempt(() => ask({ limit: Number(limit.input.value), dryRun: true }), true), kind);
 
-  function show(result) {
+  function show(result, dry) {
     const ticks = [];
     const heads = [t('user.name'), t('user.phone'), t('lookup.member'), t('lookup.result')];
     const row = (item) => {
@@ -77,20 +77,21 @@ export async function lookupView(name) {
     const having = (...results) => result.items.filter((item) => results.includes(item.result));
     const found = having('found');
 
-    // bind looks up anew those of the list, and nobody else: an administrator has seen them.
+    // bind looks up anew those whom the list has found, and nobody else: an administrator
+    // has seen them. After a try, it also goes past those whom nobody accepted.
     const bind = button(
       '',
       () => {
         const accept = ticks.filter(({ input }) => input.checked).map(({ id }) => id);
-        const most = found.length ? having('found', 'name_differs', 'taken').length : accept.length;
+        const most = dry ? having('found', 'name_differs', 'taken').length : accept.length;
         return attempt(() => ask({ limit: most, dryRun: false, accept }));
       },
       'main',
     );
     const tell = () => {
       const number = found.length + ticks.filter(({ input }) => input.checked).length;
-      bind.textContent = t('lookup.bind', { number: count(number) });
-      bind.hidden = !number;
+      bind.textContent = number ? t('lookup.bind', { number: count(number) }) : t('lookup.skip');
+      bind.hidden = !number && !(dry && having('name_differs', 'taken').length);
     };
     for (const { input } of ticks) input.addEventListener('change', tell);
     tell();

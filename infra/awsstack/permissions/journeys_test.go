@@ -244,12 +244,30 @@ func (w *world) membersSignIn() {
 
 	// She comes back with a browser outside WeCom, which nobody does the first time.
 	w.visitor("zhangsan", wecomsim.UserAgentBrowser).signIn("/authorize/main", application+"/")
-	w.visitor("lisi", wecomsim.UserAgentBrowser).signIn("/authorize/main", "error=first_sign_in_in_wecom")
+	waits := w.visitor("lisi", wecomsim.UserAgentBrowser)
+	waits.signIn("/authorize/main", "error=first_sign_in_in_wecom")
+	waits.isTold(`{"state":"waiting"}`)
 	// One refuses to give the phone number, another has the phone of somebody else.
 	refuses := w.visitor("lisi", wecomsim.UserAgentWeComAndroid)
 	refuses.Member.Deny = true
 	refuses.signIn("/authorize/main", "error=access_denied")
+	waits.isTold(`{"state":"over","error":"access_denied"}`)
+	// Then the number is given, and the browser goes on by itself.
+	waits.signIn("/authorize/main", "error=first_sign_in_in_wecom")
+	w.weCom.ForgetConsent()
+	w.visitor("lisi", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", application+"/")
+	waits.isTold(`{"state":"ready"}`)
+	waits.send(303, "POST", "/api/first-sign-in", "", nil)
+	waits.send(200, "GET", "/api/session", "", nil)
 	w.visitor("wangwu", wecomsim.UserAgentWeComAndroid).signIn("/authorize/main", "error=phone_in_use")
+}
+
+// isTold asks how far a first sign-in is.
+func (v *visitor) isTold(want string) {
+	v.t.Helper()
+	if got := v.send(200, "GET", "/api/first-sign-in", "", nil); strings.TrimSpace(got.Body) != want {
+		v.t.Fatalf("told %s, want %s", got.Body, want)
+	}
 }
 
 type sessionAnswer struct {
@@ -278,6 +296,9 @@ func (v *visitor) judgesMembers() {
 	}
 	member := v.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
 	member.signIn("/authorize/main", application+"/")
+	const one = "/api/admin/authenticators/main"
+	v.send(200, "GET", one+"/departments", v.adminKey, nil)
+	v.send(200, "POST", one+"/roles/preview", v.adminKey, map[string]any{"wecomUserId": "zhangsan", "roleRules": []any{map[string]any{"tag": 1, "role": "ops"}}})
 	v.send(200, "PATCH", user, v.adminKey, map[string]any{"enabled": false})
 	member.send(401, "GET", "/api/session", "", nil)
 	member.send(401, "POST", "/api/token", "", nil)

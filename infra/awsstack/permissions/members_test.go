@@ -21,6 +21,7 @@ func (w *world) membersLeave() {
 		Client: dynamodb.NewFromConfig(w.SDK()), DirectoryTable: w.Outputs(w.t)["DirectoryTable"], TransientTable: w.Resources(w.t)["TransientTable"],
 	})
 	must(w.t, err)
+	w.weCom.ForgetConsent() // she has refused before
 	admin, member := w.visitor("", wecomsim.UserAgentBrowser), w.visitor("lisi", wecomsim.UserAgentWeComAndroid)
 	const ledger = "/api/admin/applications/ledger"
 	admin.send(201, "POST", "/api/admin/applications", w.adminKey, map[string]any{

@@ -88,6 +88,10 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 			_, _, err := engine.AuditLines(ctx, store.AuditQuery{From: now.Truncate(time.Hour)}, store.Page{Limit: 50})
 			return err
 		}, "Query Query Query Query"},
+		{"refuse a first sign-in", func() error {
+			return engine.RefuseFirstSignIn(ctx, "ww0123", "lisi", store.FirstSignInRefusal{Code: "phone_in_use", At: now, KeepUntil: now.Add(time.Minute)})
+		}, "Put"},
+		{"ask about a first sign-in", func() error { _, err := engine.FirstSignIn(ctx, "two", "ww0123", "lisi"); return err }, "BatchGet"},
 		{"check a session", func() error { _, _, err := engine.ResultAndUser(ctx, "two", u.ID); return err }, "BatchGet"},
 		{"read a session", func() error { _, err := engine.AttemptResult(ctx, "two"); return err }, "Get"},
 		{"end a session", func() error { _, err := engine.EndSession(ctx, "two"); return err }, "Update"},

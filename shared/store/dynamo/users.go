@@ -95,6 +95,11 @@ func (e *Engine) OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string
 		})
 		return u.Owner(corpID), err
 	}
+	return decodeOwner(found)
+}
+
+// decodeOwner reads what the item of an identity says of its owner.
+func decodeOwner(found item) (store.IdentityOwner, error) {
 	var identity store.Identity
 	if err := json.Unmarshal([]byte(textOf(found, "identity")), &identity); err != nil {
 		return store.IdentityOwner{}, fmt.Errorf("decode identity: %w", err)

@@ -61,6 +61,7 @@ const (
 	events         table = "attempts"       // by owner, newest first, see events.go
 	eventKeys      table = "attempt-keys"   // by session key -> the latest event
 	userNames      table = "user-names"     // folded name and user id -> user id
+	firstSignIns   table = "first-sign-ins" // by firstSignInKey, in the form of putExpiring
 
 	applications      table = "applications"       // by id
 	consents          table = "consents"           // by user and application
@@ -75,7 +76,7 @@ const (
 
 func tables() []table {
 	return []table{
-		authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, results, fetched, events, eventKeys, userNames,
+		authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, results, fetched, events, eventKeys, userNames, firstSignIns,
 		applications, consents, grants, lineages, lineagesOfUser, applicationEvents,
 		auditLines, auditIndex,
 	}

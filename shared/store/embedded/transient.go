@@ -190,6 +190,9 @@ func (tx transaction) cleanAll(turn uint32, now time.Time) error {
 	if err := tx.cleanEvents(append([]byte(withoutResult), hash...), now); err != nil {
 		return err
 	}
+	if err := tx.clean(firstSignIns, hash, now, nil); err != nil {
+		return err
+	}
 	if err := tx.clean(grants, id, now, nil); err != nil {
 		return err
 	}

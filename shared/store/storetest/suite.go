@@ -43,6 +43,7 @@ func Run(t *testing.T, open Open) {
 		"LeasesAtOnce":            leasesAtOnce,
 		"SignInsOfOneUserAtOnce":  signInsOfOneUserAtOnce,
 		"DisabledWhileSigningIn":  disabledWhileSigningIn,
+		"FirstSignIns":            firstSignIns,
 		"GoneWhileSigningIn":      goneWhileSigningIn,
 		"StrangeNamesAreNotFound": strangeNames,
 		"AnswersAreCopies":        answersAreCopies,

@@ -1,4 +1,4 @@
-package callback
+package authflow
 
 import (
 	"testing"
@@ -25,7 +25,7 @@ func TestSessionsAreNamedInAFewWords(t *testing.T) {
 		"Mozilla/5.0 (Phone; OpenHarmony 5.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/132.0.0.0 Safari/537.36 ArkWeb/6.0 Mobile HuaweiBrowser/5.1":                              {Browser: store.BrowserOther, System: store.SystemOther},
 		"Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 <script>alert(1)</script> Chrome/140.0.0.0 Mobile Safari/537.36":                                                          {Browser: store.BrowserChrome, System: store.SystemAndroid},
 	} {
-		if got := clientOf(agent); got != want {
+		if got := ClientOf(agent); got != want {
 			t.Errorf("%s: %+v, want %+v", agent, got, want)
 		}
 	}
@@ -36,7 +36,7 @@ func TestAddressIsTheGateways(t *testing.T) {
 		"203.0.113.7": "203.0.113.7", "::ffff:203.0.113.7": "203.0.113.7", "2001:DB8::7": "2001:db8::7", "fe80::1%eth0": "fe80::1",
 		"": "", "203.0.113.7:80": "", "203.0.113.7, 198.51.100.1": "", "<b>": "",
 	} {
-		if got := addressOf(remote); got != want {
+		if got := AddressOf(remote); got != want {
 			t.Errorf("%s: %q, want %q", remote, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package callback
+package authflow
 
 import (
 	"net/netip"
@@ -11,8 +11,8 @@ import (
 // User-Agent is anybody's text and names a person's device more closely than anybody needs,
 // so it is not kept.
 
-// clientOf names browser and system of a User-Agent.
-func clientOf(userAgent string) store.Client {
+// ClientOf names browser and system of a User-Agent.
+func ClientOf(userAgent string) store.Client {
 	if userAgent == "" {
 		return store.Client{}
 	}
@@ -71,9 +71,9 @@ func systemMarks() []mark[store.System] {
 	}
 }
 
-// addressOf returns the address from which a request comes, as the gateway says, or
+// AddressOf returns the address from which a request comes, as the gateway says, or
 // nothing. A header that names another one is anybody's word.
-func addressOf(remote string) string {
+func AddressOf(remote string) string {
 	address, err := netip.ParseAddr(remote)
 	if err != nil {
 		return ""
