@@ -632,10 +632,10 @@ func TestGuideHasTheStepsOfTheConsole(t *testing.T) {
 			steps = append(steps, strconv.Itoa(n)+". "+catalogue["setup."+strconv.Itoa(n)+".title"])
 		}
 		titles := headings(read(t, page))
-		if len(steps) != 8 || len(titles) < 9 {
+		if len(steps) != 9 || len(titles) < 10 {
 			t.Fatalf("the steps are %q, the headings %q", steps, titles)
 		}
-		if diff := cmp.Diff(steps, titles[1:9]); diff != "" {
+		if diff := cmp.Diff(steps, titles[1:10]); diff != "" {
 			t.Errorf("steps of the console (-), of %s (+):\n%s", page, diff)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/appsecret"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -93,7 +94,7 @@ func (h *handler) createAuthenticator(w http.ResponseWriter, r *http.Request) er
 		return err
 	}
 	// The secret first, so that no authenticator is ever without one.
-	if err := h.Secrets.Create(ctx, h.SecretName(a.ID), a.SecretVersion, value); err != nil {
+	if err := h.Secrets.Create(ctx, h.SecretName(a.ID), a.SecretVersion, appsecret.Secret{App: value}.Encode()); err != nil {
 		return fmt.Errorf("create secret: %w", err)
 	}
 	if err := h.writeNew(ctx, a); err != nil {
@@ -141,14 +142,15 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	match := ifMatch(r)
-	put := map[string]string{} // version of the new secret by authenticator ID: a retry does not write it again
+	var value secret.Value
+	write := h.secretChange(func(s *appsecret.Secret) error { s.App = value; return nil })
 	a, err := store.RetryChanged(ctx, func() (store.Authenticator, error) {
 		from, err := h.authenticator(ctx, r.PathValue("name"))
 		if err != nil {
 			return from, err
 		}
-		to, value, err := changeAuthenticator(from, body)
-		if err != nil {
+		var to store.Authenticator
+		if to, value, err = changeAuthenticator(from, body); err != nil {
 			return from, err
 		}
 		if err := match.check(from.Version); err != nil {
@@ -168,7 +170,7 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 			}
 		}
 		if !value.IsEmpty() {
-			if to.SecretVersion, err = h.putSecret(ctx, from, value, put); err != nil {
+			if err := write(ctx, from, &to); err != nil {
 				return from, err
 			}
 		}
@@ -197,29 +199,6 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 // applications ask for ends all the same.
 func (h *handler) tellAuthenticatorEnded(ctx context.Context, was store.Authenticator, written error) {
 	h.tellEnded(ctx, written, func(ctx context.Context) error { return h.Logout.AuthenticatorEnded(ctx, was) })
-}
-
-// putSecret writes a new version of an authenticator's secret and returns its name. The
-// version is not in use until the record refers to it.
-func (h *handler) putSecret(ctx context.Context, a store.Authenticator, value secret.Value, put map[string]string) (string, error) {
-	if version, done := put[a.ID]; done {
-		return version, nil
-	}
-	version := newSecretVersion()
-	err := h.Secrets.Put(ctx, h.SecretName(a.ID), version, value)
-	if errors.Is(err, secret.ErrNotFound) {
-		// Deleted a moment ago together with its authenticator, which reading again
-		// shows; or by hand in the console of the secret store, which this repairs.
-		if _, err := h.authenticator(ctx, a.Name); err != nil {
-			return "", err
-		}
-		err = h.Secrets.Create(ctx, h.SecretName(a.ID), version, value)
-	}
-	if err != nil {
-		return "", fmt.Errorf("put secret: %w", err)
-	}
-	put[a.ID] = version
-	return version, nil
 }
 
 // newSecretVersion returns 128 random bits in the form of a UUID, which is what

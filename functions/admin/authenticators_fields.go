@@ -45,9 +45,11 @@ type authenticatorView struct {
 	WorkbenchHomepageLink string `json:"workbenchHomepageLink"`
 	CallbackURL           string `json:"callbackUrl"`
 	CallbackDomain        string `json:"callbackDomain"`
-	CreatedAt             string `json:"createdAt"`
-	UpdatedAt             string `json:"updatedAt"`
-	Version               int64  `json:"version"`
+	// Events is the receiver of what WeCom pushes, see POST …/events.
+	Events    eventsView `json:"events"`
+	CreatedAt string     `json:"createdAt"`
+	UpdatedAt string     `json:"updatedAt"`
+	Version   int64      `json:"version"`
 }
 
 func viewAuthenticator(a store.Authenticator, publicURL string) authenticatorView {
@@ -58,6 +60,7 @@ func viewAuthenticator(a store.Authenticator, publicURL string) authenticatorVie
 		WorkbenchHomepageLink: workbenchLink(a, publicURL),
 		CallbackURL:           authflow.CallbackURL(publicURL, a.Name),
 		CallbackDomain:        callbackDomain(publicURL),
+		Events:                eventsView{eventsURL(a, publicURL), a.EventsEnabled, optionalTimestamp(a.LastEventAt)},
 		CreatedAt:             timestamp(a.CreatedAt), UpdatedAt: timestamp(a.UpdatedAt), Version: a.Version,
 	}
 }
@@ -91,7 +94,7 @@ func authenticatorWritable() []string {
 }
 
 func authenticatorReadOnly() []string {
-	return []string{"workbenchHomepageLink", "callbackUrl", "callbackDomain", "createdAt", "updatedAt", "version"}
+	return []string{"workbenchHomepageLink", "callbackUrl", "callbackDomain", "events", "createdAt", "updatedAt", "version"}
 }
 
 // newAuthenticator parses the body of a creation. ID, versions and times are still

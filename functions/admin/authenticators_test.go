@@ -19,7 +19,7 @@ func TestCreateAuthenticator(t *testing.T) {
 	want := `{"name":"hr","title":"hr","enabled":true,"corpId":"ww0123456789","agentId":"1000002","origin":"https://app.example.com",` +
 		`"workbenchRedirectPath":"/","autoSignup":true,"autoLogin":false,"linkByPhone":true,"roleRules":[],"allow":{"departments":[],"tags":[],"roles":[]},` +
 		`"workbenchHomepageLink":"https://signin.example.com/authorize/hr?redirect=%2F","callbackUrl":"https://signin.example.com/callback/hr",` +
-		`"callbackDomain":"signin.example.com","createdAt":"2026-11-21T08:00:00Z","updatedAt":"2026-11-21T08:00:00Z","version":1}` + "\n"
+		`"callbackDomain":"signin.example.com","events":{"url":"https://signin.example.com/api/events/hr","enabled":false,"lastEventAt":null},"createdAt":"2026-11-21T08:00:00Z","updatedAt":"2026-11-21T08:00:00Z","version":1}` + "\n"
 	if created.body != want {
 		t.Errorf("body\n%s\nwant\n%s", created.body, want)
 	}
@@ -505,6 +505,9 @@ func TestSecretIsNeverReturned(t *testing.T) {
 		{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"secret":"` + theSecret + ` "}`},
 		{method: "PATCH", path: "/api/admin/authenticators/hr", body: `{"secret":"` + theSecret},
 		{method: "POST", path: "/api/admin/authenticators/hr/check"},
+		{method: "POST", path: "/api/admin/authenticators/hr/events"},
+		{method: "GET", path: "/api/admin/authenticators/hr"},
+		{method: "DELETE", path: "/api/admin/authenticators/hr/events"},
 	}
 	check := func(r request) {
 		if got := o.send(r); strings.Contains(got.body+fmt.Sprint(got.header), theSecret) {

@@ -151,6 +151,7 @@ func authenticatorChange(before, after store.Authenticator) change {
 		{"autoSignup", before.AutoSignup != after.AutoSignup},
 		{"autoLogin", before.AutoLogin != after.AutoLogin},
 		{"linkByPhone", before.LinkByPhoneOff != after.LinkByPhoneOff},
+		{"events", before.EventsEnabled != after.EventsEnabled},
 		{"roleRules", !slices.Equal(before.RoleRules, after.RoleRules)},
 		{"allow", !sameAllow(before.Allow, after.Allow)},
 		{"applicationTags", !slices.Equal(before.ApplicationTags, after.ApplicationTags)},

@@ -44,9 +44,10 @@ type Directory interface {
 	AuditLines(ctx context.Context, query store.AuditQuery, page store.Page) (lines []store.AuditLine, next string, err error)
 }
 
-// Secrets is the part of a secret.Store that administration needs: it writes secrets
-// and cannot read them.
+// Secrets is the part of a secret.Store that administration needs. It reads a secret only to
+// keep the parts of it that a change leaves.
 type Secrets interface {
+	Get(ctx context.Context, name, version string) (secret.Value, error)
 	Create(ctx context.Context, name, version string, value secret.Value) error
 	Put(ctx context.Context, name, version string, value secret.Value) error
 	Delete(ctx context.Context, name string) error
@@ -125,6 +126,8 @@ func New(cfg Config) http.Handler {
 	api.Handle("PATCH /api/admin/authenticators/{name}", h.patchAuthenticator)
 	api.Handle("POST /api/admin/authenticators/{name}/check", h.checkAuthenticator)
 	api.Handle("GET /api/admin/authenticators/{name}/attempts", h.eventsOfAuthenticator)
+	api.Handle("DELETE /api/admin/authenticators/{name}/events", h.disableEvents)
+	api.Handle("POST /api/admin/authenticators/{name}/events", h.enableEvents)
 	api.Handle("POST /api/admin/authenticators/{name}/lookup", h.lookUp)
 	api.Handle("GET /api/admin/authenticators/{name}/departments", h.departments)
 	api.Handle("POST /api/admin/authenticators/{name}/roles/preview", h.previewRules)

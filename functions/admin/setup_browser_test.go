@@ -177,6 +177,33 @@ func (w *setupWindow) file(name, content string) string {
 	return path
 }
 
+// receiver looks at the receiver on the page of the authenticator, changes its options,
+// and switches the receiver off.
+func (w *setupWindow) receiver(p *setupPlace) {
+	t := w.t
+	const section = `section:has([data-focus=events])`
+	a := p.authenticator("finance")
+	if err := p.directory.NoteEvent(t.Context(), a, p.clock); err != nil {
+		t.Fatal(err)
+	}
+	w.Do("the last event", w.goTo("#authenticators/finance"), sees(section+` time`))
+	if got := ask(w.Window, fmt.Sprintf(`document.querySelector(%q).dateTime`, section+` time`)); got != "2026-11-21T08:00:00Z" {
+		t.Errorf("the last event is of %s", got)
+	}
+	token := p.parts("finance")[1]
+	w.Do("new ones", w.click(section+` .actions button:first-child`), click(`dialog .danger`), sees(section+` .notice .copyable`))
+	if renewed := p.parts("finance")[1]; renewed == token || renewed == "" {
+		t.Errorf("the token is %q, before %q", renewed, token)
+	}
+	// The page knows the version that it has made.
+	w.Do("another title", fill(`input[name=title]`, "Finances"), w.click(`form .main`), sees(`.toast.good`))
+	w.Do("switched off", w.click(section+` .danger`), click(`dialog .danger`), gone(section+` time`), gone(section+` .notice`))
+	if a := p.authenticator("finance"); a.EventsEnabled || a.Title != "Finances" {
+		t.Errorf("%+v", a)
+	}
+	w.Do("the title as before", fill(`input[name=title]`, "Finance"), w.click(`form .main`), sees(`.toast.good`))
+}
+
 func (w *setupWindow) walk(p *setupPlace, lang text.Language, title string) {
 	t := w.t
 	onward := w.click(`.setup-step > .setup-foot .main`)
@@ -261,7 +288,15 @@ func (w *setupWindow) walk(p *setupPlace, lang text.Language, title string) {
 	if got, want := w.Text(`.setup-do .copyable code`), p.address+"/authorize/finance?redirect=%2Fm"; got != want {
 		t.Errorf("homepage link %q, want %q", got, want)
 	}
-	w.Do("the end", onward, sees(`.setup-step .notice.good`), sees(`.setup-results li:nth-child(8)`))
+	w.Do("to the events", onward, at(9), w.click(`.setup-do .actions .main`), sees(`.setup-do .notice .copyable`), w.focused(`.setup-do .notice p`))
+	var shown []string
+	for i := range 3 {
+		shown = append(shown, w.Text(fmt.Sprintf(`.setup-do .notice > div:nth-of-type(%d) code`, i+1)))
+	}
+	if parts := p.parts("finance"); shown[0] != p.address+"/api/events/finance" || shown[1] != parts[1] || shown[2] != parts[2] || parts[0] != theSecret {
+		t.Errorf("shown %q, kept %q", shown, parts)
+	}
+	w.Do("the end", onward, sees(`.setup-step .notice.good`), sees(`.setup-results li:nth-child(9)`))
 
 	w.Do("once more", w.click(`.setup-step .button.main`), gone(`.setup`), w.goTo("#setup/finance"), at(1), w.click(`.setup-progress li:nth-child(5) button`), at(5), fill(`input[name=title]`, "Finance"))
 	p.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/finance", body: `{"workbenchRedirectPath":"/books"}`})
@@ -270,6 +305,7 @@ func (w *setupWindow) walk(p *setupPlace, lang text.Language, title string) {
 	if a := p.authenticator("finance"); a.Title != "Finance" || a.WorkbenchRedirectPath != "/books" {
 		t.Errorf("saved %+v", a)
 	}
+	w.receiver(p)
 	if a := p.authenticator("finance"); a.CorpID != setupCorp || a.Origin != "https://app.example.com" || !a.AutoSignup || a.AutoLogin || p.vault.secretOf(a) != theSecret {
 		t.Errorf("created %+v", a)
 	}

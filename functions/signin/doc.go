@@ -4,11 +4,11 @@
 //
 // Read handler.go first: it lists the routes. api.go answers applications, cors.go
 // decides which origins may read those answers, signinpage.go answers people,
-// links.go redirects application links, redirectloop.go ends their loops, files.go
-// serves fixed content.
+// firstsignin.go answers browsers that wait for a first sign-in, links.go redirects
+// application links, redirectloop.go ends their loops, files.go serves fixed content.
 //
-// Boundary: it starts no session and spends no code. Package authflow says who is
-// signed in.
+// Boundary: it spends no code, and starts no session but that of a browser that has proven
+// its member before. Package authflow says who is signed in.
 //
 // Invariants:
 //   - a redirect leads to the public URL or to the origin of an enabled

@@ -241,3 +241,65 @@ func TestBrowserThatCannotGoOnGoesBackToThePage(t *testing.T) {
 		})
 	}
 }
+
+func TestPageWaitsForTheMemberOfTheProofAlone(t *testing.T) {
+	const failed = "error=first_sign_in_in_wecom&authenticator=demo&redirect=%2Forders%3Fid%3D7"
+	for name, test := range map[string]struct {
+		query, agent string
+		change       func(*authflow.Proof)
+		waits        bool
+	}{
+		"after a scan":                  {failed, desktopUA, nil, true},
+		"on a phone":                    {failed, phoneUA, nil, true},
+		"inside WeCom":                  {failed, wecomUA, nil, false},
+		"another failure":               {"error=access_denied&authenticator=demo", desktopUA, nil, false},
+		"no failure":                    {"", desktopUA, nil, false},
+		"another authenticator's proof": {failed, desktopUA, func(p *authflow.Proof) { p.Authenticator = "crm" }, false},
+		"a disabled authenticator":      {"error=first_sign_in_in_wecom&authenticator=old", desktopUA, func(p *authflow.Proof) { p.Authenticator = "old" }, false},
+		"an old proof":                  {failed, desktopUA, func(p *authflow.Proof) { p.At = p.At.Add(-authflow.ProofLifetime) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newWorld()
+			proof := f.proof()
+			if test.change != nil {
+				test.change(&proof)
+			}
+			got := f.ask(t, ask{path: "/signin", query: test.query, agent: test.agent, cookies: f.carrying(t, proof)})
+			form := `<form class="waiting" method="post" action="` + public + `/api/first-sign-in?redirect=%2Forders%3Fid%3D7"`
+			link := `value="` + public + `/authorize/demo?return=signin"`
+			if strings.Contains(got.body, form) != test.waits || strings.Contains(got.body, link) != test.waits || strings.Contains(got.body, `class="waiting"`) != test.waits {
+				t.Errorf("waits? %t, want %t:\n%.3000s", strings.Contains(got.body, form), test.waits, got.body)
+			}
+			// Showing the page is no question.
+			if len(f.asked) != 0 || slices.ContainsFunc(got.cookies, func(c string) bool { return strings.HasPrefix(c, proofName) }) {
+				t.Errorf("asked %+v, cookies %q", f.asked, got.cookies)
+			}
+		})
+	}
+}
+
+func TestPanelIsForComputersAlone(t *testing.T) {
+	const login = "https://login.work.weixin.qq.com"
+	for name, test := range map[string]struct {
+		agent, panel string
+		want         bool
+	}{
+		"a computer":   {desktopUA, login, true},
+		"a phone":      {phoneUA, login, false},
+		"inside WeCom": {wecomUA, login, false},
+		"switched off": {desktopUA, "", false},
+	} {
+		f := newWorld()
+		f.panel = test.panel
+		got := f.ask(t, ask{path: "/signin", query: "redirect=%2Forders", agent: test.agent})
+		way := strings.Contains(got.body, `href="`+public+`/authorize/demo?redirect=%2Forders"`)
+		panel := strings.Contains(got.body, `data-panel="`+public+`/authorize/demo?panel=1&amp;redirect=%2Forders"`)
+		policy := strings.Contains(got.headers["content-security-policy"], "; frame-src "+login)
+		if !way || panel != test.want || policy != test.want {
+			t.Errorf("%s: way %t, panel %t, policy %t (%s)", name, way, panel, policy, got.headers["content-security-policy"])
+		}
+		if header := got.headers["permissions-policy"]; header != "" {
+			t.Errorf("%s: %q may deny quick login the client on this computer", name, header)
+		}
+	}
+}

@@ -65,6 +65,8 @@ type world struct {
 	acts            []string         // what was done for the member
 	actError        error
 
+	panel string // the origin of WeCom's login page
+
 	// Of a first sign-in.
 	waiting  authflow.Waiting
 	goesOn   authflow.CallbackResult
@@ -191,7 +193,7 @@ func (f *world) ask(t *testing.T, a ask) answer {
 	function := apigw.New(apigw.Config{
 		Name: "signin", PublicURL: f.publicURL, Logger: slog.New(slog.NewJSONHandler(&f.log, nil)),
 		Handler: New(Config{
-			Authenticators: f, Applications: f, DomainFiles: f, Sessions: f, SelfService: f, Members: f, Minter: f, FirstSignIn: f.firstSignIn(t), Cookie: f.cookie, Pages: pages,
+			Authenticators: f, Applications: f, DomainFiles: f, Sessions: f, SelfService: f, Members: f, Minter: f, FirstSignIn: f.firstSignIn(t), Cookie: f.cookie, Pages: pages, Panel: f.panel,
 			Now: func() time.Time { return f.now },
 		}),
 	})

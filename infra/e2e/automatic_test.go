@@ -68,7 +68,7 @@ func TestFirstAndReturningSignIn(t *testing.T) {
 			w := open(t, c.client)
 			w.Do("sign in for the first time", visit(outside.Value(`#link`)), seesWeCom("choose-member"), click(person("/"+id)), seesWeCom("consent"),
 				click(`button[value=agree]`), sees(`.account`))
-			w.at(place.Service+"/signin", place.Service, id)
+			w.expectLocation(place.Service + "/signin")
 
 			// Nobody touches the browser that waits.
 			outside.Do("go on by itself", seesText("h1", "orders"))
@@ -114,7 +114,7 @@ func TestPanelOnTheSignInPage(t *testing.T) {
 	in.Do("be known", visit(place.Service+"/authorize/"+portal), seesWeCom("choose-member"), click(person("/by.panel")), seesWeCom("consent"), click(`button[value=agree]`), seesText("h1", "home"))
 	for _, d := range browsers()[4:] {
 		w := open(t, d)
-		w.Do("open the panel", visit(place.Service+"/signin?redirect=%2Forders"), click(`a[href*="/authorize/`+portal+`?"]`), sees(`.panel.came iframe`))
+		w.Do("open the panel", visit(place.Service+"/signin?redirect=%2Forders"), sees(`.panel.came iframe`))
 		w.Accessible("the panel on a " + d.Name)
 		w.inFrame(`document.querySelector('button[value$="/by.panel"]').click()`)
 		w.Do("be led to the application", seesText("h1", "orders"))

@@ -127,6 +127,7 @@ func BenchmarkFunctionStart(b *testing.B) {
 	for name, request := range map[string]string{
 		"authorize": "/authorize/" + portal, "callback": "/callback/" + portal, "signin": "/api/authenticators", "issuer": "/.well-known/jwks.json",
 		"openid": "/oauth2/authorize?client_id=wiki&redirect_uri=" + url.QueryEscape(wikiCallback) + "&response_type=code&scope=openid&state=s",
+		"events": "/api/events/" + portal + "?" + weComPushes().Check("42", true),
 		"notify": `{"lineage":"` + store.NewID() + `"}`,
 	} {
 		b.Run(name, func(b *testing.B) {

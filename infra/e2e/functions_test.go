@@ -17,17 +17,20 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/e2e"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/appsecret"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
+	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
+	"github.com/wecom-signin/wecom-signin/shared/wecom/receiver/receivertest"
 )
 
-// builtFunctions builds the functions of a sign-in, the issuer, the provider and notify, for
-// this machine.
+// builtFunctions builds the functions of a sign-in, the issuer, the provider, notify and
+// events, for this machine.
 var builtFunctions = sync.OnceValues(func() (string, error) {
 	folder, err := programFolder()
-	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid", "notify", "forwardauth", "sessionauthorizer"} {
+	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid", "notify", "forwardauth", "sessionauthorizer", "events"} {
 		if err != nil {
 			break
 		}
@@ -69,6 +72,17 @@ type cloud struct {
 	meter       e2e.Meter
 }
 
+// weComPushes is WeCom at the receiver of portal.
+func weComPushes() receivertest.Sender {
+	return receivertest.Sender{Token: "TokenOfTheBench", EncodingAESKey: strings.Repeat("b", 43), CorpID: corpID, At: time.Now()}
+}
+
+// portalSecret is the secret of portal in the store: the app's, and what weComPushes has.
+func portalSecret() string {
+	weCom := weComPushes()
+	return appsecret.Secret{App: secret.NewValue(appSecret), Token: secret.NewValue(weCom.Token), EncodingAESKey: secret.NewValue(weCom.EncodingAESKey)}.Encode().Reveal()
+}
+
 // startCloud starts it with an authenticator and so many users who have signed in.
 func startCloud(t testing.TB, users int) *cloud {
 	t.Helper()
@@ -89,7 +103,7 @@ func startCloud(t testing.TB, users int) *cloud {
 	now := time.Now().UTC()
 	a := store.Authenticator{
 		ID: store.NewID(), Name: portal, Enabled: true, CorpID: corpID, AgentID: agentID, SecretVersion: strings.Repeat("1", 32), Origin: application,
-		WorkbenchRedirectPath: "/", AutoSignup: true, Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, Version: 1,
+		WorkbenchRedirectPath: "/", AutoSignup: true, EventsEnabled: true, Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: names.Directory, TransientTable: names.Transient, AuditTable: names.Audit})
 	must(t, err)
@@ -104,7 +118,7 @@ func startCloud(t testing.TB, users int) *cloud {
 	c.environment = map[string]string{
 		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": serve(c.meter.DynamoDB(server.Endpoint)),
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": serve(c.meter.SecretsManager(map[string]string{
-			"signing-keys": signing, "sealing-keys": `{"current":"a sealing secret of more than 32 characters"}`, "authenticators/" + a.ID: appSecret,
+			"signing-keys": signing, "sealing-keys": `{"current":"a sealing secret of more than 32 characters"}`, "authenticators/" + a.ID: portalSecret(),
 		})),
 		"PUBLIC_URL": public, "WECOM_API_URL": weComURL, "WECOM_OAUTH_URL": weComURL, "WECOM_LOGIN_URL": weComURL,
 		"DIRECTORY_TABLE": names.Directory, "TRANSIENT_TABLE": names.Transient, "AUDIT_TABLE": names.Audit,
@@ -113,7 +127,7 @@ func startCloud(t testing.TB, users int) *cloud {
 	}
 	mux := http.NewServeMux()
 	for name, patterns := range map[string][]string{
-		"authorize": {"/authorize/"}, "callback": {"/callback/"}, "openid": {"/oauth2/"}, "signin": {"/"}, "forwardauth": {"/oauth2/forward-auth/", "/.wecom-signin/"}, "sessionauthorizer": nil,
+		"authorize": {"/authorize/"}, "callback": {"/callback/"}, "openid": {"/oauth2/"}, "signin": {"/"}, "forwardauth": {"/oauth2/forward-auth/", "/.wecom-signin/"}, "sessionauthorizer": nil, "events": {"/api/events/"},
 	} {
 		c.functions[name] = startFunction(t, name, c.environment)
 		for _, pattern := range patterns {
@@ -152,6 +166,21 @@ func TestRemoteCallsAreAsDocumented(t *testing.T) {
 		}
 	}
 	t.Errorf("docs/benchmarks.md does not say what was measured:\n%s", strings.Join(unknown, "\n"))
+}
+
+// checkOfEvents has WeCom check the URL.
+func checkOfEvents(t *testing.T, b *testbrowser.Browser) {
+	t.Helper()
+	if answer := b.Expect(t, 200, "GET", "/api/events/"+portal+"?"+weComPushes().Check("42", true)); answer.Body != "42" {
+		t.Errorf("answer %q", answer.Body)
+	}
+}
+
+// pushOfEvents has WeCom push something about a member, who is still there.
+func pushOfEvents(t *testing.T, b *testbrowser.Browser) {
+	t.Helper()
+	query, body := weComPushes().Push("<xml><FromUserName>" + benchMember(1) + "</FromUserName><Event>unsubscribe</Event></xml>")
+	b.Expect(t, 200, "POST", "/api/events/"+portal+"?"+query, testbrowser.Body("text/xml", body))
 }
 
 // remoteCalls returns rows of the table, in the order of time.
@@ -193,6 +222,10 @@ func remoteCalls(t *testing.T, c *cloud) (rows []string) {
 		{"", func() { b.Expect(t, 302, "GET", callbackBehind(t, b, "orders")) }},
 		{"HTTP API, a question, cold", func() { c.askForAPI(t) }},
 		{"HTTP API, a question", func() { c.askForAPI(t) }},
+		{"events: check of the URL, cold", func() { checkOfEvents(t, b) }},
+		{"events: check of the URL", func() { checkOfEvents(t, b) }},
+		{"events: a push about a member, cold", func() { pushOfEvents(t, b) }},
+		{"events: a push about a member", func() { pushOfEvents(t, b) }},
 		{"proxy, a request of nobody", func() { b.Forget(""); b.Expect(t, 401, "GET", "/oauth2/forward-auth/nginx/behind") }},
 	} {
 		step.do()

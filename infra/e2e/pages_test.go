@@ -72,7 +72,7 @@ func TestErrorPages(t *testing.T) {
 			w.Accessible("nothing failed")
 			texts := textsFor(t, d, text.SignInArea)
 			codes := failures(texts)
-			if len(codes) != 20 {
+			if len(codes) != 21 {
 				t.Errorf("%d failures are explained", len(codes))
 			}
 			for _, code := range codes {

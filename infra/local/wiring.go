@@ -12,6 +12,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/authorize"
 	"github.com/wecom-signin/wecom-signin/functions/authorizer"
 	"github.com/wecom-signin/wecom-signin/functions/callback"
+	"github.com/wecom-signin/wecom-signin/functions/events"
 	"github.com/wecom-signin/wecom-signin/functions/forwardauth"
 	"github.com/wecom-signin/wecom-signin/functions/issuer"
 	"github.com/wecom-signin/wecom-signin/functions/memberchecks"
@@ -51,6 +52,7 @@ func httpFunctions() map[string]httpFunction {
 		"AuthorizeFunction":   {"authorize", authorize.Settings(), authorize.NewHandler, 0},
 		"CallbackFunction":    {"callback", callback.Settings(), callback.NewHandler, 0},
 		"SigninFunction":      {"signin", signin.Settings(), signin.NewHandler, 0},
+		"EventsFunction":      {"events", events.Settings(), events.NewHandler, events.MaxBody},
 		"AdminFunction":       {"admin", admin.Settings(), admin.NewHandler, admin.MaxBody},
 		"IssuerFunction":      {"issuer", issuer.Settings(), issuer.NewHandler, 0},
 		"OpenIDFunction":      {"openid", openid.Settings(), openid.NewHandler, openid.MaxBody},

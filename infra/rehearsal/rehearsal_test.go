@@ -20,7 +20,7 @@ import (
 )
 
 // The functions, as their log groups name them.
-var functions = []string{"authorize", "callback", "signin", "admin", "authorizer", "issuer", "memberchecks", "notify", "openid", "forwardauth", "sessionauthorizer", "rotatekeys"}
+var functions = []string{"authorize", "callback", "signin", "admin", "events", "authorizer", "issuer", "memberchecks", "notify", "openid", "forwardauth", "sessionauthorizer", "rotatekeys"}
 
 // deployment is what the steps of one deployment's life share.
 type deployment struct {

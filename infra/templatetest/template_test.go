@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
+	lambdaevents "github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
@@ -21,6 +21,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/functions/authorize"
 	"github.com/wecom-signin/wecom-signin/functions/authorizer"
 	"github.com/wecom-signin/wecom-signin/functions/callback"
+	"github.com/wecom-signin/wecom-signin/functions/events"
 	"github.com/wecom-signin/wecom-signin/functions/forwardauth"
 	"github.com/wecom-signin/wecom-signin/functions/issuer"
 	"github.com/wecom-signin/wecom-signin/functions/memberchecks"
@@ -62,7 +63,7 @@ func TestTemplateFunctions(t *testing.T) {
 func settingFaults(template *samtemplate.Template) (faults []string) {
 	reads := map[string][]settings.Name{
 		"AdminFunction": admin.Settings(), "AuthorizeFunction": authorize.Settings(), "AuthorizerFunction": authorizer.Settings(),
-		"CallbackFunction": callback.Settings(), "IssuerFunction": issuer.Settings(), "RotateKeysFunction": rotatekeys.Settings(),
+		"CallbackFunction": callback.Settings(), "EventsFunction": events.Settings(), "IssuerFunction": issuer.Settings(), "RotateKeysFunction": rotatekeys.Settings(),
 		"ForwardAuthFunction": forwardauth.Settings(), "SessionAuthorizerFunction": sessionauthorizer.Settings(), "NotifyFunction": notify.Settings(), "MemberChecksFunction": memberchecks.Settings(), "OpenIDFunction": openid.Settings(), "SigninFunction": signin.Settings(),
 	}
 	unread := map[string]int{}
@@ -182,7 +183,7 @@ func TestDailyRequestAsksForTheKeys(t *testing.T) {
 	}
 	_, input, _ := strings.Cut(string(content), "          Input: '")
 	input, _, _ = strings.Cut(input, "'\n")
-	var event events.APIGatewayV2HTTPRequest
+	var event lambdaevents.APIGatewayV2HTTPRequest
 	if err := json.Unmarshal([]byte(input), &event); err != nil {
 		t.Fatal(err)
 	}

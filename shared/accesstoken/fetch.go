@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/appsecret"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -151,12 +152,16 @@ func (s *Source) fetch(ctx context.Context, o order, record store.Fetched, known
 	// The fetch ends before the lease does, or it would not be the only one.
 	ctx, cancel := context.WithTimeout(ctx, until.Sub(now))
 	defer cancel()
-	appSecret, err := s.cfg.Secrets.Get(ctx, o.app.SecretName, o.app.SecretVersion)
+	stored, err := s.cfg.Secrets.Get(ctx, o.app.SecretName, o.app.SecretVersion)
 	if err != nil {
 		return record, token{}, fmt.Errorf("read app secret: %w", err)
 	}
+	parts, err := appsecret.Parse(stored)
+	if err != nil {
+		return record, token{}, err
+	}
 	askedAt := s.cfg.Now()
-	fetched, err := s.cfg.Fetcher.FetchToken(ctx, o.app.CorpID, appSecret.Reveal())
+	fetched, err := s.cfg.Fetcher.FetchToken(ctx, o.app.CorpID, parts.App.Reveal())
 	if err != nil {
 		if refusal, ok := errors.AsType[*wecom.Error](err); ok && refusal.SecretRefused() {
 			record.RefusedUntil, record.RefusedCode = s.cfg.Now().Add(refusedTime), refusal.Code

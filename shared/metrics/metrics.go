@@ -92,6 +92,10 @@ func SigningKeyAge(age time.Duration) Measurement {
 	return Measurement{name: "SigningKeyAge", unit: none, value: math.Round(days*100) / 100}
 }
 
+// InactiveApp counts a push by which WeCom says that it is about to switch an app off, because
+// nobody uses it, or has done so.
+func InactiveApp() Measurement { return Measurement{name: "InactiveApps", unit: count, value: 1} }
+
 // Milliseconds is how durations are written in log events.
 func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 

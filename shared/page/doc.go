@@ -15,7 +15,7 @@
 //   - the page never shows text from a link as it is: an unknown error code becomes a
 //     known one, an unlikely request id is left out;
 //   - the page loads nothing from another host, except for a company's logo, if one is
-//     set, and works without its script;
+//     set, and WeCom's login panel, and works without its scripts;
 //   - whatever happened, a button offers the next step;
 //   - the tests fail for a text that is missing or unused.
 package page

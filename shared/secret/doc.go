@@ -6,7 +6,7 @@
 // must pass.
 //
 // Boundary: the meaning of a secret belongs to its owner. An authenticator's secret is
-// opaque, package keys encodes the signing keys, package aead the sealing keys.
+// package appsecret's, package keys encodes the signing keys, package aead the sealing keys.
 //
 // Invariant: a version, once written, never changes. A record that refers to a version
 // (an authenticator's SecretVersion) therefore switches to a new secret in the write

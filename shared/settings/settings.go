@@ -272,18 +272,6 @@ func (r *reader) duration(name Name, absent, shortest, longest time.Duration) ti
 	return duration
 }
 
-func (r *reader) auditRetention() time.Duration {
-	value := r.text(AuditRetention, "")
-	if value == "" {
-		return store.DefaultAuditRetention
-	}
-	retention, err := time.ParseDuration(value)
-	if err != nil || retention < MinAuditRetention || retention > MaxAuditRetention {
-		r.reject(AuditRetention, "must be a duration in hours such as 4320h, from %s to %s", MinAuditRetention, MaxAuditRetention)
-	}
-	return retention
-}
-
 func (r *reader) onOff(name Name, absent bool) bool {
 	switch r.text(name, "") {
 	case "":
@@ -295,6 +283,18 @@ func (r *reader) onOff(name Name, absent bool) bool {
 		r.reject(name, "must be on or off")
 	}
 	return false
+}
+
+func (r *reader) auditRetention() time.Duration {
+	value := r.text(AuditRetention, "")
+	if value == "" {
+		return store.DefaultAuditRetention
+	}
+	retention, err := time.ParseDuration(value)
+	if err != nil || retention < MinAuditRetention || retention > MaxAuditRetention {
+		r.reject(AuditRetention, "must be a duration in hours such as 4320h, from %s to %s", MinAuditRetention, MaxAuditRetention)
+	}
+	return retention
 }
 
 func (r *reader) port() int {

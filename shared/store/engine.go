@@ -58,11 +58,16 @@ type Directory interface {
 	// AutoLogin.
 	CreateAuthenticator(ctx context.Context, a Authenticator) error
 	// UpdateAuthenticator replaces from, as it was read, by to, which has the same Name and
-	// ID and Version = from.Version + 1. It returns ErrChanged or *AutoLoginTakenError.
+	// ID and Version = from.Version + 1, and keeps the stored LastEventAt. It returns
+	// ErrChanged or *AutoLoginTakenError.
 	UpdateAuthenticator(ctx context.Context, from, to Authenticator) error
 	// DeleteAuthenticator removes a, as it was read, and frees its AutoLogin, or returns
 	// ErrChanged.
 	DeleteAuthenticator(ctx context.Context, a Authenticator) error
+	// NoteEvent notes at as the LastEventAt of the authenticator that was read, unless the
+	// stored one is within EventNotePause before it, or later. An authenticator that is gone
+	// is not an error.
+	NoteEvent(ctx context.Context, a Authenticator, at time.Time) error
 
 	// User returns the user of an id, or ErrNotFound.
 	User(ctx context.Context, id string) (User, error)

@@ -43,6 +43,9 @@ type Authenticator struct {
 	RulesVersion string `json:",omitempty"`
 	// EventsEnabled: WeCom may push events here. Token and key are with the app's secret.
 	EventsEnabled bool `json:",omitempty"`
+	// LastEventAt is when WeCom pushed last, give or take EventNotePause; zero: never. It is
+	// not part of Version.
+	LastEventAt time.Time `json:",omitzero"`
 	// Generation changes when the authenticator's sessions and pending attempts must end:
 	// on disabling and with another CorpID.
 	Generation string
@@ -50,6 +53,9 @@ type Authenticator struct {
 	UpdatedAt  time.Time
 	Version    int64 // 1 when created, plus 1 with every update
 }
+
+// EventNotePause is the least time between two writes of Authenticator.LastEventAt.
+const EventNotePause = time.Minute
 
 // RoleRule gives a role to members. One of Department, Tag and Leader is set.
 type RoleRule struct {

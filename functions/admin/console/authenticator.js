@@ -8,6 +8,7 @@ import { address, badges } from './authenticators.js';
 import { checkButton } from './check.js';
 import { button } from './controls.js';
 import { confirmThen, dialog, go } from './dialogs.js';
+import { receiverPart } from './events.js';
 import { recordForm } from './form.js';
 import { links } from './links.js';
 import { readRules, rulesField, sayRules, writeRules, wrongRules } from './rules-field.js';
@@ -178,6 +179,10 @@ export async function authenticatorView(name) {
       ),
     );
   const switches = el('div', { className: 'stack' });
+  const receiver = receiverPart(a, (updated) => {
+    options.rebase(updated);
+    changed(updated);
+  });
   changed(a);
 
   return [
@@ -204,7 +209,13 @@ export async function authenticatorView(name) {
           options.node,
         ),
       ),
-      el('div', {}, section(t('links.title'), linksPlace), section(t('authenticator.switch'), switches)),
+      el(
+        'div',
+        {},
+        section(t('links.title'), linksPlace),
+        section(t('events.title'), el('p', { className: 'hint' }, t('events.hint')), receiver),
+        section(t('authenticator.switch'), switches),
+      ),
     ),
     rulesPreview(name, () => nest(Object.fromEntries(directory.map((spec) => [spec.name, options.typed(spec.name)])))),
     attemptsSection(path, 'authenticator'),

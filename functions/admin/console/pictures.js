@@ -70,6 +70,8 @@ const names = {
   gender: ['性别', 'setup.wecom.gender'],
   avatar: ['头像', 'setup.wecom.avatar'],
   homepage: ['工作台应用主页', 'setup.wecom.homepage'],
+  receive: ['接收消息', 'setup.wecom.receive'],
+  setReceive: ['设置API接收', 'setup.wecom.setreceive'],
 };
 
 // named draws a name, and what it means below it unless that is the same.
@@ -346,10 +348,33 @@ const scenes = {
       ...mark(4, margin + 54, 306, 122, 40),
     ],
   ],
+
+  events: ({ url }) => [
+    372,
+    'setup.9.picture',
+    [
+      ...frame(372, 'apps'),
+      ...named('receive', margin, 100, { room: 180 }),
+      ...named('setReceive', margin + 200, 100, { size: 12.5, room: 160, kind: 'link' }),
+      ...mark(1, margin + 192, 84, 172, 40),
+      box(margin, 144, inner, 172, 'panel', 8),
+      ...[
+        ['URL', url],
+        ['Token', '••••••••••••••••'],
+        ['EncodingAESKey', '••••••••••••••••••••••'],
+      ].flatMap(([name, value], i) => [
+        words(margin + 14, 176 + i * 48, name, { size: 12, room: 100, kind: 'strong' }),
+        ...entry(margin + 122, 157 + i * 48, inner - 140, value),
+      ]),
+      ...mark(2, margin + 116, 151, inner - 128, 138),
+      ...press(margin, 330, 110, 'save'),
+      ...mark(3, margin - 6, 324, 122, 40),
+    ],
+  ],
 };
 
 // picture draws a scene with the values to paste: domain, address, addresses, file, title,
-// corpId, agentId, phone and desktop, as far as the scene shows them.
+// corpId, agentId, phone, desktop and url, as far as the scene shows them.
 export function picture(scene, values = {}) {
   const [height, key, content] = scenes[scene](values);
   const title = shape('title', { id: newId('picture') }, t(key));

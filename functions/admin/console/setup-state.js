@@ -13,6 +13,7 @@ export const steps = {
   phoneNumber: 6,
   check: 7,
   homepage: 8,
+  events: 9,
 };
 
 export const titles = [
@@ -24,6 +25,7 @@ export const titles = [
   'setup.6.title',
   'setup.7.title',
   'setup.8.title',
+  'setup.9.title',
 ];
 
 export const lastStep = titles.length;

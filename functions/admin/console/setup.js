@@ -13,6 +13,7 @@ import { check } from './setup-check.js';
 import { credentials } from './setup-credentials.js';
 import { trustedDomain } from './setup-domain.js';
 import { end } from './setup-end.js';
+import { events } from './setup-events.js';
 import { homepage } from './setup-homepage.js';
 import { callbackDomain, createApp, phoneNumber } from './setup-instructions.js';
 import { paragraph } from './setup-layout.js';
@@ -29,6 +30,7 @@ const views = [
   phoneNumber,
   check,
   homepage,
+  events,
   end, // behind the last step
 ];
 

@@ -16,6 +16,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/wecom/receiver/receivertest"
 )
 
 // journeys make every function make every call that it ever makes.
@@ -32,6 +33,7 @@ func journeys(t *testing.T, w *world) {
 	admin.judgesMembers()
 	w.administratorsSignIn()
 	w.membersLeave()
+	admin.hasEventsPushed()
 	admin.hasApplicationsTold()
 	w.visitorsComeWithoutSession()
 	w.weComRefuses()
@@ -328,6 +330,44 @@ func (w *world) administratorsSignIn() {
 		member.send(200, "PATCH", "/api/admin/users/"+session.User.ID, w.adminKey, map[string]any{change.field: change.value})
 		member.send(change.want, "GET", "/api/admin/users", token, nil)
 	}
+}
+
+// WeCom checks the URL of the receiver and pushes: a member gets another userid and another
+// name, and then leaves.
+func (v *visitor) hasEventsPushed() {
+	v.t.Helper()
+	const events = "/api/admin/authenticators/main/events"
+	member := v.visitor("zhouba", wecomsim.UserAgentWeComAndroid)
+	member.signIn("/authorize/main", application+"/")
+	made := testbrowser.Decode[struct{ Token, EncodingAESKey string }](v.t, v.send(200, "POST", events, v.adminKey, nil))
+	v.known.Add("token of the receiver", made.Token)
+	v.known.Add("key of the receiver", made.EncodingAESKey)
+	weCom := receivertest.Sender{Token: made.Token, EncodingAESKey: made.EncodingAESKey, CorpID: corpID, At: time.Now()}
+
+	// WeCom gives up after a second, however long the function takes to start.
+	began := time.Now()
+	if answer := v.send(200, "GET", "/api/events/main?"+weCom.Check("1616140317555161061", true), "", nil); answer.Body != "1616140317555161061" {
+		v.t.Errorf("the check of the URL is answered %q", answer.Body)
+	}
+	v.t.Logf("the first check of the URL, from a cold start, took %s", time.Since(began))
+	v.send(404, "GET", "/api/events/nobody?"+weCom.Check("1", false), "", nil)
+	push := func(status int, message string) {
+		v.t.Helper()
+		query, body := weCom.Push(message)
+		v.Expect(v.t, status, "POST", "/api/events/main?"+query, testbrowser.Body("text/xml", body))
+	}
+	push(200, "<xml><FromUserName>sys</FromUserName><Event>enter_agent</Event></xml>")
+	must(v.t, v.weCom.ChangeMember(corpID, "zhouba", func(m *wecomsim.Member) { m.UserID, m.Name = "zhou.ba", "周捌" }))
+	push(200, "<xml><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhouba</UserID><NewUserID>zhou.ba</NewUserID></xml>")
+	if session := testbrowser.Decode[sessionAnswer](v.t, member.send(200, "GET", "/api/session", "", nil)); session.User.Name != "周捌" {
+		v.t.Errorf("with another userid and name: %+v", session)
+	}
+	must(v.t, v.weCom.Dismiss(corpID, "zhou.ba"))
+	push(200, "<xml><FromUserName>zhou.ba</FromUserName><Event>unsubscribe</Event></xml>")
+	member.send(401, "GET", "/api/session", "", nil)
+	weCom.Token = "Guess"
+	push(403, "<xml></xml>")
+	v.send(204, "DELETE", events, v.adminKey, nil)
 }
 
 // Application links and mistakes.

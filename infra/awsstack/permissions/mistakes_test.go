@@ -144,7 +144,7 @@ var networkMistakes = []mistake{
 	{name: "the network without a denial", function: "Admin", old: "," + ownCode, want: "the function's own code must be denied"},
 	{name: "a denial for nobody", function: "Admin", old: `"lambda:SourceFunctionArn":"false"`, new: `"lambda:SourceFunctionArn":"true"`, want: "denied to the function's own code"},
 	{name: "another action of the network", function: "Admin", old: `["ec2:CreateNetworkInterface",`, new: `["ec2:CreateNetworkInterface","ec2:RunInstances",`, want: "what Lambda needs to connect to a network"},
-	{name: "a network beside the two functions that have one", function: "Issuer", old: `"Statement":[`, new: `"Statement":[` + network + ",", want: "the network is allowed: true, and IssuerFunction has one: false"},
+	{name: "a network beside the functions that have one", function: "Issuer", old: `"Statement":[`, new: `"Statement":[` + network + ",", want: "the network is allowed: true, and IssuerFunction has one: false"},
 	{name: "no network where there is one", change: func(d permissions.Deployed) {
 		function := d.Functions["AdminFunction"]
 		function.Connected = false

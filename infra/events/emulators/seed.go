@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/appsecret"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
@@ -32,12 +33,15 @@ const (
 	demoUserID   = "000000000000000000zhangsan"
 	// demoRotation is the version of the signing keys, as if a rotation had made them.
 	demoRotation = "00000000-0000-4000-8000-000000000001"
+	// demoToken and demoKey are those of the receiver of events.
+	demoToken = "demotokenforthismachineonly"
+	demoKey   = "demoKeyForThisMachineOnly000000000000000000"
 	// demoVersion is that of every other secret.
 	demoVersion = "00000000-0000-4000-8000-000000000002"
 )
 
 // seed makes the tables and secrets that the template declares, and the demo records:
-// an authenticator, a user with a session as long as one may be, a domain file and
+// an authenticator with a receiver of events, a user with a session as long as one may be, a domain file and
 // signing keys.
 func seed(ctx context.Context, config aws.Config, variables map[settings.Name]string) error {
 	database, client := dynamodb.NewFromConfig(config), secretsmanager.NewFromConfig(config)
@@ -59,11 +63,12 @@ func seed(ctx context.Context, config aws.Config, variables map[settings.Name]st
 	}
 	secrets := secretstore.New(secretstore.Config{Client: client})
 	authenticatorID := store.NewID()
+	appSecret := appsecret.Secret{App: secret.NewValue(wecomsim.DemoSecret), Token: secret.NewValue(demoToken), EncodingAESKey: secret.NewValue(demoKey)}
 	for _, s := range []struct{ name, version, value string }{
 		{variables[settings.AdminKeySecret], demoVersion, demoAdminKey},
 		{variables[settings.SealingKeysSecret], demoVersion, fmt.Sprintf(`{"current":%q}`, rand.Text()+rand.Text())},
 		{variables[settings.SigningKeysSecret], demoRotation, encodedKeys},
-		{variables[settings.AuthenticatorSecretPrefix] + authenticatorID, demoVersion, wecomsim.DemoSecret},
+		{variables[settings.AuthenticatorSecretPrefix] + authenticatorID, demoVersion, appSecret.Encode().Reveal()},
 	} {
 		if err := secrets.Create(ctx, s.name, s.version, secret.NewValue(s.value)); err != nil {
 			return err
@@ -81,7 +86,7 @@ func seed(ctx context.Context, config aws.Config, variables map[settings.Name]st
 	authenticator := store.Authenticator{
 		ID: authenticatorID, Name: demoName, Title: "示例应用 Demo app", Enabled: true,
 		CorpID: wecomsim.DemoCorpID, AgentID: wecomsim.DemoAgentID, SecretVersion: demoVersion,
-		Origin: applicationURL, WorkbenchRedirectPath: "/", AutoSignup: true, Generation: store.NewID(),
+		Origin: applicationURL, WorkbenchRedirectPath: "/", AutoSignup: true, EventsEnabled: true, Generation: store.NewID(),
 		CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	user := store.User{

@@ -3,6 +3,9 @@ package dynamo
 import (
 	"context"
 	"errors"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -13,6 +16,8 @@ const (
 	usersPartition         = "users"
 )
 
+func authenticatorKey(name string) item { return directoryKey(authenticatorPartition, name) }
+
 func autoLoginKey() item  { return directoryKey("auto-login", "auto-login") }
 func publicKeysKey() item { return directoryKey("signing-keys", "public") }
 
@@ -21,16 +26,31 @@ func (e *Engine) Authenticator(ctx context.Context, name string) (a store.Authen
 	if name == "" {
 		return a, store.ErrNotFound // DynamoDB refuses empty keys
 	}
-	found, err := e.get(ctx, e.cfg.DirectoryTable, directoryKey(authenticatorPartition, name))
+	found, err := e.get(ctx, e.cfg.DirectoryTable, authenticatorKey(name))
 	if err != nil {
 		return a, err
 	}
+	a.LastEventAt = momentOf(found, lastEvent)
 	return a, decode(found, &a)
+}
+
+// lastEvent is an attribute beside the record, as lastUse of an application is.
+const lastEvent = "lastEventAt"
+
+// encodeAuthenticator returns the record without its last event.
+func encodeAuthenticator(a store.Authenticator) (types.AttributeValue, error) {
+	a.LastEventAt = time.Time{}
+	return encode(a)
 }
 
 // Authenticators implements store.Directory.
 func (e *Engine) Authenticators(ctx context.Context, page store.Page) ([]store.Authenticator, string, error) {
-	return decodeList[store.Authenticator](e.list(ctx, authenticatorPartition, page))
+	found, next, err := e.list(ctx, authenticatorPartition, page)
+	authenticators, next, err := decodeList[store.Authenticator](found, next, err)
+	for n := range authenticators {
+		authenticators[n].LastEventAt = momentOf(found[n], lastEvent)
+	}
+	return authenticators, next, err
 }
 
 func decodeList[T any](items []item, next string, err error) ([]T, string, error) {
@@ -66,10 +86,16 @@ func (e *Engine) AutoLoginAuthenticator(ctx context.Context) (store.Authenticato
 
 // CreateAuthenticator implements store.Directory.
 func (e *Engine) CreateAuthenticator(ctx context.Context, a store.Authenticator) error {
-	write, err := e.putAuthenticator(a, "attribute_not_exists(pk)", nil, store.ErrExists)
+	data, err := encodeAuthenticator(a)
 	if err != nil {
 		return err
 	}
+	i := authenticatorKey(a.Name)
+	i["id"], i["version"], i["data"] = text(a.ID), number(a.Version), data
+	if !a.LastEventAt.IsZero() {
+		i[lastEvent] = moment(a.LastEventAt)
+	}
+	write := put(e.cfg.DirectoryTable, i, "attribute_not_exists(pk)", nil, failing(store.ErrExists))
 	// A transaction even for one item: by its request token a repeated request succeeds,
 	// where a repeated put would find its own item and report the name as taken.
 	return e.transact(ctx, append([]step{write}, e.moveAutoLogin(store.Authenticator{}, a)...))
@@ -77,16 +103,20 @@ func (e *Engine) CreateAuthenticator(ctx context.Context, a store.Authenticator)
 
 // UpdateAuthenticator implements store.Directory.
 func (e *Engine) UpdateAuthenticator(ctx context.Context, from, to store.Authenticator) error {
-	write, err := e.putAuthenticator(to, unchangedAuthenticator, asRead(from), store.ErrChanged)
+	data, err := encodeAuthenticator(to)
 	if err != nil {
 		return err
 	}
+	values := asRead(from)
+	values[":data"], values[":next"] = data, number(to.Version)
+	write := update(e.cfg.DirectoryTable, authenticatorKey(from.Name), "SET #data = :data, version = :next", unchangedAuthenticator,
+		map[string]string{"#data": "data"}, values, failing(store.ErrChanged))
 	return e.run(ctx, append([]step{write}, e.moveAutoLogin(from, to)...))
 }
 
 // DeleteAuthenticator implements store.Directory.
 func (e *Engine) DeleteAuthenticator(ctx context.Context, a store.Authenticator) error {
-	write := remove(e.cfg.DirectoryTable, directoryKey(authenticatorPartition, a.Name), unchangedAuthenticator, asRead(a), failing(store.ErrChanged))
+	write := remove(e.cfg.DirectoryTable, authenticatorKey(a.Name), unchangedAuthenticator, asRead(a), failing(store.ErrChanged))
 	return e.run(ctx, append([]step{write}, e.moveAutoLogin(a, store.Authenticator{})...))
 }
 
@@ -98,14 +128,11 @@ func asRead(a store.Authenticator) item {
 	return item{":id": text(a.ID), ":version": number(a.Version)}
 }
 
-func (e *Engine) putAuthenticator(a store.Authenticator, condition string, values item, failed error) (step, error) {
-	data, err := encode(a)
-	if err != nil {
-		return step{}, err
-	}
-	i := directoryKey(authenticatorPartition, a.Name)
-	i["id"], i["version"], i["data"] = text(a.ID), number(a.Version), data
-	return put(e.cfg.DirectoryTable, i, condition, values, failing(failed)), nil
+// NoteEvent implements store.Directory.
+func (e *Engine) NoteEvent(ctx context.Context, a store.Authenticator, at time.Time) error {
+	return e.run(ctx, []step{update(e.cfg.DirectoryTable, authenticatorKey(a.Name), "SET "+lastEvent+" = :at",
+		"id = :id AND (attribute_not_exists("+lastEvent+") OR "+lastEvent+" <= :before)", nil,
+		item{":id": text(a.ID), ":at": moment(at), ":before": moment(at.Add(-store.EventNotePause))}, failing(nil))})
 }
 
 // moveAutoLogin takes automatic login for an authenticator, or frees it. It needs no read,

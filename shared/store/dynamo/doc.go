@@ -11,7 +11,7 @@
 //
 // Directory table, keys pk and sk:
 //
-//	authenticator    NAME            the configuration
+//	authenticator    NAME            the configuration, with the time of the last event beside it
 //	auto-login       auto-login      the authenticator that has it
 //	user#ID          user            the user
 //	users            ID              an entry of the list
@@ -27,6 +27,7 @@
 // record, which counts):
 //
 //	outcome#KEY      the result of an attempt, with its sign-in event
+//	first-sign-in#CORP#ID  why a member's first sign-in was refused
 //	attempt#KEY      the sign-in event of an attempt without a result
 //	token#KEY        an app's access token, sealed, with lease and refusal
 //	grant#ID         a grant, with what changes of it beside the record

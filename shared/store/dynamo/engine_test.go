@@ -73,6 +73,10 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		{"find whose an identity is", func() error { _, err := engine.OwnerOfIdentity(ctx, "ww0123", "ZHANGSAN"); return err }, "Get"},
 		{"start a session", func() error { return engine.StartSession(ctx, session("one"), false) }, "Put"},
 		{"start a session and note the sign-in", func() error { return engine.StartSession(ctx, session("two"), true) }, "Put Update"},
+		{"refuse a first sign-in", func() error {
+			return engine.RefuseFirstSignIn(ctx, "ww0123", "lisi", store.FirstSignInRefusal{Code: "phone_in_use", At: now, KeepUntil: now.Add(time.Minute)})
+		}, "Put"},
+		{"ask about a first sign-in", func() error { _, err := engine.FirstSignIn(ctx, "two", "ww0123", "lisi"); return err }, "BatchGet"},
 		{"start a session with its line", func() error { return engine.Audited(line()).StartSession(ctx, session("three"), false) }, "Transact2"},
 		{"the same and note the sign-in", func() error { return engine.Audited(line()).StartSession(ctx, session("four"), true) }, "Transact2 Update"},
 		{"write a line", func() error { return engine.RecordAudit(ctx, line()) }, "Put"},
@@ -88,10 +92,6 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 			_, _, err := engine.AuditLines(ctx, store.AuditQuery{From: now.Truncate(time.Hour)}, store.Page{Limit: 50})
 			return err
 		}, "Query Query Query Query"},
-		{"refuse a first sign-in", func() error {
-			return engine.RefuseFirstSignIn(ctx, "ww0123", "lisi", store.FirstSignInRefusal{Code: "phone_in_use", At: now, KeepUntil: now.Add(time.Minute)})
-		}, "Put"},
-		{"ask about a first sign-in", func() error { _, err := engine.FirstSignIn(ctx, "two", "ww0123", "lisi"); return err }, "BatchGet"},
 		{"check a session", func() error { _, _, err := engine.ResultAndUser(ctx, "two", u.ID); return err }, "BatchGet"},
 		{"read a session", func() error { _, err := engine.AttemptResult(ctx, "two"); return err }, "Get"},
 		{"end a session", func() error { _, err := engine.EndSession(ctx, "two"); return err }, "Update"},
@@ -116,6 +116,7 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 		{"read an application", func() error { _, err := engine.Application(ctx, "demo"); return err }, "Get"},
 		{"list applications", func() error { _, _, err := engine.Applications(ctx, store.Page{Limit: 50}); return err }, "Query"},
 		{"note the use of an application", func() error { return engine.NoteApplicationUse(ctx, "demo", "one", now) }, "Update"},
+		{"note an event", func() error { return engine.NoteEvent(ctx, a, now) }, "Update"},
 		{"update an application", func() error { return engine.UpdateApplication(ctx, application, withoutSecrets) }, "Update"},
 		{"delete an application", func() error { return engine.DeleteApplication(ctx, withoutSecrets) }, "Delete"},
 		{"consent", func() error { return engine.PutConsent(ctx, consent) }, "Put"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -65,9 +66,12 @@ func (e *Engine) CreateAuthenticator(_ context.Context, a store.Authenticator) e
 // UpdateAuthenticator implements store.Directory.
 func (e *Engine) UpdateAuthenticator(_ context.Context, from, to store.Authenticator) error {
 	return e.write(func(tx transaction) error {
-		if err := tx.unchangedAuthenticator(from); err != nil {
+		there, err := tx.unchangedAuthenticator(from)
+		if err != nil {
 			return err
 		}
+		to := to
+		to.LastEventAt = there.LastEventAt
 		return tx.putAuthenticator(to)
 	})
 }
@@ -75,7 +79,7 @@ func (e *Engine) UpdateAuthenticator(_ context.Context, from, to store.Authentic
 // DeleteAuthenticator implements store.Directory.
 func (e *Engine) DeleteAuthenticator(_ context.Context, a store.Authenticator) error {
 	return e.write(func(tx transaction) error {
-		if err := tx.unchangedAuthenticator(a); err != nil {
+		if _, err := tx.unchangedAuthenticator(a); err != nil {
 			return err
 		}
 		if err := tx.releaseAutoLogin(a.Name); err != nil {
@@ -85,13 +89,31 @@ func (e *Engine) DeleteAuthenticator(_ context.Context, a store.Authenticator) e
 	})
 }
 
-func (tx transaction) unchangedAuthenticator(read store.Authenticator) error {
-	var there store.Authenticator
-	err := tx.get(authenticators, read.Name, &there)
+// NoteEvent implements store.Directory.
+func (e *Engine) NoteEvent(_ context.Context, a store.Authenticator, at time.Time) error {
+	return e.write(func(tx transaction) error {
+		var there store.Authenticator
+		err := tx.get(authenticators, a.Name, &there)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return nil
+		case err != nil:
+			return err
+		case there.ID != a.ID || at.Sub(there.LastEventAt) < store.EventNotePause:
+			return nil
+		}
+		there.LastEventAt = at
+		return tx.put(authenticators, a.Name, there)
+	})
+}
+
+// unchangedAuthenticator returns the authenticator if it has not changed since it was read.
+func (tx transaction) unchangedAuthenticator(read store.Authenticator) (there store.Authenticator, err error) {
+	err = tx.get(authenticators, read.Name, &there)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (there.ID != read.ID || there.Version != read.Version) {
-		return store.ErrChanged
+		return there, store.ErrChanged
 	}
-	return err
+	return there, err
 }
 
 // putAuthenticator writes a, and takes or frees automatic login.

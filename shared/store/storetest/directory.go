@@ -46,6 +46,55 @@ func authenticators(t *testing.T, b *bench) {
 	b.is(b.UpdateAuthenticator(ctx, created, changed), store.ErrChanged)
 }
 
+func notedEvents(t *testing.T, b *bench) {
+	ctx := t.Context()
+	read := b.authenticator("demo")
+	b.ok(b.NoteEvent(ctx, read, b.now()))
+	_, err := b.Authenticator(ctx, "demo")
+	b.is(err, store.ErrNotFound)
+
+	b.ok(b.CreateAuthenticator(ctx, read))
+	same := func(want store.Authenticator) {
+		t.Helper()
+		got, err := b.Authenticator(ctx, "demo")
+		b.ok(err)
+		all, _, err := b.Authenticators(ctx, store.Page{Limit: 10})
+		b.ok(err)
+		if diff := cmp.Diff([]store.Authenticator{want, want}, append(all, got)); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+	same(read)
+	noted := read
+	noted.LastEventAt = b.now()
+	b.ok(b.NoteEvent(ctx, read, b.now()))
+	same(noted)
+	b.pass(store.EventNotePause - time.Second)
+	b.ok(b.NoteEvent(ctx, read, b.now()))
+	same(noted)
+	b.pass(time.Second)
+	b.ok(b.NoteEvent(ctx, read, b.now()))
+	noted.LastEventAt = b.now()
+	same(noted)
+	b.ok(b.NoteEvent(ctx, read, b.now().Add(-time.Hour))) // of a function whose clock is slow
+	same(noted)
+
+	// Whoever read the authenticator before can still update it, and brings back no time of
+	// then. With it goes automatic login, in one transaction.
+	changed := nextAuthenticator(read, func(a *store.Authenticator) { a.AutoLogin = true })
+	b.ok(b.UpdateAuthenticator(ctx, read, changed))
+	changed.LastEventAt = noted.LastEventAt
+	same(changed)
+
+	// A namesake inherits nothing, and gets nothing of the one before.
+	b.ok(b.DeleteAuthenticator(ctx, changed))
+	namesake := b.authenticator("demo")
+	b.ok(b.CreateAuthenticator(ctx, namesake))
+	b.pass(time.Hour)
+	b.ok(b.NoteEvent(ctx, changed, b.now()))
+	same(namesake)
+}
+
 func autoLogin(t *testing.T, b *bench) {
 	ctx := t.Context()
 	_, err := b.AutoLoginAuthenticator(ctx)

@@ -21,6 +21,7 @@ func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(*testing.T, *bench){
 		"Authenticators":          authenticators,
 		"AutoLoginIsHeldByOne":    autoLogin,
+		"EventsOfAuthenticators":  notedEvents,
 		"Users":                   users,
 		"PhonesAndIdentities":     keys,
 		"CheckedIdentities":       checkedIdentities,

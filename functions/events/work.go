@@ -1,0 +1,85 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/members"
+	"github.com/wecom-signin/wecom-signin/shared/metrics"
+	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
+	"github.com/wecom-signin/wecom-signin/shared/wecom/receiver"
+)
+
+// Events of WeCom (path 90240), and changes of the directory (path 90970).
+const (
+	unsubscribe        = "unsubscribe" // left, was disabled, or is out of the visible range
+	changeContact      = "change_contact"
+	deleteUser         = "delete_user"
+	updateUser         = "update_user"
+	inactiveAlert      = "inactive_alert"       // WeCom is about to switch the app off
+	closeInactiveAgent = "close_inactive_agent" // and has done so
+	reopenAgent        = "reopen_inactive_agent"
+)
+
+// longestUserID is the length of a userid in bytes (path 90195).
+const longestUserID = 64
+
+// work does what a message asks for. An error: WeCom must push it again.
+func (h *handler) work(ctx context.Context, a store.Authenticator, m receiver.Message) error {
+	event, member, renamed := m["Event"], "", ""
+	switch {
+	case event == unsubscribe:
+		member = m["FromUserName"]
+	case event == changeContact && m["ChangeType"] == deleteUser:
+		event, member = deleteUser, m["UserID"]
+	case event == changeContact && m["ChangeType"] == updateUser:
+		event, member, renamed = updateUser, m["UserID"], m["NewUserID"]
+	case event == inactiveAlert, event == closeInactiveAgent:
+		apigw.Measure(ctx, metrics.InactiveApp())
+	case event == reopenAgent:
+	default:
+		// No word of a message that is not known goes to the log.
+		return nil
+	}
+	apigw.LogField(ctx, "event", event)
+	if member == "" || len(member) > longestUserID || len(renamed) > longestUserID {
+		return nil
+	}
+	var result members.Result
+	var err error
+	if renamed != "" {
+		result, err = h.Members.Rename(ctx, a, member, renamed)
+	} else {
+		result, err = h.Members.Check(ctx, a, member)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // nobody here is this member
+	}
+	apigw.LogField(ctx, "verdict", string(result.Verdict))
+	if result.User.ID != "" {
+		apigw.LogField(ctx, "user", result.User.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("check member: %w", err)
+	}
+	if result.Verdict == members.Unknown {
+		return unanswered(result)
+	}
+	return nil
+}
+
+// unanswered is the error of a check in which WeCom said nothing about the member. WeCom's
+// failures are not the service's own (package apigw).
+func unanswered(result members.Result) error {
+	code := apierr.WeComUnavailable
+	if answered, ok := errors.AsType[*wecom.Error](result.Cause); ok {
+		if code = apierr.WeComBusy; answered.Misconfigured() {
+			code = apierr.WeComConfiguration
+		}
+	}
+	return apierr.Newf(code, "check member: %w", result.Cause)
+}
