@@ -80,6 +80,8 @@ var guarded = []mistake{
 	{"a proxy keeps answers", edge, "", "4135ea2d-6df8-44a3-9df3-4b5a84be39ad", "658327ea-f89d-4fab-a63d-7e88639e58f6", "hand one person's cookie to another"},
 	{"a proxy keeps one path's answers", edge, "", "        DefaultCacheBehavior:", "        CacheBehaviors: [{PathPattern: /signin, TargetOriginId: api, ViewerProtocolPolicy: https-only, CachePolicyId: 658327ea-f89d-4fab-a63d-7e88639e58f6}]\n        DefaultCacheBehavior:", "may be kept"},
 	{"anybody reaches the API behind the proxy", edge, "", "              OriginMtlsConfig: {ClientCertificateArn: !Ref ClientCertificateArn}\n", "", "who shows the certificate"},
+	{"the provider may do more than call", template, "MemberChecksInvocation", "[lambda:InvokeFunction]", "[lambda:UpdateFunctionCode]", "this is for the call of memberchecks"},
+	{"the provider may call every function", template, "MemberChecksInvocation", "!GetAtt MemberChecksFunction.Arn", "'*'", "every function of the account could be called"},
 	{"functions may touch the network", network, "InterfacePolicy", "- Effect: Deny", "- Effect: Allow", "the function's own code must not touch the network"},
 	{"any API may call a function", template, "RotateKeysPermission", "      SourceArn: !Ref SigningKeys\n", "", "any API or secret of any account"},
 	{"a function's address as a resource", template, "", "\nResources:\n", "\nResources:\n  Url: {Type: 'AWS::Lambda::Url', Properties: {AuthType: NONE, TargetFunctionArn: !Ref AdminFunction}}\n", "nothing of this service is of this type"},
