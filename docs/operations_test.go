@@ -271,6 +271,7 @@ func month(t *testing.T, page string, prices, each map[string]float64) {
 			"token":       {2 * signIns, each["token"] / million},
 			"user":        {members, 2000 / 1e9 * (prices["storage"] + prices["recovery"])},
 			"attempt":     {signIns, 1500 / 1e9 * prices["storage"]},
+			"line":        {6 * signIns, 1300/1e9*prices["storage"] + 450/1e9*prices["recovery"]}, // of half a year
 			"metric":      {20, prices["metric"]},
 			"alarm":       {float64(metrics), prices["alarm"]},
 			"dashboard":   {float64(len(template.Resources["AWS::CloudWatch::Dashboard"])), prices["dashboard"]},

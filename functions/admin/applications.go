@@ -100,8 +100,9 @@ func (h *handler) createApplication(w http.ResponseWriter, r *http.Request) erro
 	if err := h.lookUpTags(ctx, a); err != nil {
 		return err
 	}
-	err = h.Directory.CreateApplication(ctx, a)
-	recordChange(ctx, applicationChange(store.Application{}, a), err)
+	created := applicationChange(store.Application{}, a)
+	err = h.audited(ctx, created).CreateApplication(ctx, a)
+	recordChange(ctx, created, err)
 	if errors.Is(err, store.ErrExists) {
 		return &apierr.Error{Code: apierr.AlreadyExists, Field: "id", Detail: "There is an application of this id already."}
 	}
@@ -162,7 +163,7 @@ func (h *handler) updateApplication(r *http.Request, change func(store.Applicati
 		if err := h.lookUpTags(ctx, to); err != nil {
 			return from, err
 		}
-		err = h.Directory.UpdateApplication(ctx, from, to)
+		err = h.audited(ctx, changed).UpdateApplication(ctx, from, to)
 		recordChange(ctx, changed, err)
 		if err != nil {
 			return from, fmt.Errorf("update application: %w", err)
@@ -184,8 +185,9 @@ func (h *handler) deleteApplication(w http.ResponseWriter, r *http.Request) erro
 		if err := match.check(a.Version); err != nil {
 			return a, err
 		}
-		err = h.Directory.DeleteApplication(ctx, a)
-		recordChange(ctx, change{Change: changeDeleted, Object: applicationObject, ObjectID: a.ID}, err)
+		gone := change{Change: changeDeleted, Object: applicationObject, ObjectID: a.ID}
+		err = h.audited(ctx, gone).DeleteApplication(ctx, a)
+		recordChange(ctx, gone, err)
 		if err != nil {
 			return a, fmt.Errorf("delete application: %w", err)
 		}

@@ -107,7 +107,7 @@ func (h *handler) createAuthenticator(w http.ResponseWriter, r *http.Request) er
 // writeNew writes the record of an authenticator whose secret exists already. It deletes
 // the secret when the record was certainly not written.
 func (h *handler) writeNew(ctx context.Context, a store.Authenticator) error {
-	err := h.Directory.CreateAuthenticator(ctx, a)
+	err := h.audited(ctx, authenticatorChange(store.Authenticator{}, a)).CreateAuthenticator(ctx, a)
 	if err == nil {
 		recordChange(ctx, authenticatorChange(store.Authenticator{}, a), nil)
 		return nil
@@ -174,8 +174,9 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 				return from, err
 			}
 		}
-		err = h.Directory.UpdateAuthenticator(ctx, from, to)
-		recordChange(ctx, authenticatorChange(from, to), err)
+		changed := authenticatorChange(from, to)
+		err = h.audited(ctx, changed).UpdateAuthenticator(ctx, from, to)
+		recordChange(ctx, changed, err)
 		if from.Generation != to.Generation {
 			h.tellAuthenticatorEnded(ctx, from, err)
 		}
@@ -237,8 +238,8 @@ func (h *handler) deleteAuthenticator(w http.ResponseWriter, r *http.Request) er
 }
 
 func (h *handler) deleteRecord(ctx context.Context, a store.Authenticator) error {
-	gone := change{Change: changeDeleted, Object: authenticatorObject, ObjectID: a.ID}
-	err := h.Directory.DeleteAuthenticator(ctx, a)
+	gone := change{Change: changeDeleted, Object: authenticatorObject, ObjectID: a.ID, name: a.Name}
+	err := h.audited(ctx, gone).DeleteAuthenticator(ctx, a)
 	h.tellAuthenticatorEnded(ctx, a, err)
 	if err == nil || errors.Is(err, store.ErrChanged) {
 		recordChange(ctx, gone, err)

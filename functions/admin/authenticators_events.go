@@ -83,8 +83,9 @@ func (h *handler) changeReceiver(r *http.Request, part func(*appsecret.Secret) e
 		if err := write(ctx, from, &to); err != nil {
 			return from, err
 		}
-		err = h.Directory.UpdateAuthenticator(ctx, from, to)
-		recordChange(ctx, change{Change: changeUpdated, Object: authenticatorObject, ObjectID: from.ID, Fields: "events"}, err)
+		changed := change{Change: changeUpdated, Object: authenticatorObject, ObjectID: from.ID, name: from.Name, Fields: "events"}
+		err = h.audited(ctx, changed).UpdateAuthenticator(ctx, from, to)
+		recordChange(ctx, changed, err)
 		if err != nil {
 			if refused := storeRefusal(err); refused != nil {
 				return from, refused

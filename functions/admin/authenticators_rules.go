@@ -213,8 +213,9 @@ func (h *handler) lookUpTags(ctx context.Context, application store.Application)
 			}
 			renewRules(from, &to)
 			to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
-			err = h.Directory.UpdateAuthenticator(ctx, from, to)
-			recordChange(ctx, authenticatorChange(from, to), err)
+			changed := authenticatorChange(from, to)
+			err = h.audited(ctx, changed).UpdateAuthenticator(ctx, from, to)
+			recordChange(ctx, changed, err)
 			if err != nil {
 				return from, fmt.Errorf("update authenticator: %w", err)
 			}

@@ -20,6 +20,8 @@ type change struct {
 	Change   changeKind `json:"change"`
 	Object   objectKind `json:"object"`
 	ObjectID string     `json:"objectId"`
+	// name is an authenticator's, by which the audit knows it.
+	name string
 	// Fields are named as in the API, and "sessions" or "grants" is one of them when those
 	// ended, "applicationTags" when an authenticator looks up other tags for applications. Here and below a space separates: CloudWatch shows lists element by element.
 	Fields string `json:"changedFields,omitempty"`
@@ -134,7 +136,7 @@ func (c *changes) log(ctx context.Context) {
 // authenticatorChange compares two states of an authenticator; before is the zero value
 // for a new one.
 func authenticatorChange(before, after store.Authenticator) change {
-	c := change{Change: changeUpdated, Object: authenticatorObject, ObjectID: after.ID}
+	c := change{Change: changeUpdated, Object: authenticatorObject, ObjectID: after.ID, name: after.Name}
 	if before.ID == "" {
 		c.Change = changeCreated
 	}

@@ -150,7 +150,7 @@ func consoleTexts(tag text.Language) (text.Texts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read texts of the console: %w", err)
 	}
-	for _, area := range []text.Area{text.ApplicationsArea, text.LookupArea, text.RulesArea, text.SetupArea} {
+	for _, area := range []text.Area{text.ApplicationsArea, text.LookupArea, text.RulesArea, text.SetupArea, text.AuditArea} {
 		more, err := text.Read(tag, area)
 		if err != nil {
 			return nil, fmt.Errorf("read texts of %s: %w", area, err)

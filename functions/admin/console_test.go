@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
@@ -223,11 +224,17 @@ func TestConsoleTexts(t *testing.T) {
 			used[match[1]+".title"], used[match[1]+".text"] = true, true
 		}
 	}
-	for _, tab := range []string{"authenticators", "applications", "users", "files"} {
+	for _, tab := range []string{"authenticators", "applications", "users", "files", "audit"} {
 		used["tab."+tab] = true
 	}
 	for _, key := range applicationTexts() {
 		used[key] = true
+	}
+	for _, kind := range audit.Types() {
+		used["audit.type."+kind] = true
+		if !strings.Contains(sources["audit.js"], "  '"+kind+"',\n") {
+			t.Errorf("nobody can choose the type %s", kind)
+		}
 	}
 	for _, code := range refusals() {
 		used["refused."+code] = true
@@ -277,7 +284,7 @@ func TestConsoleTexts(t *testing.T) {
 func consoleTexts(t *testing.T, tag text.Language) text.Texts {
 	t.Helper()
 	all := text.Texts{}
-	for _, area := range []text.Area{text.ConsoleArea, text.ApplicationsArea, text.LookupArea, text.RulesArea} {
+	for _, area := range []text.Area{text.ConsoleArea, text.ApplicationsArea, text.LookupArea, text.RulesArea, text.AuditArea} {
 		texts, err := text.Read(tag, area)
 		if err != nil {
 			t.Fatal(err)

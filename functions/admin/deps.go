@@ -14,7 +14,7 @@ import (
 // Settings returns the settings that the function reads.
 func Settings() []settings.Name {
 	return []settings.Name{
-		settings.PublicURL, settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable,
+		settings.PublicURL, settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
 		settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix, settings.LogoutQueueURL, settings.EgressAddresses,
 		settings.LookupMissesPerDay, settings.ServiceName,
 	}
@@ -40,6 +40,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	return New(Config{
 		Directory:       deps.Store,
 		SignInEvents:    deps.Store,
+		Audit:           deps.AuditLog(),
 		Secrets:         deps.Secrets,
 		SecretName:      deps.AuthenticatorSecretName,
 		Tokens:          source,

@@ -49,8 +49,9 @@ func (h *handler) putDomainFile(w http.ResponseWriter, r *http.Request) error {
 		return apierr.Invalid("body", "The body must be empty or exactly the 16 characters in the file's name.")
 	}
 	apigw.LogField(ctx, "domainFile", filename)
-	err = h.Directory.PutDomainFile(ctx, store.DomainFile{Filename: filename, CreatedAt: h.Now().UTC()})
-	recordChange(ctx, change{Change: changeCreated, Object: domainFileObject, ObjectID: filename}, err)
+	created := change{Change: changeCreated, Object: domainFileObject, ObjectID: filename}
+	err = h.audited(ctx, created).PutDomainFile(ctx, store.DomainFile{Filename: filename, CreatedAt: h.Now().UTC()})
+	recordChange(ctx, created, err)
 	if err != nil {
 		return fmt.Errorf("put domain file: %w", err)
 	}
@@ -65,8 +66,9 @@ func (h *handler) deleteDomainFile(w http.ResponseWriter, r *http.Request) error
 		return noDomainFile()
 	}
 	apigw.LogField(ctx, "domainFile", filename)
-	err := h.Directory.DeleteDomainFile(ctx, filename)
-	recordChange(ctx, change{Change: changeDeleted, Object: domainFileObject, ObjectID: filename}, err)
+	gone := change{Change: changeDeleted, Object: domainFileObject, ObjectID: filename}
+	err := h.audited(ctx, gone).DeleteDomainFile(ctx, filename)
+	recordChange(ctx, gone, err)
 	if errors.Is(err, store.ErrNotFound) {
 		return noDomainFile()
 	}

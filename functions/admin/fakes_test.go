@@ -19,6 +19,8 @@ import (
 type directory struct {
 	*embedded.Engine
 	before, after func(operation string) error
+	// audit, if set, fails what writes a line of the audit.
+	audit func() error
 }
 
 func (d *directory) write(operation string, do func() error) error {
@@ -34,52 +36,77 @@ func (d *directory) write(operation string, do func() error) error {
 	return err
 }
 
-func (d *directory) CreateAuthenticator(ctx context.Context, a store.Authenticator) error {
-	return d.write("CreateAuthenticator", func() error { return d.Engine.CreateAuthenticator(ctx, a) })
-}
-
-func (d *directory) UpdateAuthenticator(ctx context.Context, from, to store.Authenticator) error {
-	return d.write("UpdateAuthenticator", func() error { return d.Engine.UpdateAuthenticator(ctx, from, to) })
-}
-
-func (d *directory) DeleteAuthenticator(ctx context.Context, a store.Authenticator) error {
-	return d.write("DeleteAuthenticator", func() error { return d.Engine.DeleteAuthenticator(ctx, a) })
-}
-
-func (d *directory) CreateUser(ctx context.Context, u store.User) error {
-	return d.write("CreateUser", func() error { return d.Engine.CreateUser(ctx, u) })
-}
-
-func (d *directory) UpdateUser(ctx context.Context, from, to store.User) error {
-	return d.write("UpdateUser", func() error { return d.Engine.UpdateUser(ctx, from, to) })
-}
-
-func (d *directory) DeleteUser(ctx context.Context, u store.User) error {
-	return d.write("DeleteUser", func() error { return d.Engine.DeleteUser(ctx, u) })
-}
-
-func (d *directory) CreateApplication(ctx context.Context, a store.Application) error {
-	return d.write("CreateApplication", func() error { return d.Engine.CreateApplication(ctx, a) })
-}
-
-func (d *directory) UpdateApplication(ctx context.Context, from, to store.Application) error {
-	return d.write("UpdateApplication", func() error { return d.Engine.UpdateApplication(ctx, from, to) })
-}
-
-func (d *directory) DeleteApplication(ctx context.Context, a store.Application) error {
-	return d.write("DeleteApplication", func() error { return d.Engine.DeleteApplication(ctx, a) })
-}
-
 func (d *directory) DeleteConsent(ctx context.Context, userID, applicationID string) error {
 	return d.write("DeleteConsent", func() error { return d.Engine.DeleteConsent(ctx, userID, applicationID) })
 }
 
-func (d *directory) PutDomainFile(ctx context.Context, f store.DomainFile) error {
-	return d.write("PutDomainFile", func() error { return d.Engine.PutDomainFile(ctx, f) })
+// Audited returns the writes, each with its lines.
+func (d *directory) Audited(lines ...store.AuditLine) store.AuditedWrites {
+	if d.audit != nil && d.audit() != nil {
+		for i := range lines {
+			lines[i].ID = "" // which no engine writes
+		}
+	}
+	return audited{d.Engine.Audited(lines...), d}
 }
 
-func (d *directory) DeleteDomainFile(ctx context.Context, filename string) error {
-	return d.write("DeleteDomainFile", func() error { return d.Engine.DeleteDomainFile(ctx, filename) })
+// RecordAudit writes a line by itself.
+func (d *directory) RecordAudit(ctx context.Context, line store.AuditLine) error {
+	if d.audit != nil {
+		if err := d.audit(); err != nil {
+			return err
+		}
+	}
+	return d.Engine.RecordAudit(ctx, line)
+}
+
+type audited struct {
+	store.AuditedWrites
+	of *directory
+}
+
+func (w audited) CreateAuthenticator(ctx context.Context, a store.Authenticator) error {
+	return w.of.write("CreateAuthenticator", func() error { return w.AuditedWrites.CreateAuthenticator(ctx, a) })
+}
+
+func (w audited) UpdateAuthenticator(ctx context.Context, from, to store.Authenticator) error {
+	return w.of.write("UpdateAuthenticator", func() error { return w.AuditedWrites.UpdateAuthenticator(ctx, from, to) })
+}
+
+func (w audited) DeleteAuthenticator(ctx context.Context, a store.Authenticator) error {
+	return w.of.write("DeleteAuthenticator", func() error { return w.AuditedWrites.DeleteAuthenticator(ctx, a) })
+}
+
+func (w audited) CreateUser(ctx context.Context, u store.User) error {
+	return w.of.write("CreateUser", func() error { return w.AuditedWrites.CreateUser(ctx, u) })
+}
+
+func (w audited) UpdateUser(ctx context.Context, from, to store.User) error {
+	return w.of.write("UpdateUser", func() error { return w.AuditedWrites.UpdateUser(ctx, from, to) })
+}
+
+func (w audited) DeleteUser(ctx context.Context, u store.User) error {
+	return w.of.write("DeleteUser", func() error { return w.AuditedWrites.DeleteUser(ctx, u) })
+}
+
+func (w audited) CreateApplication(ctx context.Context, a store.Application) error {
+	return w.of.write("CreateApplication", func() error { return w.AuditedWrites.CreateApplication(ctx, a) })
+}
+
+func (w audited) UpdateApplication(ctx context.Context, from, to store.Application) error {
+	return w.of.write("UpdateApplication", func() error { return w.AuditedWrites.UpdateApplication(ctx, from, to) })
+}
+
+func (w audited) DeleteApplication(ctx context.Context, a store.Application) error {
+	return w.of.write("DeleteApplication", func() error { return w.AuditedWrites.DeleteApplication(ctx, a) })
+}
+
+func (w audited) PutDomainFile(ctx context.Context, f store.DomainFile) error {
+	return w.of.write("PutDomainFile", func() error { return w.AuditedWrites.PutDomainFile(ctx, f) })
+}
+
+func (w audited) DeleteDomainFile(ctx context.Context, filename string) error {
+	return w.of.write("DeleteDomainFile", func() error { return w.AuditedWrites.DeleteDomainFile(ctx, filename) })
 }
 
 // vault is a secret store in memory. fail, if set, may refuse an operation.

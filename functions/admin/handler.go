@@ -9,6 +9,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -23,31 +24,24 @@ type Directory interface {
 	Authenticator(ctx context.Context, name string) (store.Authenticator, error)
 	Authenticators(ctx context.Context, page store.Page) ([]store.Authenticator, string, error)
 	AutoLoginAuthenticator(ctx context.Context) (store.Authenticator, error)
-	CreateAuthenticator(ctx context.Context, a store.Authenticator) error
-	UpdateAuthenticator(ctx context.Context, from, to store.Authenticator) error
-	DeleteAuthenticator(ctx context.Context, a store.Authenticator) error
 
 	User(ctx context.Context, id string) (store.User, error)
 	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error)
 	UserByPhone(ctx context.Context, phone string) (store.User, error)
 	Users(ctx context.Context, page store.Page) ([]store.User, string, error)
-	CreateUser(ctx context.Context, u store.User) error
-	UpdateUser(ctx context.Context, from, to store.User) error
-	DeleteUser(ctx context.Context, u store.User) error
 
 	Application(ctx context.Context, id string) (store.Application, error)
 	Applications(ctx context.Context, page store.Page) ([]store.Application, string, error)
-	CreateApplication(ctx context.Context, a store.Application) error
-	UpdateApplication(ctx context.Context, from, to store.Application) error
-	DeleteApplication(ctx context.Context, a store.Application) error
 	Consents(ctx context.Context, userID string) ([]store.Consent, error)
 	DeleteConsent(ctx context.Context, userID, applicationID string) error
 
 	UsersByName(ctx context.Context, prefix string, page store.Page) ([]store.User, string, error)
 	DomainFile(ctx context.Context, filename string) (store.DomainFile, error)
 	DomainFiles(ctx context.Context, page store.Page) ([]store.DomainFile, string, error)
-	PutDomainFile(ctx context.Context, f store.DomainFile) error
-	DeleteDomainFile(ctx context.Context, filename string) error
+
+	// Audited returns the writes, each of which carries its lines of the audit.
+	Audited(lines ...store.AuditLine) store.AuditedWrites
+	AuditLines(ctx context.Context, query store.AuditQuery, page store.Page) (lines []store.AuditLine, next string, err error)
 }
 
 // Secrets is the part of a secret.Store that administration needs. It reads a secret only to
@@ -77,6 +71,8 @@ type Config struct {
 	// not on the name, so that a namesake inherits nothing.
 	SecretName   func(authenticatorID string) string
 	SignInEvents SignInEvents
+	// Audit makes the lines of what administrators do.
+	Audit *audit.Log
 	// Logout tells applications when an administrator ends the sessions of a user or an
 	// authenticator. Nil: nobody is told.
 	Logout LogoutNotifier
@@ -135,6 +131,7 @@ func New(cfg Config) http.Handler {
 	api.Handle("POST /api/admin/authenticators/{name}/lookup", h.lookUp)
 	api.Handle("GET /api/admin/authenticators/{name}/departments", h.departments)
 	api.Handle("POST /api/admin/authenticators/{name}/roles/preview", h.previewRules)
+	api.Handle("GET /api/admin/audit", h.listAudit)
 	api.Handle("GET /api/admin/egress", h.egress)
 	api.Handle("GET /api/admin/users", h.listUsers)
 	api.Handle("POST /api/admin/users", h.createUser)

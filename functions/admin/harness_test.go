@@ -20,6 +20,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/functions/admin"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
@@ -87,6 +88,7 @@ func (o *office) assemble(publicURL string, change func(*admin.Config)) {
 		}),
 		Now: func() time.Time { return o.clock },
 	}
+	cfg.Audit = &audit.Log{Store: o.directory, Now: cfg.Now, RequestID: apigw.RequestID, LogField: apigw.LogField}
 	change(&cfg)
 	o.function = apigw.New(apigw.Config{
 		Name: "admin", PublicURL: publicURL, MaxBody: admin.MaxBody,

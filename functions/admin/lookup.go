@@ -11,6 +11,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -94,6 +95,13 @@ func (h *handler) lookUp(w http.ResponseWriter, r *http.Request) error {
 	}
 	if a.LinkByPhoneOff {
 		return apierr.Invalid("linkByPhone", "With linkByPhone off no member of this corp becomes a user by the phone.")
+	}
+	line := store.AuditLine{Type: audit.UsersLookedUp, Authenticator: a.Name}
+	if l.dryRun {
+		line.Code = "dry_run"
+	}
+	if err := h.auditRead(r, line); err != nil {
+		return err
 	}
 	if err := l.run(ctx); err != nil {
 		return err

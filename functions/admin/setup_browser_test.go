@@ -24,6 +24,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/text"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -96,7 +97,7 @@ func newSetupPlace(t *testing.T) *setupPlace {
 	p.function = apigw.New(apigw.Config{
 		Name: "admin", PublicURL: p.address, MaxBody: admin.MaxBody, Logger: slog.New(slog.NewJSONHandler(io.MultiWriter(p.log), nil)),
 		Handler: admin.New(admin.Config{
-			Directory: p.directory, Secrets: p.vault, SecretName: secretName, WeCom: client, Now: func() time.Time { return p.clock },
+			Directory: p.directory, Audit: &audit.Log{Store: p.directory, Now: time.Now, RequestID: apigw.RequestID}, Secrets: p.vault, SecretName: secretName, WeCom: client, Now: func() time.Time { return p.clock },
 			Tokens: accesstoken.New(accesstoken.Config{Store: p.directory, Sealer: plain{}, Fetcher: client, Secrets: p.vault}),
 		}),
 	})

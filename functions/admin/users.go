@@ -14,6 +14,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/phone"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -49,7 +50,12 @@ func (h *handler) listUsers(w http.ResponseWriter, r *http.Request) error {
 	return h.writeUsers(w, r, items, next)
 }
 
+// writeUsers answers with a list of users once the audit knows who reads it, and what it was
+// searched by.
 func (h *handler) writeUsers(w http.ResponseWriter, r *http.Request, users []store.User, next string) error {
+	if err := h.auditRead(r, store.AuditLine{Type: audit.UsersListed, Fields: filtersOf(r, "name", "phone")}); err != nil {
+		return err
+	}
 	// Within one answer each authenticator is read once.
 	authenticators := store.CacheAuthenticators(h.Directory, time.Minute, h.Now)
 	for i, u := range users {
@@ -158,8 +164,9 @@ func (h *handler) createUser(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *handler) insertUser(ctx context.Context, u store.User) error {
-	err := h.Directory.CreateUser(ctx, u)
-	recordChange(ctx, userChange(store.User{}, u), err)
+	created := userChange(store.User{}, u)
+	err := h.audited(ctx, created).CreateUser(ctx, u)
+	recordChange(ctx, created, err)
 	return err
 }
 
@@ -211,8 +218,9 @@ func (h *handler) writeUser(ctx context.Context, from, to store.User) (store.Use
 		return from, nil
 	}
 	to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
-	err := h.Directory.UpdateUser(ctx, from, to)
-	recordChange(ctx, userChange(from, to), err)
+	changed := userChange(from, to)
+	err := h.audited(ctx, changed).UpdateUser(ctx, from, to)
+	recordChange(ctx, changed, err)
 	if from.SessionGeneration != to.SessionGeneration {
 		h.tellUserEnded(ctx, to.ID, err)
 	}
@@ -246,8 +254,9 @@ func (h *handler) deleteUser(w http.ResponseWriter, r *http.Request) error {
 		if err := match.check(u.Version); err != nil {
 			return u, err
 		}
-		err = h.Directory.DeleteUser(ctx, u)
-		recordChange(ctx, change{Change: changeDeleted, Object: userObject, ObjectID: u.ID, RolesBefore: strings.Join(u.Roles, " ")}, err)
+		gone := change{Change: changeDeleted, Object: userObject, ObjectID: u.ID, RolesBefore: strings.Join(u.Roles, " ")}
+		err = h.audited(ctx, gone).DeleteUser(ctx, u)
+		recordChange(ctx, gone, err)
 		h.tellUserEnded(ctx, u.ID, err)
 		if err != nil {
 			return u, fmt.Errorf("delete user: %w", err)

@@ -58,7 +58,7 @@ func BenchmarkLargestImport(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		engine, err := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(cfg), DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: time.Now})
+		engine, err := dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(cfg), DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: time.Now})
 		if err != nil {
 			b.Fatal(err)
 		}

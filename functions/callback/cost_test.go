@@ -52,7 +52,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	started := time.Now()
 	var later time.Duration
 	now := func() time.Time { return started.Add(later) } // however long the machine takes, caches stay warm
-	engine, err := dynamo.New(dynamo.Config{Client: remote.Client(server), DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
+	engine, err := dynamo.New(dynamo.Config{Client: remote.Client(server), DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 		t.Errorf("first arrival is told as %q, want %q", got, want)
 	}
 	last := comeBack(middle)
-	if got, want := remote.Take(), "auth/getuserinfo Get auth/getuserdetail user/get Get Transact5 Put Update"; got != want {
+	if got, want := remote.Take(), "auth/getuserinfo Get auth/getuserdetail user/get Get Transact6 Transact2 Update"; got != want {
 		t.Errorf("second arrival costs %q, want %q", got, want)
 	}
 	if got, want := told(), "signed_in after 3"; got != want {
@@ -158,13 +158,13 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	}
 
 	// Returning within the hour: the identity with what it says of its user, and the
-	// session. Three remote calls, one after the other.
+	// session with its line of the audit, at once. Three remote calls, one after the other.
 	departure = leave("/authorize/demo", "", nil)
 	if got := remote.Take(); got != "" {
 		t.Errorf("authorize, cached: %s", got)
 	}
 	last = comeBack(departure)
-	if got, want := remote.Take(), "auth/getuserinfo Get Put"; got != want {
+	if got, want := remote.Take(), "auth/getuserinfo Get Transact2"; got != want {
 		t.Errorf("returning sign-in costs %q, want %q", got, want)
 	}
 	if got, want := told(), "signed_in after 1"; got != want {
@@ -181,7 +181,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	}
 	cookie, _, _ := strings.Cut(last.Cookies[session], ";")
 	comeBack(leave("/authorize/demo", "", nil), cookie)
-	if got, want := remote.Take(), "auth/getuserinfo Get Put Update"; got != want {
+	if got, want := remote.Take(), "auth/getuserinfo Get Transact2 Update"; got != want {
 		t.Errorf("returning in the same browser costs %q, want %q", got, want)
 	}
 
@@ -191,7 +191,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 	departure = leave("/authorize/demo", "", nil)
 	remote.Take()
 	comeBack(departure)
-	if got, want := remote.Take(), "auth/getuserinfo Get user/get Get BatchGet Transact2 Put Update"; got != want {
+	if got, want := remote.Take(), "auth/getuserinfo Get user/get Get BatchGet Transact2 Transact2 Update"; got != want {
 		t.Errorf("returning after the interval costs %q, want %q", got, want)
 	}
 	if got, want := told(), "signed_in after 2"; got != want {

@@ -19,7 +19,7 @@ import (
 func Settings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
-		settings.DirectoryTable, settings.TransientTable, settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix,
+		settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention, settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix,
 		settings.LogoutQueueURL, settings.SessionLifetime, settings.MemberCheckInterval, settings.SessionCookieDomain, settings.ServiceName,
 	}
 }
@@ -58,6 +58,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 			Sessions: &authflow.Sessions{
 				Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now,
 				Lineages: &authflow.Lineages{Store: deps.Store, Notifier: deps.LogoutNotifier},
+				Audit:    deps.AuditLog(),
 			},
 			Store:      deps.Store,
 			WeCom:      client,

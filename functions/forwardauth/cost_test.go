@@ -95,7 +95,7 @@ func newRemoteService(t *testing.T, cfg config) (*service, *remote) {
 	tables := server.CreateTables(t)
 	calls := &remote{API: server.Client}
 	cfg.open = func(now func() time.Time) store.Engine {
-		engine, err := dynamo.New(dynamo.Config{Client: calls, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
+		engine, err := dynamo.New(dynamo.Config{Client: calls, DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: now})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,7 @@ import (
 // Settings returns the settings that the function reads.
 func Settings() []settings.Name {
 	return []settings.Name{
-		settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable, settings.SealingKeysSecret,
+		settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention, settings.SealingKeysSecret,
 		settings.AuthenticatorSecretPrefix, settings.LogoutQueueURL, settings.ServiceName,
 	}
 }

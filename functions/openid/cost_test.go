@@ -31,7 +31,7 @@ func TestRemoteCallsOfTheProvider(t *testing.T) {
 	tables := server.CreateTables(t)
 	var remote dynamotest.Calls
 	p := newProviderWith(t, func(now func() time.Time) store.Engine {
-		engine, err := dynamo.New(dynamo.Config{Client: remote.Client(server), DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
+		engine, err := dynamo.New(dynamo.Config{Client: remote.Client(server), DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: now})
 		if err != nil {
 			t.Fatal(err)
 		}

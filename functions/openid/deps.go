@@ -20,7 +20,7 @@ import (
 // Settings returns the settings that the function reads.
 func Settings() []settings.Name {
 	return []settings.Name{
-		settings.PublicURL, settings.DirectoryTable, settings.TransientTable,
+		settings.PublicURL, settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
 		settings.SealingKeysSecret, settings.SigningKeysSecret, settings.LogoutQueueURL, settings.SessionCookieDomain,
 		settings.MemberChecksFunction, settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
 	}
@@ -68,10 +68,12 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 			}),
 			MemberChecks:  deps.MemberChecks,
 			RefreshTokens: refreshTokens, Forms: forms, SessionDomain: deps.Settings.SessionCookieDomain, Now: deps.Now, LogField: apigw.LogField,
+			Audit: deps.AuditLog(),
 		},
 		Sessions: &authflow.Sessions{
 			Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now,
 			Lineages: &authflow.Lineages{Store: deps.Store, Notifier: deps.LogoutNotifier},
+			Audit:    deps.AuditLog(),
 		},
 		Applications:    deps.Applications,
 		ApplicationList: deps.Store,

@@ -20,7 +20,7 @@ import (
 // Settings returns the settings that the function reads.
 func Settings() []settings.Name {
 	return []settings.Name{
-		settings.PublicURL, settings.DirectoryTable, settings.TransientTable,
+		settings.PublicURL, settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
 		settings.SigningKeysSecret, settings.SealingKeysSecret, settings.LogoutQueueURL,
 		settings.SessionLifetime, settings.SessionCookieDomain,
 		settings.WeComLoginURL, settings.SignInPanel, settings.CompanyName, settings.CompanyLogo, settings.ServiceName,
@@ -40,6 +40,7 @@ func NewHandler(_ context.Context, deps app.Deps) (http.Handler, error) {
 	sessions := &authflow.Sessions{
 		Store: deps.Store, Authenticators: deps.Authenticators, Now: deps.Now,
 		Lineages: &authflow.Lineages{Store: deps.Store, Notifier: deps.LogoutNotifier},
+		Audit:    deps.AuditLog(),
 	}
 	return New(Config{
 		Authenticators: deps.Authenticators,

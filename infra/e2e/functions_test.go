@@ -105,7 +105,7 @@ func startCloud(t testing.TB, users int) *cloud {
 		ID: store.NewID(), Name: portal, Enabled: true, CorpID: corpID, AgentID: agentID, SecretVersion: strings.Repeat("1", 32), Origin: application,
 		WorkbenchRedirectPath: "/", AutoSignup: true, EventsEnabled: true, Generation: store.NewID(), CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
-	engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: names.Directory, TransientTable: names.Transient})
+	engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: names.Directory, TransientTable: names.Transient, AuditTable: names.Audit})
 	must(t, err)
 	must(t, engine.CreateAuthenticator(t.Context(), a))
 	must(t, engine.PutPublicKeys(t.Context(), store.PublicKeys{Document: document, UpdatedAt: now}))
@@ -121,7 +121,7 @@ func startCloud(t testing.TB, users int) *cloud {
 			"signing-keys": signing, "sealing-keys": `{"current":"a sealing secret of more than 32 characters"}`, "authenticators/" + a.ID: portalSecret(),
 		})),
 		"PUBLIC_URL": public, "WECOM_API_URL": weComURL, "WECOM_OAUTH_URL": weComURL, "WECOM_LOGIN_URL": weComURL,
-		"DIRECTORY_TABLE": names.Directory, "TRANSIENT_TABLE": names.Transient,
+		"DIRECTORY_TABLE": names.Directory, "TRANSIENT_TABLE": names.Transient, "AUDIT_TABLE": names.Audit,
 		"SIGNING_KEYS_SECRET": "signing-keys", "SEALING_KEYS_SECRET": "sealing-keys", "AUTHENTICATOR_SECRET_PREFIX": "authenticators/",
 		"LOGOUT_QUEUE_URL": "http://localhost/logouts", "MEMBER_CHECKS_FUNCTION": "memberchecks", "AWS_ENDPOINT_URL": serve(http.HandlerFunc(takeMessage)),
 	}

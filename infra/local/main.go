@@ -104,7 +104,7 @@ func run(ctx context.Context, lookup func(string) (string, bool), out, log io.Wr
 func localSettings() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
-		settings.SessionLifetime, settings.MemberCheckInterval, settings.SessionCookieDomain,
+		settings.SessionLifetime, settings.MemberCheckInterval, settings.SessionCookieDomain, settings.AuditRetention,
 		settings.CompanyName, settings.CompanyLogo, settings.SignInPanel, settings.EgressAddresses, settings.LookupMissesPerDay,
 		settings.Port, settings.DataDir, settings.AdminKey,
 	}

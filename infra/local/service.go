@@ -27,6 +27,7 @@ import (
 const (
 	directoryTable      = "directory"
 	transientTable      = "transient"
+	auditTable          = "audit"
 	adminKeySecret      = "admin-key"
 	sealingKeysSecret   = "sealing-keys"
 	signingKeysSecret   = "signing-keys"
@@ -57,7 +58,7 @@ func newService(ctx context.Context, s settings.Settings, now func() time.Time, 
 	}
 	service := &service{now: now, logger: logger, logouts: newLogoutQueue(logger)}
 	// First the store: its lock keeps a second process away from the secrets too.
-	if service.store, service.close, err = openStore(s.DataDir, now); err != nil {
+	if service.store, service.close, err = openStore(s.DataDir, s.AuditRetention, now); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -155,6 +156,8 @@ func environment(s settings.Settings) func(string) (string, bool) {
 		settings.WeComLoginURL:             s.WeComLoginURL,
 		settings.DirectoryTable:            directoryTable,
 		settings.TransientTable:            transientTable,
+		settings.AuditTable:                auditTable,
+		settings.AuditRetention:            s.AuditRetention.String(),
 		settings.SigningKeysSecret:         signingKeysSecret,
 		settings.ForwardAuthKeysSecret:     signingKeysSecret,
 		settings.SealingKeysSecret:         sealingKeysSecret,

@@ -142,8 +142,8 @@ func (f memberChecks) CheckMember(ctx context.Context, authenticator, wecomUserI
 }
 
 // openStore opens the store of DATA_DIR.
-func openStore(dataDir string, now func() time.Time) (store.Engine, func() error, error) {
-	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(dataDir, "store.db"), Now: now})
+func openStore(dataDir string, auditRetention time.Duration, now func() time.Time) (store.Engine, func() error, error) {
+	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(dataDir, "store.db"), AuditRetention: auditRetention, Now: now})
 	if err != nil {
 		return nil, nil, fmt.Errorf("open store (DATA_DIR chooses another folder): %w", err)
 	}

@@ -134,32 +134,43 @@ func functionFaults(template *samtemplate.Template) (faults []string) {
 // throttled, and of the tables that the tests make are one and the same.
 func TestTemplateHasTheIndexes(t *testing.T) {
 	var text string
-	for _, file := range []string{template, "infra/roles.yaml", monitoring} {
+	for _, file := range []string{template, "infra/directory.yaml", "infra/roles.yaml", monitoring} {
 		content, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {
 			t.Fatal(err)
 		}
 		text += string(content)
 	}
-	var input dynamodb.CreateTableInput
-	dynamotest.DescribeIndexes(&input)
+	tables := map[string]*dynamodb.CreateTableInput{"TransientTable": {}, "AuditTable": {}}
+	dynamotest.DescribeIndexes(tables["TransientTable"])
+	dynamotest.DescribeAuditIndexes(tables["AuditTable"])
+	for table, input := range tables {
+		for _, attribute := range input.AttributeDefinitions {
+			if wanted := "- {AttributeName: " + *attribute.AttributeName + ", AttributeType: " + string(attribute.AttributeType) + "}"; !strings.Contains(text, wanted) {
+				t.Errorf("the template lacks\n%s", wanted)
+			}
+		}
+		hasIndexes(t, text, table, input)
+	}
+	if transient, audit := len(tables["TransientTable"].GlobalSecondaryIndexes), len(tables["AuditTable"].GlobalSecondaryIndexes); transient != 3 || audit != 5 {
+		t.Errorf("%d and %d indexes", transient, audit)
+	}
+}
+
+func hasIndexes(t *testing.T, text, table string, input *dynamodb.CreateTableInput) {
+	t.Helper()
 	for _, index := range input.GlobalSecondaryIndexes {
 		owner, order := *index.KeySchema[0].AttributeName, *index.KeySchema[1].AttributeName
 		for _, wanted := range []string{
 			"- IndexName: " + *index.IndexName + "\n          KeySchema: [{AttributeName: " + owner + ", KeyType: HASH}, {AttributeName: " + order + ", KeyType: RANGE}]\n" +
 				"          Projection: {ProjectionType: INCLUDE, NonKeyAttributes: [" + strings.Join(index.Projection.NonKeyAttributes, ", ") + "]}",
-			"- {AttributeName: " + owner + ", AttributeType: S}",
-			"- {AttributeName: " + order + ", AttributeType: N}",
-			"{Name: GlobalSecondaryIndexName, Value: " + *index.IndexName + "}",
-			"${TransientTable}/index/" + *index.IndexName,
+			"Value: !Ref " + table + "}, {Name: GlobalSecondaryIndexName, Value: " + *index.IndexName + "}",
+			"${" + table + "}/index/" + *index.IndexName,
 		} {
 			if !strings.Contains(text, wanted) {
 				t.Errorf("the template lacks\n%s", wanted)
 			}
 		}
-	}
-	if len(input.GlobalSecondaryIndexes) != 3 {
-		t.Errorf("%d indexes", len(input.GlobalSecondaryIndexes))
 	}
 }
 

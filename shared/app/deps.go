@@ -9,6 +9,8 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
@@ -60,11 +62,16 @@ type LogoutNotifier interface {
 // NewHandler makes the handler of a function.
 type NewHandler func(ctx context.Context, deps Deps) (http.Handler, error)
 
+// AuditLog returns the log of what the function tells the audit about its requests.
+func (p Deps) AuditLog() *audit.Log {
+	return &audit.Log{Store: p.Store, Now: p.Now, RequestID: apigw.RequestID, LogField: apigw.LogField}
+}
+
 // MemberChecker returns what looks members up, by a client of WeCom and its access tokens.
 func (p Deps) MemberChecker(client *wecom.Client, tokens accesstoken.Tokens) *members.Checker {
 	return &members.Checker{Config: members.Config{
 		Store: p.Store, Authenticators: p.Authenticators, WeCom: client, Tokens: tokens,
-		SecretName: p.AuthenticatorSecretName, Rules: p.MemberRules(client, tokens), Notifier: p.LogoutNotifier, Now: p.Now,
+		SecretName: p.AuthenticatorSecretName, Rules: p.MemberRules(client, tokens), Notifier: p.LogoutNotifier, Audit: p.AuditLog(), Now: p.Now,
 	}}
 }
 

@@ -22,12 +22,11 @@ type Store interface {
 	SessionStore
 	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error)
 	UserByPhone(ctx context.Context, phone string) (store.User, error)
-	CreateUser(ctx context.Context, u store.User) error
 	UpdateUser(ctx context.Context, from, to store.User) error
-	RecordEvent(ctx context.Context, key string, e store.SignInEvent) error
 	RecordResult(ctx context.Context, r store.AttemptResult) error
-	StartSession(ctx context.Context, r store.AttemptResult, noteSignIn bool) error
 	RefuseFirstSignIn(ctx context.Context, corpID, wecomUserID string, refusal store.FirstSignInRefusal) error
+	// Audited returns the writes that carry a line of the audit.
+	Audited(lines ...store.AuditLine) store.AuditedWrites
 }
 
 // WeCom is what LoginCompleter asks of WeCom; *wecom.Client does.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -71,6 +72,7 @@ func newFixture(t *testing.T) *fixture {
 		SessionLifetime: 8 * time.Hour, Now: now,
 		LogField: func(_ context.Context, key string, value any) { h.notes = append(h.notes, fmt.Sprint(key, "=", value)) },
 	}
+	h.Sessions.Audit = &audit.Log{Store: engine, Now: now, LogField: h.LogField, RequestID: func(context.Context) string { return "request-2" }}
 	h.authenticator(t, func(*store.Authenticator) {})
 	return h
 }
@@ -413,9 +415,24 @@ type beforeSession struct {
 	call func()
 }
 
-func (s beforeSession) StartSession(ctx context.Context, r store.AttemptResult, noteSignIn bool) error {
-	s.call()
-	return s.Store.StartSession(ctx, r, noteSignIn)
+func (s beforeSession) Audited(lines ...store.AuditLine) store.AuditedWrites {
+	return sessionsBegin{s.Store.Audited(lines...), func() error {
+		s.call()
+		return nil
+	}}
+}
+
+// sessionsBegin are writes that call a function before a session begins, or instead.
+type sessionsBegin struct {
+	store.AuditedWrites
+	before func() error
+}
+
+func (w sessionsBegin) StartSession(ctx context.Context, r store.AttemptResult, noteSignIn bool) error {
+	if err := w.before(); err != nil {
+		return err
+	}
+	return w.AuditedWrites.StartSession(ctx, r, noteSignIn)
 }
 
 // Attack: access ends between what a sign-in reads and what it writes, without a

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -27,6 +28,14 @@ func (l *login) event(failure *apierr.Error) *store.SignInEvent {
 		}
 	}
 	return event
+}
+
+// audited returns the writes that carry the audit line of an event, or none for nil.
+func (l *login) audited(event *store.SignInEvent) store.AuditedWrites {
+	if event == nil {
+		return l.flow.Store.Audited()
+	}
+	return l.flow.Store.Audited(audit.OfSignIn(*event))
 }
 
 // isAnonymous reports whether this callback may be a program's that calls authorize and

@@ -192,7 +192,13 @@ func TestUnwritableRecordChangesNothingForTheVisitor(t *testing.T) {
 // noRecords is a store that cannot write records.
 type noRecords struct{ Store }
 
-func (noRecords) RecordEvent(context.Context, string, store.SignInEvent) error {
+func (s noRecords) Audited(lines ...store.AuditLine) store.AuditedWrites {
+	return noEvents{s.Store.Audited(lines...)}
+}
+
+type noEvents struct{ store.AuditedWrites }
+
+func (noEvents) RecordEvent(context.Context, string, store.SignInEvent) error {
 	return errors.New("the table is gone")
 }
 

@@ -29,9 +29,23 @@ func (s *countingStore) RecordResult(ctx context.Context, r store.AttemptResult)
 	return s.Store.RecordResult(ctx, r)
 }
 
-func (s *countingStore) RecordEvent(ctx context.Context, key string, e store.SignInEvent) error {
-	s.writes.Add(1)
-	return s.Store.RecordEvent(ctx, key, e)
+func (s *countingStore) Audited(lines ...store.AuditLine) store.AuditedWrites {
+	return countingWrites{s.Store.Audited(lines...), s}
+}
+
+type countingWrites struct {
+	store.AuditedWrites
+	of *countingStore
+}
+
+func (w countingWrites) RecordResult(ctx context.Context, r store.AttemptResult) error {
+	w.of.writes.Add(1)
+	return w.AuditedWrites.RecordResult(ctx, r)
+}
+
+func (w countingWrites) RecordEvent(ctx context.Context, key string, e store.SignInEvent) error {
+	w.of.writes.Add(1)
+	return w.AuditedWrites.RecordEvent(ctx, key, e)
 }
 
 // sendInvalidCodes sends as many codes that WeCom calls invalid as are waited for, each

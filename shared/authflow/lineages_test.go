@@ -280,11 +280,13 @@ func (c *crashing) EndSession(ctx context.Context, key string) (store.Session, e
 	return c.Store.EndSession(ctx, key)
 }
 
-func (c *crashing) StartSession(ctx context.Context, r store.AttemptResult, noteSignIn bool) error {
-	if c.at == "StartSession" {
-		return errCrashed
-	}
-	return c.Store.StartSession(ctx, r, noteSignIn)
+func (c *crashing) Audited(lines ...store.AuditLine) store.AuditedWrites {
+	return sessionsBegin{c.Store.Audited(lines...), func() error {
+		if c.at == "StartSession" {
+			return errCrashed
+		}
+		return nil
+	}}
 }
 
 func (c *crashing) SessionEnded(_ context.Context, lineage store.Lineage) error {

@@ -42,7 +42,8 @@ func (l *login) startSession(ctx context.Context, owner store.IdentityOwner) (Ca
 		return CallbackResult{}, err
 	}
 	noteSignIn := now.Sub(owner.LastSignInAt) >= lastSignInInterval
-	if err := l.flow.Store.StartSession(ctx, result, noteSignIn); err != nil {
+	// Without its line there is no session.
+	if err := l.audited(result.Event).StartSession(ctx, result, noteSignIn); err != nil {
 		return CallbackResult{}, fmt.Errorf("start session: %w", err)
 	}
 	return l.signedIn(result.Session), nil
@@ -120,9 +121,10 @@ func (l *login) recordRefusal(ctx context.Context, err error, tentative bool) (C
 	failure := apierr.From(err)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
-	recorded := l.flow.Store.RecordResult(ctx, store.AttemptResult{
+	event := l.event(failure)
+	recorded := l.audited(event).RecordResult(ctx, store.AttemptResult{
 		SessionKey: l.sessionKey, Kind: store.ResultRefused, Code: string(failure.Code), Tentative: tentative,
-		Event: l.event(failure), KeepUntil: l.flow.Now().Add(AttemptLifetime),
+		Event: event, KeepUntil: l.flow.Now().Add(AttemptLifetime),
 	})
 	if errors.Is(recorded, store.ErrExists) {
 		return l.storedResult(ctx)
@@ -145,7 +147,7 @@ func (l *login) fail(ctx context.Context, err error) (CallbackResult, error) {
 	if event == nil {
 		return CallbackResult{}, err
 	}
-	if err := l.flow.Store.RecordEvent(ctx, l.sessionKey, *event); err != nil {
+	if err := l.audited(event).RecordEvent(ctx, l.sessionKey, *event); err != nil {
 		l.flow.LogField(ctx, "attemptNotRecorded", err.Error())
 	}
 	return CallbackResult{}, err

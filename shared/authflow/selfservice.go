@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -95,13 +96,11 @@ func (s *SelfService) EndOtherSessions(ctx context.Context, active ActiveSession
 
 // end ends another session. A lineage that goes on in the active session does not end.
 func (s *SelfService) end(ctx context.Context, active ActiveSession, key string, session store.Session) error {
+	why := audit.OfSession(audit.SessionEnded, session)
 	if store.LineageOf(key, session) != active.Lineage() {
-		return s.Sessions.end(ctx, key, session)
+		return s.Sessions.end(ctx, key, session, why)
 	}
-	if _, err := s.Sessions.Store.EndSession(ctx, key); err != nil {
-		return fmt.Errorf("end session: %w", err)
-	}
-	return nil
+	return s.Sessions.endAlone(ctx, key, why)
 }
 
 // EndEverywhere ends every session of the member, this one included, and every grant.
@@ -130,6 +129,7 @@ func (s *SelfService) EndEverywhere(ctx context.Context, active ActiveSession) e
 	if err != nil {
 		return fmt.Errorf("end all sessions: %w", err)
 	}
+	s.Sessions.Audit.Note(ctx, audit.OfSession(audit.SessionsEnded, active.Session))
 	return nil
 }
 
@@ -150,6 +150,7 @@ func (s *SelfService) Withdraw(ctx context.Context, active ActiveSession, applic
 	if err := s.Store.DeleteConsent(ctx, userID, applicationID); err != nil {
 		return fmt.Errorf("delete consent: %w", err)
 	}
+	s.Sessions.Audit.Note(ctx, audit.OfGrant(audit.ConsentWithdrawn, userID, applicationID, ""))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -28,6 +29,8 @@ type Sessions struct {
 	Now            func() time.Time
 	// Lineages ends lineages with their sessions. Nil for a function that ends none.
 	Lineages *Lineages
+	// Audit is told of sessions that end. Nil for a function that ends none.
+	Audit *audit.Log
 }
 
 // ActiveSession is a session that may be acted on now.
@@ -129,7 +132,7 @@ func (s *Sessions) End(ctx context.Context, sessionID string) error {
 	if err != nil || session.UserID == "" {
 		return err
 	}
-	return s.end(ctx, key, session)
+	return s.end(ctx, key, session, audit.OfSession(audit.SignedOut, session))
 }
 
 // session returns the session of a key, the zero Session if there is none.
@@ -144,13 +147,22 @@ func (s *Sessions) session(ctx context.Context, key string) (store.Session, erro
 	return result.Session, nil
 }
 
-// end ends a session as End does.
-func (s *Sessions) end(ctx context.Context, key string, session store.Session) error {
+// end ends a session as End does, and notes why.
+func (s *Sessions) end(ctx context.Context, key string, session store.Session, why store.AuditLine) error {
 	if err := s.Lineages.End(ctx, store.LineageOf(key, session)); err != nil {
 		return err
 	}
-	if _, err := s.Store.EndSession(ctx, key); err != nil {
+	return s.endAlone(ctx, key, why)
+}
+
+// endAlone ends a session without its lineage.
+func (s *Sessions) endAlone(ctx context.Context, key string, why store.AuditLine) error {
+	ended, err := s.Store.EndSession(ctx, key)
+	if err != nil {
 		return fmt.Errorf("end session: %w", err)
+	}
+	if ended.UserID != "" { // another request was not faster
+		s.Audit.Note(ctx, why)
 	}
 	return nil
 }
@@ -166,7 +178,9 @@ func (s *Sessions) replace(ctx context.Context, ref SessionRef, owner store.Iden
 		case err != nil || session.UserID == "":
 			return "", err
 		case session.UserID != owner.UserID:
-			return "", s.end(ctx, key, session)
+			why := audit.OfSession(audit.SessionEnded, session)
+			why.Code = "replaced"
+			return "", s.end(ctx, key, session, why)
 		}
 	}
 	ended, err := s.Store.EndSession(ctx, key)

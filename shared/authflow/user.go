@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -151,7 +152,17 @@ func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.
 	if bound.Name == "" || bound.NamePending && !m.namePending {
 		bound.Name, bound.NamePending = m.name, m.namePending
 	}
-	return l.updateUser(ctx, user, bound)
+	bound.Version, bound.UpdatedAt = user.Version+1, l.flow.Now()
+	line := store.AuditLine{Type: audit.UserUpdated, User: user.ID, Authenticator: l.authenticator.Name, Fields: []string{"identities"}}
+	if err := l.auditedChange(line).UpdateUser(ctx, user, bound); err != nil {
+		return store.User{}, fmt.Errorf("update user: %w", err)
+	}
+	return bound, nil
+}
+
+// auditedChange returns the writes that carry the line of a change by this sign-in.
+func (l *login) auditedChange(line store.AuditLine) store.AuditedWrites {
+	return l.flow.Store.Audited(audit.Complete(line, l.flow.Now(), l.req.RequestID))
 }
 
 // notePhoneConflict leaves the refused member on the user for the administrator. The
@@ -184,7 +195,8 @@ func (l *login) createUser(ctx context.Context, m member) (store.User, error) {
 		Avatar: m.avatar, Enabled: true, Identities: []store.Identity{identity},
 		CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
-	if err := l.flow.Store.CreateUser(ctx, user); err != nil {
+	line := store.AuditLine{Type: audit.UserCreated, User: user.ID, Authenticator: l.authenticator.Name}
+	if err := l.auditedChange(line).CreateUser(ctx, user); err != nil {
 		return store.User{}, fmt.Errorf("create user: %w", err)
 	}
 	l.flow.LogField(ctx, "userCreated", user.ID)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -49,7 +50,9 @@ type Config struct {
 	Rules Rules
 	// Notifier is nil where no application is told.
 	Notifier Notifier
-	Now      func() time.Time
+	// Audit is told of members who may not go on, and of roles that changed. Nil: nobody is.
+	Audit *audit.Log
+	Now   func() time.Time
 }
 
 // Checker looks members up. It is safe for concurrent use.
@@ -158,7 +161,7 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 // applications have been announced which have to be told. Announced first, applications are
 // told also when the process dies in between, and in vain at worst.
 func (c *Checker) change(ctx context.Context, corpID string, result Result, decide func(u store.User, i store.Identity, told bool) (store.User, Verdict)) (Result, error) {
-	announced, told := false, error(nil)
+	announced, told, before := false, error(nil), store.User{}
 	was := result.Owner.Identity
 	user, err := store.RetryChanged(ctx, func() (store.User, error) {
 		from, err := c.Store.User(ctx, result.Owner.UserID)
@@ -184,6 +187,7 @@ func (c *Checker) change(ctx context.Context, corpID string, result Result, deci
 		if err := c.Store.UpdateUser(ctx, from, to); err != nil {
 			return from, fmt.Errorf("store member: %w", err)
 		}
+		before = from
 		return to, nil
 	})
 	switch {
@@ -193,6 +197,9 @@ func (c *Checker) change(ctx context.Context, corpID string, result Result, deci
 		return Result{}, err
 	}
 	result.User, result.Owner = user, user.Owner(corpID)
+	for _, line := range linesOf(corpID, before, user) {
+		c.Audit.Note(ctx, line)
+	}
 	return result, told
 }
 

@@ -67,6 +67,11 @@ func WeComDuration(took float64) Measurement {
 	return Measurement{name: "WeComDuration", unit: milliseconds, value: took}
 }
 
+// AuditWritesFailed counts a request in which a write with a line of the audit failed.
+func AuditWritesFailed() Measurement {
+	return Measurement{name: "AuditWritesFailed", unit: count, value: 1}
+}
+
 // InternalErrors counts failures of the service itself in one request, for the whole
 // service, for the function, and for its published version if it has one, as Lambda names
 // it ("$LATEST": none). 0 says that there was a request.

@@ -57,6 +57,7 @@ func TestMetrics(t *testing.T) {
 		want []string
 	}{
 		{"a sign-in", metrics.SignIns("signed_in"), []string{"SignIns{Service=s,Outcome=signed_in} 1 Count"}},
+		{"a line of the audit that is lost", metrics.AuditWritesFailed(), []string{"AuditWritesFailed{Service=s} 1 Count"}},
 		{"a refusal", metrics.SignIns("first_sign_in_in_wecom"), []string{"SignIns{Service=s,Outcome=first_sign_in_in_wecom} 1 Count"}},
 		{"no outcome", metrics.SignIns(""), []string{"SignIns{Service=s,Outcome=other} 1 Count"}},
 		{"attack: a new metric for each request", metrics.SignIns("request 12345"), []string{"SignIns{Service=s,Outcome=other} 1 Count"}},

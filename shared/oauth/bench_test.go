@@ -19,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
@@ -133,6 +134,14 @@ func (s *countingStore) RevokeGrant(ctx context.Context, id string) error {
 	return s.Engine.RevokeGrant(ctx, id)
 }
 
+// RecordAudit fails if it is to; it is not counted, because it is no part of the usual flows.
+func (s *countingStore) RecordAudit(ctx context.Context, line store.AuditLine) error {
+	if err := s.fail["RecordAudit"]; err != nil {
+		return err
+	}
+	return s.Engine.RecordAudit(ctx, line)
+}
+
 func (s *countingStore) RecordApplicationEvent(ctx context.Context, e store.ApplicationEvent) error {
 	if err := s.note("RecordApplicationEvent"); err != nil {
 		return err
@@ -166,7 +175,7 @@ func onBothEngines(t *testing.T, test func(*bench)) {
 		server := dynamotest.Start(t)
 		test(benchOn(t, func(t *testing.T, now func() time.Time) store.Engine {
 			tables := server.CreateTables(t)
-			engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
+			engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: now})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -199,6 +208,7 @@ func benchOn(t *testing.T, open func(*testing.T, func() time.Time) store.Engine)
 		RefreshTokens: refreshTokens, Forms: forms, ProxyCookies: proxyCookies, Now: now,
 		LogField: func(_ context.Context, name string, value any) { b.logged.Store(name, value) },
 	}
+	b.Audit = &audit.Log{Store: b.store, Now: now, LogField: b.LogField, RequestID: func(context.Context) string { return "request" }}
 	b.seed()
 	return b
 }

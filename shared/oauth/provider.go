@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -51,6 +52,8 @@ type Provider struct {
 	Now           func() time.Time
 	// LogField adds a field to the request's line in the log.
 	LogField func(ctx context.Context, name string, value any)
+	// Audit is told of grants that are revoked. Nil: nobody is.
+	Audit *audit.Log
 
 	refusals, uses limiter
 }

@@ -1,6 +1,10 @@
 package oauth
 
-import "context"
+import (
+	"context"
+
+	"github.com/wecom-signin/wecom-signin/shared/audit"
+)
 
 // Revoke ends the grant of a refresh or access token of the application (RFC 7009). Any
 // other token is not an error, and nothing happens. The error is an *Error or a failure of
@@ -12,7 +16,7 @@ func (p *Provider) Revoke(ctx context.Context, in TokenInput) error {
 	}
 	// Of an old generation, too: it is the application's own wish.
 	if r, ok := openRefreshToken(p.RefreshTokens, c.ID, text); ok {
-		return p.revokeGrant(ctx, r.grantID)
+		return p.giveBack(ctx, r.grantID, r.userID, c)
 	}
 	token, err := p.verifyAccessToken(ctx, text, in.Issuer)
 	_, refused := RefusalOf(err)
@@ -22,7 +26,19 @@ func (p *Provider) Revoke(ctx context.Context, in TokenInput) error {
 	case err != nil:
 		return err
 	}
-	return p.revokeGrant(ctx, token.GrantID)
+	return p.giveBack(ctx, token.GrantID, token.Subject, c)
+}
+
+// giveBack ends a grant at the wish of its application. A token that is given back again and
+// again is in the audit once in a while.
+func (p *Provider) giveBack(ctx context.Context, grantID, userID string, c client) error {
+	if err := p.revokeGrant(ctx, grantID); err != nil {
+		return err
+	}
+	if p.refusals.allow("given back "+grantID, p.Now(), refusalInterval) {
+		p.Audit.Note(ctx, audit.OfGrant(audit.TokenRevoked, userID, c.ID, ""))
+	}
+	return nil
 }
 
 func (p *Provider) revokeGrant(ctx context.Context, id string) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/claims"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -97,7 +98,7 @@ func (t *tokenRequest) takeCode(ctx context.Context) (grantState, error) {
 	usedTwice := refuse(InvalidGrant, CauseCodeUsedTwice, "The code was used before; what it gave is revoked.")
 	switch {
 	case grant.Refreshed > 0:
-		return grantState{}, t.revoke(ctx, grant.ID, usedTwice)
+		return grantState{}, t.revoke(ctx, grant, usedTwice)
 	case !now.Before(grant.CodeExpiresAt):
 		return grantState{}, refuse(InvalidGrant, CauseCodeExpired, "The code has expired.")
 	}
@@ -116,7 +117,7 @@ func (t *tokenRequest) takeCode(ctx context.Context) (grantState, error) {
 	switch {
 	case errors.Is(err, store.ErrChanged):
 		// Taken at this very moment by a request that fits as well, revoked, or expired.
-		return grantState{}, t.revoke(ctx, grant.ID, usedTwice)
+		return grantState{}, t.revoke(ctx, grant, usedTwice)
 	case err != nil:
 		return grantState{}, wrap("take code", err)
 	}
@@ -158,9 +159,12 @@ func (t *tokenRequest) grantOfCode(ctx context.Context) (store.Grant, error) {
 
 // revoke ends a grant for a second use and returns the refusal. If it cannot be ended, that
 // is the error: the application must not believe that it is over.
-func (t *tokenRequest) revoke(ctx context.Context, id string, refusal *Error) error {
-	if err := t.provider.revokeGrant(ctx, id); err != nil {
+func (t *tokenRequest) revoke(ctx context.Context, g store.Grant, refusal *Error) error {
+	if err := t.provider.revokeGrant(ctx, g.ID); err != nil {
 		return err
+	}
+	if !g.Revoked {
+		t.provider.Audit.Note(ctx, audit.OfGrant(audit.TokenReused, g.UserID, g.ApplicationID, string(refusal.Cause)))
 	}
 	return refusal
 }
@@ -198,7 +202,7 @@ func (t *tokenRequest) rotate(ctx context.Context, token refreshToken) (TokenRes
 	case token.generation > grant.Refreshed || grant.ApplicationID != t.client.ID:
 		return TokenResponse{}, refuse(InvalidGrant, CauseTokenMalformed, "The refresh token is not one of this application.")
 	case token.generation < grant.Refreshed && !isRetry && !grant.Revoked:
-		return TokenResponse{}, t.revoke(ctx, grant.ID, refuse(InvalidGrant, CauseTokenUsedTwice, "The refresh token was used before; the grant is revoked."))
+		return TokenResponse{}, t.revoke(ctx, grant.Grant, refuse(InvalidGrant, CauseTokenUsedTwice, "The refresh token was used before; the grant is revoked."))
 	case !grant.Revoked && !now.Before(grant.ExpiresAt):
 		return TokenResponse{}, refuse(InvalidGrant, CauseTokenExpired, "The refresh token has expired.")
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/ascii"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
+	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
 // Name is the name of an environment variable.
@@ -32,6 +33,8 @@ const (
 	WeComLoginURL             Name = "WECOM_LOGIN_URL"             // default: https://login.work.weixin.qq.com
 	DirectoryTable            Name = "DIRECTORY_TABLE"             // required
 	TransientTable            Name = "TRANSIENT_TABLE"             // required
+	AuditTable                Name = "AUDIT_TABLE"                 // required
+	AuditRetention            Name = "AUDIT_RETENTION"             // default: 4320h, 180 days
 	SigningKeysSecret         Name = "SIGNING_KEYS_SECRET"         // required
 	ForwardAuthKeysSecret     Name = "FORWARD_AUTH_KEYS_SECRET"    // default: none
 	SealingKeysSecret         Name = "SEALING_KEYS_SECRET"         // required
@@ -62,8 +65,10 @@ type Settings struct {
 	// hosts. They may have a path, which precedes WeCom's own paths, and have no slash at
 	// the end.
 	WeComAPIURL, WeComOAuthURL, WeComLoginURL string
-	// DirectoryTable and TransientTable are names of DynamoDB tables.
-	DirectoryTable, TransientTable string
+	// DirectoryTable, TransientTable and AuditTable are names of DynamoDB tables.
+	DirectoryTable, TransientTable, AuditTable string
+	// AuditRetention is how long lines of the audit are kept, 1 to 3,650 days.
+	AuditRetention time.Duration
 	// SigningKeysSecret, SealingKeysSecret and AdminKeySecret are names or ARNs in
 	// Secrets Manager.
 	SigningKeysSecret, SealingKeysSecret, AdminKeySecret string
@@ -116,6 +121,12 @@ const (
 	MaxSessionLifetime = 30 * 24 * time.Hour
 )
 
+// Limits of AuditRetention.
+const (
+	MinAuditRetention = 24 * time.Hour
+	MaxAuditRetention = 3650 * 24 * time.Hour
+)
+
 // MaxLookupMisses is the largest LookupMissesPerDay: a fifth of the members of a company of
 // 5,000, which WeCom would allow.
 const MaxLookupMisses = 1000
@@ -162,6 +173,10 @@ func (r *reader) read(s *Settings, name Name) {
 		s.DirectoryTable = r.required(name)
 	case TransientTable:
 		s.TransientTable = r.required(name)
+	case AuditTable:
+		s.AuditTable = r.required(name)
+	case AuditRetention:
+		s.AuditRetention = r.auditRetention()
 	case SigningKeysSecret:
 		s.SigningKeysSecret = r.required(name)
 	case ForwardAuthKeysSecret:
@@ -268,6 +283,18 @@ func (r *reader) onOff(name Name, absent bool) bool {
 		r.reject(name, "must be on or off")
 	}
 	return false
+}
+
+func (r *reader) auditRetention() time.Duration {
+	value := r.text(AuditRetention, "")
+	if value == "" {
+		return store.DefaultAuditRetention
+	}
+	retention, err := time.ParseDuration(value)
+	if err != nil || retention < MinAuditRetention || retention > MaxAuditRetention {
+		r.reject(AuditRetention, "must be a duration in hours such as 4320h, from %s to %s", MinAuditRetention, MaxAuditRetention)
+	}
+	return retention
 }
 
 func (r *reader) port() int {

@@ -17,7 +17,7 @@ import (
 func everything() []settings.Name {
 	return []settings.Name{
 		settings.PublicURL, settings.WeComAPIURL, settings.WeComOAuthURL, settings.WeComLoginURL,
-		settings.DirectoryTable, settings.TransientTable,
+		settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
 		settings.SigningKeysSecret, settings.SealingKeysSecret, settings.AdminKeySecret, settings.AuthenticatorSecretPrefix,
 		settings.LogoutQueueURL, settings.SessionLifetime, settings.MemberCheckInterval, settings.MemberChecksFunction, settings.SessionCookieDomain,
 		settings.CompanyName, settings.CompanyLogo, settings.SignInPanel, settings.EgressAddresses, settings.LookupMissesPerDay, settings.ServiceName,
@@ -35,7 +35,7 @@ func lookup(values map[string]string) func(string) (string, bool) {
 // required is the smallest complete environment.
 func required() map[string]string {
 	return map[string]string{
-		"DIRECTORY_TABLE": "directory", "TRANSIENT_TABLE": "transient",
+		"DIRECTORY_TABLE": "directory", "TRANSIENT_TABLE": "transient", "AUDIT_TABLE": "audit",
 		"SIGNING_KEYS_SECRET": "signing", "SEALING_KEYS_SECRET": "sealing", "ADMIN_KEY_SECRET": "admin",
 		"AUTHENTICATOR_SECRET_PREFIX": "stack/authenticators/", "LOGOUT_QUEUE_URL": "https://sqs.example.com/queue", "MEMBER_CHECKS_FUNCTION": "f",
 	}
@@ -50,7 +50,7 @@ func TestDefaults(t *testing.T) {
 		WeComAPIURL:    "https://qyapi.weixin.qq.com",
 		WeComOAuthURL:  "https://open.weixin.qq.com",
 		WeComLoginURL:  "https://login.work.weixin.qq.com",
-		DirectoryTable: "directory", TransientTable: "transient",
+		DirectoryTable: "directory", TransientTable: "transient", AuditTable: "audit", AuditRetention: 180 * 24 * time.Hour,
 		SigningKeysSecret: "signing", SealingKeysSecret: "sealing", AdminKeySecret: "admin",
 		AuthenticatorSecretPrefix: "stack/authenticators/",
 		LogoutQueueURL:            "https://sqs.example.com/queue",
@@ -87,6 +87,8 @@ func TestEverySettingIsRead(t *testing.T) {
 		"WECOM_LOGIN_URL":             "http://127.0.0.1:80",
 		"DIRECTORY_TABLE":             "d",
 		"TRANSIENT_TABLE":             "t",
+		"AUDIT_TABLE":                 "u",
+		"AUDIT_RETENTION":             "48h",
 		"SIGNING_KEYS_SECRET":         "arn:aws-cn:secretsmanager:cn-north-1:1:secret:a",
 		"SEALING_KEYS_SECRET":         "b",
 		"ADMIN_KEY_SECRET":            "c",
@@ -111,7 +113,7 @@ func TestEverySettingIsRead(t *testing.T) {
 		WeComAPIURL:    "https://relay.example.com/qyapi",
 		WeComOAuthURL:  "http://localhost:3001",
 		WeComLoginURL:  "http://127.0.0.1",
-		DirectoryTable: "d", TransientTable: "t",
+		DirectoryTable: "d", TransientTable: "t", AuditTable: "u", AuditRetention: 48 * time.Hour,
 		SigningKeysSecret: "arn:aws-cn:secretsmanager:cn-north-1:1:secret:a", SealingKeysSecret: "b", AdminKeySecret: "c",
 		AuthenticatorSecretPrefix: "p/",
 		LogoutQueueURL:            "q",
@@ -150,7 +152,7 @@ func TestOnlyNamedSettingsAreRead(t *testing.T) {
 
 func TestAllFaultsTogether(t *testing.T) {
 	_, err := settings.FromEnvironment(lookup(map[string]string{
-		"PUBLIC_URL": "http://signin.example.com", "SESSION_LIFETIME": "forever", "PORT": "70000",
+		"PUBLIC_URL": "http://signin.example.com", "SESSION_LIFETIME": "forever", "AUDIT_RETENTION": "180 days", "PORT": "70000",
 		"ADMIN_KEY": "a secret with spaces",
 	}), append(everything(), "NO_SUCH_SETTING")...)
 	if err == nil {
@@ -159,6 +161,8 @@ func TestAllFaultsTogether(t *testing.T) {
 	want := `PUBLIC_URL must be https (http is for loopback only)
 DIRECTORY_TABLE is not set
 TRANSIENT_TABLE is not set
+AUDIT_TABLE is not set
+AUDIT_RETENTION must be a duration in hours such as 4320h, from 24h0m0s to 87600h0m0s
 SIGNING_KEYS_SECRET is not set
 SEALING_KEYS_SECRET is not set
 ADMIN_KEY_SECRET is not set
@@ -187,6 +191,8 @@ func TestFaults(t *testing.T) {
 		{"negative lifetime", map[string]string{"SESSION_LIFETIME": "-8h"}, "SESSION_LIFETIME must"},
 		{"lifetime of years", map[string]string{"SESSION_LIFETIME": "99999h"}, "SESSION_LIFETIME must"},
 		{"lifetime without a unit", map[string]string{"SESSION_LIFETIME": "8"}, "SESSION_LIFETIME must"},
+		{"audit of an hour", map[string]string{"AUDIT_RETENTION": "1h"}, "AUDIT_RETENTION must"},
+		{"audit for ever", map[string]string{"AUDIT_RETENTION": "99999h"}, "AUDIT_RETENTION must"},
 		{"negative interval", map[string]string{"MEMBER_CHECK_INTERVAL": "-1s"}, "MEMBER_CHECK_INTERVAL must"},
 		{"interval of years", map[string]string{"MEMBER_CHECK_INTERVAL": "99999h"}, "MEMBER_CHECK_INTERVAL must"},
 		{"port that is a word", map[string]string{"PORT": "http"}, "PORT must"},

@@ -41,6 +41,7 @@ type Engine interface {
 	Transient
 	FirstSignIns
 	ProviderEngine
+	Audit
 }
 
 // Directory has the records that must last: it is backed up and outlives the stack.

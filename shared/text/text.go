@@ -26,6 +26,7 @@ const (
 	// LookupArea has those about finding imported users in WeCom.
 	LookupArea Area = "lookup"
 	MemberArea Area = "member" // the member's page
+	AuditArea  Area = "audit"  // its page about the audit
 	SetupArea  Area = "setup"  // its guided set-up of a WeCom app
 	CheckArea  Area = "check"  // the results of checks
 )

@@ -18,7 +18,7 @@ func TestTranslationsHaveTheSameKeysAndPlaces(t *testing.T) {
 		slices.Sort(found)
 		return slices.Compact(found)
 	}
-	for _, area := range []Area{SignInArea, OpenIDArea, MemberArea, ConsoleArea, ApplicationsArea, LookupArea, RulesArea, SetupArea, CheckArea} {
+	for _, area := range []Area{SignInArea, OpenIDArea, MemberArea, ConsoleArea, ApplicationsArea, LookupArea, RulesArea, SetupArea, AuditArea, CheckArea} {
 		reference, err := Read(English, area)
 		if err != nil {
 			t.Fatal(err)
@@ -50,7 +50,7 @@ func TestTranslationsHaveTheSameKeysAndPlaces(t *testing.T) {
 
 // A file that no language or area claims is never shown, and easily forgotten.
 func TestNoTextFileIsForgotten(t *testing.T) {
-	areas := []string{string(SignInArea), string(OpenIDArea), string(MemberArea), string(ConsoleArea), string(ApplicationsArea), string(LookupArea), string(RulesArea), string(SetupArea), string(CheckArea)}
+	areas := []string{string(SignInArea), string(OpenIDArea), string(MemberArea), string(ConsoleArea), string(ApplicationsArea), string(LookupArea), string(RulesArea), string(SetupArea), string(AuditArea), string(CheckArea)}
 	err := fs.WalkDir(textFiles, "texts", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

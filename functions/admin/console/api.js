@@ -188,14 +188,16 @@ async function renewed(force) {
 // call sends a request to a path below /api/admin and returns the answer, or null
 // for none. json and body are alternatives; type is the media type of body; version
 // is what the change is based on; signal aborts; keepalive lets the request outlive the
-// page. When access ended it asks for it, and goes on.
-export async function call(method, path, { json, body, type, version, signal, keepalive } = {}) {
+// page. With accept, another media type than JSON, the answer is {text, more}, where more
+// says that there is a next part. When access ended it asks for it, and goes on.
+export async function call(method, path, { json, body, type, version, signal, keepalive, accept } = {}) {
   const headers = {};
   if (json !== undefined) {
     body = JSON.stringify(json);
     type = 'application/json';
   }
   if (type) headers['Content-Type'] = type;
+  if (accept) headers.Accept = accept;
   if (version !== undefined) headers['If-Match'] = `"${version}"`;
   let fresh = false; // the token is as new as can be
   for (;;) {
@@ -213,6 +215,7 @@ export async function call(method, path, { json, body, type, version, signal, ke
       });
       if (response.status === 204) return null;
       if (response.status !== 401 && response.status !== 403) {
+        if (accept && response.ok) return { text: await response.text(), more: response.headers.has('Link') };
         const answer = await readJSON(response);
         if (!response.ok) throw new Problem(response.status, answer, path.split(/[/?]/)[1]);
         return answer;

@@ -5,6 +5,7 @@ import { applicationView } from './application.js';
 import { addApplicationView } from './application-new.js';
 import { answered } from './application-test.js';
 import { applicationsView } from './applications.js';
+import { auditView } from './audit.js';
 import { authenticatorView } from './authenticator.js';
 import { authenticatorsView } from './authenticators.js';
 import { button } from './controls.js';
@@ -34,6 +35,7 @@ const views = {
   import: { tab: 'users', show: () => importView() },
   lookup: { tab: 'authenticators', show: (name) => (name ? lookupView(name) : authenticatorsView()) },
   files: { tab: 'files', show: () => filesView() },
+  audit: { tab: 'audit', show: (filters) => auditView(filters) },
   setup: { tab: 'authenticators', show: (name) => setupView(name) },
 };
 
@@ -63,7 +65,7 @@ async function render({ focus = true } = {}) {
   if (shownHash !== null && shownHash !== location.hash) window.scrollTo(0, 0);
   shownHash = location.hash;
   tabs.replaceChildren(
-    ...['authenticators', 'applications', 'users', 'files'].map((tab) =>
+    ...['authenticators', 'applications', 'users', 'files', 'audit'].map((tab) =>
       el('a', { href: `#${tab}`, 'aria-current': view.tab === tab ? 'page' : null }, t(`tab.${tab}`)),
     ),
   );

@@ -9,7 +9,7 @@ import { badge, el, notice, section, table, tableRow, time, waiting } from './ui
 const most = 100;
 
 // refusalText says why an attempt was refused, to an administrator.
-const refusalText = (code) => t(has(`refused.${code}`) ? `refused.${code}` : 'refused.other', { code });
+export const refusalText = (code) => t(has(`refused.${code}`) ? `refused.${code}` : 'refused.other', { code });
 
 // attemptsSection shows the attempts that path answers. of is 'authenticator' or
 // 'user': what the page is about needs no column.
@@ -102,7 +102,13 @@ export function attemptsSection(path, of) {
   load();
   return section(
     t('attempts.title'),
-    el('div', { className: 'tools' }, el('p', { className: 'hint' }, t('attempts.about')), again),
+    el(
+      'div',
+      { className: 'tools' },
+      el('p', { className: 'hint' }, t('attempts.about')),
+      again,
+      el('a', { href: `#audit/${of}=${path.split('/')[2]}` }, t('audit.all')),
+    ),
     place,
   );
 }

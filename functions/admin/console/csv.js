@@ -66,10 +66,11 @@ export const rowText = (cells) => cells.map((cell) => cellText(String(cell))).jo
 
 // download hands rows over as a file. The mark in front tells spreadsheet programs
 // that it is UTF-8.
-export function download(name, rows) {
-  const address = URL.createObjectURL(
-    new Blob(['\uFEFF', rows.map(rowText).join('\r\n'), '\r\n'], { type: 'text/csv;charset=utf-8' }),
-  );
+export const download = (name, rows) => save(name, `${rows.map(rowText).join('\r\n')}\r\n`);
+
+// save hands over the text of a file.
+export function save(name, text) {
+  const address = URL.createObjectURL(new Blob(['\uFEFF', text], { type: 'text/csv;charset=utf-8' }));
   const link = document.createElement('a');
   Object.assign(link, { href: address, download: name });
   link.click();

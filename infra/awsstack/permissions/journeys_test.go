@@ -290,6 +290,12 @@ func (v *visitor) judgesMembers() {
 			v.t.Fatalf("%s shows none", address)
 		}
 	}
+	for _, filter := range []string{"from=" + time.Now().UTC().Add(-time.Hour).Format(time.RFC3339), "user=" + found.Items[0].ID, "authenticator=main", "application=mail", "actor=key", "type=users_listed"} {
+		lines := testbrowser.Decode[struct{ Items []json.RawMessage }](v.t, v.send(200, "GET", "/api/admin/audit?"+filter, v.adminKey, nil))
+		if len(lines.Items) == 0 && !strings.HasPrefix(filter, "application=") {
+			v.t.Errorf("the audit has nothing with %s", filter)
+		}
+	}
 	member := v.visitor("zhangsan", wecomsim.UserAgentWeComAndroid)
 	member.signIn("/authorize/main", application+"/")
 	const one = "/api/admin/authenticators/main"

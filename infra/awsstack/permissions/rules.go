@@ -13,6 +13,11 @@ var withoutKeys = map[string]string{
 	"dynamodb:Query /index/attempts-of-authenticator": "the key is the random id of an authenticator, any of which an administrator may ask for",
 	"dynamodb:Query /index/lineages-of-user":          "the key is the id of a user, who asks for it or all of whose sessions have ended",
 	"dynamodb:Query /index/attempts-of-user":          "the key is the id of a user, who asks for it, or any of whom an administrator may ask for",
+	"dynamodb:Query /index/lines-of-user":             "an administrator may ask for every line of the audit",
+	"dynamodb:Query /index/lines-of-actor":            "an administrator may ask for every line of the audit",
+	"dynamodb:Query /index/lines-of-application":      "an administrator may ask for every line of the audit",
+	"dynamodb:Query /index/lines-of-authenticator":    "an administrator may ask for every line of the audit",
+	"dynamodb:Query /index/lines-of-type":             "an administrator may ask for every line of the audit",
 }
 
 // Function is what Lambda shows of a function.

@@ -45,8 +45,8 @@ const (
 // signing keys.
 func seed(ctx context.Context, config aws.Config, variables map[settings.Name]string) error {
 	database, client := dynamodb.NewFromConfig(config), secretsmanager.NewFromConfig(config)
-	directory, transient := variables[settings.DirectoryTable], variables[settings.TransientTable]
-	for _, table := range []*dynamodb.CreateTableInput{dynamotest.Describe(directory, "pk", "sk"), dynamotest.Describe(transient, "pk")} {
+	directory, transient, audit := variables[settings.DirectoryTable], variables[settings.TransientTable], variables[settings.AuditTable]
+	for _, table := range []*dynamodb.CreateTableInput{dynamotest.Describe(directory, "pk", "sk"), dynamotest.Describe(transient, "pk"), dynamotest.DescribeAudit(audit)} {
 		_, err := database.CreateTable(ctx, table)
 		// On a busy machine the client tries again what was done.
 		if _, done := errors.AsType[*types.ResourceInUseException](err); err != nil && !done {

@@ -23,6 +23,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/awsconfig"
 	"github.com/wecom-signin/wecom-signin/shared/logoutqueue"
 	"github.com/wecom-signin/wecom-signin/shared/logoutqueue/sqsqueue"
+	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/secret/secretsmanager"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -130,7 +131,9 @@ func deps(names []settings.Name) (app.Deps, aws.Config, error) {
 		return app.Deps{}, aws.Config{}, fmt.Errorf("read AWS settings: %w", err)
 	}
 	engine, err := dynamo.New(dynamo.Config{
-		Client: dynamodb.NewFromConfig(cfg), DirectoryTable: read.DirectoryTable, TransientTable: read.TransientTable, Now: time.Now,
+		Client: dynamodb.NewFromConfig(cfg), DirectoryTable: read.DirectoryTable, TransientTable: read.TransientTable,
+		AuditTable: read.AuditTable, AuditRetention: read.AuditRetention, Now: time.Now,
+		AuditFailed: func(ctx context.Context) { apigw.Measure(ctx, metrics.AuditWritesFailed()) },
 	})
 	if err != nil {
 		return app.Deps{}, aws.Config{}, err

@@ -30,16 +30,26 @@ type API interface {
 // Config is what New needs.
 type Config struct {
 	Client API
-	// DirectoryTable and TransientTable are names of tables. One that the function does
-	// not use may be empty; using it is then an error from DynamoDB.
+	// DirectoryTable, TransientTable and AuditTable are names of tables. One that the
+	// function does not use may be empty; using it is then an error from DynamoDB.
 	DirectoryTable string
 	TransientTable string
+	AuditTable     string
+	// AuditRetention is how long audit lines are kept and listed, as of their writing. Zero:
+	// store.DefaultAuditRetention.
+	AuditRetention time.Duration
+	// AuditFailed is told of a write with audit lines that failed otherwise than by a
+	// condition. Nil: nobody is.
+	AuditFailed func(ctx context.Context)
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
 
 // Engine is a store.Engine in DynamoDB. It is safe for concurrent use.
-type Engine struct{ cfg Config }
+type Engine struct {
+	cfg   Config
+	lines []store.AuditLine // that each write carries, see Audited
+}
 
 var _ store.Engine = (*Engine)(nil)
 
@@ -51,7 +61,10 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Engine{cfg}, nil
+	if cfg.AuditRetention == 0 {
+		cfg.AuditRetention = store.DefaultAuditRetention
+	}
+	return &Engine{cfg: cfg}, nil
 }
 
 type item = map[string]types.AttributeValue
@@ -258,11 +271,15 @@ func failing(err error) func(item) error { return func(item) error { return err 
 // transact executes all steps or none. Of several failed conditions the first decides. The
 // client sends a request token, so that a repeated request is not executed twice.
 func (e *Engine) transact(ctx context.Context, steps []step) error {
+	steps, err := e.withLines(steps)
+	if err != nil {
+		return err
+	}
 	writes := make([]types.TransactWriteItem, len(steps))
 	for i := range steps {
 		writes[i] = steps[i].write
 	}
-	err := again(ctx, func() error {
+	err = again(ctx, func() error {
 		_, err := e.cfg.Client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: writes})
 		return err
 	})
@@ -274,9 +291,18 @@ func (e *Engine) transact(ctx context.Context, steps []step) error {
 		}
 	}
 	if err != nil {
+		if len(e.lines) > 0 {
+			e.auditFailed(ctx)
+		}
 		return fmt.Errorf("write transaction: %w", err)
 	}
 	return nil
+}
+
+func (e *Engine) auditFailed(ctx context.Context) {
+	if e.cfg.AuditFailed != nil {
+		e.cfg.AuditFailed(ctx)
+	}
 }
 
 // put, update and remove build steps on the directory or the transient table.
@@ -307,7 +333,7 @@ func remove(table string, key item, condition string, values item, failed func(i
 
 // run executes steps; a single one as a plain write, which costs half.
 func (e *Engine) run(ctx context.Context, steps []step) error {
-	if len(steps) > 1 {
+	if len(steps)+len(e.lines) > 1 {
 		return e.transact(ctx, steps)
 	}
 	err := again(ctx, func() error { return e.single(ctx, steps[0].write) })
@@ -325,7 +351,8 @@ func (e *Engine) single(ctx context.Context, write types.TransactWriteItem) (err
 	case write.Put != nil:
 		_, err = e.cfg.Client.PutItem(ctx, &dynamodb.PutItemInput{
 			TableName: write.Put.TableName, Item: write.Put.Item,
-			ConditionExpression: write.Put.ConditionExpression, ExpressionAttributeValues: write.Put.ExpressionAttributeValues,
+			ConditionExpression: write.Put.ConditionExpression, ExpressionAttributeNames: write.Put.ExpressionAttributeNames,
+			ExpressionAttributeValues: write.Put.ExpressionAttributeValues,
 		})
 	case write.Update != nil:
 		_, err = e.cfg.Client.UpdateItem(ctx, &dynamodb.UpdateItemInput{

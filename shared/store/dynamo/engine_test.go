@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 	server := dynamotest.Start(t)
 	storetest.Run(t, func(t *testing.T, now func() time.Time) store.Engine {
 		tables := server.CreateTables(t)
-		engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: now})
+		engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: now})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +37,7 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 	tables := server.CreateTables(t)
 	var counting dynamotest.Calls
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	engine, err := dynamo.New(dynamo.Config{Client: counting.Client(server), DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: func() time.Time { return now }})
+	engine, err := dynamo.New(dynamo.Config{Client: counting.Client(server), DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +58,9 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 	inAnOlderTab := grant
 	inAnOlderTab.ID = "older"
 	consent := store.Consent{UserID: u.ID, ApplicationID: "demo"}
+	line := func() store.AuditLine {
+		return store.AuditLine{ID: store.NewAuditID(now), At: now, Type: "user_updated", User: u.ID, Actor: "key", Authenticator: "demo"}
+	}
 	for _, operation := range []struct {
 		name string
 		run  func() error
@@ -74,6 +77,21 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 			return engine.RefuseFirstSignIn(ctx, "ww0123", "lisi", store.FirstSignInRefusal{Code: "phone_in_use", At: now, KeepUntil: now.Add(time.Minute)})
 		}, "Put"},
 		{"ask about a first sign-in", func() error { _, err := engine.FirstSignIn(ctx, "two", "ww0123", "lisi"); return err }, "BatchGet"},
+		{"start a session with its line", func() error { return engine.Audited(line()).StartSession(ctx, session("three"), false) }, "Transact2"},
+		{"the same and note the sign-in", func() error { return engine.Audited(line()).StartSession(ctx, session("four"), true) }, "Transact2 Update"},
+		{"write a line", func() error { return engine.RecordAudit(ctx, line()) }, "Put"},
+		{"read the lines of a user", func() error {
+			_, _, err := engine.AuditLines(ctx, store.AuditQuery{User: u.ID}, store.Page{Limit: 50})
+			return err
+		}, "Query"},
+		{"read the lines of an authenticator", func() error {
+			_, _, err := engine.AuditLines(ctx, store.AuditQuery{Authenticator: "demo"}, store.Page{Limit: 50})
+			return err
+		}, "Query Query Query Query"},
+		{"read the lines of this hour", func() error {
+			_, _, err := engine.AuditLines(ctx, store.AuditQuery{From: now.Truncate(time.Hour)}, store.Page{Limit: 50})
+			return err
+		}, "Query Query Query Query"},
 		{"check a session", func() error { _, _, err := engine.ResultAndUser(ctx, "two", u.ID); return err }, "BatchGet"},
 		{"read a session", func() error { _, err := engine.AttemptResult(ctx, "two"); return err }, "Get"},
 		{"end a session", func() error { _, err := engine.EndSession(ctx, "two"); return err }, "Update"},
@@ -135,7 +153,7 @@ func TestRemoteCallsPerOperation(t *testing.T) {
 func TestIdentityOfBeforeLeadsToItsOwner(t *testing.T) {
 	server := dynamotest.Start(t)
 	tables := server.CreateTables(t)
-	engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: time.Now})
+	engine, err := dynamo.New(dynamo.Config{Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +200,7 @@ func TestRepeatedRequestIsNotARival(t *testing.T) {
 	tables := server.CreateTables(t)
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	engine, err := dynamo.New(dynamo.Config{
-		Client: repeatingAPI{server.Client}, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: func() time.Time { return now },
+		Client: repeatingAPI{server.Client}, DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: func() time.Time { return now },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +243,7 @@ func TestRecordsOfTheProviderEndLate(t *testing.T) {
 	tables := server.CreateTables(t)
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	engine, err := dynamo.New(dynamo.Config{
-		Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, Now: func() time.Time { return now },
+		Client: server.Client, DirectoryTable: tables.Directory, TransientTable: tables.Transient, AuditTable: tables.Audit, Now: func() time.Time { return now },
 	})
 	if err != nil {
 		t.Fatal(err)

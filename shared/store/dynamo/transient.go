@@ -132,7 +132,7 @@ func (e *Engine) StartSession(ctx context.Context, result store.AttemptResult, n
 	noted := make(chan struct{})
 	go func() {
 		defer close(noted)
-		e.noteSignIn(ctx, result.Session)
+		(&Engine{cfg: e.cfg}).noteSignIn(ctx, result.Session) // which carries no lines
 	}()
 	err = e.run(ctx, []step{write})
 	<-noted

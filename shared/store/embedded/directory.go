@@ -153,7 +153,10 @@ func (e *Engine) DomainFiles(_ context.Context, page store.Page) ([]store.Domain
 func (e *Engine) PutDomainFile(_ context.Context, f store.DomainFile) error {
 	return e.write(func(tx transaction) error {
 		var there store.DomainFile
-		if err := tx.get(domainFiles, f.Filename, &there); !errors.Is(err, store.ErrNotFound) {
+		switch err := tx.get(domainFiles, f.Filename, &there); {
+		case err == nil:
+			return errUnchanged
+		case !errors.Is(err, store.ErrNotFound):
 			return err
 		}
 		return tx.put(domainFiles, f.Filename, f)

@@ -20,14 +20,23 @@ import (
 type Config struct {
 	// Path is the file. Open creates its folder.
 	Path string
+	// AuditRetention is how long audit lines are kept. Zero: store.DefaultAuditRetention.
+	AuditRetention time.Duration
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
 
 // Engine is a store.Engine in one file. It is safe for concurrent use.
 type Engine struct {
+	*file
+	lines []store.AuditLine // that each write carries, see Audited
+}
+
+// file is what all engines of one file share.
+type file struct {
 	db      *bbolt.DB
 	now     func() time.Time
+	keep    time.Duration // of audit lines
 	writers atomic.Int32  // running writes
 	writes  atomic.Uint32 // that clean, see writeAndClean
 	// recent caches decoded authenticators by name, see Authenticator.
@@ -60,12 +69,16 @@ const (
 	lineages          table = "lineages"           // by id, in the form of putExpiring
 	lineagesOfUser    table = "lineages-of-user"   // user and lineage -> lineage
 	applicationEvents table = "application-events" // by application, newest first
+
+	auditLines table = "audit"       // by id
+	auditIndex table = "audit-index" // by what lines have in common and their ids, see audit.go
 )
 
 func tables() []table {
 	return []table{
 		authenticators, autoLogin, users, phones, identities, domainFiles, signingKeys, results, fetched, events, eventKeys, userNames, firstSignIns,
 		applications, consents, grants, lineages, lineagesOfUser, applicationEvents,
+		auditLines, auditIndex,
 	}
 }
 
@@ -85,6 +98,9 @@ const lockTime = 3 * time.Second
 func Open(cfg Config) (*Engine, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.AuditRetention == 0 {
+		cfg.AuditRetention = store.DefaultAuditRetention
 	}
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the store's folder: %w", err)
@@ -119,7 +135,7 @@ func Open(cfg Config) (*Engine, error) {
 		_ = db.Close()
 		return nil, fmt.Errorf("prepare store file: %w", err)
 	}
-	return &Engine{db: db, now: cfg.Now}, nil
+	return &Engine{file: &file{db: db, now: cfg.Now, keep: cfg.AuditRetention}}, nil
 }
 
 // Close waits for running transactions and closes the file.
@@ -133,14 +149,28 @@ func (e *Engine) read(view func(transaction) error) error {
 }
 
 // write runs change in a transaction. change may run more than once, so it must decide
-// everything by what it reads there.
+// everything by what it reads there. errUnchanged from it writes nothing, and is no error.
 func (e *Engine) write(change func(transaction) error) error {
-	defer e.writers.Add(-1)
-	if e.writers.Add(1) == 1 {
-		return e.db.Update(func(tx *bbolt.Tx) error { return change(transaction{tx}) })
+	run := func(tx *bbolt.Tx) error {
+		if err := change(transaction{tx}); err != nil {
+			return err
+		}
+		return transaction{tx}.addLines(e.lines, e.now().Add(-e.keep))
 	}
-	return e.db.Batch(func(tx *bbolt.Tx) error { return change(transaction{tx}) })
+	defer e.writers.Add(-1)
+	begin := e.db.Batch
+	if e.writers.Add(1) == 1 {
+		begin = e.db.Update
+	}
+	err := begin(run)
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
+	return err
 }
+
+// errUnchanged: there is nothing to change, and so nothing to tell in the audit.
+var errUnchanged = errors.New("nothing to change")
 
 // get decodes a record into value, or returns store.ErrNotFound.
 func (tx transaction) get(from table, key string, value any) error {

@@ -65,6 +65,13 @@ func Run(t *testing.T, open Open) {
 		"RevokedWhileRefreshing":     revokedWhileRefreshing,
 		"SignedOutWhileAuthorizing":  signedOutWhileAuthorizing,
 		"SessionsOfOneLineageAtOnce": sessionsOfOneLineageAtOnce,
+
+		"AuditLines":            auditLines,
+		"AuditPages":            auditPages,
+		"AuditLinesNeverChange": auditLinesNeverChange,
+		"AuditRetention":        auditRetention,
+		"AuditedWrites":         auditedWrites,
+		"AuditedSignInsAtOnce":  auditedSignInsAtOnce,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &bench{T: t, at: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}

@@ -32,7 +32,7 @@ func (c *Calls) Take() string {
 	calls := strings.Join(c.calls, " ")
 	c.calls = nil
 	// These two are under way at once.
-	return strings.ReplaceAll(calls, "Update Put", "Put Update")
+	return strings.NewReplacer("Update Put", "Put Update", "Update Transact2", "Transact2 Update").Replace(calls)
 }
 
 // Client returns a client of the server whose calls are noted. Reads that need not be

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,37 +119,38 @@ func static(id, key, session string) aws.CredentialsProvider {
 	})
 }
 
-// Tables names a pair of tables.
-type Tables struct{ Directory, Transient string }
+// Tables names the tables of one engine.
+type Tables struct{ Directory, Transient, Audit string }
 
-// CreateTables makes an empty pair of tables, like the template's, and drops it after the
-// test. It returns existing tables if DIRECTORY_TABLE and TRANSIENT_TABLE name them; they
+// CreateTables makes empty tables, like the template's, and drops them after the test. It
+// returns existing ones if DIRECTORY_TABLE, TRANSIENT_TABLE and AUDIT_TABLE name them; they
 // must be empty.
 func (s *Server) CreateTables(t testing.TB) Tables {
 	t.Helper()
 	if directory := os.Getenv("DIRECTORY_TABLE"); directory != "" && os.Getenv("DYNAMODB_ENDPOINT") != "" {
-		return Tables{directory, os.Getenv("TRANSIENT_TABLE")}
+		return Tables{directory, os.Getenv("TRANSIENT_TABLE"), os.Getenv("AUDIT_TABLE")}
 	}
 	suffix := store.NewID()
-	tables := Tables{"directory-" + suffix, "transient-" + suffix}
-	s.create(t, tables.Directory, "pk", "sk")
-	s.create(t, tables.Transient, "pk")
+	tables := Tables{"directory-" + suffix, "transient-" + suffix, "audit-" + suffix}
+	s.create(t, Describe(tables.Directory, "pk", "sk"))
+	s.create(t, Describe(tables.Transient, "pk"))
+	s.create(t, DescribeAudit(tables.Audit))
 	return tables
 }
 
-func (s *Server) create(t testing.TB, name string, keys ...string) {
+func (s *Server) create(t testing.TB, table *dynamodb.CreateTableInput) {
 	t.Helper()
-	if _, err := s.Client.CreateTable(t.Context(), Describe(name, keys...)); err != nil {
+	if _, err := s.Client.CreateTable(t.Context(), table); err != nil {
 		t.Fatal(fmt.Errorf("create table: %w", err))
 	}
 	waiter := dynamodb.NewTableExistsWaiter(s.Client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = 50 * time.Millisecond })
-	if err := waiter.Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String(name)}, time.Minute); err != nil {
+	if err := waiter.Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: table.TableName}, time.Minute); err != nil {
 		t.Fatal(fmt.Errorf("wait for table: %w", err))
 	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		_, _ = s.Client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: aws.String(name)})
+		_, _ = s.Client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: table.TableName})
 	})
 }
 
@@ -170,22 +172,47 @@ func Describe(name string, keys ...string) *dynamodb.CreateTableInput {
 	return input
 }
 
+// An index is a secondary index as the template declares it.
+type index struct {
+	name, owner, order string
+	projected          []string
+}
+
 // DescribeIndexes adds to the description of the transient table the template's indexes: of
 // events by authenticator and by user, and of lineages by user.
 func DescribeIndexes(input *dynamodb.CreateTableInput) {
+	describe(input, types.ScalarAttributeTypeN,
+		index{"attempts-of-authenticator", "authenticatorId", "at", []string{"attempt"}},
+		index{"attempts-of-user", "userId", "at", []string{"attempt"}},
+		index{"lineages-of-user", "lineageOfUser", "expiresAt", []string{"applications", "ended"}})
+}
+
+// DescribeAudit describes the template's table of audit lines.
+func DescribeAudit(name string) *dynamodb.CreateTableInput {
+	input := Describe(name, "pk", "sk")
+	DescribeAuditIndexes(input)
+	return input
+}
+
+// DescribeAuditIndexes adds to the description of the audit table the template's indexes.
+func DescribeAuditIndexes(input *dynamodb.CreateTableInput) {
+	line := []string{"line"}
+	describe(input, types.ScalarAttributeTypeS,
+		index{"lines-of-user", "ofUser", "sk", line},
+		index{"lines-of-actor", "ofActor", "sk", line},
+		index{"lines-of-application", "ofApplication", "sk", line},
+		index{"lines-of-authenticator", "ofAuthenticator", "sk", line},
+		index{"lines-of-type", "ofType", "sk", line})
+}
+
+func describe(input *dynamodb.CreateTableInput, order types.ScalarAttributeType, indexes ...index) {
 	attribute := func(name string, kind types.ScalarAttributeType) {
-		input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: kind})
+		if !slices.ContainsFunc(input.AttributeDefinitions, func(a types.AttributeDefinition) bool { return *a.AttributeName == name }) {
+			input.AttributeDefinitions = append(input.AttributeDefinitions, types.AttributeDefinition{AttributeName: aws.String(name), AttributeType: kind})
+		}
 	}
-	attribute("at", types.ScalarAttributeTypeN)
-	attribute("expiresAt", types.ScalarAttributeTypeN)
-	for _, index := range []struct {
-		name, owner, order string
-		projected          []string
-	}{
-		{"attempts-of-authenticator", "authenticatorId", "at", []string{"attempt"}},
-		{"attempts-of-user", "userId", "at", []string{"attempt"}},
-		{"lineages-of-user", "lineageOfUser", "expiresAt", []string{"applications", "ended"}},
-	} {
+	for _, index := range indexes {
+		attribute(index.order, order)
 		attribute(index.owner, types.ScalarAttributeTypeS)
 		input.GlobalSecondaryIndexes = append(input.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
 			IndexName: aws.String(index.name),

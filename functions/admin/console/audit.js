@@ -1,0 +1,207 @@
+// The audit: who did what, with filters, and an export of what they select.
+
+import { call } from './api.js';
+import { refusalText } from './attempts.js';
+import { button, field, form } from './controls.js';
+import { save } from './csv.js';
+import { count, t } from './texts.js';
+import { badge, el, table, tableRow, time, toast } from './ui.js';
+
+const types = [
+  'signed_in',
+  'sign_in_refused',
+  'signed_out',
+  'session_ended',
+  'sessions_ended',
+  'token_reused',
+  'token_revoked',
+  'consent_withdrawn',
+  'member_gone',
+  'member_disabled',
+  'member_not_allowed',
+  'member_renamed',
+  'member_roles_changed',
+  'event_received',
+  'app_inactive',
+  'user_created',
+  'user_updated',
+  'user_deleted',
+  'authenticator_created',
+  'authenticator_updated',
+  'authenticator_deleted',
+  'application_created',
+  'application_updated',
+  'application_deleted',
+  'domain_file_created',
+  'domain_file_deleted',
+  'users_listed',
+  'users_looked_up',
+  'audit_exported',
+];
+
+const bad = ['sign_in_refused', 'token_reused', 'member_gone', 'member_disabled', 'member_not_allowed', 'app_inactive'];
+
+const pageSize = 50;
+
+// One page of the service may be without a line though there are older ones: this many
+// are read before somebody is asked whether to go on.
+const patience = 10;
+
+const isId = (text) => /^[0-9A-Za-z_-]{1,64}$/.test(text);
+const isName = (text) => /^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/.test(text);
+
+const to = (view, id) => el('a', { href: `#${view}/${encodeURIComponent(id)}`, className: 'id' }, id);
+
+const actor = (line) => (line.actor === 'key' ? t('audit.key') : line.actor ? to('users', line.actor) : null);
+
+const roles = (list) => list.join(' ') || t('audit.roles.none');
+
+// about is what a line is about, one thing below the other.
+function about(line) {
+  const things = [
+    line.user && [t('audit.user'), to('users', line.user)],
+    line.authenticator && [t('attempts.through'), to('authenticators', line.authenticator)],
+    line.application && [t('audit.application'), to('applications', line.application)],
+  ].filter(Boolean);
+  return things.length ? things.map(([name, link]) => el('p', { className: 'part' }, `${name} `, link)) : null;
+}
+
+function details(line) {
+  const refused = line.type === 'sign_in_refused';
+  return [
+    badge(t(`audit.type.${line.type}`), line.type === 'signed_in' ? 'good' : bad.includes(line.type) ? 'bad' : ''),
+    refused && el('p', { className: 'part' }, refusalText(line.code)),
+    line.fields.length > 0 &&
+      el(
+        'p',
+        { className: 'part' },
+        line.fields.map((name) => [el('code', {}, name), ' ']),
+      ),
+    line.rolesBefore.length + line.rolesAfter.length > 0 &&
+      el(
+        'p',
+        { className: 'part' },
+        t('audit.roles', { before: roles(line.rolesBefore), after: roles(line.rolesAfter) }),
+      ),
+    el(
+      'p',
+      { className: 'part hint' },
+      [line.code, line.requestId && t('attempts.request', { id: line.requestId })].filter(Boolean).join(' · '),
+    ),
+  ];
+}
+
+const row = (line) =>
+  tableRow([
+    [t('attempts.when'), time(line.at)],
+    [t('audit.what'), details(line)],
+    [t('audit.about'), about(line)],
+    [t('audit.by'), actor(line)],
+  ]);
+
+// auditView shows the lines. filters is a query, such as user=ID, for a link to them.
+export async function auditView(filters = '') {
+  const given = new URLSearchParams(filters);
+  const value = (name) => given.get(name) || '';
+  const entries = [
+    {
+      name: 'type',
+      label: t('audit.what'),
+      type: 'select',
+      options: [['', t('audit.any')], ...types.map((type) => [type, t(`audit.type.${type}`)])],
+    },
+    { name: 'user', label: t('audit.user'), right: isId },
+    { name: 'authenticator', label: t('attempts.through'), right: isName },
+    { name: 'application', label: t('audit.application'), right: isName },
+    { name: 'actor', label: t('audit.by'), hint: t('audit.actor.hint'), right: isId },
+    { name: 'from', label: t('audit.from'), type: 'datetime-local' },
+    { name: 'to', label: t('audit.to'), type: 'datetime-local' },
+  ].map((spec) => ({ spec, ...field({ ...spec, value: value(spec.name) }) }));
+
+  const list = table(t('tab.audit'), [t('attempts.when'), t('audit.what'), t('audit.about'), t('audit.by')], []);
+  const card = el('div', { className: 'card tablecard' }, list.node);
+  const more = el('div', { className: 'more' });
+  const said = el('p', { className: 'soft', role: 'status' });
+  let turn = 0;
+  let shown = ''; // the query of what is shown
+
+  // wanted is the query of the filters, or null when one is wrong, which is said there.
+  function wanted() {
+    const query = new URLSearchParams();
+    for (const { spec, input, invalid } of entries) {
+      const text = input.value.trim();
+      invalid('');
+      if (!text) continue;
+      if (spec.right && !spec.right(text)) {
+        invalid(t('audit.wrong'));
+        input.focus();
+        return null;
+      }
+      query.set(spec.name, spec.type === 'datetime-local' ? new Date(text).toISOString() : text);
+    }
+    return query.toString();
+  }
+
+  // append reads on until there is something to show.
+  async function append(cursor, mine) {
+    let items = [];
+    for (let tries = 0; tries < patience && !items.length && cursor !== null; tries++) {
+      const query = [shown, `limit=${pageSize}`, cursor && `cursor=${encodeURIComponent(cursor)}`].filter(Boolean);
+      const page = await call('GET', `/audit?${query.join('&')}`);
+      if (mine !== turn) return;
+      items = page.items;
+      cursor = page.nextCursor;
+    }
+    list.body.append(...items.map(row));
+    const some = list.body.childElementCount > 0;
+    card.hidden = !some;
+    said.textContent = some ? '' : t(cursor ? 'audit.onward' : 'audit.none');
+    const onward = async () => {
+      const last = list.body.lastElementChild;
+      await append(cursor, mine);
+      (last ? last.nextElementSibling : list.body.firstElementChild)?.querySelector('a')?.focus();
+    };
+    more.replaceChildren(...(cursor ? [button(t('more'), onward)] : []));
+  }
+
+  async function search() {
+    const query = wanted();
+    if (query === null) return;
+    shown = query;
+    card.setAttribute('aria-busy', 'true');
+    try {
+      const mine = ++turn;
+      list.body.replaceChildren();
+      await append('', mine);
+    } finally {
+      card.removeAttribute('aria-busy');
+    }
+  }
+
+  async function exported() {
+    const query = wanted();
+    if (query === null) return;
+    const answer = await call('GET', `/audit?${query}`, { accept: 'text/csv' });
+    save('audit.csv', answer.text);
+    const lines = answer.text.split('\r\n').join('\n').trimEnd().split('\n').length - 1;
+    toast(
+      t(answer.more ? 'audit.exported.part' : 'audit.exported', { lines: count(lines) }),
+      answer.more ? 'warn' : 'good',
+    );
+  }
+
+  await search();
+  return [
+    el('div', { className: 'head pair' }, el('h1', {}, t('tab.audit')), button(t('audit.export'), exported)),
+    el('p', { className: 'lead' }, t('audit.lead')),
+    form(
+      { className: 'card filters', role: 'search', 'aria-label': t('audit.filters') },
+      search,
+      entries.map(({ node }) => node),
+      el('div', { className: 'actions' }, el('button', { className: 'main' }, t('audit.show'))),
+    ),
+    said,
+    card,
+    more,
+  ];
+}
