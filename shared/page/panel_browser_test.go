@@ -146,6 +146,8 @@ func TestPanelInABrowser(t *testing.T) {
 		at("/callback"))
 	w.Do("take the way itself", visit(s.URL+"/signin"), sees(frame), click(`.instead`), at("/way/demo"))
 
+	w.Do("take the way before the panel is there", visit(s.URL+"/signin"), click(`a[href$="/way/demo"]`), at("/way/demo"))
+
 	s.page = several(s)
 	w.Do("see several ways and no panel", visit(s.URL+"/signin"), sees(`.ways a`), gone(`.panel`))
 	w.Do("open the panel of one", click(`a[href$="/way/demo"]`), sees(`li:nth-child(2) `+frame))
