@@ -131,7 +131,7 @@ func TestChecksWithoutAnAudit(t *testing.T) {
 			began := b.began(b.demo)
 			lost := ""
 			b.Audit.LogField = func(_ context.Context, key string, _ any) { lost = key }
-			b.Checker.Store, b.Audit.Store = withoutAudit{b.store}, withoutAudit{b.store}
+			b.Store, b.Audit.Store = withoutAudit{b.store}, withoutAudit{b.store}
 			test.change(b)
 			b.now = b.now.Add(time.Hour)
 			if _, err := b.Check(t.Context(), b.demo, "zhangsan"); (err != nil) != test.given {
@@ -144,7 +144,7 @@ func TestChecksWithoutAnAudit(t *testing.T) {
 		})
 	}
 	b := newBench(t)
-	b.Checker.Store = withoutAudit{b.store}
+	b.Store = withoutAudit{b.store}
 	b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Status: 1}}
 	if _, err := b.Rename(t.Context(), b.demo, "zhangsan", "zhang.san"); err == nil || b.identity().WeComUserID != "zhangsan" {
 		t.Errorf("moved to %s: %v", b.identity().WeComUserID, err)
