@@ -184,7 +184,9 @@ def dynamodb_context(original, body):
 def partition_key(part):
     """The partition key, named pk, of a request or of a part of one."""
     value = (part.get("Key") or part.get("Item") or {}).get("pk")
-    for name in re.findall(r"\bpk = (:\w+)", part.get("KeyConditionExpression", "")):
+    names = part.get("ExpressionAttributeNames") or {}
+    condition = re.sub(r"#\w+", lambda name: names.get(name[0], name[0]), part.get("KeyConditionExpression", ""))
+    for name in re.findall(r"\bpk = (:\w+)", condition):
         value = part["ExpressionAttributeValues"][name]
     return value["S"] if value else None
 

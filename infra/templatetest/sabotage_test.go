@@ -89,7 +89,7 @@ var guarded = []mistake{
 	{"the admin API is open", template, "AdminFunction", ", Auth: {Authorizer: Administrator}", "", "anybody could call the admin API"},
 	{"an answer of the authorizer is kept", template, "Api", "ReauthorizeEvery: 0", "ReauthorizeEvery: 300", "until the cache forgets it"},
 	{"the API answers beside its domain", template, "Api", "!If [HasDomain, true, false]", "false", "the service answers under no other name"},
-	{"the admin key may be guessed at", template, "Api", "{ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40}", "{ThrottlingRateLimit: 900, ThrottlingBurstLimit: 900}", "guessed at faster"},
+	{"the admin key may be guessed at", template, "Api", "'ANY /api/admin/{proxy+}': {ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40}", "'ANY /api/admin/{proxy+}': {ThrottlingRateLimit: 900, ThrottlingBurstLimit: 900}", "guessed at faster"},
 	{"a bound that bounds nothing", template, "Api", "'GET /signin': {ThrottlingRateLimit: 200", "'GET /signin': {ThrottlingRateLimit: 100000", "a rate protects nothing"},
 	{"the access log has paths", template, "Api", `"status":"$context.status"`, `"path":"$context.path","status":"$context.status"`, "paths and queries hold codes and states"},
 	{"a log is kept for ever", template, "AuthorizeLogGroup", ", RetentionInDays: !Ref LogRetentionDays", "", "kept for ever"},

@@ -362,6 +362,7 @@ func (v *visitor) hasEventsPushed() {
 	if session := testbrowser.Decode[sessionAnswer](v.t, member.send(200, "GET", "/api/session", "", nil)); session.User.Name != "周捌" {
 		v.t.Errorf("with another userid and name: %+v", session)
 	}
+	push(200, "<xml><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhou.ba</UserID><Department>1</Department></xml>")
 	must(v.t, v.weCom.Dismiss(corpID, "zhou.ba"))
 	push(200, "<xml><FromUserName>zhou.ba</FromUserName><Event>unsubscribe</Event></xml>")
 	member.send(401, "GET", "/api/session", "", nil)
