@@ -97,7 +97,6 @@ func TestFirstSignInWithoutScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	outside.Do("ask too early", visit(outside.Location()), click(`.waiting button`), sees(`.waiting noscript p`))
-	outside.Accessible("waiting without scripts")
 	in := open(t, browsers()[0])
 	in.Do("sign in inside WeCom", visit(outside.Value(`#link`)), seesWeCom("choose-member"), click(person(id)), seesWeCom("consent"), click(`button[value=agree]`), sees(`.account`))
 	outside.Do("go on", click(`.waiting button`), seesText("h1", "orders"))

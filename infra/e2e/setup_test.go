@@ -126,6 +126,15 @@ func TestGuidedSetup(t *testing.T) {
 				t.Fatalf("the links are %q", links)
 			}
 			theirs.Do("set the homepages", fill(`#home input[name=phone]`, links[0]), fill(`#home input[name=desktop]`, links[1]), click(`#home button.main`), sees(`#home .notice.good`))
+			ours.Do("go on from step 8", onward)
+
+			ours.step(9)
+			ours.Do("make token and key", click(`.setup-do .actions .main`), sees(`.setup-do .notice .copyable`))
+			parts := ours.Texts(`.setup-do .notice .copyable code`)
+			if len(parts) != 3 {
+				t.Fatalf("the receiver's parts are %d", len(parts))
+			}
+			theirs.Do("set the receiver", fill(`#receiver input[name=url]`, parts[0]), fill(`#receiver input[name=token]`, parts[1]), fill(`#receiver input[name=key]`, parts[2]), click(`#receiver button.main`), sees(`#receiver .notice.good`))
 			ours.Do("finish", onward, sees(`main .notice.good`))
 			ours.Accessible("finished")
 			ours.Do("see it in the list", click(`.setup-foot a.main`), sees(`.item`))
