@@ -565,6 +565,34 @@ func TestChecksAndChangesAtOnce(t *testing.T) {
 			b.equal("older verdict", want, after)
 		}
 	})
+	t.Run("attack: a newer check by another app of the corp hides that this one does not let in", func(t *testing.T) {
+		b := newBench(t)
+		b.demo.Allow, b.demo.RulesVersion = store.Allow{Departments: []int64{12}}, "rules"
+		b.rules["demo"] = rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}}}}[""]
+		began := b.began(b.demo)
+		b.wecom.before = func() {
+			b.wecom.before = nil
+			b.now = b.now.Add(time.Second)
+			b.equal("the other app", members.Active, b.check(b.other))
+		}
+		b.equal("this app", members.NotAllowed, b.check(b.demo))
+		access, _ := b.identity().AccessBy(b.demo.ID)
+		b.equal("refused", true, access.Refused)
+		b.equal("rules", "rules", access.RulesVersion)
+		b.equal("goes on", false, b.stored().Keeps(began))
+		b.equal("checked last", b.now, b.identity().CheckedAt)
+	})
+	t.Run("attack: a newer check by another app hides that the tree could not be read", func(t *testing.T) {
+		b := newBench(t)
+		b.demo.Allow, b.demo.RulesVersion = store.Allow{Departments: []int64{12}}, "rules"
+		b.rules["demo"] = rules{"": {err: &wecom.UnavailableError{Op: "department/simplelist"}}}[""]
+		b.wecom.before = func() {
+			b.wecom.before = nil
+			b.now = b.now.Add(time.Second)
+			b.check(b.other)
+		}
+		b.equal("this app", members.Unknown, b.check(b.demo))
+	})
 	t.Run("unbound meanwhile", func(t *testing.T) {
 		b := newBench(t)
 		b.wecom.before = func() {

@@ -127,15 +127,20 @@ func (f Finding) First(i store.Identity, a store.Authenticator, roles []string) 
 }
 
 // apply returns the identity with what WeCom told of the member, and the verdict. A finding
-// that is older than what is known changes nothing.
+// that is older than what is known changes nothing; one that is older than what another app of
+// the corp found still says what its own authenticator makes of the member.
 func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) (store.Identity, Verdict) {
 	access, _ := i.AccessBy(a.ID)
+	older, replaced := i.CheckedAt.After(f.at), access.CheckedAt.After(f.at)
 	switch {
-	case !i.CheckedAt.After(f.at):
+	case !older:
 	case !i.DisabledAt.IsZero():
 		return i, Disabled
+	case !replaced && f.evaluation != nil:
 	case access.Refused:
 		return i, NotAllowed
+	case !replaced && !a.Allow.IsEmpty():
+		return i, Unknown
 	default:
 		return i, Active
 	}
@@ -150,10 +155,12 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 		i.CheckedAt, access.CheckedAt = f.at, f.at
 		return i.WithAccess(access), Disabled
 	}
-	i.DisabledAt = time.Time{}
-	i.Position = f.member.Position
-	if f.member.Name != "" {
-		i.Name = f.member.Name
+	if !older {
+		i.DisabledAt = time.Time{}
+		i.Position = f.member.Position
+		if f.member.Name != "" {
+			i.Name = f.member.Name
+		}
 	}
 	if f.evaluation == nil {
 		// Roles and tags stay as they were, and the check stays due where they are needed.
@@ -167,9 +174,11 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 		i.CheckedAt, access.CheckedAt = f.at, f.at
 		return i.WithAccess(access), Active
 	}
-	i.CheckedAt, i.Departments = f.at, f.evaluation.Departments
+	if !older {
+		i.CheckedAt, i.Departments = f.at, f.evaluation.Departments
+	}
 	access.CheckedAt, access.Roles, access.Tags, access.RulesVersion = f.at, f.evaluation.Roles, f.evaluation.Tags, a.RulesVersion
-	refused := !f.evaluation.Allowed && !a.Allow.Allows(store.Identity{Departments: i.Departments, Tags: access.Tags}, roles)
+	refused := !f.evaluation.Allowed && !a.Allow.Allows(store.Identity{Departments: f.evaluation.Departments, Tags: access.Tags}, roles)
 	if refused && !access.Refused {
 		access.Generation++
 	}
