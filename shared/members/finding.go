@@ -109,7 +109,10 @@ func (f Finding) Name() string { return f.member.Name }
 // says nothing. The verdict is Unknown when Allow needs what could not be found out.
 func (f Finding) First(i store.Identity, a store.Authenticator, roles []string) (store.Identity, Verdict) {
 	access, _ := i.AccessBy(a.ID)
-	if i.GoneAt, i.GoneReason, i.DisabledAt = (time.Time{}), "", (time.Time{}); !access.GoneAt.IsZero() {
+	if i.IsGone() {
+		i.GoneAt, i.GoneReason, i.DisabledAt = time.Time{}, "", time.Time{}
+	}
+	if !access.GoneAt.IsZero() {
 		access.GoneAt = time.Time{}
 		i = i.WithAccess(access)
 	}
@@ -118,6 +121,8 @@ func (f Finding) First(i store.Identity, a store.Authenticator, roles []string) 
 		return i, Gone
 	case f.Told():
 		return f.apply(i, a, roles)
+	case !i.DisabledAt.IsZero(): // by another app of the corp
+		return i, Disabled
 	}
 	i = unchecked(i)
 	if !a.Allow.IsEmpty() {
