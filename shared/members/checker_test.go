@@ -565,6 +565,18 @@ func TestChecksAndChangesAtOnce(t *testing.T) {
 			b.equal("older verdict", want, after)
 		}
 	})
+	t.Run("attack: a check that was begun later, and answered before, hides that the member is disabled", func(t *testing.T) {
+		b := newBench(t)
+		began := b.began(b.demo)
+		b.wecom.before = func() {
+			b.wecom.before = nil
+			b.now = b.now.Add(time.Millisecond)
+			b.equal("in between", members.Active, b.check(b.demo))
+			b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: wecom.MemberDisabled}
+		}
+		b.equal("verdict", members.Disabled, b.check(b.demo))
+		b.equal("goes on", false, b.stored().Keeps(began))
+	})
 	t.Run("attack: a newer check by another app of the corp hides that this one does not let in", func(t *testing.T) {
 		b := newBench(t)
 		b.demo.Allow, b.demo.RulesVersion = store.Allow{Departments: []int64{12}}, "rules"
