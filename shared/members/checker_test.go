@@ -400,6 +400,24 @@ func TestAllowEndsTheSessionsOfItsAuthenticatorAlone(t *testing.T) {
 	b.equal("verdict in the department", members.Active, b.check(b.demo))
 }
 
+// Trap: a session that began while everybody was let in, and WeCom did not answer, outlives the
+// next allow, because the member had been refused before.
+func TestAllowEndsWhatBeganBetweenTwoRefusals(t *testing.T) {
+	b := newBench(t)
+	b.demo.Allow, b.demo.RulesVersion = store.Allow{Departments: []int64{12}}, "first"
+	b.equal("refused", members.NotAllowed, b.check(b.demo))
+	b.demo.Allow, b.demo.RulesVersion = store.Allow{}, "second"
+	b.wecom.errs["zhangsan"] = answer(-1)
+	result, err := b.Check(t.Context(), b.demo, "zhangsan")
+	b.ok(err)
+	b.equal("let in", members.Active, result.AtSignIn(b.demo))
+	began := b.began(b.demo)
+	delete(b.wecom.errs, "zhangsan")
+	b.demo.Allow, b.demo.RulesVersion = store.Allow{Departments: []int64{12}}, "third"
+	b.equal("refused again", members.NotAllowed, b.check(b.demo))
+	b.equal("goes on", false, b.stored().Keeps(began))
+}
+
 // Roles that an administrator gave count for Allow, like those by rules.
 func TestAllowedByARoleOfAnAdministrator(t *testing.T) {
 	b := newBench(t)

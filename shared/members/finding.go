@@ -183,9 +183,10 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 	if !older {
 		i.CheckedAt, i.Departments = f.at, f.evaluation.Departments
 	}
+	otherRules := access.RulesVersion != a.RulesVersion
 	access.CheckedAt, access.Roles, access.Tags, access.RulesVersion = f.at, f.evaluation.Roles, f.evaluation.Tags, a.RulesVersion
 	refused := !f.evaluation.Allowed && !a.Allow.Allows(store.Identity{Departments: f.evaluation.Departments, Tags: access.Tags}, roles)
-	if refused && !access.Refused {
+	if refused && (!access.Refused || otherRules) { // others may have let the member in, unchecked
 		access.Generation++
 	}
 	access.Refused = refused
