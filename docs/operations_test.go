@@ -83,6 +83,9 @@ func TestEveryAlarmLeadsToItsText(t *testing.T) {
 			t.Errorf("the text of %s has quotation marks, which EventBridge does not escape for a group's bot", id)
 		}
 		linked = append(linked, link[1])
+		if alarm.Metrics > 10 {
+			t.Errorf("%s watches %d metrics; CloudWatch takes 10", id, alarm.Metrics)
+		}
 	}
 	slices.Sort(linked)
 	for _, page := range operationsPages() {

@@ -16,6 +16,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/storetest"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
 const auditPath = "/api/admin/audit"
@@ -73,6 +74,8 @@ func TestAuditOfChanges(t *testing.T) {
 	u.Identities = []store.Identity{{CorpID: "wwA", WeComUserID: "LiLei", Authenticator: "hr", BoundAt: o.clock}}
 	o.replaceUser(u)
 	o.createApplication("app", "web", "")
+	imported := o.importUser(phoneOf(1), "Li", nil)
+	o.wecom.phones = map[string]wecom.Member{phoneOf(1): active("13800138000", "Li")}
 	user, authenticator, app := "/api/admin/users/"+id, "/api/admin/authenticators/hr", applicationsPath+"/app"
 	const file = "WW_verify_AbCdEfGh12345678.txt"
 	byUser := map[string]any{"caller": "user", "userId": "the-administrator"}
@@ -108,8 +111,17 @@ func TestAuditOfChanges(t *testing.T) {
 		{"a secret", request{method: "POST", path: app + "/secrets"}, []string{"application_updated app by key fields secrets"}},
 		{"the end of an application", request{method: "DELETE", path: app}, []string{"application_deleted app by key"}},
 		{"an authenticator", request{method: "PATCH", path: authenticator, body: `{"secret":"another","title":"x"}`}, []string{"authenticator_updated hr by key fields title,secret"}},
+		{"a receiver of events", request{method: "POST", path: eventsPath}, []string{"authenticator_updated hr by key fields events"}},
+		{"no receiver any more, by a user", request{method: "DELETE", path: eventsPath, authorizer: byUser}, []string{"authenticator_updated hr by the-administrator fields events"}},
+		{"no receiver, again", request{method: "DELETE", path: eventsPath}, nil},
 		{"a check", request{method: "POST", path: authenticator + "/check"}, nil},
 		{"a lookup", request{method: "POST", path: authenticator + "/lookup", body: `{}`}, []string{"users_looked_up hr by key code dry_run"}},
+		{
+			"a lookup that binds",
+			request{method: "POST", path: authenticator + "/lookup", authorizer: byUser, body: `{"dryRun":false}`},
+			[]string{"user_updated " + imported + " by the-administrator fields identities", "users_looked_up hr by the-administrator"},
+		},
+		{"a refused lookup", request{method: "POST", path: authenticator + "/lookup", body: `{"limit":0}`}, nil},
 		{"the end of an authenticator", request{method: "DELETE", path: authenticator}, []string{"authenticator_deleted hr by key"}},
 		{"a file", request{method: "PUT", path: "/api/admin/domain-files/" + file}, []string{"domain_file_created by key fields " + file}},
 		{"the file again", request{method: "PUT", path: "/api/admin/domain-files/" + file}, nil},
@@ -124,7 +136,7 @@ func TestAuditOfChanges(t *testing.T) {
 		}
 		got := o.told(test.r)
 		for _, other := range o.users() {
-			if other.ID != id {
+			if other.ID != id && other.ID != imported {
 				for i := range got {
 					got[i] = strings.ReplaceAll(got[i], other.ID, "NEW")
 				}
@@ -145,6 +157,7 @@ func TestAuditOfChanges(t *testing.T) {
 // Without an audit an administrator neither changes anything nor sees a list of people.
 func TestNothingWithoutAnAudit(t *testing.T) {
 	o := newOffice(t)
+	o.create("hr", "")
 	id := o.createUser("13800138000")
 	broken := errors.New("the table is gone")
 	o.directory.audit = func() error { return broken }
@@ -152,6 +165,8 @@ func TestNothingWithoutAnAudit(t *testing.T) {
 		{method: "PATCH", path: "/api/admin/users/" + id, body: `{"roles":["admin"]}`},
 		{method: "DELETE", path: "/api/admin/users/" + id},
 		{method: "GET", path: "/api/admin/users"},
+		{method: "POST", path: eventsPath},
+		{method: "POST", path: "/api/admin/authenticators/hr/lookup", body: `{}`},
 		{method: "GET", path: "/api/admin/users?phone=13800138000"},
 		{method: "GET", path: auditPath, header: map[string]string{"Accept": "text/csv"}},
 	} {
@@ -161,6 +176,9 @@ func TestNothingWithoutAnAudit(t *testing.T) {
 	}
 	if u := o.user(id); u.ID == "" || len(u.Roles) > 0 {
 		t.Errorf("it was changed without a line: %+v", u)
+	}
+	if o.authenticator("hr").EventsEnabled || len(o.wecom.lookups()) > 0 {
+		t.Error("a receiver was made, or somebody was looked up, without a line")
 	}
 }
 
@@ -172,6 +190,9 @@ func TestAttackNothingSecretInTheAudit(t *testing.T) {
 	id := o.createUser(number)
 	o.createApplication("app", "web", "")
 	_, secret := o.createSecret("app")
+	token, key := o.enable()
+	o.importUser("+86"+number[:10]+"9", number, nil)
+	o.wecom.phones = map[string]wecom.Member{"+86" + number[:10] + "9": active(number, number)}
 	user := "/api/admin/users/" + id
 	for _, r := range []request{
 		{method: "PATCH", path: user, body: `{"name":"+86` + number + `","avatar":"https://a.example.com/` + number + `"}`},
@@ -185,6 +206,8 @@ func TestAttackNothingSecretInTheAudit(t *testing.T) {
 		{method: "POST", path: "/api/admin/authenticators/" + number + "/check"},
 		{method: "PATCH", path: applicationsPath + "/app", body: `{"title":"` + number + `"}`},
 		{method: "DELETE", path: applicationsPath + "/app/secrets/" + secret},
+		{method: "DELETE", path: eventsPath},
+		{method: "POST", path: "/api/admin/authenticators/hr/lookup", body: `{"dryRun":false}`},
 		{method: "GET", path: auditPath + "?user=" + number},
 		{method: "GET", path: auditPath + "?user=" + number + "&actor=" + number, header: map[string]string{"Accept": "application/x-ndjson"}},
 		{method: "GET", path: auditPath + "?actor=" + url.QueryEscape(secret), header: map[string]string{"Accept": "text/csv"}},
@@ -193,12 +216,12 @@ func TestAttackNothingSecretInTheAudit(t *testing.T) {
 		o.send(r)
 	}
 	lines := o.lines(store.AuditQuery{})
-	if len(lines) < 12 {
+	if len(lines) < 16 {
 		t.Fatalf("%d lines", len(lines))
 	}
 	for _, line := range lines {
 		text, _ := json.Marshal(line)
-		for _, never := range []string{number, "13800138", theSecret, secret, secret[:8]} {
+		for _, never := range []string{number, "13800138", theSecret, secret, secret[:8], token, key} {
 			if strings.Contains(string(text), never) {
 				t.Errorf("%s is in %s", never, text)
 			}

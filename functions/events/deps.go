@@ -14,7 +14,7 @@ import (
 // Settings returns the settings that the function reads.
 func Settings() []settings.Name {
 	return []settings.Name{
-		settings.PublicURL, settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable,
+		settings.PublicURL, settings.WeComAPIURL, settings.DirectoryTable, settings.TransientTable, settings.AuditTable, settings.AuditRetention,
 		settings.SealingKeysSecret, settings.AuthenticatorSecretPrefix, settings.LogoutQueueURL, settings.ServiceName,
 	}
 }
@@ -37,6 +37,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 		SecretName:     deps.AuthenticatorSecretName,
 		Store:          deps.Store,
 		Members:        deps.MemberChecker(client, tokens),
+		Audit:          deps.AuditLog(),
 		Now:            deps.Now,
 	}), nil
 }

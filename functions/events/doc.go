@@ -2,8 +2,8 @@
 // of a WeCom app: WeCom checks the URL, and pushes what happens to members.
 //
 // Duty: believe only what WeCom signed and encrypted, and a moment ago; have a member whom
-// an event names looked up (package members); note when WeCom pushed last; tell operators
-// that WeCom is about to switch the app off, or has done so.
+// an event names looked up (package members); note when WeCom pushed last; tell the audit of
+// each event, and operators that WeCom is about to switch the app off, or has done so.
 //
 // Boundary: package receiver verifies and decrypts, package members decides and ends.
 //

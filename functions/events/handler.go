@@ -10,6 +10,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -60,7 +61,9 @@ type Config struct {
 	SecretName func(authenticatorID string) string
 	Store      Store
 	Members    Members
-	Now        func() time.Time
+	// Audit is told of each event that is known.
+	Audit *audit.Log
+	Now   func() time.Time
 }
 
 type handler struct {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/appsecret"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
@@ -65,6 +66,7 @@ func newBench(t *testing.T) *bench {
 		Handler: New(Config{
 			Authenticators: b.cached, Secrets: b, SecretName: func(id string) string { return "secret-of-" + id },
 			Store: b, Members: b, Now: func() time.Time { return b.now },
+			Audit: &audit.Log{Store: b, Now: func() time.Time { return b.now }, RequestID: apigw.RequestID, LogField: apigw.LogField},
 		}),
 		PublicURL: "http://signin.example.com", Name: "events", Service: "s", MaxBody: MaxBody,
 		Logger: slog.New(slog.NewJSONHandler(&b.log, nil)), Now: func() time.Time { return b.now },
@@ -112,6 +114,13 @@ func (b *bench) NoteEvent(ctx context.Context, a store.Authenticator, at time.Ti
 	return b.Engine.NoteEvent(ctx, a, at)
 }
 
+func (b *bench) RecordAudit(ctx context.Context, line store.AuditLine) error {
+	if err := b.call("audit"); err != nil {
+		return err
+	}
+	return b.Engine.RecordAudit(ctx, line)
+}
+
 func (b *bench) Check(_ context.Context, a store.Authenticator, userID string) (members.Result, error) {
 	return b.result, b.call("check %s at %s", userID, a.Name)
 }
@@ -127,7 +136,7 @@ func (b *bench) ask(method, name, query, body string) string {
 		RawPath: "/api/events/" + name, RawQueryString: query, Body: body, PathParameters: map[string]string{"authenticator": name},
 		RouteKey: method + " /api/events/{authenticator}",
 		RequestContext: lambdaevents.APIGatewayV2HTTPRequestContext{
-			DomainName: "signin.example.com", HTTP: lambdaevents.APIGatewayV2HTTPRequestContextHTTPDescription{Method: method},
+			DomainName: "signin.example.com", RequestID: "request-1", HTTP: lambdaevents.APIGatewayV2HTTPRequestContextHTTPDescription{Method: method},
 		},
 	})
 	if err != nil {
@@ -258,17 +267,17 @@ func TestStrangersCostNothing(t *testing.T) {
 
 func TestPushes(t *testing.T) {
 	for _, test := range []struct{ name, message, want string }{
-		{"left, or out of range", "<xml><AgentID>1</AgentID><FromUserName><![CDATA[zhangsan]]></FromUserName><Event><![CDATA[unsubscribe]]></Event></xml>", "check zhangsan at main"},
-		{"deleted", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>delete_user</ChangeType><UserID>zhangsan</UserID></xml>", "check zhangsan at main"},
-		{"changed", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhangsan</UserID><Department>1,2</Department></xml>", "check zhangsan at main"},
-		{"renamed", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhangsan</UserID><NewUserID>zhang.san</NewUserID></xml>", "rename zhangsan to zhang.san at main"},
+		{"left, or out of range", "<xml><AgentID>1</AgentID><FromUserName><![CDATA[zhangsan]]></FromUserName><Event><![CDATA[unsubscribe]]></Event></xml>", "check zhangsan at main, audit"},
+		{"deleted", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>delete_user</ChangeType><UserID>zhangsan</UserID></xml>", "check zhangsan at main, audit"},
+		{"changed", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhangsan</UserID><Department>1,2</Department></xml>", "check zhangsan at main, audit"},
+		{"renamed", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhangsan</UserID><NewUserID>zhang.san</NewUserID></xml>", "rename zhangsan to zhang.san at main, audit"},
 		{"new here", "<xml><FromUserName>zhangsan</FromUserName><Event>subscribe</Event></xml>", ""},
 		{"a message of somebody", "<xml><FromUserName>zhangsan</FromUserName><MsgType>text</MsgType><Content>unsubscribe</Content></xml>", ""},
 		{"another change", "<xml><Event>change_contact</Event><ChangeType>create_user</ChangeType><UserID>zhangsan</UserID></xml>", ""},
-		{"a change of nobody", "<xml><Event>change_contact</Event><ChangeType>delete_user</ChangeType></xml>", ""},
-		{"a userid that is none", "<xml><Event>unsubscribe</Event><FromUserName>" + strings.Repeat("a", 65) + "</FromUserName></xml>", ""},
+		{"a change of nobody", "<xml><Event>change_contact</Event><ChangeType>delete_user</ChangeType></xml>", "audit"},
+		{"a userid that is none", "<xml><Event>unsubscribe</Event><FromUserName>" + strings.Repeat("a", 65) + "</FromUserName></xml>", "audit"},
 		{"no XML", "unsubscribe", ""},
-		{"the app is about to be switched off", "<xml><FromUserName>sys</FromUserName><Event>inactive_alert</Event><EffectTime>1800000000</EffectTime></xml>", ""},
+		{"the app is about to be switched off", "<xml><FromUserName>sys</FromUserName><Event>inactive_alert</Event><EffectTime>1800000000</EffectTime></xml>", "audit"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t)
@@ -312,7 +321,7 @@ func TestPushThatMustComeAgain(t *testing.T) {
 			b := newBench(t)
 			b.result, b.fails[check] = test.result, test.err
 			b.equal("answer", test.want, b.push(event))
-			b.equal("calls", "read main, secret secret-of-id-main v1, "+check+", note main", b.called())
+			b.equal("calls", "read main, secret secret-of-id-main v1, "+check+", audit, note main", b.called())
 			var line map[string]any
 			if err := json.Unmarshal(b.log.Bytes(), &line); err != nil {
 				t.Fatal(err)
@@ -333,7 +342,56 @@ func TestPushThatMustComeAgain(t *testing.T) {
 	b.now = b.now.Add(time.Second)
 	b.called()
 	b.equal("again", "200", b.ask("POST", "main", query, body))
-	b.equal("calls", check+", note main", b.called())
+	b.equal("calls", check+", audit, note main", b.called())
+}
+
+// Each event that is known leaves a line about the user whom it names, after the work.
+func TestAuditOfEvents(t *testing.T) {
+	user := members.Result{Verdict: members.Gone, User: store.User{ID: "u1"}}
+	unanswered := members.Result{Verdict: members.Unknown, User: store.User{ID: "u1"}, Cause: &wecom.UnavailableError{}}
+	for _, test := range []struct {
+		name, event string
+		result      members.Result
+		want        store.AuditLine
+	}{
+		{"a leaver", "<Event>unsubscribe</Event>", user, store.AuditLine{Type: "event_received", User: "u1", Code: "unsubscribe"}},
+		{"deleted", "<Event>change_contact</Event><ChangeType>delete_user</ChangeType><UserID>13800000000</UserID>", user, store.AuditLine{Type: "event_received", User: "u1", Code: "delete_user"}},
+		{"renamed", "<Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>13800000000</UserID><NewUserID>13900000000</NewUserID>", user, store.AuditLine{Type: "event_received", User: "u1", Code: "update_user"}},
+		{"nobody here", "<Event>unsubscribe</Event>", members.Result{}, store.AuditLine{Type: "event_received", Code: "unsubscribe"}},
+		{"WeCom does not say", "<Event>unsubscribe</Event>", unanswered, store.AuditLine{Type: "event_received", User: "u1", Code: "unsubscribe"}},
+		{"about to be switched off", "<Event>inactive_alert</Event>", user, store.AuditLine{Type: "app_inactive", Code: "inactive_alert"}},
+		{"switched off", "<Event>close_inactive_agent</Event>", user, store.AuditLine{Type: "app_inactive", Code: "close_inactive_agent"}},
+		{"in use again", "<Event>reopen_inactive_agent</Event>", user, store.AuditLine{Type: "event_received", Code: "reopen_inactive_agent"}},
+		{"attack: a word of the message", "<Event>13800000000</Event><ChangeType>13800000000</ChangeType>", user, store.AuditLine{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			if b.result = test.result; test.name == "nobody here" {
+				b.fails["check 13800000000 at main"] = store.ErrNotFound
+			}
+			b.push("<xml><FromUserName>13800000000</FromUserName>" + test.event + "<Mobile>13800000000</Mobile></xml>")
+			lines, _, err := b.AuditLines(t.Context(), store.AuditQuery{}, store.Page{Limit: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []store.AuditLine
+			if test.want.Type != "" {
+				test.want.Authenticator, test.want.RequestID, test.want.At = "main", "request-1", start
+				want = []store.AuditLine{test.want}
+			}
+			for i := range lines {
+				lines[i].ID = ""
+			}
+			b.equal("lines", want, lines)
+		})
+	}
+	// Without an audit the work is done as well, and operators are told.
+	b := newBench(t)
+	b.result, b.fails["audit"] = user, errors.New("the table is gone")
+	b.equal("answer", "200", b.push("<xml><FromUserName>zhangsan</FromUserName><Event>unsubscribe</Event></xml>"))
+	if !strings.Contains(b.log.String(), `"auditNotWritten":"`) {
+		t.Errorf("nobody is told: %s", b.log.String())
+	}
 }
 
 // A note that fails decides nothing, and is made about once a minute.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -46,30 +47,37 @@ func (h *handler) work(ctx context.Context, a store.Authenticator, m receiver.Me
 		return nil
 	}
 	apigw.LogField(ctx, "event", event)
+	userID, err := h.look(ctx, a, member, renamed)
+	// Whatever the event ended has ended by now.
+	h.Audit.Note(ctx, audit.OfEvent(event, userID, a))
+	return err
+}
+
+// look has the member of an event looked up, if it names one, and returns the user.
+func (h *handler) look(ctx context.Context, a store.Authenticator, member, renamed string) (userID string, err error) {
 	if member == "" || len(member) > longestUserID || len(renamed) > longestUserID {
-		return nil
+		return "", nil
 	}
 	var result members.Result
-	var err error
 	if renamed != "" {
 		result, err = h.Members.Rename(ctx, a, member, renamed)
 	} else {
 		result, err = h.Members.Check(ctx, a, member)
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return nil // nobody here is this member
+		return "", nil // nobody here is this member
 	}
 	apigw.LogField(ctx, "verdict", string(result.Verdict))
 	if result.User.ID != "" {
 		apigw.LogField(ctx, "user", result.User.ID)
 	}
-	if err != nil {
-		return fmt.Errorf("check member: %w", err)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("check member: %w", err)
+	case result.Verdict == members.Unknown:
+		err = unanswered(result)
 	}
-	if result.Verdict == members.Unknown {
-		return unanswered(result)
-	}
-	return nil
+	return result.User.ID, err
 }
 
 // unanswered is the error of a check in which WeCom said nothing about the member. WeCom's

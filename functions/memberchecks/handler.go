@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/members/invoke"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
@@ -55,14 +58,16 @@ var errNotChecked = errors.New("the member could not be checked; the log says wh
 
 func (cfg Config) check(ctx context.Context, request invoke.Request) (invoke.Answer, error) {
 	started := cfg.Now()
-	result, err := cfg.look(ctx, request)
+	collecting, collected := apigw.Collect(ctx, invocationID(ctx))
+	result, err := cfg.look(collecting, request)
+	noted, measured := collected()
 	attributes := []slog.Attr{
 		slog.String("function", "memberchecks"), slog.String("version", version.Version), slog.String("service", cfg.Service),
 		slog.String("authenticator", request.Authenticator), slog.String("wecomUserId", request.WeComUserID),
 		slog.String("user", result.User.ID), slog.String("memberCheck", string(result.Verdict)),
 	}
+	attributes = append(attributes, noted...)
 	level, failures := slog.LevelInfo, 0
-	measured := []metrics.Measurement{}
 	if result.WeComCode != 0 {
 		attributes = append(attributes, slog.Int("wecomCode", result.WeComCode))
 		measured = append(measured, metrics.WeComErrors(strconv.Itoa(result.WeComCode)))
@@ -84,6 +89,14 @@ func (cfg Config) check(ctx context.Context, request invoke.Request) (invoke.Ans
 		return invoke.Answer{}, errNotChecked
 	}
 	return invoke.Answer{Verdict: result.Verdict}, nil // also when applications could not be told
+}
+
+// invocationID returns the id of the invocation in the log, by which the audit leads here.
+func invocationID(ctx context.Context) string {
+	if invocation, ok := lambdacontext.FromContext(ctx); ok {
+		return invocation.AwsRequestID
+	}
+	return ""
 }
 
 // look checks the member. Where nobody here is the member any more, or the authenticator is

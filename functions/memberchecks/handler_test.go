@@ -9,8 +9,12 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/members/invoke"
+	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -85,5 +89,36 @@ func TestCheck(t *testing.T) {
 				t.Errorf("%s measured %q", log.Bytes(), measured)
 			}
 		})
+	}
+}
+
+// losingLines is a checker whose line the audit does not take.
+type losingLines struct{ requestID string }
+
+func (l *losingLines) Check(ctx context.Context, _ store.Authenticator, _ string) (members.Result, error) {
+	l.requestID = apigw.RequestID(ctx)
+	apigw.LogField(ctx, "auditNotWritten", "the table is gone")
+	apigw.Measure(ctx, metrics.AuditWritesFailed())
+	return members.Result{Verdict: members.Gone, User: store.User{ID: "user"}}, nil
+}
+
+// The audit leads to the invocation in the log, and what it did not take raises the alarm.
+func TestLineThatIsLost(t *testing.T) {
+	var log bytes.Buffer
+	checker := &losingLines{}
+	function := New(Config{
+		Checker: checker, Authenticators: authenticators{"demo": {ID: "id", Name: "demo", Enabled: true}},
+		Service: "s", Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+	})
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "lambda-1"})
+	if answer, err := function(ctx, invoke.Request{Authenticator: "demo", WeComUserID: "zhangsan"}); err != nil || answer.Verdict != members.Gone {
+		t.Errorf("%q, %v", answer.Verdict, err)
+	}
+	measured, err := metricstest.Read(log.Bytes())
+	if err != nil || !slices.Contains(measured, "WeComSignIn AuditWritesFailed{Service=s} 1 Count") || !bytes.Contains(log.Bytes(), []byte(`"auditNotWritten":"the table is gone"`)) {
+		t.Errorf("%s measured %q, %v", log.Bytes(), measured, err)
+	}
+	if checker.requestID != "lambda-1" {
+		t.Errorf("request %q", checker.requestID)
 	}
 }

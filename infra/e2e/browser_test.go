@@ -82,7 +82,7 @@ func TestNewcomer(t *testing.T) {
 			w.Do("open the app from the workbench", visit(local.WeCom), click(`button[name=app]`), greets("李四"))
 
 			w.Do("leave the client", visit(local.WeCom), click(`form[action="/wecomsim/inside"] button[value=leave]`), sees(`form[action="/wecomsim/inside"] button[value=enter]`))
-			w.Do("sign in by the web page", visit(local.Service+"/signin?redirect=%2Freports"), click(authorizeLink), seesWeCom("web-login"), click(person("/zhangsan")), greets("张三"))
+			w.Do("sign in by the web page", visit(local.Service+"/signin?redirect=%2Freports"), sees(authorizeLink), follow(authorizeLink), seesWeCom("web-login"), click(person("/zhangsan")), greets("张三"))
 			w.expectLocation(local.Application + "/reports")
 			w.Do("sign in for the first time outside", visit(local.Service+"/authorize/demo"), seesWeCom("web-login"), click(person("/WangWu")),
 				seesFailure("first_sign_in_in_wecom"), sees(`#link`))

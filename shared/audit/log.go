@@ -79,15 +79,16 @@ func OfGrant(kind, userID, applicationID, cause string) store.AuditLine {
 	return store.AuditLine{Type: kind, User: userID, Application: applicationID, Code: cause}
 }
 
-// OfMember returns a line about what a member check found, without its time.
-func OfMember(kind, userID string, by store.Authenticator, code string) store.AuditLine {
-	return store.AuditLine{Type: kind, User: userID, Authenticator: by.Name, Code: code}
+// OfMember returns a line about what a member check by an authenticator found, without its
+// time.
+func OfMember(kind, userID, authenticator, code string) store.AuditLine {
+	return store.AuditLine{Type: kind, User: userID, Authenticator: authenticator, Code: code}
 }
 
 // OfEvent returns the line of an event that WeCom pushed to an authenticator, without its
-// time.
-func OfEvent(name string, to store.Authenticator) store.AuditLine {
-	line := store.AuditLine{Type: EventReceived, Authenticator: to.Name, Code: name}
+// time. userID is whom it was about, or empty.
+func OfEvent(name, userID string, to store.Authenticator) store.AuditLine {
+	line := store.AuditLine{Type: EventReceived, User: userID, Authenticator: to.Name, Code: name}
 	if name == "inactive_alert" || name == "close_inactive_agent" {
 		line.Type = AppInactive
 	}

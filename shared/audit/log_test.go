@@ -75,10 +75,10 @@ func TestKindsOfLines(t *testing.T) {
 		"signed_in u demo  ":                       audit.OfSignIn(store.SignInEvent{At: at, UserID: "u", AuthenticatorName: "demo", WeComUserID: "13800000001"}),
 		"sign_in_refused  demo  user_disabled":     audit.OfSignIn(store.SignInEvent{At: at, AuthenticatorName: "demo", Code: "user_disabled"}),
 		"token_reused u  wiki code used twice":     audit.OfGrant(audit.TokenReused, "u", "wiki", "code used twice"),
-		"member_gone u demo  left":                 audit.OfMember(audit.MemberGone, "u", demo, "left"),
-		"event_received  demo  change_contact":     audit.OfEvent("change_contact", demo),
-		"app_inactive  demo  inactive_alert":       audit.OfEvent("inactive_alert", demo),
-		"app_inactive  demo  close_inactive_agent": audit.OfEvent("close_inactive_agent", demo),
+		"member_gone u demo  left":                 audit.OfMember(audit.MemberGone, "u", "demo", "left"),
+		"event_received u demo  update_user":       audit.OfEvent("update_user", "u", demo),
+		"app_inactive  demo  inactive_alert":       audit.OfEvent("inactive_alert", "", demo),
+		"app_inactive  demo  close_inactive_agent": audit.OfEvent("close_inactive_agent", "", demo),
 	} {
 		if got := strings.Join([]string{line.Type, line.User, line.Authenticator, line.Application, line.Code}, " "); got != want {
 			t.Errorf("%q, want %q", got, want)

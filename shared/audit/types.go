@@ -16,7 +16,8 @@ const (
 	// SessionEnded: the user ended another session, or a sign-in of somebody else in the same
 	// browser did (code "replaced").
 	SessionEnded = "session_ended"
-	// SessionsEnded: all sessions of the user ended, by the user or by an administrator.
+	// SessionsEnded: all sessions of the user ended, by the user or by an administrator; or,
+	// with what a member check found as Code, those through a corp or an authenticator.
 	SessionsEnded = "sessions_ended"
 
 	// TokenReused: a code or a refresh token came a second time, so that the user's grant for

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
+	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -63,6 +64,36 @@ func TestAuditOfAFirstSignIn(t *testing.T) {
 	h.user(t, "+8613800000001", func(u *store.User) { u.ID = "user-1" })
 	h.mustComplete(t, h.callback(t, withRequest))
 	h.wantLines(t, "signed_in user-1 demo", "user_updated user-1 demo identities")
+}
+
+// The roles that rules give with a first sign-in, or with the return of a member who was gone,
+// are told in the same write.
+func TestAuditOfRolesAtAFirstSignIn(t *testing.T) {
+	for name, user := range map[string]func(*store.User){
+		"created": nil,
+		"bound":   func(u *store.User) { u.ID = "user-1" },
+		"returns": func(u *store.User) {
+			u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "ZhangSan", GoneAt: u.CreatedAt, GoneReason: store.GoneLeft}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newFixture(t)
+			h.wecom.withUserTicket()
+			h.Members.(*members.Checker).Rules = &scriptedRules{evaluation: members.Evaluation{Roles: []string{"ops"}, Allowed: true}}
+			if user != nil {
+				h.user(t, "+8613800000001", user)
+			}
+			id := h.mustComplete(t, h.callback(t, withRequest)).UserID
+			lines := h.lines(t)
+			if len(lines) != 3 {
+				t.Fatalf("%+v", lines)
+			}
+			want := store.AuditLine{ID: lines[0].ID, At: h.now, Type: "member_roles_changed", User: id, Authenticator: "demo", RequestID: "request-1", RolesAfter: []string{"ops"}}
+			if diff := cmp.Diff(want, lines[0]); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
 }
 
 // Of doubled requests one signs in. Every refusal of somebody whom WeCom named has a line;

@@ -118,6 +118,35 @@ func TestBrowserGoesOnOnceItsMemberHasSignedInInsideWeCom(t *testing.T) {
 	if err != nil || len(events) == 0 || events[0].RequestID != "request-9" || events[0].InWeCom || events[0].Code != "" {
 		t.Errorf("%+v, %v", events, err)
 	}
+	var told []string
+	for _, line := range h.lines(t) {
+		told = append(told, line.Type+" "+line.User+" "+line.Code+" "+line.RequestID)
+	}
+	user := result.UserID
+	wantLines := []string{"sign_in_refused  first_sign_in_in_wecom ", "signed_in " + user + "  ", "user_created " + user + "  ", "signed_in " + user + "  request-9"}
+	if diff := cmp.Diff(wantLines, told); diff != "" {
+		t.Errorf("audit (-want +got):\n%s", diff)
+	}
+}
+
+// Without its line the browser that waited gets no session either, and may try again.
+func TestNobodyGoesOnWithoutAnAudit(t *testing.T) {
+	h := newFixture(t)
+	p := h.scan(t, "ZhangSan", nil)
+	h.now = h.now.Add(time.Minute)
+	if _, err := h.signInInWeCom(t, "ZhangSan", "13800000001"); err != nil {
+		t.Fatal(err)
+	}
+	f := h.firstSignIns()
+	f.Completer.Store = withoutAudit{h.store}
+	result, _, err := f.GoOn(t.Context(), FirstSignInRequest{Proof: p, PublicURL: publicURL})
+	if err == nil || result != (CallbackResult{}) {
+		t.Errorf("%+v, %v", result, err)
+	}
+	h.wantWaiting(t, p, Waiting{State: WaitingReady})
+	if result, waiting := h.goOn(t, p); waiting.State != WaitingReady || result.SessionID == "" {
+		t.Errorf("%+v, %+v", result, waiting)
+	}
 }
 
 // The browser's earlier sessions end, as with any other sign-in.

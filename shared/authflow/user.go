@@ -159,7 +159,7 @@ func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.
 	}
 	bound.Version, bound.UpdatedAt = user.Version+1, l.flow.Now()
 	line := store.AuditLine{Type: audit.UserUpdated, User: user.ID, Authenticator: l.authenticator.Name, Fields: []string{"identities"}}
-	if err := l.auditedChange(line).UpdateUser(ctx, user, bound); err != nil {
+	if err := l.auditedChange(user, bound, line).UpdateUser(ctx, user, bound); err != nil {
 		return store.User{}, fmt.Errorf("update user: %w", err)
 	}
 	return bound, nil
@@ -180,9 +180,14 @@ func (l *login) checkRules(ctx context.Context, user store.User, identity store.
 	return nil
 }
 
-// auditedChange returns the writes that carry the line of a change by this sign-in.
-func (l *login) auditedChange(line store.AuditLine) store.AuditedWrites {
-	return l.flow.Store.Audited(audit.Complete(line, l.flow.Now(), l.req.RequestID))
+// auditedChange returns the writes that carry the line of a change by this sign-in, and those
+// of the roles that rules give with it.
+func (l *login) auditedChange(from, to store.User, line store.AuditLine) store.AuditedWrites {
+	lines := append([]store.AuditLine{line}, members.LinesOf(l.authenticator.CorpID, from, to, members.Active)...)
+	for i := range lines {
+		lines[i] = audit.Complete(lines[i], l.flow.Now(), l.req.RequestID)
+	}
+	return l.flow.Store.Audited(lines...)
 }
 
 // notePhoneConflict leaves the refused member on the user for the administrator. The
@@ -216,7 +221,7 @@ func (l *login) createUser(ctx context.Context, m member) (store.User, error) {
 		CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	line := store.AuditLine{Type: audit.UserCreated, User: user.ID, Authenticator: l.authenticator.Name}
-	if err := l.auditedChange(line).CreateUser(ctx, user); err != nil {
+	if err := l.auditedChange(store.User{}, user, line).CreateUser(ctx, user); err != nil {
 		return store.User{}, fmt.Errorf("create user: %w", err)
 	}
 	l.flow.LogField(ctx, "userCreated", user.ID)

@@ -18,6 +18,8 @@ type Store interface {
 	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error)
 	User(ctx context.Context, id string) (store.User, error)
 	UpdateUser(ctx context.Context, from, to store.User) error
+	// Audited returns the writes that carry lines of the audit.
+	Audited(lines ...store.AuditLine) store.AuditedWrites
 }
 
 // Authenticators reads the configuration; store.AuthenticatorReader does.
@@ -161,7 +163,7 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 // applications have been announced which have to be told. Announced first, applications are
 // told also when the process dies in between, and in vain at worst.
 func (c *Checker) change(ctx context.Context, corpID string, result Result, decide func(u store.User, i store.Identity, told bool) (store.User, Verdict)) (Result, error) {
-	announced, told, before := false, error(nil), store.User{}
+	announced, told := false, error(nil)
 	was := result.Owner.Identity
 	user, err := store.RetryChanged(ctx, func() (store.User, error) {
 		from, err := c.Store.User(ctx, result.Owner.UserID)
@@ -184,10 +186,9 @@ func (c *Checker) change(ctx context.Context, corpID string, result Result, deci
 		if to.Name != from.Name {
 			to.UpdatedAt = c.Now()
 		}
-		if err := c.Store.UpdateUser(ctx, from, to); err != nil {
+		if err := c.update(ctx, from, to, corpID, verdict); err != nil {
 			return from, fmt.Errorf("store member: %w", err)
 		}
-		before = from
 		return to, nil
 	})
 	switch {
@@ -197,9 +198,6 @@ func (c *Checker) change(ctx context.Context, corpID string, result Result, deci
 		return Result{}, err
 	}
 	result.User, result.Owner = user, user.Owner(corpID)
-	for _, line := range linesOf(corpID, before, user) {
-		c.Audit.Note(ctx, line)
-	}
 	return result, told
 }
 

@@ -114,7 +114,7 @@ func newBench(t *testing.T) *bench {
 	b.Checker = members.Checker{Config: members.Config{
 		Store: engine, Authenticators: engine, WeCom: b.wecom, Tokens: b.wecom, Rules: b.rules, Notifier: b.notifier,
 		SecretName: func(id string) string { return "secret/" + id }, Now: func() time.Time { return b.now },
-		Audit: &audit.Log{Store: engine, Now: func() time.Time { return b.now }, RequestID: func(context.Context) string { return "" }},
+		Audit: &audit.Log{Store: engine, Now: func() time.Time { return b.now }, RequestID: func(context.Context) string { return "request-1" }},
 	}}
 	b.demo, b.other, b.partner = b.authenticator("demo", corpID), b.authenticator("other", corpID), b.authenticator("partner", "wwpartner")
 	b.inCorp = store.Identity{CorpID: corpID, WeComUserID: "zhangsan", Authenticator: "demo", BoundAt: b.now.Add(-time.Hour)}

@@ -14,5 +14,6 @@
 //   - a gone identity stays with its user, and counts as unknown: who comes with its userid
 //     shows a phone again, which must be that user's;
 //   - the role admin is never given by a rule;
-//   - what ends, ends for the corp or the authenticator that says so, and not for another one.
+//   - what ends, ends for the corp or the authenticator that says so, and not for another one;
+//   - whatever a look ends or gives has its line in the audit. What ends does not wait for it.
 package members

@@ -19,7 +19,7 @@ import (
 
 // stepLimit is how long one step may take to show what it must. It only ends what
 // hangs: a busy machine is slow.
-const stepLimit = 10 * time.Minute
+const stepLimit = 3 * time.Minute
 
 // Window is a window of the browser.
 type Window struct {
