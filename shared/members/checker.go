@@ -135,6 +135,13 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 	if f.Verdict == Unknown {
 		return result, nil
 	}
+	var others []again
+	if f.Verdict == Active {
+		var err error
+		if others, err = c.others(ctx, a, owner.Identity); err != nil {
+			return Result{}, fmt.Errorf("read authenticator of roles: %w", err)
+		}
+	}
 	binding := false
 	if f.Verdict == Gone {
 		binder, err := c.binder(ctx, a, owner.Identity)
@@ -146,7 +153,7 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 	return c.change(ctx, a.CorpID, result, func(u store.User, i store.Identity, told bool) (store.User, Verdict) {
 		if f.Verdict != Gone {
 			to, verdict := f.apply(i, a, u.Roles)
-			return named(u, i.Name, f.Name()).WithIdentity(to), verdict
+			return named(u, i.Name, f.Name()).WithIdentity(withOthers(to, others)), verdict
 		}
 		to := f.goneBy(i, a, binding)
 		if !told {

@@ -418,6 +418,40 @@ func TestAllowEndsWhatBeganBetweenTwoRefusals(t *testing.T) {
 	b.equal("goes on", false, b.stored().Keeps(began))
 }
 
+// Attack: a member who has lost a role or a tag stays away from the app that gave it, and goes on
+// by another one of the corp.
+func TestAttackRolesOfAnAppThatIsNotUsedAnyMore(t *testing.T) {
+	ops := rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}, Tags: []int64{3}, Allowed: true}}}[""]
+	for _, test := range []struct {
+		name  string
+		moves func(*bench)
+		has   bool
+	}{
+		{"nothing new", func(*bench) {}, true},
+		{"another department", func(b *bench) { b.rules["other"] = rules{"": {Evaluation: members.Evaluation{Allowed: true}}}[""] }, false},
+		{"not allowed there any more", func(b *bench) { b.rules["other"] = rules{}[""] }, false},
+		{"outside of that app's visible range", func(b *bench) { b.wecom.unseen[b.other.ID] = "zhangsan" }, false},
+		{"that app is deleted", func(b *bench) { b.ok(b.store.DeleteAuthenticator(b.Context(), b.other)) }, false},
+		{"its tree cannot be read", func(b *bench) {
+			b.rules["other"] = rules{"": {err: &wecom.UnavailableError{Op: "department/simplelist"}}}[""]
+		}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			b.rules["other"] = ops
+			b.equal("by the other app", members.Active, b.check(b.other))
+			b.now = b.now.Add(25 * time.Hour)
+			test.moves(b)
+			began := b.began(b.other)
+			b.equal("by this one", members.Active, b.check(b.demo))
+			access, _ := b.identity().AccessBy(b.other.ID)
+			b.equal("has the role, the tag", []bool{test.has, test.has}, []bool{len(access.Roles) == 1, len(b.identity().Tags) == 1})
+			b.equal("due there", true, members.Due(b.other, b.identity(), 24*time.Hour, b.now))
+			b.equal("goes on there", true, b.stored().Keeps(began))
+		})
+	}
+}
+
 // Roles that an administrator gave count for Allow, like those by rules.
 func TestAllowedByARoleOfAnAdministrator(t *testing.T) {
 	b := newBench(t)
@@ -594,6 +628,27 @@ func TestChecksAndChangesAtOnce(t *testing.T) {
 		}
 		b.equal("verdict", members.Disabled, b.check(b.demo))
 		b.equal("goes on", false, b.stored().Keeps(began))
+	})
+	t.Run("attack: roles come back to a member who was disabled meanwhile", func(t *testing.T) {
+		b := newBench(t)
+		b.rules["other"] = rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}, Allowed: true}}}[""]
+		b.check(b.other)
+		b.now = b.now.Add(time.Hour)
+		asked := 0
+		b.wecom.before = func() {
+			if asked++; asked != 2 { // by the other app, after this one
+				return
+			}
+			b.wecom.before = nil
+			before := b.wecom.members["zhangsan"]
+			b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: wecom.MemberDisabled}
+			b.now = b.now.Add(time.Second)
+			b.equal("meanwhile", members.Disabled, b.check(b.demo))
+			b.wecom.members["zhangsan"] = before
+		}
+		b.equal("verdict", members.Disabled, b.check(b.demo))
+		access, _ := b.identity().AccessBy(b.other.ID)
+		b.equal("roles", 0, len(access.Roles))
 	})
 	t.Run("attack: a newer check by another app of the corp hides that this one does not let in", func(t *testing.T) {
 		b := newBench(t)
