@@ -123,7 +123,11 @@ func (c *Checker) CheckOwner(ctx context.Context, a store.Authenticator, owner s
 		// Only a phone brings the member back. Applications may not have been told.
 		return Result{Verdict: Gone, User: store.User{ID: owner.UserID}, Owner: owner}, c.announce(ctx, owner.UserID)
 	}
-	return c.keep(ctx, a, owner, c.Look(ctx, a, owner.Identity.WeComUserID))
+	result, err := c.keep(ctx, a, owner, c.Look(ctx, a, owner.Identity.WeComUserID))
+	if err != nil {
+		return result, err
+	}
+	return result, c.abroad(ctx, a.CorpID, result.User)
 }
 
 // keep stores what was found of an identity, and ends what must end.
