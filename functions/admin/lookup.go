@@ -227,10 +227,11 @@ func (l *lookup) walk(ctx context.Context, from lookupPlace, to string, known lo
 // mayBeBound reports whether a member of the corp may become the user by the phone, by the
 // rules of a first sign-in: a user who has or had another identity in this corp is for an
 // administrator to decide, and another corp's directory must not reach what an
-// administrator or a rule gave to a member of the first one.
+// administrator or a rule gave to a member of the first one, nor what rules may give to
+// this one, at the first sign-in.
 func (l *lookup) mayBeBound(u store.User) bool {
 	_, bound := u.IdentityIn(l.a.CorpID)
-	return u.Enabled && !bound && (len(u.Identities) == 0 || !u.HasRoles())
+	return u.Enabled && !bound && (len(u.Identities) == 0 || !u.HasRoles() && len(l.a.RoleRules) == 0)
 }
 
 // lookUpUser looks up one user, unless there is nothing to find or the lookup is over.

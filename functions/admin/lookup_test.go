@@ -132,6 +132,7 @@ func TestLookupResults(t *testing.T) {
 		result   string
 		bound    bool
 		newName  string
+		rules    string // of the authenticator
 	}{
 		{name: "the same name", imported: "Li Si", member: active("LiSi", "li si "), dry: "found", result: "bound", bound: true, newName: "Li Si"},
 		{name: "another name", imported: "Li Si", member: active("WangWu", "Wang Wu"), dry: "name_differs", result: "name_differs"},
@@ -159,10 +160,14 @@ func TestLookupResults(t *testing.T) {
 		{name: "a member of two corps without roles", imported: "Li Si", member: active("LiSi", "Li Si"), change: func(u *store.User) {
 			u.Identities = []store.Identity{{CorpID: "ww9", WeComUserID: "x"}}
 		}, dry: "found", result: "bound", bound: true, newName: "Li Si"},
+		{name: "attack: another corp's member came first, for what rules may give in this one", imported: "Li Si", member: active("LiSi", "Li Si"), change: func(u *store.User) {
+			u.Identities = []store.Identity{{CorpID: "ww9", WeComUserID: "x"}}
+		}, rules: `,"roleRules":[{"department":12,"role":"finance"}]`},
+		{name: "rules, and no other corp", imported: "Li Si", member: active("LiSi", "Li Si"), rules: `,"roleRules":[{"department":12,"role":"finance"}]`, dry: "found", result: "bound", bound: true, newName: "Li Si"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := newOffice(t)
-			o.create("hr", "")
+			o.create("hr", test.rules)
 			id := o.importUser(phone, test.imported, test.change)
 			before := o.identity(id)
 			if test.other.CorpID != "" {

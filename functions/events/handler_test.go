@@ -177,6 +177,14 @@ func TestCheckOfTheURL(t *testing.T) {
 	b.equal("calls an hour later", "read main", b.called())
 }
 
+// Attack: the check of a URL decrypts a push that somebody has seen, of any age.
+func TestAttackCheckReadsAPush(t *testing.T) {
+	b := newBench(t)
+	for _, push := range []string{"<xml><UserID>zhangsan</UserID></xml>", "\n <?xml version='1.0'?><xml></xml>", "\ufeff<xml></xml>"} {
+		b.equal(push, "403", b.ask("GET", "main", b.sender.Check(push, true), ""))
+	}
+}
+
 // WeCom's own sample: its bare + and its key.
 func TestOfficialSample(t *testing.T) {
 	b := newBench(t)

@@ -341,6 +341,17 @@ func TestRefusals(t *testing.T) {
 				u.Identities = []store.Identity{{CorpID: "wwpartner", WeComUserID: "zhangsan", Access: []store.MemberAccess{{AuthenticatorID: "other", Roles: []string{"finance"}}}}}
 			})
 		}, nil, apierr.PhoneInUse},
+		{"attack: a partner corp's member came first with an employee's phone, for the roles that rules give the employee", func(t *testing.T, h *fixture) {
+			h.wecom.withUserTicket()
+			h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: "wwpartner", WeComUserID: "zhangsan"}} })
+			h.Members.(*members.Checker).Rules = &scriptedRules{evaluation: members.Evaluation{Allowed: true, Roles: []string{"finance"}}}
+		}, nil, apierr.PhoneInUse},
+		{"attack: the same while WeCom does not tell what the rules need", func(t *testing.T, h *fixture) {
+			h.wecom.withUserTicket()
+			h.authenticator(t, func(a *store.Authenticator) { a.RoleRules = []store.RoleRule{{Department: 12, Role: "finance"}} })
+			h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: "wwpartner", WeComUserID: "zhangsan"}} })
+			h.Members.(*members.Checker).Rules = &scriptedRules{err: &wecom.UnavailableError{Op: "department/simplelist"}}
+		}, nil, apierr.WeComUnavailable},
 		{"a corp whose members are not linked by phone", func(t *testing.T, h *fixture) {
 			h.wecom.withUserTicket()
 			h.authenticator(t, func(a *store.Authenticator) { a.LinkByPhoneOff = true })

@@ -69,7 +69,9 @@ func (f *FirstSignIns) sessionID(p Proof) string {
 
 // judge says what a first sign-in means for the browser with this proof. What happened before
 // the proof does not count. An identity that another app of the corp had bound before counts
-// when the proof's own knows the member again.
+// when the proof's own knows the member again. One that another app has bound since ends the
+// waiting: WeCom lets members scan who are outside of an app's visible range, so the proof's
+// own app has to be asked, and the next sign-in asks it.
 func (p Proof) judge(first store.FirstSignIn) Waiting {
 	identity := first.Owner.Identity
 	access, _ := identity.AccessBy(p.AuthenticatorID)
@@ -82,12 +84,20 @@ func (p Proof) judge(first store.FirstSignIn) Waiting {
 		return Waiting{WaitingIsOver, apierr.UserDisabled}
 	case bound && access.Refused:
 		return Waiting{WaitingIsOver, apierr.NotAllowed}
-	case bound:
+	case bound && p.ownApp(identity, access):
 		return Waiting{State: WaitingReady}
+	case bound:
+		return Waiting{State: WaitingIsOver}
 	case first.Refusal.Code != "" && !first.Refusal.At.Before(p.At):
 		return Waiting{WaitingIsOver, apierr.Code(first.Refusal.Code)}
 	}
 	return Waiting{State: StillWaiting}
+}
+
+// ownApp reports whether the app of the proof's authenticator has vouched for the member since
+// the proof: it was asked, or it gave the phone while WeCom told nobody of the member.
+func (p Proof) ownApp(identity store.Identity, access store.MemberAccess) bool {
+	return !access.CheckedAt.Before(p.At) || identity.Authenticator == p.Authenticator && identity.CheckedAt.Before(p.At)
 }
 
 // FirstSignInRequest is a browser that goes on.

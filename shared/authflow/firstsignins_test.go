@@ -314,16 +314,16 @@ func TestDisabledMemberDoesNotGoOn(t *testing.T) {
 	h.wantWaiting(t, p, Waiting{WaitingIsOver, apierr.UserDisabled})
 }
 
-// A member whom this authenticator's allow keeps out signs in inside WeCom by another one of
-// the corp.
+// A member whom this authenticator's allow or its app's visible range keeps out signs in inside
+// WeCom by another one of the corp. Scanning works outside of the visible range, too.
 func TestAttackFirstSignInByAnotherAuthenticator(t *testing.T) {
 	for name, test := range map[string]struct {
 		allow store.Allow
 		want  WaitingState
 	}{
-		"this one lets in everybody":  {store.Allow{}, WaitingReady},
-		"this one lets in a few":      {store.Allow{Departments: []int64{12}}, WaitingIsOver},
-		"this one lets in by the tag": {store.Allow{Tags: []int64{3}}, WaitingIsOver},
+		"this one's app was not asked": {store.Allow{}, WaitingIsOver},
+		"this one lets in a few":       {store.Allow{Departments: []int64{12}}, WaitingIsOver},
+		"this one lets in by the tag":  {store.Allow{Tags: []int64{3}}, WaitingIsOver},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newFixture(t)
@@ -374,6 +374,13 @@ func TestWhatWasBeforeTheProofDoesNotCount(t *testing.T) {
 			o.Identity.BoundAt = at.Add(-time.Hour)
 			o.Identity.Access = []store.MemberAccess{{AuthenticatorID: "a", CheckedAt: at}}
 		}), Waiting{State: WaitingReady}},
+		"bound since by another app of the corp, which checked": {bound(func(o *store.IdentityOwner) {
+			o.Identity.Authenticator, o.Identity.CheckedAt = "other", at
+			o.Identity.Access = []store.MemberAccess{{AuthenticatorID: "o", CheckedAt: at}}
+		}), Waiting{State: WaitingIsOver}},
+		"bound since by another app of the corp, which WeCom told nothing": {bound(func(o *store.IdentityOwner) {
+			o.Identity.Authenticator = "other"
+		}), Waiting{State: WaitingIsOver}},
 		"gone":                   {bound(func(o *store.IdentityOwner) { o.Identity.GoneAt = at }), Waiting{State: StillWaiting}},
 		"refused at that moment": {refused(at), Waiting{WaitingIsOver, apierr.PhoneInUse}},
 		"refused before":         {refused(at.Add(-time.Millisecond)), Waiting{State: StillWaiting}},

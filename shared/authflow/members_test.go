@@ -231,6 +231,31 @@ func TestGoneForOneAppTakesThatUsersPhone(t *testing.T) {
 	}
 }
 
+// Attack: the app that bound the identity says that the member is disabled. Another app of the
+// corp, which does not see the member, gets the phone and makes the member active again.
+func TestAttackAnotherAppsPhoneUndoesDisabled(t *testing.T) {
+	h := newFixture(t)
+	demo, err := h.store.Authenticator(t.Context(), "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := h.user(t, zhangsanPhone, func(u *store.User) {
+		u.Identities = []store.Identity{{
+			CorpID: corpID, WeComUserID: "zhangsan", Authenticator: "main", DisabledAt: h.now,
+			Access: []store.MemberAccess{{AuthenticatorID: demo.ID, GoneAt: h.now}},
+		}}
+	})
+	h.wecom.withUserTicket()
+	h.wecom.nameErr = &wecom.Error{Op: "user/get", Code: wecom.UserNotFound}
+	_, err = h.Complete(t.Context(), h.callback(t, nil))
+	wantError(t, err, apierr.UserDisabled)
+	if h.identity(t, user.ID).DisabledAt.IsZero() {
+		t.Error("the member is active")
+	}
+	h.wecom.nameErr = nil // now it sees the member, who is active
+	h.mustComplete(t, h.callback(t, nil))
+}
+
 // scriptedRules say the same of everybody.
 type scriptedRules struct {
 	evaluation members.Evaluation

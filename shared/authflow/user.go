@@ -143,6 +143,11 @@ func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.
 		return user, nil // a simultaneous first sign-in of the same person
 	}
 	bound := user.WithIdentity(identity)
+	if !wasBound && len(user.Identities) > 0 {
+		if err := l.checkRules(ctx, user, identity, m); err != nil {
+			return store.User{}, err
+		}
+	}
 	if bound.PhoneConflict != nil && bound.PhoneConflict.CorpID == l.authenticator.CorpID {
 		bound.PhoneConflict = nil // WeCom says now whose phone it is in this corp
 	}
@@ -158,6 +163,21 @@ func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.
 		return store.User{}, fmt.Errorf("update user: %w", err)
 	}
 	return bound, nil
+}
+
+// checkRules keeps a member to whom rules give roles from a user who is a member of another
+// corp: that one came first, with a phone that its directory may have made up, and must not
+// reach them.
+func (l *login) checkRules(ctx context.Context, user store.User, identity store.Identity, m member) error {
+	access, _ := identity.AccessBy(l.authenticator.ID)
+	switch {
+	case len(access.Roles) > 0:
+		l.notePhoneConflict(ctx, user, m)
+		return apierr.Newf(apierr.PhoneInUse, "user %s has an identity in another corp, and rules give roles to %s, who has the same phone", user.ID, m.userID)
+	case len(l.authenticator.RoleRules) > 0 && access.CheckedAt.IsZero():
+		return l.notFoundOut(ctx, m.found.Cause) // whether they do
+	}
+	return nil
 }
 
 // auditedChange returns the writes that carry the line of a change by this sign-in, and those

@@ -123,7 +123,11 @@ func (c *Checker) CheckOwner(ctx context.Context, a store.Authenticator, owner s
 		// Only a phone brings the member back. Applications may not have been told.
 		return Result{Verdict: Gone, User: store.User{ID: owner.UserID}, Owner: owner}, c.announce(ctx, owner.UserID)
 	}
-	return c.keep(ctx, a, owner, c.Look(ctx, a, owner.Identity.WeComUserID))
+	result, err := c.keep(ctx, a, owner, c.Look(ctx, a, owner.Identity.WeComUserID))
+	if err != nil {
+		return result, err
+	}
+	return result, c.abroad(ctx, a.CorpID, result.User)
 }
 
 // keep stores what was found of an identity, and ends what must end.
@@ -134,6 +138,13 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 	}
 	if f.Verdict == Unknown {
 		return result, nil
+	}
+	var others []again
+	if f.Verdict == Active {
+		var err error
+		if others, err = c.others(ctx, a, owner.Identity); err != nil {
+			return Result{}, fmt.Errorf("read authenticator of roles: %w", err)
+		}
 	}
 	binding := false
 	if f.Verdict == Gone {
@@ -146,7 +157,7 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 	return c.change(ctx, a.CorpID, result, func(u store.User, i store.Identity, told bool) (store.User, Verdict) {
 		if f.Verdict != Gone {
 			to, verdict := f.apply(i, a, u.Roles)
-			return named(u, i.Name, f.Name()).WithIdentity(to), verdict
+			return named(u, i.Name, f.Name()).WithIdentity(withOthers(to, others)), verdict
 		}
 		to := f.goneBy(i, a, binding)
 		if !told {

@@ -400,6 +400,87 @@ func TestAllowEndsTheSessionsOfItsAuthenticatorAlone(t *testing.T) {
 	b.equal("verdict in the department", members.Active, b.check(b.demo))
 }
 
+// Trap: a session that began while everybody was let in, and WeCom did not answer, outlives the
+// next allow, because the member had been refused before.
+func TestAllowEndsWhatBeganBetweenTwoRefusals(t *testing.T) {
+	b := newBench(t)
+	b.demo.Allow, b.demo.RulesVersion = store.Allow{Departments: []int64{12}}, "first"
+	b.equal("refused", members.NotAllowed, b.check(b.demo))
+	b.demo.Allow, b.demo.RulesVersion = store.Allow{}, "second"
+	b.wecom.errs["zhangsan"] = answer(-1)
+	result, err := b.Check(t.Context(), b.demo, "zhangsan")
+	b.ok(err)
+	b.equal("let in", members.Active, result.AtSignIn(b.demo))
+	began := b.began(b.demo)
+	delete(b.wecom.errs, "zhangsan")
+	b.demo.Allow, b.demo.RulesVersion = store.Allow{Departments: []int64{12}}, "third"
+	b.equal("refused again", members.NotAllowed, b.check(b.demo))
+	b.equal("goes on", false, b.stored().Keeps(began))
+}
+
+// Attack: a member who has lost a role or a tag stays away from the app that gave it, and goes on
+// by another one of the corp.
+func TestAttackRolesOfAnAppThatIsNotUsedAnyMore(t *testing.T) {
+	ops := rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}, Tags: []int64{3}, Allowed: true}}}[""]
+	for _, test := range []struct {
+		name  string
+		moves func(*bench)
+		has   bool
+	}{
+		{"nothing new", func(*bench) {}, true},
+		{"another department", func(b *bench) { b.rules["other"] = rules{"": {Evaluation: members.Evaluation{Allowed: true}}}[""] }, false},
+		{"not allowed there any more", func(b *bench) { b.rules["other"] = rules{}[""] }, false},
+		{"outside of that app's visible range", func(b *bench) { b.wecom.unseen[b.other.ID] = "zhangsan" }, false},
+		{"that app is deleted", func(b *bench) { b.ok(b.store.DeleteAuthenticator(b.Context(), b.other)) }, false},
+		{"its tree cannot be read", func(b *bench) {
+			b.rules["other"] = rules{"": {err: &wecom.UnavailableError{Op: "department/simplelist"}}}[""]
+		}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			b.rules["other"] = ops
+			b.equal("by the other app", members.Active, b.check(b.other))
+			b.now = b.now.Add(25 * time.Hour)
+			test.moves(b)
+			began := b.began(b.other)
+			b.equal("by this one", members.Active, b.check(b.demo))
+			access, _ := b.identity().AccessBy(b.other.ID)
+			b.equal("has the role, the tag", []bool{test.has, test.has}, []bool{len(access.Roles) == 1, len(b.identity().Tags) == 1})
+			b.equal("due there", true, members.Due(b.other, b.identity(), 24*time.Hour, b.now))
+			b.equal("goes on there", true, b.stored().Keeps(began))
+		})
+	}
+}
+
+// Attack: who has left one company keeps its roles in another, where WeCom is asked about that
+// one alone.
+func TestAttackRolesOfACompanyThatWasLeft(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		moves     func(*bench)
+		gone, has bool
+	}{
+		{"still there", func(*bench) {}, false, true},
+		{"left", func(b *bench) { b.wecom.unseen[b.demo.ID] = "zhangsan" }, true, false},
+		{"another department", func(b *bench) { b.rules["demo"] = rules{"": {Evaluation: members.Evaluation{Allowed: true}}}[""] }, false, false},
+		{"WeCom is busy there", func(b *bench) { b.rules["demo"] = rules{"": {err: answer(-1)}}[""] }, false, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t)
+			b.rules["demo"] = rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}, Allowed: true}}}[""]
+			b.check(b.demo)
+			b.now = b.now.Add(25 * time.Hour)
+			test.moves(b)
+			began := b.began(b.partner)
+			b.equal("verdict", members.Active, b.check(b.partner))
+			access, _ := b.identity().AccessBy(b.demo.ID)
+			b.equal("gone there, has the role", []bool{test.gone, test.has}, []bool{b.identity().IsGone(), len(access.Roles) == 1})
+			b.equal("goes on", true, b.stored().Keeps(began))
+			b.equal("told", test.gone, len(b.notifier.told) == 1)
+		})
+	}
+}
+
 // Roles that an administrator gave count for Allow, like those by rules.
 func TestAllowedByARoleOfAnAdministrator(t *testing.T) {
 	b := newBench(t)
@@ -564,6 +645,67 @@ func TestChecksAndChangesAtOnce(t *testing.T) {
 			after := b.check(b.demo)
 			b.equal("older verdict", want, after)
 		}
+	})
+	t.Run("attack: a check that was begun later, and answered before, hides that the member is disabled", func(t *testing.T) {
+		b := newBench(t)
+		began := b.began(b.demo)
+		b.wecom.before = func() {
+			b.wecom.before = nil
+			b.now = b.now.Add(time.Millisecond)
+			b.equal("in between", members.Active, b.check(b.demo))
+			b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: wecom.MemberDisabled}
+		}
+		b.equal("verdict", members.Disabled, b.check(b.demo))
+		b.equal("goes on", false, b.stored().Keeps(began))
+	})
+	t.Run("attack: roles come back to a member who was disabled meanwhile", func(t *testing.T) {
+		b := newBench(t)
+		b.rules["other"] = rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}, Allowed: true}}}[""]
+		b.check(b.other)
+		b.now = b.now.Add(time.Hour)
+		asked := 0
+		b.wecom.before = func() {
+			if asked++; asked != 2 { // by the other app, after this one
+				return
+			}
+			b.wecom.before = nil
+			before := b.wecom.members["zhangsan"]
+			b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: wecom.MemberDisabled}
+			b.now = b.now.Add(time.Second)
+			b.equal("meanwhile", members.Disabled, b.check(b.demo))
+			b.wecom.members["zhangsan"] = before
+		}
+		b.equal("verdict", members.Disabled, b.check(b.demo))
+		access, _ := b.identity().AccessBy(b.other.ID)
+		b.equal("roles", 0, len(access.Roles))
+	})
+	t.Run("attack: a newer check by another app of the corp hides that this one does not let in", func(t *testing.T) {
+		b := newBench(t)
+		b.demo.Allow, b.demo.RulesVersion = store.Allow{Departments: []int64{12}}, "rules"
+		b.rules["demo"] = rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}}}}[""]
+		began := b.began(b.demo)
+		b.wecom.before = func() {
+			b.wecom.before = nil
+			b.now = b.now.Add(time.Second)
+			b.equal("the other app", members.Active, b.check(b.other))
+		}
+		b.equal("this app", members.NotAllowed, b.check(b.demo))
+		access, _ := b.identity().AccessBy(b.demo.ID)
+		b.equal("refused", true, access.Refused)
+		b.equal("rules", "rules", access.RulesVersion)
+		b.equal("goes on", false, b.stored().Keeps(began))
+		b.equal("checked last", b.now, b.identity().CheckedAt)
+	})
+	t.Run("attack: a newer check by another app hides that the tree could not be read", func(t *testing.T) {
+		b := newBench(t)
+		b.demo.Allow, b.demo.RulesVersion = store.Allow{Departments: []int64{12}}, "rules"
+		b.rules["demo"] = rules{"": {err: &wecom.UnavailableError{Op: "department/simplelist"}}}[""]
+		b.wecom.before = func() {
+			b.wecom.before = nil
+			b.now = b.now.Add(time.Second)
+			b.check(b.other)
+		}
+		b.equal("this app", members.Unknown, b.check(b.demo))
 	})
 	t.Run("unbound meanwhile", func(t *testing.T) {
 		b := newBench(t)

@@ -109,7 +109,10 @@ func (f Finding) Name() string { return f.member.Name }
 // says nothing. The verdict is Unknown when Allow needs what could not be found out.
 func (f Finding) First(i store.Identity, a store.Authenticator, roles []string) (store.Identity, Verdict) {
 	access, _ := i.AccessBy(a.ID)
-	if i.GoneAt, i.GoneReason, i.DisabledAt = (time.Time{}), "", (time.Time{}); !access.GoneAt.IsZero() {
+	if i.IsGone() {
+		i.GoneAt, i.GoneReason, i.DisabledAt = time.Time{}, "", time.Time{}
+	}
+	if !access.GoneAt.IsZero() {
 		access.GoneAt = time.Time{}
 		i = i.WithAccess(access)
 	}
@@ -118,6 +121,8 @@ func (f Finding) First(i store.Identity, a store.Authenticator, roles []string) 
 		return i, Gone
 	case f.Told():
 		return f.apply(i, a, roles)
+	case !i.DisabledAt.IsZero(): // by another app of the corp
+		return i, Disabled
 	}
 	i = unchecked(i)
 	if !a.Allow.IsEmpty() {
@@ -127,15 +132,21 @@ func (f Finding) First(i store.Identity, a store.Authenticator, roles []string) 
 }
 
 // apply returns the identity with what WeCom told of the member, and the verdict. A finding
-// that is older than what is known changes nothing.
+// that was begun before what is known changes nothing, unless the member is disabled: WeCom may
+// have answered it later, and the next sign-in asks again. One that was begun before what
+// another app of the corp found still says what its own authenticator makes of the member.
 func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) (store.Identity, Verdict) {
 	access, _ := i.AccessBy(a.ID)
+	older, replaced := f.Verdict != Disabled && i.CheckedAt.After(f.at), access.CheckedAt.After(f.at)
 	switch {
-	case !i.CheckedAt.After(f.at):
+	case !older:
 	case !i.DisabledAt.IsZero():
 		return i, Disabled
+	case !replaced && f.evaluation != nil:
 	case access.Refused:
 		return i, NotAllowed
+	case !replaced && !a.Allow.IsEmpty():
+		return i, Unknown
 	default:
 		return i, Active
 	}
@@ -150,10 +161,12 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 		i.CheckedAt, access.CheckedAt = f.at, f.at
 		return i.WithAccess(access), Disabled
 	}
-	i.DisabledAt = time.Time{}
-	i.Position = f.member.Position
-	if f.member.Name != "" {
-		i.Name = f.member.Name
+	if !older {
+		i.DisabledAt = time.Time{}
+		i.Position = f.member.Position
+		if f.member.Name != "" {
+			i.Name = f.member.Name
+		}
 	}
 	if f.evaluation == nil {
 		// Roles and tags stay as they were, and the check stays due where they are needed.
@@ -167,10 +180,13 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 		i.CheckedAt, access.CheckedAt = f.at, f.at
 		return i.WithAccess(access), Active
 	}
-	i.CheckedAt, i.Departments = f.at, f.evaluation.Departments
+	if !older {
+		i.CheckedAt, i.Departments = f.at, f.evaluation.Departments
+	}
+	otherRules := access.RulesVersion != a.RulesVersion
 	access.CheckedAt, access.Roles, access.Tags, access.RulesVersion = f.at, f.evaluation.Roles, f.evaluation.Tags, a.RulesVersion
-	refused := !f.evaluation.Allowed && !a.Allow.Allows(store.Identity{Departments: i.Departments, Tags: access.Tags}, roles)
-	if refused && !access.Refused {
+	refused := !f.evaluation.Allowed && !a.Allow.Allows(store.Identity{Departments: f.evaluation.Departments, Tags: access.Tags}, roles)
+	if refused && (!access.Refused || otherRules) { // others may have let the member in, unchecked
 		access.Generation++
 	}
 	access.Refused = refused

@@ -15,6 +15,7 @@
 //   - lengths are checked before anything is cut; the padding is to 32 bytes, not to the 16
 //     of AES;
 //   - the receiveid must be the corp's: another corp with the same key pushes nothing here;
+//   - the check of a URL gives no message away that was pushed;
 //   - XML is read by name and in any order, once each, without a doctype and without
 //     entities;
 //   - no error has a part of what was sent.

@@ -84,8 +84,15 @@ func isAlphanumeric(text string) bool {
 }
 
 // Check returns what the check of a URL must be answered with. The error says what is wrong
-// with the request.
-func (r *Receiver) Check(q Query) ([]byte, error) { return r.open(q, q.echo) }
+// with the request. A push is signed and encrypted in the same way: sent here, it would be
+// answered with what it says, so XML is none.
+func (r *Receiver) Check(q Query) ([]byte, error) {
+	echo, err := r.open(q, q.echo)
+	if err == nil && bytes.ContainsRune(echo, '<') {
+		return nil, errors.New("what is to be echoed is a message")
+	}
+	return echo, err
+}
 
 // Open returns the message that was pushed in a body. Errors other than ErrUnreadable
 // say what is wrong with the request.
