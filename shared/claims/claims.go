@@ -311,7 +311,7 @@ func groups(s source) []string {
 			all = append(all, "role:"+role)
 		}
 	}
-	if slices.Contains(s.rules.GroupsFrom, "departments") {
+	if s.tellsDepartments() {
 		for _, d := range s.identity().Departments {
 			if s.rules.GroupsAs == "path" {
 				all = append(all, path(d))
@@ -365,9 +365,15 @@ func cutRoles(s source) []string {
 	return roles(s)
 }
 
+// tellsDepartments reports whether the rules want the departments told, and an application
+// can tell whose they are: their numbers and names are those of one corp.
+func (s source) tellsDepartments() bool {
+	return s.OneCorp && slices.Contains(s.rules.GroupsFrom, "departments")
+}
+
 // departments returns the departments, unless the rules keep them back.
 func departments(s source) []Department {
-	if !slices.Contains(s.rules.GroupsFrom, "departments") {
+	if !s.tellsDepartments() {
 		return nil
 	}
 	return DepartmentsOf(s.Member)

@@ -211,3 +211,38 @@ func TestAttackWithdrawnGrantAfterNewConsent(t *testing.T) {
 		b.must(refresh(fresh.RefreshToken))
 	})
 }
+
+// TestAttackDepartmentNumberOfAnotherCompany: a partner's directory gives its member the
+// number of the department that may use an application, and of the tag.
+func TestAttackDepartmentNumberOfAnotherCompany(t *testing.T) {
+	for name, test := range map[string]struct {
+		authenticators []string
+		allow          store.Allow
+		ours, theirs   bool
+	}{
+		"one company":                  {[]string{"corp"}, store.Allow{Departments: []int64{12}}, true, false},
+		"the partner's application":    {[]string{"partner"}, store.Allow{Departments: []int64{12}}, false, true},
+		"two companies, a department":  {nil, store.Allow{Departments: []int64{12}}, false, false},
+		"two companies, a tag":         {nil, store.Allow{Tags: []int64{7}}, false, false},
+		"two companies, or else roles": {nil, store.Allow{Tags: []int64{7}, Roles: []string{"editor"}}, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			placed := func(u store.User) store.User {
+				to := u
+				to.Identities = slices.Clone(u.Identities)
+				to.Identities[0].Departments, to.Identities[0].Tags = []store.Department{{ID: 12}}, []int64{7}
+				return to
+			}
+			theirs, ours := b.partner(true), b.session
+			theirs.User, ours.User = placed(theirs.User), placed(ours.User)
+			b.change("wiki", func(a *store.Application) { a.Authenticators, a.Allow = test.authenticators, test.allow })
+			for session, want := range map[*oauth.Session]bool{ours: test.ours, theirs: test.theirs} {
+				b.session = session
+				if d := b.authorize(query()); (d.Kind == oauth.RedirectBack) != want {
+					t.Errorf("%s: kind %d", session.Session.CorpID, d.Kind)
+				}
+			}
+		})
+	}
+}

@@ -158,7 +158,12 @@ func (r *authorization) decide(ctx context.Context) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	session := r.in.Session
+	session, allowed := r.in.Session, false
+	if session != nil {
+		if allowed, err = r.provider.allows(ctx, r.application, session.User, session.Session.CorpID); err != nil {
+			return Decision{}, err
+		}
+	}
 	switch refusal, fits := r.fits(wanted); {
 	case refusal != nil:
 		return r.redirectError(ctx, refusal), nil
@@ -166,7 +171,7 @@ func (r *authorization) decide(ctx context.Context) (Decision, error) {
 		return r.redirectError(ctx, refuse(LoginRequired, CauseNotSignedIn, "The member must sign in.")), nil
 	case !fits:
 		return r.signIn(), nil
-	case !allows(r.application.Allow, session.User, session.Session.CorpID):
+	case !allowed:
 		return r.notAllowed(ctx), nil
 	}
 	if decision, done, err := r.consent(ctx); done || err != nil {
@@ -242,8 +247,26 @@ func Takes(a store.Application, authenticator string) bool {
 	return len(a.Authenticators) == 0 || slices.Contains(a.Authenticators, authenticator)
 }
 
-// allows reports whether a user who has signed in through a corp may use an application. The
-// departments and tags of one corp say nothing in another.
+// allows reports whether a user who has signed in through a corp may use an application.
+// Departments and tags are numbers of one corp: where members of several can sign in, they
+// let nobody in, or another company's directory would choose who comes.
+func (p *Provider) allows(ctx context.Context, a store.Application, user store.User, corpID string) (bool, error) {
+	allow := a.Allow
+	if len(allow.Departments)+len(allow.Tags) > 0 {
+		corpIDs, err := CorpsOf(ctx, p.Authenticators, a)
+		if err != nil {
+			return false, err
+		}
+		if !slices.Equal(corpIDs, []string{corpID}) {
+			allow.Departments, allow.Tags = nil, nil
+			if allow.IsEmpty() {
+				return false, nil
+			}
+		}
+	}
+	return allows(allow, user, corpID), nil
+}
+
 func allows(allow store.Allow, user store.User, corpID string) bool {
 	member, _ := user.IdentityIn(corpID)
 	return allow.Allows(member, user.AllRoles())

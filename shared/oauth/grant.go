@@ -102,10 +102,14 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 		return ended(CauseUserEnded, "The member's access has ended.")
 	case !outlives && (l.ID == "" || l.ID != g.Lineage || l.UserID != g.UserID || l.Ended || !p.Now().Before(l.ExpiresAt)):
 		return ended(CauseSessionEnded, "The member's session has ended.")
-	case !allows(a.Allow, u, g.CorpID):
-		return ended(CauseNotAllowed, "The application is not for this member.")
 	case !Takes(a, g.AuthenticatorName):
 		return ended(CauseAuthenticatorEnded, "The way in which the member signed in is not for this application.")
+	}
+	switch allowed, err := p.allows(ctx, a, u, g.CorpID); {
+	case err != nil:
+		return err
+	case !allowed:
+		return ended(CauseNotAllowed, "The application is not for this member.")
 	}
 	authenticator, err := p.Authenticators.Authenticator(ctx, g.AuthenticatorName)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
