@@ -291,8 +291,11 @@ func (d *deployment) isUpdated(t *testing.T) {
 	d.anyone.Expect(t, 200, "GET", "/.well-known/jwks.json")
 	d.anyone.Expect(t, 400, "GET", "/oauth2/authorize")                         // no application asks
 	d.anyone.Expect(t, 404, "GET", "/oauth2/forward-auth/nginx/no-application") // and no proxy
-	// Nor an API of another stack, which is what calls this one.
-	d.Call(t, "lambda", "POST", "/2015-03-31/functions/"+d.Resources(t)["SessionAuthorizerFunction"]+"/invocations", "", []byte(`{"version":"2.0"}`))
+	d.anyone.Expect(t, 404, "GET", "/api/events/no-authenticator")              // nor WeCom
+	// Nor an API of another stack, and no refresh token is used: those call these two.
+	for _, function := range []string{"SessionAuthorizerFunction", "MemberChecksFunction"} {
+		d.Call(t, "lambda", "POST", "/2015-03-31/functions/"+d.Resources(t)[function]+"/invocations", "", []byte(`{"version":"2.0"}`))
+	}
 	d.rotate(t)
 	d.signsOutOfMail(t)
 	for _, function := range functions {
