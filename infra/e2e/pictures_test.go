@@ -50,7 +50,7 @@ var picturesFolder = flag.String("pictures", "", "write the pictures of README a
 
 // pictureNames are the pictures that there are, each once in every language.
 var pictureNames = []string{
-	"setup-1", "setup-2", "setup-3", "setup-4", "setup-5", "setup-6", "setup-7", "setup-8",
+	"setup-1", "setup-2", "setup-3", "setup-4", "setup-5", "setup-6", "setup-7", "setup-8", "setup-9",
 	"sign-in", "sign-in-first", "sign-in-phone", "sign-in-error",
 	"console", "console-users", "console-import", "console-application",
 }
@@ -304,6 +304,8 @@ func (p *photographer) setUp() {
 	keep(7)
 	w.Do("go on and choose a page for phones", onward, fill(`input[name=phone]`, "/m"))
 	keep(8)
+	w.Do("go on", onward)
+	keep(9)
 }
 
 // signIn signs in as a new member and keeps what a phone shows on the way, side by side.

@@ -386,7 +386,7 @@ func (d *deployment) entersNetwork(t *testing.T) {
 	if strings.Join(egress.Addresses, ",") != d.outputs["EgressAddresses"] || egress.Source != "setting" {
 		t.Errorf("the console shows %+v; the stack %s", egress, d.outputs["EgressAddresses"])
 	}
-	if inside := d.inNetwork(t); !slices.Equal(inside, []string{"AdminFunction $LATEST", "CallbackFunction $LATEST", "CallbackFunction " + d.published(t)}) {
+	if inside := d.inNetwork(t); !slices.Equal(inside, []string{"AdminFunction $LATEST", "CallbackFunction $LATEST", "CallbackFunction " + d.published(t), "EventsFunction $LATEST", "MemberChecksFunction $LATEST"}) {
 		t.Errorf("in the network are %q", inside)
 	}
 	signIn(t, d.browser("lisi", wecomsim.UserAgentWeComAndroid))
