@@ -39,6 +39,7 @@ type deployment struct {
 	adminKey  testbrowser.Option
 	person    string // the id of the first member as a user
 	directory string
+	audits    []string // the tables of the stacks so far, which outlive them
 
 	anyone, phone, desktop *testbrowser.Browser
 }
@@ -92,7 +93,7 @@ func TestDeployment(t *testing.T) {
 		{"its functions leave the network, which stays until they have left", d.leavesNetwork},
 		{"then the network goes", d.closesNetwork},
 		{"what no application took in three tries is kept", d.keepsUndelivered},
-		{"deletion leaves the directory and nothing else", d.isDeleted},
+		{"deletion leaves the directory and the audit, and nothing else", d.isDeleted},
 		{"a new stack on the old directory knows its people", d.returns},
 		{"deletion leaves a directory that it was given", d.delete},
 	} {
@@ -436,13 +437,14 @@ func (d *deployment) returns(t *testing.T) {
 	}
 }
 
-// delete deletes the stack and looks at what stays: the people, and what was made to
-// deploy.
+// delete deletes the stack and looks at what stays: the people, the audit, and what was made
+// to deploy.
 func (d *deployment) delete(t *testing.T) {
 	// Their secrets are not resources of the stack: they go first, by the admin API.
 	d.anyone.Expect(t, 204, "DELETE", authenticators+"/main", d.adminKey)
+	d.audits = append(d.audits, "table "+d.Outputs(t)["AuditTable"])
 	must(t, d.run(t, nil, "delete", "--stack-name", stackName, "--no-prompts", "--region", awsstack.Region))
-	want := append(slices.Clone(d.before), "table "+d.directory)
+	want := slices.Concat(d.before, []string{"table " + d.directory}, d.audits)
 	var left []string
 	for _, entry := range d.inventory(t) {
 		if i := slices.Index(want, entry); i >= 0 {
