@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
@@ -27,16 +26,15 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := keys.Box(aead.AccessToken)
-	if err != nil {
-		return nil, err
-	}
 	phones, err := keys.Deriver(aead.LookedUpPhone)
 	if err != nil {
 		return nil, err
 	}
 	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: observe})
-	source := accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now})
+	source, err := deps.AccessTokens(keys, client)
+	if err != nil {
+		return nil, err
+	}
 	return New(Config{
 		Directory:       deps.Store,
 		SignInEvents:    deps.Store,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/app"
@@ -38,16 +37,15 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := keys.Box(aead.AccessToken)
-	if err != nil {
-		return nil, err
-	}
 	sessionIDs, err := keys.Deriver(aead.SessionID)
 	if err != nil {
 		return nil, err
 	}
 	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: observe})
-	source := accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: tokens, Now: deps.Now})
+	source, err := deps.AccessTokens(keys, client)
+	if err != nil {
+		return nil, err
+	}
 	return New(Config{
 		Completer: &authflow.LoginCompleter{
 			Starter: &authflow.LoginStarter{

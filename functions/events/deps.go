@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
-	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -25,12 +23,11 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := keys.Box(aead.AccessToken)
+	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: func(ctx context.Context, call wecom.Call) { app.LogWeComCall(ctx, call) }})
+	tokens, err := deps.AccessTokens(keys, client)
 	if err != nil {
 		return nil, err
 	}
-	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: func(ctx context.Context, call wecom.Call) { app.LogWeComCall(ctx, call) }})
-	tokens := accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: sealer, Now: deps.Now})
 	return New(Config{
 		Authenticators: deps.Authenticators,
 		Secrets:        deps.Secrets,

@@ -3,8 +3,6 @@ package memberchecks
 import (
 	"context"
 
-	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
-	"github.com/wecom-signin/wecom-signin/shared/aead"
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -24,12 +22,11 @@ func NewHandler(ctx context.Context, deps app.Deps) (Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := keys.Box(aead.AccessToken)
+	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL})
+	tokens, err := deps.AccessTokens(keys, client)
 	if err != nil {
 		return nil, err
 	}
-	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL})
-	tokens := accesstoken.New(accesstoken.Config{Store: deps.Store, Secrets: deps.Secrets, Fetcher: client, Sealer: sealer, Now: deps.Now})
 	return New(Config{
 		Checker: deps.MemberChecker(client, tokens), Authenticators: deps.Authenticators,
 		Service: deps.Settings.ServiceName, Logger: deps.Logger, Now: deps.Now,

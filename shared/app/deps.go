@@ -67,6 +67,15 @@ func (p Deps) AuditLog() *audit.Log {
 	return &audit.Log{Store: p.Store, Now: p.Now, RequestID: apigw.RequestID, LogField: apigw.LogField}
 }
 
+// AccessTokens returns the source of apps' access tokens, which a client of WeCom fetches.
+func (p Deps) AccessTokens(keys *aead.Keys, client *wecom.Client) (*accesstoken.Source, error) {
+	sealer, err := keys.Box(aead.AccessToken)
+	if err != nil {
+		return nil, err
+	}
+	return accesstoken.New(accesstoken.Config{Store: p.Store, Secrets: p.Secrets, Fetcher: client, Sealer: sealer, Now: p.Now}), nil
+}
+
 // MemberChecker returns what looks members up, by a client of WeCom and its access tokens.
 func (p Deps) MemberChecker(client *wecom.Client, tokens accesstoken.Tokens) *members.Checker {
 	return &members.Checker{Config: members.Config{
