@@ -5,8 +5,8 @@ import { at, call, everything, Problem } from './api.js';
 import { button, field, form } from './controls.js';
 import { picture } from './pictures.js';
 import { frame, knowing, paragraph, rich, todo } from './setup-layout.js';
-import { tidy, wrong, wrongField } from './setup-rules.js';
 import { fieldNames, forgetDraft, steps, writeDraft } from './setup-state.js';
+import { tidy, wrong, wrongField } from './setup-validation.js';
 import { t } from './texts.js';
 import { el, toast } from './ui.js';
 
