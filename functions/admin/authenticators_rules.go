@@ -350,7 +350,7 @@ func (h *handler) member(ctx context.Context, a store.Authenticator, userID stri
 	})
 	answered, ok := errors.AsType[*wecom.Error](err)
 	switch {
-	case ok && answered.SaysNoMember(), err == nil && (store.FoldUserID(m.UserID) != store.FoldUserID(userID) || m.Status == wecom.MemberLeft):
+	case ok && answered.SaysNoMember(), err == nil && m.Status == wecom.MemberLeft:
 		return m, &apierr.Error{Code: apierr.NotFound, Field: "wecomUserId", Detail: "WeCom knows no such member, as far as the app may see."}
 	case err != nil:
 		return m, h.directoryError(ctx, "ask for member", err)

@@ -225,7 +225,6 @@ func TestWhatUserGetSays(t *testing.T) {
 		{"no answer", func(d *directory) { d.errs["zhangsan"] = &wecom.UnavailableError{Op: "user/get", Reason: "timeout"} }, members.Unknown, "", false, false},
 		{"the secret cannot be read", func(d *directory) { d.tokenErr = errors.New("the store is down") }, members.Unknown, "", false, false},
 		{"the token is refused twice", func(d *directory) { d.rejects = 2 }, members.Unknown, "", false, false},
-		{"another member answered", func(d *directory) { d.members["zhangsan"] = wecom.Member{UserID: "lisi", Status: 5} }, members.Unknown, "", false, false},
 		{"a token that is over, then a member who left", func(d *directory) { d.rejects = 1; status(5)(d) }, members.Gone, store.GoneLeft, true, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

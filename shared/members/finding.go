@@ -35,9 +35,6 @@ type Finding struct {
 	evaluation *Evaluation  // nil without one
 }
 
-// errOther: user/get answered for another member than the one it was asked for.
-var errOther = errors.New("user/get answered for another member")
-
 // Look asks WeCom for a member, and the rules, by one user/get. Only what WeCom says of this
 // member leads to another verdict than Unknown.
 func (c *Checker) Look(ctx context.Context, a store.Authenticator, userID string) Finding {
@@ -58,8 +55,6 @@ func (c *Checker) Look(ctx context.Context, a store.Authenticator, userID string
 		f.reason = goneReason(answered.Code)
 	case err != nil:
 		f.Cause = err
-	case store.FoldUserID(member.UserID) != store.FoldUserID(userID):
-		f.Cause = errOther
 	case member.Status == wecom.MemberLeft:
 		f.member, f.reason = member, store.GoneLeft
 	case member.Status == wecom.MemberDisabled:

@@ -243,7 +243,8 @@ type MemberDepartment struct {
 }
 
 // Member asks for a member by userid (user/get, path 90196). Members outside of
-// what the app may see are UserNotFound or OutOfScope.
+// what the app may see are UserNotFound or OutOfScope. An answer about another member is
+// unusable; WeCom compares userids without case (path 90195).
 func (c *Client) Member(ctx context.Context, token secret.Value, userID string) (Member, error) {
 	a, err := c.call(ctx, request{
 		op: opMember, path: "/cgi-bin/user/get", repeatable: true,
@@ -262,6 +263,9 @@ func (c *Client) Member(ctx context.Context, token secret.Value, userID string) 
 	}
 	if a.broken != "" || member.UserID == "" {
 		return Member{}, a.unusable("userid")
+	}
+	if !strings.EqualFold(member.UserID, userID) {
+		return Member{}, &UnavailableError{Op: opMember, Reason: "it answered for another member"}
 	}
 	return member, nil
 }
