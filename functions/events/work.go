@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/audit"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/store"
-	"github.com/wecom-signin/wecom-signin/shared/wecom"
 	"github.com/wecom-signin/wecom-signin/shared/wecom/receiver"
 )
 
@@ -75,19 +74,8 @@ func (h *handler) look(ctx context.Context, a store.Authenticator, member, renam
 	case err != nil:
 		err = fmt.Errorf("check member: %w", err)
 	case result.Verdict == members.Unknown:
-		err = unanswered(result)
+		// WeCom said nothing about the member, or the service failed before it was asked.
+		err = authflow.ExplainWeCom(fmt.Errorf("check member: %w", result.Cause))
 	}
 	return result.User.ID, err
-}
-
-// unanswered is the error of a check in which WeCom said nothing about the member. WeCom's
-// failures are not the service's own (package apigw).
-func unanswered(result members.Result) error {
-	code := apierr.WeComUnavailable
-	if answered, ok := errors.AsType[*wecom.Error](result.Cause); ok {
-		if code = apierr.WeComBusy; answered.Misconfigured() {
-			code = apierr.WeComConfiguration
-		}
-	}
-	return apierr.Newf(code, "check member: %w", result.Cause)
 }
