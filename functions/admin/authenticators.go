@@ -163,7 +163,6 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 			to.Generation = store.NewID()
 		}
 		renewRules(from, &to)
-		to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
 		if !from.HoldsAutoLogin() {
 			if err := h.checkAutoLogin(ctx, to); err != nil {
 				return from, err
@@ -174,24 +173,29 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 				return from, err
 			}
 		}
-		changed := authenticatorChange(from, to)
-		err = h.audited(ctx, changed).UpdateAuthenticator(ctx, from, to)
-		recordChange(ctx, changed, err)
-		if from.Generation != to.Generation {
-			h.tellAuthenticatorEnded(ctx, from, err)
-		}
-		if err != nil {
-			if refused := storeRefusal(err); refused != nil {
-				return from, refused
-			}
-			return from, fmt.Errorf("update authenticator: %w", err)
-		}
-		return to, nil
+		return h.updateAuthenticator(ctx, authenticatorChange(from, to), from, to)
 	})
 	if err != nil {
 		return err
 	}
 	return writeAuthenticator(w, r, http.StatusOK, a)
+}
+
+// updateAuthenticator replaces from by to, and returns the stored authenticator.
+func (h *handler) updateAuthenticator(ctx context.Context, changed change, from, to store.Authenticator) (store.Authenticator, error) {
+	to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
+	err := h.audited(ctx, changed).UpdateAuthenticator(ctx, from, to)
+	recordChange(ctx, changed, err)
+	if from.Generation != to.Generation {
+		h.tellAuthenticatorEnded(ctx, from, err)
+	}
+	if err == nil {
+		return to, nil
+	}
+	if refused := storeRefusal(err); refused != nil {
+		return from, refused
+	}
+	return from, fmt.Errorf("update authenticator: %w", err)
 }
 
 // tellAuthenticatorEnded has applications told that the sessions of an authenticator, as it

@@ -212,14 +212,7 @@ func (h *handler) lookUpTags(ctx context.Context, application store.Application)
 				return from, err
 			}
 			renewRules(from, &to)
-			to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
-			changed := authenticatorChange(from, to)
-			err = h.audited(ctx, changed).UpdateAuthenticator(ctx, from, to)
-			recordChange(ctx, changed, err)
-			if err != nil {
-				return from, fmt.Errorf("update authenticator: %w", err)
-			}
-			return to, nil
+			return h.updateAuthenticator(ctx, authenticatorChange(from, to), from, to)
 		})
 		if err != nil {
 			return err
