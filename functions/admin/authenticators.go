@@ -13,6 +13,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/appsecret"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -242,7 +243,7 @@ func (h *handler) deleteAuthenticator(w http.ResponseWriter, r *http.Request) er
 }
 
 func (h *handler) deleteRecord(ctx context.Context, a store.Authenticator) error {
-	gone := change{Change: changeDeleted, Object: authenticatorObject, ObjectID: a.ID, name: a.Name}
+	gone := change{Change: changeDeleted, Object: authenticatorObject, ObjectID: a.ID, name: a.Name, line: audit.AuthenticatorDeleted}
 	err := h.audited(ctx, gone).DeleteAuthenticator(ctx, a)
 	h.tellAuthenticatorEnded(ctx, a, err)
 	if err == nil || errors.Is(err, store.ErrChanged) {

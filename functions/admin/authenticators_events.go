@@ -85,7 +85,8 @@ func (h *handler) changeReceiver(r *http.Request, write func(context.Context, st
 		if err := write(ctx, from, &to); err != nil || reflect.DeepEqual(to, from) {
 			return from, err
 		}
-		changed := change{Change: changeUpdated, Object: authenticatorObject, ObjectID: from.ID, name: from.Name, Fields: "events"}
+		changed := authenticatorChange(from, to)
+		changed.Fields = "events"
 		return h.updateAuthenticator(ctx, changed, from, to)
 	})
 }
