@@ -11,6 +11,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
 	"github.com/wecom-signin/wecom-signin/shared/wecom/receiver"
 )
 
@@ -24,9 +25,6 @@ const (
 	closeInactiveAgent = "close_inactive_agent" // and has done so
 	reopenAgent        = "reopen_inactive_agent"
 )
-
-// longestUserID is the length of a userid in bytes (path 90195).
-const longestUserID = 64
 
 // work does what a message asks for. An error: WeCom must push it again.
 func (h *handler) work(ctx context.Context, a store.Authenticator, m receiver.Message) error {
@@ -54,7 +52,7 @@ func (h *handler) work(ctx context.Context, a store.Authenticator, m receiver.Me
 
 // look has the member of an event looked up, if it names one, and returns the user.
 func (h *handler) look(ctx context.Context, a store.Authenticator, member, renamed string) (userID string, err error) {
-	if member == "" || len(member) > longestUserID || len(renamed) > longestUserID {
+	if member == "" || len(member) > wecom.MaxUserID || len(renamed) > wecom.MaxUserID {
 		return "", nil
 	}
 	var result members.Result

@@ -52,7 +52,7 @@ func (c *Checker) Look(ctx context.Context, a store.Authenticator, userID string
 	switch {
 	case err != nil && answered != nil:
 		f.Cause = err
-		f.reason = goneReason(answered.Code)
+		f.reason = goneReason(answered)
 	case err != nil:
 		f.Cause = err
 	case member.Status == wecom.MemberLeft:
@@ -69,16 +69,16 @@ func (c *Checker) Look(ctx context.Context, a store.Authenticator, userID string
 	return f
 }
 
-// goneReason returns what a number of user/get says of the member, or nothing: any other
+// goneReason returns what an answer of user/get says of the member, or nothing: any other
 // number is about the app, its secret, its address or WeCom.
-func goneReason(code int) store.GoneReason {
-	switch code {
-	case wecom.UserNotFound, wecom.InvalidUserID:
-		return store.GoneNotFound
-	case wecom.OutOfScope, wecom.OutsideVisibleRange:
+func goneReason(answered *wecom.Error) store.GoneReason {
+	switch {
+	case !answered.SaysNoMember():
+		return ""
+	case answered.Code == wecom.OutOfScope, answered.Code == wecom.OutsideVisibleRange:
 		return store.GoneOutOfRange
 	}
-	return ""
+	return store.GoneNotFound
 }
 
 func (c *Checker) evaluate(ctx context.Context, a store.Authenticator, m wecom.Member) (*Evaluation, error) {

@@ -225,10 +225,13 @@ const (
 	MemberLeft         = 5
 )
 
+// MaxUserID is how long a userid may be, in bytes (path 90195).
+const MaxUserID = 64
+
 // Member is an entry of the corp's directory (path 90196), without the phone: apps
 // created since June 2022 are not given it here.
 type Member struct {
-	UserID   string // compare it, without case, with whom you asked for
+	UserID   string // as WeCom spells it
 	Name     string
 	Status   int
 	Position string // empty when the app is not told
