@@ -61,7 +61,10 @@ func (c *Checker) Look(ctx context.Context, a store.Authenticator, userID string
 		f.member, f.Verdict = member, Disabled
 	default:
 		f.member, f.Verdict = member, Active
-		f.evaluation, f.Cause = c.evaluate(ctx, a, member)
+		evaluation, err := c.Rules.Evaluate(ctx, a, member)
+		if f.Cause = err; err == nil {
+			f.evaluation = &evaluation
+		}
 	}
 	if f.reason != "" {
 		f.Verdict, f.Cause = Gone, nil
@@ -79,17 +82,6 @@ func goneReason(answered *wecom.Error) store.GoneReason {
 		return store.GoneOutOfRange
 	}
 	return store.GoneNotFound
-}
-
-func (c *Checker) evaluate(ctx context.Context, a store.Authenticator, m wecom.Member) (*Evaluation, error) {
-	if c.Rules == nil {
-		return &Evaluation{Departments: departmentsOf(m, nil)}, nil
-	}
-	e, err := c.Rules.Evaluate(ctx, a, m)
-	if err != nil {
-		return nil, err
-	}
-	return &e, nil
 }
 
 // Told reports whether WeCom answered with the member's entry, whatever it says.
