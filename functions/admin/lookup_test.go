@@ -430,6 +430,10 @@ func TestLookupRaces(t *testing.T) {
 			u.Identities = []store.Identity{{CorpID: lookupCorp, WeComUserID: "LISI"}}
 			o.replaceUser(u)
 		}, phoneOf(1) + " bound LiSi", "LISI"},
+		{"signs in and leaves meanwhile", func(o *office, u store.User) {
+			u.Identities = []store.Identity{{CorpID: lookupCorp, WeComUserID: "LISI", GoneAt: o.clock, GoneReason: store.GoneLeft}}
+			o.replaceUser(u)
+		}, "", "LISI"},
 		{"is somebody else meanwhile", func(o *office, u store.User) {
 			u.Identities = []store.Identity{{CorpID: lookupCorp, WeComUserID: "x"}}
 			o.replaceUser(u)
