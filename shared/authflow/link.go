@@ -2,6 +2,7 @@ package authflow
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -38,6 +39,10 @@ func CheckLink(a store.Authenticator, u store.User, identity store.Identity) err
 		return nil
 	case u.HasRoles():
 		return refuse("who has roles and an identity in another corp")
+	case slices.ContainsFunc(u.Identities, func(i store.Identity) bool { return i.IsGone() || !i.DisabledAt.IsZero() }):
+		// The roles by rules are gone with the member, the account and all that applications
+		// know by it are not.
+		return refuse("who has left another corp or is disabled there")
 	case len(access.Roles) > 0:
 		// The user came first, with a phone that the other corp's directory may have made up.
 		return refuse("who has an identity in another corp, and would get roles by rules")
