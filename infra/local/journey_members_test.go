@@ -54,6 +54,7 @@ func TestALeaverLosesAccessAtTheNextRefresh(t *testing.T) {
 	if b.session() == nil {
 		t.Fatal("signed out by an outage")
 	}
+	f.wait(time.Minute) // so long WeCom is left alone
 	wiki.refresh(http.StatusBadRequest, refreshed, "invalid_grant")
 	wiki.wantTold(t, inWiki)
 	if b.session() != nil {
