@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strconv"
 
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/members"
@@ -50,10 +49,6 @@ func (cfg Config) check(ctx context.Context, request invoke.Request) (invoke.Ans
 		result, err = cfg.look(ctx, request)
 		apigw.LogField(ctx, "user", result.User.ID)
 		apigw.LogField(ctx, "memberCheck", string(result.Verdict))
-		if result.WeComCode != 0 {
-			apigw.LogField(ctx, "wecomCode", result.WeComCode)
-			apigw.Measure(ctx, metrics.WeComErrors(strconv.Itoa(result.WeComCode)))
-		}
 		failures := 0
 		switch {
 		case err != nil:
