@@ -143,7 +143,16 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 	}
 	match := ifMatch(r)
 	var value secret.Value
-	write := h.secretChange(func(s *appsecret.Secret) error { s.App = value; return nil })
+	moved := false // to another corp
+	write := h.secretChange(func(s *appsecret.Secret) error {
+		if !value.IsEmpty() {
+			s.App = value
+		}
+		if moved { // the former corp knows token and key
+			s.Token, s.EncodingAESKey = secret.Value{}, secret.Value{}
+		}
+		return nil
+	})
 	a, err := store.RetryChanged(ctx, func() (store.Authenticator, error) {
 		from, err := h.authenticator(ctx, r.PathValue("name"))
 		if err != nil {
@@ -153,13 +162,18 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 		if to, value, err = changeAuthenticator(from, body); err != nil {
 			return from, err
 		}
+		if moved = from.CorpID != to.CorpID; moved {
+			if err := requireNewNumbers(from, body); err != nil {
+				return from, err
+			}
+		}
 		if err := match.check(from.Version); err != nil {
 			return from, err
 		}
 		if reflect.DeepEqual(to, from) && value.IsEmpty() {
 			return from, nil
 		}
-		if from.Enabled && !to.Enabled || from.CorpID != to.CorpID {
+		if from.Enabled && !to.Enabled || moved {
 			to.Generation = store.NewID()
 		}
 		renewRules(from, &to)
@@ -169,7 +183,7 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 				return from, err
 			}
 		}
-		if !value.IsEmpty() {
+		if !value.IsEmpty() || moved && from.EventsEnabled {
 			if err := write(ctx, from, &to); err != nil {
 				return from, err
 			}

@@ -171,6 +171,31 @@ func setAllow(into *store.Allow, body *object) error {
 	return nil
 }
 
+// requireNewNumbers fails unless the body of a change to another corp gives anew what has
+// numbers of departments and tags: they are the former corp's, and would give roles to, and let
+// in, whomever they stand for in the new one. They are not cleared either: an empty Allow lets
+// in everybody.
+func requireNewNumbers(from store.Authenticator, body *object) error {
+	isNumber := func(rule store.RoleRule) bool { return !rule.Leader }
+	if slices.ContainsFunc(from.RoleRules, isNumber) && !body.has("roleRules") {
+		return formerNumbers("roleRules")
+	}
+	allow, given, err := body.object("allow")
+	if err != nil {
+		return err
+	}
+	for name, numbers := range map[string][]int64{"departments": from.Allow.Departments, "tags": from.Allow.Tags} {
+		if len(numbers) > 0 && (!given || !allow.has(name)) {
+			return formerNumbers("allow." + name)
+		}
+	}
+	return nil
+}
+
+func formerNumbers(field string) error {
+	return apierr.Invalid(field, "Departments and tags are numbers of one corp: give "+field+" for the new corpId in the same request, or empty it.")
+}
+
 // renewRules gives an authenticator another RulesVersion if checks of members could come to
 // something else than before.
 func renewRules(from store.Authenticator, to *store.Authenticator) {

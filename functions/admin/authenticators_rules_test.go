@@ -97,6 +97,47 @@ func numbers(n int) string {
 	return "[" + strings.Join(all, ",") + "]"
 }
 
+// Attack: department 12 of the former company lets in, or gives roles to, department 12 of the
+// new one. Nothing is cleared unasked: an empty allow lets in everybody.
+func TestAttackNumbersOfTheFormerCompany(t *testing.T) {
+	const rules, leader = `"roleRules":[{"leader":true,"role":"lead"},{"tag":3,"role":"ops"}]`, `"roleRules":[{"leader":true,"role":"lead"}]`
+	for _, test := range []struct {
+		stored, body string
+		field        string // refused for; empty: not refused
+	}{
+		{rules, `{"corpId":"wwnew"}`, "roleRules"},
+		{rules, `{"corpId":"wwnew","allow":{"departments":[1]}}`, "roleRules"},
+		{rules, `{"corpId":"wwnew","roleRules":[{"tag":3,"role":"ops"}]}`, ""},
+		{rules, `{"corpId":"wwnew","roleRules":[]}`, ""},
+		{rules, `{"corpId":"ww0123456789"}`, ""}, // as it is
+		{leader, `{"corpId":"wwnew"}`, ""},
+		{`"allow":{"departments":[12]}`, `{"corpId":"wwnew"}`, "allow.departments"},
+		{`"allow":{"departments":[12]}`, `{"corpId":"wwnew","allow":{"roles":["staff"]}}`, "allow.departments"},
+		{`"allow":{"departments":[12]}`, `{"corpId":"wwnew","allow":{"departments":[7]}}`, ""},
+		{`"allow":{"departments":[12],"tags":[3]}`, `{"corpId":"wwnew","allow":{"departments":[7]}}`, "allow.tags"},
+		{`"allow":{"departments":[12],"tags":[3]}`, `{"corpId":"wwnew","allow":{"departments":[],"tags":[]}}`, ""},
+		{`"allow":{"roles":["staff"]}`, `{"corpId":"wwnew"}`, ""},
+	} {
+		o := newOffice(t)
+		o.create("hr", ","+test.stored)
+		before := o.authenticator("hr")
+		status := 200
+		if test.field != "" {
+			status = 400
+		}
+		got := o.expect(status, request{method: "PATCH", path: hrPath, body: test.body})
+		if test.field == "" {
+			continue
+		}
+		if problem := got.problem(t); problem != "invalid_request "+test.field || !strings.Contains(got.body, "give "+test.field+" for the new corpId") {
+			t.Errorf("%s, %s: %s", test.stored, test.body, got.body)
+		}
+		if !reflect.DeepEqual(o.authenticator("hr"), before) {
+			t.Errorf("%s, %s: changed all the same", test.stored, test.body)
+		}
+	}
+}
+
 // A tag that an application names is looked up by every authenticator that it may use, from
 // the next check on; one that is looked up already makes no check due.
 func TestTagsOfApplicationsAreLookedUp(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/audit"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -224,14 +225,12 @@ func (l *lookup) walk(ctx context.Context, from lookupPlace, to string, known lo
 	}
 }
 
-// mayBeBound reports whether a member of the corp may become the user by the phone, by the
-// rules of a first sign-in: a user who has or had another identity in this corp is for an
-// administrator to decide, and another corp's directory must not reach what an
-// administrator or a rule gave to a member of the first one, nor what rules may give to
-// this one, at the first sign-in.
+// mayBeBound reports whether a member of the corp may become the user by the phone. A user
+// who has or had an identity in this corp is for an administrator to decide, or shows the
+// phone.
 func (l *lookup) mayBeBound(u store.User) bool {
 	_, bound := u.IdentityIn(l.a.CorpID)
-	return u.Enabled && !bound && (len(u.Identities) == 0 || !u.HasRoles() && len(l.a.RoleRules) == 0)
+	return !bound && authflow.CheckLink(l.a, u, store.Identity{CorpID: l.a.CorpID}) == nil
 }
 
 // lookUpUser looks up one user, unless there is nothing to find or the lookup is over.

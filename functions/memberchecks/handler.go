@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -68,10 +67,6 @@ func (cfg Config) check(ctx context.Context, request invoke.Request) (invoke.Ans
 	}
 	attributes = append(attributes, noted...)
 	level, failures := slog.LevelInfo, 0
-	if result.WeComCode != 0 {
-		attributes = append(attributes, slog.Int("wecomCode", result.WeComCode))
-		measured = append(measured, metrics.WeComErrors(strconv.Itoa(result.WeComCode)))
-	}
 	switch {
 	case err != nil:
 		level, failures = slog.LevelError, 1

@@ -54,10 +54,16 @@ func TestALeaverLosesAccessAtTheNextRefresh(t *testing.T) {
 	if b.session() == nil {
 		t.Fatal("signed out by an outage")
 	}
+	f.wait(time.Minute) // so long WeCom is left alone
 	wiki.refresh(http.StatusBadRequest, refreshed, "invalid_grant")
 	wiki.wantTold(t, inWiki)
 	if b.session() != nil {
 		t.Error("the session of a leaver goes on")
+	}
+	for _, told := range []string{`"memberCheck":"unknown","wecomCalls":1,`, `"memberCheck":"gone","wecomCalls":1,`, `"wecomCode":45009`} {
+		if !strings.Contains(f.log.String(), told) {
+			t.Errorf("the log does not say %s", told)
+		}
 	}
 	wiki.refresh(http.StatusOK, theirs.refreshToken, "")
 	if colleague.session() == nil {

@@ -352,6 +352,12 @@ func TestRefusals(t *testing.T) {
 			h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: "wwpartner", WeComUserID: "zhangsan"}} })
 			h.Members.(*members.Checker).Rules = &scriptedRules{err: &wecom.UnavailableError{Op: "department/simplelist"}}
 		}, nil, apierr.WeComUnavailable},
+		{"attack: a partner corp makes a member with the phone of one whom the first corp has disabled", func(t *testing.T, h *fixture) {
+			h.wecom.withUserTicket()
+			h.user(t, "+8613800000001", func(u *store.User) {
+				u.Identities = []store.Identity{{CorpID: "wwpartner", WeComUserID: "zhangsan", DisabledAt: h.now}}
+			})
+		}, nil, apierr.PhoneInUse},
 		{"a corp whose members are not linked by phone", func(t *testing.T, h *fixture) {
 			h.wecom.withUserTicket()
 			h.authenticator(t, func(a *store.Authenticator) { a.LinkByPhoneOff = true })

@@ -12,6 +12,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/storetest"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -138,7 +139,7 @@ func TestNobodyGoesOnWithoutAnAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := h.firstSignIns()
-	f.Completer.Store = withoutAudit{h.store}
+	f.Completer.Store = storetest.WithoutAudit{Engine: h.store}
 	result, _, err := f.GoOn(t.Context(), FirstSignInRequest{Proof: p, PublicURL: publicURL})
 	if err == nil || result != (CallbackResult{}) {
 		t.Errorf("%+v, %v", result, err)
