@@ -63,7 +63,7 @@ func TestAuditAfterKillsOfTheProgram(t *testing.T) {
 	})
 }
 
-// Of the functions that serve a request, half are killed.
+// Functions are killed while they serve requests.
 func TestAuditAfterKillsOfFunctions(t *testing.T) {
 	t.Parallel()
 	c := startCloud(t, 0)
@@ -110,6 +110,7 @@ func (i *instances) of(start func() *e2e.Function) http.Handler {
 	})
 }
 
+// kill kills half of those that serve a request.
 func (i *instances) kill(random *rand.Rand) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
