@@ -254,7 +254,6 @@ func TestPreviewOfRoles(t *testing.T) {
 		"HanMei": {UserID: "HanMei", Status: wecom.MemberActive, Departments: []wecom.MemberDepartment{{ID: 1}}},
 		"Nobody": {UserID: "Nobody", Status: wecom.MemberActive},
 		"Left":   {UserID: "Left", Status: wecom.MemberLeft},
-		"Other":  {UserID: "Another", Status: wecom.MemberActive},
 	}
 	before := o.authenticator("hr")
 	id := o.createUser("13800138000")
@@ -278,7 +277,7 @@ func TestPreviewOfRoles(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]string{
-		`{"wecomUserId":"Unknown"}`: "404 not_found wecomUserId", `{"wecomUserId":"Left"}`: "404 not_found wecomUserId", `{"wecomUserId":"Other"}`: "404 not_found wecomUserId",
+		`{"wecomUserId":"Unknown"}`: "404 not_found wecomUserId", `{"wecomUserId":"Left"}`: "404 not_found wecomUserId",
 		`{}`: "400 invalid_request wecomUserId", `{"wecomUserId":""}`: "400 invalid_request wecomUserId", `{"wecomUserId":7}`: "400 invalid_request wecomUserId",
 		`{"wecomUserId":"` + strings.Repeat("a", 65) + `"}`: "400 invalid_request wecomUserId", `{"wecomUserId":"LiLei","userId":"x"}`: "400 invalid_request userId",
 		`{"wecomUserId":"LiLei","roleRules":[{"tag":3,"role":"admin"}]}`: "400 invalid_request roleRules", `{"wecomUserId":"LiLei","allow":{"tags":["3"]}}`: "400 invalid_request allow.tags",

@@ -29,6 +29,6 @@ func NewHandler(ctx context.Context, deps app.Deps) (Function, error) {
 	}
 	return New(Config{
 		Checker: deps.MemberChecker(client, tokens), Authenticators: deps.Authenticators,
-		Service: deps.Settings.ServiceName, Logger: deps.Logger, Now: deps.Now,
+		Log: deps.WorkLog("memberchecks"),
 	}), nil
 }

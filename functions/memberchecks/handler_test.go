@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
@@ -74,7 +75,7 @@ func TestCheck(t *testing.T) {
 			var log bytes.Buffer
 			function := New(Config{
 				Checker: test.check, Authenticators: authenticators{"demo": {ID: "id", Name: "demo", Enabled: true}, "off": {ID: "off", Name: "off"}},
-				Service: "s", Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+				Log: apigw.WorkLog{Function: "memberchecks", Service: "s", Logger: slog.New(slog.NewJSONHandler(&log, nil)), Now: time.Now},
 			})
 			answer, err := function(t.Context(), invoke.Request{Authenticator: test.authenticator, WeComUserID: "zhangsan"})
 			if answer.Verdict != test.want || (test.want == "") != errors.Is(err, errNotChecked) {
@@ -108,7 +109,7 @@ func TestLineThatIsLost(t *testing.T) {
 	checker := &losingLines{}
 	function := New(Config{
 		Checker: checker, Authenticators: authenticators{"demo": {ID: "id", Name: "demo", Enabled: true}},
-		Service: "s", Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+		Log: apigw.WorkLog{Function: "memberchecks", Service: "s", Logger: slog.New(slog.NewJSONHandler(&log, nil)), Now: time.Now},
 	})
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "lambda-1"})
 	if answer, err := function(ctx, invoke.Request{Authenticator: "demo", WeComUserID: "zhangsan"}); err != nil || answer.Verdict != members.Gone {

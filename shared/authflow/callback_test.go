@@ -65,7 +65,7 @@ func newFixture(t *testing.T) *fixture {
 		Sessions: &Sessions{Store: engine, Authenticators: engine, Now: now},
 		Store:    engine, WeCom: h.wecom, Tokens: h.wecom, SessionIDs: plainIDs{}, CheckInterval: 24 * time.Hour,
 		Members: &members.Checker{Config: members.Config{
-			Store: engine, Authenticators: engine, WeCom: h.wecom, Tokens: h.wecom, Notifier: h, Now: now,
+			Store: engine, Authenticators: engine, WeCom: h.wecom, Tokens: h.wecom, Rules: &scriptedRules{}, Notifier: h, Now: now,
 			SecretName: func(id string) string { return "secret/" + id },
 		}},
 		SecretName:      func(id string) string { return "secret/" + id },

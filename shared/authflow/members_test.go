@@ -77,7 +77,7 @@ func TestReturningMemberCostsTwoCallsOnceADay(t *testing.T) {
 func TestFirstSignInCountsAsACheck(t *testing.T) {
 	h := newFixture(t)
 	h.wecom.withUserTicket()
-	h.wecom.member.Departments = []wecom.MemberDepartment{{ID: 12, Leader: true}}
+	h.Members.(*members.Checker).Rules = &scriptedRules{evaluation: members.Evaluation{Departments: []store.Department{{ID: 12, Leader: true}}}}
 	result := h.mustComplete(t, h.callback(t, nil))
 	i := h.identity(t, result.UserID)
 	if !i.CheckedAt.Equal(h.now) || len(i.Departments) != 1 || i.Departments[0].ID != 12 || !i.Departments[0].Leader || i.Name != "张三" {

@@ -46,10 +46,9 @@ type Config struct {
 	Authenticators Authenticators
 	WeCom          Directory
 	Tokens         accesstoken.Tokens
+	Rules          Rules
 	// SecretName returns the name of an authenticator's secret.
 	SecretName func(authenticatorID string) string
-	// Rules is nil for authenticators that have none.
-	Rules Rules
 	// Notifier is nil where no application is told.
 	Notifier Notifier
 	// Audit is told of members who may not go on, and of roles that changed. Nil: nobody is.

@@ -164,7 +164,7 @@ func (t *tokenRequest) revoke(ctx context.Context, g store.Grant, refusal *Error
 		return err
 	}
 	if !g.Revoked {
-		t.provider.Audit.Note(ctx, audit.OfGrant(audit.TokenReused, g.UserID, g.ApplicationID, string(refusal.Cause)))
+		t.provider.Audit.Note(ctx, store.AuditLine{Type: audit.TokenReused, User: g.UserID, Application: g.ApplicationID, Code: string(refusal.Cause)})
 	}
 	return refusal
 }
