@@ -35,6 +35,11 @@ export const sayRules = (text) =>
 
 export const wrongRules = (text) => (JSON.parse(text).every(right) ? '' : t('rules.wrong'));
 
+// isNumbered tells the fields that have numbers of departments or tags, which another company
+// takes anew, and sayFormerNumbers says so.
+export const isNumbered = (name) => ['roleRules', 'allow.departments', 'allow.tags'].includes(name);
+export const sayFormerNumbers = () => t('rules.moved', { part: t('rules.part') });
+
 export function rulesField({ name, label, hint, value, authenticators }) {
   const id = newId(name);
   const wrong = el('p', { className: 'wrong', id: `${id}-wrong`, role: 'status' });
