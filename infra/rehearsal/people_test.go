@@ -138,6 +138,10 @@ type crowd struct {
 	unlucky atomic.Int64 // that ended elsewhere
 }
 
+// pause is what each of the crowd takes between two requests: the emulator shows the first
+// ten thousand lines of a log and no others.
+const pause = 50 * time.Millisecond
+
 // gather lets people sign in, in WeCom's client and in browsers, until disperse is
 // called. Everybody who is in already asks for the session as well. unlucky is how many
 // sign-ins may fail.
@@ -148,7 +152,7 @@ func (d *deployment) gather(t *testing.T, unlucky int64) *crowd {
 	for _, userAgent := range []string{wecomsim.UserAgentWeComAndroid, wecomsim.UserAgentBrowser} {
 		c.people.Go(func() {
 			// A sign-in that has begun is ended: only the start looks at ctx.
-			for ctx.Err() == nil {
+			for ; ctx.Err() == nil; time.Sleep(pause) {
 				if end := d.browser("zhangsan", userAgent).Open(t, "/authorize/main").Address; end != application+"/home" {
 					if c.unlucky.Add(1) > unlucky {
 						t.Errorf("%s a sign-in ended at %s", time.Now().Format("05.000"), withoutQuery(end))
@@ -160,7 +164,7 @@ func (d *deployment) gather(t *testing.T, unlucky int64) *crowd {
 		})
 	}
 	c.people.Go(func() {
-		for ctx.Err() == nil {
+		for ; ctx.Err() == nil; time.Sleep(pause) {
 			for _, b := range []*testbrowser.Browser{d.phone, d.desktop} {
 				if status := b.Send(t, "GET", "/api/session").Status; status != http.StatusOK {
 					t.Errorf("%s a session from before: %d", time.Now().Format("05.000"), status)
