@@ -36,6 +36,8 @@ LICENCES := Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
 # What `make test` tests; when it is everything, the clients of infra/clients, too. Their
 # results are never cached: Go does not see that they depend on the service.
 PACKAGES ?= ./...
+# What deploys mostly waits. The longest begin first, beside three other packages.
+LONGEST = $(if $(filter ./...,$(PACKAGES)),./infra/rehearsal ./infra/e2e ./functions/admin)
 # Packages whose tests need nothing but Go, with -short.
 QUICK := ./functions/... ./shared/... ./docs/... ./infra/local/... ./infra/samtemplate/... ./infra/wecomsim/... ./infra/testbrowser
 # How long each fuzz target runs, and how often each benchmark.
@@ -68,7 +70,7 @@ check: gofmt-check ## the quick part of `make test`, with Go alone: format, vet,
 test: tools lint size ## everything that a change must pass; fetches its tools
 	@$(MAKE) -s reproducible ARCHITECTURES=$(ARCH)
 	@status=0; \
-	$(TOOLS)/bin/gotestsum --jsonfile-timing-events $(BUILD)/tests.json -- -race -timeout 40m $(PACKAGES) || status=$$?; \
+	$(TOOLS)/bin/gotestsum --jsonfile-timing-events $(BUILD)/tests.json -- -race -timeout 40m -p 4 $(LONGEST) $(PACKAGES) || status=$$?; \
 	if [ '$(PACKAGES)' = ./... ]; then \
 		(cd infra/clients && $(TOOLS)/bin/gotestsum --jsonfile-timing-events $(BUILD)/clients.json -- -count=1 -timeout 20m ./...) || status=$$?; \
 		cat $(BUILD)/clients.json >>$(BUILD)/tests.json; \
