@@ -311,7 +311,7 @@ func TestEveryFieldAndClaimIsDescribed(t *testing.T) {
 		{"functions/admin/applications_fields.go", "applicationView"},
 		{"functions/admin/authenticators_rules.go", "allowView"},
 		{"functions/admin/authenticators_rules.go", "roleRuleView"},
-		{"functions/admin/authenticators_rules.go", "departmentView"},
+		{"shared/claims/claims.go", "Department"},
 		{"functions/admin/applications_fields.go", "claimRulesView"},
 		{"functions/admin/applications_fields.go", "groupsView"},
 		{"functions/admin/applications_fields.go", "clientSecretView"},

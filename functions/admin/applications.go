@@ -8,6 +8,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -185,7 +186,7 @@ func (h *handler) deleteApplication(w http.ResponseWriter, r *http.Request) erro
 		if err := match.check(a.Version); err != nil {
 			return a, err
 		}
-		gone := change{Change: changeDeleted, Object: applicationObject, ObjectID: a.ID}
+		gone := change{Change: changeDeleted, Object: applicationObject, ObjectID: a.ID, line: audit.ApplicationDeleted}
 		err = h.audited(ctx, gone).DeleteApplication(ctx, a)
 		recordChange(ctx, gone, err)
 		if err != nil {

@@ -14,8 +14,7 @@ import (
 // audited returns the writes that carry the line of a change: without the line nothing
 // changes.
 func (h *handler) audited(ctx context.Context, c change) store.AuditedWrites {
-	line := store.AuditLine{Actor: actor(ctx), Fields: strings.Fields(c.Fields)}
-	line.Type = strings.ReplaceAll(string(c.Object), "-", "_") + "_" + string(c.Change)
+	line := store.AuditLine{Type: c.line, Actor: actor(ctx), Fields: strings.Fields(c.Fields)}
 	switch c.Object {
 	case userObject:
 		line.User = c.ObjectID

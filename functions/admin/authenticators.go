@@ -13,6 +13,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/appsecret"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -143,7 +144,16 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 	}
 	match := ifMatch(r)
 	var value secret.Value
-	write := h.secretChange(func(s *appsecret.Secret) error { s.App = value; return nil })
+	moved := false // to another corp
+	write := h.secretChange(func(s *appsecret.Secret) error {
+		if !value.IsEmpty() {
+			s.App = value
+		}
+		if moved { // the former corp knows token and key
+			s.Token, s.EncodingAESKey = secret.Value{}, secret.Value{}
+		}
+		return nil
+	})
 	a, err := store.RetryChanged(ctx, func() (store.Authenticator, error) {
 		from, err := h.authenticator(ctx, r.PathValue("name"))
 		if err != nil {
@@ -153,45 +163,54 @@ func (h *handler) patchAuthenticator(w http.ResponseWriter, r *http.Request) err
 		if to, value, err = changeAuthenticator(from, body); err != nil {
 			return from, err
 		}
+		if moved = from.CorpID != to.CorpID; moved {
+			if err := requireNewNumbers(from, body); err != nil {
+				return from, err
+			}
+		}
 		if err := match.check(from.Version); err != nil {
 			return from, err
 		}
 		if reflect.DeepEqual(to, from) && value.IsEmpty() {
 			return from, nil
 		}
-		if from.Enabled && !to.Enabled || from.CorpID != to.CorpID {
+		if from.Enabled && !to.Enabled || moved {
 			to.Generation = store.NewID()
 		}
 		renewRules(from, &to)
-		to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
 		if !from.HoldsAutoLogin() {
 			if err := h.checkAutoLogin(ctx, to); err != nil {
 				return from, err
 			}
 		}
-		if !value.IsEmpty() {
+		if !value.IsEmpty() || moved && from.EventsEnabled {
 			if err := write(ctx, from, &to); err != nil {
 				return from, err
 			}
 		}
-		changed := authenticatorChange(from, to)
-		err = h.audited(ctx, changed).UpdateAuthenticator(ctx, from, to)
-		recordChange(ctx, changed, err)
-		if from.Generation != to.Generation {
-			h.tellAuthenticatorEnded(ctx, from, err)
-		}
-		if err != nil {
-			if refused := storeRefusal(err); refused != nil {
-				return from, refused
-			}
-			return from, fmt.Errorf("update authenticator: %w", err)
-		}
-		return to, nil
+		return h.updateAuthenticator(ctx, authenticatorChange(from, to), from, to)
 	})
 	if err != nil {
 		return err
 	}
 	return writeAuthenticator(w, r, http.StatusOK, a)
+}
+
+// updateAuthenticator replaces from by to, and returns the stored authenticator.
+func (h *handler) updateAuthenticator(ctx context.Context, changed change, from, to store.Authenticator) (store.Authenticator, error) {
+	to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
+	err := h.audited(ctx, changed).UpdateAuthenticator(ctx, from, to)
+	recordChange(ctx, changed, err)
+	if from.Generation != to.Generation {
+		h.tellAuthenticatorEnded(ctx, from, err)
+	}
+	if err == nil {
+		return to, nil
+	}
+	if refused := storeRefusal(err); refused != nil {
+		return from, refused
+	}
+	return from, fmt.Errorf("update authenticator: %w", err)
 }
 
 // tellAuthenticatorEnded has applications told that the sessions of an authenticator, as it
@@ -238,7 +257,7 @@ func (h *handler) deleteAuthenticator(w http.ResponseWriter, r *http.Request) er
 }
 
 func (h *handler) deleteRecord(ctx context.Context, a store.Authenticator) error {
-	gone := change{Change: changeDeleted, Object: authenticatorObject, ObjectID: a.ID, name: a.Name}
+	gone := change{Change: changeDeleted, Object: authenticatorObject, ObjectID: a.ID, name: a.Name, line: audit.AuthenticatorDeleted}
 	err := h.audited(ctx, gone).DeleteAuthenticator(ctx, a)
 	h.tellAuthenticatorEnded(ctx, a, err)
 	if err == nil || errors.Is(err, store.ErrChanged) {

@@ -1,8 +1,9 @@
 package admin
 
 import (
-	"fmt"
+	"context"
 	"net/http"
+	"reflect"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
@@ -40,13 +41,13 @@ func (h *handler) enableEvents(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	token, key := receiver.NewCredentials()
-	a, err := h.changeReceiver(r, func(s *appsecret.Secret) error {
+	a, err := h.changeReceiver(r, h.secretChange(func(s *appsecret.Secret) error {
 		if s.App.IsEmpty() {
 			return &apierr.Error{Code: apierr.InvalidRequest, Field: "secret", Detail: "The secret of the app is missing: enter it first."}
 		}
 		s.Token, s.EncodingAESKey = token, key
 		return nil
-	})
+	}))
 	if err != nil {
 		return err
 	}
@@ -54,19 +55,24 @@ func (h *handler) enableEvents(w http.ResponseWriter, r *http.Request) error {
 	return apigw.WriteJSON(w, http.StatusOK, receiverView{eventsURL(a, apigw.PublicURL(r.Context())), token.Reveal(), key.Reveal()})
 }
 
-// disableEvents forgets token and key.
+// disableEvents forgets token and key. Without them there is nothing to take away.
 func (h *handler) disableEvents(w http.ResponseWriter, r *http.Request) error {
-	_, err := h.changeReceiver(r, func(s *appsecret.Secret) error {
+	forget := h.secretChange(func(s *appsecret.Secret) error {
 		s.Token, s.EncodingAESKey = secret.Value{}, secret.Value{}
 		return nil
+	})
+	_, err := h.changeReceiver(r, func(ctx context.Context, from store.Authenticator, to *store.Authenticator) error {
+		if !from.EventsEnabled {
+			return nil
+		}
+		return forget(ctx, from, to)
 	})
 	return noContent(w, err)
 }
 
-// changeReceiver changes token and key of an authenticator. Without a receiver there is
-// nothing to take away.
-func (h *handler) changeReceiver(r *http.Request, part func(*appsecret.Secret) error) (store.Authenticator, error) {
-	ctx, match, write := r.Context(), ifMatch(r), h.secretChange(part)
+// changeReceiver changes token and key of an authenticator by a secretChange.
+func (h *handler) changeReceiver(r *http.Request, write func(context.Context, store.Authenticator, *store.Authenticator) error) (store.Authenticator, error) {
+	ctx, match := r.Context(), ifMatch(r)
 	return store.RetryChanged(ctx, func() (store.Authenticator, error) {
 		from, err := h.authenticator(ctx, r.PathValue("name"))
 		if err != nil {
@@ -75,23 +81,12 @@ func (h *handler) changeReceiver(r *http.Request, part func(*appsecret.Secret) e
 		if err := match.check(from.Version); err != nil {
 			return from, err
 		}
-		if r.Method == http.MethodDelete && !from.EventsEnabled {
-			return from, nil
-		}
 		to := from
-		to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
-		if err := write(ctx, from, &to); err != nil {
+		if err := write(ctx, from, &to); err != nil || reflect.DeepEqual(to, from) {
 			return from, err
 		}
-		changed := change{Change: changeUpdated, Object: authenticatorObject, ObjectID: from.ID, name: from.Name, Fields: "events"}
-		err = h.audited(ctx, changed).UpdateAuthenticator(ctx, from, to)
-		recordChange(ctx, changed, err)
-		if err != nil {
-			if refused := storeRefusal(err); refused != nil {
-				return from, refused
-			}
-			return from, fmt.Errorf("update authenticator: %w", err)
-		}
-		return to, nil
+		changed := authenticatorChange(from, to)
+		changed.Fields = "events"
+		return h.updateAuthenticator(ctx, changed, from, to)
 	})
 }

@@ -106,6 +106,34 @@ func TestReceiverOfEvents(t *testing.T) {
 	}
 }
 
+// Attack: the former company, whose app has token and key, pushes events for the new one.
+func TestAttackReceiverOfTheFormerCompany(t *testing.T) {
+	for body, app := range map[string]string{
+		`{"corpId":"wwnew"}`: theSecret,
+		`{"corpId":"wwnew","agentId":"1000009","secret":"of-wwnew"}`: "of-wwnew",
+	} {
+		o := newOffice(t)
+		o.create("hr", "")
+		o.enable()
+		o.expect(200, request{method: "PATCH", path: hrPath, body: `{"corpId":"ww0123456789","title":"x"}`})
+		if enabled := o.events()["enabled"]; enabled != true {
+			t.Errorf("the same company, and events are %v", enabled)
+		}
+		o.expect(200, request{method: "PATCH", path: hrPath, body: body})
+		if enabled, parts := o.events()["enabled"], o.parts("hr"); enabled != false || parts != [3]string{app, "", ""} {
+			t.Errorf("%s: events are %v, the secret is %q", body, enabled, parts)
+		}
+		if !strings.Contains(o.log.String(), "corpId") || !strings.Contains(o.log.String(), "secret") || !strings.Contains(o.log.String(), "events") {
+			t.Errorf("%s: the log does not say what was changed: %s", body, o.log)
+		}
+		o.enable()
+		o.expect(200, request{method: "PATCH", path: hrPath, body: `{"title":"y"}`})
+		if enabled := o.events()["enabled"]; enabled != true {
+			t.Errorf("made anew, and events are %v", enabled)
+		}
+	}
+}
+
 func TestRefusedReceivers(t *testing.T) {
 	o := newOffice(t)
 	o.create("hr", "")

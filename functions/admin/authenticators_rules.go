@@ -13,6 +13,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
+	"github.com/wecom-signin/wecom-signin/shared/claims"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
@@ -30,9 +31,6 @@ const (
 	mostRules       = 50
 	mostDepartments = 200 // of an allow
 	mostTags        = 50  // of an allow; each is a call of WeCom in ten minutes
-	// longestUserID is how long WeCom's userids are at most, in bytes (path 90195 of its
-	// documentation).
-	longestUserID = 64
 )
 
 // ruleRole is the form of a role that a rule gives.
@@ -171,6 +169,31 @@ func setAllow(into *store.Allow, body *object) error {
 	return nil
 }
 
+// requireNewNumbers fails unless the body of a change to another corp gives anew what has
+// numbers of departments and tags: they are the former corp's, and would give roles to, and let
+// in, whomever they stand for in the new one. They are not cleared either: an empty Allow lets
+// in everybody.
+func requireNewNumbers(from store.Authenticator, body *object) error {
+	isNumber := func(rule store.RoleRule) bool { return !rule.Leader }
+	if slices.ContainsFunc(from.RoleRules, isNumber) && !body.has("roleRules") {
+		return formerNumbers("roleRules")
+	}
+	allow, given, err := body.object("allow")
+	if err != nil {
+		return err
+	}
+	for name, numbers := range map[string][]int64{"departments": from.Allow.Departments, "tags": from.Allow.Tags} {
+		if len(numbers) > 0 && (!given || !allow.has(name)) {
+			return formerNumbers("allow." + name)
+		}
+	}
+	return nil
+}
+
+func formerNumbers(field string) error {
+	return apierr.Invalid(field, "Departments and tags are numbers of one corp: give "+field+" for the new corpId in the same request, or empty it.")
+}
+
 // renewRules gives an authenticator another RulesVersion if checks of members could come to
 // something else than before.
 func renewRules(from store.Authenticator, to *store.Authenticator) {
@@ -212,14 +235,7 @@ func (h *handler) lookUpTags(ctx context.Context, application store.Application)
 				return from, err
 			}
 			renewRules(from, &to)
-			to.Version, to.UpdatedAt = from.Version+1, h.Now().UTC()
-			changed := authenticatorChange(from, to)
-			err = h.audited(ctx, changed).UpdateAuthenticator(ctx, from, to)
-			recordChange(ctx, changed, err)
-			if err != nil {
-				return from, fmt.Errorf("update authenticator: %w", err)
-			}
-			return to, nil
+			return h.updateAuthenticator(ctx, authenticatorChange(from, to), from, to)
 		})
 		if err != nil {
 			return err
@@ -284,13 +300,6 @@ func (h *handler) departments(w http.ResponseWriter, r *http.Request) error {
 	}{views})
 }
 
-// departmentView is a department of a member, as in GET /api/session.
-type departmentView struct {
-	ID     int64  `json:"id"`
-	Name   string `json:"name"`
-	Leader bool   `json:"leader"`
-}
-
 // previewRules shows what a member would get, by the rules as they are or by those of the
 // body. Nothing is stored.
 func (h *handler) previewRules(w http.ResponseWriter, r *http.Request) error {
@@ -310,7 +319,7 @@ func (h *handler) previewRules(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if userID == "" || len(userID) > longestUserID {
+	if userID == "" || len(userID) > wecom.MaxUserID {
 		return apierr.Invalid("wecomUserId", "wecomUserId must be the member's userid in WeCom, of 1 to 64 bytes.")
 	}
 	if err := setRules(&a.RoleRules, body); err != nil {
@@ -331,15 +340,11 @@ func (h *handler) previewRules(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	departments := make([]departmentView, len(found.Departments))
-	for i, d := range found.Departments {
-		departments[i] = departmentView{d.ID, d.Name, d.Leader}
-	}
 	return apigw.WriteJSON(w, http.StatusOK, struct {
-		Roles       []string         `json:"roles"`
-		Allowed     bool             `json:"allowed"`
-		Departments []departmentView `json:"departments"`
-	}{nonNil(found.Roles), found.Allowed || a.Allow.Allows(store.Identity{}, given), departments})
+		Roles       []string            `json:"roles"`
+		Allowed     bool                `json:"allowed"`
+		Departments []claims.Department `json:"departments"`
+	}{nonNil(found.Roles), found.Allowed || a.Allow.Allows(store.Identity{}, given), claims.ViewDepartments(found.Departments)})
 }
 
 // member asks WeCom for a member.
@@ -350,7 +355,7 @@ func (h *handler) member(ctx context.Context, a store.Authenticator, userID stri
 	})
 	answered, ok := errors.AsType[*wecom.Error](err)
 	switch {
-	case ok && answered.SaysNoMember(), err == nil && (store.FoldUserID(m.UserID) != store.FoldUserID(userID) || m.Status == wecom.MemberLeft):
+	case ok && answered.SaysNoMember(), err == nil && m.Status == wecom.MemberLeft:
 		return m, &apierr.Error{Code: apierr.NotFound, Field: "wecomUserId", Detail: "WeCom knows no such member, as far as the app may see."}
 	case err != nil:
 		return m, h.directoryError(ctx, "ask for member", err)

@@ -97,6 +97,47 @@ func numbers(n int) string {
 	return "[" + strings.Join(all, ",") + "]"
 }
 
+// Attack: department 12 of the former company lets in, or gives roles to, department 12 of the
+// new one. Nothing is cleared unasked: an empty allow lets in everybody.
+func TestAttackNumbersOfTheFormerCompany(t *testing.T) {
+	const rules, leader = `"roleRules":[{"leader":true,"role":"lead"},{"tag":3,"role":"ops"}]`, `"roleRules":[{"leader":true,"role":"lead"}]`
+	for _, test := range []struct {
+		stored, body string
+		field        string // refused for; empty: not refused
+	}{
+		{rules, `{"corpId":"wwnew"}`, "roleRules"},
+		{rules, `{"corpId":"wwnew","allow":{"departments":[1]}}`, "roleRules"},
+		{rules, `{"corpId":"wwnew","roleRules":[{"tag":3,"role":"ops"}]}`, ""},
+		{rules, `{"corpId":"wwnew","roleRules":[]}`, ""},
+		{rules, `{"corpId":"ww0123456789"}`, ""}, // as it is
+		{leader, `{"corpId":"wwnew"}`, ""},
+		{`"allow":{"departments":[12]}`, `{"corpId":"wwnew"}`, "allow.departments"},
+		{`"allow":{"departments":[12]}`, `{"corpId":"wwnew","allow":{"roles":["staff"]}}`, "allow.departments"},
+		{`"allow":{"departments":[12]}`, `{"corpId":"wwnew","allow":{"departments":[7]}}`, ""},
+		{`"allow":{"departments":[12],"tags":[3]}`, `{"corpId":"wwnew","allow":{"departments":[7]}}`, "allow.tags"},
+		{`"allow":{"departments":[12],"tags":[3]}`, `{"corpId":"wwnew","allow":{"departments":[],"tags":[]}}`, ""},
+		{`"allow":{"roles":["staff"]}`, `{"corpId":"wwnew"}`, ""},
+	} {
+		o := newOffice(t)
+		o.create("hr", ","+test.stored)
+		before := o.authenticator("hr")
+		status := 200
+		if test.field != "" {
+			status = 400
+		}
+		got := o.expect(status, request{method: "PATCH", path: hrPath, body: test.body})
+		if test.field == "" {
+			continue
+		}
+		if problem := got.problem(t); problem != "invalid_request "+test.field || !strings.Contains(got.body, "give "+test.field+" for the new corpId") {
+			t.Errorf("%s, %s: %s", test.stored, test.body, got.body)
+		}
+		if !reflect.DeepEqual(o.authenticator("hr"), before) {
+			t.Errorf("%s, %s: changed all the same", test.stored, test.body)
+		}
+	}
+}
+
 // A tag that an application names is looked up by every authenticator that it may use, from
 // the next check on; one that is looked up already makes no check due.
 func TestTagsOfApplicationsAreLookedUp(t *testing.T) {
@@ -213,7 +254,6 @@ func TestPreviewOfRoles(t *testing.T) {
 		"HanMei": {UserID: "HanMei", Status: wecom.MemberActive, Departments: []wecom.MemberDepartment{{ID: 1}}},
 		"Nobody": {UserID: "Nobody", Status: wecom.MemberActive},
 		"Left":   {UserID: "Left", Status: wecom.MemberLeft},
-		"Other":  {UserID: "Another", Status: wecom.MemberActive},
 	}
 	before := o.authenticator("hr")
 	id := o.createUser("13800138000")
@@ -237,7 +277,7 @@ func TestPreviewOfRoles(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]string{
-		`{"wecomUserId":"Unknown"}`: "404 not_found wecomUserId", `{"wecomUserId":"Left"}`: "404 not_found wecomUserId", `{"wecomUserId":"Other"}`: "404 not_found wecomUserId",
+		`{"wecomUserId":"Unknown"}`: "404 not_found wecomUserId", `{"wecomUserId":"Left"}`: "404 not_found wecomUserId",
 		`{}`: "400 invalid_request wecomUserId", `{"wecomUserId":""}`: "400 invalid_request wecomUserId", `{"wecomUserId":7}`: "400 invalid_request wecomUserId",
 		`{"wecomUserId":"` + strings.Repeat("a", 65) + `"}`: "400 invalid_request wecomUserId", `{"wecomUserId":"LiLei","userId":"x"}`: "400 invalid_request userId",
 		`{"wecomUserId":"LiLei","roleRules":[{"tag":3,"role":"admin"}]}`: "400 invalid_request roleRules", `{"wecomUserId":"LiLei","allow":{"tags":["3"]}}`: "400 invalid_request allow.tags",

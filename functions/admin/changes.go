@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -22,8 +23,11 @@ type change struct {
 	ObjectID string     `json:"objectId"`
 	// name is an authenticator's, by which the audit knows it.
 	name string
+	// line is the type of its line in the audit.
+	line string
 	// Fields are named as in the API, and "sessions" or "grants" is one of them when those
-	// ended, "applicationTags" when an authenticator looks up other tags for applications. Here and below a space separates: CloudWatch shows lists element by element.
+	// ended, "applicationTags" when an authenticator looks up other tags for applications.
+	// Here and below a space separates: CloudWatch shows lists element by element.
 	Fields string `json:"changedFields,omitempty"`
 	// RolesBefore and RolesAfter are a user's.
 	RolesBefore string `json:"rolesBefore,omitempty"`
@@ -136,9 +140,9 @@ func (c *changes) log(ctx context.Context) {
 // authenticatorChange compares two states of an authenticator; before is the zero value
 // for a new one.
 func authenticatorChange(before, after store.Authenticator) change {
-	c := change{Change: changeUpdated, Object: authenticatorObject, ObjectID: after.ID, name: after.Name}
+	c := change{Change: changeUpdated, Object: authenticatorObject, ObjectID: after.ID, name: after.Name, line: audit.AuthenticatorUpdated}
 	if before.ID == "" {
-		c.Change = changeCreated
+		c.Change, c.line = changeCreated, audit.AuthenticatorCreated
 	}
 	c.Fields = changedFields([]field{
 		{"title", before.Title != after.Title},
@@ -163,9 +167,9 @@ func authenticatorChange(before, after store.Authenticator) change {
 // applicationChange compares two states of an application; before is the zero value for a
 // new one. Without Fields they are the same.
 func applicationChange(before, after store.Application) change {
-	c := change{Change: changeUpdated, Object: applicationObject, ObjectID: after.ID}
+	c := change{Change: changeUpdated, Object: applicationObject, ObjectID: after.ID, line: audit.ApplicationUpdated}
 	if before.ID == "" {
-		c.Change = changeCreated
+		c.Change, c.line = changeCreated, audit.ApplicationCreated
 	}
 	c.Fields = changedFields([]field{
 		{"title", before.Title != after.Title},
@@ -199,9 +203,12 @@ func secretIDs(a store.Application) []string {
 
 // userChange compares two states of a user; before is the zero value for a new one.
 func userChange(before, after store.User) change {
-	c := change{Change: changeUpdated, Object: userObject, ObjectID: after.ID, RolesBefore: strings.Join(before.Roles, " "), RolesAfter: strings.Join(after.Roles, " ")}
+	c := change{
+		Change: changeUpdated, Object: userObject, ObjectID: after.ID, line: audit.UserUpdated,
+		RolesBefore: strings.Join(before.Roles, " "), RolesAfter: strings.Join(after.Roles, " "),
+	}
 	if before.ID == "" {
-		c.Change = changeCreated
+		c.Change, c.line = changeCreated, audit.UserCreated
 	}
 	c.Fields = changedFields([]field{
 		{"phone", before.Phone != after.Phone},

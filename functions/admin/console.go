@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/page"
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
@@ -108,8 +109,10 @@ type consoleDocument struct {
 	Assets    string // address of the folder of this version
 	Styles    []string
 	Modules   []string
-	Mark      template.HTML
-	Icon      template.URL
+	// AuditTypes are the types of lines of the audit, in the order of the filter.
+	AuditTypes []string
+	Mark       template.HTML
+	Icon       template.URL
 }
 
 // document fills console/page.html for one language. The template is parsed here and
@@ -129,13 +132,14 @@ func (c *console) document(tag text.Language, styles, modules []string) ([]byte,
 	}
 	var filled bytes.Buffer
 	if err := parsed.Execute(&filled, consoleDocument{
-		Language:  tag,
-		Languages: text.Languages(),
-		Texts:     texts,
-		Assets:    "/assets/console/" + c.version + "/",
-		Styles:    styles,
-		Modules:   modules,
-		Mark:      template.HTML(mark), //nolint:gosec // embedded, not input
+		Language:   tag,
+		Languages:  text.Languages(),
+		Texts:      texts,
+		Assets:     "/assets/console/" + c.version + "/",
+		Styles:     styles,
+		Modules:    modules,
+		AuditTypes: audit.Types(),
+		Mark:       template.HTML(mark), //nolint:gosec // embedded, not input
 		Icon: template.URL("data:image/svg+xml;base64," + //nolint:gosec // embedded, not input
 			base64.StdEncoding.EncodeToString(mark)),
 	}); err != nil {

@@ -232,9 +232,6 @@ func TestConsoleTexts(t *testing.T) {
 	}
 	for _, kind := range audit.Types() {
 		used["audit.type."+kind] = true
-		if !strings.Contains(sources["audit.js"], "  '"+kind+"',\n") {
-			t.Errorf("nobody can choose the type %s", kind)
-		}
 	}
 	for _, code := range refusals() {
 		used["refused."+code] = true

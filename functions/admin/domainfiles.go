@@ -7,6 +7,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -49,7 +50,7 @@ func (h *handler) putDomainFile(w http.ResponseWriter, r *http.Request) error {
 		return apierr.Invalid("body", "The body must be empty or exactly the 16 characters in the file's name.")
 	}
 	apigw.LogField(ctx, "domainFile", filename)
-	created := change{Change: changeCreated, Object: domainFileObject, ObjectID: filename}
+	created := change{Change: changeCreated, Object: domainFileObject, ObjectID: filename, line: audit.DomainFileCreated}
 	err = h.audited(ctx, created).PutDomainFile(ctx, store.DomainFile{Filename: filename, CreatedAt: h.Now().UTC()})
 	recordChange(ctx, created, err)
 	if err != nil {
@@ -66,7 +67,7 @@ func (h *handler) deleteDomainFile(w http.ResponseWriter, r *http.Request) error
 		return noDomainFile()
 	}
 	apigw.LogField(ctx, "domainFile", filename)
-	gone := change{Change: changeDeleted, Object: domainFileObject, ObjectID: filename}
+	gone := change{Change: changeDeleted, Object: domainFileObject, ObjectID: filename, line: audit.DomainFileDeleted}
 	err := h.audited(ctx, gone).DeleteDomainFile(ctx, filename)
 	recordChange(ctx, gone, err)
 	if errors.Is(err, store.ErrNotFound) {

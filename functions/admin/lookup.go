@@ -12,6 +12,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/audit"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -224,14 +225,12 @@ func (l *lookup) walk(ctx context.Context, from lookupPlace, to string, known lo
 	}
 }
 
-// mayBeBound reports whether a member of the corp may become the user by the phone, by the
-// rules of a first sign-in: a user who has or had another identity in this corp is for an
-// administrator to decide, and another corp's directory must not reach what an
-// administrator or a rule gave to a member of the first one, nor what rules may give to
-// this one, at the first sign-in.
+// mayBeBound reports whether a member of the corp may become the user by the phone. A user
+// who has or had an identity in this corp is for an administrator to decide, or shows the
+// phone.
 func (l *lookup) mayBeBound(u store.User) bool {
 	_, bound := u.IdentityIn(l.a.CorpID)
-	return u.Enabled && !bound && (len(u.Identities) == 0 || !u.HasRoles() && len(l.a.RoleRules) == 0)
+	return !bound && authflow.CheckLink(l.a, u, store.Identity{CorpID: l.a.CorpID}) == nil
 }
 
 // lookUpUser looks up one user, unless there is nothing to find or the lookup is over.
@@ -299,9 +298,6 @@ func (l *lookup) find(ctx context.Context, phone string) (member wecom.Member, m
 	if answered, ok := errors.AsType[*wecom.Error](err); ok && answered.PhoneMissed() {
 		return wecom.Member{Status: wecom.MemberLeft}, false, nil // in this moment
 	}
-	if err == nil && store.FoldUserID(member.UserID) != store.FoldUserID(found) {
-		err = &wecom.UnavailableError{Op: "user/get", Reason: "it answered for another member"}
-	}
 	return member, false, err
 }
 
@@ -350,8 +346,8 @@ func sameName(u store.User, member wecom.Member) bool {
 	return u.Name != "" && !u.NamePending && store.FoldName(u.Name) == store.FoldName(member.Name)
 }
 
-// errOther: the user has changed, so that it is no longer the one who was looked up.
-var errOther = errors.New("no longer the user who was looked up")
+// errUserChanged: the user is no longer the one who was looked up.
+var errUserChanged = errors.New("no longer the user who was looked up")
 
 // bind makes the member the user's identity. Nothing is noted as a member check: the first
 // sign-in makes one, which also decides whether the member is let in.
@@ -363,7 +359,7 @@ func (l *lookup) bind(ctx context.Context, u store.User, member wecom.Member) (l
 			return from, nil // a simultaneous first sign-in of the same person
 		}
 		if !l.mayBeBound(from) || from.Phone != u.Phone {
-			return from, errOther
+			return from, errUserChanged
 		}
 		to := from.WithIdentity(identity)
 		if to.PhoneConflict != nil && to.PhoneConflict.CorpID == identity.CorpID {
@@ -377,7 +373,7 @@ func (l *lookup) bind(ctx context.Context, u store.User, member wecom.Member) (l
 			again, readErr := l.Directory.User(ctx, u.ID)
 			switch {
 			case errors.Is(readErr, store.ErrNotFound):
-				return from, errOther
+				return from, errUserChanged
 			case readErr != nil:
 				return from, fmt.Errorf("read user: %w", readErr)
 			}
@@ -386,7 +382,7 @@ func (l *lookup) bind(ctx context.Context, u store.User, member wecom.Member) (l
 		return written, err
 	})
 	switch {
-	case errors.Is(err, errOther):
+	case errors.Is(err, errUserChanged):
 		return "", nil
 	case errors.Is(err, store.ErrIdentityTaken):
 		return lookupTaken, nil

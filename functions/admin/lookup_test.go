@@ -157,6 +157,12 @@ func TestLookupResults(t *testing.T) {
 		{name: "attack: another corp's directory reaches what a rule gave in the first", imported: "Li Si", member: active("LiSi", "Li Si"), change: func(u *store.User) {
 			u.Identities = []store.Identity{{CorpID: "ww9", WeComUserID: "x", Access: []store.MemberAccess{{AuthenticatorID: "a", Roles: []string{"finance"}}}}}
 		}},
+		{name: "attack: a partner corp makes a member with the phone of one who has left the first", imported: "Li Si", member: active("LiSi", "Li Si"), change: func(u *store.User) {
+			u.Identities = []store.Identity{{CorpID: "ww9", WeComUserID: "x", GoneAt: u.CreatedAt, GoneReason: store.GoneLeft}}
+		}},
+		{name: "attack: the same with one who is disabled there", imported: "Li Si", member: active("LiSi", "Li Si"), change: func(u *store.User) {
+			u.Identities = []store.Identity{{CorpID: "ww9", WeComUserID: "x", DisabledAt: u.CreatedAt}}
+		}},
 		{name: "a member of two corps without roles", imported: "Li Si", member: active("LiSi", "Li Si"), change: func(u *store.User) {
 			u.Identities = []store.Identity{{CorpID: "ww9", WeComUserID: "x"}}
 		}, dry: "found", result: "bound", bound: true, newName: "Li Si"},
@@ -430,6 +436,14 @@ func TestLookupRaces(t *testing.T) {
 			u.Identities = []store.Identity{{CorpID: lookupCorp, WeComUserID: "LISI"}}
 			o.replaceUser(u)
 		}, phoneOf(1) + " bound LiSi", "LISI"},
+		{"leaves another corp meanwhile", func(o *office, u store.User) {
+			u.Identities = []store.Identity{{CorpID: "ww9", WeComUserID: "x", GoneAt: o.clock, GoneReason: store.GoneLeft}}
+			o.replaceUser(u)
+		}, "", ""},
+		{"signs in and leaves meanwhile", func(o *office, u store.User) {
+			u.Identities = []store.Identity{{CorpID: lookupCorp, WeComUserID: "LISI", GoneAt: o.clock, GoneReason: store.GoneLeft}}
+			o.replaceUser(u)
+		}, "", "LISI"},
 		{"is somebody else meanwhile", func(o *office, u store.User) {
 			u.Identities = []store.Identity{{CorpID: lookupCorp, WeComUserID: "x"}}
 			o.replaceUser(u)

@@ -70,6 +70,27 @@ func TestConsoleRules(t *testing.T) {
 	})
 }
 
+// Another company takes the numbers anew, and events off; the page says both.
+func TestConsoleAnotherCompany(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", `,"title":"Staff","roleRules":[{"tag":3,"role":"ops"}],"allow":{"departments":[3]}`)
+	o.company()
+	o.enable()
+	f := o.serve(t)
+	numbers := shows(said("Departments and tags have other numbers in another company."))
+	setup := openIn(t, "en-US,en", 1440)
+	enter(setup, f, "#setup/hr")
+	setup.Do("credentials", click(`.setup-progress li:nth-child(5) button`), fill(`input[name=corpId]`, "ww9876543210"), click(`.setup-form .main`), numbers, sees(`input[name=corpId][aria-invalid=true]`))
+	w := openIn(t, "en-US,en", 1440)
+	enter(w, f, "#authenticators/hr")
+	w.Do("corp", fill(`input[name=corpId]`, "ww9876543210"), clickOn(button("Save")), numbers)
+	w.Do("rules", click(`.rule:nth-child(1) > button`), clickOn(button("Save")), numbers, sees(`input[name="allow.departments"][aria-invalid=true]`))
+	w.Do("allow", fill(`input[name="allow.departments"]`, "1"), clickOn(button("Save")), shows(said("Saved.")), shows(said("Not set up.")))
+	if a := o.authenticator("hr"); a.CorpID != "ww9876543210" || len(a.RoleRules) != 0 || fmt.Sprint(a.Allow.Departments) != "[1]" || a.EventsEnabled {
+		t.Errorf("saved %+v", a)
+	}
+}
+
 // A conflict tells the rules in words, and nothing typed is lost.
 func TestConsoleRulesConflict(t *testing.T) {
 	o := newOffice(t)

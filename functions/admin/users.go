@@ -254,7 +254,7 @@ func (h *handler) deleteUser(w http.ResponseWriter, r *http.Request) error {
 		if err := match.check(u.Version); err != nil {
 			return u, err
 		}
-		gone := change{Change: changeDeleted, Object: userObject, ObjectID: u.ID, RolesBefore: strings.Join(u.Roles, " ")}
+		gone := change{Change: changeDeleted, Object: userObject, ObjectID: u.ID, line: audit.UserDeleted, RolesBefore: strings.Join(u.Roles, " ")}
 		err = h.audited(ctx, gone).DeleteUser(ctx, u)
 		recordChange(ctx, gone, err)
 		h.tellUserEnded(ctx, u.ID, err)

@@ -82,10 +82,10 @@ func viewUser(u store.User, language text.Language) userView {
 	return view
 }
 
-// isBound reports whether the identity is the user's.
+// isBound reports whether the identity is the user's, and not gone.
 func isBound(u store.User, identity store.Identity) bool {
-	bound, found := u.IdentityIn(identity.CorpID)
-	return found && store.FoldUserID(bound.WeComUserID) == store.FoldUserID(identity.WeComUserID)
+	bound, _ := u.IdentityIn(identity.CorpID)
+	return bound.Is(identity.CorpID, identity.WeComUserID)
 }
 
 func viewIdentity(i store.Identity) identityView {

@@ -12,10 +12,10 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/aead/aeadtest"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
-	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/session"
 )
 
@@ -30,14 +30,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func serve(t *testing.T, starter LoginStarter, rawQuery string, headers map[string]string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
-	keys, err := aead.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	box, err := keys.Box(aead.StateCookie)
-	if err != nil {
-		t.Fatal(err)
-	}
+	box := aeadtest.Box(t, aead.StateCookie)
 	function := apigw.New(apigw.Config{
 		Handler:   New(Config{Starter: starter, Attempts: &session.Attempts{Box: box, Now: func() time.Time { return noon }}}),
 		PublicURL: "https://signin.example.com", Logger: slog.New(slog.DiscardHandler),

@@ -18,6 +18,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/functions/authorize"
 	"github.com/wecom-signin/wecom-signin/functions/callback"
+	"github.com/wecom-signin/wecom-signin/shared/aead/aeadtest"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
@@ -61,7 +62,7 @@ func TestRemoteCallsOfASignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	version := strings.Repeat("v", 32)
-	for name, value := range map[string]string{"sealing": `{"current":"a sealing secret of more than 32 characters"}`, "authenticators/id": "app secret"} {
+	for name, value := range map[string]string{"sealing": aeadtest.Keys, "authenticators/id": "app secret"} {
 		if err := secrets.Create(t.Context(), name, version, secret.NewValue(value)); err != nil {
 			t.Fatal(err)
 		}

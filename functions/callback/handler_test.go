@@ -16,10 +16,10 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/aead/aeadtest"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
-	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/session"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -35,25 +35,12 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func attempts(t *testing.T) *session.Attempts {
 	t.Helper()
-	return &session.Attempts{Box: box(t, aead.StateCookie), Now: func() time.Time { return noon }}
+	return &session.Attempts{Box: aeadtest.Box(t, aead.StateCookie), Now: func() time.Time { return noon }}
 }
 
 func proofs(t *testing.T) *session.Proofs {
 	t.Helper()
-	return &session.Proofs{Box: box(t, aead.FirstSignIn), Now: func() time.Time { return noon }}
-}
-
-func box(t *testing.T, purpose aead.Purpose) *aead.Box {
-	t.Helper()
-	keys, err := aead.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	made, err := keys.Box(purpose)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return made
+	return &session.Proofs{Box: aeadtest.Box(t, aead.FirstSignIn), Now: func() time.Time { return noon }}
 }
 
 // cookieOf returns the cookie of an attempt as the browser sends it.

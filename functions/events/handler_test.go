@@ -313,6 +313,8 @@ func TestPushThatMustComeAgain(t *testing.T) {
 		"the secret is wrong":        {silent(&wecom.Error{Op: "gettoken", Code: wecom.InvalidCredential}), nil, "500", "wecom_configuration", false},
 		"the app is off":             {silent(&wecom.Error{Op: "user/get", Code: wecom.AppDisabled}), nil, "500", "wecom_configuration", false},
 		"no answer":                  {silent(&wecom.UnavailableError{Op: "user/get", Reason: "timeout"}), nil, "500", "wecom_unavailable", false},
+		"the secret is not read":     {silent(fmt.Errorf("read app secret: %w", secret.ErrNotFound)), nil, "500", "internal", true},
+		"the token is not read":      {silent(errors.New("table down")), nil, "500", "internal", true},
 		"the store is down":          {members.Result{}, errors.New("table down"), "500", "internal", true},
 		"applications not told":      {members.Result{Verdict: members.Gone}, errors.New("queue down"), "500", "internal", true},
 		"changed at the same moment": {members.Result{}, store.ErrChanged, "500", "internal", true},

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/audit"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -25,9 +25,6 @@ const (
 	closeInactiveAgent = "close_inactive_agent" // and has done so
 	reopenAgent        = "reopen_inactive_agent"
 )
-
-// longestUserID is the length of a userid in bytes (path 90195).
-const longestUserID = 64
 
 // work does what a message asks for. An error: WeCom must push it again.
 func (h *handler) work(ctx context.Context, a store.Authenticator, m receiver.Message) error {
@@ -55,7 +52,7 @@ func (h *handler) work(ctx context.Context, a store.Authenticator, m receiver.Me
 
 // look has the member of an event looked up, if it names one, and returns the user.
 func (h *handler) look(ctx context.Context, a store.Authenticator, member, renamed string) (userID string, err error) {
-	if member == "" || len(member) > longestUserID || len(renamed) > longestUserID {
+	if member == "" || len(member) > wecom.MaxUserID || len(renamed) > wecom.MaxUserID {
 		return "", nil
 	}
 	var result members.Result
@@ -75,19 +72,8 @@ func (h *handler) look(ctx context.Context, a store.Authenticator, member, renam
 	case err != nil:
 		err = fmt.Errorf("check member: %w", err)
 	case result.Verdict == members.Unknown:
-		err = unanswered(result)
+		// WeCom said nothing about the member, or the service failed before it was asked.
+		err = authflow.ExplainWeCom(fmt.Errorf("check member: %w", result.Cause))
 	}
 	return result.User.ID, err
-}
-
-// unanswered is the error of a check in which WeCom said nothing about the member. WeCom's
-// failures are not the service's own (package apigw).
-func unanswered(result members.Result) error {
-	code := apierr.WeComUnavailable
-	if answered, ok := errors.AsType[*wecom.Error](result.Cause); ok {
-		if code = apierr.WeComBusy; answered.Misconfigured() {
-			code = apierr.WeComConfiguration
-		}
-	}
-	return apierr.Newf(code, "check member: %w", result.Cause)
 }

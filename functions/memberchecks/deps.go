@@ -22,13 +22,13 @@ func NewHandler(ctx context.Context, deps app.Deps) (Function, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL})
+	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: func(ctx context.Context, call wecom.Call) { app.LogWeComCall(ctx, call) }})
 	tokens, err := deps.AccessTokens(keys, client)
 	if err != nil {
 		return nil, err
 	}
 	return New(Config{
 		Checker: deps.MemberChecker(client, tokens), Authenticators: deps.Authenticators,
-		Service: deps.Settings.ServiceName, Logger: deps.Logger, Now: deps.Now,
+		Log: deps.WorkLog("memberchecks"),
 	}), nil
 }

@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strconv"
-	"time"
-
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/members/invoke"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/store"
-	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 // Checker looks members up; *members.Checker does.
@@ -31,12 +26,8 @@ type Authenticators interface {
 type Config struct {
 	Checker        Checker
 	Authenticators Authenticators
-	// Service is the setting SERVICE_NAME. Empty: log records carry no metrics.
-	Service string
-	// Logger receives one record per check. Nil: slog.Default().
-	Logger *slog.Logger
-	// Now is the clock. Nil: time.Now.
-	Now func() time.Time
+	// Log gets one record per check.
+	Log apigw.WorkLog
 }
 
 // Function is the Lambda function.
@@ -44,12 +35,6 @@ type Function func(ctx context.Context, request invoke.Request) (invoke.Answer, 
 
 // New returns the function.
 func New(cfg Config) Function {
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
 	return cfg.check
 }
 
@@ -57,46 +42,28 @@ func New(cfg Config) Function {
 var errNotChecked = errors.New("the member could not be checked; the log says why")
 
 func (cfg Config) check(ctx context.Context, request invoke.Request) (invoke.Answer, error) {
-	started := cfg.Now()
-	collecting, collected := apigw.Collect(ctx, invocationID(ctx))
-	result, err := cfg.look(collecting, request)
-	noted, measured := collected()
-	attributes := []slog.Attr{
-		slog.String("function", "memberchecks"), slog.String("version", version.Version), slog.String("service", cfg.Service),
-		slog.String("authenticator", request.Authenticator), slog.String("wecomUserId", request.WeComUserID),
-		slog.String("user", result.User.ID), slog.String("memberCheck", string(result.Verdict)),
-	}
-	attributes = append(attributes, noted...)
-	level, failures := slog.LevelInfo, 0
-	if result.WeComCode != 0 {
-		attributes = append(attributes, slog.Int("wecomCode", result.WeComCode))
-		measured = append(measured, metrics.WeComErrors(strconv.Itoa(result.WeComCode)))
-	}
-	switch {
-	case err != nil:
-		level, failures = slog.LevelError, 1
-		attributes = append(attributes, slog.String("cause", err.Error()))
-	case result.Cause != nil:
-		level = slog.LevelWarn
-		attributes = append(attributes, slog.String("cause", result.Cause.Error()))
-	}
-	now := cfg.Now()
-	attributes = append(attributes, slog.Float64("milliseconds", metrics.Milliseconds(now.Sub(started))))
-	measured = append(measured, metrics.InternalErrors(failures, "memberchecks", ""))
-	attributes = append(attributes, metrics.Attributes(cfg.Service, now, measured...)...)
-	cfg.Logger.LogAttrs(ctx, level, "member check", attributes...)
+	var result members.Result
+	_ = cfg.Log.Record(ctx, "member check", func(ctx context.Context) (level slog.Level, err error) {
+		apigw.LogField(ctx, "authenticator", request.Authenticator)
+		apigw.LogField(ctx, "wecomUserId", request.WeComUserID)
+		result, err = cfg.look(ctx, request)
+		apigw.LogField(ctx, "user", result.User.ID)
+		apigw.LogField(ctx, "memberCheck", string(result.Verdict))
+		failures := 0
+		switch {
+		case err != nil:
+			failures = 1
+		case result.Cause != nil:
+			level = slog.LevelWarn
+			apigw.LogField(ctx, "cause", result.Cause.Error())
+		}
+		apigw.Measure(ctx, metrics.InternalErrors(failures, "memberchecks", ""))
+		return level, err
+	})
 	if result.Verdict == "" {
 		return invoke.Answer{}, errNotChecked
 	}
 	return invoke.Answer{Verdict: result.Verdict}, nil // also when applications could not be told
-}
-
-// invocationID returns the id of the invocation in the log, by which the audit leads here.
-func invocationID(ctx context.Context) string {
-	if invocation, ok := lambdacontext.FromContext(ctx); ok {
-		return invocation.AwsRequestID
-	}
-	return ""
 }
 
 // look checks the member. Where nobody here is the member any more, or the authenticator is

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
@@ -40,12 +41,12 @@ func (m authenticators) Authenticator(_ context.Context, name string) (store.Aut
 
 // TestCheck: what was asked, how the check went, what is answered and what the log says.
 func TestCheck(t *testing.T) {
-	result := func(verdict members.Verdict, code int, cause, err error) checker {
+	result := func(verdict members.Verdict, cause, err error) checker {
 		return func(a store.Authenticator, userID string) (members.Result, error) {
 			if a.ID != "id" || userID != "zhangsan" {
 				return members.Result{}, errors.New("another member")
 			}
-			return members.Result{Verdict: verdict, User: store.User{ID: "user"}, WeComCode: code, Cause: cause}, err
+			return members.Result{Verdict: verdict, User: store.User{ID: "user"}, Cause: cause}, err
 		}
 	}
 	internal := func(n string) string {
@@ -59,13 +60,13 @@ func TestCheck(t *testing.T) {
 		level         string
 		metric        string
 	}{
-		{"active", "demo", result(members.Active, 0, nil, nil), members.Active, "INFO", internal("0")},
-		{"gone", "demo", result(members.Gone, 60111, nil, nil), members.Gone, "INFO", "WeComSignIn WeComErrors{Service=s,WeComCode=60111} 1 Count"},
-		{"WeCom is busy", "demo", result(members.Unknown, 45009, errors.New("too many calls"), nil), members.Unknown, "WARN", internal("0")},
-		{"ended, and applications not told", "demo", result(members.Disabled, 0, nil, errors.New("the queue is down")), members.Disabled, "ERROR", internal("1")},
-		{"the store is down", "demo", result("", 0, nil, errors.New("throttled")), "", "ERROR", internal("1")},
-		{"nobody here is the member", "demo", result("", 0, nil, store.ErrNotFound), members.Gone, "INFO", internal("0")},
-		{"unbound meanwhile", "demo", result("", 0, nil, store.ErrChanged), members.Gone, "INFO", internal("0")},
+		{"active", "demo", result(members.Active, nil, nil), members.Active, "INFO", internal("0")},
+		{"gone", "demo", result(members.Gone, nil, nil), members.Gone, "INFO", internal("0")},
+		{"WeCom is busy", "demo", result(members.Unknown, errors.New("too many calls"), nil), members.Unknown, "WARN", internal("0")},
+		{"ended, and applications not told", "demo", result(members.Disabled, nil, errors.New("the queue is down")), members.Disabled, "ERROR", internal("1")},
+		{"the store is down", "demo", result("", nil, errors.New("throttled")), "", "ERROR", internal("1")},
+		{"nobody here is the member", "demo", result("", nil, store.ErrNotFound), members.Gone, "INFO", internal("0")},
+		{"unbound meanwhile", "demo", result("", nil, store.ErrChanged), members.Gone, "INFO", internal("0")},
 		{"no such authenticator", "other", nil, members.NotAllowed, "INFO", internal("0")},
 		{"an authenticator that is switched off", "off", nil, members.NotAllowed, "INFO", internal("0")},
 		{"configuration not read", "unreadable", nil, "", "ERROR", internal("1")},
@@ -74,7 +75,7 @@ func TestCheck(t *testing.T) {
 			var log bytes.Buffer
 			function := New(Config{
 				Checker: test.check, Authenticators: authenticators{"demo": {ID: "id", Name: "demo", Enabled: true}, "off": {ID: "off", Name: "off"}},
-				Service: "s", Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+				Log: apigw.WorkLog{Function: "memberchecks", Service: "s", Logger: slog.New(slog.NewJSONHandler(&log, nil)), Now: time.Now},
 			})
 			answer, err := function(t.Context(), invoke.Request{Authenticator: test.authenticator, WeComUserID: "zhangsan"})
 			if answer.Verdict != test.want || (test.want == "") != errors.Is(err, errNotChecked) {
@@ -108,7 +109,7 @@ func TestLineThatIsLost(t *testing.T) {
 	checker := &losingLines{}
 	function := New(Config{
 		Checker: checker, Authenticators: authenticators{"demo": {ID: "id", Name: "demo", Enabled: true}},
-		Service: "s", Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+		Log: apigw.WorkLog{Function: "memberchecks", Service: "s", Logger: slog.New(slog.NewJSONHandler(&log, nil)), Now: time.Now},
 	})
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "lambda-1"})
 	if answer, err := function(ctx, invoke.Request{Authenticator: "demo", WeComUserID: "zhangsan"}); err != nil || answer.Verdict != members.Gone {

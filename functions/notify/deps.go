@@ -31,6 +31,6 @@ func NewHandler(deps app.Deps, queue logoutqueue.Queue) (Function, error) {
 			Now: deps.Now,
 		}),
 		Issuer: deps.Settings.PublicURL, AllowLoopback: deps.Local,
-		Service: deps.Settings.ServiceName, Logger: deps.Logger, Now: deps.Now,
+		Log: deps.WorkLog("notify"), Now: deps.Now,
 	})
 }

@@ -10,15 +10,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/logoutqueue"
-	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/oauth"
 	"github.com/wecom-signin/wecom-signin/shared/store"
-	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 // messageTime bounds the work on a message, below the function's own time-out.
@@ -55,10 +53,8 @@ type Config struct {
 	AllowLoopback bool
 	// PostTime bounds the request to an application. 0: five seconds.
 	PostTime time.Duration
-	// Service is the setting SERVICE_NAME, for the log.
-	Service string
-	// Logger receives one record per message. Nil: slog.Default().
-	Logger *slog.Logger
+	// Log gets one record per message.
+	Log apigw.WorkLog
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
@@ -70,9 +66,6 @@ type Function func(context.Context, events.SQSEvent) (events.SQSEventResponse, e
 func New(cfg Config) (Function, error) {
 	if cfg.Issuer == "" {
 		return nil, errors.New("the public URL must be set: it is the issuer of logout tokens")
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -112,31 +105,24 @@ func (n *notifier) handle(ctx context.Context, event events.SQSEvent) (events.SQ
 func (n *notifier) takeRecord(ctx context.Context, record events.SQSMessage) (ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, messageTime)
 	defer cancel()
-	started := n.Now()
-	attributes := []slog.Attr{
-		slog.String("function", "notify"), slog.String("version", version.Version), slog.String("service", n.Service),
-		slog.String("try", record.Attributes["ApproximateReceiveCount"]),
-	}
-	m, err := logoutqueue.Parse(record.Body)
-	level, cause := slog.LevelInfo, oauth.Cause("")
-	if err == nil {
-		if m.Application != "" {
-			attributes = append(attributes, slog.String("application", m.Application))
+	cause := oauth.Cause("")
+	err := n.Log.Record(ctx, "logout", func(ctx context.Context) (slog.Level, error) {
+		apigw.LogField(ctx, "try", record.Attributes["ApproximateReceiveCount"])
+		m, err := logoutqueue.Parse(record.Body)
+		if err != nil {
+			return slog.LevelError, err
 		}
-		cause, err = n.take(ctx, m)
-	}
-	if cause != "" {
-		attributes = append(attributes, slog.String("outcome", string(cause)))
-	}
-	if cause != "" && cause != oauth.CauseBackchannelLogout {
-		level = slog.LevelWarn
-	}
-	if err != nil {
-		level = slog.LevelError
-		attributes = append(attributes, slog.String("cause", err.Error()))
-	}
-	attributes = append(attributes, slog.Float64("milliseconds", metrics.Milliseconds(n.Now().Sub(started))))
-	n.Logger.LogAttrs(ctx, level, "logout", attributes...)
+		if m.Application != "" {
+			apigw.LogField(ctx, "application", m.Application)
+		}
+		if cause, err = n.take(ctx, m); cause != "" {
+			apigw.LogField(ctx, "outcome", string(cause))
+		}
+		if cause != "" && cause != oauth.CauseBackchannelLogout {
+			return slog.LevelWarn, err
+		}
+		return slog.LevelInfo, err
+	})
 	return err == nil && !isTriedAgain(cause)
 }
 
@@ -285,13 +271,11 @@ func (n *notifier) tell(ctx context.Context, lineage store.Lineage, application 
 	cause := n.post(ctx, application.BackchannelLogoutURI, token)
 	event := store.ApplicationEvent{
 		At: n.Now(), ApplicationID: application.ID, UserID: lineage.UserID, Result: result(cause), Cause: string(cause),
-	}
-	if invocation, ok := lambdacontext.FromContext(ctx); ok {
-		event.RequestID = invocation.AwsRequestID
+		RequestID: apigw.RequestID(ctx),
 	}
 	if err := n.Store.RecordApplicationEvent(ctx, event); err != nil {
 		// What was sent was sent, and what failed comes again.
-		n.Logger.WarnContext(ctx, "logout not recorded", "application", application.ID, "cause", err.Error())
+		n.Log.Logger.WarnContext(ctx, "logout not recorded", "application", application.ID, "cause", err.Error())
 	}
 	return cause, nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/logoutqueue"
@@ -129,7 +130,7 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 			},
 			Now: func() time.Time { return b.now },
 		}),
-		Logger: slog.New(slog.NewJSONHandler(b.log, nil)), Now: func() time.Time { return b.now },
+		Log: apigw.WorkLog{Logger: slog.New(slog.NewJSONHandler(b.log, nil)), Now: time.Now}, Now: func() time.Time { return b.now },
 	}
 	if change != nil {
 		change(&b.cfg)
@@ -659,7 +660,7 @@ func TestFailuresComeAgain(t *testing.T) {
 
 // The log says how it went, without the token, the address or the application's answer.
 func TestLogHasNoSecrets(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.Service = "stack" })
+	b := newBench(t, func(c *Config) { c.Log.Service = "stack" })
 	wiki := newReceiver(t, 500, 302, 400)
 	b.application("wiki", wiki.URL+"/path-of-the-application?key=hunter2")
 	b.grant("alice", "lineage", "wiki")

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/wecom-signin/wecom-signin/functions/openid"
+	"github.com/wecom-signin/wecom-signin/shared/aead/aeadtest"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
@@ -98,7 +99,7 @@ func newProviderWith(t *testing.T, open func(now func() time.Time) store.Engine,
 	published, err := keys.Public(set)
 	p.ok(err)
 	p.ok(p.store.PutPublicKeys(t.Context(), store.PublicKeys{Document: published, UpdatedAt: p.now}))
-	for name, value := range map[string]string{"sealing": `{"current":"a sealing secret of more than 32 characters"}`, "signing": encoded} {
+	for name, value := range map[string]string{"sealing": aeadtest.Keys, "signing": encoded} {
 		p.ok(secrets.Create(t.Context(), name, strings.Repeat("v", 32), secret.NewValue(value)))
 	}
 	var authenticators store.AuthenticatorReader = p.store

@@ -16,8 +16,7 @@ func NewHandler(deps app.Deps, client SecretsManager) Function {
 		SecretsManager: client,
 		Publisher:      deps.Store,
 		Secret:         deps.Settings.SigningKeysSecret,
-		Service:        deps.Settings.ServiceName,
-		Logger:         deps.Logger,
+		Log:            deps.WorkLog("rotatekeys"),
 		Now:            deps.Now,
 	})
 }

@@ -9,9 +9,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/wecom-signin/wecom-signin/shared/metrics"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/store"
-	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
 // SecretsManager is the part of *secretsmanager.Client that a rotation uses. AWS
@@ -34,10 +33,8 @@ type Config struct {
 	Publisher      Publisher
 	// Secret is the name or the ARN of the signing keys, the only secret that is rotated.
 	Secret string
-	// Service is the setting SERVICE_NAME, for the log.
-	Service string
-	// Logger receives one record per step. Nil: slog.Default().
-	Logger *slog.Logger
+	// Log gets one record per step.
+	Log apigw.WorkLog
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 }
@@ -48,32 +45,21 @@ type Function func(context.Context, events.SecretsManagerSecretRotationEvent) er
 
 // New returns the function.
 func New(cfg Config) Function {
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	return func(ctx context.Context, event events.SecretsManagerSecretRotationEvent) error {
-		started := cfg.Now()
-		ended, err := cfg.step(ctx, event)
-		level := slog.LevelInfo
-		attributes := []slog.Attr{
-			slog.String("function", "rotatekeys"),
-			slog.String("version", version.Version),
-			slog.String("service", cfg.Service),
-			slog.String("step", event.Step),
+		err := cfg.Log.Record(ctx, "rotation", func(ctx context.Context) (slog.Level, error) {
+			apigw.LogField(ctx, "step", event.Step)
 			// An id that Secrets Manager chose; it is not secret.
-			slog.String("secretVersion", event.ClientRequestToken),
-			slog.String("outcome", string(ended)),
-			slog.Float64("milliseconds", metrics.Milliseconds(cfg.Now().Sub(started))),
-		}
+			apigw.LogField(ctx, "secretVersion", event.ClientRequestToken)
+			ended, err := cfg.step(ctx, event)
+			apigw.LogField(ctx, "outcome", string(ended))
+			return slog.LevelInfo, err
+		})
 		if err != nil {
-			level = slog.LevelError
-			attributes = append(attributes, slog.String("cause", err.Error()))
 			err = fmt.Errorf("rotate keys: %s: %w", event.Step, err)
 		}
-		cfg.Logger.LogAttrs(ctx, level, "rotation", attributes...)
 		return err
 	}
 }

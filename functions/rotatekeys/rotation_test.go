@@ -20,6 +20,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/functions/rotatekeys"
 	"github.com/wecom-signin/wecom-signin/infra/awsstack"
+	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	release "github.com/wecom-signin/wecom-signin/shared/version"
@@ -32,7 +33,7 @@ const (
 
 var (
 	start = time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
-	quiet = slog.New(slog.DiscardHandler)
+	quiet = apigw.WorkLog{Logger: slog.New(slog.DiscardHandler), Now: time.Now}
 	steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
 )
 
@@ -184,7 +185,7 @@ func (w *world) PutPublicKeys(_ context.Context, published store.PublicKeys) err
 
 func (w *world) function() rotatekeys.Function {
 	return rotatekeys.New(rotatekeys.Config{
-		SecretsManager: w, Publisher: w, Secret: secretARN, Logger: quiet, Now: func() time.Time { return start },
+		SecretsManager: w, Publisher: w, Secret: secretARN, Log: quiet, Now: func() time.Time { return start },
 	})
 }
 
@@ -343,7 +344,7 @@ func TestAnotherSecretIsNotTouched(t *testing.T) {
 	w := kept(t)
 	w.begin("v1")
 	for _, configured := range []string{"", "another", secretARN[:len(secretARN)-7]} {
-		function := rotatekeys.New(rotatekeys.Config{SecretsManager: w, Publisher: w, Secret: configured, Logger: quiet})
+		function := rotatekeys.New(rotatekeys.Config{SecretsManager: w, Publisher: w, Secret: configured, Log: quiet})
 		err := function(t.Context(), events.SecretsManagerSecretRotationEvent{
 			Step: "createSecret", SecretID: secretARN, ClientRequestToken: "v1",
 		})
@@ -368,9 +369,10 @@ func TestLog(t *testing.T) {
 	var log strings.Builder
 	w := kept(t)
 	w.begin("v1")
+	now := func() time.Time { return start }
 	function := rotatekeys.New(rotatekeys.Config{
-		SecretsManager: w, Publisher: w, Secret: secretName, Service: "wecom-signin", Logger: withoutTime(&log),
-		Now: func() time.Time { return start },
+		SecretsManager: w, Publisher: w, Secret: secretName, Now: now,
+		Log: apigw.WorkLog{Function: "rotatekeys", Service: "wecom-signin", Logger: withoutTime(&log), Now: now},
 	})
 	for _, step := range append([]string{"no such step"}, append(steps, "finishSecret")...) {
 		_ = function(t.Context(), events.SecretsManagerSecretRotationEvent{Step: step, SecretID: secretARN, ClientRequestToken: "v1"})
@@ -397,7 +399,7 @@ func TestRotationOnAnEmulator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	function := rotatekeys.New(rotatekeys.Config{SecretsManager: client, Publisher: publisher{w}, Secret: secretName, Logger: quiet})
+	function := rotatekeys.New(rotatekeys.Config{SecretsManager: client, Publisher: publisher{w}, Secret: secretName, Log: quiet})
 	var sets []keys.Set
 	for _, token := range []string{strings.Repeat("1", 32), strings.Repeat("2", 32), strings.Repeat("3", 32)} {
 		account.BeginRotation(t, secretName, token)

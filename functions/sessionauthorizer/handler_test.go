@@ -19,6 +19,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/functions/sessionauthorizer"
 	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/aead/aeadtest"
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/claims"
@@ -69,7 +70,7 @@ func newService(t *testing.T, cfg config) *service {
 	s.ok(err)
 	encoded, err := set.Encode()
 	s.ok(err)
-	for name, value := range map[string]string{"sealing": `{"current":"a sealing secret of more than 32 characters"}`, "signing": encoded} {
+	for name, value := range map[string]string{"sealing": aeadtest.Keys, "signing": encoded} {
 		s.ok(secrets.Create(t.Context(), name, strings.Repeat("v", 32), secret.NewValue(value)))
 	}
 	s.store = engine

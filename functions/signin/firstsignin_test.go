@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/aead/aeadtest"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
-	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/session"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -33,15 +33,7 @@ func (f *world) GoOn(_ context.Context, req authflow.FirstSignInRequest) (authfl
 
 func (f *world) proofs(t *testing.T) *session.Proofs {
 	t.Helper()
-	keys, err := aead.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	box, err := keys.Box(aead.FirstSignIn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &session.Proofs{Box: box, Now: func() time.Time { return f.now }}
+	return &session.Proofs{Box: aeadtest.Box(t, aead.FirstSignIn), Now: func() time.Time { return f.now }}
 }
 
 func (f *world) firstSignIn(t *testing.T) OpenFirstSignIn {

@@ -18,6 +18,7 @@ import (
 
 // Authenticators reads the configuration, which may be a moment old.
 type Authenticators interface {
+	Authenticator(ctx context.Context, name string) (store.Authenticator, error)
 	Authenticators(ctx context.Context, page store.Page) (items []store.Authenticator, next string, err error)
 	AutoLoginAuthenticator(ctx context.Context) (store.Authenticator, error)
 }

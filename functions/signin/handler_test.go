@@ -108,6 +108,15 @@ func (f *world) Authenticators(_ context.Context, page store.Page) ([]store.Auth
 	return nil, "", nil
 }
 
+func (f *world) Authenticator(_ context.Context, name string) (store.Authenticator, error) {
+	for _, a := range f.authenticators {
+		if a.Name == name {
+			return a, f.failing
+		}
+	}
+	return store.Authenticator{}, store.ErrNotFound
+}
+
 func (f *world) Application(_ context.Context, id string) (store.Application, error) {
 	if a, ok := f.applications[id]; ok && f.failing == nil {
 		return a, nil

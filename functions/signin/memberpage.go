@@ -43,8 +43,9 @@ func (h handler) memberPage(w http.ResponseWriter, r *http.Request, active authf
 	if slices.Contains(active.User.Roles, store.RoleAdmin) {
 		shown.Console = authflow.ConsoleURL(public)
 	}
-	shown.Applications = launcher(read.applications, active, public)
-	shown.Unreadable.Applications = read.applicationsErr != nil
+	tiles, tilesErr := h.launcher(ctx, read.applications, active, public)
+	shown.Applications = tiles
+	shown.Unreadable.Applications = read.applicationsErr != nil || tilesErr != nil
 	for _, s := range read.sessions {
 		session := s.Session
 		shown.Sessions = append(shown.Sessions, page.MemberSession{
@@ -56,7 +57,7 @@ func (h handler) memberPage(w http.ResponseWriter, r *http.Request, active authf
 	shown.Unreadable.Sessions = read.sessionsErr != nil
 	shown.Known = knownApplications(read)
 	shown.Unreadable.Known = read.applicationsErr != nil || read.sessionsErr != nil || read.lineagesErr != nil || read.consentsErr != nil
-	for _, err := range []error{read.applicationsErr, read.sessionsErr, read.lineagesErr, read.consentsErr} {
+	for _, err := range []error{read.applicationsErr, tilesErr, read.sessionsErr, read.lineagesErr, read.consentsErr} {
 		if err != nil {
 			apigw.LogError(ctx, apierr.From(err))
 		}
@@ -103,15 +104,21 @@ func (h handler) allApplications(ctx context.Context) (found []store.Application
 	}
 }
 
-// launcher returns what the member may open, in order of title: the applications that are
-// for this member and this way of signing in, and that of the authenticator itself, unless
+// launcher returns what the member may open, in order of title: the applications that the
+// provider would let this member into by this way of signing in, and that of the authenticator itself, unless
 // one of them is at its address, or the service is.
-func launcher(applications []store.Application, active authflow.ActiveSession, public string) []page.MemberApplication {
-	var tiles []page.MemberApplication
+func (h handler) launcher(ctx context.Context, applications []store.Application, active authflow.ActiveSession, public string) (tiles []page.MemberApplication, err error) {
 	own := active.Authenticator.Origin
 	for _, a := range applications {
 		home, ok := homepage(a.Homepage)
-		if !ok || !oauth.MayUse(a, active.User, active.Session.CorpID, active.Session.AuthenticatorName) {
+		if !ok {
+			continue
+		}
+		may, err := oauth.MayUse(ctx, h.Authenticators, a, active.User, active.Session.CorpID, active.Session.AuthenticatorName)
+		if err != nil {
+			return nil, err
+		}
+		if !may {
 			continue
 		}
 		tiles = append(tiles, page.MemberApplication{Title: applicationTitle(a), Homepage: home.String(), Host: home.Host})
@@ -125,7 +132,7 @@ func launcher(applications []store.Application, active authflow.ActiveSession, p
 	slices.SortStableFunc(tiles, func(x, y page.MemberApplication) int {
 		return cmp.Or(strings.Compare(store.FoldName(x.Title), store.FoldName(y.Title)), strings.Compare(x.Homepage, y.Homepage))
 	})
-	return tiles
+	return tiles, nil
 }
 
 // homepage parses the address of an application. The admin API takes no other schemes, and

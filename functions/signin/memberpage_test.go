@@ -167,6 +167,40 @@ func TestLauncherOffersWhatTheMemberMayOpen(t *testing.T) {
 	}
 }
 
+// Departments and tags are numbers of one company: a tile for them is one that the provider
+// opens.
+func TestLauncherAsksWhatTheProviderAsks(t *testing.T) {
+	allowed := func(f *world, authenticators ...string) {
+		f.user.Identities = []store.Identity{{CorpID: "wwsecretcorp", WeComUserID: "ZhangSan", Departments: []store.Department{{ID: 12}}, Tags: []int64{7}}}
+		for id, allow := range map[string]store.Allow{"department": {Departments: []int64{12}}, "tag": {Tags: []int64{7}}, "role": {Tags: []int64{7}, Roles: []string{"admin"}}} {
+			f.allApplications = append(f.allApplications, store.Application{ID: id, Enabled: true, Homepage: "https://" + id + ".example.com", Allow: allow, Authenticators: authenticators})
+		}
+	}
+	department, role, tag, own := "https://department.example.com", "https://role.example.com", "https://tag.example.com", appOrigin+"/home"
+	for name, test := range map[string]struct {
+		set  func(*world)
+		want []string
+	}{
+		"one company": {func(f *world) { allowed(f) }, []string{own, department, role, tag}},
+		"another company's members can sign in, too": {func(f *world) { allowed(f); f.authenticators[0].CorpID = "wwpartner" }, []string{own, role}},
+		"they can, but not to the application":       {func(f *world) { allowed(f, "demo", "old"); f.authenticators[0].CorpID = "wwpartner" }, []string{own, department, role, tag}},
+		"by an authenticator that is switched off":   {func(f *world) { allowed(f, "demo", "old"); f.authenticators[2].CorpID = "wwpartner" }, []string{own, role}},
+	} {
+		f := newWorld()
+		test.set(f)
+		if got := homepages(t, f); !slices.Equal(got, test.want) {
+			t.Errorf("%s: opens %q, want %q", name, got, test.want)
+		}
+	}
+	f := newWorld()
+	allowed(f)
+	f.failing = errors.New("table on fire")
+	got := f.ask(t, ask{path: "/signin", session: liveID})
+	if open := between(t, got.body, `id="open"`, "</section>"); got.status != 200 || !strings.Contains(open, "This cannot be read at the moment.") || strings.Contains(open, "<a ") || !strings.Contains(f.log.String(), "table on fire") {
+		t.Errorf("%d, %s", got.status, open)
+	}
+}
+
 func TestMemberPageNamesSessionsAndApplications(t *testing.T) {
 	f := furnished()
 	got := f.ask(t, ask{path: "/signin", session: liveID})

@@ -17,6 +17,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/e2e"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/aead/aeadtest"
 	"github.com/wecom-signin/wecom-signin/shared/appsecret"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
@@ -26,11 +27,11 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom/receiver/receivertest"
 )
 
-// builtFunctions builds the functions of a sign-in, the issuer, the provider, notify and
-// events, for this machine.
+// builtFunctions builds the functions of a sign-in, the issuer, the provider, notify,
+// events and admin, for this machine.
 var builtFunctions = sync.OnceValues(func() (string, error) {
 	folder, err := programFolder()
-	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid", "notify", "forwardauth", "sessionauthorizer", "events"} {
+	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid", "notify", "forwardauth", "sessionauthorizer", "events", "admin"} {
 		if err != nil {
 			break
 		}
@@ -118,7 +119,7 @@ func startCloud(t testing.TB, users int) *cloud {
 	c.environment = map[string]string{
 		"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": serve(c.meter.DynamoDB(server.Endpoint)),
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": serve(c.meter.SecretsManager(map[string]string{
-			"signing-keys": signing, "sealing-keys": `{"current":"a sealing secret of more than 32 characters"}`, "authenticators/" + a.ID: portalSecret(),
+			"signing-keys": signing, "sealing-keys": aeadtest.Keys, "authenticators/" + a.ID: portalSecret(),
 		})),
 		"PUBLIC_URL": public, "WECOM_API_URL": weComURL, "WECOM_OAUTH_URL": weComURL, "WECOM_LOGIN_URL": weComURL,
 		"DIRECTORY_TABLE": names.Directory, "TRANSIENT_TABLE": names.Transient, "AUDIT_TABLE": names.Audit,

@@ -4,8 +4,8 @@
 // table, then from WeCom; replace it early, or when WeCom refused it.
 //
 // Read source.go first: what a caller gets, and how the callers of one process take
-// turns. fetch.go is the protocol between processes: who may ask WeCom, and what is
-// written down afterwards. token.go is a token and its times.
+// turns. Package fetchonce is the protocol between processes; fetch.go says what a record
+// answers, and what is written down after a fetch. token.go is a token and its times.
 //
 // Boundary: it makes no call but gettoken, and does not decide what a refused secret
 // means to a visitor.

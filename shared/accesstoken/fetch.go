@@ -2,29 +2,23 @@ package accesstoken
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/appsecret"
+	"github.com/wecom-signin/wecom-signin/shared/fetchonce"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
 const (
-	// leaseTime is how long a caller may take to fetch; a holder that died keeps the
-	// others waiting no longer. fetchTime leaves it time to write the token down.
-	leaseTime = 10 * time.Second
-	fetchTime = 8 * time.Second
 	// earlyFetchTime bounds a fetch while the token at hand is still good: the visitor
 	// whose call found it old does not wait long for others' sake.
 	earlyFetchTime = 3 * time.Second
 	// waitTime bounds the wait for another process: one dead holder, and a fetch after it.
 	waitTime = 16 * time.Second
-	// releaseTime bounds giving back a lease after the caller's own time is over.
-	releaseTime = 2 * time.Second
 	// refusedTime is how long a refused secret is not sent again.
 	refusedTime = time.Minute
 	// retryAfter is when to look again after an early refresh that did not happen.
@@ -55,7 +49,7 @@ func (s *Source) obtain(ctx context.Context, app App, e *entry) (token, error) {
 		if refusal != nil && now.Before(refusedUntil) {
 			return token{}, refusal
 		}
-		obtained, err := s.wait(ctx, o)
+		obtained, err := s.turn(ctx, o)
 		s.mu.Lock()
 		rejected := e.rejected
 		s.mu.Unlock()
@@ -66,99 +60,56 @@ func (s *Source) obtain(ctx context.Context, app App, e *entry) (token, error) {
 	}
 }
 
-// wait looks at the table until there is a token, an answer that holds for all, or a
-// lease to fetch one.
-func (s *Source) wait(ctx context.Context, o order) (token, error) {
-	started := s.cfg.Now()
-	for pause := 25 * time.Millisecond; ; pause = min(2*pause, 400*time.Millisecond) {
-		record, known, err := s.read(ctx, o.key, o.rejected)
-		if err != nil {
-			return token{}, err
-		}
-		now := s.cfg.Now()
-		refused, leased := now.Before(record.RefusedUntil), now.Before(record.LeaseUntil)
-		switch {
-		case known.fresh(now):
-			return known, nil
-		case refused && known.usable(now):
-			return known.refreshLater(now), nil
-		case refused:
-			return token{}, refusalOf(record)
-		case !leased:
-			owner := rand.Text()
-			leased, err := s.cfg.Store.LeaseFetched(ctx, o.key, owner, now.Add(leaseTime))
-			if err != nil {
-				return token{}, fmt.Errorf("lease access token: %w", err)
+// turn takes one turn: a token, or an answer that holds for all.
+func (s *Source) turn(ctx context.Context, o order) (token, error) {
+	var known token // of the record
+	return fetchonce.Fetch[token]{
+		Store: s.cfg.Store, Now: s.cfg.Now, Key: o.key, Op: "gettoken", Wait: waitTime,
+		Answer: func(record store.Fetched, now time.Time, busy bool) (token, bool, error) {
+			known = s.open(o, record)
+			refused := now.Before(record.RefusedUntil)
+			switch {
+			case known.fresh(now):
+				return known, true, nil
+			case (refused || busy) && known.usable(now):
+				return known.refreshLater(now), true, nil
+			case refused:
+				return token{}, true, refusalOf(record)
 			}
-			if leased {
-				return s.fetchAndRelease(ctx, o, owner, now.Add(fetchTime))
+			return token{}, false, nil
+		},
+		Fetch: func(ctx context.Context, record store.Fetched) (token, store.Fetched, error) {
+			return s.fetch(ctx, o, record, known)
+		},
+		// A refusal must be kept somewhere.
+		NotSaved: func(record store.Fetched) {
+			if s.cfg.Now().Before(record.RefusedUntil) {
+				s.mu.Lock()
+				o.entry.refusal, o.entry.refusedUntil = refusalOf(record), record.RefusedUntil
+				s.mu.Unlock()
 			}
-		}
-		// Another process is fetching.
-		if known.usable(now) {
-			return known.refreshLater(now), nil
-		}
-		if now.Sub(started) >= waitTime {
-			return token{}, &wecom.UnavailableError{Op: "gettoken", Reason: "another function has been fetching for too long", Unsent: true}
-		}
-		timer := time.NewTimer(jitter(pause))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return token{}, fmt.Errorf("wait for access token: %w", ctx.Err())
-		case <-timer.C:
-		}
-	}
+		},
+	}.Get(ctx)
 }
 
-// fetchAndRelease fetches a token, holding owner's lease, and gives the lease back
-// whatever happens, together with what is known now.
-func (s *Source) fetchAndRelease(ctx context.Context, o order, owner string, until time.Time) (token, error) {
-	// Between reading and leasing, another holder may have been here.
-	record, known, err := s.read(ctx, o.key, o.rejected)
-	if err != nil {
-		// The record is not known, so it is not written over: the lease ends by time.
-		return token{}, err
-	}
-	record, fetched, err := s.fetch(ctx, o, record, known, until)
-	record.LeaseOwner, record.LeaseUntil = "", time.Time{}
-	// The lease goes back although the caller may have hung up.
-	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
-	defer cancel()
-	// A token is good whether or not it could be written down: the next process fetches
-	// another. A refusal must be kept somewhere.
-	if s.cfg.Store.SaveFetched(releasing, o.key, owner, record) != nil && s.cfg.Now().Before(record.RefusedUntil) {
-		s.mu.Lock()
-		o.entry.refusal, o.entry.refusedUntil = refusalOf(record), record.RefusedUntil
-		s.mu.Unlock()
-	}
-	return fetched, err
-}
-
-// fetch asks WeCom, unless the record answers already. It returns the record to write
-// down beside the token or the error.
-func (s *Source) fetch(ctx context.Context, o order, record store.Fetched, known token, until time.Time) (store.Fetched, token, error) {
+// fetch asks WeCom. known is the token of the record, which is not fresh.
+func (s *Source) fetch(ctx context.Context, o order, record store.Fetched, known token) (token, store.Fetched, error) {
 	now := s.cfg.Now()
 	switch usable := known.usable(now); {
-	case known.fresh(now):
-		return record, known, nil
-	case !usable && now.Before(record.RefusedUntil):
-		return record, token{}, refusalOf(record)
 	case !usable && !o.rejected.IsEmpty() && !s.mayReplace(o.entry, now):
-		return record, token{}, errRejected()
+		return token{}, record, errRejected()
 	case usable || o.early:
-		until = now.Add(earlyFetchTime)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, earlyFetchTime)
+		defer cancel()
 	}
-	// The fetch ends before the lease does, or it would not be the only one.
-	ctx, cancel := context.WithTimeout(ctx, until.Sub(now))
-	defer cancel()
 	stored, err := s.cfg.Secrets.Get(ctx, o.app.SecretName, o.app.SecretVersion)
 	if err != nil {
-		return record, token{}, fmt.Errorf("read app secret: %w", err)
+		return token{}, record, fmt.Errorf("read app secret: %w", err)
 	}
 	parts, err := appsecret.Parse(stored)
 	if err != nil {
-		return record, token{}, err
+		return token{}, record, err
 	}
 	askedAt := s.cfg.Now()
 	fetched, err := s.cfg.Fetcher.FetchToken(ctx, o.app.CorpID, parts.App.Reveal())
@@ -166,18 +117,18 @@ func (s *Source) fetch(ctx context.Context, o order, record store.Fetched, known
 		if refusal, ok := errors.AsType[*wecom.Error](err); ok && refusal.SecretRefused() {
 			record.RefusedUntil, record.RefusedCode = s.cfg.Now().Add(refusedTime), refusal.Code
 		}
-		return record, token{}, err
+		return token{}, record, err
 	}
 	if !o.rejected.IsEmpty() && fetched.Value.Equal(o.rejected) {
 		// WeCom gives a token that it does not take. Asking again at once changes nothing.
-		return store.Fetched{RefusedUntil: s.replaceAt(o.entry), RefusedCode: wecom.InvalidToken}, token{}, errRejected()
+		return token{}, store.Fetched{RefusedUntil: s.replaceAt(o.entry), RefusedCode: wecom.InvalidToken}, errRejected()
 	}
 	sealed, err := s.seal(o.key, fetched.Value, askedAt)
 	if err != nil {
-		return record, token{}, err
+		return token{}, record, err
 	}
 	expiresAt := askedAt.Add(fetched.ExpiresIn)
-	return store.Fetched{Content: sealed, ExpiresAt: expiresAt}, newToken(fetched.Value, askedAt, expiresAt), nil
+	return newToken(fetched.Value, askedAt, expiresAt), store.Fetched{Content: sealed, ExpiresAt: expiresAt}, nil
 }
 
 // mayReplace paces the fetches that rejections cause: when WeCom rejects every token it

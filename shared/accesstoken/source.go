@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wecom-signin/wecom-signin/shared/fetchonce"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -40,9 +41,7 @@ func (a App) Key() string {
 
 // Store is what Source needs of store.Transient.
 type Store interface {
-	Fetched(ctx context.Context, key string) (store.Fetched, error)
-	LeaseFetched(ctx context.Context, key, owner string, until time.Time) (bool, error)
-	SaveFetched(ctx context.Context, key, owner string, token store.Fetched) error
+	fetchonce.Store
 	ForgetFetched(ctx context.Context, key string) error
 }
 

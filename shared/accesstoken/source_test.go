@@ -68,6 +68,7 @@ func (f *table) SaveFetched(ctx context.Context, key, owner string, token store.
 	case f.records[key].LeaseOwner != owner:
 		return store.ErrChanged
 	}
+	token.LeaseOwner, token.LeaseUntil = "", time.Time{}
 	f.records[key] = token
 	return nil
 }
@@ -434,21 +435,6 @@ func TestShortLivesDoNotTurnIntoManyCalls(t *testing.T) {
 		if w.wecom.count > 2 {
 			t.Errorf("%d calls of gettoken", w.wecom.count)
 		}
-	})
-}
-
-func TestDeadHolderIsWaitedForAndReplaced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var w world
-		if ok, err := w.table.LeaseFetched(t.Context(), app.Key(), "dead", time.Now().Add(leaseTime)); !ok || err != nil {
-			t.Fatal(ok, err)
-		}
-		began := time.Now()
-		mustToken(t, w.source(), app)
-		if waited := time.Since(began); waited > leaseTime+time.Second {
-			t.Errorf("waited %v", waited)
-		}
-		w.wecom.fetches(t, 1)
 	})
 }
 

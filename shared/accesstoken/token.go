@@ -1,9 +1,7 @@
 package accesstoken
 
 import (
-	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"time"
@@ -54,29 +52,22 @@ func jitter(d time.Duration) time.Duration {
 	return d*3/4 + mathrand.N(d/2+1) //nolint:gosec // spreads load, keeps no secret
 }
 
-// read returns the app's record and the token in it, which is none when it is over, was
-// rejected, or does not open because the key has changed.
-func (s *Source) read(ctx context.Context, key string, rejected secret.Value) (store.Fetched, token, error) {
-	record, err := s.cfg.Store.Fetched(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Fetched{}, token{}, nil
-	}
-	if err != nil {
-		return store.Fetched{}, token{}, fmt.Errorf("read access token: %w", err)
-	}
+// open returns the token in a record, which is none when it is over, was rejected, or does
+// not open because the key has changed.
+func (s *Source) open(o order, record store.Fetched) token {
 	if len(record.Content) == 0 {
-		return record, token{}, nil
+		return token{}
 	}
-	opened, err := s.cfg.Sealer.Open(record.Content, []byte(key))
+	opened, err := s.cfg.Sealer.Open(record.Content, []byte(o.key))
 	if err != nil || len(opened) <= 8 {
-		return record, token{}, nil
+		return token{}
 	}
 	askedAt := time.UnixMilli(int64(binary.BigEndian.Uint64(opened))) //nolint:gosec // written by seal, from a positive int64
 	value := secret.NewValue(string(opened[8:]))
-	if value.Equal(rejected) {
-		return record, token{}, nil
+	if value.Equal(o.rejected) {
+		return token{}
 	}
-	return record, newToken(value, askedAt, record.ExpiresAt), nil
+	return newToken(value, askedAt, record.ExpiresAt)
 }
 
 // seal encrypts a token with the time it was asked for, from which its life, and so the

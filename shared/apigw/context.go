@@ -41,18 +41,8 @@ func infoOf(ctx context.Context) *requestInfo {
 	return &requestInfo{}
 }
 
-// Collect returns a context for an invocation without an HTTP request, whose id it is, and
-// what LogField and Measure were given in it so far.
-func Collect(ctx context.Context, requestID string) (context.Context, func() ([]slog.Attr, []metrics.Measurement)) {
-	info := &requestInfo{requestID: requestID}
-	return context.WithValue(ctx, infoKey{}, info), func() ([]slog.Attr, []metrics.Measurement) {
-		info.mu.Lock()
-		defer info.mu.Unlock()
-		return slices.Clone(info.fields), slices.Clone(info.measured)
-	}
-}
-
-// RequestID returns the gateway's id of the request. People see it, and the log has it.
+// RequestID returns the gateway's id of the request. People see it, and the log has it. In
+// the work of a WorkLog it is the id of the invocation.
 func RequestID(ctx context.Context) string { return infoOf(ctx).requestID }
 
 // PublicURL returns scheme, host and port under which browsers see the service,

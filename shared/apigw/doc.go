@@ -6,7 +6,8 @@
 // recovers from panics, adds the headers of every answer, and writes one log event per
 // request, with its metrics in it (package metrics). Router finds the handler by path
 // and method. JSON answers errors as problem+json (RFC 9457), Browser with a redirect
-// to the page that explains them. Caller is who uses /api/admin.
+// to the page that explains them. Caller is who uses /api/admin. WorkLog writes the log of
+// the functions that no HTTP API invokes, in the same form.
 //
 // Boundary: no rule of signing in and no AWS service. The format is payload 2.0,
 // described in "Working with AWS Lambda proxy integrations for HTTP APIs".

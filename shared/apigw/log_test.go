@@ -6,9 +6,11 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
@@ -17,18 +19,27 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/version"
 )
 
-// logged returns the line of a request that takes 12.5 ms, without its time.
-func logged(t *testing.T, cfg Config) []byte {
-	t.Helper()
+// clock returns a clock that goes on by 12.5 ms whenever it is looked at.
+func clock() func() time.Time {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	cfg.Now = func() time.Time { now = now.Add(12500 * time.Microsecond); return now }
-	var log bytes.Buffer
-	cfg.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	return func() time.Time { now = now.Add(12500 * time.Microsecond); return now }
+}
+
+// withoutTime returns a logger of lines without their time.
+func withoutTime(log *bytes.Buffer) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
 		return a
 	}}))
+}
+
+// logged returns the line of a request that takes 12.5 ms.
+func logged(t *testing.T, cfg Config) []byte {
+	t.Helper()
+	var log bytes.Buffer
+	cfg.Now, cfg.Logger = clock(), withoutTime(&log)
 	if _, err := New(cfg)(t.Context(), event(t, nil)); err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +118,36 @@ func TestLogEvent(t *testing.T) {
 			}
 			if _, err := metricstest.Read(got); err != nil {
 				t.Errorf("CloudWatch would drop it: %v", err)
+			}
+		})
+	}
+}
+
+// The work of a function without an HTTP API has a line of the same form.
+func TestWorkLog(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		level slog.Level
+		err   error
+		want  string
+	}{
+		{"done", slog.LevelInfo, nil, `{"level":"INFO",#,"milliseconds":12.5,*}`},
+		{"done, with a warning", slog.LevelWarn, nil, `{"level":"WARN",#,"milliseconds":12.5,*}`},
+		{"failed", slog.LevelInfo, errors.New("the table is gone"), `{"level":"ERROR",#,"milliseconds":12.5,"cause":"the table is gone",*}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var log bytes.Buffer
+			ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "lambda-1"})
+			err := WorkLog{Function: "notify", Service: "s", Logger: withoutTime(&log), Now: clock()}.Record(ctx, "logout", func(ctx context.Context) (slog.Level, error) {
+				LogField(ctx, "id", RequestID(ctx))
+				Measure(ctx, metrics.AuditWritesFailed())
+				return test.level, test.err
+			})
+			want := strings.NewReplacer("#", `"msg":"logout","function":"notify","version":"`+version.Version+`","service":"s","id":"lambda-1"`,
+				"*", `"Service":"s","AuditWritesFailed":1,"_aws":{"Timestamp":1795262400025,"CloudWatchMetrics":[`+
+					`{"Namespace":"WeComSignIn","Dimensions":[["Service"]],"Metrics":[{"Name":"AuditWritesFailed","Unit":"Count"}]}]}`).Replace(test.want)
+			if diff := cmp.Diff(want+"\n", log.String()); diff != "" || !errors.Is(err, test.err) {
+				t.Errorf("error %v (-want +got):\n%s", err, diff)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -65,6 +66,11 @@ type NewHandler func(ctx context.Context, deps Deps) (http.Handler, error)
 // AuditLog returns the log of what the function tells the audit about its requests.
 func (p Deps) AuditLog() *audit.Log {
 	return &audit.Log{Store: p.Store, Now: p.Now, RequestID: apigw.RequestID, LogField: apigw.LogField}
+}
+
+// WorkLog returns the log of a function without an HTTP API.
+func (p Deps) WorkLog(function string) apigw.WorkLog {
+	return apigw.WorkLog{Function: function, Service: p.Settings.ServiceName, Logger: cmp.Or(p.Logger, slog.Default()), Now: p.Now}
 }
 
 // AccessTokens returns the source of apps' access tokens, which a client of WeCom fetches.

@@ -1,7 +1,7 @@
 // Package audit makes the lines of the audit: what happened, to whom, and by whom.
 //
-// Duty: the list of types; a line for each of them; and Log, which fills in what every line
-// has and writes those that no other write carries.
+// Duty: the list of types; the lines of sign-ins and of events; and Log, which fills in what
+// every line has and writes those that no other write carries.
 //
 // Boundary: the store keeps lines and finds them (store.Audit); functions decide when
 // something happened.

@@ -69,22 +69,6 @@ func OfSignIn(event store.SignInEvent) store.AuditLine {
 	return Complete(line, event.At, event.RequestID)
 }
 
-// OfSession returns a line about a session, without its time.
-func OfSession(kind string, s store.Session) store.AuditLine {
-	return store.AuditLine{Type: kind, User: s.UserID, Authenticator: s.AuthenticatorName}
-}
-
-// OfGrant returns a line about what an application was given, without its time.
-func OfGrant(kind, userID, applicationID, cause string) store.AuditLine {
-	return store.AuditLine{Type: kind, User: userID, Application: applicationID, Code: cause}
-}
-
-// OfMember returns a line about what a member check by an authenticator found, without its
-// time.
-func OfMember(kind, userID, authenticator, code string) store.AuditLine {
-	return store.AuditLine{Type: kind, User: userID, Authenticator: authenticator, Code: code}
-}
-
 // OfEvent returns the line of an event that WeCom pushed to an authenticator, without its
 // time. userID is whom it was about, or empty.
 func OfEvent(name, userID string, to store.Authenticator) store.AuditLine {

@@ -53,69 +53,69 @@ type sealedAttempt struct {
 	State      string `json:"s"`
 	ID         string `json:"i"`
 	Generation string `json:"g"`
-	sealedDestination
+	Destination
 	InWeCom     bool        `json:"w,omitempty"`
 	Scope       wecom.Scope `json:"o"`
 	WeComUserID string      `json:"u,omitempty"`
 	IssuedAt    int64       `json:"t"` // Unix time in milliseconds
 }
 
-// sealedDestination is a destination in a sealed cookie.
-type sealedDestination struct {
-	Path        string `json:"p,omitempty"`
-	Console     bool   `json:"c,omitempty"`
-	MemberPage  bool   `json:"m,omitempty"`
-	Application string `json:"a,omitempty"`
-	Continue    string `json:"q,omitempty"`
-}
-
-func sealDestination(d Destination) sealedDestination {
-	sealed := sealedDestination{d.Path.String(), d.Console, d.MemberPage, d.Application, d.Continue}
-	if len(sealed.Path) > maxSealedPath || sealed.Application != "" {
-		sealed.Path = ""
+// inCookie returns what a sealed cookie has of a destination.
+func (d Destination) inCookie() Destination {
+	if len(d.Path.String()) > maxSealedPath || d.Application != "" {
+		d.Path = ReturnPath{}
 	}
-	return sealed
-}
-
-func (s sealedDestination) open() Destination {
-	path, _ := ParseReturnPath(s.Path)
-	return Destination{Path: path, Console: s.Console, MemberPage: s.MemberPage, Application: s.Application, Continue: s.Continue}
+	return d
 }
 
 // SealAttempt returns the attempt for a cookie of the given name.
 func SealAttempt(box *aead.Box, cookieName string, a LoginAttempt) ([]byte, error) {
-	sealed := sealedAttempt{
-		State: a.State, ID: a.AuthenticatorID, Generation: a.AuthenticatorGeneration,
-		sealedDestination: sealDestination(a.Destination),
-		InWeCom:           a.InWeCom, Scope: a.Scope, WeComUserID: a.WeComUserID, IssuedAt: a.IssuedAt.UnixMilli(),
-	}
-	content, err := json.Marshal(sealed)
-	if err != nil {
-		return nil, fmt.Errorf("encode attempt: %w", err)
-	}
-	return box.Seal(content, []byte(cookieName))
+	return sealJSON(box, cookieName, sealedAttempt{
+		State: a.State, ID: a.AuthenticatorID, Generation: a.AuthenticatorGeneration, Destination: a.Destination.inCookie(),
+		InWeCom: a.InWeCom, Scope: a.Scope, WeComUserID: a.WeComUserID, IssuedAt: a.IssuedAt.UnixMilli(),
+	})
 }
 
 // OpenAttempt returns the attempt of a cookie: ErrAttemptInvalid when it is not ours,
 // ErrAttemptExpired (with the attempt) after AttemptLifetime.
 func OpenAttempt(box *aead.Box, cookieName string, sealed []byte, now time.Time) (LoginAttempt, error) {
-	content, err := box.Open(sealed, []byte(cookieName))
-	if err != nil {
-		return LoginAttempt{}, ErrAttemptInvalid
-	}
-	var opened sealedAttempt
-	if err := json.Unmarshal(content, &opened); err != nil {
+	opened, ok := openJSON[sealedAttempt](box, cookieName, sealed)
+	if !ok {
 		return LoginAttempt{}, ErrAttemptInvalid
 	}
 	a := LoginAttempt{
-		State: opened.State, AuthenticatorID: opened.ID, AuthenticatorGeneration: opened.Generation,
-		Destination: opened.open(), InWeCom: opened.InWeCom, Scope: opened.Scope,
-		WeComUserID: opened.WeComUserID, IssuedAt: time.UnixMilli(opened.IssuedAt),
+		State: opened.State, AuthenticatorID: opened.ID, AuthenticatorGeneration: opened.Generation, Destination: opened.Destination,
+		InWeCom: opened.InWeCom, Scope: opened.Scope, WeComUserID: opened.WeComUserID, IssuedAt: time.UnixMilli(opened.IssuedAt),
 	}
-	if age := now.Sub(a.IssuedAt); age >= AttemptLifetime || age < -time.Minute {
+	if !isWithin(AttemptLifetime, a.IssuedAt, now) {
 		return a, ErrAttemptExpired
 	}
 	return a, nil
+}
+
+// sealJSON returns a value for a cookie of the given name.
+func sealJSON(box *aead.Box, cookieName string, value any) ([]byte, error) {
+	content, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("encode cookie: %w", err)
+	}
+	return box.Seal(content, []byte(cookieName))
+}
+
+// openJSON returns what sealJSON sealed for a cookie of this name; ok is false for anything
+// else.
+func openJSON[T any](box *aead.Box, cookieName string, sealed []byte) (value T, ok bool) {
+	content, err := box.Open(sealed, []byte(cookieName))
+	if err != nil || json.Unmarshal(content, &value) != nil {
+		return *new(T), false
+	}
+	return value, true
+}
+
+// isWithin reports whether what began at a time still lasts. Clocks differ by a minute.
+func isWithin(lifetime time.Duration, began, now time.Time) bool {
+	age := now.Sub(began)
+	return age < lifetime && age >= -time.Minute
 }
 
 // belongsTo reports whether the attempt was made with this authenticator as it is now.

@@ -1,7 +1,6 @@
 package authflow
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/storetest"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -141,20 +141,6 @@ func TestAuditOfRefusals(t *testing.T) {
 	}
 }
 
-// withoutAudit is a store that cannot write lines.
-type withoutAudit struct{ Store }
-
-func (s withoutAudit) Audited(lines ...store.AuditLine) store.AuditedWrites {
-	for i := range lines {
-		lines[i].ID = "" // which no engine writes
-	}
-	return s.Store.Audited(lines...)
-}
-
-func (withoutAudit) RecordAudit(context.Context, store.AuditLine) error {
-	return errors.New("the table is gone")
-}
-
 // Without an audit nobody gets a session, and nobody a user.
 func TestNobodySignsInWithoutAnAudit(t *testing.T) {
 	for _, known := range []bool{true, false} {
@@ -164,7 +150,7 @@ func TestNobodySignsInWithoutAnAudit(t *testing.T) {
 			h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: corpID, WeComUserID: "ZhangSan"}} })
 		}
 		before, _, _ := h.store.Users(t.Context(), store.Page{Limit: 10})
-		h.Store = withoutAudit{h.store}
+		h.Store = storetest.WithoutAudit{Engine: h.store}
 		request := h.callback(t, withRequest)
 		_, err := h.Complete(t.Context(), request)
 		wantError(t, err, apierr.Internal)
@@ -216,7 +202,7 @@ func TestAuditOfEnds(t *testing.T) {
 	if i := slices.IndexFunc(lines, func(l store.AuditLine) bool { return l.Type == "session_ended" && l.Code == "replaced" }); i < 0 {
 		t.Errorf("the end of another's session is not told: %+v", lines)
 	}
-	b.Sessions.Audit.Store = withoutAudit{}
+	b.Sessions.Audit.Store = storetest.WithoutAudit{}
 	if err := b.Sessions.End(t.Context(), b.sessions[0].ID); err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func newFixture(t *testing.T) *fixture {
 		Sessions: &Sessions{Store: engine, Authenticators: engine, Now: now},
 		Store:    engine, WeCom: h.wecom, Tokens: h.wecom, SessionIDs: plainIDs{}, CheckInterval: 24 * time.Hour,
 		Members: &members.Checker{Config: members.Config{
-			Store: engine, Authenticators: engine, WeCom: h.wecom, Tokens: h.wecom, Notifier: h, Now: now,
+			Store: engine, Authenticators: engine, WeCom: h.wecom, Tokens: h.wecom, Rules: &scriptedRules{}, Notifier: h, Now: now,
 			SecretName: func(id string) string { return "secret/" + id },
 		}},
 		SecretName:      func(id string) string { return "secret/" + id },
@@ -352,6 +352,12 @@ func TestRefusals(t *testing.T) {
 			h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: "wwpartner", WeComUserID: "zhangsan"}} })
 			h.Members.(*members.Checker).Rules = &scriptedRules{err: &wecom.UnavailableError{Op: "department/simplelist"}}
 		}, nil, apierr.WeComUnavailable},
+		{"attack: a partner corp makes a member with the phone of one whom the first corp has disabled", func(t *testing.T, h *fixture) {
+			h.wecom.withUserTicket()
+			h.user(t, "+8613800000001", func(u *store.User) {
+				u.Identities = []store.Identity{{CorpID: "wwpartner", WeComUserID: "zhangsan", DisabledAt: h.now}}
+			})
+		}, nil, apierr.PhoneInUse},
 		{"a corp whose members are not linked by phone", func(t *testing.T, h *fixture) {
 			h.wecom.withUserTicket()
 			h.authenticator(t, func(a *store.Authenticator) { a.LinkByPhoneOff = true })

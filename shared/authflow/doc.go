@@ -3,8 +3,9 @@
 // Read it in the order of a sign-in. LoginStarter (authorize.go) sends a browser to
 // WeCom with a LoginAttempt (attempt.go). LoginCompleter (callback.go) takes the browser
 // back: it checks that the attempt belongs to this browser, spends WeCom's code
-// (identity.go), finds, binds or creates the user (user.go), has package members look at a
-// returning member again when that is due, and starts the session (result.go); invalidcodes.go bounds what made-up codes cost. Sessions (sessions.go)
+// (identity.go), finds, binds or creates the user (user.go, by the rule of link.go), has
+// package members look at a returning member again when that is due, and starts the session
+// (result.go); invalidcodes.go bounds what made-up codes cost. Sessions (sessions.go)
 // later tells whose session an id is, and ends it. A browser whose member is not known yet
 // gets a Proof (proof.go), with which FirstSignIns (firstsignins.go) lets it go on later.
 // A ReturnPath (returnpath.go) is where the browser goes afterwards; urls.go builds the

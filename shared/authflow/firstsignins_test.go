@@ -9,9 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/aead/aeadtest"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
-	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/storetest"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -138,7 +139,7 @@ func TestNobodyGoesOnWithoutAnAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := h.firstSignIns()
-	f.Completer.Store = withoutAudit{h.store}
+	f.Completer.Store = storetest.WithoutAudit{Engine: h.store}
 	result, _, err := f.GoOn(t.Context(), FirstSignInRequest{Proof: p, PublicURL: publicURL})
 	if err == nil || result != (CallbackResult{}) {
 		t.Errorf("%+v, %v", result, err)
@@ -448,14 +449,7 @@ func (r *refusals) RefuseFirstSignIn(context.Context, string, string, store.Firs
 }
 
 func TestSealedProof(t *testing.T) {
-	keys, err := aead.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	box, err := keys.Box(aead.FirstSignIn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	box := aeadtest.Box(t, aead.FirstSignIn)
 	at := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	p := Proof{
 		State: "STATE", Authenticator: "demo", AuthenticatorID: "id", AuthenticatorGeneration: "g", CorpID: corpID, WeComUserID: "ZhangSan",
@@ -470,11 +464,7 @@ func TestSealedProof(t *testing.T) {
 	} else if got.At = at; got != p {
 		t.Fatalf("%+v, want %+v", got, p)
 	}
-	attempts, err := keys.Box(aead.StateCookie)
-	if err != nil {
-		t.Fatal(err)
-	}
-	attempt, err := SealAttempt(attempts, "name", LoginAttempt{State: "STATE", AuthenticatorID: "id", WeComUserID: "ZhangSan", IssuedAt: at})
+	attempt, err := SealAttempt(aeadtest.Box(t, aead.StateCookie), "name", LoginAttempt{State: "STATE", AuthenticatorID: "id", WeComUserID: "ZhangSan", IssuedAt: at})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/aead/aeadtest"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
-	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -415,8 +415,7 @@ func TestApplicationIsTheDestination(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, _ := aead.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
-	box, _ := keys.Box(aead.StateCookie)
+	box := aeadtest.Box(t, aead.StateCookie)
 	sealed, err := SealAttempt(box, "cookie", redirect.Attempt)
 	if err != nil {
 		t.Fatal(err)

@@ -77,7 +77,7 @@ func TestReturningMemberCostsTwoCallsOnceADay(t *testing.T) {
 func TestFirstSignInCountsAsACheck(t *testing.T) {
 	h := newFixture(t)
 	h.wecom.withUserTicket()
-	h.wecom.member.Departments = []wecom.MemberDepartment{{ID: 12, Leader: true}}
+	h.Members.(*members.Checker).Rules = &scriptedRules{evaluation: members.Evaluation{Departments: []store.Department{{ID: 12, Leader: true}}}}
 	result := h.mustComplete(t, h.callback(t, nil))
 	i := h.identity(t, result.UserID)
 	if !i.CheckedAt.Equal(h.now) || len(i.Departments) != 1 || i.Departments[0].ID != 12 || !i.Departments[0].Leader || i.Name != "张三" {
@@ -162,6 +162,57 @@ func TestAttackUseridOfALeaverShowsAnotherPhone(t *testing.T) {
 	h.wecom.detail.Mobile = "13800000001"
 	if again := h.mustComplete(t, h.callback(t, nil)); again.UserID != heir.UserID {
 		t.Errorf("signed in as %s", again.UserID)
+	}
+}
+
+// Attack: a partner company makes a member with the phone of an employee who has left, for the
+// account, whose roles by rules ended with the employee and hold nobody off any more.
+func TestAttackPartnerTakesOverTheAccountOfALeaver(t *testing.T) {
+	h := newFixture(t)
+	demo, err := h.store.Authenticator(t.Context(), "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := h.user(t, zhangsanPhone, func(u *store.User) {
+		u.Identities = []store.Identity{{
+			CorpID: corpID, WeComUserID: "zhangsan", Authenticator: "demo",
+			Access: []store.MemberAccess{{AuthenticatorID: demo.ID, AuthenticatorName: "demo", Roles: []string{"finance"}}},
+		}}
+	})
+	partner := store.Authenticator{ID: "partner", Name: "partner", Enabled: true, CorpID: "wwpartner", Origin: "https://partner.example.com", WorkbenchRedirectPath: "/", Generation: "g", AutoSignup: true, Version: 1}
+	if err := h.store.CreateAuthenticator(t.Context(), partner); err != nil {
+		t.Fatal(err)
+	}
+	h.leaves()
+	_, err = h.Complete(t.Context(), h.callback(t, inBrowser))
+	wantError(t, err, apierr.FirstSignInInWeCom)
+	left, err := h.store.User(t.Context(), user.ID)
+	if err != nil || left.HasRoles() || !left.Identities[0].IsGone() {
+		t.Fatalf("%+v, %v", left, err)
+	}
+	h.wecom.withUserTicket()
+	h.wecom.nameErr = nil
+	comes := func() (CallbackResult, error) {
+		redirect, err := h.Starter.Start(t.Context(), AuthRequest{Authenticator: "partner", PublicURL: publicURL, InWeCom: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h.Complete(t.Context(), h.back(redirect, func(r *CallbackRequest) { r.Authenticator = "partner" }))
+	}
+	_, err = comes()
+	wantError(t, err, apierr.PhoneInUse)
+	u, err := h.store.User(t.Context(), user.ID)
+	if err != nil || u.PhoneConflict == nil || u.PhoneConflict.CorpID != "wwpartner" || len(u.Identities) != 1 {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	// It was the same person: the administrator unbinds the old identity.
+	unbound := u
+	unbound.Identities, unbound.Version = nil, u.Version+1
+	if err := h.store.UpdateUser(t.Context(), u, unbound); err != nil {
+		t.Fatal(err)
+	}
+	if result, err := comes(); err != nil || result.UserID != user.ID {
+		t.Errorf("%+v, %v", result, err)
 	}
 }
 

@@ -59,6 +59,16 @@ func (p ReturnPath) IsZero() bool { return p.checked == "" }
 // String returns the path, or "" for the default page.
 func (p ReturnPath) String() string { return p.checked }
 
+// MarshalText implements encoding.TextMarshaler.
+func (p ReturnPath) MarshalText() ([]byte, error) { return []byte(p.checked), nil }
+
+// UnmarshalText checks a path again, so that none comes unchecked out of a cookie either. The
+// default page takes the place of one that does not pass.
+func (p *ReturnPath) UnmarshalText(text []byte) error {
+	*p, _ = ParseReturnPath(string(text))
+	return nil
+}
+
 const upperHex = "0123456789ABCDEF"
 
 // isEscape reports whether s begins with a percent sign and two hexadecimal digits.
@@ -72,21 +82,23 @@ func isHex(c byte) bool {
 
 // Destination is where a browser goes once it is signed in: a path on the authenticator's
 // origin, an application that waits for it, or one of the service's own pages: the console
-// or the member's page. The zero value is the authenticator's default page.
+// or the member's page. The zero value is the authenticator's default page. In cookies its
+// names are short.
 type Destination struct {
-	Path ReturnPath
+	Path ReturnPath `json:"p,omitzero"`
 	// Console sends an administrator back to the console; Path is kept and not used.
-	Console bool
+	Console bool `json:"c,omitempty"`
 	// MemberPage sends a member to the sign-in page, which is the member's own page then;
 	// Path is kept and not used.
-	MemberPage bool
+	MemberPage bool `json:"m,omitempty"`
 	// Application is the client id of an application whose authorization request this
 	// browser keeps under the id Continue (package session). Both are set or none is;
 	// Path is not used then.
-	Application, Continue string
+	Application string `json:"a,omitempty"`
+	Continue    string `json:"q,omitempty"`
 	// Locales is what the application asks the pages on the way to speak (ui_locales); empty:
 	// nothing. It is unchecked, and travels in addresses alone.
-	Locales string
+	Locales string `json:"-"`
 }
 
 // The query parameters of a destination, in the addresses of the sign-in page, of

@@ -96,7 +96,7 @@ func (s *SelfService) EndOtherSessions(ctx context.Context, active ActiveSession
 
 // end ends another session. A lineage that goes on in the active session does not end.
 func (s *SelfService) end(ctx context.Context, active ActiveSession, key string, session store.Session) error {
-	why := audit.OfSession(audit.SessionEnded, session)
+	why := store.AuditLine{Type: audit.SessionEnded, User: session.UserID, Authenticator: session.AuthenticatorName}
 	if store.LineageOf(key, session) != active.Lineage() {
 		return s.Sessions.end(ctx, key, session, why)
 	}
@@ -129,7 +129,7 @@ func (s *SelfService) EndEverywhere(ctx context.Context, active ActiveSession) e
 	if err != nil {
 		return fmt.Errorf("end all sessions: %w", err)
 	}
-	s.Sessions.Audit.Note(ctx, audit.OfSession(audit.SessionsEnded, active.Session))
+	s.Sessions.Audit.Note(ctx, store.AuditLine{Type: audit.SessionsEnded, User: active.Session.UserID, Authenticator: active.Session.AuthenticatorName})
 	return nil
 }
 
@@ -150,7 +150,7 @@ func (s *SelfService) Withdraw(ctx context.Context, active ActiveSession, applic
 	if err := s.Store.DeleteConsent(ctx, userID, applicationID); err != nil {
 		return fmt.Errorf("delete consent: %w", err)
 	}
-	s.Sessions.Audit.Note(ctx, audit.OfGrant(audit.ConsentWithdrawn, userID, applicationID, ""))
+	s.Sessions.Audit.Note(ctx, store.AuditLine{Type: audit.ConsentWithdrawn, User: userID, Application: applicationID})
 	return nil
 }
 

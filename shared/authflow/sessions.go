@@ -132,7 +132,7 @@ func (s *Sessions) End(ctx context.Context, sessionID string) error {
 	if err != nil || session.UserID == "" {
 		return err
 	}
-	return s.end(ctx, key, session, audit.OfSession(audit.SignedOut, session))
+	return s.end(ctx, key, session, store.AuditLine{Type: audit.SignedOut, User: session.UserID, Authenticator: session.AuthenticatorName})
 }
 
 // session returns the session of a key, the zero Session if there is none.
@@ -178,9 +178,9 @@ func (s *Sessions) replace(ctx context.Context, ref SessionRef, owner store.Iden
 		case err != nil || session.UserID == "":
 			return "", err
 		case session.UserID != owner.UserID:
-			why := audit.OfSession(audit.SessionEnded, session)
-			why.Code = "replaced"
-			return "", s.end(ctx, key, session, why)
+			return "", s.end(ctx, key, session, store.AuditLine{
+				Type: audit.SessionEnded, User: session.UserID, Authenticator: session.AuthenticatorName, Code: "replaced",
+			})
 		}
 	}
 	ended, err := s.Store.EndSession(ctx, key)

@@ -110,44 +110,30 @@ func (l *login) findByPhone(ctx context.Context, identity wecom.Identity, known 
 // bindUser makes the member the user's identity in this corp.
 func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.User, error) {
 	l.userID = user.ID // a refusal belongs in this user's list, too
-	if err := l.checkEnabled(user.ID, user.Enabled); err != nil {
-		return store.User{}, err
-	}
-	identity, wasBound := user.IdentityIn(l.authenticator.CorpID)
-	access, _ := identity.AccessBy(l.authenticator.ID)
-	returns := wasBound && (identity.IsGone() || !access.GoneAt.IsZero())
-	switch {
-	case wasBound && store.FoldUserID(identity.WeComUserID) != store.FoldUserID(m.userID):
-		// A recycled number must not inherit an account: an administrator decides.
-		l.notePhoneConflict(ctx, user, m)
-		return store.User{}, apierr.Newf(apierr.PhoneInUse, "user %s is %s in this corp, and %s has the same phone", user.ID, identity.WeComUserID, m.userID)
-	case wasBound && !identity.IsGone():
-	case wasBound: // the phone proves that the userid is still this user's
-		identity.WeComUserID, identity.Authenticator, identity.BoundAt, identity.Email = m.userID, l.authenticator.Name, l.flow.Now(), m.email
-	case l.authenticator.LinkByPhoneOff:
-		l.notePhoneConflict(ctx, user, m)
-		return store.User{}, apierr.Newf(apierr.PhoneInUse, "user %s has the phone of %s, and linkByPhone is off", user.ID, m.userID)
-	case len(user.Identities) > 0 && user.HasRoles():
-		// Another corp's directory must not reach what an administrator or a rule gave to
-		// a member of the first one.
-		l.notePhoneConflict(ctx, user, m)
-		return store.User{}, apierr.Newf(apierr.PhoneInUse, "user %s has roles and an identity in another corp, and %s has the same phone", user.ID, m.userID)
-	default:
-		identity = l.identityOf(m)
+	was, wasBound := user.IdentityIn(l.authenticator.CorpID)
+	identity := l.identityOf(m)
+	if wasBound && store.FoldUserID(was.WeComUserID) == store.FoldUserID(m.userID) {
+		if identity = was; was.IsGone() {
+			identity.WeComUserID, identity.Authenticator, identity.BoundAt, identity.Email = m.userID, l.authenticator.Name, l.flow.Now(), m.email
+		}
 	}
 	identity, verdict := m.found.First(identity, l.authenticator, user.Roles)
 	if err := l.checkVerdict(ctx, verdict, m.found.Cause); err != nil {
 		return store.User{}, err
 	}
-	if wasBound && !returns {
+	switch err := CheckLink(l.authenticator, user, identity); {
+	case errors.Is(err, ErrRulesUnread):
+		return store.User{}, l.notFoundOut(ctx, m.found.Cause)
+	case apierr.Is(err, apierr.PhoneInUse):
+		l.notePhoneConflict(ctx, user, m)
+		return store.User{}, err
+	case err != nil:
+		return store.User{}, err
+	}
+	if access, _ := was.AccessBy(l.authenticator.ID); wasBound && !was.IsGone() && access.GoneAt.IsZero() {
 		return user, nil // a simultaneous first sign-in of the same person
 	}
 	bound := user.WithIdentity(identity)
-	if !wasBound && len(user.Identities) > 0 {
-		if err := l.checkRules(ctx, user, identity, m); err != nil {
-			return store.User{}, err
-		}
-	}
 	if bound.PhoneConflict != nil && bound.PhoneConflict.CorpID == l.authenticator.CorpID {
 		bound.PhoneConflict = nil // WeCom says now whose phone it is in this corp
 	}
@@ -163,21 +149,6 @@ func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.
 		return store.User{}, fmt.Errorf("update user: %w", err)
 	}
 	return bound, nil
-}
-
-// checkRules keeps a member to whom rules give roles from a user who is a member of another
-// corp: that one came first, with a phone that its directory may have made up, and must not
-// reach them.
-func (l *login) checkRules(ctx context.Context, user store.User, identity store.Identity, m member) error {
-	access, _ := identity.AccessBy(l.authenticator.ID)
-	switch {
-	case len(access.Roles) > 0:
-		l.notePhoneConflict(ctx, user, m)
-		return apierr.Newf(apierr.PhoneInUse, "user %s has an identity in another corp, and rules give roles to %s, who has the same phone", user.ID, m.userID)
-	case len(l.authenticator.RoleRules) > 0 && access.CheckedAt.IsZero():
-		return l.notFoundOut(ctx, m.found.Cause) // whether they do
-	}
-	return nil
 }
 
 // auditedChange returns the writes that carry the line of a change by this sign-in, and those

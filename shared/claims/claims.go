@@ -41,9 +41,13 @@ type Department struct {
 
 // DepartmentsOf returns the departments of a member, none without any.
 func DepartmentsOf(m Member) []Department {
-	identity := m.identity()
-	departments := make([]Department, len(identity.Departments))
-	for i, d := range identity.Departments {
+	return ViewDepartments(m.identity().Departments)
+}
+
+// ViewDepartments returns departments as callers are shown them.
+func ViewDepartments(known []store.Department) []Department {
+	departments := make([]Department, len(known))
+	for i, d := range known {
 		departments[i] = Department{d.ID, d.Name, d.Leader}
 	}
 	return departments

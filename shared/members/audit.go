@@ -46,7 +46,7 @@ func LinesOf(corpID string, before, after store.User, verdict Verdict) (lines []
 	was, _ := before.IdentityIn(corpID)
 	is, _ := after.IdentityIn(corpID)
 	tell := func(kind, authenticator, code string) {
-		lines = append(lines, audit.OfMember(kind, after.ID, authenticator, code))
+		lines = append(lines, store.AuditLine{Type: kind, User: after.ID, Authenticator: authenticator, Code: code})
 	}
 	if was.GoneAt.IsZero() && !is.GoneAt.IsZero() {
 		tell(audit.MemberGone, is.Authenticator, string(is.GoneReason))
@@ -72,9 +72,9 @@ func LinesOf(corpID string, before, after store.User, verdict Verdict) (lines []
 			tell(audit.SessionsEnded, by.AuthenticatorName, string(verdict))
 		}
 		if !slices.Equal(old.Roles, by.Roles) {
-			line := audit.OfMember(audit.MemberRolesChanged, after.ID, by.AuthenticatorName, "")
-			line.RolesBefore, line.RolesAfter = old.Roles, by.Roles
-			lines = append(lines, line)
+			lines = append(lines, store.AuditLine{
+				Type: audit.MemberRolesChanged, User: after.ID, Authenticator: by.AuthenticatorName, RolesBefore: old.Roles, RolesAfter: by.Roles,
+			})
 		}
 	}
 	return lines

@@ -11,7 +11,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
-	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/store/storetest"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -91,20 +91,6 @@ func TestAuditOfOtherEnds(t *testing.T) {
 	}
 }
 
-// withoutAudit is a store that cannot write lines.
-type withoutAudit struct{ *embedded.Engine }
-
-func (s withoutAudit) Audited(lines ...store.AuditLine) store.AuditedWrites {
-	for i := range lines {
-		lines[i].ID = "" // which no engine writes
-	}
-	return s.Engine.Audited(lines...)
-}
-
-func (withoutAudit) RecordAudit(context.Context, store.AuditLine) error {
-	return errors.New("the table is gone")
-}
-
 // Whatever takes access away happens without an audit, too; no rule gives a role, and no
 // identity moves, without one.
 func TestChecksWithoutAnAudit(t *testing.T) {
@@ -131,7 +117,7 @@ func TestChecksWithoutAnAudit(t *testing.T) {
 			began := b.began(b.demo)
 			lost := ""
 			b.Audit.LogField = func(_ context.Context, key string, _ any) { lost = key }
-			b.Store, b.Audit.Store = withoutAudit{b.store}, withoutAudit{b.store}
+			b.Store, b.Audit.Store = storetest.WithoutAudit{Engine: b.store}, storetest.WithoutAudit{Engine: b.store}
 			test.change(b)
 			b.now = b.now.Add(time.Hour)
 			if _, err := b.Check(t.Context(), b.demo, "zhangsan"); (err != nil) != test.given {
@@ -144,7 +130,7 @@ func TestChecksWithoutAnAudit(t *testing.T) {
 		})
 	}
 	b := newBench(t)
-	b.Store = withoutAudit{b.store}
+	b.Store = storetest.WithoutAudit{Engine: b.store}
 	b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Status: 1}}
 	if _, err := b.Rename(t.Context(), b.demo, "zhangsan", "zhang.san"); err == nil || b.identity().WeComUserID != "zhangsan" {
 		t.Errorf("moved to %s: %v", b.identity().WeComUserID, err)

@@ -46,10 +46,9 @@ type Config struct {
 	Authenticators Authenticators
 	WeCom          Directory
 	Tokens         accesstoken.Tokens
+	Rules          Rules
 	// SecretName returns the name of an authenticator's secret.
 	SecretName func(authenticatorID string) string
-	// Rules is nil for authenticators that have none.
-	Rules Rules
 	// Notifier is nil where no application is told.
 	Notifier Notifier
 	// Audit is told of members who may not go on, and of roles that changed. Nil: nobody is.
@@ -75,8 +74,6 @@ type Result struct {
 	// User is as it is stored now; only its ID is set when nothing was stored.
 	User  store.User
 	Owner store.IdentityOwner // of the identity, as it is now
-	// WeComCode is WeCom's number, 0 for an answer or when there was none.
-	WeComCode int
 	// Cause is why the verdict is Unknown.
 	Cause error
 
@@ -134,7 +131,7 @@ func (c *Checker) CheckOwner(ctx context.Context, a store.Authenticator, owner s
 func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.IdentityOwner, f Finding) (Result, error) {
 	result := Result{
 		Verdict: f.Verdict, User: store.User{ID: owner.UserID}, Owner: owner,
-		WeComCode: f.WeComCode, Cause: f.Cause, rulesUnread: f.Verdict == Active && f.evaluation == nil,
+		Cause: f.Cause, rulesUnread: f.Verdict == Active && f.evaluation == nil,
 	}
 	if f.Verdict == Unknown {
 		return result, nil
@@ -277,7 +274,7 @@ func (c *Checker) Rename(ctx context.Context, a store.Authenticator, oldUserID, 
 	renamed := c.Look(ctx, a, newUserID)
 	switch renamed.Verdict {
 	case Unknown:
-		return Result{Verdict: Unknown, User: store.User{ID: owner.UserID}, Owner: owner, WeComCode: renamed.WeComCode, Cause: renamed.Cause}, nil
+		return Result{Verdict: Unknown, User: store.User{ID: owner.UserID}, Owner: owner, Cause: renamed.Cause}, nil
 	case Gone:
 		return c.CheckOwner(ctx, a, owner)
 	}

@@ -59,7 +59,9 @@ func (d *directory) Member(_ context.Context, token secret.Value, userID string)
 func answer(code int) error { return &wecom.Error{Op: "user/get", Code: code} }
 
 // rules are scripted: what each authenticator says of everybody.
-type rules map[string]struct {
+type rules map[string]scripted
+
+type scripted struct {
 	members.Evaluation
 	err error
 }
@@ -225,12 +227,11 @@ func TestWhatUserGetSays(t *testing.T) {
 		{"no answer", func(d *directory) { d.errs["zhangsan"] = &wecom.UnavailableError{Op: "user/get", Reason: "timeout"} }, members.Unknown, "", false, false},
 		{"the secret cannot be read", func(d *directory) { d.tokenErr = errors.New("the store is down") }, members.Unknown, "", false, false},
 		{"the token is refused twice", func(d *directory) { d.rejects = 2 }, members.Unknown, "", false, false},
-		{"another member answered", func(d *directory) { d.members["zhangsan"] = wecom.Member{UserID: "lisi", Status: 5} }, members.Unknown, "", false, false},
 		{"a token that is over, then a member who left", func(d *directory) { d.rejects = 1; status(5)(d) }, members.Gone, store.GoneLeft, true, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t)
-			b.rules["demo"] = rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}, Allowed: true}}}[""]
+			b.gives(true, "ops")
 			b.check(b.demo)
 			b.now = b.now.Add(25 * time.Hour)
 			checkedAt := b.identity().CheckedAt
@@ -421,19 +422,19 @@ func TestAllowEndsWhatBeganBetweenTwoRefusals(t *testing.T) {
 // Attack: a member who has lost a role or a tag stays away from the app that gave it, and goes on
 // by another one of the corp.
 func TestAttackRolesOfAnAppThatIsNotUsedAnyMore(t *testing.T) {
-	ops := rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}, Tags: []int64{3}, Allowed: true}}}[""]
+	ops := scripted{Evaluation: members.Evaluation{Roles: []string{"ops"}, Tags: []int64{3}, Allowed: true}}
 	for _, test := range []struct {
 		name  string
 		moves func(*bench)
 		has   bool
 	}{
 		{"nothing new", func(*bench) {}, true},
-		{"another department", func(b *bench) { b.rules["other"] = rules{"": {Evaluation: members.Evaluation{Allowed: true}}}[""] }, false},
+		{"another department", func(b *bench) { b.rules["other"] = scripted{Evaluation: members.Evaluation{Allowed: true}} }, false},
 		{"not allowed there any more", func(b *bench) { b.rules["other"] = rules{}[""] }, false},
 		{"outside of that app's visible range", func(b *bench) { b.wecom.unseen[b.other.ID] = "zhangsan" }, false},
 		{"that app is deleted", func(b *bench) { b.ok(b.store.DeleteAuthenticator(b.Context(), b.other)) }, false},
 		{"its tree cannot be read", func(b *bench) {
-			b.rules["other"] = rules{"": {err: &wecom.UnavailableError{Op: "department/simplelist"}}}[""]
+			b.rules["other"] = scripted{err: &wecom.UnavailableError{Op: "department/simplelist"}}
 		}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -462,12 +463,12 @@ func TestAttackRolesOfACompanyThatWasLeft(t *testing.T) {
 	}{
 		{"still there", func(*bench) {}, false, true},
 		{"left", func(b *bench) { b.wecom.unseen[b.demo.ID] = "zhangsan" }, true, false},
-		{"another department", func(b *bench) { b.rules["demo"] = rules{"": {Evaluation: members.Evaluation{Allowed: true}}}[""] }, false, false},
-		{"WeCom is busy there", func(b *bench) { b.rules["demo"] = rules{"": {err: answer(-1)}}[""] }, false, true},
+		{"another department", func(b *bench) { b.rules["demo"] = scripted{Evaluation: members.Evaluation{Allowed: true}} }, false, false},
+		{"WeCom is busy there", func(b *bench) { b.rules["demo"] = scripted{err: answer(-1)} }, false, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t)
-			b.rules["demo"] = rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}, Allowed: true}}}[""]
+			b.rules["demo"] = scripted{Evaluation: members.Evaluation{Roles: []string{"ops"}, Allowed: true}}
 			b.check(b.demo)
 			b.now = b.now.Add(25 * time.Hour)
 			test.moves(b)
@@ -545,7 +546,7 @@ func TestRolesStayWhenTheTreeCannotBeRead(t *testing.T) {
 	b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: 1, Departments: []wecom.MemberDepartment{{ID: 12, Leader: true}}}
 	b.check(b.demo)
 	before := b.identity()
-	b.rules["demo"] = rules{"": {err: errors.New("the tree cannot be read")}}[""]
+	b.rules["demo"] = scripted{err: errors.New("the tree cannot be read")}
 	b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: 1, Position: "new", Departments: []wecom.MemberDepartment{{ID: 12}, {ID: 13}}}
 	b.now = b.now.Add(25 * time.Hour)
 	b.equal("verdict", members.Active, b.check(b.demo))
@@ -660,7 +661,7 @@ func TestChecksAndChangesAtOnce(t *testing.T) {
 	})
 	t.Run("attack: roles come back to a member who was disabled meanwhile", func(t *testing.T) {
 		b := newBench(t)
-		b.rules["other"] = rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}, Allowed: true}}}[""]
+		b.rules["other"] = scripted{Evaluation: members.Evaluation{Roles: []string{"ops"}, Allowed: true}}
 		b.check(b.other)
 		b.now = b.now.Add(time.Hour)
 		asked := 0
@@ -682,7 +683,7 @@ func TestChecksAndChangesAtOnce(t *testing.T) {
 	t.Run("attack: a newer check by another app of the corp hides that this one does not let in", func(t *testing.T) {
 		b := newBench(t)
 		b.demo.Allow, b.demo.RulesVersion = store.Allow{Departments: []int64{12}}, "rules"
-		b.rules["demo"] = rules{"": {Evaluation: members.Evaluation{Roles: []string{"ops"}}}}[""]
+		b.gives(false, "ops")
 		began := b.began(b.demo)
 		b.wecom.before = func() {
 			b.wecom.before = nil
@@ -699,7 +700,7 @@ func TestChecksAndChangesAtOnce(t *testing.T) {
 	t.Run("attack: a newer check by another app hides that the tree could not be read", func(t *testing.T) {
 		b := newBench(t)
 		b.demo.Allow, b.demo.RulesVersion = store.Allow{Departments: []int64{12}}, "rules"
-		b.rules["demo"] = rules{"": {err: &wecom.UnavailableError{Op: "department/simplelist"}}}[""]
+		b.rules["demo"] = scripted{err: &wecom.UnavailableError{Op: "department/simplelist"}}
 		b.wecom.before = func() {
 			b.wecom.before = nil
 			b.now = b.now.Add(time.Second)

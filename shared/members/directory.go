@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
+	"github.com/wecom-signin/wecom-signin/shared/fetchonce"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
@@ -28,15 +28,10 @@ const (
 	// failedTime is how long nobody asks again after a failure, so that many sign-ins do not
 	// wait for a WeCom that does not answer, one after the other.
 	failedTime = 10 * time.Second
-	// leaseTime is how long a caller may take to fetch, and fetchTime leaves it time to write
-	// down what it got. loadTime bounds the wait for it.
-	leaseTime = 10 * time.Second
-	fetchTime = 8 * time.Second
-	loadTime  = 12 * time.Second
+	// loadTime bounds a fetch, by this caller or another one.
+	loadTime = 12 * time.Second
 	// namesTime bounds the call for the names, which a sign-in can do without.
 	namesTime = 3 * time.Second
-	// releaseTime bounds giving back a lease after the caller's own time is over.
-	releaseTime = 2 * time.Second
 	// maxRecord is how large a record may be, in bytes, below DynamoDB's 400 KB. Whatever is
 	// larger is fetched by every process for itself.
 	maxRecord = 380_000
@@ -47,11 +42,7 @@ const (
 // DirectoryConfig is what NewEvaluator needs.
 type DirectoryConfig struct {
 	// Store shares what was fetched among all functions; store.Transient is one.
-	Store interface {
-		Fetched(ctx context.Context, key string) (store.Fetched, error)
-		LeaseFetched(ctx context.Context, key, owner string, until time.Time) (bool, error)
-		SaveFetched(ctx context.Context, key, owner string, record store.Fetched) error
-	}
+	Store fetchonce.Store
 	// WeCom is asked for departments and tags; *wecom.Client is one.
 	WeCom interface {
 		DepartmentTree(ctx context.Context, token secret.Value) ([]wecom.Department, error)
@@ -189,13 +180,14 @@ func load[T any](ctx context.Context, d *directory, a store.Authenticator, what 
 	loading := d.flight.DoChan(key, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTime)
 		defer cancel()
-		value, until, err := shared(ctx, d, key, fetch)
-		if err == nil {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			d.memory[key] = remembered{value, until}
+		got, err := shared(ctx, d, key, fetch)
+		if err != nil {
+			return *new(T), err
 		}
-		return value, err
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.memory[key] = got
+		return got.value, nil
 	})
 	select {
 	case result := <-loading:
@@ -206,81 +198,42 @@ func load[T any](ctx context.Context, d *directory, a store.Authenticator, what 
 }
 
 // shared returns what the table has, or fetches it as the only one to do so.
-func shared[T any](ctx context.Context, d *directory, key string, fetch func(context.Context, T) (T, error)) (value T, until time.Time, err error) {
-	owner, leased := rand.Text(), false
-	for pause := 25 * time.Millisecond; ; pause = min(2*pause, 400*time.Millisecond) {
-		record, err := d.cfg.Store.Fetched(ctx, key)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return value, until, fmt.Errorf("read WeCom's directory in the table: %w", err)
-		}
-		known, readable := decode[T](record.Content)
-		now := d.cfg.Now()
-		fresh, failed := readable && now.Before(record.ExpiresAt), now.Before(record.RefusedUntil)
-		switch {
-		case leased && !fresh && !failed:
-			return fetchAndRelease(ctx, d, key, owner, record, known, fetch)
-		case leased:
-			// Between reading and leasing, another holder was here.
-			d.release(ctx, key, owner, record)
-		}
-		switch {
-		case fresh:
-			return known, record.ExpiresAt, nil
-		case failed:
-			return value, until, failureOf(record)
-		case !now.Before(record.LeaseUntil):
-			leased, err = d.cfg.Store.LeaseFetched(ctx, key, owner, now.Add(leaseTime))
+func shared[T any](ctx context.Context, d *directory, key string, fetch func(context.Context, T) (T, error)) (remembered, error) {
+	var known T // of the record
+	return fetchonce.Fetch[remembered]{
+		Store: d.cfg.Store, Now: d.cfg.Now, Key: key, Op: "directory",
+		Answer: func(record store.Fetched, now time.Time, _ bool) (remembered, bool, error) {
+			var readable bool
+			known, readable = decode[T](record.Content)
+			switch {
+			case readable && now.Before(record.ExpiresAt):
+				return remembered{known, record.ExpiresAt}, true, nil
+			case now.Before(record.RefusedUntil):
+				return remembered{}, true, failureOf(record)
+			}
+			return remembered{}, false, nil
+		},
+		Fetch: func(ctx context.Context, record store.Fetched) (remembered, store.Fetched, error) {
+			asked := d.cfg.Now()
+			value, err := fetch(ctx, known)
 			if err != nil {
-				return value, until, fmt.Errorf("lease WeCom's directory: %w", err)
+				record.RefusedUntil, record.RefusedCode = d.cfg.Now().Add(failedTime), 0
+				if answered, ok := errors.AsType[*wecom.Error](err); ok {
+					record.RefusedCode = answered.Code
+				}
+				return remembered{}, record, err
 			}
-			if leased {
-				continue
+			until := asked.Add(directoryAge)
+			content, err := encode(value)
+			if err != nil {
+				return remembered{}, record, err
 			}
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return value, until, &wecom.UnavailableError{Op: "directory", Reason: "another function has been fetching for too long", Unsent: true}
-		case <-timer.C:
-		}
-	}
-}
-
-// fetchAndRelease asks WeCom, holding owner's lease, and gives the lease back together with
-// what is known now. What was fetched is good whether or not it could be written down.
-func fetchAndRelease[T any](ctx context.Context, d *directory, key, owner string, record store.Fetched, earlier T, fetch func(context.Context, T) (T, error)) (value T, until time.Time, err error) {
-	asked := d.cfg.Now()
-	fetching, cancel := context.WithTimeout(ctx, fetchTime)
-	defer cancel()
-	value, err = fetch(fetching, earlier)
-	if err != nil {
-		record.RefusedUntil, record.RefusedCode = d.cfg.Now().Add(failedTime), 0
-		if answered, ok := errors.AsType[*wecom.Error](err); ok {
-			record.RefusedCode = answered.Code
-		}
-		d.release(ctx, key, owner, record)
-		return value, until, err
-	}
-	until = asked.Add(directoryAge)
-	content, err := encode(value)
-	if err != nil {
-		return value, until, err
-	}
-	record = store.Fetched{Content: content, ExpiresAt: until}
-	if len(content) > maxRecord {
-		record = store.Fetched{}
-	}
-	d.release(ctx, key, owner, record)
-	return value, until, nil
-}
-
-// release writes a record, which ends the lease, although the caller may have hung up. When
-// that fails, the lease ends by time.
-func (d *directory) release(ctx context.Context, key, owner string, record store.Fetched) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
-	defer cancel()
-	_ = d.cfg.Store.SaveFetched(ctx, key, owner, record)
+			if len(content) > maxRecord {
+				return remembered{value, until}, store.Fetched{}, nil
+			}
+			return remembered{value, until}, store.Fetched{Content: content, ExpiresAt: until}, nil
+		},
+	}.Get(ctx)
 }
 
 // failureOf returns the failure that a record remembers.

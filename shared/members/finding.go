@@ -35,9 +35,6 @@ type Finding struct {
 	evaluation *Evaluation  // nil without one
 }
 
-// errOther: user/get answered for another member than the one it was asked for.
-var errOther = errors.New("user/get answered for another member")
-
 // Look asks WeCom for a member, and the rules, by one user/get. Only what WeCom says of this
 // member leads to another verdict than Unknown.
 func (c *Checker) Look(ctx context.Context, a store.Authenticator, userID string) Finding {
@@ -55,18 +52,19 @@ func (c *Checker) Look(ctx context.Context, a store.Authenticator, userID string
 	switch {
 	case err != nil && answered != nil:
 		f.Cause = err
-		f.reason = goneReason(answered.Code)
+		f.reason = goneReason(answered)
 	case err != nil:
 		f.Cause = err
-	case store.FoldUserID(member.UserID) != store.FoldUserID(userID):
-		f.Cause = errOther
 	case member.Status == wecom.MemberLeft:
 		f.member, f.reason = member, store.GoneLeft
 	case member.Status == wecom.MemberDisabled:
 		f.member, f.Verdict = member, Disabled
 	default:
 		f.member, f.Verdict = member, Active
-		f.evaluation, f.Cause = c.evaluate(ctx, a, member)
+		evaluation, err := c.Rules.Evaluate(ctx, a, member)
+		if f.Cause = err; err == nil {
+			f.evaluation = &evaluation
+		}
 	}
 	if f.reason != "" {
 		f.Verdict, f.Cause = Gone, nil
@@ -74,27 +72,16 @@ func (c *Checker) Look(ctx context.Context, a store.Authenticator, userID string
 	return f
 }
 
-// goneReason returns what a number of user/get says of the member, or nothing: any other
+// goneReason returns what an answer of user/get says of the member, or nothing: any other
 // number is about the app, its secret, its address or WeCom.
-func goneReason(code int) store.GoneReason {
-	switch code {
-	case wecom.UserNotFound, wecom.InvalidUserID:
-		return store.GoneNotFound
-	case wecom.OutOfScope, wecom.OutsideVisibleRange:
+func goneReason(answered *wecom.Error) store.GoneReason {
+	switch {
+	case !answered.SaysNoMember():
+		return ""
+	case answered.Code == wecom.OutOfScope, answered.Code == wecom.OutsideVisibleRange:
 		return store.GoneOutOfRange
 	}
-	return ""
-}
-
-func (c *Checker) evaluate(ctx context.Context, a store.Authenticator, m wecom.Member) (*Evaluation, error) {
-	if c.Rules == nil {
-		return &Evaluation{Departments: departmentsOf(m, nil)}, nil
-	}
-	e, err := c.Rules.Evaluate(ctx, a, m)
-	if err != nil {
-		return nil, err
-	}
-	return &e, nil
+	return store.GoneNotFound
 }
 
 // Told reports whether WeCom answered with the member's entry, whatever it says.

@@ -382,21 +382,6 @@ func TestRejectedTokenIsReplaced(t *testing.T) {
 }
 
 // A holder of the lease that died keeps nobody waiting for ever.
-func TestDeadHolderOfTheLease(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c, table := newCompany(), open(t)
-		a := authenticator(store.Allow{})
-		key := accesstoken.AppOf(a, "").Key() + ".departments"
-		if leased, err := table.LeaseFetched(t.Context(), key, "dead", time.Now().Add(10*time.Second)); err != nil || !leased {
-			t.Fatal(leased, err)
-		}
-		began := time.Now()
-		if _, err := evaluator(c, table).Evaluate(t.Context(), a, member("lisi", in(2))); err != nil || time.Since(began) > 11*time.Second {
-			t.Errorf("after %v: %v", time.Since(began), err)
-		}
-	})
-}
-
 // A tag too large for the table is looked up all the same.
 func TestLargeTag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

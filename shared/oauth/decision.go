@@ -160,7 +160,7 @@ func (r *authorization) decide(ctx context.Context) (Decision, error) {
 	}
 	session, allowed := r.in.Session, false
 	if session != nil {
-		if allowed, err = r.provider.allows(ctx, r.application, session.User, session.Session.CorpID); err != nil {
+		if allowed, err = allows(ctx, r.provider.Authenticators, r.application, session.User, session.Session.CorpID); err != nil {
 			return Decision{}, err
 		}
 	}
@@ -236,9 +236,13 @@ func (r *authorization) isLive(session *Session) bool {
 }
 
 // MayUse reports whether a user who has signed in by an authenticator of a corp would be let
-// into an application.
-func MayUse(a store.Application, user store.User, corpID, authenticator string) bool {
-	return a.Enabled && allows(a.Allow, user, corpID) && Takes(a, authenticator)
+// into an application. It reads authenticators only for applications that are allowed by
+// departments or tags.
+func MayUse(ctx context.Context, authenticators Authenticators, a store.Application, user store.User, corpID, authenticator string) (bool, error) {
+	if !a.Enabled || !Takes(a, authenticator) {
+		return false, nil
+	}
+	return allows(ctx, authenticators, a, user, corpID)
 }
 
 // Takes reports whether an application may be used by those who have signed in by an
@@ -250,10 +254,10 @@ func Takes(a store.Application, authenticator string) bool {
 // allows reports whether a user who has signed in through a corp may use an application.
 // Departments and tags are numbers of one corp: where members of several can sign in, they
 // let nobody in, or another company's directory would choose who comes.
-func (p *Provider) allows(ctx context.Context, a store.Application, user store.User, corpID string) (bool, error) {
+func allows(ctx context.Context, authenticators Authenticators, a store.Application, user store.User, corpID string) (bool, error) {
 	allow := a.Allow
 	if len(allow.Departments)+len(allow.Tags) > 0 {
-		corpIDs, err := CorpsOf(ctx, p.Authenticators, a)
+		corpIDs, err := CorpsOf(ctx, authenticators, a)
 		if err != nil {
 			return false, err
 		}
@@ -264,12 +268,8 @@ func (p *Provider) allows(ctx context.Context, a store.Application, user store.U
 			}
 		}
 	}
-	return allows(allow, user, corpID), nil
-}
-
-func allows(allow store.Allow, user store.User, corpID string) bool {
 	member, _ := user.IdentityIn(corpID)
-	return allow.Allows(member, user.AllRoles())
+	return allow.Allows(member, user.AllRoles()), nil
 }
 
 // meetsACR reports whether one of the values of acr is among the essential ones, if the

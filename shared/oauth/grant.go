@@ -105,7 +105,7 @@ func (p *Provider) checkLive(ctx context.Context, g *grantState, a store.Applica
 	case !Takes(a, g.AuthenticatorName):
 		return ended(CauseAuthenticatorEnded, "The way in which the member signed in is not for this application.")
 	}
-	switch allowed, err := p.allows(ctx, a, u, g.CorpID); {
+	switch allowed, err := allows(ctx, p.Authenticators, a, u, g.CorpID); {
 	case err != nil:
 		return err
 	case !allowed:

@@ -118,6 +118,47 @@ func TestRefreshGoesOnWithoutAnAnswer(t *testing.T) {
 	})
 }
 
+// Attack: an application refreshes in a loop while WeCom says nothing, and uses up what WeCom
+// allows the company.
+func TestAttackRefreshLoopWhileWeComSaysNothing(t *testing.T) {
+	b := newBench(t)
+	checks := &memberChecks{answer: func(context.Context) (members.Verdict, error) { return members.Unknown, nil }}
+	b.MemberChecks = checks
+	tokens, other := b.tokens(), b.tokens("scope", "openid offline_access")
+	loop := func(want int, refreshed ...*oauth.TokenResponse) {
+		t.Helper()
+		for range 30 {
+			b.pass(time.Second)
+			for _, tokens := range refreshed {
+				next, err := b.refresh(tokens.RefreshToken)
+				b.must(err)
+				*tokens = next
+			}
+		}
+		if len(checks.asked) != want {
+			t.Errorf("asked %d times, want %d", len(checks.asked), want)
+		}
+	}
+	loop(1, &tokens, &other) // of one member
+	loop(1, &tokens)
+	loop(2, &tokens, &other)
+	b.changeUser(func(u *store.User) { // it is another member
+		*u = u.WithIdentity(store.Identity{CorpID: u.Identities[0].CorpID, WeComUserID: "LiSi", Authenticator: "corp"})
+	})
+	loop(3, &tokens)
+
+	// What an event has ended meanwhile has ended, and an answer ends the pause.
+	b.pass(time.Minute)
+	checks.answer = func(context.Context) (members.Verdict, error) {
+		b.checked(func(*store.Identity) {})
+		return members.Active, nil
+	}
+	loop(4, &tokens)
+	b.checked(func(i *store.Identity) { i.Generation++ })
+	_, err := b.refresh(tokens.RefreshToken)
+	b.refused(err, oauth.InvalidGrant, oauth.CauseUserEnded)
+}
+
 // The check came to its end although nobody waited for its answer, or it could not tell the
 // applications: what it stored counts.
 func TestRefreshReadsWhatACheckStoredThatFailed(t *testing.T) {

@@ -23,10 +23,12 @@ const (
 	// keepAfter is how long a grant is kept after the last token that it gave has expired,
 	// so that the clocks of expiry need not agree.
 	keepAfter = time.Hour
-	// checkInterval is how old the last check of a member may be at a refresh, and checkTime
-	// how long a refresh waits for another one.
+	// checkInterval is how old the last check of a member may be at a refresh, checkTime how
+	// long a refresh waits for another one, and checkPause how long none is made after one
+	// that came to nothing.
 	checkInterval = time.Hour
 	checkTime     = 3 * time.Second
+	checkPause    = time.Minute
 	// useInterval is how precise an application's and a secret's last use are.
 	useInterval = time.Hour
 )
@@ -55,7 +57,7 @@ type Provider struct {
 	// Audit is told of grants that are revoked. Nil: nobody is.
 	Audit *audit.Log
 
-	refusals, uses limiter
+	refusals, uses, unanswered limiter
 }
 
 // Store is what the provider needs of the store; see store.ProviderEngine.
@@ -176,6 +178,14 @@ func (l *limiter) allow(key string, now time.Time, interval time.Duration) bool 
 	}
 	l.last[key] = now
 	return true
+}
+
+// wasAllowed reports whether allow has let a write through within the interval.
+func (l *limiter) wasAllowed(key string, now time.Time, interval time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last, ok := l.last[key]
+	return ok && now.Sub(last) < interval
 }
 
 // forget allows the next write, because this one has failed.

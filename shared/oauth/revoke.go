@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/wecom-signin/wecom-signin/shared/audit"
+	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
 // Revoke ends the grant of a refresh or access token of the application (RFC 7009). Any
@@ -36,7 +37,7 @@ func (p *Provider) giveBack(ctx context.Context, grantID, userID string, c clien
 		return err
 	}
 	if p.refusals.allow("given back "+grantID, p.Now(), refusalInterval) {
-		p.Audit.Note(ctx, audit.OfGrant(audit.TokenRevoked, userID, c.ID, ""))
+		p.Audit.Note(ctx, store.AuditLine{Type: audit.TokenRevoked, User: userID, Application: c.ID})
 	}
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"html"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"sync/atomic"
 	"testing"
 
@@ -207,15 +206,6 @@ func TestPanelAndWaitingLookRight(t *testing.T) {
 				w.Do("open "+what, chromium.Visit(s.URL+"/signin?lang="+string(tag)), chromium.Sees(test.sees))
 				if tag == text.English || tag == text.Chinese {
 					w.Accessible(what)
-				}
-				if dir := os.Getenv("FS14"); dir != "" {
-					for _, scheme := range []string{"light", "dark"} {
-						w.Scheme(scheme)
-						if shot, err := chromedp.Run(w.Context, chromedp.FullScreenshot(100)); err == nil {
-							_ = os.WriteFile(fmt.Sprintf("%s/%s-%s-%d-%s.png", dir, name, tag, width, scheme), shot, 0o600)
-						}
-					}
-					w.Scheme("light")
 				}
 			}
 		}

@@ -12,23 +12,15 @@ import (
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/aead"
+	"github.com/wecom-signin/wecom-signin/shared/aead/aeadtest"
 	"github.com/wecom-signin/wecom-signin/shared/authflow"
-	"github.com/wecom-signin/wecom-signin/shared/secret"
 )
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func attempts(t *testing.T, now *time.Time) *Attempts {
 	t.Helper()
-	keys, err := aead.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	box, err := keys.Box(aead.StateCookie)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Attempts{Box: box, Now: func() time.Time { return *now }}
+	return &Attempts{Box: aeadtest.Box(t, aead.StateCookie), Now: func() time.Time { return *now }}
 }
 
 // browser keeps cookies as a browser does, by name and without asking for more.
@@ -161,9 +153,7 @@ func TestEightAttemptsFitTheGatewaysHeaders(t *testing.T) {
 
 func FuzzAttemptCookie(f *testing.F) {
 	now := noon
-	keys, _ := aead.ParseKeys(secret.NewValue(`{"current":"a sealing secret of more than 32 characters"}`))
-	box, _ := keys.Box(aead.StateCookie)
-	a := &Attempts{Box: box, Now: func() time.Time { return now }}
+	a := &Attempts{Box: aeadtest.Box(f, aead.StateCookie), Now: func() time.Time { return now }}
 	f.Add("", "S")
 	f.Add("AAAA", "S")
 	f.Fuzz(func(t *testing.T, value, state string) {

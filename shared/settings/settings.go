@@ -176,7 +176,7 @@ func (r *reader) read(s *Settings, name Name) {
 	case AuditTable:
 		s.AuditTable = r.later(name)
 	case AuditRetention:
-		s.AuditRetention = r.auditRetention()
+		s.AuditRetention = r.duration(name, store.DefaultAuditRetention, MinAuditRetention, MaxAuditRetention)
 	case SigningKeysSecret:
 		s.SigningKeysSecret = r.required(name)
 	case ForwardAuthKeysSecret:
@@ -292,18 +292,6 @@ func (r *reader) onOff(name Name, absent bool) bool {
 		r.reject(name, "must be on or off")
 	}
 	return false
-}
-
-func (r *reader) auditRetention() time.Duration {
-	value := r.text(AuditRetention, "")
-	if value == "" {
-		return store.DefaultAuditRetention
-	}
-	retention, err := time.ParseDuration(value)
-	if err != nil || retention < MinAuditRetention || retention > MaxAuditRetention {
-		r.reject(AuditRetention, "must be a duration in hours such as 4320h, from %s to %s", MinAuditRetention, MaxAuditRetention)
-	}
-	return retention
 }
 
 func (r *reader) port() int {

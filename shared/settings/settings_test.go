@@ -160,7 +160,7 @@ func TestAllFaultsTogether(t *testing.T) {
 	want := `PUBLIC_URL must be https (http is for loopback only)
 DIRECTORY_TABLE is not set
 TRANSIENT_TABLE is not set
-AUDIT_RETENTION must be a duration in hours such as 4320h, from 24h0m0s to 87600h0m0s
+AUDIT_RETENTION must be a duration such as 8h or 90m, from 24h0m0s to 87600h0m0s
 SIGNING_KEYS_SECRET is not set
 ADMIN_KEY_SECRET is not set
 AUTHENTICATOR_SECRET_PREFIX is not set

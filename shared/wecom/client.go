@@ -225,10 +225,13 @@ const (
 	MemberLeft         = 5
 )
 
+// MaxUserID is how long a userid may be, in bytes (path 90195).
+const MaxUserID = 64
+
 // Member is an entry of the corp's directory (path 90196), without the phone: apps
 // created since June 2022 are not given it here.
 type Member struct {
-	UserID   string // compare it, without case, with whom you asked for
+	UserID   string // as WeCom spells it
 	Name     string
 	Status   int
 	Position string // empty when the app is not told
@@ -243,7 +246,8 @@ type MemberDepartment struct {
 }
 
 // Member asks for a member by userid (user/get, path 90196). Members outside of
-// what the app may see are UserNotFound or OutOfScope.
+// what the app may see are UserNotFound or OutOfScope. An answer about another member is
+// unusable; WeCom compares userids without case (path 90195).
 func (c *Client) Member(ctx context.Context, token secret.Value, userID string) (Member, error) {
 	a, err := c.call(ctx, request{
 		op: opMember, path: "/cgi-bin/user/get", repeatable: true,
@@ -262,6 +266,9 @@ func (c *Client) Member(ctx context.Context, token secret.Value, userID string) 
 	}
 	if a.broken != "" || member.UserID == "" {
 		return Member{}, a.unusable("userid")
+	}
+	if !strings.EqualFold(member.UserID, userID) {
+		return Member{}, &UnavailableError{Op: opMember, Reason: "it answered for another member"}
 	}
 	return member, nil
 }

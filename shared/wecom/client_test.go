@@ -80,7 +80,7 @@ var calls = map[string]func(context.Context, *wecom.Client) error{
 		return err
 	},
 	"user/get": func(ctx context.Context, c *wecom.Client) error {
-		_, err := c.Member(ctx, token(), "zhang san/&x=y@corp")
+		_, err := c.Member(ctx, token(), "zhang san&x=y@corp")
 		return err
 	},
 	"agent/get": func(ctx context.Context, c *wecom.Client) error {
@@ -122,7 +122,7 @@ func TestCallsAskExactly(t *testing.T) {
 		"gettoken":      {`{"errcode":0,"errmsg":"ok","access_token":"t","expires_in":7200}`, "GET /cgi-bin/gettoken?corpid=ww1&corpsecret=SECRET%2B%2F%26value"},
 		"getuserinfo":   {`{"userid":"a"}`, "GET /cgi-bin/auth/getuserinfo?access_token=TOKEN%2B%2F%26value&code=CODE%2B%2F%26value"},
 		"getuserdetail": {`{"errcode":0,"userid":"a"}`, `POST /cgi-bin/auth/getuserdetail?access_token=TOKEN%2B%2F%26value {"user_ticket":"TICKET\"value"}`},
-		"user/get":      {`{"userid":"a"}`, "GET /cgi-bin/user/get?access_token=TOKEN%2B%2F%26value&userid=zhang+san%2F%26x%3Dy%40corp"},
+		"user/get":      {`{"userid":"Zhang san&x=y@corp"}`, "GET /cgi-bin/user/get?access_token=TOKEN%2B%2F%26value&userid=zhang+san%26x%3Dy%40corp"},
 		"agent/get":     {`{"agentid":1000002}`, "GET /cgi-bin/agent/get?access_token=TOKEN%2B%2F%26value&agentid=1000002"},
 
 		"department/simplelist": {`{"department_id":[]}`, "GET /cgi-bin/department/simplelist?access_token=TOKEN%2B%2F%26value"},
@@ -242,6 +242,10 @@ func TestDetailAndMember(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(member, want) {
 			t.Errorf("%q: got %+v, %v", answer, member, err)
 		}
+	}
+	member, err := serve(t, &fake{answers: []string{`{"userid":"b","name":"李四","status":5}`}}).Member(t.Context(), token(), "a")
+	if _, unavailable := errors.AsType[*wecom.UnavailableError](err); !unavailable || !reflect.DeepEqual(member, wecom.Member{}) {
+		t.Errorf("another member: got %+v, %v", member, err)
 	}
 }
 
@@ -403,7 +407,7 @@ func TestTransportErrorsShowNothing(t *testing.T) {
 // Trap: a used code tried again, or a phone that WeCom may have counted as a miss. -1 and
 // 45033 are answers, nothing is spent.
 func TestTries(t *testing.T) {
-	const good = `{"userid":"a","access_token":"t","expires_in":7200,"agentid":1,"department_id":[],"department":[],"userlist":[]}`
+	const good = `{"userid":"zhang san&x=y@corp","access_token":"t","expires_in":7200,"agentid":1,"department_id":[],"department":[],"userlist":[]}`
 	busy, parallel, other := `{"errcode":-1}`, `{"errcode":45033}`, `{"errcode":45009}`
 	for name, call := range calls {
 		notAgain := name == "getuserinfo" || name == "getuserdetail" || name == "user/getuserid" || name == "agent/get"

@@ -7,37 +7,7 @@ import { save } from './csv.js';
 import { count, t } from './texts.js';
 import { badge, el, table, tableRow, time, toast } from './ui.js';
 
-const types = [
-  'signed_in',
-  'sign_in_refused',
-  'signed_out',
-  'session_ended',
-  'sessions_ended',
-  'token_reused',
-  'token_revoked',
-  'consent_withdrawn',
-  'member_gone',
-  'member_disabled',
-  'member_not_allowed',
-  'member_renamed',
-  'member_roles_changed',
-  'event_received',
-  'app_inactive',
-  'user_created',
-  'user_updated',
-  'user_deleted',
-  'authenticator_created',
-  'authenticator_updated',
-  'authenticator_deleted',
-  'application_created',
-  'application_updated',
-  'application_deleted',
-  'domain_file_created',
-  'domain_file_deleted',
-  'users_listed',
-  'users_looked_up',
-  'audit_exported',
-];
+const types = JSON.parse(document.getElementById('audit-types').textContent);
 
 const bad = ['sign_in_refused', 'token_reused', 'member_gone', 'member_disabled', 'member_not_allowed', 'app_inactive'];
 

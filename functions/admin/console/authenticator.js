@@ -11,7 +11,15 @@ import { confirmThen, dialog, go } from './dialogs.js';
 import { receiverPart } from './events.js';
 import { recordForm } from './form.js';
 import { links } from './links.js';
-import { readRules, rulesField, sayRules, writeRules, wrongRules } from './rules-field.js';
+import {
+  isNumbered,
+  readRules,
+  rulesField,
+  sayFormerNumbers,
+  sayRules,
+  writeRules,
+  wrongRules,
+} from './rules-field.js';
 import { rulesPreview } from './rules-preview.js';
 import { t } from './texts.js';
 import { el, icon, section, toast } from './ui.js';
@@ -98,8 +106,16 @@ export async function authenticatorView(name) {
     ],
     read: () => call('GET', path),
     send: (changes, version) => call('PATCH', path, { json: nest(changes), version }),
-    saved: changed,
-    explain: (error) => (error.code === 'auto_login_taken' ? holderOfAutoLogin(a) : null),
+    saved: (updated) => {
+      const switchedOff = a.events.enabled && !updated.events.enabled;
+      changed(updated);
+      if (switchedOff) showReceiver();
+    },
+    explain: (error) => {
+      if (error.code === 'auto_login_taken') return holderOfAutoLogin(a);
+      const moves = error.code === 'invalid_request' && options.typed('corpId') !== a.corpId;
+      return moves && isNumbered(error.field) ? el('p', {}, sayFormerNumbers()) : null;
+    },
   });
 
   function changed(updated) {
@@ -179,10 +195,15 @@ export async function authenticatorView(name) {
       ),
     );
   const switches = el('div', { className: 'stack' });
-  const receiver = receiverPart(a, (updated) => {
-    options.rebase(updated);
-    changed(updated);
-  });
+  const receiver = el('div', {});
+  const showReceiver = () =>
+    receiver.replaceChildren(
+      receiverPart(a, (updated) => {
+        options.rebase(updated);
+        changed(updated);
+      }),
+    );
+  showReceiver();
   changed(a);
 
   return [

@@ -28,11 +28,66 @@ function stopOf({ stopped, misses, wecomCode }) {
   return notice('bad', el('p', {}, text));
 }
 
+const heads = () => [t('user.name'), t('user.phone'), t('lookup.member'), t('lookup.result')];
+
+// rowOf shows what was found of one user, with a box where the name is another one.
+function rowOf(item, ticks) {
+  const [name, phone, member, result] = heads();
+  const [words, kind] = outcomes[item.result];
+  const tick =
+    item.result === 'name_differs' &&
+    field({ name: 'accept', label: t('lookup.accept'), type: 'checkbox', hint: item.wecomName });
+  if (tick) ticks.push({ id: item.userId, input: tick.input });
+  return tableRow([
+    [name, el('a', { href: address({ id: item.userId }) }, item.name || t('user.noname'))],
+    [phone, el('span', { className: 'unbroken' }, item.phone)],
+    [member, ...(item.wecomUserId ? [item.wecomName, ' ', el('code', {}, item.wecomUserId)] : [null])],
+    [result, badge(t(words), kind), tick?.node],
+  ]);
+}
+
+// bindButton binds those whom the list has found and whose boxes are ticked, and nobody else:
+// an administrator has seen them. After a try, which is dry, it also goes past those whom
+// nobody accepted. bind(limit, accept) does it.
+function bindButton({ items, dry, ticks, bind }) {
+  const having = (...results) => items.filter(({ result }) => results.includes(result)).length;
+  const accepted = () => ticks.filter(({ input }) => input.checked).map(({ id }) => id);
+  const control = button(
+    '',
+    () => bind(dry ? having('found', 'name_differs', 'taken') : accepted().length, accepted()),
+    'main',
+  );
+  const tell = () => {
+    const number = having('found') + accepted().length;
+    control.textContent = number ? t('lookup.bind', { number: count(number) }) : t('lookup.skip');
+    control.hidden = !number && !(dry && having('name_differs', 'taken'));
+  };
+  for (const { input } of ticks) input.addEventListener('change', tell);
+  tell();
+  return control;
+}
+
+// answerPart shows what the service answered. again is the button for another try.
+function answerPart({ result, dry, bind, again }) {
+  const { items } = result;
+  const ticks = [];
+  const rows = items.map((item) => rowOf(item, ticks));
+  const bound = items.filter((item) => item.result === 'bound').length;
+  return section(
+    t('lookup.answer'),
+    stopOf(result),
+    rows.length > 0 && table(t('lookup.answer'), heads(), rows).node,
+    !rows.length && !result.stopped && notice('good', el('p', {}, t('lookup.nobody'))),
+    bound > 0 && notice('good', el('p', {}, t('lookup.done', { number: count(bound) }))),
+    el('p', { className: 'hint' }, t('lookup.misses', { misses: count(result.misses) })),
+    el('div', { className: 'actions' }, bindButton({ items, dry, ticks, bind }), again),
+  );
+}
+
 export async function lookupView(name) {
   const path = at('authenticators', name);
   const a = await call('GET', path);
   const place = el('div', { className: 'stack' });
-  const ask = (body) => call('POST', `${path}/lookup`, { json: body });
   const limit = field({
     name: 'limit',
     label: t('lookup.limit'),
@@ -41,76 +96,27 @@ export async function lookupView(name) {
     options: ['10', '50', '200'].map((number) => [number, number]),
   });
 
-  // attempt shows what work brings, and stays as it was when that fails.
-  async function attempt(work, dry) {
+  // ask shows what the service answers, and what was there before when it refuses.
+  async function ask(body) {
     const before = [...place.childNodes];
     const focused = document.activeElement;
     place.replaceChildren(waiting(t('check.running')));
     try {
-      show(await work(), dry);
+      const result = await call('POST', `${path}/lookup`, { json: body });
+      const part = answerPart({ result, dry: body.dryRun, bind, again: tryButton('') });
+      place.replaceChildren(part);
+      part.querySelector('h2').focus();
     } catch (error) {
       place.replaceChildren(...before);
       focused.focus();
       throw error;
     }
   }
-  const again = (kind) =>
-    button(t('lookup.try'), () => attempt(() => ask({ limit: Number(limit.input.value), dryRun: true }), true), kind);
+  const bind = (most, accept) => ask({ limit: most, dryRun: false, accept });
+  const tryButton = (kind) =>
+    button(t('lookup.try'), () => ask({ limit: Number(limit.input.value), dryRun: true }), kind);
 
-  function show(result, dry) {
-    const ticks = [];
-    const heads = [t('user.name'), t('user.phone'), t('lookup.member'), t('lookup.result')];
-    const row = (item) => {
-      const [words, kind] = outcomes[item.result];
-      const tick =
-        item.result === 'name_differs' &&
-        field({ name: 'accept', label: t('lookup.accept'), type: 'checkbox', hint: item.wecomName });
-      if (tick) ticks.push({ id: item.userId, input: tick.input });
-      return tableRow([
-        [heads[0], el('a', { href: address({ id: item.userId }) }, item.name || t('user.noname'))],
-        [heads[1], el('span', { className: 'unbroken' }, item.phone)],
-        [heads[2], ...(item.wecomUserId ? [item.wecomName, ' ', el('code', {}, item.wecomUserId)] : [null])],
-        [heads[3], badge(t(words), kind), tick?.node],
-      ]);
-    };
-    const rows = result.items.map(row);
-    const having = (...results) => result.items.filter((item) => results.includes(item.result));
-    const found = having('found');
-
-    // bind looks up anew those whom the list has found, and nobody else: an administrator
-    // has seen them. After a try, it also goes past those whom nobody accepted.
-    const bind = button(
-      '',
-      () => {
-        const accept = ticks.filter(({ input }) => input.checked).map(({ id }) => id);
-        const most = dry ? having('found', 'name_differs', 'taken').length : accept.length;
-        return attempt(() => ask({ limit: most, dryRun: false, accept }));
-      },
-      'main',
-    );
-    const tell = () => {
-      const number = found.length + ticks.filter(({ input }) => input.checked).length;
-      bind.textContent = number ? t('lookup.bind', { number: count(number) }) : t('lookup.skip');
-      bind.hidden = !number && !(dry && having('name_differs', 'taken').length);
-    };
-    for (const { input } of ticks) input.addEventListener('change', tell);
-    tell();
-
-    const part = section(
-      t('lookup.answer'),
-      stopOf(result),
-      rows.length > 0 && table(t('lookup.answer'), heads, rows).node,
-      !rows.length && !result.stopped && notice('good', el('p', {}, t('lookup.nobody'))),
-      having('bound').length > 0 &&
-        notice('good', el('p', {}, t('lookup.done', { number: count(having('bound').length) }))),
-      el('p', { className: 'hint' }, t('lookup.misses', { misses: count(result.misses) })),
-      el('div', { className: 'actions' }, bind, again('')),
-    );
-    place.replaceChildren(part);
-    part.querySelector('h2').focus();
-  }
-
-  place.append(el('div', { className: 'actions' }, again('main')));
+  place.append(el('div', { className: 'actions' }, tryButton('main')));
   return [
     el('a', { className: 'back', href: authenticatorAddress(a) }, icon('back'), a.title),
     el('h1', { tabIndex: -1 }, t('lookup.title')),

@@ -4,9 +4,10 @@
 import { at, call, everything, Problem } from './api.js';
 import { button, field, form } from './controls.js';
 import { picture } from './pictures.js';
+import { isNumbered, sayFormerNumbers } from './rules-field.js';
 import { frame, knowing, paragraph, rich, todo } from './setup-layout.js';
-import { tidy, wrong, wrongField } from './setup-rules.js';
 import { fieldNames, forgetDraft, steps, writeDraft } from './setup-state.js';
+import { tidy, wrong, wrongField } from './setup-validation.js';
 import { t } from './texts.js';
 import { el, toast } from './ui.js';
 
@@ -190,6 +191,10 @@ async function refused(state, fields, error) {
       auto_login_taken: ['autoLogin', 'setup.wrong.autologin'],
       invalid_request: [error.field, wrongField[error.field]],
     }[error.code] || [];
+  if (isNumbered(error.field)) {
+    fields.corpId.invalid(sayFormerNumbers());
+    return fields.corpId.input.focus();
+  }
   if (!text || !fields[name]) throw error;
   let other = '';
   if (error.code === 'auto_login_taken') {

@@ -16,16 +16,20 @@ import (
 const resultPrefix = "outcome#"
 
 func resultKey(sessionKey string) item { return item{"pk": text(resultPrefix + sessionKey)} }
-func tokenKey(key string) item         { return item{"pk": text("token#" + key)} }
+
+// fetchedKey has the prefix of the first things that were fetched, and the content has their
+// attribute, sealed. Another prefix would refuse the records to the version that serves on
+// while the next one is tried: both have one role, which names prefixes.
+func fetchedKey(key string) item { return item{"pk": text("token#" + key)} }
 
 // lingering is how much later the TTL of a record is than its end. The code compares the
 // end; the TTL only cleans up, and must never be early.
 const lingering = time.Hour
 
-// tokenLingering is the same for the record of a leased token. The lease cannot keep the
-// later of two TTLs: with the old TTL the record could be removed at once, together with
-// the lease. So it exceeds the life of any token in the record, two hours.
-const tokenLingering = 24 * time.Hour
+// leaseLingering is the same for a record that is leased. The lease cannot keep the later of
+// two TTLs: with the old TTL the record could be removed at once, together with the lease. So
+// it is the longest life of any content, a day.
+const leaseLingering = 24 * time.Hour
 
 // AttemptResult implements store.Transient.
 func (e *Engine) AttemptResult(ctx context.Context, sessionKey string) (result store.AttemptResult, err error) {
@@ -171,7 +175,7 @@ func (e *Engine) EndSession(ctx context.Context, sessionKey string) (ended store
 
 // Fetched implements store.Transient.
 func (e *Engine) Fetched(ctx context.Context, key string) (store.Fetched, error) {
-	found, err := e.get(ctx, e.cfg.TransientTable, tokenKey(key))
+	found, err := e.get(ctx, e.cfg.TransientTable, fetchedKey(key))
 	if err != nil {
 		return store.Fetched{}, err
 	}
@@ -184,12 +188,12 @@ func (e *Engine) Fetched(ctx context.Context, key string) (store.Fetched, error)
 
 // LeaseFetched implements store.Transient.
 func (e *Engine) LeaseFetched(ctx context.Context, key, owner string, until time.Time) (bool, error) {
-	err := e.run(ctx, []step{update(e.cfg.TransientTable, tokenKey(key),
+	err := e.run(ctx, []step{update(e.cfg.TransientTable, fetchedKey(key),
 		"SET leaseOwner = :owner, leaseUntil = :until, #ttl = :ttl",
 		"attribute_not_exists(leaseOwner) OR leaseOwner = :owner OR leaseUntil <= :now",
 		map[string]string{"#ttl": "ttl"}, item{
 			":owner": text(owner), ":until": moment(until), ":now": e.now(),
-			":ttl": number(until.Add(tokenLingering).Unix()),
+			":ttl": number(until.Add(leaseLingering).Unix()),
 		}, failing(store.ErrChanged))})
 	if errors.Is(err, store.ErrChanged) {
 		return false, nil
@@ -205,7 +209,7 @@ func (e *Engine) SaveFetched(ctx context.Context, key, owner string, record stor
 			end = t
 		}
 	}
-	i := tokenKey(key)
+	i := fetchedKey(key)
 	i["expiresAt"], i["refusedUntil"] = moment(record.ExpiresAt), moment(record.RefusedUntil)
 	i["refusedCode"], i["ttl"] = number(int64(record.RefusedCode)), number(end.Add(lingering).Unix())
 	if len(record.Content) > 0 {
@@ -216,6 +220,6 @@ func (e *Engine) SaveFetched(ctx context.Context, key, owner string, record stor
 
 // ForgetFetched implements store.Transient.
 func (e *Engine) ForgetFetched(ctx context.Context, key string) error {
-	write := remove(e.cfg.TransientTable, tokenKey(key), "attribute_exists(pk)", nil, failing(nil))
+	write := remove(e.cfg.TransientTable, fetchedKey(key), "attribute_exists(pk)", nil, failing(nil))
 	return e.run(ctx, []step{write})
 }

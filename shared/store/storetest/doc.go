@@ -4,4 +4,5 @@
 // Duty: Run tests every promise of an engine, concurrency included.
 //
 // Boundary: it calls nothing but store.Engine, so that every engine passes the same tests.
+// WithoutAudit is for tests of callers.
 package storetest

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -54,10 +55,16 @@ func TestALeaverLosesAccessAtTheNextRefresh(t *testing.T) {
 	if b.session() == nil {
 		t.Fatal("signed out by an outage")
 	}
+	f.wait(time.Minute) // so long WeCom is left alone
 	wiki.refresh(http.StatusBadRequest, refreshed, "invalid_grant")
 	wiki.wantTold(t, inWiki)
 	if b.session() != nil {
 		t.Error("the session of a leaver goes on")
+	}
+	for _, told := range []string{`"wecomCalls":1,[^{]*"wecomCode":45009,[^{]*"memberCheck":"unknown"`, `"wecomCalls":1,[^{]*"memberCheck":"gone"`} {
+		if !regexp.MustCompile(told).MatchString(f.log.String()) {
+			t.Errorf("the log does not say %s", told)
+		}
 	}
 	wiki.refresh(http.StatusOK, theirs.refreshToken, "")
 	if colleague.session() == nil {
