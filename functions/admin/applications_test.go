@@ -511,6 +511,34 @@ func TestApplicationRaces(t *testing.T) {
 	}
 }
 
+// TestAttackAllowedNumbersOfTheFormerCompany: departments and tags are those of the company
+// whose members could sign in when they were given. Another that takes its place lets in nobody
+// by the same numbers, until they are given for it.
+func TestAttackAllowedNumbersOfTheFormerCompany(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.create("partner", "")
+	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/partner", body: `{"corpId":"wwPartner"}`})
+	o.createApplication("app", "web", `,"allow":{"departments":[12],"roles":["staff"]}`)
+	for _, step := range []struct{ patch, want string }{
+		{`{"title":"App"}`, ""},
+		{`{"authenticators":["hr"]}`, "ww0123456789"},
+		{`{"authenticators":["partner"]}`, "ww0123456789"},
+		{`{"title":"Partner's"}`, "ww0123456789"},
+		{`{"allow":{"departments":[12]}}`, "wwPartner"},
+		{`{"authenticators":[]}`, "wwPartner"},
+		{`{"allow":{"departments":[13]}}`, "wwPartner"},
+		{`{"authenticators":["hr"],"allow":{"tags":[3]}}`, "ww0123456789"},
+		{`{"allow":{"departments":[],"tags":[]}}`, ""},
+		{`{"authenticators":[],"allow":{"tags":[3]}}`, ""},
+	} {
+		o.expect(200, request{method: "PATCH", path: applicationsPath + "/app", body: step.patch})
+		if got := o.application("app").AllowCorpID; got != step.want {
+			t.Errorf("%s: of %q, want %q", step.patch, got, step.want)
+		}
+	}
+}
+
 // A second company takes user names and emails away; whoever looks at the application is
 // told, until its authenticators are of one company.
 func TestApplicationNotesASecondCompany(t *testing.T) {
