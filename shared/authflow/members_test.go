@@ -313,7 +313,7 @@ type scriptedRules struct {
 	err        error
 }
 
-func (r *scriptedRules) Evaluate(context.Context, store.Authenticator, wecom.Member) (members.Evaluation, error) {
+func (r *scriptedRules) Evaluate(context.Context, store.Authenticator, wecom.Member, []store.FormerUserID) (members.Evaluation, error) {
 	return r.evaluation, r.err
 }
 
