@@ -341,11 +341,29 @@ func (h *handler) previewRules(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.directoryError(ctx, "evaluate rules", err)
 	}
-	return apigw.WriteJSON(w, http.StatusOK, struct {
-		Roles       []string            `json:"roles"`
-		Allowed     bool                `json:"allowed"`
-		Departments []claims.Department `json:"departments"`
-	}{nonNil(found.Roles), found.Allowed || a.Allow.Allows(store.Identity{}, u.Roles), claims.ViewDepartments(found.Departments)})
+	view := rulesPreview{
+		Roles: nonNil(found.Roles), Departments: claims.ViewDepartments(found.Departments),
+		Allowed: found.Allowed || a.Allow.Allows(store.Identity{}, u.Roles),
+	}
+	switch {
+	case m.Status == wecom.MemberDisabled:
+		// A check would take the roles away, too.
+		view.Roles, view.Allowed, view.Refusal = []string{}, false, apierr.UserDisabled
+	case u.ID != "" && !u.Enabled:
+		view.Allowed, view.Refusal = false, apierr.UserDisabled
+	case !view.Allowed:
+		view.Refusal = apierr.NotAllowed
+	}
+	return apigw.WriteJSON(w, http.StatusOK, view)
+}
+
+// rulesPreview is what a member would get.
+type rulesPreview struct {
+	Roles       []string            `json:"roles"`
+	Allowed     bool                `json:"allowed"`
+	Departments []claims.Department `json:"departments"`
+	// Refusal is the code by which a sign-in would be refused, absent when Allowed.
+	Refusal apierr.Code `json:"refusal,omitempty"`
 }
 
 // member asks WeCom for a member.
@@ -354,6 +372,9 @@ func (h *handler) member(ctx context.Context, a store.Authenticator, userID stri
 		m, err = h.WeCom.Member(ctx, token, userID)
 		return err
 	})
+	if err == nil {
+		err = m.UnknownStatus()
+	}
 	answered, ok := errors.AsType[*wecom.Error](err)
 	switch {
 	case ok && answered.SaysNoMember(), err == nil && m.Status == wecom.MemberLeft:

@@ -47,7 +47,7 @@ const (
 	lookupBound       lookupOutcome = "bound"
 	lookupFound       lookupOutcome = "found"        // would be bound: this was a dry run
 	lookupNameDiffers lookupOutcome = "name_differs" // and nobody accepted it
-	lookupNotFound    lookupOutcome = "not_found"    // no member whom the app may see and who is not disabled
+	lookupNotFound    lookupOutcome = "not_found"    // no member whom the app may see and who may be let in
 	lookupTaken       lookupOutcome = "taken"        // the member is another user
 )
 
@@ -263,7 +263,7 @@ func (l *lookup) lookUpUser(ctx context.Context, u store.User, known lookupBudge
 	if err := l.release(ctx, l.a.CorpID, u.Phone); err != nil {
 		return err
 	}
-	if member.Status != wecom.MemberDisabled && member.Status != wecom.MemberLeft {
+	if member.Status == wecom.MemberActive || member.Status == wecom.MemberNotActivated {
 		item.WeComUserID, item.WeComName = member.UserID, member.Name
 		if item.Result, err = l.decide(ctx, u, member); err != nil {
 			return err

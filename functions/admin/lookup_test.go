@@ -141,6 +141,7 @@ func TestLookupResults(t *testing.T) {
 		{name: "no name of WeCom", imported: "Li Si", member: active("LiSi", ""), dry: "name_differs", result: "name_differs"},
 		{name: "not activated yet", imported: "Li Si", member: wecom.Member{UserID: "LiSi", Name: "Li Si", Status: wecom.MemberNotActivated}, dry: "found", result: "bound", bound: true, newName: "Li Si"},
 		{name: "disabled in WeCom", imported: "Li Si", member: wecom.Member{UserID: "LiSi", Name: "Li Si", Status: wecom.MemberDisabled}, dry: "not_found", result: "not_found"},
+		{name: "attack: a status nobody knows counts as an active member", imported: "Li Si", member: wecom.Member{UserID: "LiSi", Name: "Li Si", Status: 3}, dry: "not_found", result: "not_found"},
 		{name: "has left", imported: "Li Si", member: wecom.Member{UserID: "LiSi", Name: "Li Si", Status: wecom.MemberLeft}, dry: "not_found", result: "not_found"},
 		{name: "attack: the member is another user, in another case", imported: "Li Si", member: active("LiSi", "Li Si"), other: store.Identity{CorpID: lookupCorp, WeComUserID: "lisi"}, dry: "taken", result: "taken"},
 		{name: "a member of another corp has this userid", imported: "Li Si", member: active("LiSi", "Li Si"), other: store.Identity{CorpID: "ww9", WeComUserID: "LiSi"}, dry: "found", result: "bound", bound: true, newName: "Li Si"},

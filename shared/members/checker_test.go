@@ -213,6 +213,8 @@ func TestWhatUserGetSays(t *testing.T) {
 		{"not activated", status(4), members.Active, "", false, true},
 		{"disabled", status(2), members.Disabled, "", true, true},
 		{"left", status(5), members.Gone, store.GoneLeft, true, false},
+		{"attack: no status counts as an active member", status(0), members.Unknown, "", false, false},
+		{"attack: a status nobody knows counts as an active member", status(3), members.Unknown, "", false, false},
 		{"60111", code(60111), members.Gone, store.GoneNotFound, true, false},
 		{"40003", code(40003), members.Gone, store.GoneNotFound, true, false},
 		{"60011", code(60011), members.Gone, store.GoneOutOfRange, true, false},

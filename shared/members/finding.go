@@ -65,6 +65,8 @@ func (c *Checker) look(ctx context.Context, a store.Authenticator, userID string
 		f.member, f.reason = member, store.GoneLeft
 	case member.Status == wecom.MemberDisabled:
 		f.member, f.Verdict = member, Disabled
+	case member.UnknownStatus() != nil:
+		f.Cause = member.UnknownStatus()
 	default:
 		f.member, f.Verdict = member, Active
 		evaluation, err := c.Rules.Evaluate(ctx, a, member, former)
