@@ -4,7 +4,7 @@ import { at, call } from './api.js';
 import { address as authenticatorAddress } from './authenticators.js';
 import { button, field } from './controls.js';
 import { count, t } from './texts.js';
-import { badge, el, icon, notice, section, table, tableRow, waiting } from './ui.js';
+import { badge, el, icon, newId, notice, section, table, tableRow, waiting } from './ui.js';
 import { address } from './user-fields.js';
 
 const outcomes = {
@@ -41,13 +41,14 @@ export async function lookupView(name) {
     options: ['10', '50', '200'].map((number) => [number, number]),
   });
 
-  // attempt shows what work brings, and stays as it was when that fails.
-  async function attempt(work, dry) {
+  // attempt shows what work brings, and stays as it was when that fails. wanted is how many
+  // users it is to bind, absent in a try.
+  async function attempt(work, wanted) {
     const before = [...place.childNodes];
     const focused = document.activeElement;
     place.replaceChildren(waiting(t('check.running')));
     try {
-      show(await work(), dry);
+      show(await work(), wanted);
     } catch (error) {
       place.replaceChildren(...before);
       focused.focus();
@@ -55,9 +56,10 @@ export async function lookupView(name) {
     }
   }
   const again = (kind) =>
-    button(t('lookup.try'), () => attempt(() => ask({ limit: Number(limit.input.value), dryRun: true }), true), kind);
+    button(t('lookup.try'), () => attempt(() => ask({ limit: Number(limit.input.value), dryRun: true })), kind);
 
-  function show(result, dry) {
+  function show(result, wanted) {
+    const dry = wanted === undefined;
     const ticks = [];
     const heads = [t('user.name'), t('user.phone'), t('lookup.member'), t('lookup.result')];
     const row = (item) => {
@@ -84,7 +86,7 @@ export async function lookupView(name) {
       () => {
         const accept = ticks.filter(({ input }) => input.checked).map(({ id }) => id);
         const most = dry ? having('found', 'name_differs', 'taken').length : accept.length;
-        return attempt(() => ask({ limit: most, dryRun: false, accept }));
+        return attempt(() => ask({ limit: most, dryRun: false, accept }), found.length + accept.length);
       },
       'main',
     );
@@ -96,15 +98,30 @@ export async function lookupView(name) {
     for (const { input } of ticks) input.addEventListener('change', tell);
     tell();
 
+    // What was found can be bound when the budget is spent, and nothing when WeCom has closed.
+    const stop = stopOf(result);
+    const retry = again('');
+    const closed = result.wecomCode === 45009;
+    if (stop) stop.id = newId('stop');
+    for (const [control, off] of [
+      [bind, closed],
+      [retry, closed || result.stopped === 'budget'],
+    ]) {
+      control.disabled = off;
+      if (off) control.setAttribute('aria-describedby', stop.id);
+    }
+    const unbound = dry ? 0 : wanted - having('bound').length;
+
     const part = section(
       t('lookup.answer'),
-      stopOf(result),
+      stop,
+      unbound > 0 && notice('warn', el('p', {}, t('lookup.unbound', { number: count(unbound) }))),
       rows.length > 0 && table(t('lookup.answer'), heads, rows).node,
       !rows.length && !result.stopped && notice('good', el('p', {}, t('lookup.nobody'))),
       having('bound').length > 0 &&
         notice('good', el('p', {}, t('lookup.done', { number: count(having('bound').length) }))),
       el('p', { className: 'hint' }, t('lookup.misses', { misses: count(result.misses) })),
-      el('div', { className: 'actions' }, bind, again('')),
+      el('div', { className: 'actions' }, bind, retry),
     );
     place.replaceChildren(part);
     part.querySelector('h2').focus();

@@ -7,7 +7,16 @@ import { confirmThen, go } from './dialogs.js';
 import { recordForm } from './form.js';
 import { t } from './texts.js';
 import { badge, el, icon, notice, pairs, section, time, toast } from './ui.js';
-import { address, administrator, called, nameField, phoneField, readRoles, whereabouts, written } from './user-fields.js';
+import {
+  address,
+  administrator,
+  called,
+  nameField,
+  phoneField,
+  readRoles,
+  whereabouts,
+  written,
+} from './user-fields.js';
 
 const badges = (user) => [
   user.roles.map((role) => badge(role === administrator ? t('user.administrator') : role, 'info')),
