@@ -520,21 +520,53 @@ func TestAttackAllowedNumbersOfTheFormerCompany(t *testing.T) {
 	o.create("partner", "")
 	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/partner", body: `{"corpId":"wwPartner"}`})
 	o.createApplication("app", "web", `,"allow":{"departments":[12],"roles":["staff"]}`)
-	for _, step := range []struct{ patch, want string }{
-		{`{"title":"App"}`, ""},
-		{`{"authenticators":["hr"]}`, "ww0123456789"},
-		{`{"authenticators":["partner"]}`, "ww0123456789"},
-		{`{"title":"Partner's"}`, "ww0123456789"},
-		{`{"allow":{"departments":[12]}}`, "wwPartner"},
-		{`{"authenticators":[]}`, "wwPartner"},
-		{`{"allow":{"departments":[13]}}`, "wwPartner"},
-		{`{"authenticators":["hr"],"allow":{"tags":[3]}}`, "ww0123456789"},
-		{`{"allow":{"departments":[],"tags":[]}}`, ""},
-		{`{"authenticators":[],"allow":{"tags":[3]}}`, ""},
+	const several, another = `,"notes":["allow_several_companies"]`, `,"notes":["allow_another_company"]`
+	for _, step := range []struct{ patch, want, notes string }{
+		{`{"title":"App","claims":{"preferredUsername":"id"}}`, "", several},
+		{`{"authenticators":["hr"]}`, "ww0123456789", ""},
+		{`{"authenticators":["partner"]}`, "ww0123456789", another},
+		{`{"title":"Partner's"}`, "ww0123456789", another},
+		{`{"allow":{"departments":[12]}}`, "wwPartner", ""},
+		{`{"authenticators":[]}`, "wwPartner", several},
+		{`{"allow":{"departments":[13]}}`, "wwPartner", several},
+		{`{"authenticators":["hr"],"allow":{"tags":[3]}}`, "ww0123456789", ""},
+		{`{"allow":{"departments":[],"tags":[]}}`, "", ""},
+		{`{"authenticators":[],"allow":{"tags":[3]}}`, "", several},
 	} {
-		o.expect(200, request{method: "PATCH", path: applicationsPath + "/app", body: step.patch})
-		if got := o.application("app").AllowCorpID; got != step.want {
-			t.Errorf("%s: of %q, want %q", step.patch, got, step.want)
+		got := o.expect(200, request{method: "PATCH", path: applicationsPath + "/app", body: step.patch})
+		if of := o.application("app").AllowCorpID; of != step.want {
+			t.Errorf("%s: of %q, want %q", step.patch, of, step.want)
+		}
+		if !strings.Contains(got.body, step.notes) || step.notes == "" && strings.Contains(got.body, "notes") {
+			t.Errorf("%s: %s, want %s", step.patch, got.body, step.notes)
+		}
+	}
+}
+
+// Departments and tags let nobody in where members of two companies can sign in, and so the
+// administrator is told.
+func TestApplicationNotesThatDepartmentsLetNobodyIn(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.create("partner", "")
+	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/partner", body: `{"corpId":"wwPartner"}`})
+	o.createApplication("app", "web", `,"claims":{"preferredUsername":"id"}`)
+	user := o.createUser("13800138000")
+	for _, test := range []struct{ body, want string }{
+		{`{"allow":{"departments":[12]}}`, `"notes":["allow_several_companies"]`},
+		{`{"allow":{"departments":[],"tags":[3],"roles":["ops"]}}`, `"notes":["allow_several_companies"]`},
+		{`{"claims":{"preferredUsername":"wecom_userid"}}`, `"notes":["several_companies","allow_several_companies"]`},
+		{`{"authenticators":["hr"]}`, ""},
+		{`{"authenticators":[],"allow":{"tags":[]}}`, `"notes":["several_companies"]`},
+	} {
+		for _, r := range []request{
+			{method: "PATCH", path: applicationsPath + "/app", body: test.body},
+			{method: "GET", path: applicationsPath + "/app"},
+			{method: "POST", path: applicationsPath + "/app/preview", body: `{"userId":"` + user + `"}`},
+		} {
+			if got := o.expect(200, r); !strings.Contains(got.body, test.want) || test.want == "" && strings.Contains(got.body, "notes") {
+				t.Errorf("%s, %s: %s", test.body, r.method, got.body)
+			}
 		}
 	}
 }

@@ -4,7 +4,7 @@ import { at, call } from './api.js';
 import { address as authenticatorAddress } from './authenticators.js';
 import { button, field } from './controls.js';
 import { count, t } from './texts.js';
-import { badge, el, icon, notice, section, table, tableRow, waiting } from './ui.js';
+import { badge, el, icon, newId, notice, section, table, tableRow, waiting } from './ui.js';
 import { address } from './user-fields.js';
 
 const outcomes = {
@@ -48,13 +48,16 @@ function rowOf(item, ticks) {
 
 // bindButton binds those whom the list has found and whose boxes are ticked, and nobody else:
 // an administrator has seen them. After a try, which is dry, it also goes past those whom
-// nobody accepted. bind(limit, accept) does it.
+// nobody accepted. bind(limit, accept, wanted) does it: wanted is how many are to be bound.
 function bindButton({ items, dry, ticks, bind }) {
   const having = (...results) => items.filter(({ result }) => results.includes(result)).length;
   const accepted = () => ticks.filter(({ input }) => input.checked).map(({ id }) => id);
   const control = button(
     '',
-    () => bind(dry ? having('found', 'name_differs', 'taken') : accepted().length, accepted()),
+    () => {
+      const ids = accepted();
+      return bind(dry ? having('found', 'name_differs', 'taken') : ids.length, ids, having('found') + ids.length);
+    },
     'main',
   );
   const tell = () => {
@@ -67,20 +70,37 @@ function bindButton({ items, dry, ticks, bind }) {
   return control;
 }
 
-// answerPart shows what the service answered. again is the button for another try.
-function answerPart({ result, dry, bind, again }) {
+// answerPart shows what the service answered. wanted is how many users were to be bound,
+// absent in a try; again is the button for another try.
+function answerPart({ result, wanted, bind, again }) {
   const { items } = result;
+  const dry = wanted === undefined;
   const ticks = [];
   const rows = items.map((item) => rowOf(item, ticks));
   const bound = items.filter((item) => item.result === 'bound').length;
+  const unbound = dry ? 0 : wanted - bound;
+
+  // What was found can be bound when the budget is spent, and nothing when WeCom has closed.
+  const stop = stopOf(result);
+  const binding = bindButton({ items, dry, ticks, bind });
+  const closed = result.wecomCode === 45009;
+  if (stop) stop.id = newId('stop');
+  for (const [control, off] of [
+    [binding, closed],
+    [again, closed || result.stopped === 'budget'],
+  ]) {
+    control.disabled = off;
+    if (off) control.setAttribute('aria-describedby', stop.id);
+  }
   return section(
     t('lookup.answer'),
-    stopOf(result),
+    stop,
+    unbound > 0 && notice('warn', el('p', {}, t('lookup.unbound', { number: count(unbound) }))),
     rows.length > 0 && table(t('lookup.answer'), heads(), rows).node,
     !rows.length && !result.stopped && notice('good', el('p', {}, t('lookup.nobody'))),
     bound > 0 && notice('good', el('p', {}, t('lookup.done', { number: count(bound) }))),
     el('p', { className: 'hint' }, t('lookup.misses', { misses: count(result.misses) })),
-    el('div', { className: 'actions' }, bindButton({ items, dry, ticks, bind }), again),
+    el('div', { className: 'actions' }, binding, again),
   );
 }
 
@@ -97,13 +117,13 @@ export async function lookupView(name) {
   });
 
   // ask shows what the service answers, and what was there before when it refuses.
-  async function ask(body) {
+  async function ask(body, wanted) {
     const before = [...place.childNodes];
     const focused = document.activeElement;
     place.replaceChildren(waiting(t('check.running')));
     try {
       const result = await call('POST', `${path}/lookup`, { json: body });
-      const part = answerPart({ result, dry: body.dryRun, bind, again: tryButton('') });
+      const part = answerPart({ result, wanted, bind, again: tryButton('') });
       place.replaceChildren(part);
       part.querySelector('h2').focus();
     } catch (error) {
@@ -112,7 +132,7 @@ export async function lookupView(name) {
       throw error;
     }
   }
-  const bind = (most, accept) => ask({ limit: most, dryRun: false, accept });
+  const bind = (most, accept, wanted) => ask({ limit: most, dryRun: false, accept }, wanted);
   const tryButton = (kind) =>
     button(t('lookup.try'), () => ask({ limit: Number(limit.input.value), dryRun: true }), kind);
 
