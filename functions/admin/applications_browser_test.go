@@ -132,7 +132,7 @@ func TestConsoleApplication(t *testing.T) {
 		w := openIn(t, "en-US,en", width)
 		enter(w, f, "#applications")
 		w.Do("list", shows(said("Everybody who can sign in here may use it.")), click(`.item h2 a`), sees(`input[name=title]`))
-		w.Do("attempt", shows(said("They are compared letter by letter")), shows(said("invalid_request · redirect_mismatch · Request request-9")))
+		w.Do("attempt", shows(said("They are compared letter by letter")), shows(said("invalid_request · redirect_mismatch · Request request-9")), shows(chromedp.Search(`//td//a[text()="Li"]`)))
 		redirects := func(text string) chromium.Action { return fill(`textarea[name=redirectUris]`, text) }
 		for _, test := range []struct{ address, want string }{
 			{"https://wiki.example.com/a#b", "there must be no #"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
 	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -47,13 +48,8 @@ func TestConsoleAudit(t *testing.T) {
 		w.Do("by time", chromedp.SetValue(`input[name=to]`, o.clock.Add(-time.Minute).Local().Format("2006-01-02T15:04")), clickOn(button("Show")), gone(`[aria-invalid=true]`), sees(`tbody .badge.good`))
 		empty(`input[name=to]`)
 		w.Do("by user", fill(`input[name=user]`, id), clickOn(button("Show")), shows(said("staff admin")))
-		// The file, as the browser is given it.
-		ask(w, `(() => {
-			const make = URL.createObjectURL;
-			URL.createObjectURL = (file) => (file.text().then((text) => (document.body.dataset.file = text)), make(file));
-		})()`)
-		w.Do("export", clickOn(button("Export as CSV")), shows(said("Exported 122 lines.")), sees(`body[data-file]`))
-		if file := strings.TrimPrefix(ask(w, `document.body.dataset.file`), "\uFEFF"); !strings.HasPrefix(file, "id,at,type,") || strings.Count(file, "\n") != 123 {
+		file := fileOf(w, "export", clickOn(button("Export as CSV")), shows(said("Exported 122 lines.")))
+		if !strings.HasPrefix(file, "id,at,type,") || strings.Count(file, "\n") != 123 {
 			t.Errorf("the file begins with %.80q and has %d lines", file, strings.Count(file, "\n"))
 		}
 		w.Do("to the user", click(`tbody td a[href="#users/`+id+`"]`), sees(`input[name=roles]`))
@@ -63,4 +59,15 @@ func TestConsoleAudit(t *testing.T) {
 		}
 		w.Do("the export is in it", click(`#tabs a[href="#audit"]`), shows(chromedp.Search(`//tbody//span[text()="Audit exported"]`)))
 	})
+}
+
+// fileOf does something that hands over a file, and returns its text without the mark in front.
+func fileOf(w *chromium.Window, step string, actions ...chromium.Action) string {
+	ask(w, `(() => {
+		delete document.body.dataset.file;
+		const make = URL.createObjectURL;
+		URL.createObjectURL = (file) => (file.text().then((text) => (document.body.dataset.file = text)), make(file));
+	})()`)
+	w.Do(step, append(actions, sees(`body[data-file]`))...)
+	return strings.TrimPrefix(ask(w, `document.body.dataset.file`), "\uFEFF")
 }

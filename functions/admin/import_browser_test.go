@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
@@ -217,4 +218,35 @@ func TestConsoleImportOfATableByHand(t *testing.T) {
 			t.Errorf("imported %q", found)
 		}
 	})
+}
+
+// An import has a name that somebody else chose. In the list of failed rows, which is opened
+// in a spreadsheet to mend it, nothing runs; imported again, it is what it was.
+func TestAttackFormulaInFailedRows(t *testing.T) {
+	o := newOffice(t)
+	f := o.serve(t)
+	w := open(t, 1440)
+	enter(w, f, "#import")
+	path := filepath.Join(t.TempDir(), "list.csv")
+	failed := chromedp.Search(`//button[contains(., "Download failed rows")]`)
+	again := func(content string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.Do("choose", upload(`input[type=file]`, path), clickOn(button("Import rows: 4")), shows(failed))
+	}
+	download := clickOn(failed)
+	again("phone,name,roles\n+1,=1+1,staff\n-2,@SUM(1),+x\n=3,\"\t-x\",\n4,O'Hara,\n")
+	file := fileOf(w, "download", download)
+	for _, cell := range []string{"'+1,'=1+1,staff", "'-2,'@SUM(1),'+x", "'=3,'-x,", "4,O'Hara,"} {
+		if !strings.Contains(file, "\n"+cell) {
+			t.Errorf("no %q in %q", cell, file)
+		}
+	}
+	w.Do("another", clickOn(button("Import another file")))
+	again(file)
+	if second := fileOf(w, "download again", download); second != file {
+		t.Errorf("%q was %q before it was read", second, file)
+	}
 }

@@ -305,7 +305,7 @@ func (l *lookup) find(ctx context.Context, phone string) (member wecom.Member, m
 		return err
 	})
 	if answered, ok := errors.AsType[*wecom.Error](err); ok && answered.PhoneMissed() {
-		return wecom.Member{Status: wecom.MemberLeft}, false, nil // in this moment
+		return wecom.Member{Status: wecom.MemberLeft}, false, nil // meanwhile
 	}
 	return member, false, err
 }

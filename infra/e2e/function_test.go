@@ -28,23 +28,31 @@ type Function struct {
 	// PathParameters are in every event. API Gateway finds them by the route, of which
 	// this knows nothing.
 	PathParameters map[string]string
+	// Authorizer is the context of every event, as the route's authorizer gives it.
+	Authorizer map[string]any
 
 	process         *exec.Cmd
 	runtime         *httptest.Server
 	events, answers chan []byte
+	stopped         chan struct{}
+	stop            func()
 }
 
 // StartFunction starts a program, with nothing in its environment but what is given and
 // what Lambda sets, and waits until it asks for its first event. It ends with ctx or Stop.
 func StartFunction(ctx context.Context, program string, environment map[string]string) (*Function, error) {
-	f := &Function{events: make(chan []byte), answers: make(chan []byte)}
+	f := &Function{events: make(chan []byte), answers: make(chan []byte), stopped: make(chan struct{})}
+	f.stop = sync.OnceFunc(func() { close(f.stopped) })
 	ready := make(chan struct{})
 	asks := sync.OnceFunc(func() { close(ready) })
 	f.runtime = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost { // an answer, or why there is none
 			answer, _ := io.ReadAll(r.Body)
 			w.WriteHeader(http.StatusAccepted)
-			f.answers <- answer
+			select {
+			case f.answers <- answer:
+			case <-f.stopped:
+			}
 			return
 		}
 		asks()
@@ -81,6 +89,7 @@ func StartFunction(ctx context.Context, program string, environment map[string]s
 func (f *Function) Stop() {
 	_ = f.process.Process.Kill()
 	_ = f.process.Wait()
+	f.stop()
 	f.runtime.CloseClientConnections()
 	f.runtime.Close()
 }
@@ -88,10 +97,19 @@ func (f *Function) Stop() {
 // Pid is the number of the function's process.
 func (f *Function) Pid() int { return f.process.Process.Pid }
 
-// Invoke hands over an event and returns the answer, or why there is none.
-func (f *Function) Invoke(event []byte) []byte {
-	f.events <- event
-	return <-f.answers
+// Invoke hands over an event and returns the answer, or why there is none: nothing, of a
+// program that was stopped meanwhile.
+func (f *Function) Invoke(event []byte) (answer []byte) {
+	select {
+	case f.events <- event:
+	case <-f.stopped:
+		return nil
+	}
+	select {
+	case answer = <-f.answers:
+	case <-f.stopped:
+	}
+	return answer
 }
 
 // ServeHTTP hands a request over as API Gateway does (payload format 2.0).
@@ -105,6 +123,9 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		event.Headers[strings.ToLower(name)] = r.Header.Get(name)
 	}
 	event.RequestContext.HTTP.Method = r.Method
+	if f.Authorizer != nil {
+		event.RequestContext.Authorizer = &events.APIGatewayV2HTTPRequestContextAuthorizerDescription{Lambda: f.Authorizer}
+	}
 	payload, _ := json.Marshal(event) // of texts, it cannot fail
 	var answer events.APIGatewayV2HTTPResponse
 	_ = json.Unmarshal(f.Invoke(payload), &answer)

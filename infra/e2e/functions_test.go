@@ -27,11 +27,11 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom/receiver/receivertest"
 )
 
-// builtFunctions builds the functions of a sign-in, the issuer, the provider, notify and
-// events, for this machine.
+// builtFunctions builds the functions of a sign-in, the issuer, the provider, notify,
+// events and admin, for this machine.
 var builtFunctions = sync.OnceValues(func() (string, error) {
 	folder, err := programFolder()
-	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid", "notify", "forwardauth", "sessionauthorizer", "events"} {
+	for _, name := range []string{"authorize", "callback", "signin", "issuer", "openid", "notify", "forwardauth", "sessionauthorizer", "events", "admin"} {
 		if err != nil {
 			break
 		}

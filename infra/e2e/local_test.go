@@ -54,6 +54,12 @@ func StartLocal(program, root, folder string, settings ...string) (*Local, error
 // Pid is the number of the program's process.
 func (l *Local) Pid() int { return l.process.Process.Pid }
 
+// Kill ends the program in the middle of what it does (kill -9).
+func (l *Local) Kill() {
+	_ = l.process.Process.Kill()
+	_ = l.process.Wait()
+}
+
 // Stop ends the program as a terminal or a supervisor does, and returns an error that
 // holds its log when it does not end well. It may be called twice.
 func (l *Local) Stop() error {

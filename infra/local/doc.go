@@ -5,6 +5,12 @@
 //
 //	make run
 //
-// It listens on loopback only. The settings are PORT, DATA_DIR, ADMIN_KEY and those
-// of the service; see package settings.
+// Duty: to put together what AWS would: the dependencies of the functions, in files and in
+// memory, and a gateway in front of them (package gateway).
+//
+// Boundary: it has no rule of the service. The simulated WeCom is package wecomsim's, the
+// demo application package demo's.
+//
+// Invariant: it listens on loopback only. The settings are PORT, DATA_DIR, ADMIN_KEY and
+// those of the service; see package settings.
 package main

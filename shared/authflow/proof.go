@@ -11,7 +11,9 @@ import (
 const ProofLifetime = 10 * time.Minute
 
 // MaxQuestions is how often a browser may ask whether it can go on: every three seconds of
-// ProofLifetime.
+// ProofLifetime. It is counted in the cookie, so it stops a page that asks too often. What
+// bounds a browser that plays back an old cookie is ProofLifetime and the throttle of the
+// route.
 const MaxQuestions = 200
 
 // Proof says that a browser has proven to be a member of WeCom who was nobody's identity: by

@@ -102,9 +102,10 @@ func (r Result) AtSignIn(a store.Authenticator) Verdict {
 }
 
 // Check looks the member with a userid up by the app of an authenticator, stores what WeCom
-// says and ends what must end. store.ErrNotFound: nobody here is this member, or the member
-// is gone already. Any other error leaves the verdict as it is: what ended has ended, unless
-// Verdict is empty, but applications may not have been told; another Check does it.
+// says and ends what must end. It returns store.ErrNotFound if nobody here is this member, or
+// the member is gone already. With any other error and a Verdict, what must end has ended,
+// but applications may not have been told; the next Check tells them. With an error and no
+// Verdict, nothing is certain.
 func (c *Checker) Check(ctx context.Context, a store.Authenticator, userID string) (Result, error) {
 	owner, err := c.Store.OwnerOfIdentity(ctx, a.CorpID, userID)
 	if err != nil {

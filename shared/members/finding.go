@@ -127,9 +127,10 @@ func (f Finding) First(i store.Identity, a store.Authenticator, roles []string) 
 }
 
 // apply returns the identity with what WeCom told of the member, and the verdict. A finding
-// that was begun before what is known changes nothing, unless the member is disabled: WeCom may
-// have answered it later, and the next sign-in asks again. One that was begun before what
-// another app of the corp found still says what its own authenticator makes of the member.
+// that began before the check that is stored changes nothing, unless it says that the member is
+// disabled: WeCom may have answered it later, and the next sign-in asks again. If the stored
+// check was by another app of the corp, the finding still decides what its own authenticator
+// makes of the member.
 func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) (store.Identity, Verdict) {
 	access, _ := i.AccessBy(a.ID)
 	older, replaced := f.Verdict != Disabled && i.CheckedAt.After(f.at), access.CheckedAt.After(f.at)

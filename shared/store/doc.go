@@ -1,7 +1,7 @@
 // Package store is the contract of the service's database.
 //
 // Duty: the records, the operations on them, and what each operation promises. Two
-// engines implement it: package dynamo (two DynamoDB tables) and package embedded (one
+// engines implement it: package dynamo (three DynamoDB tables) and package embedded (one
 // file). Package storetest is the suite that both must pass.
 //
 // Boundary: no rule of signing in. The rules (package authflow), access tokens (package
@@ -14,8 +14,9 @@
 //     one enabled authenticator has AutoLogin, whatever runs concurrently;
 //   - when a method returns nil its write has happened and survives the process; on an
 //     error the caller must assume nothing, unless a sentinel says so;
-//   - every read is strongly consistent, except those of events and of a user's lineages;
-//     nothing scans a table, and no operation costs more with more users;
+//   - every read is strongly consistent, except those of events, of a user's lineages and
+//     of the audit by more than a time; nothing scans a table, and no operation costs more
+//     with more users;
 //   - a result or grant past its KeepUntil and a lineage past its ExpiresAt are absent,
 //     cleaned up or not; callers compare the times of sessions, codes and tokens, except
 //     that RotateGrant takes no code that has expired;
@@ -25,5 +26,7 @@
 //     update;
 //   - the keys of sessions are hashes, so are the ids of grants, of secrets of applications
 //     only hashes are kept, and access tokens are sealed: an engine never stores a usable
-//     bearer credential.
+//     bearer credential;
+//   - an audit line is never changed, and written together with what it tells of where
+//     Audited says so.
 package store

@@ -69,10 +69,9 @@ const row = (line) =>
     [t('audit.by'), actor(line)],
   ]);
 
-// auditView shows the lines. filters is a query, such as user=ID, for a link to them.
-export async function auditView(filters = '') {
-  const given = new URLSearchParams(filters);
-  const value = (name) => given.get(name) || '';
+// filterFields are the filters. Their wanted() is the query of them, or null when one is wrong,
+// which is said there. given is a query, too.
+function filterFields(given) {
   const entries = [
     {
       name: 'type',
@@ -86,16 +85,8 @@ export async function auditView(filters = '') {
     { name: 'actor', label: t('audit.by'), hint: t('audit.actor.hint'), right: isId },
     { name: 'from', label: t('audit.from'), type: 'datetime-local' },
     { name: 'to', label: t('audit.to'), type: 'datetime-local' },
-  ].map((spec) => ({ spec, ...field({ ...spec, value: value(spec.name) }) }));
+  ].map((spec) => ({ spec, ...field({ ...spec, value: given.get(spec.name) || '' }) }));
 
-  const list = table(t('tab.audit'), [t('attempts.when'), t('audit.what'), t('audit.about'), t('audit.by')], []);
-  const card = el('div', { className: 'card tablecard' }, list.node);
-  const more = el('div', { className: 'more' });
-  const said = el('p', { className: 'soft', role: 'status' });
-  let turn = 0;
-  let shown = ''; // the query of what is shown
-
-  // wanted is the query of the filters, or null when one is wrong, which is said there.
   function wanted() {
     const query = new URLSearchParams();
     for (const { spec, input, invalid } of entries) {
@@ -111,13 +102,23 @@ export async function auditView(filters = '') {
     }
     return query.toString();
   }
+  return { nodes: entries.map(({ node }) => node), wanted };
+}
+
+// lineList is the list. Its show(query) shows the newest lines that a query selects.
+function lineList() {
+  const list = table(t('tab.audit'), [t('attempts.when'), t('audit.what'), t('audit.about'), t('audit.by')], []);
+  const card = el('div', { className: 'card tablecard' }, list.node);
+  const more = el('div', { className: 'more' });
+  const said = el('p', { className: 'soft', role: 'status' });
+  let turn = 0;
 
   // append reads on until there is something to show.
-  async function append(cursor, mine) {
+  async function append(query, cursor, mine) {
     let items = [];
     for (let tries = 0; tries < patience && !items.length && cursor !== null; tries++) {
-      const query = [shown, `limit=${pageSize}`, cursor && `cursor=${encodeURIComponent(cursor)}`].filter(Boolean);
-      const page = await call('GET', `/audit?${query.join('&')}`);
+      const parts = [query, `limit=${pageSize}`, cursor && `cursor=${encodeURIComponent(cursor)}`].filter(Boolean);
+      const page = await call('GET', `/audit?${parts.join('&')}`);
       if (mine !== turn) return;
       items = page.items;
       cursor = page.nextCursor;
@@ -128,50 +129,60 @@ export async function auditView(filters = '') {
     said.textContent = some ? '' : t(cursor ? 'audit.onward' : 'audit.none');
     const onward = async () => {
       const last = list.body.lastElementChild;
-      await append(cursor, mine);
+      await append(query, cursor, mine);
       (last ? last.nextElementSibling : list.body.firstElementChild)?.querySelector('a')?.focus();
     };
     more.replaceChildren(...(cursor ? [button(t('more'), onward)] : []));
   }
 
-  async function search() {
-    const query = wanted();
-    if (query === null) return;
-    shown = query;
+  async function show(query) {
     card.setAttribute('aria-busy', 'true');
     try {
       const mine = ++turn;
       list.body.replaceChildren();
-      await append('', mine);
+      await append(query, '', mine);
     } finally {
       card.removeAttribute('aria-busy');
     }
   }
+  return { nodes: [said, card, more], show };
+}
 
-  async function exported() {
-    const query = wanted();
-    if (query === null) return;
-    const answer = await call('GET', `/audit?${query}`, { accept: 'text/csv' });
-    save('audit.csv', answer.text);
-    const lines = answer.text.split('\r\n').join('\n').trimEnd().split('\n').length - 1;
-    toast(
-      t(answer.more ? 'audit.exported.part' : 'audit.exported', { lines: count(lines) }),
-      answer.more ? 'warn' : 'good',
-    );
-  }
+// exportLines hands over the lines of a query as a file.
+async function exportLines(query) {
+  const answer = await call('GET', `/audit?${query}`, { accept: 'text/csv' });
+  save('audit.csv', answer.text);
+  const lines = answer.text.split('\r\n').join('\n').trimEnd().split('\n').length - 1;
+  toast(
+    t(answer.more ? 'audit.exported.part' : 'audit.exported', { lines: count(lines) }),
+    answer.more ? 'warn' : 'good',
+  );
+}
 
+// auditView shows the lines. query has filters, such as user=ID, for a link to them.
+export async function auditView(query = '') {
+  const filters = filterFields(new URLSearchParams(query));
+  const list = lineList();
+  const withFilters = (work) => async () => {
+    const wanted = filters.wanted();
+    if (wanted !== null) await work(wanted);
+  };
+  const search = withFilters(list.show);
   await search();
   return [
-    el('div', { className: 'head pair' }, el('h1', {}, t('tab.audit')), button(t('audit.export'), exported)),
+    el(
+      'div',
+      { className: 'head pair' },
+      el('h1', {}, t('tab.audit')),
+      button(t('audit.export'), withFilters(exportLines)),
+    ),
     el('p', { className: 'lead' }, t('audit.lead')),
     form(
       { className: 'card filters', role: 'search', 'aria-label': t('audit.filters') },
       search,
-      entries.map(({ node }) => node),
+      filters.nodes,
       el('div', { className: 'actions' }, el('button', { className: 'main' }, t('audit.show'))),
     ),
-    said,
-    card,
-    more,
+    list.nodes,
   ];
 }

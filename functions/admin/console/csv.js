@@ -27,7 +27,7 @@ export function parse(text, separator) {
   let begun = 1; // line of the row
   let opened = 0; // line of the last quotation mark that opened a cell
   const endRow = () => {
-    cells.push(cell.trim());
+    cells.push(original(cell.trim()));
     if (cells.some(Boolean)) rows.push({ line: begun, cells });
     cells = [];
     cell = '';
@@ -46,7 +46,7 @@ export function parse(text, separator) {
       quoted = true;
       opened = line;
     } else if (c === separator) {
-      cells.push(cell.trim());
+      cells.push(original(cell.trim()));
       cell = '';
     } else if (c === '\n' || c === '\r') {
       if (c === '\r' && text[i + 1] === '\n') continue;
@@ -64,9 +64,15 @@ const cellText = (cell) => (/[",\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll(
 // rowText writes one row, without the end of its line.
 export const rowText = (cells) => cells.map((cell) => cellText(String(cell))).join(',');
 
+// harmless puts an apostrophe in front of a cell that a spreadsheet program would take for a
+// formula, as the service does in its exports, and original takes it away again.
+const harmless = (cell) => String(cell).replace(/^(?=[=+\-@\t\r\n])/, "'");
+const original = (cell) => cell.replace(/^'(?=[=+\-@\t\r\n])/, '');
+
 // download hands rows over as a file. The mark in front tells spreadsheet programs
 // that it is UTF-8.
-export const download = (name, rows) => save(name, `${rows.map(rowText).join('\r\n')}\r\n`);
+export const download = (name, rows) =>
+  save(name, `${rows.map((cells) => rowText(cells.map(harmless))).join('\r\n')}\r\n`);
 
 // save hands over the text of a file.
 export function save(name, text) {

@@ -16,63 +16,81 @@ export const nameOf = (department) => department.name || t('departments.unnamed'
 // Up to so many departments at the top, those below them are shown at once.
 const fewRoots = 3;
 
+// entriesOf returns the departments from the top, each before those below it, and those at
+// the top alone.
+function entriesOf(all) {
+  const known = new Set(all.map(({ id }) => id));
+  const children = new Map(); // by the department above; null: at the top
+  for (const department of all) {
+    const { id, parentId } = department;
+    const above = known.has(parentId) && parentId !== id ? parentId : null;
+    children.set(above, [...(children.get(above) || []), department]);
+  }
+  const entries = [];
+  const visit = (id, above) => {
+    const departments = children.get(id) || [];
+    children.delete(id); // a circle must not be walked for ever
+    return departments.map((department) => {
+      const entry = { department, above, words: `${department.name} ${department.id}`.toLowerCase() };
+      entries.push(entry);
+      entry.below = visit(department.id, entry);
+      return entry;
+    });
+  };
+  const roots = visit(null, null);
+  return { entries, roots };
+}
+
+// branch draws an entry and those below it. markOf(department) makes its mark. The entry gets
+// mark, node, and open(wanted), which shows or hides those below it.
+function branch(entry, markOf) {
+  const { department, below } = entry;
+  const name = nameOf(department);
+  entry.mark = markOf(department);
+  entry.open = () => {};
+  const label = el(
+    'label',
+    {},
+    entry.mark,
+    el('span', {}, name, ' ', el('span', { className: 'soft' }, department.id)),
+  );
+  if (!below.length) {
+    entry.node = el('li', {}, el('div', { className: 'branch' }, el('span', { className: 'twig' }), label));
+    return entry.node;
+  }
+  const nested = branches(below, markOf);
+  const fold = el(
+    'button',
+    {
+      type: 'button',
+      className: 'plain twig',
+      'aria-label': t('departments.below', { name }),
+      onclick: () => entry.open(nested.hidden),
+    },
+    '›',
+  );
+  entry.open = (wanted) => {
+    nested.hidden = !wanted;
+    fold.setAttribute('aria-expanded', String(wanted));
+  };
+  entry.node = el('li', {}, el('div', { className: 'branch' }, fold, label), nested);
+  return entry.node;
+}
+
+const branches = (entries, markOf) =>
+  el(
+    'ul',
+    { className: 'tree' },
+    entries.map((entry) => branch(entry, markOf)),
+  );
+
 // treeOf draws the departments with a mark for each. type is radio or checkbox.
 function treeOf(all, type, chosen) {
-  const known = new Set(all.map(({ id }) => id));
-  const below = new Map();
-  const roots = [];
-  for (const department of all) {
-    if (!known.has(department.parentId) || department.parentId === department.id) roots.push(department);
-    else below.set(department.parentId, [...(below.get(department.parentId) || []), department]);
-  }
+  const { entries, roots } = entriesOf(all);
   const name = newId('department');
-  const entries = []; // from the top, each before what is below it
-  const list = (departments, above) =>
-    el(
-      'ul',
-      { className: 'tree' },
-      departments.map((department) => item(department, above)),
-    );
-  const item = (department, above) => {
-    const children = below.get(department.id) || [];
-    below.delete(department.id); // a circle must not be drawn for ever
-    const entry = { department, above, words: `${department.name} ${department.id}`.toLowerCase(), open: () => {} };
-    entries.push(entry);
-    entry.mark = el('input', {
-      type,
-      name,
-      value: String(department.id),
-      checked: chosen.includes(department.id),
-    });
-    const label = el(
-      'label',
-      {},
-      entry.mark,
-      el('span', {}, nameOf(department), ' ', el('span', { className: 'soft' }, department.id)),
-    );
-    if (!children.length) {
-      entry.node = el('li', {}, el('div', { className: 'branch' }, el('span', { className: 'twig' }), label));
-      return entry.node;
-    }
-    const nested = list(children, entry);
-    const fold = el(
-      'button',
-      {
-        type: 'button',
-        className: 'plain twig',
-        'aria-label': t('departments.below', { name: nameOf(department) }),
-        onclick: () => entry.open(nested.hidden),
-      },
-      '›',
-    );
-    entry.open = (wanted) => {
-      nested.hidden = !wanted;
-      fold.setAttribute('aria-expanded', String(wanted));
-    };
-    entry.node = el('li', {}, el('div', { className: 'branch' }, fold, label), nested);
-    return entry.node;
-  };
-  const node = list(roots, null);
+  const node = branches(roots, ({ id }) =>
+    el('input', { type, name, value: String(id), checked: chosen.includes(id) }),
+  );
   // leadingTo returns the departments above those that fit.
   const leadingTo = (fits) => {
     const found = new Set();
@@ -103,10 +121,13 @@ function treeOf(all, type, chosen) {
     node,
     filter,
     // What is chosen and not seen by the app stays chosen, where there may be several.
-    chosen: () => [
-      ...(type === 'checkbox' ? chosen.filter((id) => !known.has(id)) : []),
-      ...entries.filter(({ mark }) => mark.checked).map(({ department }) => department.id),
-    ],
+    chosen: () => {
+      const seen = new Set(all.map(({ id }) => id));
+      return [
+        ...(type === 'checkbox' ? chosen.filter((id) => !seen.has(id)) : []),
+        ...entries.filter(({ mark }) => mark.checked).map(({ department }) => department.id),
+      ];
+    },
   };
 }
 

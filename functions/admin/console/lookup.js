@@ -28,11 +28,82 @@ function stopOf({ stopped, misses, wecomCode }) {
   return notice('bad', el('p', {}, text));
 }
 
+const heads = () => [t('user.name'), t('user.phone'), t('lookup.member'), t('lookup.result')];
+
+// rowOf shows what was found of one user, with a box where the name is another one.
+function rowOf(item, ticks) {
+  const [name, phone, member, result] = heads();
+  const [words, kind] = outcomes[item.result];
+  const tick =
+    item.result === 'name_differs' &&
+    field({ name: 'accept', label: t('lookup.accept'), type: 'checkbox', hint: item.wecomName });
+  if (tick) ticks.push({ id: item.userId, input: tick.input });
+  return tableRow([
+    [name, el('a', { href: address({ id: item.userId }) }, item.name || t('user.noname'))],
+    [phone, el('span', { className: 'unbroken' }, item.phone)],
+    [member, ...(item.wecomUserId ? [item.wecomName, ' ', el('code', {}, item.wecomUserId)] : [null])],
+    [result, badge(t(words), kind), tick?.node],
+  ]);
+}
+
+// bindButton binds those whom the list has found and whose boxes are ticked, and nobody else:
+// an administrator has seen them. After a try, which is dry, it also goes past those whom
+// nobody accepted. bind(limit, accept, wanted) does it, wanted being how many are to be bound.
+function bindButton({ items, dry, ticks, bind }) {
+  const having = (...results) => items.filter(({ result }) => results.includes(result)).length;
+  const accepted = () => ticks.filter(({ input }) => input.checked).map(({ id }) => id);
+  const number = () => having('found') + accepted().length;
+  const control = button(
+    '',
+    () => bind(dry ? having('found', 'name_differs', 'taken') : accepted().length, accepted(), number()),
+    'main',
+  );
+  const tell = () => {
+    control.textContent = number() ? t('lookup.bind', { number: count(number()) }) : t('lookup.skip');
+    control.hidden = !number() && !(dry && having('name_differs', 'taken'));
+  };
+  for (const { input } of ticks) input.addEventListener('change', tell);
+  tell();
+  return control;
+}
+
+// closed disables controls that cannot bring anything, for the reason that a notice gives.
+function closed(reason, ...controls) {
+  reason.id = newId('stop');
+  for (const control of controls) {
+    control.disabled = true;
+    control.setAttribute('aria-describedby', reason.id);
+  }
+}
+
+// answerPart shows what the service answered. wanted is how many were to be bound, and again the
+// button for another try.
+function answerPart({ result, dry, wanted, bind, again }) {
+  const { items } = result;
+  const ticks = [];
+  const rows = items.map((item) => rowOf(item, ticks));
+  const bound = items.filter((item) => item.result === 'bound').length;
+  const binding = bindButton({ items, dry, ticks, bind });
+  const stop = stopOf(result);
+  if (result.wecomCode === 45009) closed(stop, again, binding);
+  // Those who were found can be bound all the same.
+  if (result.stopped === 'budget') closed(stop, again);
+  return section(
+    t('lookup.answer'),
+    stop,
+    wanted > bound && notice('warn', el('p', {}, t('lookup.unbound', { number: count(wanted - bound) }))),
+    rows.length > 0 && table(t('lookup.answer'), heads(), rows).node,
+    !rows.length && !result.stopped && notice('good', el('p', {}, t('lookup.nobody'))),
+    bound > 0 && notice('good', el('p', {}, t('lookup.done', { number: count(bound) }))),
+    el('p', { className: 'hint' }, t('lookup.misses', { misses: count(result.misses) })),
+    el('div', { className: 'actions' }, binding, again),
+  );
+}
+
 export async function lookupView(name) {
   const path = at('authenticators', name);
   const a = await call('GET', path);
   const place = el('div', { className: 'stack' });
-  const ask = (body) => call('POST', `${path}/lookup`, { json: body });
   const limit = field({
     name: 'limit',
     label: t('lookup.limit'),
@@ -41,93 +112,27 @@ export async function lookupView(name) {
     options: ['10', '50', '200'].map((number) => [number, number]),
   });
 
-  // attempt shows what work brings, and stays as it was when that fails. wanted is how many
-  // users it is to bind, absent in a try.
-  async function attempt(work, wanted) {
+  // ask shows what the service answers, and what was there before when it refuses.
+  async function ask(body, wanted = 0) {
     const before = [...place.childNodes];
     const focused = document.activeElement;
     place.replaceChildren(waiting(t('check.running')));
     try {
-      show(await work(), wanted);
+      const result = await call('POST', `${path}/lookup`, { json: body });
+      const part = answerPart({ result, dry: body.dryRun, wanted, bind, again: tryButton('') });
+      place.replaceChildren(part);
+      part.querySelector('h2').focus();
     } catch (error) {
       place.replaceChildren(...before);
       focused.focus();
       throw error;
     }
   }
-  const again = (kind) =>
-    button(t('lookup.try'), () => attempt(() => ask({ limit: Number(limit.input.value), dryRun: true })), kind);
+  const bind = (most, accept, wanted) => ask({ limit: most, dryRun: false, accept }, wanted);
+  const tryButton = (kind) =>
+    button(t('lookup.try'), () => ask({ limit: Number(limit.input.value), dryRun: true }), kind);
 
-  function show(result, wanted) {
-    const dry = wanted === undefined;
-    const ticks = [];
-    const heads = [t('user.name'), t('user.phone'), t('lookup.member'), t('lookup.result')];
-    const row = (item) => {
-      const [words, kind] = outcomes[item.result];
-      const tick =
-        item.result === 'name_differs' &&
-        field({ name: 'accept', label: t('lookup.accept'), type: 'checkbox', hint: item.wecomName });
-      if (tick) ticks.push({ id: item.userId, input: tick.input });
-      return tableRow([
-        [heads[0], el('a', { href: address({ id: item.userId }) }, item.name || t('user.noname'))],
-        [heads[1], el('span', { className: 'unbroken' }, item.phone)],
-        [heads[2], ...(item.wecomUserId ? [item.wecomName, ' ', el('code', {}, item.wecomUserId)] : [null])],
-        [heads[3], badge(t(words), kind), tick?.node],
-      ]);
-    };
-    const rows = result.items.map(row);
-    const having = (...results) => result.items.filter((item) => results.includes(item.result));
-    const found = having('found');
-
-    // bind looks up anew those whom the list has found, and nobody else: an administrator
-    // has seen them. After a try, it also goes past those whom nobody accepted.
-    const bind = button(
-      '',
-      () => {
-        const accept = ticks.filter(({ input }) => input.checked).map(({ id }) => id);
-        const most = dry ? having('found', 'name_differs', 'taken').length : accept.length;
-        return attempt(() => ask({ limit: most, dryRun: false, accept }), found.length + accept.length);
-      },
-      'main',
-    );
-    const tell = () => {
-      const number = found.length + ticks.filter(({ input }) => input.checked).length;
-      bind.textContent = number ? t('lookup.bind', { number: count(number) }) : t('lookup.skip');
-      bind.hidden = !number && !(dry && having('name_differs', 'taken').length);
-    };
-    for (const { input } of ticks) input.addEventListener('change', tell);
-    tell();
-
-    // What was found can be bound when the budget is spent, and nothing when WeCom has closed.
-    const stop = stopOf(result);
-    const retry = again('');
-    const closed = result.wecomCode === 45009;
-    if (stop) stop.id = newId('stop');
-    for (const [control, off] of [
-      [bind, closed],
-      [retry, closed || result.stopped === 'budget'],
-    ]) {
-      control.disabled = off;
-      if (off) control.setAttribute('aria-describedby', stop.id);
-    }
-    const unbound = dry ? 0 : wanted - having('bound').length;
-
-    const part = section(
-      t('lookup.answer'),
-      stop,
-      unbound > 0 && notice('warn', el('p', {}, t('lookup.unbound', { number: count(unbound) }))),
-      rows.length > 0 && table(t('lookup.answer'), heads, rows).node,
-      !rows.length && !result.stopped && notice('good', el('p', {}, t('lookup.nobody'))),
-      having('bound').length > 0 &&
-        notice('good', el('p', {}, t('lookup.done', { number: count(having('bound').length) }))),
-      el('p', { className: 'hint' }, t('lookup.misses', { misses: count(result.misses) })),
-      el('div', { className: 'actions' }, bind, retry),
-    );
-    place.replaceChildren(part);
-    part.querySelector('h2').focus();
-  }
-
-  place.append(el('div', { className: 'actions' }, again('main')));
+  place.append(el('div', { className: 'actions' }, tryButton('main')));
   return [
     el('a', { className: 'back', href: authenticatorAddress(a) }, icon('back'), a.title),
     el('h1', { tabIndex: -1 }, t('lookup.title')),

@@ -350,25 +350,25 @@ const scenes = {
   ],
 
   events: ({ url }) => [
-    372,
+    360,
     'setup.9.picture',
     [
-      ...frame(372, 'apps'),
+      ...frame(360, 'apps'),
       ...named('receive', margin, 100, { room: 180 }),
       ...named('setReceive', margin + 200, 100, { size: 12.5, room: 160, kind: 'link' }),
       ...mark(1, margin + 192, 84, 172, 40),
-      box(margin, 144, inner, 172, 'panel', 8),
+      box(margin, 144, inner, 158, 'panel', 8),
       ...[
         ['URL', url],
         ['Token', '••••••••••••••••'],
         ['EncodingAESKey', '••••••••••••••••••••••'],
       ].flatMap(([name, value], i) => [
-        words(margin + 14, 176 + i * 48, name, { size: 12, room: 100, kind: 'strong' }),
-        ...entry(margin + 122, 157 + i * 48, inner - 140, value),
+        words(margin + 14, 176 + i * 48, name, { size: 12, room: 118, kind: 'strong' }),
+        ...entry(margin + 142, 157 + i * 48, inner - 160, value),
       ]),
-      ...mark(2, margin + 116, 151, inner - 128, 138),
-      ...press(margin, 330, 110, 'save'),
-      ...mark(3, margin - 6, 324, 122, 40),
+      ...mark(2, margin + 136, 151, inner - 148, 138),
+      ...press(margin, 318, 110, 'save'),
+      ...mark(3, margin - 6, 312, 122, 40),
     ],
   ],
 };

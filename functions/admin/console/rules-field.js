@@ -1,5 +1,6 @@
 // The rules that give members roles by their departments and tags. It is used like a field
-// of controls.js: input.value is a line for each rule, such as "department 12: finance".
+// of controls.js: input.value is JSON, a list of what is typed for each rule,
+// {kind, number, role}.
 
 import { departmentNumbers } from './allow-fields.js';
 import { button, field } from './controls.js';
@@ -12,48 +13,39 @@ const kinds = {
   tag: 'rules.kind.tag',
   leader: 'rules.kind.leader',
 };
-const right = /^(leader|(department|tag) [1-9]\d{0,9}): (?!admin$)[a-z0-9][a-z0-9_-]{0,63}$/;
-const line = ({ kind, number, role }) => `${kind}${kind === 'leader' ? '' : ` ${number}`}: ${role}`;
-
-const readLines = (text) =>
-  text
-    .split('\n')
-    .filter(Boolean)
-    .map((written) => {
-      const [, kind, number = '', role] = /^(\w+)(?: ([^:]*))?: (.*)$/.exec(written);
-      return { kind, number, role };
-    });
+const right = ({ kind, number, role }) =>
+  (kind === 'leader' || /^[1-9]\d{0,9}$/.test(number)) && role !== 'admin' && /^[a-z0-9][a-z0-9_-]{0,63}$/.test(role);
 
 // writeRules writes the rules of a record, and readRules reads what is written.
 export const writeRules = (rules) =>
-  rules
-    .map((rule) => {
+  JSON.stringify(
+    rules.map((rule) => {
       const kind = rule.leader ? 'leader' : rule.tag ? 'tag' : 'department';
-      return line({ kind, number: rule[kind], role: rule.role });
-    })
-    .join('\n');
+      return { kind, number: kind === 'leader' ? '' : String(rule[kind]), role: rule.role };
+    }),
+  );
 export const readRules = (text) =>
-  readLines(text).map(({ kind, number, role }) => ({ [kind]: kind === 'leader' || Number(number), role }));
+  JSON.parse(text).map(({ kind, number, role }) => ({ [kind]: kind === 'leader' || Number(number), role }));
 
 // sayRules tells the rules to somebody who reads the page.
 export const sayRules = (text) =>
-  readLines(text)
+  JSON.parse(text)
     .map(({ kind, number, role }) => `${t(kinds[kind])} ${number} → ${role}`)
     .join('; ');
 
-export const wrongRules = (text) =>
-  text.split('\n').every((written) => !written || right.test(written)) ? '' : t('rules.wrong');
+export const wrongRules = (text) => (JSON.parse(text).every(right) ? '' : t('rules.wrong'));
 
 // isNumbered tells the fields that have numbers of departments or tags, which another company
 // takes anew, and sayFormerNumbers says so.
 export const isNumbered = (name) => ['roleRules', 'allow.departments', 'allow.tags'].includes(name);
 export const sayFormerNumbers = () => t('rules.moved', { part: t('rules.part') });
 
-export function rulesField({ name, label, hint, value = '', authenticators }) {
+export function rulesField({ name, label, hint, value, authenticators }) {
   const id = newId(name);
   const wrong = el('p', { className: 'wrong', id: `${id}-wrong`, role: 'status' });
   const none = el('p', { className: 'soft' }, t('rules.none'));
   const list = el('ol', { className: 'rules' });
+  const add = button(t('rules.add'), () => added(), 'small');
   const input = el(
     'fieldset',
     { className: 'choices', 'aria-describedby': `${id}-hint ${id}-wrong` },
@@ -61,73 +53,27 @@ export function rulesField({ name, label, hint, value = '', authenticators }) {
     el('p', { className: 'hint', id: `${id}-hint` }, hint),
     none,
     list,
+    el('div', { className: 'part' }, add),
     wrong,
   );
   input.name = name;
   let rows = [];
   const changed = () => input.dispatchEvent(new Event('input', { bubbles: true }));
+  const rowOf = (rule) => ruleRow({ name, rule, authenticators, removed });
 
-  function row(rule) {
-    const kind = field({
-      name: `${name}-kind`,
-      label: t('rules.kind'),
-      type: 'select',
-      options: Object.entries(kinds).map(([key, text]) => [key, t(text)]),
-      value: rule.kind,
-    });
-    const number = {
-      department: departmentNumbers({
-        name: `${name}-department`,
-        label: t('rules.department'),
-        value: rule.kind === 'department' ? rule.number : '',
-        type: 'radio',
-        authenticators,
-      }),
-      tag: field({ name: `${name}-tag`, label: t('rules.tag'), value: rule.kind === 'tag' ? rule.number : '' }),
-    };
-    const role = field({ name: `${name}-role`, label: t('rules.role'), value: rule.role });
-    const remove = button(
-      t('rules.remove'),
-      () => {
-        const place = rows.indexOf(made);
-        rows.splice(place, 1);
-        draw();
-        (rows[Math.min(place, rows.length - 1)]?.remove || add).focus();
-        changed();
-      },
-      'small',
-    );
-    const fit = () => {
-      number.department.node.hidden = kind.input.value !== 'department';
-      number.tag.node.hidden = kind.input.value !== 'tag';
-    };
-    kind.input.addEventListener('input', fit);
-    fit();
-    const made = {
-      kind,
-      remove,
-      node: el('li', { className: 'rule' }, kind.node, number.department.node, number.tag.node, role.node, remove),
-      line: () =>
-        line({
-          kind: kind.input.value,
-          number: number[kind.input.value]?.input.value.trim() ?? '',
-          role: role.input.value.trim(),
-        }),
-    };
-    return made;
+  function added() {
+    rows.push(rowOf({ kind: 'department', number: '', role: '' }));
+    draw();
+    rows.at(-1).focus();
+    changed();
   }
-  const add = button(
-    t('rules.add'),
-    () => {
-      rows.push(row({ kind: 'department', number: '', role: '' }));
-      draw();
-      rows.at(-1).kind.input.focus();
-      changed();
-    },
-    'small',
-  );
-  wrong.before(el('div', { className: 'part' }, add));
-
+  function removed(row) {
+    const place = rows.indexOf(row);
+    rows.splice(place, 1);
+    draw();
+    (rows[Math.min(place, rows.length - 1)]?.remove || add).focus();
+    changed();
+  }
   function draw() {
     list.replaceChildren(...rows.map(({ node }) => node));
     rows.forEach(({ node, remove }, i) => {
@@ -138,16 +84,56 @@ export function rulesField({ name, label, hint, value = '', authenticators }) {
     add.hidden = rows.length >= most;
   }
   Object.defineProperty(input, 'value', {
-    get: () => rows.map((made) => made.line()).join('\n'),
+    get: () => JSON.stringify(rows.map((row) => row.typed())),
     set: (text) => {
-      rows = readLines(text).map(row);
+      rows = JSON.parse(text).map(rowOf);
       draw();
     },
   });
   input.value = value;
-  input.focus = () => (rows[0]?.kind.input || add).focus();
+  input.focus = () => (rows[0] || add).focus();
   const invalid = (message) => {
     wrong.textContent = message;
   };
   return { node: el('div', { className: 'field' }, input), input, invalid };
+}
+
+// ruleRow is what one rule is typed into. removed(row) is told when somebody removes it.
+function ruleRow({ name, rule, authenticators, removed }) {
+  const kind = field({
+    name: `${name}-kind`,
+    label: t('rules.kind'),
+    type: 'select',
+    options: Object.entries(kinds).map(([key, text]) => [key, t(text)]),
+    value: rule.kind,
+  });
+  const numberFor = (key) => (rule.kind === key ? rule.number : '');
+  const number = {
+    department: departmentNumbers({
+      name: `${name}-department`,
+      label: t('rules.department'),
+      value: numberFor('department'),
+      type: 'radio',
+      authenticators,
+    }),
+    tag: field({ name: `${name}-tag`, label: t('rules.tag'), value: numberFor('tag') }),
+  };
+  const role = field({ name: `${name}-role`, label: t('rules.role'), value: rule.role });
+  const fit = () => {
+    for (const [key, { node }] of Object.entries(number)) node.hidden = kind.input.value !== key;
+  };
+  kind.input.addEventListener('input', fit);
+  fit();
+  const remove = button(t('rules.remove'), () => removed(row), 'small');
+  const row = {
+    remove,
+    focus: () => kind.input.focus(),
+    node: el('li', { className: 'rule' }, kind.node, number.department.node, number.tag.node, role.node, remove),
+    typed: () => ({
+      kind: kind.input.value,
+      number: number[kind.input.value]?.input.value.trim() ?? '',
+      role: role.input.value.trim(),
+    }),
+  };
+  return row;
 }

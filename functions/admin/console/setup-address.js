@@ -5,8 +5,8 @@ import { call, problemText } from './api.js';
 import { button, copyable } from './controls.js';
 import { picture } from './pictures.js';
 import { frame, paragraph, rich, soft, todo } from './setup-layout.js';
-import { isPrivate } from './setup-rules.js';
 import { steps } from './setup-state.js';
+import { isPrivate } from './setup-validation.js';
 import { t } from './texts.js';
 import { el, notice, waiting } from './ui.js';
 

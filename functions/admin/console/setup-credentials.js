@@ -6,8 +6,8 @@ import { button, field, form } from './controls.js';
 import { picture } from './pictures.js';
 import { isNumbered, sayFormerNumbers } from './rules-field.js';
 import { frame, knowing, paragraph, rich, todo } from './setup-layout.js';
-import { tidy, wrong, wrongField } from './setup-rules.js';
 import { fieldNames, forgetDraft, steps, writeDraft } from './setup-state.js';
+import { tidy, wrong, wrongField } from './setup-validation.js';
 import { t } from './texts.js';
 import { el, toast } from './ui.js';
 

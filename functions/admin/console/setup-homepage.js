@@ -5,8 +5,8 @@ import { copyable, field } from './controls.js';
 import { homepageLink } from './links.js';
 import { picture } from './pictures.js';
 import { frame, notYet, paragraph, todo } from './setup-layout.js';
-import { isPath } from './setup-rules.js';
 import { steps } from './setup-state.js';
+import { isPath } from './setup-validation.js';
 import { t } from './texts.js';
 import { el } from './ui.js';
 

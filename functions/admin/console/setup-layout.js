@@ -2,8 +2,8 @@
 // what to do, and the buttons that lead from one step to another.
 
 import { button } from './controls.js';
-import { isLoopback } from './setup-rules.js';
 import { lastStep, steps, titleOf } from './setup-state.js';
+import { isLoopback } from './setup-validation.js';
 import { t } from './texts.js';
 import { el, notice } from './ui.js';
 

@@ -6,7 +6,7 @@ import { button } from './controls.js';
 import { confirmThen, go } from './dialogs.js';
 import { recordForm } from './form.js';
 import { t } from './texts.js';
-import { badge, el, icon, notice, pairs, section, time, toast } from './ui.js';
+import { badge, el, hourly, icon, notice, pairs, section, time, toast } from './ui.js';
 import {
   address,
   administrator,
@@ -77,7 +77,7 @@ export async function userView(id) {
     facts.replaceChildren(
       pairs([
         [t('user.phone'), written(user)],
-        [t('user.lastSignIn'), user.lastSignInAt ? time(user.lastSignInAt) : t('never')],
+        [t('user.lastSignIn'), user.lastSignInAt ? hourly(user.lastSignInAt) : t('never')],
         [t('user.createdAt'), time(user.createdAt)],
         user.updatedAt !== user.createdAt && [t('user.updatedAt'), time(user.updatedAt)],
         user.wecomRoles.length > 0 && [t('user.wecomRoles'), user.wecomRoles.map((role) => [badge(role), ' '])],

@@ -1,7 +1,3 @@
-// Package sqsqueue is the queue of package logoutqueue in Amazon SQS.
-//
-// Boundary: the template makes the queue, says how often a message is tried, and where
-// those go that cannot be delivered.
 package sqsqueue
 
 import (

@@ -1,13 +1,15 @@
-// Package dynamo is the engine of the store in DynamoDB. It has two tables: the directory,
-// which is backed up and outlives the stack, and the transient table, whose records
-// expire.
+// Package dynamo is the engine of the store in DynamoDB. It has three tables: the directory
+// and the audit, which are backed up and outlive the stack, and the transient table, whose
+// records expire.
 //
 // Duty: every promise of store.Engine. Uniqueness (phone, identity, automatic login) is a
-// transaction; everything else is one conditional operation on one item, and two for a
-// grant and its lineage, at once. Nothing scans. A list is a partition with one item per
-// entry. Reads are consistent, except those of events and of a user's lineages: three
-// secondary indexes of the transient table find them, which may lag, so that a sign-in
-// needs no further write.
+// transaction, and so is a write with the audit line that tells of it; everything else is
+// one conditional operation on one item, and two for a grant and its lineage, at once.
+// Nothing scans. A list is a partition with one item per entry. Reads are consistent, except
+// those of events and of a user's lineages, which three secondary indexes of the transient
+// table find, and those of the audit by user, actor, application, authenticator or type,
+// which five of the audit table find. These may lag, so that a sign-in needs no further
+// write.
 //
 // Directory table, keys pk and sk:
 //
@@ -29,10 +31,15 @@
 //	outcome#KEY      the result of an attempt, with its sign-in event
 //	first-sign-in#CORP#ID  why a member's first sign-in was refused
 //	attempt#KEY      the sign-in event of an attempt without a result
-//	token#KEY        an app's access token, sealed, with lease and refusal
+//	token#KEY        what one caller fetches for all, with lease and refusal: an app's access
+//	                 token, sealed; its departments; who has a tag; a corp's lookups in vain
 //	grant#ID         a grant, with what changes of it beside the record
 //	lineage#ID       a lineage
 //	application-event#RANDOM  how a sign-in to an application went
+//
+// Audit table, keys pk and sk, TTL attribute ttl:
+//
+//	HOUR#SHARD       ID              a line
 //
 // Boundary: it gets a client; regions, roles and endpoints are the caller's.
 package dynamo

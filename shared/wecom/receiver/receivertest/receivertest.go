@@ -1,4 +1,3 @@
-// Package receivertest writes what WeCom would send to a receive-message URL, for tests.
 package receivertest
 
 import (
