@@ -108,7 +108,7 @@ function filterFields(given) {
 // lineList is the list. Its show(query) shows the newest lines that a query selects.
 function lineList() {
   const list = table(t('tab.audit'), [t('attempts.when'), t('audit.what'), t('audit.about'), t('audit.by')], []);
-  const card = el('div', { className: 'card tablecard' }, list.node);
+  const card = el('div', { className: 'card tablecard lines' }, list.node);
   const more = el('div', { className: 'more' });
   const said = el('p', { className: 'soft', role: 'status' });
   let turn = 0;
