@@ -28,12 +28,15 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	checker, directory := deps.MemberChecker(client, tokens), deps.MemberRules(client, tokens)
+	checker.Rules = directory
 	return New(Config{
 		Authenticators: deps.Authenticators,
 		Secrets:        deps.Secrets,
 		SecretName:     deps.AuthenticatorSecretName,
 		Store:          deps.Store,
-		Members:        deps.MemberChecker(client, tokens),
+		Members:        checker,
+		Directory:      directory,
 		Audit:          deps.AuditLog(),
 		Now:            deps.Now,
 	}), nil

@@ -53,6 +53,13 @@ type Members interface {
 	Rename(ctx context.Context, a store.Authenticator, oldUserID, newUserID string) (members.Result, error)
 }
 
+// Directory keeps departments and tags; *members.Evaluator does.
+type Directory interface {
+	// DepartmentsChanged and TagChanged have what is kept fetched anew before its next use.
+	DepartmentsChanged(ctx context.Context, a store.Authenticator) error
+	TagChanged(ctx context.Context, a store.Authenticator, tag int64) error
+}
+
 // Config is what New needs.
 type Config struct {
 	Authenticators Authenticators
@@ -61,6 +68,7 @@ type Config struct {
 	SecretName func(authenticatorID string) string
 	Store      Store
 	Members    Members
+	Directory  Directory
 	// Audit is told of each event that is known.
 	Audit *audit.Log
 	Now   func() time.Time

@@ -65,7 +65,7 @@ func newBench(t *testing.T) *bench {
 	b.function = apigw.New(apigw.Config{
 		Handler: New(Config{
 			Authenticators: b.cached, Secrets: b, SecretName: func(id string) string { return "secret-of-" + id },
-			Store: b, Members: b, Now: func() time.Time { return b.now },
+			Store: b, Members: b, Directory: b, Now: func() time.Time { return b.now },
 			Audit: &audit.Log{Store: b, Now: func() time.Time { return b.now }, RequestID: apigw.RequestID, LogField: apigw.LogField},
 		}),
 		PublicURL: "http://signin.example.com", Name: "events", Service: "s", MaxBody: MaxBody,
@@ -127,6 +127,14 @@ func (b *bench) Check(_ context.Context, a store.Authenticator, userID string) (
 
 func (b *bench) Rename(_ context.Context, a store.Authenticator, from, to string) (members.Result, error) {
 	return b.result, b.call("rename %s to %s at %s", from, to, a.Name)
+}
+
+func (b *bench) DepartmentsChanged(_ context.Context, a store.Authenticator) error {
+	return b.call("departments changed at %s", a.Name)
+}
+
+func (b *bench) TagChanged(_ context.Context, a store.Authenticator, tag int64) error {
+	return b.call("tag %d changed at %s", tag, a.Name)
 }
 
 // ask sends a request and returns the answer as "status content-type body".
@@ -271,6 +279,11 @@ func TestPushes(t *testing.T) {
 		{"deleted", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>delete_user</ChangeType><UserID>zhangsan</UserID></xml>", "check zhangsan at main, audit"},
 		{"changed", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhangsan</UserID><Department>1,2</Department></xml>", "check zhangsan at main, audit"},
 		{"renamed", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhangsan</UserID><NewUserID>zhang.san</NewUserID></xml>", "rename zhangsan to zhang.san at main, audit"},
+		{"a new department", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>create_party</ChangeType><Id>99</Id><ParentId>2</ParentId></xml>", "departments changed at main, audit"},
+		{"a department moved", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>update_party</ChangeType><Id>99</Id><ParentId>3</ParentId></xml>", "departments changed at main, audit"},
+		{"a department dissolved", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>delete_party</ChangeType><Id>99</Id></xml>", "departments changed at main, audit"},
+		{"a tag taken away", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>update_tag</ChangeType><TagId>7</TagId><DelUserItems>zhangsan</DelUserItems></xml>", "tag 7 changed at main, audit"},
+		{"a tag that is none", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>update_tag</ChangeType><TagId>x</TagId></xml>", "tag 0 changed at main, audit"},
 		{"new here", "<xml><FromUserName>zhangsan</FromUserName><Event>subscribe</Event></xml>", ""},
 		{"a message of somebody", "<xml><FromUserName>zhangsan</FromUserName><MsgType>text</MsgType><Content>unsubscribe</Content></xml>", ""},
 		{"another change", "<xml><Event>change_contact</Event><ChangeType>create_user</ChangeType><UserID>zhangsan</UserID></xml>", ""},
@@ -337,8 +350,12 @@ func TestPushThatMustComeAgain(t *testing.T) {
 			b.equal("counted as our failure", test.internal, strings.Contains(strings.Join(measured, ""), "InternalErrors"))
 		})
 	}
-	// The replay is the work once more.
+	// What could not be outdated would be used for minutes.
 	b := newBench(t)
+	b.fails["tag 7 changed at main"] = errors.New("table down")
+	b.equal("tag", "500", b.push("<xml><Event>change_contact</Event><ChangeType>update_tag</ChangeType><TagId>7</TagId></xml>"))
+	// The replay is the work once more.
+	b = newBench(t)
 	query, body := b.sender.Push(event)
 	b.equal("first", "200", b.ask("POST", "main", query, body))
 	b.now = b.now.Add(time.Second)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/audit"
@@ -21,6 +22,10 @@ const (
 	changeContact      = "change_contact"
 	deleteUser         = "delete_user"
 	updateUser         = "update_user"
+	createParty        = "create_party" // a department, as are the next two
+	updateParty        = "update_party"
+	deleteParty        = "delete_party"
+	updateTag          = "update_tag"
 	inactiveAlert      = "inactive_alert"       // WeCom is about to switch the app off
 	closeInactiveAgent = "close_inactive_agent" // and has done so
 	reopenAgent        = "reopen_inactive_agent"
@@ -29,13 +34,19 @@ const (
 // work does what a message asks for. An error: WeCom must push it again.
 func (h *handler) work(ctx context.Context, a store.Authenticator, m receiver.Message) error {
 	event, member, renamed := m["Event"], "", ""
-	switch {
+	var changed error
+	switch change := m["ChangeType"]; {
 	case event == unsubscribe:
 		member = m["FromUserName"]
-	case event == changeContact && m["ChangeType"] == deleteUser:
+	case event == changeContact && change == deleteUser:
 		event, member = deleteUser, m["UserID"]
-	case event == changeContact && m["ChangeType"] == updateUser:
+	case event == changeContact && change == updateUser:
 		event, member, renamed = updateUser, m["UserID"], m["NewUserID"]
+	case event == changeContact && (change == createParty || change == updateParty || change == deleteParty):
+		event, changed = change, h.Directory.DepartmentsChanged(ctx, a)
+	case event == changeContact && change == updateTag:
+		tag, _ := strconv.ParseInt(m["TagId"], 10, 64) // anything else is not looked up
+		event, changed = change, h.Directory.TagChanged(ctx, a, tag)
 	case event == inactiveAlert, event == closeInactiveAgent:
 		apigw.Measure(ctx, metrics.InactiveApp())
 	case event == reopenAgent:
@@ -47,6 +58,9 @@ func (h *handler) work(ctx context.Context, a store.Authenticator, m receiver.Me
 	userID, err := h.look(ctx, a, member, renamed)
 	// Whatever the event ended has ended by now.
 	h.Audit.Note(ctx, audit.OfEvent(event, userID, a))
+	if changed != nil {
+		return authflow.ExplainWeCom(fmt.Errorf("outdate directory: %w", changed))
+	}
 	return err
 }
 

@@ -489,14 +489,20 @@ func TestAttackRolesOfACompanyThatWasLeft(t *testing.T) {
 	}
 }
 
+// appoint has an administrator give the user a role.
+func (b *bench) appoint(role string) {
+	b.Helper()
+	from := b.stored()
+	to := from
+	to.Roles = []string{role}
+	to.Version++
+	b.ok(b.store.UpdateUser(b.Context(), from, to))
+}
+
 // Roles that an administrator gave count for Allow, like those by rules.
 func TestAllowedByARoleOfAnAdministrator(t *testing.T) {
 	b := newBench(t)
-	from := b.stored()
-	to := from
-	to.Roles = []string{"staff"}
-	to.Version++
-	b.ok(b.store.UpdateUser(t.Context(), from, to))
+	b.appoint("staff")
 	b.demo.Allow = store.Allow{Roles: []string{"staff"}}
 	b.equal("verdict", members.Active, b.check(b.demo))
 }
@@ -505,7 +511,9 @@ func TestAllowedByARoleOfAnAdministrator(t *testing.T) {
 func TestAtSignInWhenSomethingCannotBeFoundOut(t *testing.T) {
 	allow := store.Allow{Departments: []int64{12}}
 	inside := wecom.Member{UserID: "zhangsan", Status: 1, Departments: []wecom.MemberDepartment{{ID: 12}}}
-	unread := rules{"demo": {err: &wecom.UnavailableError{Op: "department/simplelist"}}}["demo"]
+	vip := store.Allow{Departments: []int64{5}, Roles: []string{"vip"}}
+	unread := scripted{err: &wecom.UnavailableError{Op: "department/simplelist"}}
+	certain := scripted{Evaluation: members.Evaluation{Allowed: true}, err: unread.err}
 	for _, test := range []struct {
 		name   string
 		before wecom.Member // as the check before found it; zero: none was made
@@ -521,6 +529,10 @@ func TestAtSignInWhenSomethingCannotBeFoundOut(t *testing.T) {
 		{"let in before, no answer", inside, "rules", allow, func(b *bench) { b.wecom.errs["zhangsan"] = answer(-1) }, members.Active},
 		{"refused before, no answer", wecom.Member{UserID: "zhangsan", Status: 1}, "rules", allow, func(b *bench) { b.wecom.errs["zhangsan"] = answer(-1) }, members.NotAllowed},
 		{"let in before, tree not read", inside, "rules", allow, func(b *bench) { b.rules["demo"] = unread }, members.Unknown},
+		{"attack: an unread tree refuses who needs none", wecom.Member{}, "", allow, func(b *bench) { b.rules["demo"] = certain }, members.Active},
+		{"refused before, lets in without the tree", wecom.Member{UserID: "zhangsan", Status: 1}, "rules", allow, func(b *bench) { b.rules["demo"] = certain }, members.Active},
+		{"attack: an unread tree refuses the role of an administrator", wecom.Member{}, "", vip, func(b *bench) { b.rules["demo"] = unread; b.appoint("vip") }, members.Active},
+		{"another role of an administrator, tree not read", wecom.Member{}, "", vip, func(b *bench) { b.rules["demo"] = unread; b.appoint("staff") }, members.Unknown},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t)
@@ -543,6 +555,19 @@ func TestAtSignInWhenSomethingCannotBeFoundOut(t *testing.T) {
 	}
 }
 
+// Attack: refused, let in by what needs no tree, and refused again, but the sessions go on.
+func TestAttackRefusedAgainAfterAnUnreadTree(t *testing.T) {
+	b := newBench(t)
+	b.demo.Allow, b.demo.RulesVersion = store.Allow{Departments: []int64{12}}, "rules"
+	b.equal("refused", members.NotAllowed, b.check(b.demo))
+	b.rules["demo"] = scripted{Evaluation: members.Evaluation{Allowed: true}, err: errors.New("the tree cannot be read")}
+	b.equal("let in", members.Active, b.check(b.demo))
+	began := b.began(b.demo)
+	b.rules["demo"] = scripted{}
+	b.equal("refused again", members.NotAllowed, b.check(b.demo))
+	b.equal("goes on", false, b.stored().Keeps(began))
+}
+
 // A failure of the tree or the tags leaves the roles as they were, and the check due.
 func TestRolesStayWhenTheTreeCannotBeRead(t *testing.T) {
 	b := newBench(t)
@@ -555,9 +580,11 @@ func TestRolesStayWhenTheTreeCannotBeRead(t *testing.T) {
 	before := b.identity()
 	b.rules["demo"] = scripted{err: errors.New("the tree cannot be read")}
 	b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: 1, Position: "new", Departments: []wecom.MemberDepartment{{ID: 12}, {ID: 13}}}
-	b.now = b.now.Add(25 * time.Hour)
+	b.now = b.now.Add(time.Minute) // attack: an event, and the next check would be tomorrow
 	b.equal("verdict", members.Active, b.check(b.demo))
 	want := before
+	want.Access = slices.Clone(before.Access)
+	want.Access[0].CheckedAt = time.Time{}
 	want.Position, want.Departments = "new", []store.Department{{ID: 12, Name: "department 12"}, {ID: 13}}
 	b.equal("identity", want, b.identity())
 	b.equal("due", true, members.Due(b.demo, b.identity(), 24*time.Hour, b.now))

@@ -25,6 +25,9 @@ import (
 const (
 	// directoryAge is how long departments and tags are used before WeCom is asked again.
 	directoryAge = 10 * time.Minute
+	// settlingTime is how old a tree must be before it is fetched anew because it lacks a
+	// department, and how long one is used that lacks it still.
+	settlingTime = 5 * time.Second
 	// failedTime is how long nobody asks again after a failure, so that many sign-ins do not
 	// wait for a WeCom that does not answer, one after the other.
 	failedTime = 10 * time.Second
@@ -55,8 +58,9 @@ type DirectoryConfig struct {
 	Now        func() time.Time // nil: time.Now
 }
 
-// directory is WeCom's, as the apps of authenticators see it: from memory, from the table,
-// or fetched by the one caller that holds the lease.
+// directory is WeCom's, as the apps of authenticators see it: from the table, or fetched by
+// the one caller that holds the lease. The table is read each time: an event may have said
+// that what it has is out of date. Memory saves decoding it.
 type directory struct {
 	cfg    DirectoryConfig
 	flight singleflight.Group
@@ -68,15 +72,27 @@ type directory struct {
 type remembered struct {
 	value any // never changed
 	until time.Time
+	// alone: the value is too large for the table.
+	alone bool
 }
 
-// tree has the departments that an app may see, by number.
-type tree map[int64]wecom.Department
+// tree has the departments that an app may see.
+type tree struct {
+	Departments map[int64]wecom.Department // by number
+	AskedAt     time.Time
+}
+
+func (t tree) asked() time.Time { return t.AskedAt }
+
+// lacks reports whether one of a member's departments is not in the tree.
+func (t tree) lacks(departments []store.Department) bool {
+	return slices.ContainsFunc(departments, func(d store.Department) bool { return t.Departments[d.ID].ID == 0 })
+}
 
 // above returns the departments that one is below, from the topmost.
 func (t tree) above(id int64) (ids []int64, names []string) {
 	for range maxDepth { // a circle must not go on for ever
-		parent, visible := t[t[id].ParentID]
+		parent, visible := t.Departments[t.Departments[id].ParentID]
 		if !visible {
 			break
 		}
@@ -88,12 +104,19 @@ func (t tree) above(id int64) (ids []int64, names []string) {
 	return ids, names
 }
 
+// treeKey is what the tree is kept by, beside the app.
+const treeKey = "tree"
+
+func tagKey(id int64) string { return "tag." + strconv.FormatInt(id, 10) }
+
 // tagged is who has a tag.
 type tagged struct {
 	Members     map[string]struct{} // by folded userid
 	Departments []int64
 	AskedAt     time.Time
 }
+
+func (t tagged) asked() time.Time { return t.AskedAt }
 
 // has reports whether a member is named. A list that was asked for while the member had
 // another userid may name that one.
@@ -105,41 +128,57 @@ func (t tagged) has(userID string, former []store.FormerUserID) bool {
 	})
 }
 
-// tree returns the departments. When WeCom does not tell their names, they have those that
-// it told before, or none.
-func (d *directory) tree(ctx context.Context, a store.Authenticator) (tree, error) {
-	return load(ctx, d, a, "departments", func(ctx context.Context, earlier tree) (tree, error) {
+// treeWith returns a tree that has the departments of a member. One without them is out of
+// date. When WeCom tells the same again it contradicts itself, since user/get names only
+// departments that the app may see: an error, as if it had told nothing.
+func (d *directory) treeWith(ctx context.Context, a store.Authenticator, departments []store.Department) (tree, error) {
+	t, err := d.tree(ctx, a, departments, time.Time{})
+	if err == nil && t.lacks(departments) && d.cfg.Now().Sub(t.AskedAt) >= settlingTime {
+		t, err = d.tree(ctx, a, departments, t.AskedAt)
+	}
+	if err == nil && t.lacks(departments) {
+		err = &wecom.UnavailableError{Op: "directory", Reason: "a department of the member is not in the tree"}
+	}
+	return t, err
+}
+
+// tree returns the departments as WeCom told them after a moment, for a member who is in some
+// of them. When WeCom does not tell their names, they have those that it told before, or none.
+func (d *directory) tree(ctx context.Context, a store.Authenticator, members []store.Department, after time.Time) (tree, error) {
+	return load(ctx, d, a, treeKey, after, func(ctx context.Context, earlier tree) (tree, time.Duration, error) {
+		t := tree{AskedAt: d.cfg.Now()}
 		naming, cancel := context.WithTimeout(ctx, namesTime)
 		defer cancel()
-		named := make(chan tree, 1)
+		named := make(chan map[int64]wecom.Department, 1)
 		go func() {
 			names, err := d.departments(naming, a, d.cfg.WeCom.DepartmentNames)
 			if err != nil {
-				names = earlier
+				names = earlier.Departments
 			}
 			named <- names
 		}()
-		departments, err := d.departments(ctx, a, d.cfg.WeCom.DepartmentTree)
+		var err error
+		t.Departments, err = d.departments(ctx, a, d.cfg.WeCom.DepartmentTree)
 		if err != nil {
 			cancel()
 		}
 		names := <-named
 		if answered, ok := errors.AsType[*wecom.Error](err); ok && answered.Code == wecom.OutOfScope {
-			return tree{}, nil // the visible range has no department
+			err = nil // the visible range has no department
 		}
-		if err != nil {
-			return nil, err
-		}
-		for id, department := range departments {
+		for id, department := range t.Departments {
 			department.Name = names[id].Name
-			departments[id] = department
+			t.Departments[id] = department
 		}
-		return departments, nil
+		if t.lacks(members) {
+			return t, settlingTime, err
+		}
+		return t, directoryAge, err
 	})
 }
 
 // departments makes one of the two calls.
-func (d *directory) departments(ctx context.Context, a store.Authenticator, call func(context.Context, secret.Value) ([]wecom.Department, error)) (tree, error) {
+func (d *directory) departments(ctx context.Context, a store.Authenticator, call func(context.Context, secret.Value) ([]wecom.Department, error)) (map[int64]wecom.Department, error) {
 	var list []wecom.Department
 	err := d.use(ctx, a, func(token secret.Value) (err error) {
 		list, err = call(ctx, token)
@@ -148,7 +187,7 @@ func (d *directory) departments(ctx context.Context, a store.Authenticator, call
 	if err != nil {
 		return nil, err
 	}
-	departments := make(tree, len(list))
+	departments := make(map[int64]wecom.Department, len(list))
 	for _, department := range list {
 		departments[department.ID] = department
 	}
@@ -157,7 +196,7 @@ func (d *directory) departments(ctx context.Context, a store.Authenticator, call
 
 // tag returns who has a tag. One that was deleted, or that the app may not see, has nobody.
 func (d *directory) tag(ctx context.Context, a store.Authenticator, id int64) (tagged, error) {
-	return load(ctx, d, a, "tag."+strconv.FormatInt(id, 10), func(ctx context.Context, _ tagged) (tagged, error) {
+	return load(ctx, d, a, tagKey(id), time.Time{}, func(ctx context.Context, _ tagged) (tagged, time.Duration, error) {
 		asked := d.cfg.Now()
 		var tag wecom.Tag
 		err := d.use(ctx, a, func(token secret.Value) (err error) {
@@ -165,13 +204,13 @@ func (d *directory) tag(ctx context.Context, a store.Authenticator, id int64) (t
 			return err
 		})
 		if answered, ok := errors.AsType[*wecom.Error](err); ok && (answered.Code == wecom.TagNotFound || answered.Code == wecom.ForeignTag) {
-			return tagged{}, nil
+			return tagged{AskedAt: asked}, directoryAge, nil
 		}
 		members := make(map[string]struct{}, len(tag.UserIDs))
 		for _, userID := range tag.UserIDs {
 			members[store.FoldUserID(userID)] = struct{}{}
 		}
-		return tagged{members, tag.Departments, asked}, err
+		return tagged{members, tag.Departments, asked}, directoryAge, err
 	})
 }
 
@@ -179,20 +218,18 @@ func (d *directory) use(ctx context.Context, a store.Authenticator, call func(se
 	return accesstoken.Use(ctx, d.cfg.Tokens, accesstoken.AppOf(a, d.cfg.SecretName(a.ID)), call)
 }
 
-// load returns what of an authenticator's app, from memory or as shared returns it. Callers
-// of this process wait for one of them, which goes on when the first one gives up.
-func load[T any](ctx context.Context, d *directory, a store.Authenticator, what string, fetch func(ctx context.Context, earlier T) (T, error)) (T, error) {
-	key := accesstoken.AppOf(a, "").Key() + "." + what
-	d.mu.Lock()
-	known, found := d.memory[key]
-	d.mu.Unlock()
-	if found && d.cfg.Now().Before(known.until) {
-		return known.value.(T), nil
-	}
-	loading := d.flight.DoChan(key, func() (any, error) {
+// dated is what WeCom told at some time.
+type dated interface{ asked() time.Time }
+
+// load returns what of an authenticator's app as WeCom told it after a moment, as shared
+// returns it. Callers of this process wait for one of them, which goes on when the first one
+// gives up. fetch returns also how long its value is good.
+func load[T dated](ctx context.Context, d *directory, a store.Authenticator, what string, after time.Time, fetch func(ctx context.Context, earlier T) (T, time.Duration, error)) (T, error) {
+	key := keyOf(a, what)
+	loading := d.flight.DoChan(flightOf(key, after), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTime)
 		defer cancel()
-		got, err := shared(ctx, d, key, fetch)
+		got, err := shared(ctx, d, key, after, fetch)
 		if err != nil {
 			return *new(T), err
 		}
@@ -209,17 +246,33 @@ func load[T any](ctx context.Context, d *directory, a store.Authenticator, what 
 	}
 }
 
+func keyOf(a store.Authenticator, what string) string {
+	return accesstoken.AppOf(a, "").Key() + "." + what
+}
+
+func flightOf(key string, after time.Time) string {
+	return key + " " + after.Format(time.RFC3339Nano)
+}
+
 // shared returns what the table has, or fetches it as the only one to do so.
-func shared[T any](ctx context.Context, d *directory, key string, fetch func(context.Context, T) (T, error)) (remembered, error) {
-	var known T // of the record
+func shared[T dated](ctx context.Context, d *directory, key string, after time.Time, fetch func(context.Context, T) (T, time.Duration, error)) (remembered, error) {
+	d.mu.Lock()
+	kept, found := d.memory[key]
+	d.mu.Unlock()
+	known, _ := kept.value.(T) // before, or of the record
+	if found && kept.alone && d.cfg.Now().Before(kept.until) && known.asked().After(after) {
+		return kept, nil
+	}
 	return fetchonce.Fetch[remembered]{
 		Store: d.cfg.Store, Now: d.cfg.Now, Key: key, Op: "directory",
 		Answer: func(record store.Fetched, now time.Time, _ bool) (remembered, bool, error) {
-			var readable bool
-			known, readable = decode[T](record.Content)
+			readable := found && kept.until.Equal(record.ExpiresAt)
+			if !readable {
+				known, readable = decode[T](record.Content)
+			}
 			switch {
-			case readable && now.Before(record.ExpiresAt):
-				return remembered{known, record.ExpiresAt}, true, nil
+			case readable && now.Before(record.ExpiresAt) && known.asked().After(after):
+				return remembered{value: known, until: record.ExpiresAt}, true, nil
 			case now.Before(record.RefusedUntil):
 				return remembered{}, true, failureOf(record)
 			}
@@ -227,7 +280,7 @@ func shared[T any](ctx context.Context, d *directory, key string, fetch func(con
 		},
 		Fetch: func(ctx context.Context, record store.Fetched) (remembered, store.Fetched, error) {
 			asked := d.cfg.Now()
-			value, err := fetch(ctx, known)
+			value, age, err := fetch(ctx, known)
 			if err != nil {
 				record.RefusedUntil, record.RefusedCode = d.cfg.Now().Add(failedTime), 0
 				if answered, ok := errors.AsType[*wecom.Error](err); ok {
@@ -235,17 +288,44 @@ func shared[T any](ctx context.Context, d *directory, key string, fetch func(con
 				}
 				return remembered{}, record, err
 			}
-			until := asked.Add(directoryAge)
+			until := asked.Add(age)
 			content, err := encode(value)
 			if err != nil {
 				return remembered{}, record, err
 			}
 			if len(content) > maxRecord {
-				return remembered{value, until}, store.Fetched{}, nil
+				return remembered{value, until, true}, store.Fetched{}, nil
 			}
-			return remembered{value, until}, store.Fetched{Content: content, ExpiresAt: until}, nil
+			return remembered{value: value, until: until}, store.Fetched{Content: content, ExpiresAt: until}, nil
 		},
 	}.Get(ctx)
+}
+
+// outdate has something of an authenticator's app fetched anew by whoever needs it next. What
+// another caller is fetching meanwhile may be from before: it is waited for. A value that is
+// too large for the table is outdated in this process alone.
+func (d *directory) outdate(ctx context.Context, a store.Authenticator, what string) error {
+	key := keyOf(a, what)
+	unsaved := false
+	_, err := fetchonce.Fetch[struct{}]{
+		Store: d.cfg.Store, Now: d.cfg.Now, Key: key, Op: "directory",
+		Answer: func(record store.Fetched, now time.Time, busy bool) (struct{}, bool, error) {
+			return struct{}{}, !busy && !now.Before(record.ExpiresAt), nil
+		},
+		Fetch: func(_ context.Context, record store.Fetched) (struct{}, store.Fetched, error) {
+			record.ExpiresAt = time.Time{}
+			return struct{}{}, record, nil
+		},
+		NotSaved: func(store.Fetched) { unsaved = true },
+	}.Get(ctx)
+	if err == nil && unsaved {
+		err = errors.New("outdate WeCom's directory: the record cannot be written")
+	}
+	d.flight.Forget(flightOf(key, time.Time{}))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.memory, key)
+	return err
 }
 
 // failureOf returns the failure that a record remembers.

@@ -15,7 +15,7 @@ import (
 // Rules works out what WeCom's directory and the rules of an authenticator say of a member.
 type Rules interface {
 	// Evaluate returns what they say of a member, who had other userids before. An error:
-	// departments or tags could not be read.
+	// departments or tags could not be read; Allowed is certain all the same if it is true.
 	Evaluate(ctx context.Context, a store.Authenticator, m wecom.Member, former []store.FormerUserID) (Evaluation, error)
 }
 
@@ -34,6 +34,7 @@ type Finding struct {
 	reason     store.GoneReason
 	member     wecom.Member // zero unless WeCom told of the member
 	evaluation *Evaluation  // nil without one
+	allowed    bool         // for certain, although there is none
 }
 
 // Look asks WeCom for a member, and the rules, by one user/get. Only what WeCom says of this
@@ -73,6 +74,7 @@ func (c *Checker) look(ctx context.Context, a store.Authenticator, userID string
 		if f.Cause = err; err == nil {
 			f.evaluation = &evaluation
 		}
+		f.allowed = err != nil && evaluation.Allowed
 	}
 	if f.reason != "" {
 		f.Verdict, f.Cause = Gone, nil
@@ -134,14 +136,15 @@ func (f Finding) First(i store.Identity, a store.Authenticator, roles []string) 
 func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) (store.Identity, Verdict) {
 	access, _ := i.AccessBy(a.ID)
 	older, replaced := f.Verdict != Disabled && i.CheckedAt.After(f.at), access.CheckedAt.After(f.at)
+	allowed := f.allowed || a.Allow.Allows(store.Identity{}, roles) // whatever could not be read
 	switch {
 	case !older:
 	case !i.DisabledAt.IsZero():
 		return i, Disabled
-	case !replaced && f.evaluation != nil:
+	case !replaced && (f.evaluation != nil || allowed && !a.Allow.IsEmpty()):
 	case access.Refused:
 		return i, NotAllowed
-	case !replaced && !a.Allow.IsEmpty():
+	case !replaced && !allowed:
 		return i, Unknown
 	default:
 		return i, Active
@@ -165,15 +168,19 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 		}
 	}
 	if f.evaluation == nil {
-		// Roles and tags stay as they were, and the check stays due where they are needed.
-		i.Departments = departmentsOf(f.member, i.Departments)
-		switch {
-		case !a.Allow.IsEmpty():
-			return i, Unknown
-		case len(a.RoleRules) > 0:
-			return i, Active
+		// Roles and tags stay as they were, and the check is due where they are needed.
+		if !older {
+			i.Departments = departmentsOf(f.member, i.Departments)
 		}
-		i.CheckedAt, access.CheckedAt = f.at, f.at
+		switch {
+		case !allowed:
+			return i, Unknown
+		case a.Allow.IsEmpty() && len(a.RoleRules) == 0:
+			i.CheckedAt, access.CheckedAt = f.at, f.at
+		case a.Allow.IsEmpty():
+			access.CheckedAt = time.Time{}
+		}
+		access.Refused = false
 		return i.WithAccess(access), Active
 	}
 	if !older {

@@ -12,8 +12,13 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
-// tagsAtOnce is how many tags are looked up at the same time.
-const tagsAtOnce = 4
+const (
+	// tagsAtOnce is how many tags are looked up at the same time.
+	tagsAtOnce = 4
+	// tagsTime is how long the other tags are waited for after one could not be read: they may
+	// let the member in all the same.
+	tagsTime = 3 * time.Second
+)
 
 // Evaluator works out what the rules of an authenticator make of a member. Departments and
 // tags come from WeCom once in ten minutes for the whole service. It is safe for concurrent
@@ -31,77 +36,101 @@ func NewEvaluator(cfg DirectoryConfig) *Evaluator {
 // Evaluate works out what an authenticator makes of a member of its corp, who had other
 // userids before. An error says that departments or tags could not be read, and nothing about
 // the member: *wecom.Error, *wecom.UnavailableError, an error of the store or of the secrets,
-// the context's error.
+// the context's error. The Evaluation beside it has what is certain without them, and Allowed
+// is true if that is enough.
 func (e *Evaluator) Evaluate(ctx context.Context, a store.Authenticator, m wecom.Member, former []store.FormerUserID) (Evaluation, error) {
-	departments, err := e.place(ctx, a, m)
-	if err != nil {
-		return Evaluation{}, err
+	departments, unplaced := e.place(ctx, a, m)
+	evaluation := evaluate(a, departments, nil)
+	if unplaced != nil && evaluation.Allowed {
+		return evaluation, unplaced // nobody asks for the tags
 	}
 	tags, err := e.tagsOf(ctx, a, m.UserID, former, departments)
-	if err != nil {
-		return Evaluation{}, err
-	}
+	return evaluate(a, departments, tags), cmp.Or(unplaced, err)
+}
+
+func evaluate(a store.Authenticator, departments []store.Department, tags []int64) Evaluation {
 	member := store.Identity{Departments: departments, Tags: tags}
 	roles := rolesOf(a.RoleRules, member)
-	return Evaluation{Departments: departments, Tags: tags, Roles: roles, Allowed: a.Allow.Allows(member, roles)}, nil
+	return Evaluation{Departments: departments, Tags: tags, Roles: roles, Allowed: a.Allow.Allows(member, roles)}
 }
 
 // Departments returns the departments that an authenticator's app may see, in order of their
 // numbers. Errors as those of Evaluate.
 func (e *Evaluator) Departments(ctx context.Context, a store.Authenticator) ([]wecom.Department, error) {
-	tree, err := e.directory.tree(ctx, a)
+	tree, err := e.directory.tree(ctx, a, nil, time.Time{})
 	if err != nil {
 		return nil, err
 	}
-	departments := make([]wecom.Department, 0, len(tree))
-	for _, d := range tree {
+	departments := make([]wecom.Department, 0, len(tree.Departments))
+	for _, d := range tree.Departments {
 		departments = append(departments, d)
 	}
 	slices.SortFunc(departments, func(a, b wecom.Department) int { return cmp.Compare(a.ID, b.ID) })
 	return departments, nil
 }
 
-// place finds the member's departments in the tree.
+// DepartmentsChanged has the departments fetched anew before they are used again. Errors as
+// those of Evaluate.
+func (e *Evaluator) DepartmentsChanged(ctx context.Context, a store.Authenticator) error {
+	return e.directory.outdate(ctx, a, treeKey)
+}
+
+// TagChanged does the same for a tag, if the authenticator looks it up.
+func (e *Evaluator) TagChanged(ctx context.Context, a store.Authenticator, tag int64) error {
+	if !slices.Contains(a.LookedUpTags(), tag) {
+		return nil
+	}
+	return e.directory.outdate(ctx, a, tagKey(tag))
+}
+
+// place finds the member's departments in the tree. With an error, they are known by their
+// numbers alone.
 func (e *Evaluator) place(ctx context.Context, a store.Authenticator, m wecom.Member) ([]store.Department, error) {
-	if len(m.Departments) == 0 {
+	departments := departmentsOf(m, nil)
+	if len(departments) == 0 {
 		return nil, nil
 	}
-	tree, err := e.directory.tree(ctx, a)
+	tree, err := e.directory.treeWith(ctx, a, departments)
 	if err != nil {
-		return nil, err
+		return departments, err
 	}
-	departments := make([]store.Department, len(m.Departments))
-	for i, d := range m.Departments {
-		departments[i] = store.Department{ID: d.ID, Name: tree[d.ID].Name, Leader: d.Leader}
+	for i, d := range departments {
+		departments[i].Name = tree.Departments[d.ID].Name
 		departments[i].Above, departments[i].NamesAbove = tree.above(d.ID)
 	}
 	return departments, nil
 }
 
 // tagsOf returns those of the tags that are looked up which the member has: by itself, or as
-// everybody in one of its departments.
+// everybody in one of its departments. With an error, it may have others.
 func (e *Evaluator) tagsOf(ctx context.Context, a store.Authenticator, userID string, former []store.FormerUserID, departments []store.Department) ([]int64, error) {
 	lookedUp := a.LookedUpTags()
 	has := make([]bool, len(lookedUp))
-	group, ctx := errgroup.WithContext(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var group errgroup.Group
 	group.SetLimit(tagsAtOnce)
 	for i, tag := range lookedUp {
 		group.Go(func() error {
 			tagged, err := e.directory.tag(ctx, a, tag)
 			has[i] = tagged.has(userID, former) || slices.ContainsFunc(tagged.Departments, func(id int64) bool { return isIn(departments, id) })
+			switch {
+			case err != nil && a.Allow.IsEmpty():
+				cancel()
+			case err != nil:
+				time.AfterFunc(tagsTime, cancel)
+			}
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
+	err := group.Wait()
 	var tags []int64
 	for i, tag := range lookedUp {
 		if has[i] {
 			tags = append(tags, tag)
 		}
 	}
-	return tags, nil
+	return tags, err
 }
 
 // rolesOf returns the roles that rules give to a member. The role of administrators is none
