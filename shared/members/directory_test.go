@@ -150,6 +150,36 @@ func TestAttackUnreadTreeRefusesWhoNeedsNone(t *testing.T) {
 	}
 }
 
+// A tag that cannot be read keeps nobody out whom a later one lets in, and nobody waiting for
+// one that comes too late.
+func TestOtherTagsAreWaitedForWhileTheyMayLetIn(t *testing.T) {
+	for name, test := range map[string]struct {
+		allow       store.Allow
+		late, waits time.Duration
+		want        bool
+	}{
+		"lets in":             {store.Allow{Tags: []int64{7, 8}}, time.Second, 1200 * time.Millisecond, true},
+		"too late":            {store.Allow{Tags: []int64{7, 8}}, 7 * time.Second, 3200 * time.Millisecond, false},
+		"everybody is let in": {store.Allow{}, time.Second, 200 * time.Millisecond, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, table := newCompany(), open(t)
+				a := authenticator(test.allow)
+				a.ApplicationTags = []int64{7, 8}
+				wantRoles(t, evaluator(c, table), authenticator(store.Allow{}), member("lisi", in(3)), "") // the tree
+				c.tagErr, c.slow = &wecom.Error{Op: "tag/get", Code: wecom.SystemBusy}, map[int64]time.Duration{8: test.late}
+				began := time.Now()
+				got, err := evaluator(c, table).Evaluate(t.Context(), a, member("lisi", in(3)), nil)
+				if waited := time.Since(began).Round(100 * time.Millisecond); err == nil || got.Allowed != test.want || waited != test.waits {
+					t.Errorf("allowed %v, %v, after %v", got.Allowed, err, waited)
+				}
+				time.Sleep(10 * time.Second)
+			})
+		})
+	}
+}
+
 // Attack: WeCom says that a tag was taken away or a department moved, and the list from before
 // gives the role for minutes, in another function.
 func TestAttackChangeThatWeComTellsIsNotSeen(t *testing.T) {

@@ -141,7 +141,7 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 	case !older:
 	case !i.DisabledAt.IsZero():
 		return i, Disabled
-	case !replaced && (f.evaluation != nil || allowed && !a.Allow.IsEmpty()):
+	case !replaced && f.evaluation != nil:
 	case access.Refused:
 		return i, NotAllowed
 	case !replaced && !allowed:
@@ -169,9 +169,7 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 	}
 	if f.evaluation == nil {
 		// Roles and tags stay as they were, and the check is due where they are needed.
-		if !older {
-			i.Departments = departmentsOf(f.member, i.Departments)
-		}
+		i.Departments = departmentsOf(f.member, i.Departments)
 		switch {
 		case !allowed:
 			return i, Unknown
