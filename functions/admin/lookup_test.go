@@ -336,7 +336,7 @@ func TestLookupBudget(t *testing.T) {
 }
 
 // What a dry run found can be bound although it has spent the budget; who was not found then
-// counts, once, and no more than as many again.
+// counts, and ends it.
 func TestLookupBindsWhatADryRunFound(t *testing.T) {
 	o := newOffice(t)
 	o.create("hr", "")
@@ -361,8 +361,8 @@ func TestLookupBindsWhatADryRunFound(t *testing.T) {
 	o.wantLookUp(`{"dryRun":false}`, "2 wecom")
 	o.wecom.lookedUp = nil
 	o.wantLookUp(fmt.Sprintf(`{"dryRun":false,"limit":3,"accept":[%q]}`, ids[1]), "2", phoneOf(1)+" bound m1", phoneOf(0)+" bound m0", phoneOf(3)+" bound m3")
-	o.wantLookUp(`{"dryRun":false}`, "4 budget", phoneOf(4)+" not_found", phoneOf(5)+" not_found")
-	o.wantLookUp(`{"dryRun":false}`, "4 budget")
+	o.wantLookUp(`{"dryRun":false}`, "3 budget", phoneOf(4)+" not_found")
+	o.wantLookUp(`{"dryRun":false}`, "3 budget")
 	if o.clock = o.clock.Add(24 * time.Hour); o.identity(ids[7]) != "" {
 		t.Error("looked up beyond the budget")
 	}
