@@ -44,6 +44,7 @@ export async function authenticatorView(name) {
       to: readRules,
       say: sayRules,
       check: wrongRules,
+      late: true,
     },
     ...allowFields({
       authenticators: () => [a],
@@ -187,8 +188,7 @@ export async function authenticatorView(name) {
             },
             async () => {
               await call('DELETE', path, { version: a.version });
-              go('#authenticators');
-              toast(t('deleted'));
+              go('#authenticators', t('deleted'));
             },
           ),
         'danger',
