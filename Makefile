@@ -108,8 +108,8 @@ emulators: $(TOOLS)/ministack/ready $(TOOLS)/sam/ready ## start AWS and WeCom on
 	$(call run,events/emulators)
 
 .PHONY: rehearsal
-rehearsal: $(TOOLS)/ministack/ready $(TOOLS)/sam/ready ## deploy, update, delete and restore the service on this machine, by SAM
-	@go test -count=1 -timeout 40m -v ./infra/rehearsal
+rehearsal: $(TOOLS)/ministack/ready $(TOOLS)/sam/ready ## deploy, update, delete and restore the service on this machine, by SAM; FROM=folder: at first another release
+	@REHEARSAL_FROM=$(abspath $(FROM)) go test -count=1 -timeout 40m -v $(if $(FROM),-run "^TestDeployment\$$") ./infra/rehearsal
 
 .PHONY: doctor
 doctor: ## check a running deployment from outside: make doctor URL=https://...

@@ -44,22 +44,31 @@ func (h *handler) writeApplication(w http.ResponseWriter, r *http.Request, statu
 	return apigw.WriteJSON(w, status, view)
 }
 
-// What administrators are told about what an application is not told.
+// What administrators are told about what an application is not told, or who cannot use it.
 const (
 	// noteSeveralCompanies: members of several corps can sign in to it, so that neither
 	// their emails nor their userids are told as names; see oauth.CorpsOf.
 	noteSeveralCompanies = "several_companies"
+	// noteAllowSeveralCompanies: for the same reason, departments and tags of its Allow let
+	// nobody in; see oauth.MayUse.
+	noteAllowSeveralCompanies = "allow_several_companies"
 	// noteNoMailbox: it wants the member's mailbox, which is not known.
 	noteNoMailbox = "no_mailbox"
 )
 
 // notes returns what is to be said about an application to which members of these corps can
 // sign in.
-func notes(a store.Application, corpIDs []string) []string {
-	if len(corpIDs) > 1 && (a.Claims.Email != "none" || a.Claims.PreferredUsername == "wecom_userid") {
-		return []string{noteSeveralCompanies}
+func notes(a store.Application, corpIDs []string) (all []string) {
+	if len(corpIDs) <= 1 {
+		return nil
 	}
-	return nil
+	if a.Claims.Email != "none" || a.Claims.PreferredUsername == "wecom_userid" {
+		all = append(all, noteSeveralCompanies)
+	}
+	if len(a.Allow.Departments)+len(a.Allow.Tags) > 0 {
+		all = append(all, noteAllowSeveralCompanies)
+	}
+	return all
 }
 
 // application reads the application of an id in a path.

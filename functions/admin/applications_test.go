@@ -511,6 +511,34 @@ func TestApplicationRaces(t *testing.T) {
 	}
 }
 
+// Departments and tags let nobody in where members of two companies can sign in, and so the
+// administrator is told.
+func TestApplicationNotesThatDepartmentsLetNobodyIn(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.create("partner", "")
+	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/partner", body: `{"corpId":"wwPartner"}`})
+	o.createApplication("app", "web", `,"claims":{"preferredUsername":"id"}`)
+	user := o.createUser("13800138000")
+	for _, test := range []struct{ body, want string }{
+		{`{"allow":{"departments":[12]}}`, `"notes":["allow_several_companies"]`},
+		{`{"allow":{"departments":[],"tags":[3],"roles":["ops"]}}`, `"notes":["allow_several_companies"]`},
+		{`{"claims":{"preferredUsername":"wecom_userid"}}`, `"notes":["several_companies","allow_several_companies"]`},
+		{`{"authenticators":["hr"]}`, ""},
+		{`{"authenticators":[],"allow":{"tags":[]}}`, `"notes":["several_companies"]`},
+	} {
+		for _, r := range []request{
+			{method: "PATCH", path: applicationsPath + "/app", body: test.body},
+			{method: "GET", path: applicationsPath + "/app"},
+			{method: "POST", path: applicationsPath + "/app/preview", body: `{"userId":"` + user + `"}`},
+		} {
+			if got := o.expect(200, r); !strings.Contains(got.body, test.want) || test.want == "" && strings.Contains(got.body, "notes") {
+				t.Errorf("%s, %s: %s", test.body, r.method, got.body)
+			}
+		}
+	}
+}
+
 // A second company takes user names and emails away; whoever looks at the application is
 // told, until its authenticators are of one company.
 func TestApplicationNotesASecondCompany(t *testing.T) {

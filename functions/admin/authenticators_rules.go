@@ -23,7 +23,7 @@ import (
 
 // Rules works out what an authenticator makes of a member; *members.Evaluator implements it.
 type Rules interface {
-	Evaluate(ctx context.Context, a store.Authenticator, m wecom.Member) (members.Evaluation, error)
+	Evaluate(ctx context.Context, a store.Authenticator, m wecom.Member, former []store.FormerUserID) (members.Evaluation, error)
 	Departments(ctx context.Context, a store.Authenticator) ([]wecom.Department, error)
 }
 
@@ -332,19 +332,38 @@ func (h *handler) previewRules(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := h.Rules.Evaluate(ctx, a, m)
-	if err != nil {
-		return h.directoryError(ctx, "evaluate rules", err)
-	}
-	given, err := h.rolesOfMember(ctx, a.CorpID, userID)
+	u, err := h.userOfMember(ctx, a.CorpID, userID)
 	if err != nil {
 		return err
 	}
-	return apigw.WriteJSON(w, http.StatusOK, struct {
-		Roles       []string            `json:"roles"`
-		Allowed     bool                `json:"allowed"`
-		Departments []claims.Department `json:"departments"`
-	}{nonNil(found.Roles), found.Allowed || a.Allow.Allows(store.Identity{}, given), claims.ViewDepartments(found.Departments)})
+	identity, _ := u.IdentityIn(a.CorpID)
+	found, err := h.Rules.Evaluate(ctx, a, m, identity.Former)
+	if err != nil {
+		return h.directoryError(ctx, "evaluate rules", err)
+	}
+	view := rulesPreview{
+		Roles: nonNil(found.Roles), Departments: claims.ViewDepartments(found.Departments),
+		Allowed: found.Allowed || a.Allow.Allows(store.Identity{}, u.Roles),
+	}
+	switch {
+	case m.Status == wecom.MemberDisabled:
+		// A check would take the roles away, too.
+		view.Roles, view.Allowed, view.Refusal = []string{}, false, apierr.UserDisabled
+	case u.ID != "" && !u.Enabled:
+		view.Allowed, view.Refusal = false, apierr.UserDisabled
+	case !view.Allowed:
+		view.Refusal = apierr.NotAllowed
+	}
+	return apigw.WriteJSON(w, http.StatusOK, view)
+}
+
+// rulesPreview is what a member would get.
+type rulesPreview struct {
+	Roles       []string            `json:"roles"`
+	Allowed     bool                `json:"allowed"`
+	Departments []claims.Department `json:"departments"`
+	// Refusal is the code by which a sign-in would be refused, absent when Allowed.
+	Refusal apierr.Code `json:"refusal,omitempty"`
 }
 
 // member asks WeCom for a member.
@@ -353,6 +372,9 @@ func (h *handler) member(ctx context.Context, a store.Authenticator, userID stri
 		m, err = h.WeCom.Member(ctx, token, userID)
 		return err
 	})
+	if err == nil {
+		err = m.UnknownStatus()
+	}
 	answered, ok := errors.AsType[*wecom.Error](err)
 	switch {
 	case ok && answered.SaysNoMember(), err == nil && m.Status == wecom.MemberLeft:
@@ -363,20 +385,19 @@ func (h *handler) member(ctx context.Context, a store.Authenticator, userID stri
 	return m, nil
 }
 
-// rolesOfMember returns the roles that an administrator gave to the user whom a member is,
-// none if there is no such user yet.
-func (h *handler) rolesOfMember(ctx context.Context, corpID, wecomUserID string) ([]string, error) {
+// userOfMember returns the user whom a member is, the zero User if there is none yet.
+func (h *handler) userOfMember(ctx context.Context, corpID, wecomUserID string) (store.User, error) {
 	owner, err := h.Directory.OwnerOfIdentity(ctx, corpID, wecomUserID)
 	if err == nil {
 		var u store.User
 		if u, err = h.Directory.User(ctx, owner.UserID); err == nil {
-			return u.Roles, nil
+			return u, nil
 		}
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
+		return store.User{}, nil
 	}
-	return nil, fmt.Errorf("read user of member: %w", err)
+	return store.User{}, fmt.Errorf("read user of member: %w", err)
 }
 
 // directoryError tells an administrator why WeCom's directory could not be read.

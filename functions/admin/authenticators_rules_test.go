@@ -254,6 +254,8 @@ func TestPreviewOfRoles(t *testing.T) {
 		"HanMei": {UserID: "HanMei", Status: wecom.MemberActive, Departments: []wecom.MemberDepartment{{ID: 1}}},
 		"Nobody": {UserID: "Nobody", Status: wecom.MemberActive},
 		"Left":   {UserID: "Left", Status: wecom.MemberLeft},
+		"Fired":  {UserID: "Fired", Status: wecom.MemberDisabled, Departments: []wecom.MemberDepartment{{ID: 12}}},
+		"Odd":    {UserID: "Odd", Status: 3, Departments: []wecom.MemberDepartment{{ID: 12}}},
 	}
 	before := o.authenticator("hr")
 	id := o.createUser("13800138000")
@@ -263,12 +265,13 @@ func TestPreviewOfRoles(t *testing.T) {
 	preview := request{method: "POST", path: hrPath + "/roles/preview"}
 	for body, want := range map[string]string{
 		`{"wecomUserId":"LiLei"}`:  `{"roles":["staff"],"allowed":true,"departments":[{"id":12,"name":"财务部","leader":true}]}`,
-		`{"wecomUserId":"HanMei"}`: `{"roles":["staff"],"allowed":false,"departments":[{"id":1,"name":"总部","leader":false}]}`,
-		`{"wecomUserId":"Nobody"}`: `{"roles":[],"allowed":false,"departments":[]}`,
+		`{"wecomUserId":"HanMei"}`: `{"roles":["staff"],"allowed":false,"departments":[{"id":1,"name":"总部","leader":false}],"refusal":"not_allowed"}`,
+		`{"wecomUserId":"Nobody"}`: `{"roles":[],"allowed":false,"departments":[],"refusal":"not_allowed"}`,
+		`{"wecomUserId":"Fired"}`:  `{"roles":[],"allowed":false,"departments":[{"id":12,"name":"财务部","leader":false}],"refusal":"user_disabled"}`,
 		// Before saving.
 		`{"wecomUserId":"LiLei","roleRules":[{"tag":3,"role":"ops"},{"leader":true,"role":"lead"}]}`:       `{"roles":["ops","lead"],"allowed":true,"departments":[{"id":12,"name":"财务部","leader":true}]}`,
 		`{"wecomUserId":"HanMei","allow":{"departments":[],"roles":["staff"]}}`:                            `{"roles":["staff"],"allowed":true,"departments":[{"id":1,"name":"总部","leader":false}]}`,
-		`{"wecomUserId":"HanMei","roleRules":[],"allow":{"departments":[],"tags":[],"roles":["staff"]}}`:   `{"roles":[],"allowed":false,"departments":[{"id":1,"name":"总部","leader":false}]}`,
+		`{"wecomUserId":"HanMei","roleRules":[],"allow":{"departments":[],"tags":[],"roles":["staff"]}}`:   `{"roles":[],"allowed":false,"departments":[{"id":1,"name":"总部","leader":false}],"refusal":"not_allowed"}`,
 		`{"wecomUserId":"Nobody","roleRules":[],"allow":{"departments":[12],"tags":[],"roles":["guest"]}}`: `{"roles":[],"allowed":true,"departments":[]}`, // by an administrator's role
 	} {
 		preview.body = body
@@ -276,9 +279,17 @@ func TestPreviewOfRoles(t *testing.T) {
 			t.Errorf("%s: %s", body, got.body)
 		}
 	}
+	u = o.user(id)
+	u.Enabled, u.Version = false, u.Version+1
+	o.replaceUser(u)
+	preview.body = `{"wecomUserId":"Nobody","allow":{"departments":[],"tags":[],"roles":["guest"]}}`
+	if got := o.expect(200, preview); got.body != `{"roles":[],"allowed":false,"departments":[],"refusal":"user_disabled"}`+"\n" {
+		t.Errorf("a disabled user: %s", got.body)
+	}
 	for body, want := range map[string]string{
 		`{"wecomUserId":"Unknown"}`: "404 not_found wecomUserId", `{"wecomUserId":"Left"}`: "404 not_found wecomUserId",
-		`{}`: "400 invalid_request wecomUserId", `{"wecomUserId":""}`: "400 invalid_request wecomUserId", `{"wecomUserId":7}`: "400 invalid_request wecomUserId",
+		`{"wecomUserId":"Odd"}`: "503 wecom_unavailable", // by this status nothing is known
+		`{}`:                    "400 invalid_request wecomUserId", `{"wecomUserId":""}`: "400 invalid_request wecomUserId", `{"wecomUserId":7}`: "400 invalid_request wecomUserId",
 		`{"wecomUserId":"` + strings.Repeat("a", 65) + `"}`: "400 invalid_request wecomUserId", `{"wecomUserId":"LiLei","userId":"x"}`: "400 invalid_request userId",
 		`{"wecomUserId":"LiLei","roleRules":[{"tag":3,"role":"admin"}]}`: "400 invalid_request roleRules", `{"wecomUserId":"LiLei","allow":{"tags":["3"]}}`: "400 invalid_request allow.tags",
 	} {
@@ -306,7 +317,7 @@ func TestUserShowsRolesByRules(t *testing.T) {
 	u := o.user(id)
 	u.Roles = []string{"staff"}
 	u.Identities = []store.Identity{{
-		CorpID: "ww0123456789", WeComUserID: "LiLei", Authenticator: "hr", BoundAt: o.clock, CheckedAt: o.clock.Add(time.Hour), GoneAt: o.clock, Position: "会计",
+		CorpID: "ww0123456789", WeComUserID: "LiLei", Authenticator: "hr", BoundAt: o.clock, CheckedAt: o.clock.Add(time.Hour), DisabledAt: o.clock.Add(time.Minute), GoneAt: o.clock, Position: "会计",
 		Departments: []store.Department{{ID: 12, Name: "财务部", Leader: true}, {ID: 1}},
 		Access: []store.MemberAccess{
 			{AuthenticatorID: o.authenticator("hr").ID, AuthenticatorName: "hr", Roles: []string{"ops", "desk", "old", "admin"}},
@@ -327,7 +338,7 @@ func TestUserShowsRolesByRules(t *testing.T) {
 	}
 	roles("[]") // WeCom does not know the member any more
 	if got := fmt.Sprint(o.expect(200, request{method: "GET", path: path}).object(t)["identities"]); got !=
-		"[map[authenticator:hr boundAt:2026-11-21T08:00:00Z checkedAt:2026-11-21T09:00:00Z corpId:ww0123456789 departments:[12 1] goneAt:2026-11-21T08:00:00Z position:会计 wecomUserId:LiLei]]" {
+		"[map[authenticator:hr boundAt:2026-11-21T08:00:00Z checkedAt:2026-11-21T09:00:00Z corpId:ww0123456789 departments:[12 1] disabledAt:2026-11-21T08:01:00Z goneAt:2026-11-21T08:00:00Z position:会计 wecomUserId:LiLei]]" {
 		t.Error(got)
 	}
 	u.Identities[0].GoneAt = time.Time{}

@@ -393,6 +393,40 @@ func TestConsoleUsersAndAttempts(t *testing.T) {
 		shows(said("wecom_configuration · WeCom 60020 · Request request-7")))
 }
 
+// Who is disabled in WeCom or gone is marked in the list and on the page, and whoever is a
+// member of another company yet is not; roles by rules stand beside those that were given.
+func TestConsoleMarksWhoIsNotInWeCom(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", `,"roleRules":[{"leader":true,"role":"lead"}]`)
+	identity := func(change func(*store.Identity)) store.Identity {
+		i := store.Identity{CorpID: "ww0123456789", WeComUserID: store.NewID(), Authenticator: "hr", BoundAt: o.clock, CheckedAt: o.clock}
+		change(&i)
+		return i
+	}
+	disabled := identity(func(i *store.Identity) { i.DisabledAt = o.clock })
+	gone := identity(func(i *store.Identity) { i.GoneAt = o.clock })
+	active := identity(func(i *store.Identity) {
+		i.Access = []store.MemberAccess{{AuthenticatorID: o.authenticator("hr").ID, AuthenticatorName: "hr", Roles: []string{"lead"}}}
+	})
+	elsewhere := identity(func(i *store.Identity) { i.CorpID = "ww9" })
+	var ids []string
+	for i, identities := range [][]store.Identity{{}, {active}, {disabled}, {gone}, {elsewhere, gone}} {
+		ids = append(ids, o.importUser(phoneOf(i), fmt.Sprint("Person ", i), func(u *store.User) { u.Identities, u.Roles = identities, []string{"staff"} }))
+	}
+	f := o.serve(t)
+	w := open(t, 1440)
+	enter(w, f, "#users")
+	w.Do("list", shows(said("Person 4")))
+	got := ask(w, `[...document.querySelectorAll('tbody tr')].map((row) => row.querySelector('th').innerText.trim() + ' ' + [...row.querySelectorAll('td:nth-of-type(2) .badge')].map((b) => b.innerText)).sort().join('|')`)
+	if want := "Person 0 staff|Person 1 staff,lead|Person 2 Disabled in WeCom staff|Person 3 No longer in WeCom staff|Person 4 staff"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	w.Do("one", visit(f.URL+"/console#users/"+ids[2]), shows(said("Disabled in WeCom since")))
+	if said := ask(w, `document.querySelector('main').innerText.includes('last confirmed')`); said != "false" {
+		t.Error("somebody disabled is said to be confirmed")
+	}
+}
+
 // The holder of the key becomes the first administrator, and a new user whose phone
 // is taken is not lost.
 func TestConsoleFirstAdministrator(t *testing.T) {

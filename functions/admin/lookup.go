@@ -47,7 +47,7 @@ const (
 	lookupBound       lookupOutcome = "bound"
 	lookupFound       lookupOutcome = "found"        // would be bound: this was a dry run
 	lookupNameDiffers lookupOutcome = "name_differs" // and nobody accepted it
-	lookupNotFound    lookupOutcome = "not_found"    // no member whom the app may see and who is not disabled
+	lookupNotFound    lookupOutcome = "not_found"    // no member whom the app may see and who may be let in
 	lookupTaken       lookupOutcome = "taken"        // the member is another user
 )
 
@@ -79,6 +79,7 @@ type lookup struct {
 
 	asked  int
 	result lookupResult
+	front  lookupPlace // behind the users before the first one who was found
 }
 
 // lookUp finds users who were imported, and have not come yet, in WeCom by their phones.
@@ -154,12 +155,14 @@ func lookupDeadline(ctx context.Context) time.Time {
 
 // run looks up the users whose differing name was accepted, wherever they are, and then the
 // others from where the last run ended, around to there again. A dry run shows what the
-// next run would do, so the place stays.
+// next run would do, so the place moves no further than past those at the front who were not
+// found: otherwise they would spend the budget of each day.
 func (l *lookup) run(ctx context.Context) error {
 	known, err := l.readBudget(ctx, l.a.CorpID)
 	if err != nil {
 		return err
 	}
+	l.front = known.Place
 	for _, id := range l.accept {
 		u, err := l.Directory.User(ctx, id)
 		if errors.Is(err, store.ErrNotFound) {
@@ -181,6 +184,9 @@ func (l *lookup) run(ctx context.Context) error {
 	}
 	var left lookupBudget
 	if l.dryRun {
+		place = l.front
+	}
+	if place == known.Place {
 		left, err = l.readBudget(ctx, l.a.CorpID)
 	} else {
 		left, err = l.changeBudget(ctx, l.a.CorpID, func(b *lookupBudget) { b.Place = place })
@@ -214,8 +220,11 @@ func (l *lookup) walk(ctx context.Context, from lookupPlace, to string, known lo
 			if err := l.lookUpUser(ctx, u, known); err != nil {
 				return from, err
 			}
-			if l.result.Stopped == lookupWentOn {
-				from.After = u.ID
+			if l.result.Stopped != lookupWentOn {
+				continue
+			}
+			if from.After = u.ID; !slices.ContainsFunc(l.result.Items, func(i lookupItem) bool { return i.Result != lookupNotFound }) {
+				l.front = from
 			}
 		}
 		if next == "" {
@@ -260,10 +269,10 @@ func (l *lookup) lookUpUser(ctx context.Context, u store.User, known lookupBudge
 		l.result.Items = append(l.result.Items, item)
 		return nil
 	}
-	if err := l.release(ctx, l.a.CorpID, u.Phone); err != nil {
+	if err := l.found(ctx, l.a.CorpID, u.Phone); err != nil {
 		return err
 	}
-	if member.Status != wecom.MemberDisabled && member.Status != wecom.MemberLeft {
+	if member.Status == wecom.MemberActive || member.Status == wecom.MemberNotActivated {
 		item.WeComUserID, item.WeComName = member.UserID, member.Name
 		if item.Result, err = l.decide(ctx, u, member); err != nil {
 			return err
@@ -296,7 +305,7 @@ func (l *lookup) find(ctx context.Context, phone string) (member wecom.Member, m
 		return err
 	})
 	if answered, ok := errors.AsType[*wecom.Error](err); ok && answered.PhoneMissed() {
-		return wecom.Member{Status: wecom.MemberLeft}, false, nil // in this moment
+		return wecom.Member{Status: wecom.MemberLeft}, false, nil // meanwhile
 	}
 	return member, false, err
 }

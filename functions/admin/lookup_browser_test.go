@@ -7,6 +7,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/wecom-signin/wecom-signin/functions/admin"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser/chromium"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
@@ -58,6 +59,9 @@ func TestConsoleLookup(t *testing.T) {
 		o.wecom.lookedUp = func(string) error { return &wecom.Error{Op: "user/getuserid", Code: wecom.RateLimited} }
 		w.Do("WeCom closes", clickOn(button("Try without binding")), shows(said("WeCom has closed the lookup to this company (45009)")))
 		w.Accessible("closed")
+		if got := ask(w, `document.querySelector('.actions button:last-child').disabled`); got != "true" {
+			t.Error("a try that WeCom has closed can be pressed")
+		}
 	})
 }
 
@@ -92,6 +96,28 @@ func TestConsoleLookupByKeyboard(t *testing.T) {
 	tabTo(t, w, "Bind users")
 	w.Do("bind", press, shows(said("Bound: 2.")))
 	if got := o.identities(); !slices.Equal(got, []string{"LiSi", "ZhaoLiu"}) {
+		t.Errorf("bound %q", got)
+	}
+}
+
+// What a try found is bound although the try has spent the budget, and who is not bound is said.
+func TestConsoleLookupWithoutBudget(t *testing.T) {
+	o := newOffice(t)
+	peopleToLookUp(o)
+	o.assemble(publicURL, func(cfg *admin.Config) { cfg.LookupMissesPerDay = 2 })
+	o.importUser(phoneOf(5), "A Stranger", nil)
+	o.importUser(phoneOf(6), "Another Stranger", nil)
+	f := o.serve(t)
+	w := open(t, 1440)
+	enter(w, f, "#lookup/hr")
+	w.Do("try", clickOn(button("Try without binding")), shows(said("No more numbers are looked up now: 2")), shows(button("Bind users: 1")))
+	if got := ask(w, `[...document.querySelectorAll('.actions button')].map((b) => b.innerText + ' ' + b.disabled).join('|')`); got != "Bind users: 1 false|Try without binding true" {
+		t.Error(got)
+	}
+	w.Do("accept one whose phone changes hands meanwhile", click(`tbody tr:nth-child(2) input[name=accept]`))
+	delete(o.wecom.phones, phoneOf(2))
+	w.Do("bind", clickOn(button("Bind users: 2")), shows(said("Not bound: 1.")))
+	if got := o.identities(); !slices.Equal(got, []string{"LiSi"}) {
 		t.Errorf("bound %q", got)
 	}
 }

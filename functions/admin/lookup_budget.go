@@ -19,6 +19,9 @@ const (
 	lookupPeriod = 24 * time.Hour
 	// budgetLease is how long one request may take to change the record.
 	budgetLease = 10 * time.Second
+	// mostHits is how many phones are remembered that were found: as many as one request
+	// looks up, for the next one, which binds them.
+	mostHits = maxLimit
 )
 
 // LookupStore is the part of store.Transient that counts lookups in vain.
@@ -32,7 +35,10 @@ type LookupStore interface {
 type lookupBudget struct {
 	// Misses are those that WeCom has counted or may have counted. A phone under way is one
 	// of them until WeCom has found it, so that none is lost when this process ends.
-	Misses []lookupMiss `json:"misses"`
+	Misses []lookupTry `json:"misses"`
+	// Hits are the last phones that were found. They may be looked up again when the budget
+	// is spent, so that what a dry run found can be bound.
+	Hits []lookupTry `json:"hits,omitempty"`
 	// Place is where the next run goes on.
 	Place lookupPlace `json:"place"`
 	// closed is WeCom's number while it has closed the call, and until when it counts.
@@ -40,7 +46,7 @@ type lookupBudget struct {
 	closedUntil time.Time
 }
 
-type lookupMiss struct {
+type lookupTry struct {
 	Phone string `json:"phone"` // by LookupKey, never in clear
 	At    int64  `json:"at"`    // Unix seconds
 }
@@ -51,15 +57,30 @@ type lookupPlace struct {
 	After string `json:"after"` // id of the last user who was looked at; ids are in order
 }
 
-func (b lookupBudget) misses(phoneKey string) bool {
-	return slices.ContainsFunc(b.Misses, func(m lookupMiss) bool { return m.Phone == phoneKey })
+func (b lookupBudget) misses(phoneKey string) bool { return has(b.Misses, phoneKey) }
+
+// isSpent reports whether a phone may not be looked up any more. One that was found is most
+// likely found again; those that are not count like others, and are no more than as many again.
+func (b lookupBudget) isSpent(phoneKey string, misses int) bool {
+	if has(b.Hits, phoneKey) {
+		misses *= 2
+	}
+	return len(b.Misses) >= misses
+}
+
+func has(tries []lookupTry, phoneKey string) bool {
+	return slices.ContainsFunc(tries, func(t lookupTry) bool { return t.Phone == phoneKey })
+}
+
+func without(tries []lookupTry, phoneKey string) []lookupTry {
+	return slices.DeleteFunc(tries, func(t lookupTry) bool { return t.Phone == phoneKey })
 }
 
 // lookupsOf names a corp's record. It depends on no key, so that rotating keys does not
 // renew the budget; at most a phone is then tried a second time, within the budget.
 func lookupsOf(corpID string) string { return "lookups." + corpID }
 
-// readBudget returns the budget as it is now, without misses older than the period.
+// readBudget returns the budget as it is now, without what is older than the period.
 func (h *handler) readBudget(ctx context.Context, corpID string) (lookupBudget, error) {
 	record, err := h.Lookups.Fetched(ctx, lookupsOf(corpID))
 	if errors.Is(err, store.ErrNotFound) {
@@ -75,7 +96,8 @@ func (h *handler) readBudget(ctx context.Context, corpID string) (lookupBudget, 
 		}
 	}
 	now := h.Now()
-	b.Misses = slices.DeleteFunc(b.Misses, func(m lookupMiss) bool { return !now.Before(time.Unix(m.At, 0).Add(lookupPeriod)) })
+	over := func(t lookupTry) bool { return !now.Before(time.Unix(t.At, 0).Add(lookupPeriod)) }
+	b.Misses, b.Hits = slices.DeleteFunc(b.Misses, over), slices.DeleteFunc(b.Hits, over)
 	if now.Before(record.RefusedUntil) {
 		b.closed, b.closedUntil = record.RefusedCode, record.RefusedUntil
 	}
@@ -117,7 +139,7 @@ func (h *handler) changeBudget(ctx context.Context, corpID string, change func(*
 // reservation says why a phone may not be looked up; the zero value allows it.
 type reservation struct {
 	code  int  // WeCom has closed the call, with this number
-	spent bool // there are as many misses as may be
+	spent bool // there are as many misses as may be, and the phone is no hit
 	tried bool // the phone is among them
 }
 
@@ -125,9 +147,9 @@ type reservation struct {
 func (h *handler) reserve(ctx context.Context, corpID, phone string) (r reservation, err error) {
 	_, err = h.changeBudget(ctx, corpID, func(b *lookupBudget) {
 		key := h.LookupKey(phone)
-		r = reservation{code: b.closed, spent: len(b.Misses) >= h.LookupMissesPerDay, tried: b.misses(key)}
+		r = reservation{code: b.closed, spent: b.isSpent(key, h.LookupMissesPerDay), tried: b.misses(key)}
 		if r == (reservation{}) {
-			b.Misses = append(b.Misses, lookupMiss{key, h.Now().Unix()})
+			b.Misses = append(b.Misses, lookupTry{key, h.Now().Unix()})
 		}
 	})
 	return r, err
@@ -136,6 +158,15 @@ func (h *handler) reserve(ctx context.Context, corpID, phone string) (r reservat
 // release takes a phone back that was not a miss, even after the caller has hung up.
 func (h *handler) release(ctx context.Context, corpID, phone string) error {
 	return h.settle(ctx, corpID, phone, func(*lookupBudget) {})
+}
+
+// found is release for a phone that a member has.
+func (h *handler) found(ctx context.Context, corpID, phone string) error {
+	return h.settle(ctx, corpID, phone, func(b *lookupBudget) {
+		key := h.LookupKey(phone)
+		b.Hits = append(without(b.Hits, key), lookupTry{key, h.Now().Unix()})
+		b.Hits = b.Hits[max(0, len(b.Hits)-mostHits):]
+	})
 }
 
 // closeLookups leaves the corp alone for a day. The phone was not looked up.
@@ -150,7 +181,7 @@ func (h *handler) settle(ctx context.Context, corpID, phone string, change func(
 	defer cancel()
 	_, err := h.changeBudget(settling, corpID, func(b *lookupBudget) {
 		key := h.LookupKey(phone)
-		b.Misses = slices.DeleteFunc(b.Misses, func(m lookupMiss) bool { return m.Phone == key })
+		b.Misses = without(b.Misses, key)
 		change(b)
 	})
 	return err

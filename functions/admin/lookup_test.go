@@ -141,6 +141,7 @@ func TestLookupResults(t *testing.T) {
 		{name: "no name of WeCom", imported: "Li Si", member: active("LiSi", ""), dry: "name_differs", result: "name_differs"},
 		{name: "not activated yet", imported: "Li Si", member: wecom.Member{UserID: "LiSi", Name: "Li Si", Status: wecom.MemberNotActivated}, dry: "found", result: "bound", bound: true, newName: "Li Si"},
 		{name: "disabled in WeCom", imported: "Li Si", member: wecom.Member{UserID: "LiSi", Name: "Li Si", Status: wecom.MemberDisabled}, dry: "not_found", result: "not_found"},
+		{name: "attack: a status nobody knows counts as an active member", imported: "Li Si", member: wecom.Member{UserID: "LiSi", Name: "Li Si", Status: 3}, dry: "not_found", result: "not_found"},
 		{name: "has left", imported: "Li Si", member: wecom.Member{UserID: "LiSi", Name: "Li Si", Status: wecom.MemberLeft}, dry: "not_found", result: "not_found"},
 		{name: "attack: the member is another user, in another case", imported: "Li Si", member: active("LiSi", "Li Si"), other: store.Identity{CorpID: lookupCorp, WeComUserID: "lisi"}, dry: "taken", result: "taken"},
 		{name: "a member of another corp has this userid", imported: "Li Si", member: active("LiSi", "Li Si"), other: store.Identity{CorpID: "ww9", WeComUserID: "LiSi"}, dry: "found", result: "bound", bound: true, newName: "Li Si"},
@@ -332,6 +333,90 @@ func TestLookupBudget(t *testing.T) {
 	if len(o.wecom.lookups()) != before {
 		t.Error("a budget of 0 was spent")
 	}
+}
+
+// What a dry run found can be bound although it has spent the budget; who was not found then
+// counts, once, and no more than as many again.
+func TestLookupBindsWhatADryRunFound(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.assemble(publicURL, func(cfg *admin.Config) { cfg.LookupMissesPerDay = 2 })
+	o.wecom.phones = map[string]wecom.Member{}
+	var ids []string
+	for i := range 12 {
+		ids = append(ids, o.importUser(phoneOf(i), "Li", nil))
+		if i != 2 && i != 8 && i != 9 {
+			o.wecom.phones[phoneOf(i)] = active(fmt.Sprint("m", i), "Li")
+		}
+	}
+	o.wecom.phones[phoneOf(1)] = active("m1", "Wang")
+	o.wantLookUp(`{"limit":20}`, "2 budget",
+		phoneOf(0)+" found m0", phoneOf(1)+" name_differs m1", phoneOf(2)+" not_found", phoneOf(3)+" found m3", phoneOf(4)+" found m4",
+		phoneOf(5)+" found m5", phoneOf(6)+" found m6", phoneOf(7)+" found m7", phoneOf(8)+" not_found")
+	for _, gone := range []int{4, 5, 6} {
+		delete(o.wecom.phones, phoneOf(gone)) // they leave
+	}
+	// WeCom fails for a moment: what was found stays so.
+	o.wecom.lookedUp = func(string) error { return &wecom.UnavailableError{Op: "user/getuserid", Unsent: true} }
+	o.wantLookUp(`{"dryRun":false}`, "2 wecom")
+	o.wecom.lookedUp = nil
+	o.wantLookUp(fmt.Sprintf(`{"dryRun":false,"limit":3,"accept":[%q]}`, ids[1]), "2", phoneOf(1)+" bound m1", phoneOf(0)+" bound m0", phoneOf(3)+" bound m3")
+	o.wantLookUp(`{"dryRun":false}`, "4 budget", phoneOf(4)+" not_found", phoneOf(5)+" not_found")
+	o.wantLookUp(`{"dryRun":false}`, "4 budget")
+	if o.clock = o.clock.Add(24 * time.Hour); o.identity(ids[7]) != "" {
+		t.Error("looked up beyond the budget")
+	}
+	record, err := o.directory.Fetched(t.Context(), "lookups."+lookupCorp)
+	if err != nil || strings.Contains(string(record.Content), "1380000") {
+		t.Errorf("%s, %v", record.Content, err)
+	}
+}
+
+// As many phones as one request looks up are remembered, and not for longer than a day.
+func TestLookupHitsAreForgotten(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.wecom.phones = map[string]wecom.Member{}
+	for i := range 210 {
+		o.importUser(phoneOf(i), "Li", nil)
+		o.wecom.phones[phoneOf(i)] = active(fmt.Sprint("m", i), "Zhang")
+	}
+	hits := func(want int) {
+		t.Helper()
+		record, err := o.directory.Fetched(t.Context(), "lookups."+lookupCorp)
+		if err != nil || strings.Count(string(record.Content), `"phone"`) != want || len(record.Content) > 20_000 {
+			t.Errorf("%d bytes, %d hits, want %d; %v", len(record.Content), strings.Count(string(record.Content), `"phone"`), want, err)
+		}
+	}
+	o.lookUp(`{"limit":200,"dryRun":false}`)
+	o.lookUp(`{"limit":10,"dryRun":false}`)
+	hits(200)
+	o.clock = o.clock.Add(24 * time.Hour)
+	o.lookUp(`{"limit":1}`)
+	hits(1)
+}
+
+// Trap: dry runs that spend each day's budget on the same strangers.
+func TestLookupDryRunsGetPastStrangers(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.wecom.phones = map[string]wecom.Member{phoneOf(22): active("last", "Li")}
+	for i := range 24 {
+		o.importUser(phoneOf(i), "Li", nil)
+	}
+	strangers := func(from, to int) (items []string) {
+		for i := from; i < to; i++ {
+			items = append(items, phoneOf(i)+" not_found")
+		}
+		return items
+	}
+	for day := range 2 {
+		o.wantLookUp(`{}`, "10 budget", strangers(10*day, 10*day+10)...)
+		o.clock = o.clock.Add(24 * time.Hour)
+	}
+	third := append(strangers(20, 22), phoneOf(22)+" found last", strangers(23, 24)[0])
+	o.wantLookUp(`{"limit":4}`, "3", third...)
+	o.wantLookUp(`{"dryRun":false,"limit":1}`, "3", phoneOf(22)+" bound last") // the next run does what the dry run showed
 }
 
 func TestLookupStopsWhenWeComDoes(t *testing.T) {

@@ -17,7 +17,10 @@ import (
 func (o *office) company() {
 	o.wecom.departments = []wecom.Department{{ID: 1, Name: "总部"}, {ID: 2, ParentID: 1, Name: "销售部"}, {ID: 21, ParentID: 2, Name: "华东区"}, {ID: 3, ParentID: 1, Name: "财务部"}}
 	o.wecom.tags = map[int64]wecom.Tag{7: {Departments: []int64{2}}}
-	o.wecom.members = map[string]wecom.Member{"LiLei": {UserID: "LiLei", Status: wecom.MemberActive, Departments: []wecom.MemberDepartment{{ID: 21, Leader: true}}}}
+	o.wecom.members = map[string]wecom.Member{
+		"LiLei": {UserID: "LiLei", Status: wecom.MemberActive, Departments: []wecom.MemberDepartment{{ID: 21, Leader: true}}},
+		"Fired": {UserID: "Fired", Status: wecom.MemberDisabled, Departments: []wecom.MemberDepartment{{ID: 3}}},
+	}
 }
 
 // An administrator gives roles by departments, chosen from the tree, and by a tag, tries them
@@ -63,6 +66,8 @@ func TestConsoleRules(t *testing.T) {
 		if len(o.authenticator("hr").RoleRules) != 0 {
 			t.Error("trying has saved something")
 		}
+		w.Do("why not", shows(said("No department, tag or role lets this member in.")))
+		w.Do("disabled", fill(`input[name=wecomUserId]`, "Fired\r"), shows(said("Disabled, in WeCom or among the users here.")))
 		w.Do("nobody", fill(`input[name=wecomUserId]`, "HanMei\r"), shows(said("WeCom knows no such member")))
 		w.Do("remove", click(row(3, `> button`)), gone(row(3, `select`)))
 		w.Do("save", fill(`input[name="allow.departments"]`, "3 1"), clickOn(button("Save")), shows(said("Saved.")))

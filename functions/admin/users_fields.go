@@ -58,7 +58,9 @@ type identityView struct {
 	// CheckedAt is null before WeCom has told of the member, and GoneAt as long as WeCom
 	// knows it.
 	CheckedAt *string `json:"checkedAt"`
-	GoneAt    *string `json:"goneAt"`
+	// DisabledAt is since when WeCom says that the member is disabled.
+	DisabledAt *string `json:"disabledAt"`
+	GoneAt     *string `json:"goneAt"`
 	// Departments are the member's, by number.
 	Departments []int64 `json:"departments"`
 	Position    string  `json:"position"`
@@ -91,7 +93,7 @@ func isBound(u store.User, identity store.Identity) bool {
 func viewIdentity(i store.Identity) identityView {
 	view := identityView{
 		CorpID: i.CorpID, WeComUserID: i.WeComUserID, Authenticator: i.Authenticator, BoundAt: timestamp(i.BoundAt), Email: i.Email,
-		CheckedAt: optionalTimestamp(i.CheckedAt), GoneAt: optionalTimestamp(i.GoneAt), Departments: make([]int64, len(i.Departments)), Position: i.Position,
+		CheckedAt: optionalTimestamp(i.CheckedAt), DisabledAt: optionalTimestamp(i.DisabledAt), GoneAt: optionalTimestamp(i.GoneAt), Departments: make([]int64, len(i.Departments)), Position: i.Position,
 	}
 	for n, d := range i.Departments {
 		view.Departments[n] = d.ID

@@ -309,7 +309,7 @@ func TestEndSessionsAndUnbind(t *testing.T) {
 	o.expect(204, request{method: "DELETE", path: "/api/admin/users/" + id + "/identities/wwA/lilei"})
 	o.expect(404, request{method: "DELETE", path: "/api/admin/users/" + id + "/identities/wwA/lilei"})
 	got := o.expect(200, request{method: "GET", path: "/api/admin/users/" + id}).object(t)["identities"]
-	if fmt.Sprint(got) != "[map[authenticator:it boundAt:2026-11-21T08:00:00Z checkedAt:<nil> corpId:wwB departments:[] goneAt:<nil> position: wecomUserId:li.lei@b]]" {
+	if fmt.Sprint(got) != "[map[authenticator:it boundAt:2026-11-21T08:00:00Z checkedAt:<nil> corpId:wwB departments:[] disabledAt:<nil> goneAt:<nil> position: wecomUserId:li.lei@b]]" {
 		t.Errorf("%v", got)
 	}
 	if o.user(id).SessionGeneration != 3 {

@@ -9,12 +9,12 @@
 //
 // Invariants:
 //   - an event ends nothing: it says whom to ask WeCom about;
-//   - 200 says that the work is done or that there is none, 500 that WeCom must push again,
-//     403 that WeCom did not send this, 404 that there is no receiver here. Nothing but the
-//     plaintext of a URL's check is ever answered;
-//   - what cannot be WeCom's costs no remote call: a wrong name or form, an old timestamp, a
-//     body without end. What a stranger makes up in the right form costs at most one read,
-//     and none of WeCom's quota;
+//   - it answers 200 if the work is done or there is none, 500 if WeCom must push again, 403
+//     if WeCom did not send this, and 404 if there is no receiver here. The one body that it
+//     sends is the plaintext of a URL's check;
+//   - what cannot be WeCom's costs no remote call: a wrong name or form, an old timestamp, an
+//     endless body. What a stranger makes up in the right form costs at most one read, and
+//     none of WeCom's quota;
 //   - a check of the URL waits for at most one read: the secret stays in memory, by its
 //     version;
 //   - the log has no part of a message but the kinds of events that it knows.

@@ -75,17 +75,23 @@ func (h handler) showSession(w http.ResponseWriter, r *http.Request) error {
 	if audience == "" {
 		return h.offerAutomaticLogin(w, r, apierr.Newf(apierr.Unauthorized, "the page belongs to another corp"))
 	}
+	member := memberOf(active)
 	return apigw.WriteJSON(w, http.StatusOK, sessionBody{
 		User: userBody{
 			ID: active.User.ID, Name: active.User.Name, Phone: active.User.Phone, Avatar: active.User.Avatar, Roles: roles(active.User),
 		},
 		Authenticator: active.Session.AuthenticatorName,
-		CorpID:        active.Session.CorpID,
-		WeComUserID:   active.User.WeComUserIDIn(active.Session.CorpID, active.Session.WeComUserID),
+		CorpID:        member.CorpID,
+		WeComUserID:   member.WeComUserID,
 		SignedInAt:    timestamp(active.Session.SignedInAt),
 		ExpiresAt:     timestamp(active.Session.ExpiresAt),
-		Departments:   claims.DepartmentsOf(claims.Member{User: active.User, CorpID: active.Session.CorpID, WeComUserID: active.Session.WeComUserID}),
+		Departments:   claims.DepartmentsOf(member),
 	})
+}
+
+// memberOf returns the member who is signed in by a session.
+func memberOf(active authflow.ActiveSession) claims.Member {
+	return claims.MemberOf(active.User, active.Session.CorpID, active.Session.WeComUserID)
 }
 
 // automaticLoginHeader tells auto-login.js where to go. It is a header, not a member
@@ -144,9 +150,7 @@ func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
 		Audience:   keys.Audience{audience},
 		Subject:    active.User.ID,
 		SessionKey: active.Key,
-		Member: claims.ForSession(claims.Member{
-			User: active.User, CorpID: active.Session.CorpID, WeComUserID: active.User.WeComUserIDIn(active.Session.CorpID, active.Session.WeComUserID),
-		}).Map(),
+		Member:     claims.ForSession(memberOf(active)).Map(),
 	}, active.Session.ExpiresAt)
 	if errors.Is(err, keys.ErrNoTimeLeft) {
 		return apierr.New(apierr.Unauthorized, err)

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -34,8 +35,9 @@ func (h handler) askFirstSignIn(w http.ResponseWriter, r *http.Request) error {
 		session.ClearProof(w)
 		return apigw.WriteJSON(w, http.StatusOK, waitingBody{State: authflow.WaitingIsOver})
 	}
-	waiting, err := q.answers.Ask(r.Context(), q.proof)
-	if err := errors.Join(err, q.keep(w, waiting)); err != nil {
+	ctx := r.Context()
+	waiting, err := q.answers.Ask(ctx, q.proof)
+	if err := errors.Join(err, q.keep(ctx, w, waiting)); err != nil {
 		return err
 	}
 	return apigw.WriteJSON(w, http.StatusOK, waitingBody{waiting.State, waiting.Error})
@@ -72,9 +74,13 @@ func (h handler) question(r *http.Request) (*question, error) {
 	return &question{proof, proofs, answers}, nil
 }
 
-// keep renews the proof in the browser, unless it has nothing to wait for any more.
-func (q *question) keep(w http.ResponseWriter, waiting authflow.Waiting) error {
+// keep renews the proof in the browser, unless it has nothing to wait for any more. Why not
+// is in the log: the page shows the id of this request.
+func (q *question) keep(ctx context.Context, w http.ResponseWriter, waiting authflow.Waiting) error {
 	if waiting.State == authflow.WaitingIsOver {
+		if waiting.Error != "" {
+			apigw.LogField(ctx, "refusal", string(waiting.Error))
+		}
 		session.ClearProof(w)
 		return nil
 	}
@@ -119,9 +125,11 @@ func (h handler) goOn(w http.ResponseWriter, r *http.Request) error {
 	case waiting.State == authflow.StillWaiting:
 		next.Error = apierr.FirstSignInInWeCom
 	default:
-		next.Error = waiting.Error
+		if next.Error = waiting.Error; next.Error != "" {
+			next.RequestID = apigw.RequestID(ctx)
+		}
 	}
-	if err := q.keep(w, waiting); err != nil {
+	if err := q.keep(ctx, w, waiting); err != nil {
 		return err
 	}
 	seeOther(w, authflow.SignInURL(public, next))

@@ -212,7 +212,7 @@ func TestBrowserThatCannotGoOnGoesBackToThePage(t *testing.T) {
 		keeps   bool
 	}{
 		"too early":                 {authflow.Waiting{State: authflow.StillWaiting}, nil, "?authenticator=demo&error=first_sign_in_in_wecom&return=console", true},
-		"refused":                   {authflow.Waiting{State: authflow.WaitingIsOver, Error: apierr.SignupClosed}, nil, "?authenticator=demo&error=signup_closed&return=console", false},
+		"refused":                   {authflow.Waiting{State: authflow.WaitingIsOver, Error: apierr.SignupClosed}, nil, "?authenticator=demo&error=signup_closed&request=request-1&return=console", false},
 		"attack: the proof is used": {authflow.Waiting{State: authflow.WaitingIsOver}, nil, "?authenticator=demo&return=console", false},
 		"the store fails":           {authflow.Waiting{}, errors.New("store is down"), "?authenticator=demo&error=internal&request=request-1&return=console", true},
 		"disabled":                  {authflow.Waiting{}, apierr.New(apierr.AuthenticatorDisabled, nil), "?authenticator=demo&error=authenticator_disabled&request=request-1&return=console", true},

@@ -477,6 +477,10 @@ func TestSession(t *testing.T) {
 	if !strings.Contains(got.body, `"roles":["admin","lead"]`) || !strings.Contains(got.body, `"departments":[{"id":12,"name":"财务部","leader":true},{"id":3,"name":"","leader":false}]`) {
 		t.Errorf("%s", got.body)
 	}
+	f.user.Identities[1].WeComUserID = "zhang.san"
+	if got := f.ask(t, ask{path: "/api/session", session: liveID}); !strings.Contains(got.body, `"wecomUserId":"zhang.san"`) || !strings.Contains(got.body, `"departments":[{"id":12,`) {
+		t.Errorf("the member has another userid since: %s", got.body)
+	}
 	f.user.Roles, f.user.WeComRoles, f.user.Identities = nil, nil, nil
 	if got := f.ask(t, ask{path: "/api/session", session: liveID}); !strings.Contains(got.body, `"roles":[]`) {
 		t.Fatal("no roles are null")

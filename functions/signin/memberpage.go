@@ -29,7 +29,7 @@ func (h handler) memberPage(w http.ResponseWriter, r *http.Request, active authf
 	query := apigw.Query(r)
 	here := authflow.Destination{Locales: authflow.DestinationOf(query).Locales}
 	self := authflow.SignInURL(public, authflow.SignInPage{Destination: here})
-	userID := active.User.WeComUserIDIn(active.Session.CorpID, active.Session.WeComUserID)
+	userID := memberOf(active).WeComUserID
 	shown := page.Member{
 		Language: text.LanguageOf(r), Self: self, Now: h.Now(), Version: version.Version,
 		Name: active.User.Name, WeComUserID: userID,

@@ -45,5 +45,6 @@
 //	permissions of who deploys       are root's
 //	a role that Lambda cannot assume is taken; package permissions reads who may assume each
 //	quotas                           are not counted
+//	cleanup after an update          is at once, of a nested stack during it; a kept table that is made again has its old name and no rows
 //	a stack in ROLLBACK_COMPLETE     takes an update, which AWS refuses; docs/operations.md says what to do there
 package awsstack

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
+	"github.com/wecom-signin/wecom-signin/shared/settings"
 )
 
 // receive makes a receiver of the main authenticator and enters it in WeCom's console, of
@@ -181,19 +182,33 @@ func TestEventsWhileWeComDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// A member with another userid is the same member: the session goes on.
+// A member with another userid is the same member: the session goes on, with the departments
+// and the roles, also those by a tag that names the old userid for some minutes yet.
 func TestRenamedMemberStays(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := newFixture(t, weComWhere(withDepartments), set(settings.MemberCheckInterval, "0"),
+		with("roleRules", []any{rule("department", 2, "sales"), rule("tag", 7, "duty")}))
 	f.receive("")
 	b := f.signedIn("zhangsan")
+	is := func(userID string) {
+		t.Helper()
+		want := `"roles":["sales","duty"]},"authenticator":"main","corpId":"` + corpID + `","wecomUserId":"` + userID + `"`
+		if got := b.get("/api/session").Body; !strings.Contains(strings.ToLower(got), strings.ToLower(want)) || !strings.Contains(got, `"departments":[{"id":21,`) {
+			t.Errorf("want %s in %s", want, got)
+		}
+	}
+	is("zhangsan")
 	f.must(f.weCom.ChangeMember(corpID, "zhangsan", func(m *wecomsim.Member) { m.UserID = "zhang.san" }))
 	if push := f.lastPush(); push.Status != http.StatusOK {
 		t.Errorf("push %+v", push)
 	}
-	if b.session() == nil {
-		t.Fatal("the session ended")
-	}
+	is("zhang.san")
+	f.wait(time.Minute)
+	b = f.signedIn("zhang.san") // looked up again
+	is("zhang.san")
+	f.wait(10 * time.Minute)
+	b = f.signedIn("zhang.san")
+	is("zhang.san")
 	if users := f.users(); len(users) != 1 || len(users[0].Identities) != 1 || users[0].Identities[0].WeComUserID != "zhang.san" {
 		t.Errorf("users %+v", users)
 	}

@@ -37,6 +37,9 @@ func newWeCom(address string) *wecomsim.Simulator {
 		Members: []wecomsim.Member{
 			{UserID: "zhangsan", Name: "张三", Mobile: "13800000001"},
 			{UserID: "lisi", Name: "李四", Mobile: "13800000002"},
+			{UserID: "wangwu", Name: "王五", Mobile: "13800000003"},
+			{UserID: "zhaoliu", Name: "赵六", Mobile: "13800000004"},
+			{UserID: "sunqi", Name: "孙七", Mobile: "13800000005"},
 		},
 	}}})
 }
@@ -132,20 +135,28 @@ type crowd struct {
 	stop    context.CancelFunc
 	people  sync.WaitGroup
 	signIns atomic.Int64 // that ended in the application
+	unlucky atomic.Int64 // that ended elsewhere
 }
 
+// pause is what each of the crowd takes between two requests: the emulator shows the first
+// ten thousand lines of a log and no others.
+const pause = 50 * time.Millisecond
+
 // gather lets people sign in, in WeCom's client and in browsers, until disperse is
-// called. Everybody who is in already asks for the session as well.
-func (d *deployment) gather(t *testing.T) *crowd {
+// called. Everybody who is in already asks for the session as well. unlucky is how many
+// sign-ins may fail.
+func (d *deployment) gather(t *testing.T, unlucky int64) *crowd {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	c := &crowd{stop: stop}
 	for _, userAgent := range []string{wecomsim.UserAgentWeComAndroid, wecomsim.UserAgentBrowser} {
 		c.people.Go(func() {
 			// A sign-in that has begun is ended: only the start looks at ctx.
-			for ctx.Err() == nil {
+			for ; ctx.Err() == nil; time.Sleep(pause) {
 				if end := d.browser("zhangsan", userAgent).Open(t, "/authorize/main").Address; end != application+"/home" {
-					t.Errorf("%s a sign-in ended at %s", time.Now().Format("05.000"), withoutQuery(end))
+					if c.unlucky.Add(1) > unlucky {
+						t.Errorf("%s a sign-in ended at %s", time.Now().Format("05.000"), withoutQuery(end))
+					}
 					continue
 				}
 				c.signIns.Add(1)
@@ -153,7 +164,7 @@ func (d *deployment) gather(t *testing.T) *crowd {
 		})
 	}
 	c.people.Go(func() {
-		for ctx.Err() == nil {
+		for ; ctx.Err() == nil; time.Sleep(pause) {
 			for _, b := range []*testbrowser.Browser{d.phone, d.desktop} {
 				if status := b.Send(t, "GET", "/api/session").Status; status != http.StatusOK {
 					t.Errorf("%s a session from before: %d", time.Now().Format("05.000"), status)
@@ -170,5 +181,5 @@ func (c *crowd) disperse(t *testing.T) {
 	awsstack.Until(t, "ten people have signed in", func() bool { return t.Failed() || c.signIns.Load() >= 10 })
 	c.stop()
 	c.people.Wait()
-	t.Logf("%d sign-ins", c.signIns.Load())
+	t.Logf("%d sign-ins, %d unlucky ones", c.signIns.Load(), c.unlucky.Load())
 }

@@ -40,6 +40,7 @@ type deployment struct {
 	person    string // the id of the first member as a user
 	directory string
 	audits    []string // the tables of the stacks so far, which outlive them
+	legacy    legacy
 
 	anyone, phone, desktop *testbrowser.Browser
 }
@@ -56,7 +57,7 @@ func newDeployment(t *testing.T) *deployment {
 	account := awsstack.New(t, awsstack.Config{Root: moduleRoot, EnforceIAM: true})
 	d := &deployment{
 		Stack:   &awsstack.Stack{Account: account, Name: stackName},
-		sam:     &sam{program: program, environment: account.Environment(), folder: t.TempDir()},
+		sam:     &sam{program: program, environment: account.Environment(), folder: t.TempDir(), source: moduleRoot},
 		address: account.NewAddress(t), transport: account.Transport(),
 	}
 	d.weCom = newWeCom(d.address.URL)
@@ -84,7 +85,11 @@ func TestDeployment(t *testing.T) {
 		{"a sign-out is told to the applications of the session", d.tells},
 		{"keys are rotated, and a token of the earlier key stays good", d.rotates},
 		{"an interrupted rotation is taken up again", d.rotatesAfterInterruption},
+		{"members and applications settle in under the former release", d.whenFormer(d.settles)},
+		{"an update from the former release that fails is rolled back to it", d.whenFormer(d.isRolledBackToFormer)},
 		{"an update changes code and a parameter while people sign in", d.isUpdated},
+		{"what the former release wrote is read", d.whenFormer(d.inherits)},
+		{"the stack goes back to the former release, and forward again", d.whenFormer(d.goesBack)},
 		{"without a new build a changed parameter does not reach the callback", d.isUpdatedWithoutBuild},
 		{"an update that fails is rolled back while people sign in", d.isRolledBack},
 		{"a new build of the same code brings a changed parameter to the callback", d.isBuiltAgain},
@@ -97,6 +102,9 @@ func TestDeployment(t *testing.T) {
 		{"a new stack on the old directory knows its people", d.returns},
 		{"deletion leaves a directory that it was given", d.delete},
 	} {
+		if step.do == nil {
+			continue
+		}
 		if !t.Run(step.name, func(t *testing.T) {
 			began := time.Now()
 			step.do(t)
@@ -277,7 +285,7 @@ func (d *deployment) rotatesAfterInterruption(t *testing.T) {
 func (d *deployment) isUpdated(t *testing.T) {
 	d.build(t, "second", otherCode)
 	published := d.published(t)
-	people := d.gather(t)
+	people := d.gather(t, 0)
 	d.update(t, "second", "CompanyName=Second", "SessionLifetime=2h")
 	people.disperse(t)
 	d.shows(t, "Second")
@@ -315,23 +323,29 @@ func (d *deployment) isUpdatedWithoutBuild(t *testing.T) {
 }
 
 func (d *deployment) isRolledBack(t *testing.T) {
-	d.build(t, "third", otherCode)
+	d.failsToUpdate(t, "third", 0)
+	d.shows(t, "Second")
+	d.lasts(t, 2*time.Hour)
+}
+
+// failsToUpdate builds, and deploys the build in vain, while people sign in.
+func (d *deployment) failsToUpdate(t *testing.T, build string, unlucky int64) {
+	t.Helper()
+	d.build(t, build, otherCode)
 	// A rotation by a function that Secrets Manager may not call, after what the others
 	// changed.
-	broken := d.addResource(t, "third", "Broken", `{Type: 'AWS::SecretsManager::RotationSchedule', DependsOn: [SigninFunction, CallbackFunctionAliaslive],
+	broken := d.addResource(t, build, "Broken", `{Type: 'AWS::SecretsManager::RotationSchedule', DependsOn: [SigninFunction, CallbackFunctionAliaslive],
 		Properties: {SecretId: {Ref: AdminKey}, RotationLambdaARN: {'Fn::GetAtt': [SigninFunction, Arn]}}}`)
 	published := d.published(t)
-	people := d.gather(t)
-	err := d.deploy(t, "third", broken, d.parameters(t, "CompanyName=Never", "SessionLifetime=4h"))
+	people := d.gather(t, unlucky)
+	err := d.deploy(t, build, broken, d.parameters(t, "CompanyName=Never", "SessionLifetime=4h"))
 	people.disperse(t)
 	if status := d.Status(t); err == nil || status != "UPDATE_ROLLBACK_COMPLETE" {
 		t.Fatalf("the stack is %s (%v)", status, err)
 	}
-	d.shows(t, "Second")
 	if now := d.published(t); now != published {
 		t.Errorf("the callback is version %s; want %s again", now, published)
 	}
-	d.lasts(t, 2*time.Hour)
 }
 
 func (d *deployment) isBuiltAgain(t *testing.T) {
@@ -437,12 +451,22 @@ func (d *deployment) returns(t *testing.T) {
 	}
 }
 
+// noteAudits remembers the tables that outlive what they were made for.
+func (d *deployment) noteAudits(t *testing.T) {
+	t.Helper()
+	for _, entry := range d.inventory(t) {
+		if strings.HasPrefix(entry, "table ") && strings.Contains(entry, "AuditTable") && !slices.Contains(d.audits, entry) {
+			d.audits = append(d.audits, entry)
+		}
+	}
+}
+
 // delete deletes the stack and looks at what stays: the people, the audit, and what was made
 // to deploy.
 func (d *deployment) delete(t *testing.T) {
 	// Their secrets are not resources of the stack: they go first, by the admin API.
 	d.anyone.Expect(t, 204, "DELETE", authenticators+"/main", d.adminKey)
-	d.audits = append(d.audits, "table "+d.Outputs(t)["AuditTable"])
+	d.noteAudits(t)
 	must(t, d.run(t, nil, "delete", "--stack-name", stackName, "--no-prompts", "--region", awsstack.Region))
 	want := slices.Concat(d.before, []string{"table " + d.directory}, d.audits)
 	var left []string

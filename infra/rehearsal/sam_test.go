@@ -1,6 +1,7 @@
 package rehearsal_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +26,13 @@ type sam struct {
 	environment []string
 	// folder is where programs are built.
 	folder string
+	// source is the checkout that they are built from.
+	source string
 }
+
+// former is a checkout of an earlier release, which then is deployed first. Empty: the
+// first deployment is of the same code as the others.
+func former() string { return os.Getenv("REHEARSAL_FROM") }
 
 // findSAM returns SAM's command line: the one that SAM names, or that of .tools.
 func findSAM(t *testing.T) string {
@@ -44,7 +51,7 @@ func findSAM(t *testing.T) string {
 	return found
 }
 
-// run runs SAM's command line in the module, without a terminal.
+// run runs SAM's command line in the checkout, without a terminal.
 func (s *sam) run(t *testing.T, environment []string, arguments ...string) error {
 	t.Helper()
 	return s.answer(t, "", environment, arguments...)
@@ -54,7 +61,7 @@ func (s *sam) run(t *testing.T, environment []string, arguments ...string) error
 func (s *sam) answer(t *testing.T, typed string, environment []string, arguments ...string) error {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), s.program, arguments...)
-	command.Dir, command.Stdin = moduleRoot, strings.NewReader(typed)
+	command.Dir, command.Stdin = s.source, strings.NewReader(typed)
 	// SAM asks this often, in seconds, whether a stack is ready.
 	command.Env = append(append(awsstack.OutsideMake(), s.environment...), "SAM_CLI_POLL_DELAY=0.3")
 	command.Env = append(command.Env, environment...)
@@ -75,7 +82,8 @@ func (s *sam) build(t *testing.T, name, line string) {
 	must(t, s.run(t, environment, "build", "--build-dir", filepath.Join(s.folder, name)))
 }
 
-// firstBuild is the build of the code as it is, for every deployment: made once.
+// firstBuild is the build of the code as it is, or of the former release, for every
+// deployment: made once.
 var firstBuild struct {
 	sync.Once
 	folder string
@@ -94,7 +102,7 @@ func (s *sam) buildFirst(t *testing.T) {
 		var err error
 		firstBuild.folder, err = os.MkdirTemp("", "rehearsal")
 		must(t, err)
-		(&sam{s.program, s.environment, firstBuild.folder}).build(t, "first", "")
+		(&sam{s.program, s.environment, firstBuild.folder, cmp.Or(former(), moduleRoot)}).build(t, "first", "")
 	})
 	must(t, os.Symlink(filepath.Join(firstBuild.folder, "first"), filepath.Join(s.folder, "first")))
 }

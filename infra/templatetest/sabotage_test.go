@@ -82,6 +82,8 @@ var guarded = []mistake{
 	{"anybody reaches the API behind the proxy", edge, "", "              OriginMtlsConfig: {ClientCertificateArn: !Ref ClientCertificateArn}\n", "", "who shows the certificate"},
 	{"the provider may do more than call", template, "MemberChecksInvocation", "[lambda:InvokeFunction]", "[lambda:UpdateFunctionCode]", "this is for the call of memberchecks"},
 	{"the provider may call every function", template, "MemberChecksInvocation", "!GetAtt MemberChecksFunction.Arn", "'*'", "every function of the account could be called"},
+	{"lines of the audit can be changed", template, "AuditPolicy", "[dynamodb:PutItem]", "[dynamodb:PutItem, dynamodb:UpdateItem]", "a line of the audit is written once"},
+	{"who writes the audit writes elsewhere", template, "AuditPolicy", "!GetAtt Directory.Outputs.AuditTableArn", "!GetAtt Directory.Outputs.TableArn", "this is for the audit"},
 	{"functions may touch the network", network, "InterfacePolicy", "- Effect: Deny", "- Effect: Allow", "the function's own code must not touch the network"},
 	{"any API may call a function", template, "RotateKeysPermission", "      SourceArn: !Ref SigningKeys\n", "", "any API or secret of any account"},
 	{"a function's address as a resource", template, "", "\nResources:\n", "\nResources:\n  Url: {Type: 'AWS::Lambda::Url', Properties: {AuthType: NONE, TargetFunctionArn: !Ref AdminFunction}}\n", "nothing of this service is of this type"},

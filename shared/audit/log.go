@@ -47,8 +47,9 @@ func (l *Log) Write(ctx context.Context, line store.AuditLine) error {
 // noteTime bounds the writing of a line of something that has happened already.
 const noteTime = 2 * time.Second
 
-// Note writes a line of something that took access away and has happened already, also when
-// the caller has hung up. A failure is the operator's: whoever signs out has signed out.
+// Note writes a line of something that took access away and has happened already, even if
+// the caller has hung up. A failure is logged and not returned: the access has ended all the
+// same.
 func (l *Log) Note(ctx context.Context, line store.AuditLine) {
 	if l == nil {
 		return

@@ -313,7 +313,7 @@ type scriptedRules struct {
 	err        error
 }
 
-func (r *scriptedRules) Evaluate(context.Context, store.Authenticator, wecom.Member) (members.Evaluation, error) {
+func (r *scriptedRules) Evaluate(context.Context, store.Authenticator, wecom.Member, []store.FormerUserID) (members.Evaluation, error) {
 	return r.evaluation, r.err
 }
 
@@ -338,6 +338,8 @@ func TestWhoIsKeptOut(t *testing.T) {
 		{"disabled", store.Allow{}, func(h *fixture) { h.wecom.member.Status = 2 }, apierr.UserDisabled, apierr.UserDisabled},
 		{"left", store.Allow{}, func(h *fixture) { h.wecom.member.Status = 5 }, apierr.PhoneNotShared, apierr.UserDisabled},
 		{"not activated", store.Allow{}, func(h *fixture) { h.wecom.member.Status = 4 }, "", ""},
+		{"no status", store.Allow{}, func(h *fixture) { h.wecom.member.Status = 0 }, "", ""},
+		{"member needed, a status nobody knows", allow, func(h *fixture) { h.wecom.member.Status = 3 }, apierr.WeComUnavailable, apierr.WeComUnavailable},
 		{"no answer", store.Allow{}, code(-1), "", ""},
 		{"address not trusted", store.Allow{}, code(60020), "", ""},
 		{"tree not read and not needed", store.Allow{}, unread(&wecom.Error{Op: "department/simplelist", Code: 60011}), "", ""},

@@ -20,16 +20,22 @@ const (
 	maxDepartmentBytes = maxGroupBytes + maxRoleBytes - len(`"departments":[],`)
 )
 
-// Member is what the service knows of a member who signed in.
+// Member is what the service knows of a member who signed in; MemberOf returns one.
 type Member struct {
 	User store.User
-	// CorpID and WeComUserID are those of the session or the grant: a user may be a member
-	// of several corps.
+	// CorpID is that of the session or the grant: a user may be a member of several corps.
+	// WeComUserID is the member's there, as it is now.
 	CorpID, WeComUserID string
 	// OneCorp says that only members of CorpID can sign in to the application. Otherwise
 	// another corp may give somebody the same userid, or write any email address: neither
 	// is told as a name.
 	OneCorp bool
+}
+
+// MemberOf returns the member of a corp that a user is now. began is the userid with which the
+// session or the grant began: the member may have another one since.
+func MemberOf(u store.User, corpID, began string) Member {
+	return Member{User: u, CorpID: corpID, WeComUserID: u.WeComUserIDIn(corpID, began)}
 }
 
 // Department is a department of the member, as the claim and GET /api/session have it.

@@ -102,9 +102,10 @@ func (r Result) AtSignIn(a store.Authenticator) Verdict {
 }
 
 // Check looks the member with a userid up by the app of an authenticator, stores what WeCom
-// says and ends what must end. store.ErrNotFound: nobody here is this member, or the member
-// is gone already. Any other error leaves the verdict as it is: what ended has ended, unless
-// Verdict is empty, but applications may not have been told; another Check does it.
+// says and ends what must end. It returns store.ErrNotFound if nobody here is this member, or
+// the member is gone already. With any other error and a Verdict, what must end has ended,
+// but applications may not have been told; the next Check tells them. With an error and no
+// Verdict, nothing is certain.
 func (c *Checker) Check(ctx context.Context, a store.Authenticator, userID string) (Result, error) {
 	owner, err := c.Store.OwnerOfIdentity(ctx, a.CorpID, userID)
 	if err != nil {
@@ -120,7 +121,7 @@ func (c *Checker) CheckOwner(ctx context.Context, a store.Authenticator, owner s
 		// Only a phone brings the member back. Applications may not have been told.
 		return Result{Verdict: Gone, User: store.User{ID: owner.UserID}, Owner: owner}, c.announce(ctx, owner.UserID)
 	}
-	result, err := c.keep(ctx, a, owner, c.Look(ctx, a, owner.Identity.WeComUserID))
+	result, err := c.keep(ctx, a, owner, c.look(ctx, a, owner.Identity.WeComUserID, owner.Identity.Former))
 	if err != nil {
 		return result, err
 	}
@@ -271,21 +272,22 @@ func (c *Checker) Rename(ctx context.Context, a store.Authenticator, oldUserID, 
 	case !errors.Is(err, store.ErrNotFound):
 		return Result{}, fmt.Errorf("read owner of identity: %w", err)
 	}
-	renamed := c.Look(ctx, a, newUserID)
+	former := append(recent(owner.Identity.Former, c.Now()), store.FormerUserID{WeComUserID: owner.Identity.WeComUserID, Until: c.Now()})
+	renamed := c.look(ctx, a, newUserID, former)
 	switch renamed.Verdict {
 	case Unknown:
 		return Result{Verdict: Unknown, User: store.User{ID: owner.UserID}, Owner: owner, Cause: renamed.Cause}, nil
 	case Gone:
 		return c.CheckOwner(ctx, a, owner)
 	}
-	was := c.Look(ctx, a, owner.Identity.WeComUserID)
+	was := c.look(ctx, a, owner.Identity.WeComUserID, owner.Identity.Former)
 	if was.Verdict != Gone || was.Told() {
 		return c.keep(ctx, a, owner, was)
 	}
 	result := Result{User: store.User{ID: owner.UserID}, Owner: owner, Cause: renamed.Cause}
 	result, err = c.change(ctx, a.CorpID, result, func(u store.User, i store.Identity, _ bool) (store.User, Verdict) {
 		moved := i
-		moved.WeComUserID = newUserID
+		moved.WeComUserID, moved.Former = newUserID, former
 		to, verdict := renamed.apply(moved, a, u.Roles)
 		return named(u, i.Name, renamed.Name()).WithIdentity(to), verdict
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,7 +59,8 @@ func (d *directory) Member(_ context.Context, token secret.Value, userID string)
 
 func answer(code int) error { return &wecom.Error{Op: "user/get", Code: code} }
 
-// rules are scripted: what each authenticator says of everybody.
+// rules are scripted: what each authenticator says of everybody. A userid that the member had
+// before gives its length as a tag.
 type rules map[string]scripted
 
 type scripted struct {
@@ -66,8 +68,11 @@ type scripted struct {
 	err error
 }
 
-func (r rules) Evaluate(_ context.Context, a store.Authenticator, m wecom.Member) (members.Evaluation, error) {
+func (r rules) Evaluate(_ context.Context, a store.Authenticator, m wecom.Member, former []store.FormerUserID) (members.Evaluation, error) {
 	e := r[a.Name]
+	for _, f := range former {
+		e.Tags = append(slices.Clone(e.Tags), int64(len(f.WeComUserID)))
+	}
 	for _, d := range m.Departments {
 		e.Departments = append(e.Departments, store.Department{ID: d.ID, Name: fmt.Sprint("department ", d.ID), Leader: d.Leader})
 	}
@@ -208,6 +213,8 @@ func TestWhatUserGetSays(t *testing.T) {
 		{"not activated", status(4), members.Active, "", false, true},
 		{"disabled", status(2), members.Disabled, "", true, true},
 		{"left", status(5), members.Gone, store.GoneLeft, true, false},
+		{"attack: no status counts as an active member", status(0), members.Unknown, "", false, false},
+		{"attack: a status nobody knows counts as an active member", status(3), members.Unknown, "", false, false},
 		{"60111", code(60111), members.Gone, store.GoneNotFound, true, false},
 		{"40003", code(40003), members.Gone, store.GoneNotFound, true, false},
 		{"60011", code(60011), members.Gone, store.GoneOutOfRange, true, false},
@@ -804,6 +811,7 @@ func TestRename(t *testing.T) {
 			b.equal("verdict, userid, gone", []any{test.want, test.userID, test.gone}, []any{result.Verdict, i.WeComUserID, i.IsGone()})
 			b.equal("goes on", test.want == members.Active || test.want == members.Unknown, b.stored().Keeps(began))
 			if test.userID == "zhang.san" {
+				b.equal("former userid", []store.FormerUserID{{WeComUserID: "zhangsan", Until: b.now}}, i.Former)
 				if _, err := b.store.OwnerOfIdentity(t.Context(), corpID, "zhangsan"); !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("the old userid leads to somebody: %v", err)
 				}
@@ -814,6 +822,38 @@ func TestRename(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Lists that WeCom told before a rename are used for ten minutes: so long the former userids
+// count, also at checks of other apps, and no longer.
+func TestFormerUserIDsCountForTenMinutes(t *testing.T) {
+	b := newBench(t)
+	b.rules["demo"] = scripted{Evaluation: members.Evaluation{Allowed: true}}
+	b.check(b.other)
+	rename := func(from, to string) {
+		t.Helper()
+		delete(b.wecom.members, from)
+		b.wecom.members[to] = wecom.Member{UserID: to, Status: wecom.MemberActive}
+		_, err := b.Rename(t.Context(), b.demo, from, to)
+		b.ok(err)
+	}
+	tags := func(by store.Authenticator, want ...int64) {
+		t.Helper()
+		access, _ := b.identity().AccessBy(by.ID)
+		b.equal("tags by "+by.Name, want, access.Tags)
+	}
+	rename("zhangsan", "zhang.san")
+	tags(b.demo, 8)
+	b.now = b.now.Add(9 * time.Minute)
+	rename("zhang.san", "zs")
+	tags(b.demo, 8, 9)
+	_, err := b.Check(t.Context(), b.other, "zs")
+	b.ok(err)
+	tags(b.other, 8, 9)
+	b.now = b.now.Add(time.Minute)
+	_, err = b.Check(t.Context(), b.demo, "zs")
+	b.ok(err)
+	b.equal("former userids", []store.FormerUserID{{WeComUserID: "zhang.san", Until: b.now.Add(-time.Minute)}}, b.identity().Former)
 }
 
 func TestNobodyIsChecked(t *testing.T) {

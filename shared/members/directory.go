@@ -92,6 +92,17 @@ func (t tree) above(id int64) (ids []int64, names []string) {
 type tagged struct {
 	Members     map[string]struct{} // by folded userid
 	Departments []int64
+	AskedAt     time.Time
+}
+
+// has reports whether a member is named. A list that was asked for while the member had
+// another userid may name that one.
+func (t tagged) has(userID string, former []store.FormerUserID) bool {
+	_, named := t.Members[store.FoldUserID(userID)]
+	return named || slices.ContainsFunc(former, func(f store.FormerUserID) bool {
+		_, named := t.Members[store.FoldUserID(f.WeComUserID)]
+		return named && !t.AskedAt.After(f.Until)
+	})
 }
 
 // tree returns the departments. When WeCom does not tell their names, they have those that
@@ -147,6 +158,7 @@ func (d *directory) departments(ctx context.Context, a store.Authenticator, call
 // tag returns who has a tag. One that was deleted, or that the app may not see, has nobody.
 func (d *directory) tag(ctx context.Context, a store.Authenticator, id int64) (tagged, error) {
 	return load(ctx, d, a, "tag."+strconv.FormatInt(id, 10), func(ctx context.Context, _ tagged) (tagged, error) {
+		asked := d.cfg.Now()
 		var tag wecom.Tag
 		err := d.use(ctx, a, func(token secret.Value) (err error) {
 			tag, err = d.cfg.WeCom.Tag(ctx, token, id)
@@ -159,7 +171,7 @@ func (d *directory) tag(ctx context.Context, a store.Authenticator, id int64) (t
 		for _, userID := range tag.UserIDs {
 			members[store.FoldUserID(userID)] = struct{}{}
 		}
-		return tagged{members, tag.Departments}, err
+		return tagged{members, tag.Departments, asked}, err
 	})
 }
 

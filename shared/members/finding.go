@@ -14,8 +14,9 @@ import (
 
 // Rules works out what WeCom's directory and the rules of an authenticator say of a member.
 type Rules interface {
-	// Evaluate returns what they say. An error: departments or tags could not be read.
-	Evaluate(ctx context.Context, a store.Authenticator, m wecom.Member) (Evaluation, error)
+	// Evaluate returns what they say of a member, who had other userids before. An error:
+	// departments or tags could not be read.
+	Evaluate(ctx context.Context, a store.Authenticator, m wecom.Member, former []store.FormerUserID) (Evaluation, error)
 }
 
 // Finding is what WeCom and the rules said of a member at one moment. Nothing of it is
@@ -38,6 +39,11 @@ type Finding struct {
 // Look asks WeCom for a member, and the rules, by one user/get. Only what WeCom says of this
 // member leads to another verdict than Unknown.
 func (c *Checker) Look(ctx context.Context, a store.Authenticator, userID string) Finding {
+	return c.look(ctx, a, userID, nil)
+}
+
+// look is Look for a member who had other userids before.
+func (c *Checker) look(ctx context.Context, a store.Authenticator, userID string, former []store.FormerUserID) Finding {
 	f := Finding{Verdict: Unknown, at: c.Now()}
 	var member wecom.Member
 	var told error // what user/get itself said; a refused secret or token is not about the member
@@ -59,9 +65,11 @@ func (c *Checker) Look(ctx context.Context, a store.Authenticator, userID string
 		f.member, f.reason = member, store.GoneLeft
 	case member.Status == wecom.MemberDisabled:
 		f.member, f.Verdict = member, Disabled
+	case member.UnknownStatus() != nil:
+		f.Cause = member.UnknownStatus()
 	default:
 		f.member, f.Verdict = member, Active
-		evaluation, err := c.Rules.Evaluate(ctx, a, member)
+		evaluation, err := c.Rules.Evaluate(ctx, a, member, former)
 		if f.Cause = err; err == nil {
 			f.evaluation = &evaluation
 		}
@@ -119,9 +127,10 @@ func (f Finding) First(i store.Identity, a store.Authenticator, roles []string) 
 }
 
 // apply returns the identity with what WeCom told of the member, and the verdict. A finding
-// that was begun before what is known changes nothing, unless the member is disabled: WeCom may
-// have answered it later, and the next sign-in asks again. One that was begun before what
-// another app of the corp found still says what its own authenticator makes of the member.
+// that began before the check that is stored changes nothing, unless it says that the member is
+// disabled: WeCom may have answered it later, and the next sign-in asks again. If the stored
+// check was by another app of the corp, the finding still decides what its own authenticator
+// makes of the member.
 func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) (store.Identity, Verdict) {
 	access, _ := i.AccessBy(a.ID)
 	older, replaced := f.Verdict != Disabled && i.CheckedAt.After(f.at), access.CheckedAt.After(f.at)
@@ -150,7 +159,7 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 	}
 	if !older {
 		i.DisabledAt = time.Time{}
-		i.Position = f.member.Position
+		i.Position, i.Former = f.member.Position, recent(i.Former, f.at)
 		if f.member.Name != "" {
 			i.Name = f.member.Name
 		}
@@ -182,6 +191,16 @@ func (f Finding) apply(i store.Identity, a store.Authenticator, roles []string) 
 		return i, NotAllowed
 	}
 	return i, Active
+}
+
+// recent returns those userids that a list still in use may name.
+func recent(former []store.FormerUserID, now time.Time) (all []store.FormerUserID) {
+	for _, f := range former {
+		if now.Sub(f.Until) < directoryAge {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // unchecked returns an identity whose checks are all due.

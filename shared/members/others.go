@@ -33,7 +33,7 @@ func (c *Checker) others(ctx context.Context, a store.Authenticator, i store.Ide
 		case err != nil, !other.Enabled, other.ID != access.AuthenticatorID, other.CorpID != i.CorpID:
 			all = append(all, again{authenticatorID: access.AuthenticatorID})
 		default:
-			all = append(all, again{other.ID, c.Look(ctx, other, i.WeComUserID)})
+			all = append(all, again{other.ID, c.look(ctx, other, i.WeComUserID, i.Former)})
 		}
 	}
 	return all, nil
@@ -90,7 +90,7 @@ func (c *Checker) checkRoles(ctx context.Context, u store.User, i store.Identity
 			by, err = c.binder(ctx, by, i)
 		}
 		if err == nil {
-			_, err = c.keep(ctx, by, u.Owner(i.CorpID), c.Look(ctx, by, i.WeComUserID))
+			_, err = c.keep(ctx, by, u.Owner(i.CorpID), c.look(ctx, by, i.WeComUserID, i.Former))
 		}
 		return err
 	}

@@ -28,15 +28,16 @@ func NewEvaluator(cfg DirectoryConfig) *Evaluator {
 	return &Evaluator{&directory{cfg: cfg, memory: map[string]remembered{}}}
 }
 
-// Evaluate works out what an authenticator makes of a member of its corp. An error says that
-// departments or tags could not be read, and nothing about the member: *wecom.Error,
-// *wecom.UnavailableError, an error of the store or of the secrets, the context's error.
-func (e *Evaluator) Evaluate(ctx context.Context, a store.Authenticator, m wecom.Member) (Evaluation, error) {
+// Evaluate works out what an authenticator makes of a member of its corp, who had other
+// userids before. An error says that departments or tags could not be read, and nothing about
+// the member: *wecom.Error, *wecom.UnavailableError, an error of the store or of the secrets,
+// the context's error.
+func (e *Evaluator) Evaluate(ctx context.Context, a store.Authenticator, m wecom.Member, former []store.FormerUserID) (Evaluation, error) {
 	departments, err := e.place(ctx, a, m)
 	if err != nil {
 		return Evaluation{}, err
 	}
-	tags, err := e.tagsOf(ctx, a, m.UserID, departments)
+	tags, err := e.tagsOf(ctx, a, m.UserID, former, departments)
 	if err != nil {
 		return Evaluation{}, err
 	}
@@ -79,7 +80,7 @@ func (e *Evaluator) place(ctx context.Context, a store.Authenticator, m wecom.Me
 
 // tagsOf returns those of the tags that are looked up which the member has: by itself, or as
 // everybody in one of its departments.
-func (e *Evaluator) tagsOf(ctx context.Context, a store.Authenticator, userID string, departments []store.Department) ([]int64, error) {
+func (e *Evaluator) tagsOf(ctx context.Context, a store.Authenticator, userID string, former []store.FormerUserID, departments []store.Department) ([]int64, error) {
 	lookedUp := a.LookedUpTags()
 	has := make([]bool, len(lookedUp))
 	group, ctx := errgroup.WithContext(ctx)
@@ -87,8 +88,7 @@ func (e *Evaluator) tagsOf(ctx context.Context, a store.Authenticator, userID st
 	for i, tag := range lookedUp {
 		group.Go(func() error {
 			tagged, err := e.directory.tag(ctx, a, tag)
-			_, direct := tagged.Members[store.FoldUserID(userID)]
-			has[i] = direct || slices.ContainsFunc(tagged.Departments, func(id int64) bool { return isIn(departments, id) })
+			has[i] = tagged.has(userID, former) || slices.ContainsFunc(tagged.Departments, func(id int64) bool { return isIn(departments, id) })
 			return err
 		})
 	}

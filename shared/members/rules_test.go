@@ -207,7 +207,7 @@ func TestEvaluate(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				got, err := evaluator(newCompany(), open(t)).Evaluate(t.Context(), test.a, test.m)
+				got, err := evaluator(newCompany(), open(t)).Evaluate(t.Context(), test.a, test.m, nil)
 				if err != nil || strings.Join(got.Roles, " ") != test.roles || got.Allowed != test.allow || cmp.Diff(test.tags, got.Tags) != "" {
 					t.Errorf("got %+v, %v", got, err)
 				}
@@ -220,7 +220,7 @@ func TestDepartmentsStandInTheirTree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany()
 		c.departments = append(c.departments, wecom.Department{ID: 50, ParentID: 49, Name: "Round"}, wecom.Department{ID: 51, ParentID: 52}, wecom.Department{ID: 52, ParentID: 51})
-		got, err := evaluator(c, open(t)).Evaluate(t.Context(), authenticator(store.Allow{}), member("lisi", leads(21), in(50), in(51), in(99)))
+		got, err := evaluator(c, open(t)).Evaluate(t.Context(), authenticator(store.Allow{}), member("lisi", leads(21), in(50), in(51), in(99)), nil)
 		if err != nil || len(got.Departments) != 4 || len(got.Departments[2].Above) > 50 { // 51 and 52 go round in a circle
 			t.Fatalf("%+v, %v", got, err)
 		}
@@ -245,7 +245,7 @@ func TestThousandMembersCostAHandfulOfCalls(t *testing.T) {
 			e := evaluator(c, table)
 			for i := range 50 {
 				group.Go(func() {
-					got, err := e.Evaluate(t.Context(), a, member(fmt.Sprint("member", i), in(21)))
+					got, err := e.Evaluate(t.Context(), a, member(fmt.Sprint("member", i), in(21)), nil)
 					if err != nil || strings.Join(got.Roles, " ") != "sales ops" {
 						t.Errorf("%+v, %v", got, err)
 					}
@@ -263,7 +263,7 @@ func TestDirectoryIsTenMinutesOld(t *testing.T) {
 		a := authenticator(store.Allow{}, store.RoleRule{Department: 2, Role: "sales"}, store.RoleRule{Tag: 7, Role: "ops"})
 		roles := func(e *members.Evaluator, want string) {
 			t.Helper()
-			got, err := e.Evaluate(t.Context(), a, member("lisi", in(21)))
+			got, err := e.Evaluate(t.Context(), a, member("lisi", in(21)), nil)
 			if err != nil || strings.Join(got.Roles, " ") != want {
 				t.Errorf("roles %q, %v; want %q", got.Roles, err, want)
 			}
@@ -288,6 +288,34 @@ func TestDirectoryIsTenMinutesOld(t *testing.T) {
 	})
 }
 
+// A member who has another userid since keeps what a list of the earlier one gives, and
+// nobody else's: once that list is over, the old userid may be somebody else's.
+func TestTagListsNameTheFormerUserID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, table := newCompany(), open(t)
+		a := authenticator(store.Allow{}, store.RoleRule{Tag: 7, Role: "ops"})
+		var former []store.FormerUserID
+		roles := func(userID, want string) {
+			t.Helper()
+			got, err := evaluator(c, table).Evaluate(t.Context(), a, member(userID), former)
+			if err != nil || strings.Join(got.Roles, " ") != want {
+				t.Errorf("roles %q, %v; want %q", got.Roles, err, want)
+			}
+		}
+		roles("zhangsan", "ops")
+		time.Sleep(time.Minute)
+		former = []store.FormerUserID{{WeComUserID: "zhang.SAN", Until: time.Now()}, {WeComUserID: "ZhangSan", Until: time.Now()}}
+		roles("zs", "ops")
+		c.wantAsked(t, "tag 7")
+		former = nil
+		roles("zs", "")
+		former = []store.FormerUserID{{WeComUserID: "ZhangSan", Until: time.Now()}}
+		time.Sleep(9 * time.Minute)
+		roles("zs", "") // attack: somebody else has the old userid by now, and the tag
+		c.wantAsked(t, "tag 7")
+	})
+}
+
 // Trap: a failure of WeCom takes roles away, or everybody waits for it in turn.
 func TestFailureSaysNothingOfTheMember(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -305,7 +333,7 @@ func TestFailureSaysNothingOfTheMember(t *testing.T) {
 					c, table := newCompany(), open(t)
 					a := authenticator(store.Allow{}, store.RoleRule{Tag: 7, Role: "ops"})
 					evaluate := func() error {
-						_, err := evaluator(c, table).Evaluate(t.Context(), a, member("lisi", in(2)))
+						_, err := evaluator(c, table).Evaluate(t.Context(), a, member("lisi", in(2)), nil)
 						return err
 					}
 					if err := evaluate(); err != nil {
@@ -345,7 +373,7 @@ func TestNamesAreNotWaitedFor(t *testing.T) {
 		c.namesErr = &wecom.Error{Op: "department/list", Code: wecom.APIForbidden}
 		name := func(want string) {
 			t.Helper()
-			got, err := evaluator(c, table).Evaluate(t.Context(), authenticator(store.Allow{}), member("lisi", in(2)))
+			got, err := evaluator(c, table).Evaluate(t.Context(), authenticator(store.Allow{}), member("lisi", in(2)), nil)
 			if err != nil || got.Departments[0].Name != want || got.Departments[0].Above[0] != 1 {
 				t.Errorf("%+v, %v; want the name %q", got, err, want)
 			}
@@ -364,7 +392,7 @@ func TestAppWithoutDepartments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany()
 		c.treeErr = &wecom.Error{Op: "department/simplelist", Code: wecom.OutOfScope}
-		got, err := evaluator(c, open(t)).Evaluate(t.Context(), authenticator(store.Allow{}, store.RoleRule{Tag: 7, Role: "ops"}), member("zhangsan", in(3)))
+		got, err := evaluator(c, open(t)).Evaluate(t.Context(), authenticator(store.Allow{}, store.RoleRule{Tag: 7, Role: "ops"}), member("zhangsan", in(3)), nil)
 		if err != nil || strings.Join(got.Roles, " ") != "ops" || cmp.Diff([]store.Department{{ID: 3}}, got.Departments) != "" {
 			t.Errorf("%+v, %v", got, err)
 		}
@@ -375,7 +403,7 @@ func TestRejectedTokenIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany()
 		c.oldTokens = map[string]bool{"first": true}
-		if got, err := evaluator(c, open(t)).Evaluate(t.Context(), authenticator(store.Allow{}), member("lisi", in(2))); err != nil || got.Departments[0].Name != "Sales" {
+		if got, err := evaluator(c, open(t)).Evaluate(t.Context(), authenticator(store.Allow{}), member("lisi", in(2)), nil); err != nil || got.Departments[0].Name != "Sales" {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
@@ -394,7 +422,7 @@ func TestLargeTag(t *testing.T) {
 		c.tags[7] = large
 		e := evaluator(c, open(t))
 		for range 3 {
-			got, err := e.Evaluate(t.Context(), authenticator(store.Allow{}, store.RoleRule{Tag: 7, Role: "ops"}), member("LiSi"))
+			got, err := e.Evaluate(t.Context(), authenticator(store.Allow{}, store.RoleRule{Tag: 7, Role: "ops"}), member("LiSi"), nil)
 			if err != nil || len(got.Roles) != 1 {
 				t.Fatalf("%+v, %v", got, err)
 			}

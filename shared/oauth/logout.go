@@ -121,10 +121,9 @@ func mayName(hint string, s *Session, a store.Application) bool {
 	if hint == "" || hint == s.Lineage {
 		return true
 	}
-	// As if there were one corp: what another corp's member has as well may be a hint, too.
-	told := claims.ForUserinfo(claims.Member{
-		User: s.User, CorpID: s.Session.CorpID, WeComUserID: s.User.WeComUserIDIn(s.Session.CorpID, s.Session.WeComUserID), OneCorp: true,
-	}, a.Claims, claims.Scopes(), claims.Request{}).Map()
+	member := claims.MemberOf(s.User, s.Session.CorpID, s.Session.WeComUserID)
+	member.OneCorp = true // what another corp's member has as well may be a hint, too
+	told := claims.ForUserinfo(member, a.Claims, claims.Scopes(), claims.Request{}).Map()
 	for _, name := range []string{"sub", "preferred_username", "wecom_userid", "email", "phone_number"} {
 		if value, ok := told[name].(string); ok && strings.EqualFold(value, hint) {
 			return true

@@ -80,7 +80,9 @@ func (t *tokenRequest) idToken(ctx context.Context, g grantState, scopes []strin
 
 // member is whom the grant is about.
 func (g grantState) member() claims.Member {
-	return claims.Member{User: g.user, CorpID: g.CorpID, WeComUserID: g.user.WeComUserIDIn(g.CorpID, g.WeComUserID), OneCorp: g.oneCorp}
+	m := claims.MemberOf(g.user, g.CorpID, g.WeComUserID)
+	m.OneCorp = g.oneCorp
+	return m
 }
 
 // requested is the claims parameter of the grant, which parsed when the grant began.

@@ -100,7 +100,7 @@ func TestMemberPageWithLittle(t *testing.T) {
 		m.Applications, m.Known, m.Console, m.WeComUserID = nil, nil, "", ""
 		m.Sessions = m.Sessions[:1]
 	}).Body.String()
-	has(t, body, "There is no application here for you yet.", "No application has been told about you.")
+	has(t, body, "There is no application here for you yet.", "No application has access right now.")
 	lacks(t, body, "End all other sessions", "/console", "WeCom user ID", "at the moment")
 }
 

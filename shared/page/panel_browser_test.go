@@ -78,6 +78,7 @@ func (s *panelSite) serve(t *testing.T, w http.ResponseWriter, r *http.Request) 
 			return
 		}
 		s.asked.Add(1)
+		w.Header().Set("Apigw-Requestid", "Kx3dYhPuDoEEMWw=")
 		_, _ = w.Write([]byte(*s.answers.Load()))
 	case "/signin":
 		pages, err := New(Config{CompanyName: "Example"})
@@ -176,7 +177,7 @@ func TestWaitingInABrowser(t *testing.T) {
 	answer(`{"state":"over"}`)
 	w.Do("wait in vain", visit(s.URL+"/signin"), at("/over?x=1"))
 	answer(`{"state":"over","error":"phone_in_use"}`)
-	w.Do("be told why", visit(s.URL+"/signin"), at("/over?x=1&error=phone_in_use"))
+	w.Do("be told why", visit(s.URL+"/signin"), at("/over?x=1&error=phone_in_use&request=Kx3dYhPuDoEEMWw%3D"))
 }
 
 // The pages with a panel, and those that wait: no language too wide, and by axe-core nothing

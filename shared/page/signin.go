@@ -213,6 +213,9 @@ func (p *Pages) SignIn(w http.ResponseWriter, page SignIn) error {
 	}
 	if page.Waiting != nil && view.Failure != nil {
 		view.Waiting, view.Failure.Todo = page.Waiting, view.T("waiting.todo")
+		if page.Client == OnPhone { // which is shown no code
+			view.Failure.Todo = view.T("waiting.todo.phone")
+		}
 	}
 	view.head(page.Application)
 	if page.Application != nil && page.Application.Refusal != "" {

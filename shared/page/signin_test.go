@@ -252,10 +252,25 @@ func TestSignInPage(t *testing.T) {
 			facts{
 				Title: "First sign-in", Heading: "First sign-in", Code: "first_sign_in_in_wecom", Request: "r-1",
 				Cause: "Your first sign-in needs your phone number, and WeCom shares it only inside its own app.",
-				Todo:  "Sign in once inside WeCom as shown here. You then go on right here, without scanning again.",
+				Todo:  "Once more with your phone: scan the code below with WeCom, or open the link in WeCom, and agree there. This page then goes on by itself.",
 				Carry: "Scan with WeCom on your phone", CarryFirst: true, Scan: true, Link: "https://signin.example.com/authorize/demo?return=signin",
 				GoOn:   "https://signin.example.com/api/first-sign-in?return=console Done in WeCom? Then continue here: Continue",
 				Before: "Or sign in as somebody else:", Ways: []way{signIn(demo, false), signIn(crm, false)},
+			},
+		},
+		{
+			"first sign-in that a phone waits for",
+			SignIn{
+				Client: OnPhone, Buttons: []Button{demo}, Failure: failed(apierr.FirstSignInInWeCom, "demo"),
+				Waiting: &Waiting{Link: "https://signin.example.com/authorize/demo?return=signin", GoOn: "https://signin.example.com/api/first-sign-in", Over: pageLink},
+			},
+			facts{
+				Title: "First sign-in", Heading: "First sign-in", Code: "first_sign_in_in_wecom", Request: "r-1",
+				Cause: "Your first sign-in needs your phone number, and WeCom shares it only inside its own app.",
+				Todo:  "Once more: open the link below in WeCom, and agree there. This page then goes on by itself.",
+				Carry: "Open this link in WeCom", CarryFirst: true, Link: "https://signin.example.com/authorize/demo?return=signin",
+				GoOn:   "https://signin.example.com/api/first-sign-in Done in WeCom? Then continue here: Continue",
+				Before: "Or sign in as somebody else:", Ways: []way{signIn(demo, false)},
 			},
 		},
 		{

@@ -25,7 +25,7 @@ import (
 // Name is the name of an environment variable.
 type Name string
 
-// The settings of the service. A program that names one without a default requires it.
+// The settings of the service. A program that names a required one does not start without it.
 const (
 	PublicURL                 Name = "PUBLIC_URL"                  // default: the API's own address
 	WeComAPIURL               Name = "WECOM_API_URL"               // default: https://qyapi.weixin.qq.com
@@ -33,17 +33,17 @@ const (
 	WeComLoginURL             Name = "WECOM_LOGIN_URL"             // default: https://login.work.weixin.qq.com
 	DirectoryTable            Name = "DIRECTORY_TABLE"             // required
 	TransientTable            Name = "TRANSIENT_TABLE"             // required
-	AuditTable                Name = "AUDIT_TABLE"                 // required
+	AuditTable                Name = "AUDIT_TABLE"                 // no default, see reader.later
 	AuditRetention            Name = "AUDIT_RETENTION"             // default: 4320h, 180 days
 	SigningKeysSecret         Name = "SIGNING_KEYS_SECRET"         // required
 	ForwardAuthKeysSecret     Name = "FORWARD_AUTH_KEYS_SECRET"    // default: none
-	SealingKeysSecret         Name = "SEALING_KEYS_SECRET"         // required
+	SealingKeysSecret         Name = "SEALING_KEYS_SECRET"         // no default, see reader.later
 	AdminKeySecret            Name = "ADMIN_KEY_SECRET"            // required
 	AuthenticatorSecretPrefix Name = "AUTHENTICATOR_SECRET_PREFIX" // required
 	LogoutQueueURL            Name = "LOGOUT_QUEUE_URL"            // required
 	SessionLifetime           Name = "SESSION_LIFETIME"            // default: 8h
 	MemberCheckInterval       Name = "MEMBER_CHECK_INTERVAL"       // default: 24h
-	MemberChecksFunction      Name = "MEMBER_CHECKS_FUNCTION"      // required
+	MemberChecksFunction      Name = "MEMBER_CHECKS_FUNCTION"      // no default, see reader.later
 	SessionCookieDomain       Name = "SESSION_COOKIE_DOMAIN"       // default: the service's host alone
 	CompanyName               Name = "COMPANY_NAME"                // default: none
 	CompanyLogo               Name = "COMPANY_LOGO"                // default: the service's own mark
@@ -174,17 +174,15 @@ func (r *reader) read(s *Settings, name Name) {
 	case TransientTable:
 		s.TransientTable = r.required(name)
 	case AuditTable:
-		s.AuditTable = r.required(name)
+		s.AuditTable = r.later(name)
 	case AuditRetention:
 		s.AuditRetention = r.duration(name, store.DefaultAuditRetention, MinAuditRetention, MaxAuditRetention)
 	case SigningKeysSecret:
 		s.SigningKeysSecret = r.required(name)
 	case ForwardAuthKeysSecret:
-		if r.text(name, "") != "" {
-			s.ForwardAuthKeysSecret = r.required(name)
-		}
+		s.ForwardAuthKeysSecret = r.later(name)
 	case SealingKeysSecret:
-		s.SealingKeysSecret = r.required(name)
+		s.SealingKeysSecret = r.later(name)
 	case AdminKeySecret:
 		s.AdminKeySecret = r.required(name)
 	case AuthenticatorSecretPrefix:
@@ -200,7 +198,7 @@ func (r *reader) read(s *Settings, name Name) {
 	case MemberCheckInterval:
 		s.MemberCheckInterval = r.duration(name, defaultMemberCheckInterval, 0, MaxMemberCheckInterval)
 	case MemberChecksFunction:
-		s.MemberChecksFunction = r.required(name)
+		s.MemberChecksFunction = r.later(name)
 	case SessionCookieDomain:
 		s.SessionCookieDomain = r.cookieDomain()
 	case CompanyName:
@@ -246,6 +244,17 @@ func (r *reader) required(name Name) string {
 		r.reject(name, "must not hold spaces, control or non-ASCII characters")
 	}
 	return value
+}
+
+// later reads a setting that a function got after it was first deployed. An update changes
+// the code of a function and its settings one after the other: a process that starts in
+// between answers what needs no such setting, such as whether a session is good, and fails
+// at the rest.
+func (r *reader) later(name Name) string {
+	if r.text(name, "") == "" {
+		return ""
+	}
+	return r.required(name)
 }
 
 func (r *reader) address(name Name, absent string, allowPath bool) string {

@@ -32,12 +32,12 @@ func lookup(values map[string]string) func(string) (string, bool) {
 	}
 }
 
-// required is the smallest complete environment.
+// required is the smallest environment in which a program starts: one that an update is about
+// to complete.
 func required() map[string]string {
 	return map[string]string{
-		"DIRECTORY_TABLE": "directory", "TRANSIENT_TABLE": "transient", "AUDIT_TABLE": "audit",
-		"SIGNING_KEYS_SECRET": "signing", "SEALING_KEYS_SECRET": "sealing", "ADMIN_KEY_SECRET": "admin",
-		"AUTHENTICATOR_SECRET_PREFIX": "stack/authenticators/", "LOGOUT_QUEUE_URL": "https://sqs.example.com/queue", "MEMBER_CHECKS_FUNCTION": "f",
+		"DIRECTORY_TABLE": "directory", "TRANSIENT_TABLE": "transient", "SIGNING_KEYS_SECRET": "signing", "ADMIN_KEY_SECRET": "admin",
+		"AUTHENTICATOR_SECRET_PREFIX": "stack/authenticators/", "LOGOUT_QUEUE_URL": "https://sqs.example.com/queue",
 	}
 }
 
@@ -50,14 +50,13 @@ func TestDefaults(t *testing.T) {
 		WeComAPIURL:    "https://qyapi.weixin.qq.com",
 		WeComOAuthURL:  "https://open.weixin.qq.com",
 		WeComLoginURL:  "https://login.work.weixin.qq.com",
-		DirectoryTable: "directory", TransientTable: "transient", AuditTable: "audit", AuditRetention: 180 * 24 * time.Hour,
-		SigningKeysSecret: "signing", SealingKeysSecret: "sealing", AdminKeySecret: "admin",
+		DirectoryTable: "directory", TransientTable: "transient", AuditRetention: 180 * 24 * time.Hour,
+		SigningKeysSecret: "signing", AdminKeySecret: "admin",
 		AuthenticatorSecretPrefix: "stack/authenticators/",
 		LogoutQueueURL:            "https://sqs.example.com/queue",
 		SessionLifetime:           8 * time.Hour,
 		SignInPanel:               true,
 		MemberCheckInterval:       24 * time.Hour,
-		MemberChecksFunction:      "f",
 		LookupMissesPerDay:        10,
 		Port:                      3000,
 		DataDir:                   ".local",
@@ -161,15 +160,12 @@ func TestAllFaultsTogether(t *testing.T) {
 	want := `PUBLIC_URL must be https (http is for loopback only)
 DIRECTORY_TABLE is not set
 TRANSIENT_TABLE is not set
-AUDIT_TABLE is not set
 AUDIT_RETENTION must be a duration such as 8h or 90m, from 24h0m0s to 87600h0m0s
 SIGNING_KEYS_SECRET is not set
-SEALING_KEYS_SECRET is not set
 ADMIN_KEY_SECRET is not set
 AUTHENTICATOR_SECRET_PREFIX is not set
 LOGOUT_QUEUE_URL is not set
 SESSION_LIFETIME must be a duration such as 8h or 90m, from 1s to 720h0m0s
-MEMBER_CHECKS_FUNCTION is not set
 PORT must be a number from 0 to 65535
 ADMIN_KEY must be visible ASCII characters without spaces
 NO_SUCH_SETTING is not a setting of this service`
@@ -185,6 +181,7 @@ func TestFaults(t *testing.T) {
 		want   string
 	}{
 		{"table with a space", map[string]string{"DIRECTORY_TABLE": "a b"}, "DIRECTORY_TABLE must not hold spaces"},
+		{"audit table with a space", map[string]string{"AUDIT_TABLE": "a b"}, "AUDIT_TABLE must not hold spaces"},
 		{"prefix without a slash", map[string]string{"AUTHENTICATOR_SECRET_PREFIX": "prod"}, "AUTHENTICATOR_SECRET_PREFIX must be a path"},
 		{"prefix that is everything", map[string]string{"AUTHENTICATOR_SECRET_PREFIX": "/"}, "AUTHENTICATOR_SECRET_PREFIX must be a path"},
 		{"lifetime of zero", map[string]string{"SESSION_LIFETIME": "0s"}, "SESSION_LIFETIME must"},

@@ -132,6 +132,9 @@ type Identity struct {
 	WeComUserID   string // as WeCom spells it; compared without case, see FoldUserID
 	Authenticator string // name of the authenticator that bound it
 	BoundAt       time.Time
+	// Former are the userids that the member had before, as long as lists of members may be
+	// in use that WeCom told earlier. They may be somebody else's by now.
+	Former []FormerUserID `json:",omitempty"`
 	// Email is the mailbox that the company gave the member (biz_mail), as WeCom told it
 	// when the identity was bound; empty if it did not. It is never the address that
 	// members enter themselves.
@@ -160,6 +163,12 @@ type Identity struct {
 	Generation int64 `json:",omitempty"`
 	// Access has what each authenticator says of the member, in no particular order.
 	Access []MemberAccess `json:",omitempty"`
+}
+
+// FormerUserID is a userid that a member had until WeCom knew it no more.
+type FormerUserID struct {
+	WeComUserID string
+	Until       time.Time
 }
 
 // GoneReason says why an identity is gone.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -237,6 +238,16 @@ type Member struct {
 	Position string // empty when the app is not told
 	// Departments are those that the app may see, in WeCom's order.
 	Departments []MemberDepartment
+}
+
+// UnknownStatus returns an *UnavailableError when Status is none of the four above, which says
+// nothing about the member, and nil otherwise.
+func (m Member) UnknownStatus() error {
+	switch m.Status {
+	case MemberActive, MemberDisabled, MemberNotActivated, MemberLeft:
+		return nil
+	}
+	return &UnavailableError{Op: opMember, Reason: "a status that says nothing: " + strconv.Itoa(m.Status)}
 }
 
 // MemberDepartment is a department that a member is in, by its number.

@@ -12,7 +12,7 @@ import { testButton } from './application-test.js';
 import { badges } from './applications.js';
 import { recordForm } from './form.js';
 import { t } from './texts.js';
-import { el, icon, pairs, section, time } from './ui.js';
+import { el, hourly, icon, pairs, section, time } from './ui.js';
 
 export async function applicationView(id) {
   const path = at('applications', id);
@@ -73,7 +73,7 @@ export async function applicationView(id) {
       ...notesOf(a),
       pairs([
         [t('application.id'), el('code', {}, a.id)],
-        [t('application.lastUsedAt'), a.lastUsedAt ? time(a.lastUsedAt) : t('application.unused')],
+        [t('application.lastUsedAt'), a.lastUsedAt ? hourly(a.lastUsedAt) : t('application.unused')],
         [t('user.createdAt'), time(a.createdAt)],
         a.updatedAt !== a.createdAt && [t('user.updatedAt'), time(a.updatedAt)],
       ]),

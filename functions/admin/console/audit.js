@@ -87,10 +87,9 @@ function localTime(text) {
 // wrong field.
 const addressOf = (query) => (query && !/=\d{7,}(&|$)/.test(query) ? `#audit/${query}` : '#audit');
 
-// auditView shows the lines. filters is a query, such as user=ID, for a link to them, and
-// readdress(hash) is told where those of other filters are.
-export async function auditView(filters, readdress) {
-  const given = new URLSearchParams(filters);
+// filterFields are the filters. Their wanted() is the query of them, or null when one is wrong,
+// which is said there. given is a query, too.
+function filterFields(given) {
   const value = ({ name, type }) => {
     const text = given.get(name) || '';
     return type === 'datetime-local' ? localTime(text) : text;
@@ -110,15 +109,6 @@ export async function auditView(filters, readdress) {
     { name: 'to', label: t('audit.to'), type: 'datetime-local' },
   ].map((spec) => ({ spec, ...field({ ...spec, value: value(spec) }) }));
 
-  const list = table(t('tab.audit'), [t('attempts.when'), t('audit.what'), t('audit.about'), t('audit.by')], []);
-  const card = el('div', { className: 'card tablecard', hidden: true }, list.node);
-  const more = el('div', { className: 'more' });
-  const said = el('p', { className: 'soft', role: 'status' });
-  const names = userNames((link, name, id) => link.replaceChildren(el('span', {}, name), ' ', el('small', {}, id)));
-  let turn = 0;
-  let shown = ''; // the query of what is shown
-
-  // wanted is the query of the filters, or null when one is wrong, which is said there.
   function wanted() {
     const query = new URLSearchParams();
     for (const { spec, input, invalid } of entries) {
@@ -134,13 +124,24 @@ export async function auditView(filters, readdress) {
     }
     return query.toString();
   }
+  return { nodes: entries.map(({ node }) => node), wanted };
+}
+
+// lineList is the list. Its show(query) shows the newest lines that a query selects.
+function lineList() {
+  const list = table(t('tab.audit'), [t('attempts.when'), t('audit.what'), t('audit.about'), t('audit.by')], []);
+  const card = el('div', { className: 'card tablecard lines', hidden: true }, list.node);
+  const more = el('div', { className: 'more' });
+  const said = el('p', { className: 'soft', role: 'status' });
+  const names = userNames((link, name, id) => link.replaceChildren(el('span', {}, name), ' ', el('small', {}, id)));
+  let turn = 0;
 
   // append reads on until there is something to show.
-  async function append(cursor, mine) {
+  async function append(query, cursor, mine) {
     let items = [];
     for (let tries = 0; tries < patience && !items.length && cursor !== null; tries++) {
-      const query = [shown, `limit=${pageSize}`, cursor && `cursor=${encodeURIComponent(cursor)}`].filter(Boolean);
-      const page = await call('GET', `/audit?${query.join('&')}`);
+      const parts = [query, `limit=${pageSize}`, cursor && `cursor=${encodeURIComponent(cursor)}`].filter(Boolean);
+      const page = await call('GET', `/audit?${parts.join('&')}`);
       if (mine !== turn) return;
       items = page.items;
       cursor = page.nextCursor;
@@ -152,56 +153,64 @@ export async function auditView(filters, readdress) {
     said.textContent = some ? '' : t(cursor ? 'audit.onward' : 'audit.none');
     const onward = async () => {
       const last = list.body.lastElementChild;
-      await append(cursor, mine);
+      await append(query, cursor, mine);
       (last ? last.nextElementSibling : list.body.firstElementChild)?.querySelector('a')?.focus();
     };
     more.replaceChildren(...(cursor ? [button(t('more'), onward)] : []));
   }
 
-  async function search() {
-    const query = wanted();
-    if (query === null) return;
-    readdress(addressOf(query));
-    await show(query);
-  }
-
   async function show(query) {
-    shown = query;
     card.setAttribute('aria-busy', 'true');
     try {
       const mine = ++turn;
       list.body.replaceChildren();
-      await append('', mine);
+      await append(query, '', mine);
     } finally {
       card.removeAttribute('aria-busy');
     }
   }
+  return { nodes: [said, card, more], show };
+}
 
-  async function exported() {
-    const query = wanted();
-    if (query === null) return;
-    const answer = await call('GET', `/audit?${query}`, { accept: 'text/csv' });
-    save('audit.csv', answer.text);
-    const lines = answer.text.split('\r\n').join('\n').trimEnd().split('\n').length - 1;
-    toast(
-      t(answer.more ? 'audit.exported.part' : 'audit.exported', { lines: count(lines) }),
-      answer.more ? 'warn' : 'good',
-    );
-  }
+// exportLines hands over the lines of a query as a file.
+async function exportLines(query) {
+  const answer = await call('GET', `/audit?${query}`, { accept: 'text/csv' });
+  save('audit.csv', answer.text);
+  const lines = answer.text.split('\r\n').join('\n').trimEnd().split('\n').length - 1;
+  toast(
+    t(answer.more ? 'audit.exported.part' : 'audit.exported', { lines: count(lines) }),
+    answer.more ? 'warn' : 'good',
+  );
+}
 
-  const first = wanted();
-  if (first !== null) await show(first);
+// auditView shows the lines. query has filters, such as user=ID, for a link to them, and
+// readdress(hash) is told where those of other filters are.
+export async function auditView(query, readdress) {
+  const filters = filterFields(new URLSearchParams(query));
+  const list = lineList();
+  const withFilters = (work) => async () => {
+    const wanted = filters.wanted();
+    if (wanted !== null) await work(wanted);
+  };
+  const search = withFilters((wanted) => {
+    readdress(addressOf(wanted));
+    return list.show(wanted);
+  });
+  await withFilters(list.show)();
   return [
-    el('div', { className: 'head pair' }, el('h1', {}, t('tab.audit')), button(t('audit.export'), exported)),
+    el(
+      'div',
+      { className: 'head pair' },
+      el('h1', {}, t('tab.audit')),
+      button(t('audit.export'), withFilters(exportLines)),
+    ),
     el('p', { className: 'lead' }, t('audit.lead')),
     form(
       { className: 'card filters', role: 'search', 'aria-label': t('audit.filters') },
       search,
-      entries.map(({ node }) => node),
+      filters.nodes,
       el('div', { className: 'actions' }, el('button', { className: 'main' }, t('audit.show'))),
     ),
-    said,
-    card,
-    more,
+    list.nodes,
   ];
 }

@@ -26,20 +26,15 @@ import { el, icon, section, toast } from './ui.js';
 
 const isRuled = (allow) => Object.values(allow).some((list) => list.length > 0);
 
-export async function authenticatorView(name) {
-  const path = at('authenticators', name);
-  let a = await call('GET', path);
-  const head = el('div', { className: 'head named' });
-  const actions = el('div', { className: 'actions' });
-  const linksPlace = el('div', {});
-
-  const directory = [
+// directoryFields are the fields of roles and access. read() is the authenticator as it is.
+function directoryFields(read) {
+  return [
     {
       name: 'roleRules',
       label: t('rules.title'),
       hint: t('rules.hint'),
       make: rulesField,
-      authenticators: () => [a],
+      authenticators: () => [read()],
       from: (record) => writeRules(record.roleRules),
       to: readRules,
       say: sayRules,
@@ -47,13 +42,17 @@ export async function authenticatorView(name) {
       late: true,
     },
     ...allowFields({
-      authenticators: () => [a],
+      authenticators: () => [read()],
       label: t('allow.roles'),
       hint: t('allow.roles.hint'),
       says: (allow) => t(isRuled(allow) ? 'allow.some' : 'allow.everybody'),
     }),
   ];
-  const specs = [
+}
+
+// optionFields are the other fields.
+function optionFields() {
+  return [
     { name: 'title', label: t('authenticator.title'), hint: t('authenticator.title.hint'), required: true },
     {
       name: 'autoSignup',
@@ -93,6 +92,85 @@ export async function authenticatorView(name) {
       type: 'checkbox',
     },
   ];
+}
+
+// actionsOf are what there is to do with an authenticator.
+const actionsOf = (a) => [
+  checkButton(a, 'main'),
+  el('a', { className: 'button', href: `#setup/${encodeURIComponent(a.name)}` }, t('authenticator.setup')),
+  el('a', { className: 'button', href: `#lookup/${encodeURIComponent(a.name)}` }, t('lookup.title')),
+  el(
+    'a',
+    { className: 'button', href: `/authorize/${encodeURIComponent(a.name)}`, target: '_blank', rel: 'noopener' },
+    t('authenticator.try'),
+  ),
+];
+
+// toggle switches the authenticator off, or on. enable(enabled) does it.
+function toggle(a, enable) {
+  const control = button(t(a.enabled ? 'disable' : 'enable'), async () => {
+    if (a.enabled) {
+      await confirmThen(
+        {
+          title: t('authenticator.disable.title', { title: a.title }),
+          text: t('authenticator.disable.text'),
+          action: t('disable'),
+          danger: true,
+        },
+        () => enable(false),
+      );
+      return;
+    }
+    try {
+      await enable(true);
+    } catch (error) {
+      if (error.code !== 'auto_login_taken') throw error;
+      dialog(t('authenticator.autoLogin'), await holderOfAutoLogin(a));
+    }
+  });
+  control.dataset.focus = 'toggle';
+  return el(
+    'div',
+    { className: 'choice' },
+    el('p', { className: 'hint' }, t(a.enabled ? 'authenticator.disable.text' : 'authenticator.enable.text')),
+    control,
+  );
+}
+
+// remove deletes the authenticator.
+const remove = (a) =>
+  el(
+    'div',
+    { className: 'choice' },
+    el('p', { className: 'hint' }, t('authenticator.delete.hint')),
+    button(
+      t('delete'),
+      () =>
+        confirmThen(
+          {
+            title: t('authenticator.delete.title', { title: a.title }),
+            text: [t('authenticator.delete.text'), t('authenticator.delete.instead')],
+            action: t('delete'),
+            danger: true,
+          },
+          async () => {
+            await call('DELETE', at('authenticators', a.name), { version: a.version });
+            go('#authenticators', t('deleted'));
+          },
+        ),
+      'danger',
+    ),
+  );
+
+export async function authenticatorView(name) {
+  const path = at('authenticators', name);
+  let a = await call('GET', path);
+  const head = el('div', { className: 'head named' });
+  const actions = el('div', { className: 'actions' });
+  const linksPlace = el('div', {});
+  const directory = directoryFields(() => a);
+  const specs = optionFields();
+
   const options = recordForm({
     record: a,
     specs: [...specs, ...directory],
@@ -122,18 +200,9 @@ export async function authenticatorView(name) {
   function changed(updated) {
     a = updated;
     head.replaceChildren(el('h1', { tabIndex: -1 }, a.title), el('div', { className: 'badges' }, badges(a)));
-    actions.replaceChildren(
-      checkButton(a, 'main'),
-      el('a', { className: 'button', href: `#setup/${encodeURIComponent(a.name)}` }, t('authenticator.setup')),
-      el('a', { className: 'button', href: `#lookup/${encodeURIComponent(a.name)}` }, t('lookup.title')),
-      el(
-        'a',
-        { className: 'button', href: `/authorize/${encodeURIComponent(a.name)}`, target: '_blank', rel: 'noopener' },
-        t('authenticator.try'),
-      ),
-    );
+    actions.replaceChildren(...actionsOf(a));
     linksPlace.replaceChildren(links(a));
-    switches.replaceChildren(toggle(), remove());
+    switches.replaceChildren(toggle(a, enable), remove(a));
   }
 
   const enable = async (enabled) => {
@@ -142,58 +211,6 @@ export async function authenticatorView(name) {
     changed(updated);
     toast(t(enabled ? 'authenticator.enabled' : 'authenticator.disabled'));
   };
-  const toggle = () => {
-    const control = button(t(a.enabled ? 'disable' : 'enable'), async () => {
-      if (a.enabled) {
-        await confirmThen(
-          {
-            title: t('authenticator.disable.title', { title: a.title }),
-            text: t('authenticator.disable.text'),
-            action: t('disable'),
-            danger: true,
-          },
-          () => enable(false),
-        );
-        return;
-      }
-      try {
-        await enable(true);
-      } catch (error) {
-        if (error.code !== 'auto_login_taken') throw error;
-        dialog(t('authenticator.autoLogin'), await holderOfAutoLogin(a));
-      }
-    });
-    control.dataset.focus = 'toggle';
-    return el(
-      'div',
-      { className: 'choice' },
-      el('p', { className: 'hint' }, t(a.enabled ? 'authenticator.disable.text' : 'authenticator.enable.text')),
-      control,
-    );
-  };
-  const remove = () =>
-    el(
-      'div',
-      { className: 'choice' },
-      el('p', { className: 'hint' }, t('authenticator.delete.hint')),
-      button(
-        t('delete'),
-        () =>
-          confirmThen(
-            {
-              title: t('authenticator.delete.title', { title: a.title }),
-              text: [t('authenticator.delete.text'), t('authenticator.delete.instead')],
-              action: t('delete'),
-              danger: true,
-            },
-            async () => {
-              await call('DELETE', path, { version: a.version });
-              go('#authenticators', t('deleted'));
-            },
-          ),
-        'danger',
-      ),
-    );
   const switches = el('div', { className: 'stack' });
   const receiver = el('div', {});
   const showReceiver = () =>
@@ -248,7 +265,7 @@ async function holderOfAutoLogin(a) {
   const holder = (await everything('/authenticators')).find(
     (other) => other.autoLogin && other.enabled && other.name !== a.name,
   );
-  if (!holder) return null; // given up in this moment: the plain sentence is enough
+  if (!holder) return null; // given up meanwhile: the plain sentence is enough
   return [
     el('p', {}, t('autoLogin.taken', { title: holder.title })),
     el('a', { className: 'button', href: address(holder) }, t('open.what', { what: holder.title })),

@@ -4,7 +4,7 @@ import { at, call } from './api.js';
 import { address as authenticatorAddress } from './authenticators.js';
 import { button, field } from './controls.js';
 import { count, t } from './texts.js';
-import { badge, el, icon, notice, section, table, tableRow, waiting } from './ui.js';
+import { badge, el, icon, newId, notice, section, table, tableRow, waiting } from './ui.js';
 import { address } from './user-fields.js';
 
 const outcomes = {
@@ -48,39 +48,55 @@ function rowOf(item, ticks) {
 
 // bindButton binds those whom the list has found and whose boxes are ticked, and nobody else:
 // an administrator has seen them. After a try, which is dry, it also goes past those whom
-// nobody accepted. bind(limit, accept) does it.
+// nobody accepted. bind(limit, accept, wanted) does it, wanted being how many are to be bound.
 function bindButton({ items, dry, ticks, bind }) {
   const having = (...results) => items.filter(({ result }) => results.includes(result)).length;
   const accepted = () => ticks.filter(({ input }) => input.checked).map(({ id }) => id);
+  const number = () => having('found') + accepted().length;
   const control = button(
     '',
-    () => bind(dry ? having('found', 'name_differs', 'taken') : accepted().length, accepted()),
+    () => bind(dry ? having('found', 'name_differs', 'taken') : accepted().length, accepted(), number()),
     'main',
   );
   const tell = () => {
-    const number = having('found') + accepted().length;
-    control.textContent = number ? t('lookup.bind', { number: count(number) }) : t('lookup.skip');
-    control.hidden = !number && !(dry && having('name_differs', 'taken'));
+    control.textContent = number() ? t('lookup.bind', { number: count(number()) }) : t('lookup.skip');
+    control.hidden = !number() && !(dry && having('name_differs', 'taken'));
   };
   for (const { input } of ticks) input.addEventListener('change', tell);
   tell();
   return control;
 }
 
-// answerPart shows what the service answered. again is the button for another try.
-function answerPart({ result, dry, bind, again }) {
+// closed disables controls that cannot bring anything, for the reason that a notice gives.
+function closed(reason, ...controls) {
+  reason.id = newId('stop');
+  for (const control of controls) {
+    control.disabled = true;
+    control.setAttribute('aria-describedby', reason.id);
+  }
+}
+
+// answerPart shows what the service answered. wanted is how many were to be bound, and again the
+// button for another try.
+function answerPart({ result, dry, wanted, bind, again }) {
   const { items } = result;
   const ticks = [];
   const rows = items.map((item) => rowOf(item, ticks));
   const bound = items.filter((item) => item.result === 'bound').length;
+  const binding = bindButton({ items, dry, ticks, bind });
+  const stop = stopOf(result);
+  if (result.wecomCode === 45009) closed(stop, again, binding);
+  // Those who were found can be bound all the same.
+  if (result.stopped === 'budget') closed(stop, again);
   return section(
     t('lookup.answer'),
-    stopOf(result),
+    stop,
+    wanted > bound && notice('warn', el('p', {}, t('lookup.unbound', { number: count(wanted - bound) }))),
     rows.length > 0 && table(t('lookup.answer'), heads(), rows).node,
     !rows.length && !result.stopped && notice('good', el('p', {}, t('lookup.nobody'))),
     bound > 0 && notice('good', el('p', {}, t('lookup.done', { number: count(bound) }))),
     el('p', { className: 'hint' }, t('lookup.misses', { misses: count(result.misses) })),
-    el('div', { className: 'actions' }, bindButton({ items, dry, ticks, bind }), again),
+    el('div', { className: 'actions' }, binding, again),
   );
 }
 
@@ -97,13 +113,13 @@ export async function lookupView(name) {
   });
 
   // ask shows what the service answers, and what was there before when it refuses.
-  async function ask(body) {
+  async function ask(body, wanted = 0) {
     const before = [...place.childNodes];
     const focused = document.activeElement;
     place.replaceChildren(waiting(t('check.running')));
     try {
       const result = await call('POST', `${path}/lookup`, { json: body });
-      const part = answerPart({ result, dry: body.dryRun, bind, again: tryButton('') });
+      const part = answerPart({ result, dry: body.dryRun, wanted, bind, again: tryButton('') });
       place.replaceChildren(part);
       part.querySelector('h2').focus();
     } catch (error) {
@@ -112,7 +128,7 @@ export async function lookupView(name) {
       throw error;
     }
   }
-  const bind = (most, accept) => ask({ limit: most, dryRun: false, accept });
+  const bind = (most, accept, wanted) => ask({ limit: most, dryRun: false, accept }, wanted);
   const tryButton = (kind) =>
     button(t('lookup.try'), () => ask({ limit: Number(limit.input.value), dryRun: true }), kind);
 

@@ -6,6 +6,9 @@ import { showProblem } from './form.js';
 import { t } from './texts.js';
 import { badge, el, pairs, section } from './ui.js';
 
+// Why a sign-in would be refused.
+const refusals = { user_disabled: 'rules.preview.disabled', not_allowed: 'rules.preview.notAllowed' };
+
 // rulesPreview asks for a member. read() returns the rules as they are typed.
 export function rulesPreview(authenticator, read) {
   const result = el('div', { className: 'stack' });
@@ -34,7 +37,9 @@ export function rulesPreview(authenticator, read) {
         pairs([
           [
             t('rules.preview.allowed'),
-            found.allowed ? badge(t('rules.preview.yes'), 'good') : badge(t('rules.preview.no'), 'bad'),
+            ...(found.allowed
+              ? [badge(t('rules.preview.yes'), 'good')]
+              : [badge(t('rules.preview.no'), 'bad'), el('p', { className: 'hint' }, t(refusals[found.refusal]))]),
           ],
           [
             t('user.wecomRoles'),

@@ -59,6 +59,9 @@ export const badge = (text, kind = '') => el('span', { className: `badge ${kind}
 // time shows a moment of an answer, exactly in its title. write is how it is written.
 export const time = (text, write = dateTime) => el('time', { dateTime: text, title: exactTime(text) }, write(text));
 
+// hourly shows a time that is noted once an hour at most.
+export const hourly = (text) => [time(text), ' ', el('span', { className: 'soft' }, t('noted.hourly'))];
+
 // waiting is shown while something is on its way.
 export const waiting = (text = t('loading')) => el('p', { className: 'waiting', role: 'status' }, text);
 

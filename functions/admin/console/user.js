@@ -6,12 +6,22 @@ import { button } from './controls.js';
 import { confirmThen, go } from './dialogs.js';
 import { recordForm } from './form.js';
 import { t } from './texts.js';
-import { badge, el, icon, notice, pairs, section, time, toast } from './ui.js';
-import { address, administrator, called, nameField, phoneField, readRoles, written } from './user-fields.js';
+import { badge, el, hourly, icon, notice, pairs, section, time, toast } from './ui.js';
+import {
+  address,
+  administrator,
+  called,
+  nameField,
+  phoneField,
+  readRoles,
+  whereabouts,
+  written,
+} from './user-fields.js';
 
 const badges = (user) => [
   user.roles.map((role) => badge(role === administrator ? t('user.administrator') : role, 'info')),
   !user.enabled && badge(t('disabled'), 'bad'),
+  whereabouts(user),
   user.phoneConflict && badge(t('user.conflict'), 'warn'),
 ];
 
@@ -67,7 +77,7 @@ export async function userView(id) {
     facts.replaceChildren(
       pairs([
         [t('user.phone'), written(user)],
-        [t('user.lastSignIn'), user.lastSignInAt ? time(user.lastSignInAt) : t('never')],
+        [t('user.lastSignIn'), user.lastSignInAt ? hourly(user.lastSignInAt) : t('never')],
         [t('user.createdAt'), time(user.createdAt)],
         user.updatedAt !== user.createdAt && [t('user.updatedAt'), time(user.updatedAt)],
         user.wecomRoles.length > 0 && [t('user.wecomRoles'), user.wecomRoles.map((role) => [badge(role), ' '])],
@@ -128,7 +138,15 @@ export async function userView(id) {
                     ),
                   identity.goneAt
                     ? el('p', { className: 'hint' }, badge(t('user.gone'), 'warn'), ' ', time(identity.goneAt))
-                    : identity.checkedAt &&
+                    : identity.disabledAt
+                      ? el(
+                          'p',
+                          { className: 'hint' },
+                          badge(t('user.disabledSince'), 'warn'),
+                          ' ',
+                          time(identity.disabledAt),
+                        )
+                      : identity.checkedAt &&
                         el('p', { className: 'hint' }, t('user.checked'), ' ', time(identity.checkedAt)),
                   identity.email && el('p', { className: 'hint' }, el('code', {}, identity.email)),
                   el(

@@ -6,7 +6,7 @@ import { dialog, go } from './dialogs.js';
 import { showProblem } from './form.js';
 import { t } from './texts.js';
 import { badge, el, icon, table, tableRow, time, toast } from './ui.js';
-import { address, administrator, nameField, phoneField, readRoles, written } from './user-fields.js';
+import { address, administrator, nameField, phoneField, readRoles, whereabouts, written } from './user-fields.js';
 
 // How many are read at first and with each "Show more", and at most in one answer.
 const pageSize = 50;
@@ -36,15 +36,18 @@ function isWhole(phone) {
 const userRow = (user) =>
   tableRow(
     [
-      [t('user.name'), el('a', { href: address(user) }, user.name || t('user.noname'))],
+      [t('user.name'), el('a', { href: address(user) }, user.name || t('user.noname')), ' ', whereabouts(user)],
       [t('user.phone'), el('span', { className: 'unbroken', title: user.phone }, written(user))],
       [
         t('user.roles'),
-        user.roles.length
+        user.roles.length + user.wecomRoles.length
           ? el(
               'div',
               { className: 'badges' },
               user.roles.map((role) => badge(role, role === administrator ? 'info' : '')),
+              user.wecomRoles
+                .filter((role) => !user.roles.includes(role))
+                .map((role) => el('span', { title: t('user.wecomRoles') }, badge(role))),
             )
           : null,
       ],

@@ -52,6 +52,7 @@ func New(sim *wecomsim.Simulator) http.Handler {
 	}))
 	c.contacts(mux)
 	mux.HandleFunc("POST "+base+"/{corp}/apps/{agent}/receiver", c.inApp(c.saveReceiver))
+	mux.HandleFunc("POST "+base+"/{corp}/apps/{agent}/unused", c.inApp(c.unused))
 	mux.HandleFunc("POST "+base+"/{corp}/apps/{agent}/{section}", c.inApp(c.save))
 	// The address of a refused form, opened again.
 	mux.HandleFunc("GET "+base+"/{corp}/apps/{agent}/{section}", func(w http.ResponseWriter, r *http.Request) {

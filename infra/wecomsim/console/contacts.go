@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim/page"
@@ -258,6 +259,25 @@ func (c *console) saveReceiver(w http.ResponseWriter, r *http.Request, v view) {
 		return
 	}
 	seeOther(w, location+"?saved="+section+"#"+section)
+}
+
+// unusedNotice is how long before it closes an unused app WeCom says so here. The real one
+// does not document it.
+const unusedNotice = 7 * 24 * time.Hour
+
+// unused has WeCom do what it does to an app that nobody uses: warn, or close it.
+func (c *console) unused(w http.ResponseWriter, _ *http.Request, v view) {
+	var err error
+	if v.form.Get("closed") == "yes" {
+		err = c.sim.CloseInactive(v.Corp.ID, v.App.AgentID)
+	} else {
+		err = c.sim.WarnInactive(v.Corp.ID, v.App.AgentID, c.sim.Now().Add(unusedNotice))
+	}
+	if err != nil {
+		c.notFound(w)
+		return
+	}
+	seeOther(w, v.Path()+"?saved=unused#receiver")
 }
 
 // receiverForm is the form of a receiver.

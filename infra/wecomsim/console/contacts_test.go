@@ -176,7 +176,7 @@ func eventSite(t *testing.T) string {
 }
 
 // The receiver opens the form of trusted IPs before any domain is verified, and
-// then hears who left.
+// then hears who left, and that nobody uses the app.
 func TestReceiver(t *testing.T) {
 	h := newHarness(t, func(c *wecomsim.Config) { withDepartments(c); c.Corps[0].Apps[0].TrustedDomain = "" })
 	path, site := wecomsim.ConsoleAppPath(corpID, appID), eventSite(t)
@@ -200,9 +200,17 @@ func TestReceiver(t *testing.T) {
 	}
 	h.saved(wecomsim.ConsolePath+"/"+corpID+"/contact-sync", form)
 	h.saved(contactsPath+"/zhangsan/dismiss", nil)
+	h.saved(path+"/unused", nil)
+	if h.app().Disabled {
+		t.Error("a warning has disabled the app")
+	}
+	h.saved(path+"/unused", values("closed", "yes"))
+	if !h.app().Disabled {
+		t.Error("the app goes on")
+	}
 	h.Settle()
 	page = h.get(contactsPath).Body
-	for _, event := range []string{"unsubscribe", "delete_user"} {
+	for _, event := range []string{"unsubscribe", "delete_user", "inactive_alert", "close_inactive_agent"} {
 		if !strings.Contains(page, "<td>"+event+"</td>") {
 			t.Errorf("the page does not show %s", event)
 		}

@@ -5,9 +5,10 @@ const asked = waiting.querySelector('[data-asked]');
 asked.textContent = asked.dataset.asked;
 waiting.classList.add('asking');
 
-const over = (error) => {
+const over = (error, request) => {
   const next = new URL(waiting.dataset.over);
   if (error) next.searchParams.set('error', error);
+  if (error && request) next.searchParams.set('request', request);
   location.replace(next);
 };
 
@@ -17,7 +18,8 @@ const ask = async () => {
     if (answer.status === 429) return over();
     const { state, error } = await answer.json();
     if (state === 'ready') return waiting.submit();
-    if (state === 'over') return over(error);
+    // The gateway's id of this answer, with which the log says more.
+    if (state === 'over') return over(error, answer.headers.get('apigw-requestid'));
   } catch {
     // No network, or no answer: the next one may come.
   }
