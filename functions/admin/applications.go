@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
@@ -52,6 +53,9 @@ const (
 	// noteAllowSeveralCompanies: for the same reason, departments and tags of its Allow let
 	// nobody in; see oauth.MayUse.
 	noteAllowSeveralCompanies = "allow_several_companies"
+	// noteAllowAnotherCompany: departments and tags of its Allow are another corp's, and let
+	// nobody in either; see oauth.AllowsByNumber.
+	noteAllowAnotherCompany = "allow_another_company"
 	// noteNoMailbox: it wants the member's mailbox, which is not known.
 	noteNoMailbox = "no_mailbox"
 )
@@ -59,14 +63,15 @@ const (
 // notes returns what is to be said about an application to which members of these corps can
 // sign in.
 func notes(a store.Application, corpIDs []string) (all []string) {
-	if len(corpIDs) <= 1 {
-		return nil
-	}
-	if a.Claims.Email != "none" || a.Claims.PreferredUsername == "wecom_userid" {
+	if len(corpIDs) > 1 && (a.Claims.Email != "none" || a.Claims.PreferredUsername == "wecom_userid") {
 		all = append(all, noteSeveralCompanies)
 	}
-	if len(a.Allow.Departments)+len(a.Allow.Tags) > 0 {
+	switch {
+	case len(a.Allow.Departments)+len(a.Allow.Tags) == 0 || len(corpIDs) == 0 || oauth.AllowsByNumber(a, corpIDs):
+	case len(corpIDs) > 1:
 		all = append(all, noteAllowSeveralCompanies)
+	default:
+		all = append(all, noteAllowAnotherCompany)
 	}
 	return all
 }
@@ -105,6 +110,9 @@ func (h *handler) createApplication(w http.ResponseWriter, r *http.Request) erro
 	if err := h.checkEmail(ctx, body, a); err != nil {
 		return err
 	}
+	if a, err = h.noteAllowCorp(ctx, body, a); err != nil {
+		return err
+	}
 	now := h.Now().UTC()
 	a.Generation, a.CreatedAt, a.UpdatedAt, a.Version = store.NewID(), now, now, 1
 	if err := h.lookUpTags(ctx, a); err != nil {
@@ -136,7 +144,10 @@ func (h *handler) patchApplication(w http.ResponseWriter, r *http.Request) error
 		if err := h.checkAuthenticators(r.Context(), body, to); err != nil {
 			return a, err
 		}
-		return to, h.checkEmail(r.Context(), body, to)
+		if err := h.checkEmail(r.Context(), body, to); err != nil {
+			return a, err
+		}
+		return h.noteAllowCorp(r.Context(), body, to)
 	})
 	if err != nil {
 		return err
@@ -222,6 +233,29 @@ func (h *handler) checkAuthenticators(ctx context.Context, body *object, a store
 		}
 	}
 	return nil
+}
+
+// noteAllowCorp notes whose departments and tags an application's Allow names: those of the
+// only corp whose members can sign in to it when they are given, or when it is given its
+// authenticators, if nobody knew before. They stay that corp's when another takes its place.
+func (h *handler) noteAllowCorp(ctx context.Context, body *object, a store.Application) (store.Application, error) {
+	if !body.has("allow") && (a.AllowCorpID != "" || !body.has("authenticators")) {
+		return a, nil
+	}
+	if len(a.Allow.Departments)+len(a.Allow.Tags) == 0 {
+		a.AllowCorpID = ""
+		return a, nil
+	}
+	corpIDs, err := oauth.CorpsOf(ctx, h.Directory, a)
+	switch {
+	case err != nil:
+		return a, err
+	case len(corpIDs) == 1:
+		a.AllowCorpID = corpIDs[0]
+	case !slices.Contains(corpIDs, a.AllowCorpID):
+		a.AllowCorpID = ""
+	}
+	return a, nil
 }
 
 // checkEmail fails if the body has the application told the addresses of members of several

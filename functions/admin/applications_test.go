@@ -511,6 +511,38 @@ func TestApplicationRaces(t *testing.T) {
 	}
 }
 
+// TestAttackAllowedNumbersOfTheFormerCompany: departments and tags are those of the company
+// whose members could sign in when they were given. Another that takes its place lets in nobody
+// by the same numbers, until they are given for it.
+func TestAttackAllowedNumbersOfTheFormerCompany(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	o.create("partner", "")
+	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/partner", body: `{"corpId":"wwPartner"}`})
+	o.createApplication("app", "web", `,"allow":{"departments":[12],"roles":["staff"]}`)
+	const several, another = `,"notes":["allow_several_companies"]`, `,"notes":["allow_another_company"]`
+	for _, step := range []struct{ patch, want, notes string }{
+		{`{"title":"App","claims":{"preferredUsername":"id"}}`, "", several},
+		{`{"authenticators":["hr"]}`, "ww0123456789", ""},
+		{`{"authenticators":["partner"]}`, "ww0123456789", another},
+		{`{"title":"Partner's"}`, "ww0123456789", another},
+		{`{"allow":{"departments":[12]}}`, "wwPartner", ""},
+		{`{"authenticators":[]}`, "wwPartner", several},
+		{`{"allow":{"departments":[13]}}`, "wwPartner", several},
+		{`{"authenticators":["hr"],"allow":{"tags":[3]}}`, "ww0123456789", ""},
+		{`{"allow":{"departments":[],"tags":[]}}`, "", ""},
+		{`{"authenticators":[],"allow":{"tags":[3]}}`, "", several},
+	} {
+		got := o.expect(200, request{method: "PATCH", path: applicationsPath + "/app", body: step.patch})
+		if of := o.application("app").AllowCorpID; of != step.want {
+			t.Errorf("%s: of %q, want %q", step.patch, of, step.want)
+		}
+		if !strings.Contains(got.body, step.notes) || step.notes == "" && strings.Contains(got.body, "notes") {
+			t.Errorf("%s: %s, want %s", step.patch, got.body, step.notes)
+		}
+	}
+}
+
 // Departments and tags let nobody in where members of two companies can sign in, and so the
 // administrator is told.
 func TestApplicationNotesThatDepartmentsLetNobodyIn(t *testing.T) {

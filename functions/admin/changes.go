@@ -180,7 +180,7 @@ func applicationChange(before, after store.Application) change {
 		{"postLogoutRedirectUris", !slices.Equal(before.PostLogoutRedirectURIs, after.PostLogoutRedirectURIs)},
 		{"backchannelLogoutUri", before.BackchannelLogoutURI != after.BackchannelLogoutURI},
 		{"authenticators", !slices.Equal(before.Authenticators, after.Authenticators)},
-		{"allow", !sameAllow(before.Allow, after.Allow)},
+		{"allow", !sameAllow(before.Allow, after.Allow) || before.AllowCorpID != after.AllowCorpID},
 		{"requirePkce", before.RequirePKCE != after.RequirePKCE},
 		{"firstParty", before.FirstParty != after.FirstParty},
 		{"claims", !reflect.DeepEqual(before.Claims, after.Claims)},

@@ -39,7 +39,7 @@ func applicationTexts() []string {
 	for _, name := range []string{"homepage", "redirectUris", "postLogoutRedirectUris", "backchannelLogoutUri"} {
 		add("application.", name, name+".hint")
 	}
-	add("application.note.", "several_companies", "allow_several_companies", "no_mailbox")
+	add("application.note.", "several_companies", "allow_several_companies", "allow_another_company", "no_mailbox")
 	add("preview.", "idToken", "userinfo", "accessToken", "headers")
 	return keys
 }

@@ -173,7 +173,7 @@ func TestLauncherAsksWhatTheProviderAsks(t *testing.T) {
 	allowed := func(f *world, authenticators ...string) {
 		f.user.Identities = []store.Identity{{CorpID: "wwsecretcorp", WeComUserID: "ZhangSan", Departments: []store.Department{{ID: 12}}, Tags: []int64{7}}}
 		for id, allow := range map[string]store.Allow{"department": {Departments: []int64{12}}, "tag": {Tags: []int64{7}}, "role": {Tags: []int64{7}, Roles: []string{"admin"}}} {
-			f.allApplications = append(f.allApplications, store.Application{ID: id, Enabled: true, Homepage: "https://" + id + ".example.com", Allow: allow, Authenticators: authenticators})
+			f.allApplications = append(f.allApplications, store.Application{ID: id, Enabled: true, Homepage: "https://" + id + ".example.com", Allow: allow, AllowCorpID: "wwsecretcorp", Authenticators: authenticators})
 		}
 	}
 	department, role, tag, own := "https://department.example.com", "https://role.example.com", "https://tag.example.com", appOrigin+"/home"

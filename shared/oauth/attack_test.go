@@ -213,18 +213,22 @@ func TestAttackWithdrawnGrantAfterNewConsent(t *testing.T) {
 }
 
 // TestAttackDepartmentNumberOfAnotherCompany: a partner's directory gives its member the
-// number of the department that may use an application, and of the tag.
+// number of the department that may use an application, and of the tag; or takes the place of
+// the company whose number it was.
 func TestAttackDepartmentNumberOfAnotherCompany(t *testing.T) {
 	for name, test := range map[string]struct {
 		authenticators []string
 		allow          store.Allow
+		allowCorp      string
 		ours, theirs   bool
 	}{
-		"one company":                  {[]string{"corp"}, store.Allow{Departments: []int64{12}}, true, false},
-		"the partner's application":    {[]string{"partner"}, store.Allow{Departments: []int64{12}}, false, true},
-		"two companies, a department":  {nil, store.Allow{Departments: []int64{12}}, false, false},
-		"two companies, a tag":         {nil, store.Allow{Tags: []int64{7}}, false, false},
-		"two companies, or else roles": {nil, store.Allow{Tags: []int64{7}, Roles: []string{"editor"}}, true, false},
+		"one company":                  {[]string{"corp"}, store.Allow{Departments: []int64{12}}, "ww1", true, false},
+		"the partner's application":    {[]string{"partner"}, store.Allow{Departments: []int64{12}}, "ww2", false, true},
+		"one company after another":    {[]string{"partner"}, store.Allow{Departments: []int64{12}}, "ww1", false, false},
+		"nobody knows whose":           {[]string{"partner"}, store.Allow{Tags: []int64{7}}, "", false, false},
+		"two companies, a department":  {nil, store.Allow{Departments: []int64{12}}, "ww1", false, false},
+		"two companies, a tag":         {nil, store.Allow{Tags: []int64{7}}, "ww1", false, false},
+		"two companies, or else roles": {nil, store.Allow{Tags: []int64{7}, Roles: []string{"editor"}}, "ww1", true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -236,7 +240,9 @@ func TestAttackDepartmentNumberOfAnotherCompany(t *testing.T) {
 			}
 			theirs, ours := b.partner(true), b.session
 			theirs.User, ours.User = placed(theirs.User), placed(ours.User)
-			b.change("wiki", func(a *store.Application) { a.Authenticators, a.Allow = test.authenticators, test.allow })
+			b.change("wiki", func(a *store.Application) {
+				a.Authenticators, a.Allow, a.AllowCorpID = test.authenticators, test.allow, test.allowCorp
+			})
 			for session, want := range map[*oauth.Session]bool{ours: test.ours, theirs: test.theirs} {
 				b.session = session
 				if d := b.authorize(query()); (d.Kind == oauth.RedirectBack) != want {

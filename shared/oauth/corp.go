@@ -48,3 +48,10 @@ func CorpsOf(ctx context.Context, authenticators Authenticators, a store.Applica
 	}
 	return corpIDs, nil
 }
+
+// AllowsByNumber reports whether the departments and tags of an application's Allow let in
+// whom they name, if members of corpIDs can sign in to it. They are numbers of one corp: where
+// members of another can sign in, its directory would choose who comes.
+func AllowsByNumber(a store.Application, corpIDs []string) bool {
+	return slices.Equal(corpIDs, []string{a.AllowCorpID})
+}

@@ -252,8 +252,6 @@ func Takes(a store.Application, authenticator string) bool {
 }
 
 // allows reports whether a user who has signed in through a corp may use an application.
-// Departments and tags are numbers of one corp: where members of several can sign in, they
-// let nobody in, or another company's directory would choose who comes.
 func allows(ctx context.Context, authenticators Authenticators, a store.Application, user store.User, corpID string) (bool, error) {
 	allow := a.Allow
 	if len(allow.Departments)+len(allow.Tags) > 0 {
@@ -261,7 +259,7 @@ func allows(ctx context.Context, authenticators Authenticators, a store.Applicat
 		if err != nil {
 			return false, err
 		}
-		if !slices.Equal(corpIDs, []string{corpID}) {
+		if !AllowsByNumber(a, corpIDs) || corpID != a.AllowCorpID {
 			allow.Departments, allow.Tags = nil, nil
 			if allow.IsEmpty() {
 				return false, nil

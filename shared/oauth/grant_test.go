@@ -644,7 +644,7 @@ func TestRolesByRules(t *testing.T) {
 		"the department": {store.Allow{Departments: []int64{12}}, true}, "the one above": {store.Allow{Departments: []int64{1}}, true}, "another": {store.Allow{Departments: []int64{3}}, false},
 		"the tag": {store.Allow{Tags: []int64{7, 8}}, true}, "another tag": {store.Allow{Tags: []int64{8}}, false},
 	} {
-		b.change("wiki", func(a *store.Application) { a.Allow = test.allow })
+		b.change("wiki", func(a *store.Application) { a.Allow, a.AllowCorpID = test.allow, "ww1" })
 		if _, err := b.userInfo(tokens.AccessToken); (err == nil) != test.want {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -21,7 +21,10 @@ type Application struct {
 	// Authenticators are the names of those that may be used; empty: all enabled ones.
 	Authenticators []string
 	Allow          Allow
-	RequirePKCE    bool
+	// AllowCorpID is the corp whose departments and tags Allow names; empty: not known, and
+	// they let nobody in.
+	AllowCorpID string `json:",omitempty"`
+	RequirePKCE bool
 	// FirstParty applications are not asked for consent for.
 	FirstParty bool
 	Claims     ClaimRules
