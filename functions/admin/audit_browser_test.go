@@ -102,8 +102,8 @@ func TestConsoleAuditByItsAddress(t *testing.T) {
 			t.Errorf("%s: the address is %q, want %q", what, got, want)
 		}
 	}
-	any := chromium.Script(`document.querySelector('select[name=type]').value = ''`)
-	w.Do("all of one authenticator", any, fill(`input[name=authenticator]`, "hr\r"), shows(said("A try: nobody was bound.")), shows(said("Fields: Who may sign in, Becoming existing users by phone")))
+	allTypes := chromium.Script(`document.querySelector('select[name=type]').value = ''`)
+	w.Do("all of one authenticator", allTypes, fill(`input[name=authenticator]`, "hr\r"), shows(said("A try: nobody was bound.")), shows(said("Fields: Who may sign in, Becoming existing users by phone")))
 	hash("filtered", "#audit/authenticator=hr")
 	w.Do("a time", chromedp.SetValue(`input[name=to]`, "2000-01-01T00:00"), clickOn(button("Show")), shows(said("Nothing fits")))
 	w.Do("reload", chromedp.Reload(), shows(said("Nothing fits")))
