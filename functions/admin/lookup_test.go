@@ -258,7 +258,8 @@ func TestLookupGoesOnWhereItStopped(t *testing.T) {
 		{`{"limit":20}`, 0, 19}, // a dry run stays where it is
 		{`{"limit":15,"dryRun":false}`, 0, 14},
 		{`{"limit":5}`, 15, 19},
-		{`{"limit":190,"dryRun":false}`, 15, 204}, // into the next page
+		{`{"limit":95,"dryRun":false}`, 15, 109},
+		{`{"limit":95,"dryRun":false}`, 110, 204}, // into the next page
 		{`{"limit":4,"dryRun":false}`, 205, 208},
 		{`{"limit":3,"dryRun":false}`, 209, 1}, // around: the last one and the first two of those left
 		{`{"dryRun":false}`, 2, 1},
