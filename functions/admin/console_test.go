@@ -319,7 +319,7 @@ func auditCodes() []string {
 	return []string{
 		string(store.GoneLeft), string(store.GoneNotFound), string(store.GoneOutOfRange),
 		string(members.Gone), string(members.Disabled), string(members.NotAllowed), "replaced", "dry_run",
-		"unsubscribe", "delete_user", "update_user", "inactive_alert", "close_inactive_agent", "reopen_inactive_agent",
+		"unsubscribe", "delete_user", "update_user", "create_party", "update_party", "delete_party", "update_tag", "inactive_alert", "close_inactive_agent", "reopen_inactive_agent",
 	}
 }
 
