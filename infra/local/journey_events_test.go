@@ -13,16 +13,17 @@ import (
 
 // receive makes a receiver of the main authenticator and enters it in WeCom's console, of
 // the app or, with an empty agentID, of the directory. WeCom checks the URL.
-func (f *fixture) receive(agentIDs ...string) {
+func (f *fixture) receive(agentIDs ...string) wecomsim.Receiver {
 	f.t.Helper()
-	made := testbrowser.Decode[struct{ URL, Token, EncodingAESKey string }](f.t, f.mustAdmin(http.StatusOK, http.MethodPost, "/authenticators/"+mainName+"/events", nil))
+	made := testbrowser.Decode[wecomsim.Receiver](f.t, f.mustAdmin(http.StatusOK, http.MethodPost, "/authenticators/"+mainName+"/events", nil))
 	f.known.Add("receiver's token or key", made.Token)
 	f.known.Add("receiver's token or key", made.EncodingAESKey)
 	for _, agentID := range agentIDs {
 		for range 2 { // with a bare + in echostr, and without
-			f.must(f.weCom.SetReceiver(f.t.Context(), corpID, agentID, wecomsim.Receiver{URL: made.URL, Token: made.Token, EncodingAESKey: made.EncodingAESKey}))
+			f.must(f.weCom.SetReceiver(f.t.Context(), corpID, agentID, made))
 		}
 	}
+	return made
 }
 
 // lastPush returns what became of the last event.

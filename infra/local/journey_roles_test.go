@@ -10,6 +10,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
+	"github.com/wecom-signin/wecom-signin/shared/wecom/receiver/receivertest"
 )
 
 // withDepartments gives the company a tree, which the app sees whole, and two tags: 7 is 张三
@@ -118,4 +119,39 @@ func TestDirectoryIsReadOnceForAll(t *testing.T) {
 	if preview := f.mustAdmin(http.StatusOK, http.MethodPost, "/authenticators/main/roles/preview", map[string]any{"wecomUserId": "zhangsan"}); preview.Body != fmt.Sprintln(`{"roles":["sales","field"],"allowed":true,"departments":[{"id":21,"name":"华东区","leader":true}]}`) {
 		t.Errorf("%s", preview.Body)
 	}
+}
+
+// What WeCom pushes as changed is fetched anew at the next look at a member, and nothing else.
+func TestChangedDirectoryIsFetchedAnew(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, weComWhere(withDepartments), set(settings.MemberCheckInterval, "0"), with("roleRules", []any{rule("department", 2, "sales"), rule("tag", 7, "duty")}))
+	made := f.receive()
+	b := f.signedIn("zhangsan")
+	push := func(change string) {
+		t.Helper()
+		sender := receivertest.Sender{Token: made.Token, EncodingAESKey: made.EncodingAESKey, CorpID: corpID, At: f.now()}
+		query, body := sender.Push("<xml><FromUserName>sys</FromUserName><Event>change_contact</Event>" + change + "</xml>")
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, made.URL+"?"+query, strings.NewReader(body))
+		f.must(err)
+		response, err := http.DefaultClient.Do(request)
+		f.must(err)
+		f.must(response.Body.Close())
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("push of %s: %d", change, response.StatusCode)
+		}
+	}
+	fetched := func(trees, tags int) {
+		t.Helper()
+		b.signIn("/authorize/main")
+		if got, tagged := f.weCom.Calls("/cgi-bin/department/simplelist"), f.weCom.Calls("/cgi-bin/tag/get"); got != trees || tagged != tags {
+			t.Errorf("%d trees and %d tags were fetched, want %d and %d", got, tagged, trees, tags)
+		}
+	}
+	fetched(1, 1)
+	push("<ChangeType>create_party</ChangeType><Id>99</Id><ParentId>2</ParentId>")
+	fetched(2, 1)
+	push("<ChangeType>update_tag</ChangeType><TagId>8</TagId>") // no rule names it
+	fetched(2, 1)
+	push("<ChangeType>update_tag</ChangeType><TagId>7</TagId>")
+	fetched(2, 2)
 }
