@@ -102,10 +102,14 @@ func TestAttackPartnerIsFasterThanTheCheckOfALeaver(t *testing.T) {
 		{name: "address not trusted", first: firstCorp{err: answered(60020)}, want: apierr.WeComUnavailable, asked: 1},
 		{name: "a status nobody knows", first: firstCorp{status: 3}, want: apierr.WeComUnavailable, asked: 1},
 
-		{name: "has a role by a rule by now", first: firstCorp{status: wecom.MemberActive}, change: rules,
-			rules: rulesElsewhere{evaluation: members.Evaluation{Allowed: true, Roles: []string{"finance"}}}, want: apierr.PhoneInUse, asked: 1},
-		{name: "may have one", first: firstCorp{status: wecom.MemberActive}, change: rules,
-			rules: rulesElsewhere{err: answered(-1)}, want: apierr.WeComBusy, asked: 1},
+		{
+			name: "has a role by a rule by now", first: firstCorp{status: wecom.MemberActive}, change: rules,
+			rules: rulesElsewhere{evaluation: members.Evaluation{Allowed: true, Roles: []string{"finance"}}}, want: apierr.PhoneInUse, asked: 1,
+		},
+		{
+			name: "may have one", first: firstCorp{status: wecom.MemberActive}, change: rules,
+			rules: rulesElsewhere{err: answered(-1)}, want: apierr.WeComBusy, asked: 1,
+		},
 
 		{name: "authenticator disabled", first: firstCorp{status: wecom.MemberActive}, change: func(a *store.Authenticator) { a.Enabled = false }, want: apierr.PhoneInUse},
 		{name: "authenticator of another corp by now", first: firstCorp{status: wecom.MemberActive}, change: func(a *store.Authenticator) { a.CorpID = "wwnew" }, want: apierr.PhoneInUse},
