@@ -26,9 +26,9 @@ var ErrRulesUnread = errors.New("rules may give roles, and were not evaluated")
 // who look phones up. The error is UserDisabled, PhoneInUse or ErrRulesUnread.
 //
 // Each corp decides which phones its members have. So another corp's directory must not reach
-// what a user has by the first one, nor take over whom that one has let go. It decides by
-// what is stored: nobody may have looked since the first corp let the user go, so that whoever
-// links a user with identities in other corps must have these checked before.
+// what a user has by the first one, nor take over whom that one has let go. CheckLink sees only
+// what is stored, and nobody may have looked since: callers have a user's identities in other
+// corps checked first, or leave such users out.
 func CheckLink(a store.Authenticator, u store.User, identity store.Identity) error {
 	was, bound := u.IdentityIn(a.CorpID)
 	access, _ := identity.AccessBy(a.ID)
@@ -63,8 +63,8 @@ func CheckLink(a store.Authenticator, u store.User, identity store.Identity) err
 }
 
 // checkLink is CheckLink after WeCom was asked whether the user's other corps still have the
-// user. It returns the user as stored now, also beside an error. store.ErrChanged: somebody else
-// changed the user meanwhile.
+// user. It returns the user as stored now, also beside a refusal. store.ErrChanged: somebody
+// else changed the user meanwhile.
 func (l *login) checkLink(ctx context.Context, user store.User, identity store.Identity) (store.User, error) {
 	err := CheckLink(l.authenticator, user, identity)
 	if _, bound := user.IdentityIn(l.authenticator.CorpID); err != nil || bound {
