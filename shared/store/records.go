@@ -247,6 +247,11 @@ func (i Identity) Is(corpID, wecomUserID string) bool {
 	return !i.IsGone() && i.CorpID == corpID && FoldUserID(i.WeComUserID) == FoldUserID(wecomUserID)
 }
 
+// Was reports whether the identity is that of a member who is gone, by corp and userid.
+func (i Identity) Was(corpID, wecomUserID string) bool {
+	return i.IsGone() && i.CorpID == corpID && FoldUserID(i.WeComUserID) == FoldUserID(wecomUserID)
+}
+
 // AllRoles returns the roles that applications see: those that administrators gave, then
 // those by rules, each once.
 func (u User) AllRoles() []string {

@@ -20,6 +20,7 @@
 //	user-names       NAME NUL ID     an entry in the order of folded names
 //	phone#+86…       phone           the user of the phone
 //	identity#CORP#ID identity        the user of the member (userid folded)
+//	identity#CORP#ID gone            the user who was the member, and is gone
 //	domain-file      FILENAME
 //	signing-keys     public          the JWKS document
 //	application      ID              the configuration, with the times of last use beside it
