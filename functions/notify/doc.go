@@ -11,6 +11,7 @@
 //
 // Invariants: an address that an administrator has registered leads to no machine of this
 // network: it is https, without redirects, and the address that its name stands for is
-// looked at when the connection is made. A message may come twice. Nothing that the
+// looked at when the connection is made. A message may come twice; of a member whose access a
+// check has ended, the applications are told once for each session, however many checks say so. Nothing that the
 // application answers is kept, and no address and no token is logged.
 package notify

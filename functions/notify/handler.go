@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,8 @@ type Store interface {
 	LineagesOfUser(ctx context.Context, userID string) ([]store.Lineage, error)
 	User(ctx context.Context, id string) (store.User, error)
 	SessionsOfUser(ctx context.Context, userID string, limit int) ([]store.AttemptResult, error)
+	EndSession(ctx context.Context, key string) (store.Session, error)
+	LeaseFetched(ctx context.Context, key, owner string, until time.Time) (bool, error)
 	SessionsOfAuthenticator(ctx context.Context, authenticatorID string, page store.Page) ([]store.AttemptResult, string, error)
 	RecordApplicationEvent(ctx context.Context, e store.ApplicationEvent) error
 }
@@ -172,7 +175,24 @@ func (n *notifier) takeUser(ctx context.Context, userID string) error {
 
 // takeMember sends a message for the lineage of each session of a user that has ended before
 // its time. Sessions through another corp, where the user is a member still, go on.
-func (n *notifier) takeMember(ctx context.Context, userID string) error {
+//
+// Checks at once announce the same end, each before it knows whose is stored. So one message
+// about a user is worked on at a time, and a session whose message was sent is no session any
+// more for the next one.
+func (n *notifier) takeMember(ctx context.Context, userID string) (err error) {
+	lease, owner := "logout/"+userID, rand.Text()
+	leased, err := n.Store.LeaseFetched(ctx, lease, owner, n.Now().Add(messageTime))
+	switch {
+	case err != nil:
+		return fmt.Errorf("wait for another message about the user: %w", err)
+	case !leased:
+		return n.Queue.Send(ctx, logoutqueue.Message{Member: userID}, logoutqueue.UserDelay)
+	}
+	defer func() {
+		if _, failed := n.Store.LeaseFetched(ctx, lease, owner, n.Now()); failed != nil && err == nil {
+			err = fmt.Errorf("let the next message about the user go on: %w", failed)
+		}
+	}()
 	user, err := n.Store.User(ctx, userID)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("read user: %w", err)
@@ -181,11 +201,19 @@ func (n *notifier) takeMember(ctx context.Context, userID string) error {
 	if err != nil {
 		return fmt.Errorf("list sessions of user: %w", err)
 	}
+	told := map[string]bool{} // several sessions may be of one lineage
 	for _, s := range sessions {
 		if user.Keeps(s.Session.Begun()) {
 			continue
 		}
-		if err := n.Queue.Send(ctx, logoutqueue.Message{Lineage: store.LineageOf(s.SessionKey, s.Session)}, 0); err != nil {
+		lineage := store.LineageOf(s.SessionKey, s.Session)
+		if !told[lineage] {
+			if err := n.Queue.Send(ctx, logoutqueue.Message{Lineage: lineage}, 0); err != nil {
+				return err
+			}
+		}
+		told[lineage] = true
+		if _, err := n.Store.EndSession(ctx, s.SessionKey); err != nil {
 			return err
 		}
 	}

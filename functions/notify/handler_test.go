@@ -326,6 +326,43 @@ func TestTheSessionsThatAMemberCheckEndedAreToldOf(t *testing.T) {
 	b.equal("messages", []string{`{"member":"alice"}`, `{"lineage":"ended"}`, `{"lineage":"ended","application":"wiki"}`}, b.queue.sent)
 	b.equal("attempts", []string{"alice ok backchannel_logout"}, b.attempts("wiki"))
 	b.equal("delays", []time.Duration{logoutqueue.UserDelay, 0, 0}, b.queue.delays)
+
+	// Trap: of checks at once each announces the end, and applications are told as often.
+	for range 7 {
+		if err := (logoutqueue.Notifier{Queue: b.queue}).MemberEnded(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.queue.run(t, b.function)
+	b.equal("attempts after the next messages", []string{"alice ok backchannel_logout"}, b.attempts("wiki"))
+	if result, err := b.store.AttemptResult(t.Context(), "key of since"); err != nil || result.Kind != store.ResultSession {
+		t.Errorf("a session that goes on is %s, %v", result.Kind, err)
+	}
+	// One that fails in between comes again.
+	ends := func(generation int64) {
+		from, err := b.store.User(t.Context(), "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		i, _ := from.IdentityIn("ww0123")
+		i.Generation = generation
+		to := from.WithIdentity(i)
+		to.Version++
+		if err := b.store.UpdateUser(t.Context(), from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ends(2)
+	for range 4 {
+		if err := (logoutqueue.Notifier{Queue: b.queue}).MemberEnded(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.queue.failing = true
+	b.queue.after = func() { b.queue.failing, b.now = false, b.now.Add(time.Millisecond) }
+	b.queue.run(t, b.function)
+	b.equal("attempts at last", []string{"alice ok backchannel_logout", "alice ok backchannel_logout"}, b.attempts("wiki"))
+	b.equal("given up", []string(nil), b.queue.givenUp)
 }
 
 // session signs a member in, by a generation of an authenticator.
