@@ -181,7 +181,7 @@ func TestRenameOfWhoWasFoundMissing(t *testing.T) {
 }
 
 // Attack: the new userid is somebody's, who would lose it to the member who is gone.
-func TestAttackRenameOfWhoWasFoundMissingToAUseridOfSomebody(t *testing.T) {
+func TestAttackRenameToAUseridOfSomebody(t *testing.T) {
 	b := newBench(t)
 	b.ok(b.store.CreateUser(b.Context(), store.User{ID: "owner", Phone: "+8613900000000", Enabled: true, Version: 1, Identities: []store.Identity{{CorpID: corpID, WeComUserID: "zhang.san", Authenticator: "demo"}}}))
 	b.wecom.members = nil

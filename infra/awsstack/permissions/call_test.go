@@ -38,10 +38,14 @@ func (c Call) hasKeys() bool {
 
 // kindOf returns the kind of record that a partition key is of: what is in front of
 // the first # is the kind, one without is a kind of its own (package dynamo). Lines of the
-// audit are kept by hours, and no role knows which.
+// audit are kept by hours, and no role knows which. A lease on telling applications is beside
+// what was fetched, and its role may use nothing else there.
 func kindOf(key string) string {
 	if strings.HasPrefix(key, "2") {
 		return "2*"
+	}
+	if strings.HasPrefix(key, "token#logout/") {
+		return "token#logout/*"
 	}
 	if kind, _, ok := strings.Cut(key, "#"); ok {
 		return kind + "#*"

@@ -33,7 +33,8 @@
 //	first-sign-in#CORP#ID  why a member's first sign-in was refused
 //	attempt#KEY      the sign-in event of an attempt without a result
 //	token#KEY        what one caller fetches for all, with lease and refusal: an app's access
-//	                 token, sealed; its departments; who has a tag; a corp's lookups in vain
+//	                 token, sealed; its departments; who has a tag; a corp's lookups in vain;
+//	                 logout/USER: the lease on telling applications of a member
 //	grant#ID         a grant, with what changes of it beside the record
 //	lineage#ID       a lineage
 //	application-event#RANDOM  how a sign-in to an application went
