@@ -36,7 +36,7 @@ LICENCES := Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
 # What `make test` tests; when it is everything, the clients of infra/clients, too. Their
 # results are never cached: Go does not see that they depend on the service.
 PACKAGES ?= ./...
-# What deploys mostly waits. The longest begin first, beside three other packages.
+# The longest begin first, three at a time: what deploys mostly waits.
 LONGEST = $(if $(filter ./...,$(PACKAGES)),./infra/rehearsal ./infra/e2e ./functions/admin)
 # Packages whose tests need nothing but Go, with -short.
 QUICK := ./functions/... ./shared/... ./docs/... ./infra/local/... ./infra/samtemplate/... ./infra/wecomsim/... ./infra/testbrowser
@@ -70,7 +70,7 @@ check: gofmt-check ## the quick part of `make test`, with Go alone: format, vet,
 test: tools lint size ## everything that a change must pass; fetches its tools
 	@$(MAKE) -s reproducible ARCHITECTURES=$(ARCH)
 	@status=0; \
-	$(TOOLS)/bin/gotestsum --jsonfile-timing-events $(BUILD)/tests.json -- -race -timeout 40m -p 4 $(LONGEST) $(PACKAGES) || status=$$?; \
+	$(TOOLS)/bin/gotestsum --jsonfile-timing-events $(BUILD)/tests.json -- -race -timeout 40m -p 3 $(LONGEST) $(PACKAGES) || status=$$?; \
 	if [ '$(PACKAGES)' = ./... ]; then \
 		(cd infra/clients && $(TOOLS)/bin/gotestsum --jsonfile-timing-events $(BUILD)/clients.json -- -count=1 -timeout 20m ./...) || status=$$?; \
 		cat $(BUILD)/clients.json >>$(BUILD)/tests.json; \

@@ -19,7 +19,7 @@ func TestConsoleAudit(t *testing.T) {
 		o := newOffice(t)
 		o.create("hr", "")
 		id := o.createUser("13800138000")
-		o.expect(200, request{method: "PATCH", path: "/api/admin/users/" + id, body: `{"roles":["staff","admin"]}`})
+		o.expect(200, request{method: "PATCH", path: "/api/admin/users/" + id, body: `{"name":"李四","roles":["staff","admin"]}`})
 		o.fillAudit(120, func(i int, l *store.AuditLine) {
 			if l.User = id; i%2 == 0 {
 				l.Type, l.Code = audit.Refused, "wecom_busy"
@@ -28,6 +28,7 @@ func TestConsoleAudit(t *testing.T) {
 		f := o.serve(t)
 		w := open(t, width)
 		enter(w, f, "#audit")
+		w.Do("by name", shows(chromedp.Search(`//tbody//a[@href="#users/`+id+`"][starts-with(., "李四")]`)))
 		count := func() string { return ask(w, `document.querySelectorAll('tbody tr').length`) }
 		w.Do("all", shows(said("Roles: none → staff admin")), shows(button("Show more")))
 		if got := count(); got != "50" {
@@ -52,6 +53,9 @@ func TestConsoleAudit(t *testing.T) {
 		if !strings.HasPrefix(file, "id,at,type,") || strings.Count(file, "\n") != 123 {
 			t.Errorf("the file begins with %.80q and has %d lines", file, strings.Count(file, "\n"))
 		}
+		if got := ask(w, `location.hash`); got != "#audit/user="+id {
+			t.Errorf("the address is %q", got)
+		}
 		w.Do("to the user", click(`tbody td a[href="#users/`+id+`"]`), sees(`input[name=roles]`))
 		w.Do("and back", click(`a[href="#audit/user=`+id+`"]`), sees(`input[name=user]`))
 		if got := ask(w, `document.querySelector('input[name=user]').value`); got != id {
@@ -59,6 +63,64 @@ func TestConsoleAudit(t *testing.T) {
 		}
 		w.Do("the export is in it", click(`#tabs a[href="#audit"]`), shows(chromedp.Search(`//tbody//span[text()="Audit exported"]`)))
 	})
+}
+
+// Filters are in the address: to link to, to reload and to come back to. What a line says is
+// said in words, and who is gone here, too, stays an id.
+func TestConsoleAuditByItsAddress(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", "")
+	left := o.importUser(phoneOf(1), "李四", nil)
+	deleted := store.NewUserID(o.clock)
+	o.fillAudit(6, func(i int, l *store.AuditLine) {
+		switch i {
+		case 0:
+			*l = store.AuditLine{Type: audit.MemberGone, User: left, Authenticator: "hr", Code: string(store.GoneLeft)}
+		case 1:
+			*l = store.AuditLine{Type: audit.MemberGone, User: deleted, Authenticator: "hr", Code: string(store.GoneOutOfRange)}
+		case 2:
+			*l = store.AuditLine{Type: audit.UsersLookedUp, Authenticator: "hr", Actor: audit.ActorKey, Code: "dry_run"}
+		case 3:
+			*l = store.AuditLine{Type: audit.AuthenticatorUpdated, Authenticator: "hr", Actor: audit.ActorKey, Fields: []string{"allow", "linkByPhone"}}
+		}
+	})
+	f := o.serve(t)
+	w := open(t, 1440)
+	enter(w, f, "#users")
+	w.Do("who has left", clickOn(chromedp.Search(`//a[text()="Who has left"]`)), shows(said("The member has left the company.")), shows(said("李四")))
+	rows := `[...document.querySelectorAll('tbody tr')].map((row) => row.querySelector('.badge').innerText + ' ' + (row.querySelector('.id')?.innerText ?? '')).join('|')`
+	leavers := "Member gone " + deleted + "|Member gone 李四 " + left
+	if got := ask(w, rows); got != leavers {
+		t.Errorf("%q, want %q", got, leavers)
+	}
+	if got, want := ask(w, `document.querySelector('tbody time').innerText`), o.clock.Add(-5*time.Second).Local().Format("3:04:05"); !strings.Contains(got, want) {
+		t.Errorf("the time %q is not to the second, %s", got, want)
+	}
+	hash := func(what, want string) {
+		t.Helper()
+		if got := ask(w, `location.hash`); got != want {
+			t.Errorf("%s: the address is %q, want %q", what, got, want)
+		}
+	}
+	allTypes := chromium.Script(`document.querySelector('select[name=type]').value = ''`)
+	w.Do("all of one authenticator", allTypes, fill(`input[name=authenticator]`, "hr\r"), shows(said("A try: nobody was bound.")), shows(said("Fields: Who may sign in, Becoming existing users by phone")))
+	hash("filtered", "#audit/authenticator=hr")
+	w.Do("a time", chromedp.SetValue(`input[name=to]`, "2000-01-01T00:00"), clickOn(button("Show")), shows(said("Nothing fits")))
+	w.Do("reload", chromedp.Reload(), shows(said("Nothing fits")))
+	if got := ask(w, `document.querySelector('[name=to]').value + ' ' + document.querySelector('[name=authenticator]').value`); got != "2000-01-01T00:00 hr" {
+		t.Errorf("reloaded: %q", got)
+	}
+	w.Do("back", chromedp.NavigateBack(), shows(said("A try: nobody was bound.")))
+	w.Do("and back", chromedp.NavigateBack(), gone(`tbody tr:nth-child(3)`), sees(`tbody tr:nth-child(2)`))
+	if got := ask(w, rows); !strings.HasPrefix(got, "Member gone "+deleted) {
+		t.Errorf("back at %q", got)
+	}
+	w.Do("a phone instead of an id", fill(`input[name=user]`, "13800138000\r"), sees(`input[name=user][aria-invalid=true]`))
+	hash("a phone", "#audit/type=member_gone")
+	w.Do("a phone instead of a name", chromium.Script(`document.querySelector('input[name=user]').value = ''`), fill(`input[name=authenticator]`, "13800138000\r"), shows(said("Nothing fits")))
+	hash("a phone", "#audit")
+	w.Do("the deleted user", chromedp.NavigateBack(), click(`a[href="#users/`+deleted+`"]`), shows(chromedp.Search(`//h1[text()="User not found"]`)))
+	w.Do("what the audit knows", click(`main a[href="#audit/user=`+deleted+`"]`), shows(said("outside the app's visible range")))
 }
 
 // fileOf does something that hands over a file, and returns its text without the mark in front.

@@ -189,6 +189,11 @@ func TestConsoleInABrowser(t *testing.T) {
 		w.Do("authenticator", fill(`main input[type=search]`, "FINANCE"), click(`.item h2 a`), sees(`input[name=agentId]`))
 		w.Do("wrong option", fill(`input[name=agentId]`, "10a"), clickOn(button("Save")), sees(`input[name=agentId][aria-invalid=true]`), shows(said("1 to 16 digits")))
 		w.Do("repaired", fill(`input[name=agentId]`, "1000009"), fill(`input[name=origin]`, "https://new.example.com/"), clickOn(button("Save")), shows(said("Saved.")))
+		w.Do("elsewhere", click(`#tabs a[href="#users"]`), sees(`tbody a`))
+		if count := ask(w, `document.querySelectorAll('.toast').length`); count != "0" {
+			t.Errorf("what was said goes along: %s", count)
+		}
+		w.Do("back", chromedp.NavigateBack(), sees(`input[name=agentId]`))
 		w.Do("check", clickOn(button("Check")), sees(`dialog .steps li`), clickOn(dialogButton("Close")), gone(`dialog`))
 		w.Do("links", fill(`input[name=phone]`, "/m?a=1&b"), shows(said("/authorize/finance?redirect=%2Fm%3Fa%3D1%26b")))
 		w.Do("users", click(`#tabs a[href="#users"]`), sees(`tbody a`))

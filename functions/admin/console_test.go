@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/wecom-signin/wecom-signin/shared/audit"
+	"github.com/wecom-signin/wecom-signin/shared/members"
+	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/text"
 )
 
@@ -236,6 +238,12 @@ func TestConsoleTexts(t *testing.T) {
 	for _, code := range refusals() {
 		used["refused."+code] = true
 	}
+	for _, code := range auditCodes() {
+		used["audit.code."+code] = true
+	}
+	for _, thing := range []string{"users", "authenticators", "applications"} {
+		used["gone."+thing] = true
+	}
 	english := consoleTexts(t, text.English)
 	for _, problem := range problems() {
 		code, field, _ := strings.Cut(problem, " ")
@@ -303,6 +311,15 @@ func refusals() []string {
 		"first_sign_in_in_wecom", "phone_not_shared", "phone_invalid", "phone_in_use", "signup_closed", "user_disabled", "not_allowed",
 		"authenticator_unknown", "authenticator_disabled", "redirect_loop", "wecom_busy", "wecom_unavailable",
 		"wecom_configuration", "internal", "other",
+	}
+}
+
+// auditCodes are the codes of lines of the audit that are neither refusals nor causes.
+func auditCodes() []string {
+	return []string{
+		string(store.GoneLeft), string(store.GoneNotFound), string(store.GoneOutOfRange),
+		string(members.Gone), string(members.Disabled), string(members.NotAllowed), "replaced", "dry_run",
+		"unsubscribe", "delete_user", "update_user", "inactive_alert", "close_inactive_agent", "reopen_inactive_agent",
 	}
 }
 

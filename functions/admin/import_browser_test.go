@@ -186,6 +186,8 @@ func TestConsoleReadsItsOwnNamesOfColumns(t *testing.T) {
 func TestConsoleImportOfATableByHand(t *testing.T) {
 	atBothSizes(t, func(t *testing.T, width int64) {
 		o := newOffice(t)
+		o.create("hr", "")
+		o.create("partner", `,"linkByPhone":false`)
 		f := o.serve(t)
 		w := open(t, width)
 		enter(w, f, "#import")
@@ -209,6 +211,7 @@ func TestConsoleImportOfATableByHand(t *testing.T) {
 			"6 The row has characters that could not be read. Save the file as “CSV UTF-8” and import it again.|7 This is not a valid phone number."; rows != want {
 			t.Errorf("failed rows %q", rows)
 		}
+		w.Do("to WeCom", click(`.card a[href="#lookup/hr"]`), shows(button("Try without binding")))
 		var found []string
 		for _, u := range o.users() {
 			found = append(found, u.Phone+" "+u.Name)

@@ -236,10 +236,10 @@ func (l *lookup) walk(ctx context.Context, from lookupPlace, to string, known lo
 
 // mayBeBound reports whether a member of the corp may become the user by the phone. A user
 // who has or had an identity in this corp is for an administrator to decide, or shows the
-// phone.
+// phone; at the first sign-in of one with an identity in another corp, WeCom is asked whether
+// that one still has the user, which would double the calls here.
 func (l *lookup) mayBeBound(u store.User) bool {
-	_, bound := u.IdentityIn(l.a.CorpID)
-	return !bound && authflow.CheckLink(l.a, u, store.Identity{CorpID: l.a.CorpID}) == nil
+	return len(u.Identities) == 0 && authflow.CheckLink(l.a, u, store.Identity{CorpID: l.a.CorpID}) == nil
 }
 
 // lookUpUser looks up one user, unless there is nothing to find or the lookup is over.

@@ -60,10 +60,10 @@ type lookupPlace struct {
 func (b lookupBudget) misses(phoneKey string) bool { return has(b.Misses, phoneKey) }
 
 // isSpent reports whether a phone may not be looked up any more. One that was found is most
-// likely found again; those that are not count like others, and are no more than as many again.
+// likely found again, and may be asked for until one is not.
 func (b lookupBudget) isSpent(phoneKey string, misses int) bool {
-	if has(b.Hits, phoneKey) {
-		misses *= 2
+	if misses > 0 && has(b.Hits, phoneKey) {
+		misses++
 	}
 	return len(b.Misses) >= misses
 }

@@ -38,13 +38,18 @@ func TestConsoleRules(t *testing.T) {
 		row := func(n int, what string) string { return fmt.Sprintf(`.rule:nth-child(%d) %s`, n, what) }
 		w.Do("open", clickOn(part), shows(said("No rules: roles come from")), shows(said("Everybody in the app's visible range")))
 		w.Do("add", clickOn(button("Add a rule")), sees(row(1, `input[name=roleRules-role]`)))
-		w.Do("tree", click(row(1, `.part button`)), sees(`dialog .tree label`))
+		if said := ask(w, `document.querySelector('.rules ~ .wrong').textContent`); said != "" {
+			t.Errorf("before anything is typed it is wrong: %s", said)
+		}
+		w.Do("tree", click(row(1, `.part button`)), sees(`dialog .tree label`), shows(chromedp.Search(`//dialog//h2[text()="Choose a department"]`)))
 		w.Accessible("the tree")
 		w.Do("search", fill(`dialog input[type=search]`, "华东"), sees(`dialog input[value="21"]`))
 		if hidden := ask(w, `document.querySelector('dialog input[value="3"]').checkVisibility()`); hidden != "false" {
 			t.Error("the search shows what does not match")
 		}
-		w.Do("choose", click(`dialog input[value="21"]`), clickOn(dialogButton("Take these")), gone(`dialog`), shows(said("华东区 (21)")))
+		w.Do("choose", click(`dialog input[value="21"]`), clickOn(dialogButton("Take this")), gone(`dialog`), shows(said("华东区 (21)")))
+		w.Do("leave it unfinished", click(`input[name="allow.tags"]`), shows(said("that is not admin")))
+		w.Do("finish it", fill(row(1, `input[name=roleRules-role]`), "west"), chromedp.WaitNotPresent(said("that is not admin")))
 		w.Do("admin", fill(row(1, `input[name=roleRules-role]`), "admin"), clickOn(button("Save")), shows(said("that is not admin")))
 		w.Do("role", fill(row(1, `input[name=roleRules-role]`), "east"), clickOn(button("Add a rule")), sees(row(2, `select`)))
 		choose := func(n int, kind string) chromium.Action {

@@ -77,6 +77,39 @@ func TestALeaverLosesAccessAtTheNextRefresh(t *testing.T) {
 	}
 }
 
+// Attack: somebody has left, and nobody has looked since: a partner company's member with the
+// phone comes first. While WeCom does not tell, nobody gets in and nobody loses anything.
+func TestAttackPartnerComesBeforeTheLeaverIsNoticed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addOther()
+	b := f.signedIn("zhangsan")
+	leaver := b.session().User.ID
+	f.leaves("zhangsan")
+	f.wait(time.Minute)
+	partner := f.inWeCom(otherCorpID + "/san.zhang")
+	refused := func(code string) {
+		t.Helper()
+		if end := partner.open("/authorize/other"); end.failure.Get("error") != code {
+			t.Errorf("ended at %s, not with %s", end.Address, code)
+		}
+	}
+	f.weCom.Inject(wecomsim.Fault{API: "/cgi-bin/user/get", Code: 45009})
+	refused("wecom_busy")
+	f.weCom.ClearFaults()
+	if b.session() == nil {
+		t.Error("signed out by an outage")
+	}
+	refused("phone_in_use")
+	if b.session() != nil {
+		t.Error("the session of a leaver goes on")
+	}
+	user := f.mustAdmin(http.StatusOK, http.MethodGet, "/users/"+leaver, nil)
+	if len(f.users()) != 1 || !strings.Contains(user.Body, `"goneAt":"`) {
+		t.Errorf("%s", user.Body)
+	}
+}
+
 // Whoever comes with the userid of a leaver shows a phone, and is the user of that phone.
 func TestTheUseridOfALeaverIsGivenToSomebodyElse(t *testing.T) {
 	t.Parallel()

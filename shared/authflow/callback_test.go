@@ -750,7 +750,10 @@ func TestBindingEndsTheConflictAboutThePhoneInThisCorp(t *testing.T) {
 func TestSamePersonInTwoCorpsIsOneUser(t *testing.T) {
 	h := newFixture(t)
 	h.wecom.withUserTicket()
-	user := h.user(t, "+8613800000001", func(u *store.User) { u.Identities = []store.Identity{{CorpID: "wwother", WeComUserID: "zs"}} })
+	h.elsewhere(t, "wwother")
+	user := h.user(t, "+8613800000001", func(u *store.User) {
+		u.Identities = []store.Identity{{CorpID: "wwother", WeComUserID: "zs", Authenticator: "elsewhere"}}
+	})
 	if result := h.mustComplete(t, h.callback(t, nil)); result.UserID != user.ID {
 		t.Fatalf("signed in as %s", result.UserID)
 	}
@@ -851,8 +854,9 @@ func TestMailboxIsKeptWithTheIdentity(t *testing.T) {
 		for name, set := range map[string]func(*fixture){
 			"a new user": func(*fixture) {},
 			"a user found by phone": func(h *fixture) {
+				h.elsewhere(t, other)
 				h.user(t, "+8613800000001", func(u *store.User) {
-					u.Identities = []store.Identity{{CorpID: other, WeComUserID: "zhangsan", Email: "boss@partner.example"}}
+					u.Identities = []store.Identity{{CorpID: other, WeComUserID: "zhangsan", Authenticator: "elsewhere", Email: "boss@partner.example"}}
 				})
 			},
 		} {

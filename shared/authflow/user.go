@@ -121,7 +121,8 @@ func (l *login) bindUser(ctx context.Context, user store.User, m member) (store.
 	if err := l.checkVerdict(ctx, verdict, m.found.Cause); err != nil {
 		return store.User{}, err
 	}
-	switch err := CheckLink(l.authenticator, user, identity); {
+	user, err := l.checkLink(ctx, user, identity)
+	switch {
 	case errors.Is(err, ErrRulesUnread):
 		return store.User{}, l.notFoundOut(ctx, m.found.Cause)
 	case apierr.Is(err, apierr.PhoneInUse):

@@ -31,7 +31,6 @@ export function departmentNumbers({ authenticators, type = 'checkbox', ...spec }
     t('departments.choose'),
     () =>
       chooseDepartments({
-        title: spec.label,
         authenticators: authenticators(),
         type,
         chosen: readNumbers(made.input.value),

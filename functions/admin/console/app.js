@@ -9,13 +9,13 @@ import { auditView } from './audit.js';
 import { authenticatorView } from './authenticator.js';
 import { authenticatorsView } from './authenticators.js';
 import { button } from './controls.js';
-import { closeDialogs, dialog, mayLeave, releaseGuards, unsaved } from './dialogs.js';
+import { arrive, closeDialogs, dialog, mayLeave, releaseGuards, unsaved } from './dialogs.js';
 import { entrance, noRole } from './entrance.js';
 import { filesView } from './files.js';
 import { importView } from './import.js';
 import { lookupView } from './lookup.js';
 import { setupView } from './setup.js';
-import { t } from './texts.js';
+import { has, t } from './texts.js';
 import { el, notice, openDialogs, waiting } from './ui.js';
 import { userView } from './user.js';
 import { usersView } from './users.js';
@@ -35,7 +35,7 @@ const views = {
   import: { tab: 'users', show: () => importView() },
   lookup: { tab: 'authenticators', show: (name) => (name ? lookupView(name) : authenticatorsView()) },
   files: { tab: 'files', show: () => filesView() },
-  audit: { tab: 'audit', show: (filters) => auditView(filters) },
+  audit: { tab: 'audit', show: (filters) => auditView(filters, readdress) },
   setup: { tab: 'authenticators', show: (name) => setupView(name) },
 };
 
@@ -49,6 +49,23 @@ function route() {
     // Not an address of ours: the list.
   }
   return { name, argument };
+}
+
+// failure stands in the place of a view that cannot be shown. argument is what the view is
+// about; the audit knows what became of it.
+function failure(error, tab, argument) {
+  const gone = error.code === 'not_found' && argument && has(`gone.${tab}`);
+  return [
+    el('h1', { tabIndex: -1 }, t(gone ? `gone.${tab}` : 'view.failed')),
+    notice(gone ? 'warn' : 'bad', el('p', {}, api.problemText(error))),
+    el(
+      'div',
+      { className: 'actions' },
+      !gone && button(t('retry'), () => render(), 'main'),
+      argument && el('a', { className: 'button', href: `#${tab}` }, t(`tab.${tab}`)),
+      gone && el('a', { href: `#audit/${tab.slice(0, -1)}=${encodeURIComponent(argument)}` }, t('audit.all')),
+    ),
+  ];
 }
 
 let turn = 0;
@@ -77,16 +94,7 @@ async function render({ focus = true } = {}) {
   try {
     nodes = await view.show(argument);
   } catch (error) {
-    nodes = [
-      el('h1', { tabIndex: -1 }, t('view.failed')),
-      notice('bad', el('p', {}, api.problemText(error))),
-      el(
-        'div',
-        { className: 'actions' },
-        button(t('retry'), () => render(), 'main'),
-        argument && el('a', { className: 'button', href: `#${view.tab}` }, t(`tab.${view.tab}`)),
-      ),
-    ];
+    nodes = failure(error, view.tab, argument);
   } finally {
     clearTimeout(slow);
   }
@@ -100,6 +108,13 @@ async function render({ focus = true } = {}) {
   (title || main).focus({ preventScroll: true });
 }
 
+// readdress gives what is shown another address, to link to and to come back to.
+function readdress(hash) {
+  if (hash === location.hash) return;
+  history.pushState(null, '', hash);
+  shownHash = location.hash;
+}
+
 // Going elsewhere asks first when something typed would be lost.
 async function moved() {
   if (location.hash === shownHash) return;
@@ -108,6 +123,7 @@ async function moved() {
   if (!(await mayLeave())) return;
   history.replaceState(null, '', wanted || location.pathname + location.search);
   closeDialogs();
+  arrive();
   await render();
 }
 

@@ -4,6 +4,7 @@ import { at, call, problemText } from './api.js';
 import { button } from './controls.js';
 import { has, t } from './texts.js';
 import { badge, el, notice, section, table, tableRow, time, waiting } from './ui.js';
+import { userNames } from './user-names.js';
 
 const most = 100;
 
@@ -19,36 +20,15 @@ function resultText(cause, good) {
 export function applicationAttempts(application) {
   const place = el('div', {}, waiting());
   const heads = [t('attempts.when'), t('attempts.who'), t('attempts.result')];
-  const here = location.hash;
-  let links = new Map(); // to users, by their ids
-
-  // linkTo shows the id until nameThem knows the name.
-  const linkTo = (id) => {
-    const link = el('a', { className: 'id', href: `#users/${encodeURIComponent(id)}` }, id);
-    links.set(id, [...(links.get(id) || []), link]);
-    return link;
-  };
-  // nameThem reads the users one after the other, as the service lets few calls through at
-  // once. Of a user who has been deleted the id stays.
-  async function nameThem(unnamed) {
-    for (const [id, same] of unnamed) {
-      if (unnamed !== links || location.hash !== here) return; // reloaded, or left
-      try {
-        const { name } = await call('GET', at('users', id));
-        for (const link of same) {
-          link.textContent = name || t('user.noname');
-          link.className = '';
-        }
-      } catch (error) {
-        if (error.code !== 'not_found') return;
-      }
-    }
-  }
+  const names = userNames((link, name) => {
+    link.textContent = name;
+    link.className = '';
+  });
   const row = (attempt) => {
     const good = attempt.result === 'ok';
     return tableRow([
       [heads[0], time(attempt.at)],
-      [heads[1], attempt.userId ? linkTo(attempt.userId) : t('attempts.nobody')],
+      [heads[1], attempt.userId ? names.link(attempt.userId) : t('attempts.nobody')],
       [
         heads[2],
         badge(resultText(attempt.cause, good), good ? 'good' : 'bad'),
@@ -67,13 +47,12 @@ export function applicationAttempts(application) {
   async function load() {
     try {
       const { items } = await call('GET', `${at('applications', application.id, 'attempts')}?limit=${most}`);
-      links = new Map();
       place.replaceChildren(
         items.length
           ? table(t('attempts.title'), heads, items.map(row)).node
           : el('p', { className: 'soft' }, t('application.attempts.none')),
       );
-      nameThem(links);
+      names.load();
     } catch (error) {
       place.replaceChildren(notice('bad', el('p', {}, problemText(error))));
     }

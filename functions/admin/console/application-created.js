@@ -8,7 +8,7 @@ import { snippetPicker, snippets, valuesOf } from './application-snippets.js';
 import { button } from './controls.js';
 import { go, mayLeave } from './dialogs.js';
 import { t } from './texts.js';
-import { el, section, toast } from './ui.js';
+import { el, section } from './ui.js';
 
 // created puts it in the place of the form. snippet is that of the software chosen.
 export async function created(place, application, snippet) {
@@ -19,8 +19,7 @@ export async function created(place, application, snippet) {
       ({ secret } = await call('POST', at('applications', application.id, 'secrets')));
     } catch (error) {
       // The application is there, and its page can make a secret.
-      go(address(application));
-      return toast(problemText(error), 'bad');
+      return go(address(application), problemText(error), 'bad');
     }
   }
   const values = valuesOf(application, await publicUrl(), secret);

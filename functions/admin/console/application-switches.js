@@ -73,8 +73,7 @@ function remove(a, path) {
         }
         await call('DELETE', path, { version: a.version });
         box.close();
-        go('#applications');
-        return toast(t('deleted'));
+        return go('#applications', t('deleted'));
       },
       el('p', {}, t('application.delete.text')),
       el('p', {}, t('application.delete.instead')),

@@ -21,15 +21,13 @@ export function attemptsSection(path, of) {
   const row = (attempt) => {
     const refused = attempt.result === 'refused';
     const who = attempt.wecomUserId || t('attempts.nobody');
+    const whole = (href, text) => el(href ? 'a' : 'span', { className: 'whole', href: href || null }, text);
     const place =
       of === 'authenticator'
-        ? [
-            t('attempts.who'),
-            attempt.userId ? el('a', { href: `#users/${encodeURIComponent(attempt.userId)}` }, who) : who,
-          ]
+        ? [t('attempts.who'), whole(attempt.userId && `#users/${encodeURIComponent(attempt.userId)}`, who)]
         : [
             t('attempts.through'),
-            el('a', { href: `#authenticators/${encodeURIComponent(attempt.authenticator)}` }, attempt.authenticator),
+            whole(`#authenticators/${encodeURIComponent(attempt.authenticator)}`, attempt.authenticator),
           ];
     return tableRow([
       [t('attempts.when'), time(attempt.at)],

@@ -1,11 +1,12 @@
 // The audit: who did what, with filters, and an export of what they select.
 
 import { call } from './api.js';
-import { refusalText } from './attempts.js';
+import { codeText, fieldsText } from './audit-words.js';
 import { button, field, form } from './controls.js';
 import { save } from './csv.js';
-import { count, t } from './texts.js';
+import { count, dateTimeSeconds, t } from './texts.js';
 import { badge, el, table, tableRow, time, toast } from './ui.js';
+import { userNames } from './user-names.js';
 
 const types = JSON.parse(document.getElementById('audit-types').textContent);
 
@@ -17,36 +18,42 @@ const pageSize = 50;
 // are read before somebody is asked whether to go on.
 const patience = 10;
 
-const isId = (text) => /^[0-9A-Za-z_-]{1,64}$/.test(text);
+// An id of a user, and not a phone or a secret that somebody has pasted: it goes to the
+// address.
+const isId = (text) => /^[0-9a-hjkmnp-tv-z]{26}$/.test(text);
+const isActor = (text) => text === 'key' || isId(text);
 const isName = (text) => /^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/.test(text);
 
 const to = (view, id) => el('a', { href: `#${view}/${encodeURIComponent(id)}`, className: 'id' }, id);
 
-const actor = (line) => (line.actor === 'key' ? t('audit.key') : line.actor ? to('users', line.actor) : null);
+function actor(line, names) {
+  if (line.actor === 'key') return t('audit.key');
+  return line.actor ? el('span', { className: 'whole' }, names.link(line.actor)) : null;
+}
 
 const roles = (list) => list.join(' ') || t('audit.roles.none');
 
 // about is what a line is about, one thing below the other.
-function about(line) {
+function about(line, names) {
   const things = [
-    line.user && [t('audit.user'), to('users', line.user)],
+    line.user && [t('audit.user'), names.link(line.user)],
     line.authenticator && [t('attempts.through'), to('authenticators', line.authenticator)],
     line.application && [t('audit.application'), to('applications', line.application)],
   ].filter(Boolean);
-  return things.length ? things.map(([name, link]) => el('p', { className: 'part' }, `${name} `, link)) : null;
+  if (!things.length) return null;
+  return el(
+    'div',
+    { className: 'whole' },
+    things.map(([name, link]) => el('p', { className: 'part' }, `${name} `, link)),
+  );
 }
 
 function details(line) {
-  const refused = line.type === 'sign_in_refused';
+  const [meaning, fields] = [codeText(line), fieldsText(line)];
   return [
     badge(t(`audit.type.${line.type}`), line.type === 'signed_in' ? 'good' : bad.includes(line.type) ? 'bad' : ''),
-    refused && el('p', { className: 'part' }, refusalText(line.code)),
-    line.fields.length > 0 &&
-      el(
-        'p',
-        { className: 'part' },
-        line.fields.map((name) => [el('code', {}, name), ' ']),
-      ),
+    meaning && el('p', { className: 'part' }, meaning),
+    fields && el('p', { className: 'part' }, fields),
     line.rolesBefore.length + line.rolesAfter.length > 0 &&
       el(
         'p',
@@ -61,17 +68,32 @@ function details(line) {
   ];
 }
 
-const row = (line) =>
+const row = (line, names) =>
   tableRow([
-    [t('attempts.when'), time(line.at)],
+    [t('attempts.when'), time(line.at, dateTimeSeconds)],
     [t('audit.what'), details(line)],
-    [t('audit.about'), about(line)],
-    [t('audit.by'), actor(line)],
+    [t('audit.about'), about(line, names)],
+    [t('audit.by'), actor(line, names)],
   ]);
+
+// localTime writes a time of a query as a field has it.
+function localTime(text) {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) return '';
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+}
+
+// addressOf is the address of a query. A name of nothing but digits may be a phone in the
+// wrong field.
+const addressOf = (query) => (query && !/=\d{7,}(&|$)/.test(query) ? `#audit/${query}` : '#audit');
 
 // filterFields are the filters. Their wanted() is the query of them, or null when one is wrong,
 // which is said there. given is a query, too.
 function filterFields(given) {
+  const value = ({ name, type }) => {
+    const text = given.get(name) || '';
+    return type === 'datetime-local' ? localTime(text) : text;
+  };
   const entries = [
     {
       name: 'type',
@@ -82,10 +104,10 @@ function filterFields(given) {
     { name: 'user', label: t('audit.user'), right: isId },
     { name: 'authenticator', label: t('attempts.through'), right: isName },
     { name: 'application', label: t('audit.application'), right: isName },
-    { name: 'actor', label: t('audit.by'), hint: t('audit.actor.hint'), right: isId },
+    { name: 'actor', label: t('audit.by'), hint: t('audit.actor.hint'), right: isActor },
     { name: 'from', label: t('audit.from'), type: 'datetime-local' },
     { name: 'to', label: t('audit.to'), type: 'datetime-local' },
-  ].map((spec) => ({ spec, ...field({ ...spec, value: given.get(spec.name) || '' }) }));
+  ].map((spec) => ({ spec, ...field({ ...spec, value: value(spec) }) }));
 
   function wanted() {
     const query = new URLSearchParams();
@@ -108,9 +130,10 @@ function filterFields(given) {
 // lineList is the list. Its show(query) shows the newest lines that a query selects.
 function lineList() {
   const list = table(t('tab.audit'), [t('attempts.when'), t('audit.what'), t('audit.about'), t('audit.by')], []);
-  const card = el('div', { className: 'card tablecard lines' }, list.node);
+  const card = el('div', { className: 'card tablecard lines', hidden: true }, list.node);
   const more = el('div', { className: 'more' });
   const said = el('p', { className: 'soft', role: 'status' });
+  const names = userNames((link, name, id) => link.replaceChildren(el('span', {}, name), ' ', el('small', {}, id)));
   let turn = 0;
 
   // append reads on until there is something to show.
@@ -123,7 +146,8 @@ function lineList() {
       items = page.items;
       cursor = page.nextCursor;
     }
-    list.body.append(...items.map(row));
+    list.body.append(...items.map((line) => row(line, names)));
+    names.load();
     const some = list.body.childElementCount > 0;
     card.hidden = !some;
     said.textContent = some ? '' : t(cursor ? 'audit.onward' : 'audit.none');
@@ -159,16 +183,20 @@ async function exportLines(query) {
   );
 }
 
-// auditView shows the lines. query has filters, such as user=ID, for a link to them.
-export async function auditView(query = '') {
+// auditView shows the lines. query has filters, such as user=ID, for a link to them, and
+// readdress(hash) is told where those of other filters are.
+export async function auditView(query, readdress) {
   const filters = filterFields(new URLSearchParams(query));
   const list = lineList();
   const withFilters = (work) => async () => {
     const wanted = filters.wanted();
     if (wanted !== null) await work(wanted);
   };
-  const search = withFilters(list.show);
-  await search();
+  const search = withFilters((wanted) => {
+    readdress(addressOf(wanted));
+    return list.show(wanted);
+  });
+  await withFilters(list.show)();
   return [
     el(
       'div',

@@ -39,6 +39,7 @@ function directoryFields(read) {
       to: readRules,
       say: sayRules,
       check: wrongRules,
+      late: true,
     },
     ...allowFields({
       authenticators: () => [read()],
@@ -154,8 +155,7 @@ const remove = (a) =>
           },
           async () => {
             await call('DELETE', at('authenticators', a.name), { version: a.version });
-            go('#authenticators');
-            toast(t('deleted'));
+            go('#authenticators', t('deleted'));
           },
         ),
       'danger',

@@ -134,7 +134,7 @@ function treeOf(all, type, chosen) {
 // chooseDepartments opens the dialog and calls done(ids, departments) with what was chosen.
 // authenticators are those whose departments there are to choose from, [{name, title}]: the
 // first one is shown, and the others can be.
-export function chooseDepartments({ title, authenticators, type, chosen, done }) {
+export function chooseDepartments({ authenticators, type, chosen, done }) {
   const place = el('div', { className: 'stack' });
   const said = el('p', { className: 'soft', role: 'status' });
   let tree = null;
@@ -163,7 +163,8 @@ export function chooseDepartments({ title, authenticators, type, chosen, done })
   );
   // Loading is the work of a button, so that what goes wrong is said in the dialog.
   const load = button(t('departments.again'), () => show(company.value), 'small');
-  const box = dialog(title, [
+  const one = type === 'radio';
+  const box = dialog(t(one ? 'departments.title.one' : 'departments.title'), [
     el('div', { className: 'tools' }, search.node, authenticators.length > 1 && company, load),
     said,
     place,
@@ -172,7 +173,7 @@ export function chooseDepartments({ title, authenticators, type, chosen, done })
       { className: 'actions end' },
       button(t('cancel'), () => box.close()),
       button(
-        t('departments.take'),
+        t(one ? 'departments.take.one' : 'departments.take'),
         () => {
           if (tree) done(tree.chosen(), all);
           box.close();

@@ -3,7 +3,7 @@
 
 import { button } from './controls.js';
 import { t } from './texts.js';
-import { el, icon, newId, openDialogs, toastPlace } from './ui.js';
+import { clearToasts, el, icon, newId, openDialogs, toast, toastPlace } from './ui.js';
 
 // dialog opens a window over the page. Escape and its cross close it; when its
 // property isDirty says so, they ask before, and so does dismiss(). The focus comes
@@ -152,10 +152,26 @@ export async function mayLeave() {
 // releaseGuards is for a view that is over.
 export const releaseGuards = () => guards.clear();
 
-// go leaves for another view without asking: what was typed here is done with.
-export function go(hash) {
+let parting = [];
+
+// sayThere says what toast takes in the next view.
+export function sayThere(...said) {
+  parting = said;
+}
+
+// go leaves for another view without asking: what was typed here is done with. said is said
+// there.
+export function go(hash, ...said) {
   releaseGuards();
+  sayThere(...said);
   location.hash = hash;
+}
+
+// arrive takes away what was said in the view before, and says what came along.
+export function arrive() {
+  clearToasts();
+  if (parting.length) toast(...parting);
+  parting = [];
 }
 
 window.addEventListener('beforeunload', (event) => {

@@ -4,7 +4,7 @@ import { el } from './ui.js';
 
 // watchFields looks at fields while they change. Each of entries is {spec, node, input,
 // invalid}; of its spec
-//   check(shown, other)   says what is wrong, or ''
+//   check(shown, other)   says what is wrong, or ''; with late, not before the field is left
 //   advise(shown, other)  says what follows from it, or ''; with warns, what one is warned of
 // other(name) is what another field shows. The result says everything anew.
 export function watchFields(root, entries) {
@@ -22,14 +22,21 @@ export function watchFields(root, entries) {
       if (note.textContent !== said) note.textContent = said;
     }
   };
+  const entryOf = (event) => entries.find(({ node }) => node.contains(event.target));
+  const check = (entry) => {
+    if (entry?.spec.check) entry.invalid(entry.spec.check(entry.input.value.trim(), other));
+  };
   root.addEventListener('input', (event) => {
-    const entry = entries.find(({ node }) => node.contains(event.target));
+    const entry = entryOf(event);
     // What was wrong may be right now because of another field.
-    const wrong = entries.filter(({ node, spec }) => spec.check && node.querySelector('.wrong').textContent);
-    for (const one of new Set([...wrong, entry])) {
-      if (one?.spec.check) one.invalid(one.spec.check(one.input.value.trim(), other));
-    }
+    const wrong = entries.filter(({ node, spec }) => spec.check && node.querySelector('.wrong:not(:empty)'));
+    for (const one of new Set([...wrong, ...(entry?.spec.late ? [] : [entry])])) check(one);
     advise();
+  });
+  root.addEventListener('focusout', (event) => {
+    const entry = entryOf(event);
+    const to = event.relatedTarget; // a dialog in which the field is filled in has not left it
+    if (entry?.spec.late && to && !entry.node.contains(to) && !to.closest('dialog')) check(entry);
   });
   advise();
   return advise;

@@ -1,6 +1,6 @@
 // Import of users from a CSV file: choose, look, send in parts, read the answer.
 
-import { call, problemText } from './api.js';
+import { call, everything, problemText } from './api.js';
 import { button, fileDrop } from './controls.js';
 import { download } from './csv.js';
 import { guardUnsaved } from './dialogs.js';
@@ -151,6 +151,28 @@ export async function importView() {
     answered(file, parts, results, problem);
   }
 
+  // lookupPart leads to where users who were created are found in WeCom: through one of the
+  // authenticators that let members become them.
+  function lookupPart() {
+    const ways = el('div', { className: 'actions' });
+    const part = el('div', { className: 'stack', hidden: true }, el('p', {}, t('import.lookup')), ways);
+    const show = (all) => {
+      const open = all.filter((one) => one.enabled && one.linkByPhone);
+      ways.append(
+        ...open.map(({ name, title }) =>
+          el(
+            'a',
+            { className: 'button', href: `#lookup/${encodeURIComponent(name)}` },
+            open.length > 1 ? `${t('lookup.title')}: ${title}` : t('lookup.title'),
+          ),
+        ),
+      );
+      part.hidden = !open.length;
+    };
+    everything('/authenticators').then(show, () => {}); // the way by the authenticator's page stays
+    return part;
+  }
+
   function answered(file, parts, results, problem) {
     results.sort((a, b) => a.line - b.line);
     const failed = results.filter((row) => row.result === 'failed');
@@ -196,6 +218,7 @@ export async function importView() {
           button(t('import.another'), () => choose()),
           el('a', { className: 'button', href: '#users' }, t('tab.users')),
         ),
+        sum('created') > 0 && lookupPart(),
       ),
       stage(t('import.rows'), rowList(results, failed.length > 0)),
     );

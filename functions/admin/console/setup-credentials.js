@@ -3,6 +3,7 @@
 
 import { at, call, everything, Problem } from './api.js';
 import { button, field, form } from './controls.js';
+import { sayThere } from './dialogs.js';
 import { picture } from './pictures.js';
 import { isNumbered, sayFormerNumbers } from './rules-field.js';
 import { frame, knowing, paragraph, rich, todo } from './setup-layout.js';
@@ -172,11 +173,14 @@ async function save(state, show, fields) {
     return refused(state, fields, error);
   }
   state.adopt(answer);
-  toast(t(saved ? 'setup.5.saved' : 'setup.5.created'));
-  if (saved) return show(state.next(steps.credentials));
+  if (saved) {
+    toast(t('setup.5.saved'));
+    return show(state.next(steps.credentials));
+  }
   // The set-up goes on at the address of the new authenticator, and with its draft.
   forgetDraft();
   writeDraft(answer.name, { ...state.draft(), step: steps.credentials + 1 });
+  sayThere(t('setup.5.created'));
   return location.replace(`#setup/${answer.name}`);
 }
 

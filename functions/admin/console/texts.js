@@ -17,11 +17,13 @@ export const has = (key) => Object.hasOwn(texts, key);
 
 // Made once: a formatter costs more than what it formats.
 const moments = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+const seconds = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' });
 const exact = new Intl.DateTimeFormat(language, { dateStyle: 'full', timeStyle: 'long' });
 
 // dateTime writes a moment of an answer (RFC 3339) in the language of the page and
-// the zone of the browser.
+// the zone of the browser, and dateTimeSeconds to the second.
 export const dateTime = (text) => moments.format(new Date(text));
+export const dateTimeSeconds = (text) => seconds.format(new Date(text));
 
 // exactTime is the same moment to the second and with its zone.
 export const exactTime = (text) => exact.format(new Date(text));

@@ -56,8 +56,8 @@ export function notice(kind, ...content) {
 // badge is a word about a thing. kind: '', good, bad, warn or info.
 export const badge = (text, kind = '') => el('span', { className: `badge ${kind}` }, text);
 
-// time shows a moment of an answer, exactly in its title.
-export const time = (text) => el('time', { dateTime: text, title: exactTime(text) }, dateTime(text));
+// time shows a moment of an answer, exactly in its title. write is how it is written.
+export const time = (text, write = dateTime) => el('time', { dateTime: text, title: exactTime(text) }, write(text));
 
 // hourly shows a time that is noted once an hour at most.
 export const hourly = (text) => [time(text), ' ', el('span', { className: 'soft' }, t('noted.hourly'))];
@@ -127,11 +127,15 @@ let passing = 0;
 // toastPlace is where a message is seen: nothing under an open dialog is.
 export const toastPlace = () => openDialogs().at(-1)?.querySelector('.toasts') || document.getElementById('toasts');
 
+export function clearToasts() {
+  clearTimeout(passing);
+  for (const old of document.querySelectorAll('.toasts > .toast')) old.remove();
+}
+
 // toast says something in passing. There is one at a time; a problem stays until it
 // is dismissed or something else is said.
 export function toast(text, kind = 'good') {
-  clearTimeout(passing);
-  for (const old of document.querySelectorAll('.toasts > .toast')) old.remove();
+  clearToasts();
   const message = el(
     'div',
     { className: `toast ${kind}` },

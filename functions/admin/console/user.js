@@ -253,8 +253,7 @@ export async function userView(id) {
             t('delete'),
             async () => {
               await call('DELETE', path, { version: user.version });
-              go('#users');
-              toast(t('deleted'));
+              go('#users', t('deleted'));
             },
             true,
           ),

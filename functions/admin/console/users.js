@@ -180,7 +180,7 @@ export async function usersView() {
   const tools = el(
     'div',
     { className: 'stack' },
-    el('div', { className: 'tools' }, box.node),
+    el('div', { className: 'tools' }, box.node, el('a', { href: '#audit/type=member_gone' }, t('audit.left'))),
     el('p', { className: 'hint' }, t('users.search.hint')),
   );
 
@@ -234,8 +234,7 @@ function add() {
         }
         box.isDirty = null;
         box.close();
-        toast(t('user.created'));
-        return go(address(user));
+        return go(address(user), t('user.created'));
       },
       entries.map((entry) => entry.node),
       el(
