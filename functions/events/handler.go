@@ -47,10 +47,11 @@ type Store interface {
 // Members looks members up; *members.Checker does.
 type Members interface {
 	// Check looks the member of a userid up and ends what must end. store.ErrNotFound:
-	// nobody here is this member.
+	// nobody here is or was this member.
 	Check(ctx context.Context, a store.Authenticator, userID string) (members.Result, error)
-	// Rename moves an identity to another userid, if that is what WeCom says.
-	Rename(ctx context.Context, a store.Authenticator, oldUserID, newUserID string) (members.Result, error)
+	// Rename moves an identity to another userid, of which an event of a time tells, if that
+	// is what WeCom says.
+	Rename(ctx context.Context, a store.Authenticator, oldUserID, newUserID string, at time.Time) (members.Result, error)
 }
 
 // Directory keeps departments and tags; *members.Evaluator does.

@@ -125,8 +125,12 @@ func (b *bench) Check(_ context.Context, a store.Authenticator, userID string) (
 	return b.result, b.call("check %s at %s", userID, a.Name)
 }
 
-func (b *bench) Rename(_ context.Context, a store.Authenticator, from, to string) (members.Result, error) {
-	return b.result, b.call("rename %s to %s at %s", from, to, a.Name)
+func (b *bench) Rename(_ context.Context, a store.Authenticator, from, to string, at time.Time) (members.Result, error) {
+	when := ""
+	if !at.IsZero() {
+		when = fmt.Sprintf(", of %d", at.Unix())
+	}
+	return b.result, b.call("rename %s to %s at %s%s", from, to, a.Name, when)
 }
 
 func (b *bench) DepartmentsChanged(_ context.Context, a store.Authenticator) error {
@@ -279,6 +283,9 @@ func TestPushes(t *testing.T) {
 		{"deleted", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>delete_user</ChangeType><UserID>zhangsan</UserID></xml>", "check zhangsan at main, audit"},
 		{"changed", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhangsan</UserID><Department>1,2</Department></xml>", "check zhangsan at main, audit"},
 		{"renamed", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhangsan</UserID><NewUserID>zhang.san</NewUserID></xml>", "rename zhangsan to zhang.san at main, audit"},
+		{"renamed at a time", "<xml><CreateTime>1700000000</CreateTime><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhangsan</UserID><NewUserID>zhang.san</NewUserID></xml>", "rename zhangsan to zhang.san at main, of 1700000000, audit"},
+		{"renamed at no time", "<xml><CreateTime>-1700000000</CreateTime><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhangsan</UserID><NewUserID>zhang.san</NewUserID></xml>", "rename zhangsan to zhang.san at main, audit"},
+		{"with white space around what it says", "<xml>\n<Event> unsubscribe\t</Event><FromUserName>\r\n<![CDATA[ zhangsan ]]>\n</FromUserName>\n</xml>", "check zhangsan at main, audit"},
 		{"a new department", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>create_party</ChangeType><Id>99</Id><ParentId>2</ParentId></xml>", "departments changed at main, audit"},
 		{"a department moved", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>update_party</ChangeType><Id>99</Id><ParentId>3</ParentId></xml>", "departments changed at main, audit"},
 		{"a department dissolved", "<xml><FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>delete_party</ChangeType><Id>99</Id></xml>", "departments changed at main, audit"},

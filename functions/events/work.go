@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
 	"github.com/wecom-signin/wecom-signin/shared/audit"
@@ -55,7 +56,7 @@ func (h *handler) work(ctx context.Context, a store.Authenticator, m receiver.Me
 		return nil
 	}
 	apigw.LogField(ctx, "event", event)
-	userID, err := h.look(ctx, a, member, renamed)
+	userID, err := h.look(ctx, a, member, renamed, created(m))
 	// Whatever the event ended has ended by now.
 	h.Audit.Note(ctx, audit.OfEvent(event, userID, a))
 	if changed != nil {
@@ -64,19 +65,29 @@ func (h *handler) work(ctx context.Context, a store.Authenticator, m receiver.Me
 	return err
 }
 
+// created is when an event happened, which a push of it that comes again does not change. Zero:
+// it does not say.
+func created(m receiver.Message) time.Time {
+	seconds, err := strconv.ParseInt(m["CreateTime"], 10, 64)
+	if err != nil || seconds <= 0 || seconds >= 1<<40 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
+
 // look has the member of an event looked up, if it names one, and returns the user.
-func (h *handler) look(ctx context.Context, a store.Authenticator, member, renamed string) (userID string, err error) {
+func (h *handler) look(ctx context.Context, a store.Authenticator, member, renamed string, at time.Time) (userID string, err error) {
 	if member == "" || len(member) > wecom.MaxUserID || len(renamed) > wecom.MaxUserID {
 		return "", nil
 	}
 	var result members.Result
 	if renamed != "" {
-		result, err = h.Members.Rename(ctx, a, member, renamed)
+		result, err = h.Members.Rename(ctx, a, member, renamed, at)
 	} else {
 		result, err = h.Members.Check(ctx, a, member)
 	}
 	if errors.Is(err, store.ErrNotFound) {
-		return "", nil // nobody here is this member
+		return "", nil // nobody here is or was this member
 	}
 	apigw.LogField(ctx, "verdict", string(result.Verdict))
 	if result.User.ID != "" {

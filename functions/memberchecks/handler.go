@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/apigw"
+	"github.com/wecom-signin/wecom-signin/shared/authflow"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/members/invoke"
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
@@ -56,6 +58,9 @@ func (cfg Config) check(ctx context.Context, request invoke.Request) (invoke.Ans
 		case result.Cause != nil:
 			level = slog.LevelWarn
 			apigw.LogField(ctx, "cause", result.Cause.Error())
+			if apierr.From(authflow.ExplainWeCom(result.Cause)).Code == apierr.Internal { // WeCom was not asked
+				level, failures = slog.LevelError, 1
+			}
 		}
 		apigw.Measure(ctx, metrics.InternalErrors(failures, "memberchecks", ""))
 		return level, err

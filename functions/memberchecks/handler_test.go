@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/metrics"
 	"github.com/wecom-signin/wecom-signin/shared/metrics/metricstest"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
 type checker func(a store.Authenticator, userID string) (members.Result, error)
@@ -62,7 +64,10 @@ func TestCheck(t *testing.T) {
 	}{
 		{"active", "demo", result(members.Active, nil, nil), members.Active, "INFO", internal("0")},
 		{"gone", "demo", result(members.Gone, nil, nil), members.Gone, "INFO", internal("0")},
-		{"WeCom is busy", "demo", result(members.Unknown, errors.New("too many calls"), nil), members.Unknown, "WARN", internal("0")},
+		{"WeCom is busy", "demo", result(members.Unknown, fmt.Errorf("look: %w", &wecom.Error{Op: "user/get", Code: wecom.RateLimited}), nil), members.Unknown, "WARN", internal("0")},
+		{"WeCom does not answer", "demo", result(members.Unknown, &wecom.UnavailableError{Op: "user/get", Reason: "timeout"}, nil), members.Unknown, "WARN", internal("0")},
+		{"the app's secret is not read", "demo", result(members.Unknown, errors.New("throttled"), nil), members.Unknown, "ERROR", internal("1")},
+		{"the tags are not read from our table", "demo", result(members.Active, errors.New("throttled"), nil), members.Active, "ERROR", internal("1")},
 		{"ended, and applications not told", "demo", result(members.Disabled, nil, errors.New("the queue is down")), members.Disabled, "ERROR", internal("1")},
 		{"the store is down", "demo", result("", nil, errors.New("throttled")), "", "ERROR", internal("1")},
 		{"nobody here is the member", "demo", result("", nil, store.ErrNotFound), members.Gone, "INFO", internal("0")},

@@ -1,19 +1,23 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
+	"github.com/wecom-signin/wecom-signin/shared/wecom/receiver/receivertest"
 )
 
 // receive makes a receiver of the main authenticator and enters it in WeCom's console, of
-// the app or, with an empty agentID, of the directory. WeCom checks the URL.
-func (f *fixture) receive(agentIDs ...string) wecomsim.Receiver {
+// the app or, with an empty agentID, of the directory. WeCom checks the URL. The result is a
+// WeCom that pushes what a test wants.
+func (f *fixture) receive(agentIDs ...string) *pusher {
 	f.t.Helper()
 	made := testbrowser.Decode[wecomsim.Receiver](f.t, f.mustAdmin(http.StatusOK, http.MethodPost, "/authenticators/"+mainName+"/events", nil))
 	f.known.Add("receiver's token or key", made.Token)
@@ -23,7 +27,49 @@ func (f *fixture) receive(agentIDs ...string) wecomsim.Receiver {
 			f.must(f.weCom.SetReceiver(f.t.Context(), corpID, agentID, made))
 		}
 	}
-	return made
+	return &pusher{f, made.URL, receivertest.Sender{Token: made.Token, EncodingAESKey: made.EncodingAESKey, CorpID: corpID}}
+}
+
+// pusher pushes events to a receiver.
+type pusher struct {
+	f      *fixture
+	url    string
+	sender receivertest.Sender
+}
+
+// push pushes an event that happens now, by the inside of its XML, and returns the status.
+func (p *pusher) push(event string) int {
+	sender := p.sender
+	sender.At = p.f.now()
+	query, body := sender.Push(fmt.Sprintf("<xml><ToUserName>%s</ToUserName><CreateTime>%d</CreateTime><MsgType>event</MsgType>%s</xml>", corpID, sender.At.Unix(), event))
+	request, err := http.NewRequestWithContext(p.f.t.Context(), http.MethodPost, p.url+"?"+query, strings.NewReader(body))
+	if err != nil {
+		return 0
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0
+	}
+	_ = response.Body.Close()
+	return response.StatusCode
+}
+
+func unsubscribed(userID string) string {
+	return "<FromUserName>" + userID + "</FromUserName><Event>unsubscribe</Event>"
+}
+
+func changedContact(change, userID, more string) string {
+	return "<FromUserName>sys</FromUserName><Event>change_contact</Event><ChangeType>" + change + "</ChangeType><UserID>" + userID + "</UserID>" + more
+}
+
+// lines returns how often the audit has each kind of line about a user.
+func (f *fixture) lines(userID string) map[string]int {
+	f.t.Helper()
+	counted := map[string]int{}
+	for _, line := range testbrowser.Decode[struct{ Items []struct{ Type string } }](f.t, f.mustAdmin(http.StatusOK, http.MethodGet, "/audit?limit=200&user="+userID, nil)).Items {
+		counted[line.Type]++
+	}
+	return counted
 }
 
 // lastPush returns what became of the last event.
@@ -108,6 +154,77 @@ func TestDismissedMemberLosesAccessAtOnce(t *testing.T) {
 				t.Errorf("no event is shown: %s", a.Body)
 			}
 		})
+	}
+}
+
+// Trap: of what is pushed about one leaver at once, by the app and by the directory, beside a
+// refresh, some is answered 500; applications are told several times of one session; the audit
+// has the same line twice.
+func TestEventsAboutOneLeaverAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	receiver, wiki := f.receive(), f.connect("wiki")
+	phone, laptop := f.signedIn("zhangsan"), f.signedIn("zhangsan")
+	sessions := map[string]bool{}
+	tokens := wiki.signIn(phone)
+	sessions[tokens.sid], sessions[wiki.signIn(laptop).sid] = true, true
+	user := f.users()[0].ID
+	f.wait(61 * time.Minute) // a refresh asks, too
+	f.must(f.weCom.Dismiss(corpID, "zhangsan"))
+	statuses := make([]int, 20)
+	var all sync.WaitGroup
+	all.Go(func() { wiki.refresh(http.StatusBadRequest, tokens.refreshToken, "invalid_grant") })
+	for i := range statuses {
+		all.Go(func() {
+			statuses[i] = receiver.push([]string{unsubscribed("zhangsan"), changedContact("delete_user", "ZhangSan", "")}[i%2])
+		})
+	}
+	all.Wait()
+	for _, status := range statuses {
+		if status != http.StatusOK {
+			t.Fatalf("answers %v", statuses)
+		}
+	}
+	f.service.logouts.handling.Wait()
+	close(wiki.told)
+	for token := range wiki.told { // some of it twice
+		sid, _ := claimsOf(t, token)["sid"].(string)
+		delete(sessions, sid)
+	}
+	if len(sessions) > 0 || phone.session() != nil || laptop.session() != nil {
+		t.Errorf("not told of %v", sessions)
+	}
+	if got := f.lines(user); got["member_gone"] != 1 || got["sessions_ended"] != 1 || got["event_received"] != len(statuses) {
+		t.Errorf("the audit has %v", got)
+	}
+}
+
+// Something asks about the old userid before WeCom tells of the new one, so that the sessions
+// end. The member is no stranger for that: the next sign-in needs neither phone nor administrator.
+func TestRenamedMemberWhoWasFoundMissing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	receiver := f.receive()
+	b := f.signedIn("zhangsan")
+	user := f.users()[0].ID
+	f.must(f.weCom.ChangeMember(corpID, "zhangsan", func(m *wecomsim.Member) { m.UserID = "zhang.san" }))
+	renamed := changedContact("update_user", "zhangsan", "<NewUserID>zhang.san</NewUserID>")
+	for _, event := range []string{unsubscribed("zhangsan"), renamed, renamed} {
+		if status := receiver.push(event); status != http.StatusOK {
+			t.Errorf("%s: %d", event, status)
+		}
+		f.wait(time.Second)
+	}
+	if b.session() != nil {
+		t.Error("what ended begins again")
+	}
+	scans := f.onDesktop("zhang.san")
+	scans.signIn("/authorize/" + mainName)
+	if users := f.users(); len(users) != 1 || users[0].ID != user || users[0].Identities[0].WeComUserID != "zhang.san" {
+		t.Errorf("users %+v", users)
+	}
+	if got := f.lines(user); got["member_gone"] != 1 || got["sessions_ended"] != 1 || got["member_renamed"] != 1 || got["event_received"] != 3 {
+		t.Errorf("the audit has %v", got)
 	}
 }
 

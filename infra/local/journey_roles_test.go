@@ -10,7 +10,6 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
-	"github.com/wecom-signin/wecom-signin/shared/wecom/receiver/receivertest"
 )
 
 // withDepartments gives the company a tree, which the app sees whole, and two tags: 7 is 张三
@@ -125,19 +124,12 @@ func TestDirectoryIsReadOnceForAll(t *testing.T) {
 func TestChangedDirectoryIsFetchedAnew(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, weComWhere(withDepartments), set(settings.MemberCheckInterval, "0"), with("roleRules", []any{rule("department", 2, "sales"), rule("tag", 7, "duty")}))
-	made := f.receive()
+	receiver := f.receive()
 	b := f.signedIn("zhangsan")
 	push := func(change string) {
 		t.Helper()
-		sender := receivertest.Sender{Token: made.Token, EncodingAESKey: made.EncodingAESKey, CorpID: corpID, At: f.now()}
-		query, body := sender.Push("<xml><FromUserName>sys</FromUserName><Event>change_contact</Event>" + change + "</xml>")
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, made.URL+"?"+query, strings.NewReader(body))
-		f.must(err)
-		response, err := http.DefaultClient.Do(request)
-		f.must(err)
-		f.must(response.Body.Close())
-		if response.StatusCode != http.StatusOK {
-			t.Errorf("push of %s: %d", change, response.StatusCode)
+		if status := receiver.push("<FromUserName>sys</FromUserName><Event>change_contact</Event>" + change); status != http.StatusOK {
+			t.Errorf("push of %s: %d", change, status)
 		}
 	}
 	fetched := func(trees, tags int) {

@@ -71,7 +71,7 @@ func TestAuditOfOtherEnds(t *testing.T) {
 		}, []string{"member_gone other out_of_range", "sessions_ended other gone"}},
 		"renamed": {func(b *bench) (members.Result, error) {
 			b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Status: 1}}
-			return b.Rename(b.Context(), b.demo, "zhangsan", "zhang.san")
+			return b.Rename(b.Context(), b.demo, "zhangsan", "zhang.san", b.now)
 		}, []string{"member_renamed demo"}},
 		"gone, and no application told": {func(b *bench) (members.Result, error) {
 			b.wecom.members, b.notifier.err = nil, errors.New("the queue is down")
@@ -132,7 +132,7 @@ func TestChecksWithoutAnAudit(t *testing.T) {
 	b := newBench(t)
 	b.Store = storetest.WithoutAudit{Engine: b.store}
 	b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Status: 1}}
-	if _, err := b.Rename(t.Context(), b.demo, "zhangsan", "zhang.san"); err == nil || b.identity().WeComUserID != "zhangsan" {
+	if _, err := b.Rename(t.Context(), b.demo, "zhangsan", "zhang.san", b.now); err == nil || b.identity().WeComUserID != "zhangsan" {
 		t.Errorf("moved to %s: %v", b.identity().WeComUserID, err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 // Store is what Checker needs of the store.
 type Store interface {
 	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error)
+	FormerOwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error)
 	User(ctx context.Context, id string) (store.User, error)
 	UpdateUser(ctx context.Context, from, to store.User) error
 	// Audited returns the writes that carry lines of the audit.
@@ -102,30 +103,67 @@ func (r Result) AtSignIn(a store.Authenticator) Verdict {
 }
 
 // Check looks the member with a userid up by the app of an authenticator, stores what WeCom
-// says and ends what must end. It returns store.ErrNotFound if nobody here is this member, or
-// the member is gone already. With any other error and a Verdict, what must end has ended,
-// but applications may not have been told; the next Check tells them. With an error and no
-// Verdict, nothing is certain.
+// says and ends what must end. It returns store.ErrNotFound if nobody here is or was this
+// member; of a member who is gone already WeCom is not asked. With any other error and a
+// Verdict, what must end has ended, but applications may not have been told; the next Check
+// tells them. With an error and no Verdict, nothing is certain.
 func (c *Checker) Check(ctx context.Context, a store.Authenticator, userID string) (Result, error) {
+	return retryMoved(ctx, func() (Result, error) { return c.check(ctx, a, userID) })
+}
+
+func (c *Checker) check(ctx context.Context, a store.Authenticator, userID string) (Result, error) {
 	owner, err := c.Store.OwnerOfIdentity(ctx, a.CorpID, userID)
+	if errors.Is(err, store.ErrNotFound) {
+		owner, err = c.Store.FormerOwnerOfIdentity(ctx, a.CorpID, userID)
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("read owner of identity: %w", err)
 	}
-	return c.CheckOwner(ctx, a, owner)
+	return c.checkOwner(ctx, a, owner)
 }
 
 // CheckOwner is Check for an identity whose owner has been read just now. store.ErrChanged:
 // it belongs to the owner no more.
 func (c *Checker) CheckOwner(ctx context.Context, a store.Authenticator, owner store.IdentityOwner) (Result, error) {
+	result, err := c.checkOwner(ctx, a, owner)
+	if errors.Is(err, errMoved) {
+		err = store.ErrChanged
+	}
+	return result, err
+}
+
+func (c *Checker) checkOwner(ctx context.Context, a store.Authenticator, owner store.IdentityOwner) (Result, error) {
+	gone := Result{Verdict: Gone, User: store.User{ID: owner.UserID}, Owner: owner}
+	// Only a phone brings the member back.
+	if owner.Identity.IsGone() {
+		return gone, nil
+	}
 	if access, _ := owner.Identity.AccessBy(a.ID); !access.GoneAt.IsZero() {
-		// Only a phone brings the member back. Applications may not have been told.
-		return Result{Verdict: Gone, User: store.User{ID: owner.UserID}, Owner: owner}, c.announce(ctx, owner.UserID)
+		return gone, c.announce(ctx, owner.UserID) // applications may not have been told
 	}
 	result, err := c.keep(ctx, a, owner, c.look(ctx, a, owner.Identity.WeComUserID, owner.Identity.Former))
 	if err != nil {
 		return result, err
 	}
 	return result, c.abroad(ctx, a.CorpID, result.User)
+}
+
+// moves is how often a check begins anew because the identity has moved under its hands.
+const moves = 5
+
+// retryMoved runs a check again, with another look at WeCom, when the member whom it found is
+// somebody else by now: another event has moved the identity.
+func retryMoved(ctx context.Context, check func() (Result, error)) (Result, error) {
+	for attempt := range moves {
+		result, err := check()
+		if !errors.Is(err, errMoved) {
+			return result, err
+		}
+		if store.Pause(ctx, attempt) != nil {
+			break
+		}
+	}
+	return Result{}, store.ErrChanged
 }
 
 // keep stores what was found of an identity, and ends what must end.
@@ -152,10 +190,18 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 		}
 		binding = binder.ID == a.ID
 	}
-	return c.change(ctx, a.CorpID, result, func(u store.User, i store.Identity, told bool) (store.User, Verdict) {
-		if f.Verdict != Gone {
+	return c.change(ctx, a.CorpID, result, func(u store.User, i store.Identity, told bool) (store.User, Verdict, error) {
+		access, _ := i.AccessBy(a.ID)
+		switch userID := owner.Identity.WeComUserID; {
+		case i.Was(a.CorpID, userID):
+			return u, Gone, errEnded
+		case !i.Is(a.CorpID, userID):
+			return u, "", errMoved
+		case f.Verdict != Gone:
 			to, verdict := f.apply(i, a, u.Roles)
-			return named(u, i.Name, f.Name()).WithIdentity(withOthers(to, others)), verdict
+			return named(u, i.Name, f.Name()).WithIdentity(withOthers(to, others)), verdict, nil
+		case !binding && !access.GoneAt.IsZero():
+			return u, Gone, errEnded
 		}
 		to := f.goneBy(i, a, binding)
 		if !told {
@@ -164,33 +210,38 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 			to = unchecked(to)
 			to.GoneAt, to.GoneReason = time.Time{}, ""
 		}
-		return u.WithIdentity(to), Gone
+		return u.WithIdentity(to), Gone, nil
 	})
 }
 
 // change stores the user that decide makes of the owner of an identity in a corp, after the
 // applications have been announced which have to be told. Announced first, applications are
-// told also when the process dies in between, and in vain at worst.
-func (c *Checker) change(ctx context.Context, corpID string, result Result, decide func(u store.User, i store.Identity, told bool) (store.User, Verdict)) (Result, error) {
+// told also when the process dies in between, and in vain at worst. While others change the
+// user, too, decide gets what they have made of it; with errEnded, nothing is left to store.
+func (c *Checker) change(ctx context.Context, corpID string, result Result, decide func(u store.User, i store.Identity, told bool) (store.User, Verdict, error)) (Result, error) {
 	announced, told := false, error(nil)
-	was := result.Owner.Identity
 	user, err := store.RetryChanged(ctx, func() (store.User, error) {
 		from, err := c.Store.User(ctx, result.Owner.UserID)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return from, fmt.Errorf("read user: %w", err)
 		}
 		identity, _ := from.IdentityIn(corpID)
-		if !identity.Is(corpID, was.WeComUserID) {
-			return from, errMoved
+		to, verdict, err := decide(from, identity, told == nil)
+		switch result.Verdict = verdict; {
+		case errors.Is(err, errEnded):
+			if identity.IsGone() {
+				told = nil // by who ended it
+			}
+			return from, nil
+		case err != nil:
+			return from, err
 		}
-		to, verdict := decide(from, identity, told == nil)
 		if !verdict.goesOn() && !announced {
 			announced = true
 			if told = c.announce(ctx, from.ID); told != nil {
-				to, verdict = decide(from, identity, false)
+				to, _, _ = decide(from, identity, false)
 			}
 		}
-		result.Verdict = verdict
 		to.Version = from.Version + 1
 		if to.Name != from.Name {
 			to.UpdatedAt = c.Now()
@@ -200,18 +251,19 @@ func (c *Checker) change(ctx context.Context, corpID string, result Result, deci
 		}
 		return to, nil
 	})
-	switch {
-	case errors.Is(err, errMoved):
-		return Result{}, store.ErrChanged
-	case err != nil:
+	if err != nil {
 		return Result{}, err
 	}
 	result.User, result.Owner = user, user.Owner(corpID)
 	return result, told
 }
 
-// errMoved: the identity belongs to the user no more.
-var errMoved = errors.New("the identity was unbound or is gone meanwhile")
+var (
+	// errMoved: the identity belongs to the user no more, or has another userid.
+	errMoved = errors.New("the identity was unbound or has moved meanwhile")
+	// errEnded: another check has ended what this one would end.
+	errEnded = errors.New("another check has found the same")
+)
 
 func (c *Checker) announce(ctx context.Context, userID string) error {
 	if c.Notifier == nil {
@@ -248,48 +300,94 @@ func (c *Checker) binder(ctx context.Context, a store.Authenticator, i store.Ide
 	return binder, nil
 }
 
-// Rename moves an identity to another userid, which the event of an authenticator names: if
-// WeCom knows the new one and the old one no more, as the app sees it that bound the
-// identity. Otherwise it is a check of the identity alone. Its sessions go on. Errors are
-// Check's.
-func (c *Checker) Rename(ctx context.Context, a store.Authenticator, oldUserID, newUserID string) (Result, error) {
+// renamedWithin is how long a member may be gone whose identity still follows to another userid:
+// longer than WeCom tries to push.
+const renamedWithin = 24 * time.Hour
+
+// clocks is how far WeCom's clock may be from ours.
+const clocks = 5 * time.Minute
+
+// follows reports whether the identity of a member who is gone may move to the userid that an
+// event of a time names: something asked about the old userid before WeCom told of the new one.
+// WeCom knew no such member then, so a later event is about somebody else, to whom the userid
+// was given.
+func (c *Checker) follows(i store.Identity, renamedAt time.Time) bool {
+	return i.GoneReason == store.GoneNotFound && c.Now().Sub(i.GoneAt) <= renamedWithin &&
+		!renamedAt.IsZero() && !renamedAt.After(i.GoneAt.Add(clocks))
+}
+
+// formerly returns the userids that an identity has had when it gets another one.
+func (c *Checker) formerly(i store.Identity) []store.FormerUserID {
+	until := c.Now()
+	if i.IsGone() {
+		until = i.GoneAt
+	}
+	return append(recent(i.Former, c.Now()), store.FormerUserID{WeComUserID: i.WeComUserID, Until: until})
+}
+
+// Rename moves an identity to another userid, which an event of a time names, pushed to an
+// authenticator: if WeCom knows the new one and the old one no more, as the app sees it that
+// bound the identity. Otherwise it is a check of the identity alone. Its sessions go on. One
+// that was found missing a moment before moves, too, and is gone no more; what has ended with
+// it stays ended. Errors are Check's.
+func (c *Checker) Rename(ctx context.Context, a store.Authenticator, oldUserID, newUserID string, at time.Time) (Result, error) {
+	if store.FoldUserID(oldUserID) == store.FoldUserID(newUserID) {
+		return c.Check(ctx, a, oldUserID)
+	}
+	return retryMoved(ctx, func() (Result, error) { return c.rename(ctx, a, oldUserID, newUserID, at) })
+}
+
+func (c *Checker) rename(ctx context.Context, a store.Authenticator, oldUserID, newUserID string, at time.Time) (Result, error) {
+	// In this order: if another push moves the identity in between, it is found by one of them.
+	_, err := c.Store.OwnerOfIdentity(ctx, a.CorpID, newUserID)
+	taken := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return Result{}, fmt.Errorf("read owner of identity: %w", err)
+	}
 	owner, err := c.Store.OwnerOfIdentity(ctx, a.CorpID, oldUserID)
+	if errors.Is(err, store.ErrNotFound) && !taken {
+		owner, err = c.Store.FormerOwnerOfIdentity(ctx, a.CorpID, oldUserID)
+	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return c.Check(ctx, a, newUserID) // it moved before
+		return c.check(ctx, a, newUserID) // it moved before
 	case err != nil:
 		return Result{}, fmt.Errorf("read owner of identity: %w", err)
-	case store.FoldUserID(oldUserID) == store.FoldUserID(newUserID):
-		return c.CheckOwner(ctx, a, owner)
 	}
 	if a, err = c.binder(ctx, a, owner.Identity); err != nil {
 		return Result{}, err
 	}
-	_, err = c.Store.OwnerOfIdentity(ctx, a.CorpID, newUserID)
-	switch {
-	case err == nil:
-		return c.CheckOwner(ctx, a, owner) // somebody is that member
-	case !errors.Is(err, store.ErrNotFound):
-		return Result{}, fmt.Errorf("read owner of identity: %w", err)
+	if taken || owner.Identity.IsGone() && !c.follows(owner.Identity, at) {
+		return c.checkOwner(ctx, a, owner) // somebody is that member, or nobody was this one
 	}
-	former := append(recent(owner.Identity.Former, c.Now()), store.FormerUserID{WeComUserID: owner.Identity.WeComUserID, Until: c.Now()})
-	renamed := c.look(ctx, a, newUserID, former)
+	renamed := c.look(ctx, a, newUserID, c.formerly(owner.Identity))
 	switch renamed.Verdict {
 	case Unknown:
 		return Result{Verdict: Unknown, User: store.User{ID: owner.UserID}, Owner: owner, Cause: renamed.Cause}, nil
 	case Gone:
-		return c.CheckOwner(ctx, a, owner)
+		return c.checkOwner(ctx, a, owner)
 	}
 	was := c.look(ctx, a, owner.Identity.WeComUserID, owner.Identity.Former)
 	if was.Verdict != Gone || was.Told() {
 		return c.keep(ctx, a, owner, was)
 	}
 	result := Result{User: store.User{ID: owner.UserID}, Owner: owner, Cause: renamed.Cause}
-	result, err = c.change(ctx, a.CorpID, result, func(u store.User, i store.Identity, _ bool) (store.User, Verdict) {
-		moved := i
-		moved.WeComUserID, moved.Former = newUserID, former
-		to, verdict := renamed.apply(moved, a, u.Roles)
-		return named(u, i.Name, renamed.Name()).WithIdentity(to), verdict
+	result, err = c.change(ctx, a.CorpID, result, func(u store.User, i store.Identity, _ bool) (store.User, Verdict, error) {
+		switch {
+		case i.Is(a.CorpID, newUserID): // by another push
+		case i.Is(a.CorpID, oldUserID), i.Was(a.CorpID, oldUserID) && c.follows(i, at):
+			i.Former = c.formerly(i)
+			i.WeComUserID, i.GoneAt, i.GoneReason = newUserID, time.Time{}, ""
+		case i.Was(a.CorpID, oldUserID):
+			return u, Gone, errEnded
+		default:
+			return u, "", errMoved
+		}
+		if conflict := u.PhoneConflict; conflict != nil && conflict.Is(a.CorpID, newUserID) {
+			u.PhoneConflict = nil // it was this very member
+		}
+		to, verdict := renamed.apply(i, a, u.Roles)
+		return named(u, i.Name, renamed.Name()).WithIdentity(to), verdict, nil
 	})
 	if errors.Is(err, store.ErrIdentityTaken) {
 		return c.keep(ctx, a, owner, was)

@@ -359,9 +359,9 @@ func TestAttackUseridOfALeaverGivenToSomebodyElse(t *testing.T) {
 	delete(b.wecom.members, "zhangsan")
 	b.check(b.demo)
 	b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Name: "another person", Status: 1}
-	if _, err := b.Check(t.Context(), b.demo, "zhangsan"); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("err = %v", err)
-	}
+	b.wecom.asked = 0
+	b.equal("verdict", members.Gone, b.check(b.demo))
+	b.equal("asked", 0, b.wecom.asked)
 	if _, err := b.store.OwnerOfIdentity(t.Context(), corpID, "zhangsan"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the userid has an owner: %v", err)
 	}
@@ -745,46 +745,24 @@ func TestChecksAndChangesAtOnce(t *testing.T) {
 	t.Run("unbound meanwhile", func(t *testing.T) {
 		b := newBench(t)
 		b.wecom.before = func() {
+			b.wecom.before = nil
 			from := b.stored()
 			to := from
 			to.Identities, to.Version = from.Identities[1:], from.Version+1
 			b.ok(b.store.UpdateUser(t.Context(), from, to))
 		}
-		if _, err := b.Check(t.Context(), b.demo, "zhangsan"); !errors.Is(err, store.ErrChanged) {
+		owner, err := b.store.OwnerOfIdentity(t.Context(), corpID, "zhangsan")
+		b.ok(err)
+		if _, err := b.CheckOwner(t.Context(), b.demo, owner); !errors.Is(err, store.ErrChanged) {
 			t.Errorf("err = %v", err)
+		}
+		if _, err := b.Check(t.Context(), b.demo, "zhangsan"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("by the userid: %v", err)
 		}
 		if i := b.identity(); i.CorpID != "" {
 			t.Errorf("bound again: %+v", i)
 		}
 	})
-	t.Run("twenty checks find that the member left", func(t *testing.T) {
-		b := newBench(t)
-		delete(b.wecom.members, "zhangsan")
-		owner, err := b.store.OwnerOfIdentity(t.Context(), corpID, "zhangsan")
-		b.ok(err)
-		b.Notifier = nil
-		b.wecom.before = nil
-		done := make(chan error)
-		for range 20 {
-			go func() {
-				_, err := (&members.Checker{Config: b.quiet()}).CheckOwner(t.Context(), b.demo, owner)
-				done <- err
-			}()
-		}
-		for range 20 {
-			if err := <-done; err != nil && !errors.Is(err, store.ErrChanged) {
-				t.Error(err)
-			}
-		}
-		b.equal("generation", int64(1), b.identity().Generation)
-	})
-}
-
-// quiet is the configuration with a WeCom that counts nothing, for checks at once.
-func (b *bench) quiet() members.Config {
-	cfg := b.Config
-	cfg.WeCom, cfg.Tokens = &directory{}, &directory{}
-	return cfg
 }
 
 func TestRename(t *testing.T) {
@@ -832,7 +810,7 @@ func TestRename(t *testing.T) {
 			if test.by != nil {
 				by = test.by(b)
 			}
-			result, err := b.Rename(t.Context(), by, "zhangsan", "zhang.san")
+			result, err := b.Rename(t.Context(), by, "zhangsan", "zhang.san", b.now)
 			b.ok(err)
 			i := b.identity()
 			b.equal("verdict, userid, gone", []any{test.want, test.userID, test.gone}, []any{result.Verdict, i.WeComUserID, i.IsGone()})
@@ -843,7 +821,7 @@ func TestRename(t *testing.T) {
 					t.Errorf("the old userid leads to somebody: %v", err)
 				}
 				// WeCom sends the event again.
-				if again, err := b.Rename(t.Context(), by, "zhangsan", "zhang.san"); err != nil || again.User.ID != b.user.ID {
+				if again, err := b.Rename(t.Context(), by, "zhangsan", "zhang.san", b.now); err != nil || again.User.ID != b.user.ID {
 					t.Errorf("again: %+v, %v", again, err)
 				}
 			}
@@ -861,7 +839,7 @@ func TestFormerUserIDsCountForTenMinutes(t *testing.T) {
 		t.Helper()
 		delete(b.wecom.members, from)
 		b.wecom.members[to] = wecom.Member{UserID: to, Status: wecom.MemberActive}
-		_, err := b.Rename(t.Context(), b.demo, from, to)
+		_, err := b.Rename(t.Context(), b.demo, from, to, b.now)
 		b.ok(err)
 	}
 	tags := func(by store.Authenticator, want ...int64) {
@@ -887,7 +865,7 @@ func TestNobodyIsChecked(t *testing.T) {
 	b := newBench(t)
 	for name, check := range map[string]func() (members.Result, error){
 		"check":  func() (members.Result, error) { return b.Check(t.Context(), b.demo, "nobody") },
-		"rename": func() (members.Result, error) { return b.Rename(t.Context(), b.demo, "nobody", "nobody.else") },
+		"rename": func() (members.Result, error) { return b.Rename(t.Context(), b.demo, "nobody", "nobody.else", b.now) },
 		"another corp's member": func() (members.Result, error) {
 			b.ok(b.store.CreateUser(t.Context(), store.User{ID: "abroad", Phone: "+8613900000000", Enabled: true, Version: 1, Identities: []store.Identity{{CorpID: "wwpartner", WeComUserID: "lisi"}}}))
 			return b.Check(t.Context(), b.demo, "lisi")

@@ -69,7 +69,7 @@ func (c *Checker) abroad(ctx context.Context, corpID string, u store.User) (all 
 			continue
 		}
 		err := c.checkRoles(ctx, u, i)
-		if err != nil && !errors.Is(err, store.ErrChanged) && !errors.Is(err, store.ErrNotFound) {
+		if err != nil && !errors.Is(err, errMoved) && !errors.Is(err, store.ErrNotFound) {
 			all = errors.Join(all, fmt.Errorf("check identity in another corp: %w", err))
 		}
 	}

@@ -76,6 +76,10 @@ type Directory interface {
 	// OwnerOfIdentity returns what a sign-in needs of the user a WeCom member is, by one
 	// read, or ErrNotFound, also for one who is gone. The userid is compared by FoldUserID.
 	OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (IdentityOwner, error)
+	// FormerOwnerOfIdentity returns the user whose identity with a userid is gone, or
+	// ErrNotFound. Of several it is the last that became gone, or none, once another of them
+	// has come back or was unbound or deleted since.
+	FormerOwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (IdentityOwner, error)
 	// Users returns a page in order of id; next is empty at the end.
 	Users(ctx context.Context, page Page) (items []User, next string, err error)
 	// UsersByName returns a page of the users whose FoldName begins with that of prefix, in

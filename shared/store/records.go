@@ -247,6 +247,11 @@ func (i Identity) Is(corpID, wecomUserID string) bool {
 	return !i.IsGone() && i.CorpID == corpID && FoldUserID(i.WeComUserID) == FoldUserID(wecomUserID)
 }
 
+// Was reports whether the identity is that of a member who is gone, by corp and userid.
+func (i Identity) Was(corpID, wecomUserID string) bool {
+	return i.IsGone() && i.CorpID == corpID && FoldUserID(i.WeComUserID) == FoldUserID(wecomUserID)
+}
+
 // AllRoles returns the roles that applications see: those that administrators gave, then
 // those by rules, each once.
 func (u User) AllRoles() []string {
@@ -476,7 +481,8 @@ type SignInEvent struct {
 
 // Fetched is the record of something that is fetched from WeCom by one caller at a time, for
 // all: an app's access token, the departments that it may see, or the members of a tag; or
-// that one caller at a time counts for all: the lookups of a corp.
+// that one caller at a time counts for all: the lookups of a corp; or a lease alone: who tells
+// applications of a member.
 type Fetched struct {
 	// Content is what was fetched, as the caller encoded it, or empty. A token is encrypted.
 	Content []byte

@@ -20,6 +20,7 @@
 //	user-names       NAME NUL ID     an entry in the order of folded names
 //	phone#+86…       phone           the user of the phone
 //	identity#CORP#ID identity        the user of the member (userid folded)
+//	identity#CORP#ID gone            the user who was the member, and is gone
 //	domain-file      FILENAME
 //	signing-keys     public          the JWKS document
 //	application      ID              the configuration, with the times of last use beside it
@@ -32,7 +33,8 @@
 //	first-sign-in#CORP#ID  why a member's first sign-in was refused
 //	attempt#KEY      the sign-in event of an attempt without a result
 //	token#KEY        what one caller fetches for all, with lease and refusal: an app's access
-//	                 token, sealed; its departments; who has a tag; a corp's lookups in vain
+//	                 token, sealed; its departments; who has a tag; a corp's lookups in vain;
+//	                 logout/USER: the lease on telling applications of a member
 //	grant#ID         a grant, with what changes of it beside the record
 //	lineage#ID       a lineage
 //	application-event#RANDOM  how a sign-in to an application went

@@ -319,16 +319,22 @@ func put(table string, i item, condition string, values item, failed func(item) 
 }
 
 func update(table string, key item, expression, condition string, names map[string]string, values item, failed func(item) error) step {
-	return step{types.TransactWriteItem{Update: &types.Update{
+	write := &types.Update{
 		TableName: aws.String(table), Key: key, UpdateExpression: aws.String(expression),
-		ConditionExpression: aws.String(condition), ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-	}}, failed}
+		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
+	}
+	if condition != "" {
+		write.ConditionExpression = aws.String(condition)
+	}
+	return step{types.TransactWriteItem{Update: write}, failed}
 }
 
 func remove(table string, key item, condition string, values item, failed func(item) error) step {
-	return step{types.TransactWriteItem{Delete: &types.Delete{
-		TableName: aws.String(table), Key: key, ConditionExpression: aws.String(condition), ExpressionAttributeValues: values,
-	}}, failed}
+	write := &types.Delete{TableName: aws.String(table), Key: key, ExpressionAttributeValues: values}
+	if condition != "" {
+		write.ConditionExpression = aws.String(condition)
+	}
+	return step{types.TransactWriteItem{Delete: write}, failed}
 }
 
 // run executes steps; a single one as a plain write, which costs half.

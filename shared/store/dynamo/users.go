@@ -8,9 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
@@ -18,6 +15,7 @@ func userKey(id string) item       { return directoryKey("user#"+id, "user") }
 func listingKey(id string) item    { return directoryKey(usersPartition, id) }
 func phoneKey(phone string) item   { return directoryKey("phone#"+phone, "phone") }
 func identityKey(name string) item { return directoryKey("identity#"+name, "identity") }
+func goneKey(name string) item     { return directoryKey("identity#"+name, "gone") }
 
 // identityName joins corp and member, neither of which contains a "#".
 func identityName(corpID, wecomUserID string) string {
@@ -96,6 +94,15 @@ func (e *Engine) OwnerOfIdentity(ctx context.Context, corpID, wecomUserID string
 		return u.Owner(corpID), err
 	}
 	return decodeOwner(found)
+}
+
+// FormerOwnerOfIdentity implements store.Directory.
+func (e *Engine) FormerOwnerOfIdentity(ctx context.Context, corpID, wecomUserID string) (store.IdentityOwner, error) {
+	u, err := e.userBehind(ctx, goneKey(identityName(corpID, wecomUserID)), func(u store.User) bool {
+		identity, _ := u.IdentityIn(corpID)
+		return identity.Was(corpID, wecomUserID)
+	})
+	return u.Owner(corpID), err
 }
 
 // decodeOwner reads what the item of an identity says of its owner.
@@ -230,7 +237,7 @@ func (e *Engine) UpdateUser(ctx context.Context, from, to store.User) error {
 func (e *Engine) DeleteUser(ctx context.Context, u store.User) error {
 	steps := []step{
 		remove(e.cfg.DirectoryTable, userKey(u.ID), "version = :read", item{":read": number(u.Version)}, failing(store.ErrChanged)),
-		{types.TransactWriteItem{Delete: &types.Delete{TableName: aws.String(e.cfg.DirectoryTable), Key: listingKey(u.ID)}}, failing(nil)},
+		remove(e.cfg.DirectoryTable, listingKey(u.ID), "", nil, failing(nil)),
 	}
 	return e.run(ctx, append(steps, e.moveKeys(u, store.User{})...))
 }
@@ -275,7 +282,29 @@ func (e *Engine) moveKeys(from, to store.User) []step {
 			"SET enabled = :enabled, namePending = :namePending, sessionGeneration = :sessionGeneration, #identity = :identity", "userId = :userId",
 			map[string]string{"#identity": "identity"}, values(owner), failing(store.ErrChanged)))
 	}
+	// Who is gone is found by the userid, too, which holds nobody back from taking it.
+	wasGone, isGone := goneNames(from), goneNames(to)
+	for _, name := range wasGone {
+		if !slices.Contains(isGone, name) {
+			steps = append(steps, remove(e.cfg.DirectoryTable, goneKey(name), "", nil, failing(nil)))
+		}
+	}
+	for _, name := range isGone {
+		if !slices.Contains(wasGone, name) {
+			steps = append(steps, update(e.cfg.DirectoryTable, goneKey(name), "SET userId = :id", "", nil, item{":id": text(to.ID)}, failing(nil)))
+		}
+	}
 	return append(steps, e.moveName(from, to)...)
+}
+
+// goneNames returns the names of the identities that are gone.
+func goneNames(u store.User) (names []string) {
+	for _, identity := range u.Identities {
+		if identity.IsGone() {
+			names = append(names, identityName(identity.CorpID, identity.WeComUserID))
+		}
+	}
+	return names
 }
 
 // values returns attributes as the values of an expression, :NAME each.

@@ -12,6 +12,11 @@ func identityKey(corpID, wecomUserID string) string {
 	return corpID + "\n" + store.FoldUserID(wecomUserID)
 }
 
+// goneKey is that of the user who was a member, and is gone.
+func goneKey(corpID, wecomUserID string) string {
+	return identityKey(corpID, wecomUserID) + "\ngone"
+}
+
 // User implements store.Directory.
 func (e *Engine) User(_ context.Context, id string) (u store.User, err error) {
 	err = e.read(func(tx transaction) error { return tx.get(users, id, &u) })
@@ -29,6 +34,15 @@ func (e *Engine) OwnerOfIdentity(_ context.Context, corpID, wecomUserID string) 
 	var u store.User
 	err := e.read(func(tx transaction) error {
 		return tx.get(users, tx.pointer(identities, identityKey(corpID, wecomUserID)), &u)
+	})
+	return u.Owner(corpID), err
+}
+
+// FormerOwnerOfIdentity implements store.Directory.
+func (e *Engine) FormerOwnerOfIdentity(_ context.Context, corpID, wecomUserID string) (store.IdentityOwner, error) {
+	var u store.User
+	err := e.read(func(tx transaction) error {
+		return tx.get(users, tx.pointer(identities, goneKey(corpID, wecomUserID)), &u)
 	})
 	return u.Owner(corpID), err
 }
@@ -107,6 +121,14 @@ func (tx transaction) replaceUser(old, replacement store.User) error {
 			return err
 		}
 	}
+	for _, key := range goneKeys(replacement) {
+		if slices.Contains(goneKeys(old), key) {
+			continue
+		}
+		if err := tx.point(identities, key, replacement.ID); err != nil {
+			return err
+		}
+	}
 	if err := tx.moveName(old, replacement); err != nil {
 		return err
 	}
@@ -119,8 +141,8 @@ func (tx transaction) free(old, replacement store.User) error {
 			return err
 		}
 	}
-	kept := identityKeys(replacement)
-	for _, key := range identityKeys(old) {
+	kept := append(identityKeys(replacement), goneKeys(replacement)...)
+	for _, key := range append(identityKeys(old), goneKeys(old)...) {
 		if !slices.Contains(kept, key) {
 			if err := tx.delete(identities, key); err != nil {
 				return err
@@ -128,6 +150,16 @@ func (tx transaction) free(old, replacement store.User) error {
 		}
 	}
 	return nil
+}
+
+// goneKeys returns the keys by which a user is found who was a member, and is gone.
+func goneKeys(u store.User) (keys []string) {
+	for _, identity := range u.Identities {
+		if identity.IsGone() {
+			keys = append(keys, goneKey(identity.CorpID, identity.WeComUserID))
+		}
+	}
+	return keys
 }
 
 // identityKeys returns the keys of a user's identities. A gone one has none, so that another

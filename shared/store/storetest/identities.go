@@ -73,6 +73,7 @@ func goneIdentities(t *testing.T, b *bench) {
 	b.ok(b.UpdateUser(ctx, from, gone))
 	_, err = b.OwnerOfIdentity(ctx, "ww0123", "zhangsan")
 	b.is(err, store.ErrNotFound)
+	b.formerly(leaver.ID)
 	kept := func(want store.User) {
 		t.Helper()
 		read, err := b.User(ctx, want.ID)
@@ -104,6 +105,7 @@ func goneIdentities(t *testing.T, b *bench) {
 	if !heir.LastSignInAt.Equal(b.now()) {
 		t.Fatalf("last sign-in of the heir %v", heir.LastSignInAt)
 	}
+	b.formerly(leaver.ID)
 	users, _, err := b.Users(ctx, store.Page{Limit: 10})
 	b.ok(err)
 	slices.SortFunc(users, func(x, y store.User) int { return strings.Compare(x.Phone, y.Phone) })
@@ -121,9 +123,11 @@ func goneIdentities(t *testing.T, b *bench) {
 	b.owned(heir)
 	heirLeaves := next(heir, isGone)
 	b.ok(b.UpdateUser(ctx, heir, heirLeaves))
+	b.formerly(heir.ID)
 	returned := next(renamed, back)
 	b.ok(b.UpdateUser(ctx, renamed, returned))
 	b.owned(returned)
+	b.formerly("") // the leaver is back, and nothing is promised of the heir
 	// Whoever else was this member is unbound or deleted without taking it along.
 	unbound := next(heirLeaves, func(u *store.User) { u.Identities = nil })
 	b.ok(b.UpdateUser(ctx, heirLeaves, unbound))
@@ -133,8 +137,30 @@ func goneIdentities(t *testing.T, b *bench) {
 	other.Identities[0].GoneAt = b.now()
 	b.ok(b.CreateUser(ctx, other))
 	b.owned(returned)
-	b.ok(b.DeleteUser(ctx, other))
+	b.formerly(other.ID)
+	moved := next(other, func(u *store.User) { u.Identities = []store.Identity{member("zhang.san")} })
+	b.ok(b.UpdateUser(ctx, other, moved))
+	b.formerly("")
+	goneAgain := next(moved, func(u *store.User) { u.Identities = other.Identities })
+	b.ok(b.UpdateUser(ctx, moved, goneAgain))
+	b.formerly(other.ID)
+	b.ok(b.DeleteUser(ctx, goneAgain))
 	b.owned(returned)
+	b.formerly("")
+}
+
+// formerly is the user whose identity is gone, or "".
+func (b *bench) formerly(want string) {
+	b.Helper()
+	got, err := b.FormerOwnerOfIdentity(background(), "ww0123", "ZHANGsan")
+	if want == "" {
+		b.is(err, store.ErrNotFound)
+		return
+	}
+	b.ok(err)
+	if got.UserID != want || !got.Identity.Was("ww0123", "zhangsan") {
+		b.Fatalf("%s was the member: %+v", want, got)
+	}
 }
 
 // goneWhileSigningIn: the sign-in reads the member, the check ends the access, the sign-in

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Message has the texts of a message's elements by WeCom's names, such as Event. Those of
-// elements with elements inside are not there.
+// Message has the texts of a message's elements by WeCom's names, such as Event, without XML's
+// white space around them. Those of elements with elements inside are not there.
 type Message map[string]string
 
 // ErrUnreadable: WeCom pushed this, but what it says cannot be read. Sent again, it will be
@@ -50,7 +50,7 @@ func parse(text []byte) (Message, error) {
 				if _, twice := message[token.Name.Local]; twice {
 					return nil, ErrUnreadable
 				}
-				message[token.Name.Local] = content.String()
+				message[token.Name.Local] = strings.Trim(content.String(), " \t\r\n")
 			}
 			depth, plain = depth-1, false
 		}

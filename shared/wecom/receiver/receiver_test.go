@@ -254,6 +254,9 @@ func TestChangedPushes(t *testing.T) {
 	if got := open(t, query+"&more=1", `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+body+"\n"); got != "unsubscribe" {
 		t.Errorf("unchanged: %s", got)
 	}
+	if got := open(t, query, strings.NewReplacer("<Encrypt>", "\n\t<Encrypt> \r\n", "</Encrypt>", "\n</Encrypt>\n").Replace(body)); got != "unsubscribe" {
+		t.Errorf("with white space around the text: %s", got)
+	}
 }
 
 // What WeCom pushed and nobody can read is not sent again; a doctype or an entity is refused.
@@ -262,6 +265,9 @@ func TestMessagesInside(t *testing.T) {
 		"<xml><AgentID>1</AgentID><Event><![CDATA[a&b]]></Event></xml>":              "a&b",
 		"<xml><Event><![CDATA[a]]></Event><ExtAttr><Event>b</Event></ExtAttr></xml>": "a",
 		"<xml><Event></Event></xml>":                                                 "",
+		"<xml>\n<Event> a\t</Event>\r\n</xml>\n":                                     "a",
+		"<xml><Event>\n  <![CDATA[ a b ]]>\r\n</Event></xml>":                        "a b",
+		"<xml><Event>\u00a0a\u3000</Event></xml>":                                    "\u00a0a\u3000",
 		"<xml><Event>a<b/></Event></xml>":                                            "",
 		"<xml><Event>a</Event><Event>b</Event></xml>":                                "unreadable",
 		"<xml><Event>a</xml>":                                                        "unreadable",
