@@ -5,16 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
-
-// linkCheckAge is how old the check of an identity in another corp may be when a member is
-// linked to its user. It spares WeCom the doubled request and the further try after a race.
-const linkCheckAge = time.Minute
 
 // ErrRulesUnread: the authenticator's rules may give the member roles, and nobody has
 // evaluated them yet.
@@ -117,6 +112,9 @@ func (l *login) checkElsewhere(ctx context.Context, user store.User, i store.Ide
 	return user, l.notFoundOut(ctx, result.Cause)
 }
 
+// isDueElsewhere reports whether an identity is to be checked, or still is: only a check made
+// since WeCom named the member counts, which spares WeCom the further try after a race.
 func (l *login) isDueElsewhere(by store.Authenticator, i store.Identity) bool {
-	return members.Due(by, i, linkCheckAge, l.flow.Now())
+	now := l.flow.Now()
+	return members.Due(by, i, now.Sub(l.identifiedAt)+1, now)
 }
