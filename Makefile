@@ -222,11 +222,11 @@ $(TOOLS)/bin/dynoxide:
 			--features native-sqlite,http-server,cli --root $(TOOLS) --quiet; \
 	else $(call missing,dynoxide,cargo is missing (https://rustup.rs)); fi
 
-# Judges the template by infra/templatetest/rules.guard. Not optimized: that builds three
-# times as fast, and judging takes a moment either way.
+# Judges the template by infra/templatetest/rules.guard. Not optimized and without what a
+# debugger needs: that builds three times as fast, and judging takes a moment either way.
 $(TOOLS)/cfn-guard/bin/cfn-guard:
 	@if command -v cargo >/dev/null; then \
-		cargo install cfn-guard --version $(CFN_GUARD_VERSION) --locked --debug --root $(TOOLS)/cfn-guard --quiet; \
+		CARGO_PROFILE_DEV_DEBUG=0 cargo install cfn-guard --version $(CFN_GUARD_VERSION) --locked --debug --root $(TOOLS)/cfn-guard --quiet; \
 	else $(call missing,cfn-guard,cargo is missing (https://rustup.rs)); fi
 
 # ministack is AWS on this machine; sam is SAM's command line with cfn-lint; proxies are
