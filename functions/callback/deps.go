@@ -61,7 +61,7 @@ func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
 			Store:      deps.Store,
 			WeCom:      client,
 			Tokens:     source,
-			Members:    deps.MemberChecker(client, source),
+			Members:    deps.MemberChecker(client, source, deps.MemberRules(client, source)),
 			SessionIDs: sessionIDs,
 			SecretName: deps.AuthenticatorSecretName,
 

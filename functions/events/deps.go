@@ -6,7 +6,6 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
-	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
 // Settings returns the settings that the function reads.
@@ -19,17 +18,10 @@ func Settings() []settings.Name {
 
 // NewHandler makes the handler of its dependencies.
 func NewHandler(ctx context.Context, deps app.Deps) (http.Handler, error) {
-	keys, err := deps.SealingKeys(ctx)
+	checker, directory, err := deps.NewMemberChecks(ctx)
 	if err != nil {
 		return nil, err
 	}
-	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: func(ctx context.Context, call wecom.Call) { app.LogWeComCall(ctx, call) }})
-	tokens, err := deps.AccessTokens(keys, client)
-	if err != nil {
-		return nil, err
-	}
-	checker, directory := deps.MemberChecker(client, tokens), deps.MemberRules(client, tokens)
-	checker.Rules = directory
 	return New(Config{
 		Authenticators: deps.Authenticators,
 		Secrets:        deps.Secrets,

@@ -5,7 +5,6 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/app"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
-	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
 // Settings returns the settings that the function reads.
@@ -18,17 +17,12 @@ func Settings() []settings.Name {
 
 // NewHandler makes the function of its dependencies.
 func NewHandler(ctx context.Context, deps app.Deps) (Function, error) {
-	keys, err := deps.SealingKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	client := wecom.New(wecom.Config{APIURL: deps.Settings.WeComAPIURL, Observe: func(ctx context.Context, call wecom.Call) { app.LogWeComCall(ctx, call) }})
-	tokens, err := deps.AccessTokens(keys, client)
+	checker, _, err := deps.NewMemberChecks(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return New(Config{
-		Checker: deps.MemberChecker(client, tokens), Authenticators: deps.Authenticators,
+		Checker: checker, Authenticators: deps.Authenticators,
 		Log: deps.WorkLog("memberchecks"),
 	}), nil
 }

@@ -82,11 +82,27 @@ func (p Deps) AccessTokens(keys *aead.Keys, client *wecom.Client) (*accesstoken.
 	return accesstoken.New(accesstoken.Config{Store: p.Store, Secrets: p.Secrets, Fetcher: client, Sealer: sealer, Now: p.Now}), nil
 }
 
+// NewMemberChecks returns what looks members up and the rules that it evaluates, for a function
+// that calls WeCom for nothing else.
+func (p Deps) NewMemberChecks(ctx context.Context) (*members.Checker, *members.Evaluator, error) {
+	keys, err := p.SealingKeys(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	client := wecom.New(wecom.Config{APIURL: p.Settings.WeComAPIURL, Observe: func(ctx context.Context, call wecom.Call) { LogWeComCall(ctx, call) }})
+	tokens, err := p.AccessTokens(keys, client)
+	if err != nil {
+		return nil, nil, err
+	}
+	rules := p.MemberRules(client, tokens)
+	return p.MemberChecker(client, tokens, rules), rules, nil
+}
+
 // MemberChecker returns what looks members up, by a client of WeCom and its access tokens.
-func (p Deps) MemberChecker(client *wecom.Client, tokens accesstoken.Tokens) *members.Checker {
+func (p Deps) MemberChecker(client *wecom.Client, tokens accesstoken.Tokens, rules members.Rules) *members.Checker {
 	return &members.Checker{Config: members.Config{
 		Store: p.Store, Authenticators: p.Authenticators, WeCom: client, Tokens: tokens,
-		SecretName: p.AuthenticatorSecretName, Rules: p.MemberRules(client, tokens), Notifier: p.LogoutNotifier, Audit: p.AuditLog(), Now: p.Now,
+		SecretName: p.AuthenticatorSecretName, Rules: rules, Notifier: p.LogoutNotifier, Audit: p.AuditLog(), Now: p.Now,
 	}}
 }
 
