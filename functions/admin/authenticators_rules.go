@@ -182,9 +182,12 @@ func requireNewNumbers(from store.Authenticator, body *object) error {
 	if err != nil {
 		return err
 	}
-	for name, numbers := range map[string][]int64{"departments": from.Allow.Departments, "tags": from.Allow.Tags} {
-		if len(numbers) > 0 && (!given || !allow.has(name)) {
-			return formerNumbers("allow." + name)
+	for _, list := range []struct {
+		name    string
+		numbers []int64
+	}{{"departments", from.Allow.Departments}, {"tags", from.Allow.Tags}} {
+		if len(list.numbers) > 0 && (!given || !allow.has(list.name)) {
+			return formerNumbers("allow." + list.name)
 		}
 	}
 	return nil
