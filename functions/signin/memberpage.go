@@ -105,8 +105,8 @@ func (h handler) allApplications(ctx context.Context) (found []store.Application
 }
 
 // launcher returns what the member may open, in order of title: the applications that the
-// provider would let this member into by this way of signing in, and that of the authenticator itself, unless
-// one of them is at its address, or the service is.
+// provider would let this member into by this way of signing in, and that of the
+// authenticator itself, unless one of them is at its address, or the service is.
 func (h handler) launcher(ctx context.Context, applications []store.Application, active authflow.ActiveSession, public string) (tiles []page.MemberApplication, err error) {
 	own := active.Authenticator.Origin
 	for _, a := range applications {
