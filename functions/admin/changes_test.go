@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -150,13 +151,19 @@ func TestLogOfANewObject(t *testing.T) {
 }
 
 // An import makes somebody an administrator among thousands: that change is in the log,
-// even where not all of them fit into one event, and the others are counted.
+// even where not all of them fit into one event, and the others are counted. The time for
+// an import passes in a bubble, however slow the machine is.
 func TestAttackRoleHiddenInALongImport(t *testing.T) {
+	synctest.Test(t, importAnAdministrator)
+}
+
+func importAnAdministrator(t *testing.T) {
+	const others = 2500
 	o := newOffice(t)
 	victim := o.createUser("13900000000")
 	var file strings.Builder
 	file.WriteString("phone,name,roles\n")
-	for i := range 4000 {
+	for i := range others {
 		fmt.Fprintf(&file, "138%08d,Person %d,\n", i, i)
 	}
 	file.WriteString("13900000000,,admin\n")
@@ -168,7 +175,7 @@ func TestAttackRoleHiddenInALongImport(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &said); err != nil {
 		t.Fatal(err)
 	}
-	if len(said.Changes)+said.ChangesLeftOut != 4001 || len(said.Changes) < 1000 || len(text) > 220<<10 {
+	if len(said.Changes)+said.ChangesLeftOut != others+1 || said.ChangesLeftOut == 0 || len(said.Changes) < 1000 || len(text) > 220<<10 {
 		t.Fatalf("%d changes in %d bytes, %d left out", len(said.Changes), len(text), said.ChangesLeftOut)
 	}
 	first := said.Changes[0]
