@@ -133,7 +133,7 @@ func (n *notifier) take(ctx context.Context, m logoutqueue.Message) (oauth.Cause
 	case m.User != "":
 		return "", n.takeUser(ctx, m.User)
 	case m.Member != "":
-		return "", n.takeMember(ctx, m.Member)
+		return "", n.takeMember(ctx, m)
 	case m.Authenticator != "":
 		return "", n.takeAuthenticator(ctx, m)
 	}
@@ -171,23 +171,30 @@ func (n *notifier) takeUser(ctx context.Context, userID string) error {
 }
 
 // takeMember sends a message for the lineage of each session of a user that has ended before
-// its time. Sessions through another corp, where the user is a member still, go on.
-func (n *notifier) takeMember(ctx context.Context, userID string) error {
-	user, err := n.Store.User(ctx, userID)
+// its time. Sessions through another corp, where the user is a member still, go on. The
+// message precedes the end: when nothing has ended, it may still do so.
+func (n *notifier) takeMember(ctx context.Context, m logoutqueue.Message) error {
+	user, err := n.Store.User(ctx, m.Member)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("read user: %w", err)
 	}
-	sessions, err := n.Store.SessionsOfUser(ctx, userID, store.MaxEvents)
+	sessions, err := n.Store.SessionsOfUser(ctx, m.Member, store.MaxEvents)
 	if err != nil {
 		return fmt.Errorf("list sessions of user: %w", err)
 	}
+	kept := 0
 	for _, s := range sessions {
 		if user.Keeps(s.Session.Begun()) {
+			kept++
 			continue
 		}
 		if err := n.Queue.Send(ctx, logoutqueue.Message{Lineage: store.LineageOf(s.SessionKey, s.Session)}, 0); err != nil {
 			return err
 		}
+	}
+	if kept > 0 && kept == len(sessions) && !m.Late {
+		m.Late = true
+		return n.Queue.Send(ctx, m, logoutqueue.LateDelay)
 	}
 	return nil
 }

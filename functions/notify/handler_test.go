@@ -325,7 +325,56 @@ func TestTheSessionsThatAMemberCheckEndedAreToldOf(t *testing.T) {
 	b.queue.run(t, b.function)
 	b.equal("messages", []string{`{"member":"alice"}`, `{"lineage":"ended"}`, `{"lineage":"ended","application":"wiki"}`}, b.queue.sent)
 	b.equal("attempts", []string{"alice ok backchannel_logout"}, b.attempts("wiki"))
-	b.equal("delays", []time.Duration{logoutqueue.UserDelay, 0, 0}, b.queue.delays)
+	b.equal("delays", []time.Duration{logoutqueue.MemberDelay, 0, 0}, b.queue.delays)
+}
+
+// The message about a leaver comes before the end is stored. Where nothing has ended yet, it
+// comes once more, and not for ever.
+func TestAnEndThatIsStoredLateIsToldOf(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		ends bool // before the second message
+		sent []string
+	}{
+		{"stored late", true, []string{`{"member":"alice"}`, `{"member":"alice","late":true}`, `{"lineage":"phone"}`, `{"lineage":"phone","application":"wiki"}`}},
+		{"announced in vain", false, []string{`{"member":"alice"}`, `{"member":"alice","late":true}`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.application("wiki", newReceiver(t).URL)
+			user := store.User{
+				ID: "alice", Phone: "+8613800000001", Enabled: true, Version: 1,
+				Identities: []store.Identity{{CorpID: "ww0123", WeComUserID: "alice"}},
+			}
+			if err := b.store.CreateUser(t.Context(), user); err != nil {
+				t.Fatal(err)
+			}
+			if err := b.store.StartSession(t.Context(), store.AttemptResult{
+				SessionKey: "key", Kind: store.ResultSession, KeepUntil: b.now.Add(8 * time.Hour),
+				Session: store.Session{UserID: "alice", CorpID: "ww0123", Lineage: "phone", SignedInAt: b.now, ExpiresAt: b.now.Add(8 * time.Hour)},
+				Event:   &store.SignInEvent{At: b.now, UserID: "alice"},
+			}, false); err != nil {
+				t.Fatal(err)
+			}
+			b.grant("alice", "phone", "wiki")
+			if err := (logoutqueue.Notifier{Queue: b.queue}).MemberEnded(t.Context(), "alice"); err != nil {
+				t.Fatal(err)
+			}
+			b.queue.run(t, func(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
+				answer, err := b.function(ctx, event)
+				if test.ends && len(b.queue.sent) == 2 {
+					ended := user
+					ended.Version, ended.Identities = 2, []store.Identity{{CorpID: "ww0123", WeComUserID: "alice", Generation: 1}}
+					if err := b.store.UpdateUser(t.Context(), user, ended); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return answer, err
+			})
+			b.equal("messages", test.sent, b.queue.sent)
+			b.equal("delays", []time.Duration{logoutqueue.MemberDelay, logoutqueue.LateDelay}, b.queue.delays[:2])
+		})
+	}
 }
 
 // session signs a member in, by a generation of an authenticator.

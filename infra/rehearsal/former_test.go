@@ -3,31 +3,27 @@ package rehearsal_test
 import (
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
-	"github.com/wecom-signin/wecom-signin/shared/wecom/receiver/receivertest"
 )
 
 // legacy is what people had under the former release, and what there was of its stack.
 type legacy struct {
-	resources    map[string]string
-	clientSecret string
-	refresh      map[string]string // refresh tokens by userid
-	people       map[string]*testbrowser.Browser
-	ids          map[string]string    // users by userid
-	attempts     []any                // of one of them
-	underWay     *testbrowser.Browser // which has begun to sign in
-	link         string               // where it is at WeCom
-	told         int                  // messages about ended sessions before anybody left
+	resources map[string]string
+	refresh   map[string]string // refresh tokens by userid
+	people    map[string]*testbrowser.Browser
+	ids       map[string]string    // users by userid
+	attempts  []any                // of one of them
+	underWay  *testbrowser.Browser // which has begun to sign in
+	link      string               // where it is at WeCom
+	told      int                  // messages about ended sessions before anybody left
 }
 
 // whenFormer is a step that only an update from another release has.
@@ -41,11 +37,8 @@ func (d *deployment) whenFormer(step func(*testing.T)) func(*testing.T) {
 // settles leaves behind what the next release has to know: members with sessions and
 // refresh tokens, a user whom nobody is yet, and a browser that is at WeCom.
 func (d *deployment) settles(t *testing.T) {
-	d.anyone.Expect(t, 201, "POST", applications, d.adminKey, testbrowser.JSON(map[string]any{
-		"id": "ledger", "kind": "web", "redirectUris": []string{application + "/callback"},
-	}))
+	d.connectsLedger(t)
 	d.legacy = legacy{refresh: map[string]string{}, people: map[string]*testbrowser.Browser{}, ids: map[string]string{}}
-	d.legacy.clientSecret = testbrowser.Decode[struct{ Secret string }](t, d.anyone.Expect(t, 201, "POST", applications+"/ledger/secrets", d.adminKey)).Secret
 	for _, member := range []string{"zhangsan", "wangwu", "sunqi"} {
 		b := d.browser(member, wecomsim.UserAgentWeComAndroid)
 		signIn(t, b)
@@ -71,30 +64,10 @@ func (d *deployment) attempts(t *testing.T, member string) []any {
 	return testbrowser.Decode[struct{ Items []any }](t, d.anyone.Expect(t, 200, "GET", users+"/"+d.legacy.ids[member]+"/attempts", d.adminKey)).Items
 }
 
-// opensLedger has a member with a session open the application, and returns its refresh token.
-func (d *deployment) opensLedger(t *testing.T, b *testbrowser.Browser) string {
-	t.Helper()
-	request := url.Values{"response_type": {"code"}, "client_id": {"ledger"}, "redirect_uri": {application + "/callback"}, "scope": {"openid"}}
-	back, err := url.Parse(b.Expect(t, 303, "GET", "/oauth2/authorize?"+request.Encode()).Location())
-	must(t, err)
-	_, token := d.ledgersToken(t, url.Values{"grant_type": {"authorization_code"}, "code": {back.Query().Get("code")}, "redirect_uri": {application + "/callback"}})
-	return token
-}
-
-func (d *deployment) ledgersToken(t *testing.T, values url.Values) (status int, refreshToken string) {
-	t.Helper()
-	values.Set("client_id", "ledger")
-	values.Set("client_secret", d.legacy.clientSecret)
-	answer := d.anyone.Send(t, "POST", "/oauth2/token", testbrowser.Body("application/x-www-form-urlencoded", values.Encode()))
-	return answer.Status, testbrowser.Decode[struct {
-		RefreshToken string `json:"refresh_token"`
-	}](t, answer).RefreshToken
-}
-
 // refreshes has the application use a member's refresh token, and keeps the next one.
 func (d *deployment) refreshes(t *testing.T, member string, want int) {
 	t.Helper()
-	status, next := d.ledgersToken(t, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {d.legacy.refresh[member]}})
+	status, next := d.refreshesLedger(t, d.legacy.refresh[member])
 	if status != want {
 		t.Errorf("the refresh token of %s: %d, want %d", member, status, want)
 	}
@@ -211,20 +184,15 @@ func (d *deployment) inherits(t *testing.T) {
 
 	// Events keep the secret, and who leaves is out at once.
 	sender := d.switchesEventsOn(t)
-	push := func(message string) {
-		t.Helper()
-		query, body := sender.Push(message)
-		d.anyone.Expect(t, 200, "POST", "/api/events/main?"+query, testbrowser.Body("text/xml", body))
-	}
 	must(t, d.weCom.Dismiss(corpID, "wangwu"))
-	push("<xml><FromUserName>wangwu</FromUserName><Event>unsubscribe</Event></xml>")
+	d.push(t, sender, "<xml><FromUserName>wangwu</FromUserName><Event>unsubscribe</Event></xml>")
 	d.hasSession(t, "wangwu", 401)
 	d.checks(t, true)
 
 	// Disabled for a while, a member goes on with sessions of another generation.
 	for _, status := range []int{wecomsim.StatusDisabled, wecomsim.StatusActive} {
 		must(t, d.weCom.ChangeMember(corpID, "lisi", func(m *wecomsim.Member) { m.Status = status }))
-		push("<xml><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>lisi</UserID></xml>")
+		d.push(t, sender, "<xml><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>lisi</UserID></xml>")
 	}
 	d.hasSession(t, "lisi", 401)
 	signIn(t, d.legacy.people["lisi"])
@@ -241,14 +209,6 @@ func (d *deployment) told(t *testing.T) (n int) {
 		}
 	}
 	return n
-}
-
-func (d *deployment) switchesEventsOn(t *testing.T) receivertest.Sender {
-	t.Helper()
-	made := testbrowser.Decode[struct{ Token, EncodingAESKey string }](t, d.anyone.Expect(t, 200, "POST", authenticators+"/main/events", d.adminKey))
-	sender := receivertest.Sender{Token: made.Token, EncodingAESKey: made.EncodingAESKey, CorpID: corpID, At: time.Now()}
-	d.anyone.Expect(t, 200, "GET", "/api/events/main?"+sender.Check("1616140317555161061", true))
-	return sender
 }
 
 // checks has the console check the app, which reads its secret and asks WeCom.

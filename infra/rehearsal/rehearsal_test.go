@@ -41,6 +41,8 @@ type deployment struct {
 	directory string
 	audits    []string // the tables of the stacks so far, which outlive them
 	legacy    legacy
+	// ledgerSecret is the secret of the application ledger, if it is there.
+	ledgerSecret string
 
 	anyone, phone, desktop *testbrowser.Browser
 }
@@ -90,6 +92,7 @@ func TestDeployment(t *testing.T) {
 		{"an update changes code and a parameter while people sign in", d.isUpdated},
 		{"what the former release wrote is read", d.whenFormer(d.inherits)},
 		{"the stack goes back to the former release, and forward again", d.whenFormer(d.goesBack)},
+		{"a member who leaves is out at once, and applications are told", d.dismisses},
 		{"without a new build a changed parameter does not reach the callback", d.isUpdatedWithoutBuild},
 		{"an update that fails is rolled back while people sign in", d.isRolledBack},
 		{"a new build of the same code brings a changed parameter to the callback", d.isBuiltAgain},
@@ -227,26 +230,27 @@ func (d *deployment) tells(t *testing.T) {
 // It waits until the application is told, once more, which that fails to hear.
 func (d *deployment) signsOutOfMail(t *testing.T) {
 	t.Helper()
-	before := d.unreachable(t)
+	before := d.unreachable(t, "mail")
 	b := d.browser("zhangsan", wecomsim.UserAgentWeComAndroid)
 	request := url.Values{"response_type": {"code"}, "client_id": {"mail"}, "redirect_uri": {application + "/callback"}, "scope": {"openid"}}
 	if end := b.Open(t, "/oauth2/authorize?"+request.Encode()).Address; !strings.HasPrefix(end, application+"/callback?code=") {
 		t.Fatalf("the sign-in to the application ended at %s", withoutQuery(end))
 	}
 	b.Expect(t, 204, "POST", "/api/signout")
-	awsstack.Until(t, "the application is told", func() bool { return d.unreachable(t) > before })
+	awsstack.Until(t, "the application is told", func() bool { return d.unreachable(t, "mail") > before })
 }
 
-// unreachable returns how often the application was told in vain.
-func (d *deployment) unreachable(t *testing.T) int {
+// unreachable returns how often an application was told in vain.
+func (d *deployment) unreachable(t *testing.T, id string) int {
 	t.Helper()
-	return strings.Count(d.anyone.Expect(t, 200, "GET", applications+"/mail/attempts", d.adminKey).Body, `"backchannel_unreachable"`)
+	return strings.Count(d.anyone.Expect(t, 200, "GET", applications+"/"+id+"/attempts", d.adminKey).Body, `"backchannel_unreachable"`)
 }
 
-// Two sessions have ended by now, the second one under a newer build.
+// Two sessions with the application mail have ended by now, the second one under a newer
+// build, and one of a leaver with another application.
 func (d *deployment) keepsUndelivered(t *testing.T) {
-	awsstack.Until(t, "the messages are given up", func() bool { return d.messages(t, "UndeliveredLogouts") == 2 })
-	if n, waiting := d.unreachable(t), d.messages(t, "LogoutQueue"); n != 6 || waiting != 0 {
+	awsstack.Until(t, "the messages are given up", func() bool { return d.messages(t, "UndeliveredLogouts") == 3 })
+	if n, waiting := d.unreachable(t, "mail"), d.messages(t, "LogoutQueue"); n != 6 || waiting != 0 {
 		t.Errorf("%d tries for two sessions, and %d messages wait", n, waiting)
 	}
 }

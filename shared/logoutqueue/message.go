@@ -17,6 +17,7 @@ import (
 type Message struct {
 	User        string `json:"user,omitempty"`        // id
 	Member      string `json:"member,omitempty"`      // id of a user some of whose sessions ended
+	Late        bool   `json:"late,omitempty"`        // only with Member: the end was not stored at first
 	Lineage     string `json:"lineage,omitempty"`     // id
 	Application string `json:"application,omitempty"` // id; only with Lineage
 	// Authenticator is the id of an authenticator whose sessions of a Generation have
@@ -35,7 +36,7 @@ func (m Message) isWhole() bool {
 			subjects++
 		}
 	}
-	return subjects == 1 && (m.Application == "" || m.Lineage != "") &&
+	return subjects == 1 && (!m.Late || m.Member != "") && (m.Application == "" || m.Lineage != "") &&
 		(m.Generation == "") == (m.Authenticator == "") && (m.Cursor == "" || m.Authenticator != "")
 }
 
@@ -73,6 +74,14 @@ type Queue interface {
 // after its announcement.
 const UserDelay = 5 * time.Second
 
+// MemberDelay is how long the message about a leaver waits, for the same reasons. It is
+// shorter: five seconds after WeCom has told of them, applications are to know. An end that
+// takes longer to be stored is looked for once more, after LateDelay.
+const (
+	MemberDelay = 2 * time.Second
+	LateDelay   = 20 * time.Second
+)
+
 // AuthenticatorDelay is how long the message about an authenticator waits: longer than
 // functions go on signing people in by a configuration from a cache (package store), and
 // than the list of its sessions may lag behind.
@@ -94,7 +103,7 @@ func (n Notifier) UserEnded(ctx context.Context, userID string) error {
 // MemberEnded has the applications told of those of a user's sessions that a member check
 // has ended.
 func (n Notifier) MemberEnded(ctx context.Context, userID string) error {
-	return n.Queue.Send(ctx, Message{Member: userID}, UserDelay)
+	return n.Queue.Send(ctx, Message{Member: userID}, MemberDelay)
 }
 
 // ApplicationDelay is how long the message about one application waits: longer than what
