@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +22,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
-	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded/embeddedtest"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -63,13 +62,8 @@ func (b *logBuffer) String() string {
 func newOffice(t testing.TB) *office {
 	t.Helper()
 	clock := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
-	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store"), Now: func() time.Time { return clock }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = engine.Close() })
 	o := &office{
-		t: t, directory: &directory{Engine: engine}, vault: newVault(), tokens: &tokens{}, notifier: &notifier{},
+		t: t, directory: &directory{Engine: embeddedtest.New(t, func() time.Time { return clock })}, vault: newVault(), tokens: &tokens{}, notifier: &notifier{},
 		wecom: &wecomFake{err: &wecom.Error{Code: wecom.InvalidCode}},
 		log:   &logBuffer{}, clock: clock,
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +23,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded/embeddedtest"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 	"github.com/wecom-signin/wecom-signin/shared/wecom/receiver/receivertest"
 )
@@ -51,12 +51,7 @@ func newBench(t *testing.T) *bench {
 		T: t, now: start, secrets: map[string]secret.Value{}, fails: map[string]error{}, result: members.Result{Verdict: members.Active},
 		sender: receivertest.Sender{Token: "Token1", EncodingAESKey: strings.Repeat("k3Y", 14) + "A", CorpID: "ww0123", At: start},
 	}
-	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store.db"), Now: func() time.Time { return b.now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = engine.Close() })
-	b.Engine = engine
+	b.Engine = embeddedtest.New(t, func() time.Time { return b.now })
 	b.create(store.Authenticator{ID: "id-main", Name: "main", CorpID: "ww0123", SecretVersion: "v1", EventsEnabled: true}, appsecret.Secret{
 		App: secret.NewValue("app-secret"), Token: secret.NewValue(b.sender.Token), EncodingAESKey: secret.NewValue(b.sender.EncodingAESKey),
 	})

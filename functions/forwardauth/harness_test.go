@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -28,7 +27,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/secret/sealedfile"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
-	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded/embeddedtest"
 )
 
 const (
@@ -64,10 +63,7 @@ func newService(t *testing.T, cfg config) *service {
 	s := &service{t: t, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return s.now }
 	if cfg.open == nil {
-		engine, err := embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store.db"), Now: now})
-		s.ok(err)
-		t.Cleanup(func() { _ = engine.Close() })
-		s.store = engine
+		s.store = embeddedtest.New(t, now)
 	} else {
 		s.store = cfg.open(now)
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/logoutqueue"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded/embeddedtest"
 )
 
 const issuer = "https://signin.example.com"
@@ -112,11 +113,7 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	t.Helper()
 	b := &bench{T: t, queue: &sqs{}, log: &bytes.Buffer{}, now: time.Now().UTC().Truncate(time.Second)}
 	b.queue.after = func() { b.now = b.now.Add(time.Millisecond) } // attempts are in order of time
-	engine, err := embedded.Open(embedded.Config{Path: t.TempDir() + "/store.db", Now: func() time.Time { return b.now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = engine.Close() })
+	engine := embeddedtest.New(t, func() time.Time { return b.now })
 	b.store = engine
 	b.cfg = Config{
 		Store: engine, Applications: engine, Queue: b.queue, Issuer: issuer, AllowLoopback: true, PostTime: time.Second,
@@ -135,9 +132,11 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	if change != nil {
 		change(&b.cfg)
 	}
-	if b.function, err = New(b.cfg); err != nil {
+	function, err := New(b.cfg)
+	if err != nil {
 		t.Fatal(err)
 	}
+	b.function = function
 	return b
 }
 

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +29,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded/embeddedtest"
 )
 
 const (
@@ -76,12 +76,7 @@ var signingKeys = sync.OnceValues(func() (keys.Set, error) { return keys.Generat
 func newProvider(t *testing.T) *provider {
 	t.Helper()
 	return newProviderWith(t, func(now func() time.Time) store.Engine {
-		engine, err := embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store.db"), Now: now})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = engine.Close() })
-		return engine
+		return embeddedtest.New(t, now)
 	}, func(secrets secret.Store) secret.Store { return secrets })
 }
 

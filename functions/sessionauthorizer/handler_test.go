@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +28,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/secret/sealedfile"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
 	"github.com/wecom-signin/wecom-signin/shared/store"
-	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded/embeddedtest"
 )
 
 const (
@@ -61,9 +60,7 @@ func newService(t *testing.T, cfg config) *service {
 	t.Helper()
 	s := &service{t: t, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return s.now }
-	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store.db"), Now: now})
-	s.ok(err)
-	t.Cleanup(func() { _ = engine.Close() })
+	engine := embeddedtest.New(t, now)
 	secrets, err := sealedfile.Open(sealedfile.Config{Path: t.TempDir() + "/secrets", KeyPath: t.TempDir() + "/key"})
 	s.ok(err)
 	set, err := signingKeys()

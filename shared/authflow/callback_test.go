@@ -20,6 +20,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded/embeddedtest"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -48,11 +49,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	h := &fixture{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return h.now }
-	engine, err := embedded.Open(embedded.Config{Path: t.TempDir() + "/store.db", Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = engine.Close() })
+	engine := embeddedtest.New(t, now)
 	h.store = engine
 	h.wecom = &scriptedWeCom{
 		visitor: wecom.Identity{UserID: "ZhangSan"},

@@ -3,7 +3,6 @@ package fetchonce
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded/embeddedtest"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -22,12 +22,7 @@ type table struct {
 
 func open(t *testing.T) *table {
 	t.Helper()
-	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = engine.Close() })
-	return &table{engine, func(string) error { return nil }}
+	return &table{embeddedtest.New(t, nil), func(string) error { return nil }}
 }
 
 func (s *table) Fetched(ctx context.Context, key string) (store.Fetched, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded/embeddedtest"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -110,9 +111,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{T: t, now: time.Date(2026, 11, 29, 8, 0, 0, 0, time.UTC), notifier: &notifier{}, rules: rules{}}
-	engine, err := embedded.Open(embedded.Config{Path: t.TempDir() + "/store.db", Now: func() time.Time { return b.now }})
-	b.ok(err)
-	t.Cleanup(func() { _ = engine.Close() })
+	engine := embeddedtest.New(t, func() time.Time { return b.now })
 	b.store = engine
 	b.wecom = &directory{
 		errs: map[string]error{}, unseen: map[string]string{},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded/embeddedtest"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -29,7 +30,7 @@ func wantRoles(t *testing.T, e *members.Evaluator, a store.Authenticator, m weco
 // throws them out.
 func TestAttackNewDepartmentThrowsItsMembersOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, table := newCompany(), open(t)
+		c, table := newCompany(), embeddedtest.New(t, nil)
 		a := authenticator(store.Allow{Departments: []int64{2}}, store.RoleRule{Department: 2, Role: "sales"})
 		first, second := evaluator(c, table), evaluator(c, table)
 		wantRoles(t, first, a, member("lisi", in(21)), "sales")
@@ -64,7 +65,7 @@ func TestAttackTreeWithoutTheMembersDepartment(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, table := newCompany(), open(t)
+				c, table := newCompany(), embeddedtest.New(t, nil)
 				whole := c.departments
 				a := authenticator(store.Allow{}, store.RoleRule{Department: 1, Role: "staff"}, store.RoleRule{Tag: 7, Role: "ops"})
 				c.departments, c.treeErr = answer.departments, answer.err
@@ -90,7 +91,7 @@ func TestAttackTreeWithoutTheMembersDepartment(t *testing.T) {
 // Trap: an answer that was good for one member is wrong for another one for ten minutes.
 func TestAnswerThatContradictsAnotherMember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, table := newCompany(), open(t)
+		c, table := newCompany(), embeddedtest.New(t, nil)
 		whole := c.departments
 		a := authenticator(store.Allow{}, store.RoleRule{Department: 2, Role: "sales"})
 		c.departments = whole[:1]
@@ -139,7 +140,7 @@ func TestAttackUnreadTreeRefusesWhoNeedsNone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCompany()
 				test.fail(c)
-				got, err := evaluator(c, open(t)).Evaluate(t.Context(), test.a, test.m, nil)
+				got, err := evaluator(c, embeddedtest.New(t, nil)).Evaluate(t.Context(), test.a, test.m, nil)
 				answered, ok := errors.AsType[*wecom.Error](err)
 				if !ok || answered.Code != wecom.SystemBusy || got.Allowed != test.want {
 					t.Errorf("allowed %v, %v", got.Allowed, err)
@@ -164,7 +165,7 @@ func TestOtherTagsAreWaitedForWhileTheyMayLetIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, table := newCompany(), open(t)
+				c, table := newCompany(), embeddedtest.New(t, nil)
 				a := authenticator(test.allow)
 				a.ApplicationTags = []int64{7, 8}
 				wantRoles(t, evaluator(c, table), authenticator(store.Allow{}), member("lisi", in(3)), "") // the tree
@@ -184,7 +185,7 @@ func TestOtherTagsAreWaitedForWhileTheyMayLetIn(t *testing.T) {
 // gives the role for minutes, in another function.
 func TestAttackChangeThatWeComTellsIsNotSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, table := newCompany(), open(t)
+		c, table := newCompany(), embeddedtest.New(t, nil)
 		a := authenticator(store.Allow{}, store.RoleRule{Department: 2, Role: "sales"}, store.RoleRule{Tag: 7, Role: "ops"})
 		receiver, callback := evaluator(c, table), evaluator(c, table)
 		for _, e := range []*members.Evaluator{receiver, callback} {
@@ -216,7 +217,7 @@ func TestAttackChangeThatWeComTellsIsNotSeen(t *testing.T) {
 // Trap: what another function asked for before the change is written down after it.
 func TestChangeDuringAFetch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, table := newCompany(), open(t)
+		c, table := newCompany(), embeddedtest.New(t, nil)
 		a := authenticator(store.Allow{}, store.RoleRule{Tag: 7, Role: "ops"})
 		receiver, callback := evaluator(c, table), evaluator(c, table)
 		var group sync.WaitGroup

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded/embeddedtest"
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
@@ -139,17 +139,6 @@ func (s *tokens) Reject(context.Context, accesstoken.App, secret.Value) error {
 	return nil
 }
 
-// open returns the table that all functions share, on the clock of the test.
-func open(t *testing.T) *embedded.Engine {
-	t.Helper()
-	engine, err := embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = engine.Close() })
-	return engine
-}
-
 func evaluator(c *company, table *embedded.Engine) *members.Evaluator {
 	return members.NewEvaluator(members.DirectoryConfig{
 		Store: table, WeCom: c, Tokens: &tokens{}, SecretName: func(id string) string { return id },
@@ -213,7 +202,7 @@ func TestEvaluate(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				got, err := evaluator(newCompany(), open(t)).Evaluate(t.Context(), test.a, test.m, nil)
+				got, err := evaluator(newCompany(), embeddedtest.New(t, nil)).Evaluate(t.Context(), test.a, test.m, nil)
 				if err != nil || strings.Join(got.Roles, " ") != test.roles || got.Allowed != test.allow || cmp.Diff(test.tags, got.Tags) != "" {
 					t.Errorf("got %+v, %v", got, err)
 				}
@@ -226,7 +215,7 @@ func TestDepartmentsStandInTheirTree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany()
 		c.departments = append(c.departments, wecom.Department{ID: 50, ParentID: 49, Name: "Round"}, wecom.Department{ID: 51, ParentID: 52}, wecom.Department{ID: 52, ParentID: 51}) // 49 is not visible
-		got, err := evaluator(c, open(t)).Evaluate(t.Context(), authenticator(store.Allow{}), member("lisi", leads(21), in(50), in(51)), nil)
+		got, err := evaluator(c, embeddedtest.New(t, nil)).Evaluate(t.Context(), authenticator(store.Allow{}), member("lisi", leads(21), in(50), in(51)), nil)
 		if err != nil || len(got.Departments) != 3 || len(got.Departments[2].Above) > 50 { // 51 and 52 go round in a circle
 			t.Fatalf("%+v, %v", got, err)
 		}
@@ -243,7 +232,7 @@ func TestDepartmentsStandInTheirTree(t *testing.T) {
 // A thousand members sign in within ten minutes, in twenty functions.
 func TestThousandMembersCostAHandfulOfCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, table := newCompany(), open(t)
+		c, table := newCompany(), embeddedtest.New(t, nil)
 		a := authenticator(store.Allow{Tags: []int64{7}, Departments: []int64{1}}, store.RoleRule{Department: 2, Role: "sales"}, store.RoleRule{Tag: 8, Role: "ops"})
 		a.ApplicationTags = []int64{8, 9}
 		var group sync.WaitGroup
@@ -265,7 +254,7 @@ func TestThousandMembersCostAHandfulOfCalls(t *testing.T) {
 
 func TestDirectoryIsTenMinutesOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, table := newCompany(), open(t)
+		c, table := newCompany(), embeddedtest.New(t, nil)
 		a := authenticator(store.Allow{}, store.RoleRule{Department: 2, Role: "sales"}, store.RoleRule{Tag: 7, Role: "ops"})
 		roles := func(e *members.Evaluator, want string) {
 			t.Helper()
@@ -298,7 +287,7 @@ func TestDirectoryIsTenMinutesOld(t *testing.T) {
 // nobody else's: once that list is over, the old userid may be somebody else's.
 func TestTagListsNameTheFormerUserID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, table := newCompany(), open(t)
+		c, table := newCompany(), embeddedtest.New(t, nil)
 		a := authenticator(store.Allow{}, store.RoleRule{Tag: 7, Role: "ops"})
 		var former []store.FormerUserID
 		roles := func(userID, want string) {
@@ -336,7 +325,7 @@ func TestFailureSaysNothingOfTheMember(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					c, table := newCompany(), open(t)
+					c, table := newCompany(), embeddedtest.New(t, nil)
 					a := authenticator(store.Allow{}, store.RoleRule{Tag: 7, Role: "ops"})
 					evaluate := func() error {
 						_, err := evaluator(c, table).Evaluate(t.Context(), a, member("lisi", in(2)), nil)
@@ -375,7 +364,7 @@ func TestFailureSaysNothingOfTheMember(t *testing.T) {
 
 func TestNamesAreNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, table := newCompany(), open(t)
+		c, table := newCompany(), embeddedtest.New(t, nil)
 		c.namesErr = &wecom.Error{Op: "department/list", Code: wecom.APIForbidden}
 		name := func(want string) {
 			t.Helper()
@@ -398,7 +387,7 @@ func TestAppWithoutDepartments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany()
 		c.treeErr = &wecom.Error{Op: "department/simplelist", Code: wecom.OutOfScope}
-		got, err := evaluator(c, open(t)).Evaluate(t.Context(), authenticator(store.Allow{}, store.RoleRule{Tag: 7, Role: "ops"}), member("zhangsan"), nil)
+		got, err := evaluator(c, embeddedtest.New(t, nil)).Evaluate(t.Context(), authenticator(store.Allow{}, store.RoleRule{Tag: 7, Role: "ops"}), member("zhangsan"), nil)
 		if err != nil || strings.Join(got.Roles, " ") != "ops" || len(got.Departments) != 0 {
 			t.Errorf("%+v, %v", got, err)
 		}
@@ -409,7 +398,7 @@ func TestRejectedTokenIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCompany()
 		c.oldTokens = map[string]bool{"first": true}
-		if got, err := evaluator(c, open(t)).Evaluate(t.Context(), authenticator(store.Allow{}), member("lisi", in(2)), nil); err != nil || got.Departments[0].Name != "Sales" {
+		if got, err := evaluator(c, embeddedtest.New(t, nil)).Evaluate(t.Context(), authenticator(store.Allow{}), member("lisi", in(2)), nil); err != nil || got.Departments[0].Name != "Sales" {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
@@ -426,7 +415,7 @@ func TestLargeTag(t *testing.T) {
 		}
 		large.UserIDs = append(large.UserIDs, "lisi")
 		c.tags[7] = large
-		e := evaluator(c, open(t))
+		e := evaluator(c, embeddedtest.New(t, nil))
 		for range 3 {
 			got, err := e.Evaluate(t.Context(), authenticator(store.Allow{}, store.RoleRule{Tag: 7, Role: "ops"}), member("LiSi"), nil)
 			if err != nil || len(got.Roles) != 1 {
@@ -439,7 +428,7 @@ func TestLargeTag(t *testing.T) {
 
 func TestDepartmentsForThePicker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		got, err := evaluator(newCompany(), open(t)).Departments(t.Context(), authenticator(store.Allow{}))
+		got, err := evaluator(newCompany(), embeddedtest.New(t, nil)).Departments(t.Context(), authenticator(store.Allow{}))
 		want := []wecom.Department{{ID: 1, Name: "Head Office"}, {ID: 2, ParentID: 1, Name: "Sales"}, {ID: 3, ParentID: 1, Name: "Finance"}, {ID: 21, ParentID: 2, Name: "Sales East"}}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Error(diff, err)

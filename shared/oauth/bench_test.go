@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -26,7 +25,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/store"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo"
 	"github.com/wecom-signin/wecom-signin/shared/store/dynamo/dynamotest"
-	"github.com/wecom-signin/wecom-signin/shared/store/embedded"
+	"github.com/wecom-signin/wecom-signin/shared/store/embedded/embeddedtest"
 )
 
 const (
@@ -159,12 +158,7 @@ func (s *countingStore) NoteApplicationUse(ctx context.Context, id, secretID str
 // newBench returns a bench on the embedded engine.
 func newBench(t *testing.T) *bench {
 	return benchOn(t, func(t *testing.T, now func() time.Time) store.Engine {
-		engine, err := embedded.Open(embedded.Config{Path: filepath.Join(t.TempDir(), "store"), Now: now})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = engine.Close() })
-		return engine
+		return embeddedtest.New(t, now)
 	})
 }
 

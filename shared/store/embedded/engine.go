@@ -20,6 +20,9 @@ import (
 type Config struct {
 	// Path is the file. Open creates its folder.
 	Path string
+	// NoSync lets a commit return before it is on the disk: a machine that stops may lose
+	// it or spoil the file. For tests.
+	NoSync bool
 	// AuditRetention is how long audit lines are kept. Zero: store.DefaultAuditRetention.
 	AuditRetention time.Duration
 	// Now is the clock. Nil: time.Now.
@@ -106,7 +109,7 @@ func Open(cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("make the store's folder: %w", err)
 	}
 	db, err := bbolt.Open(cfg.Path, 0o600, &bbolt.Options{
-		Timeout: lockTime,
+		Timeout: lockTime, NoSync: cfg.NoSync,
 		// The free list is rebuilt at start instead of being written at each commit.
 		NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
 	})
