@@ -163,7 +163,8 @@ func (h handler) issueToken(w http.ResponseWriter, r *http.Request) error {
 
 // audience returns whom a token for the page that sends a request is meant for: the
 // service itself, or an application of the session's own corp. Empty: the page is another
-// corp's. A page cannot choose its Origin, and a browser adds it to every POST; without
+// corp's. apierr.NotAllowed: it is of an authenticator that is not for this member, who came
+// by another. A page cannot choose its Origin, and a browser adds it to every POST; without
 // one, the application that the session was begun for asks.
 func (h handler) audience(r *http.Request, active authflow.ActiveSession) (string, error) {
 	origin := r.Header.Get("Origin")
@@ -177,10 +178,19 @@ func (h handler) audience(r *http.Request, active authflow.ActiveSession) (strin
 	if err != nil {
 		return "", fmt.Errorf("read allowed origins: %w", err)
 	}
+	member, _ := active.User.IdentityIn(active.Session.CorpID)
+	kept := false
 	for _, a := range authenticators {
-		if a.Origin == origin && a.CorpID == active.Session.CorpID {
+		if a.Origin != origin || a.CorpID != active.Session.CorpID {
+			continue
+		}
+		if a.ID == active.Session.AuthenticatorID || a.Allow.Allows(member, active.User.AllRoles()) {
 			return origin, nil
 		}
+		kept = true
+	}
+	if kept {
+		return "", apierr.Newf(apierr.NotAllowed, "the allow of the page's authenticator does not match the member")
 	}
 	return "", nil
 }

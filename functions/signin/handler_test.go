@@ -563,6 +563,41 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// Two authenticators of one company, and the page of one of them is not for everybody: who is
+// refused there must not come by the other one.
+func TestAttackPageOfAnAuthenticatorThatIsNotForTheMember(t *testing.T) {
+	const finance, board, home = "https://finance.example.com", "https://board.example.com", "https://home.example.com"
+	f := newWorld()
+	f.session.AuthenticatorID = "7"
+	f.user.Identities = []store.Identity{{CorpID: "wwsecretcorp", WeComUserID: "ZhangSan", Departments: []store.Department{{ID: 12}}}}
+	f.authenticators = append(f.authenticators,
+		store.Authenticator{ID: "4", Name: "finance", Enabled: true, CorpID: "wwsecretcorp", Origin: finance, Allow: store.Allow{Roles: []string{"finance"}, Departments: []int64{13}}},
+		store.Authenticator{ID: "5", Name: "board", Enabled: true, CorpID: "wwsecretcorp", Origin: board, Allow: store.Allow{Roles: []string{"admin"}}},
+		store.Authenticator{ID: "6", Name: "floor", Enabled: true, CorpID: "wwsecretcorp", Origin: board, Allow: store.Allow{Departments: []int64{12}}},
+		store.Authenticator{ID: "7", Name: "home", Enabled: true, CorpID: "wwsecretcorp", Origin: home, Allow: store.Allow{Roles: []string{"nobody"}}})
+	for _, test := range []struct {
+		name, origin string
+		change       func()
+		status       int
+	}{
+		{"not for this member", finance, func() {}, 403},
+		{"for this role", board, func() {}, 200},
+		{"one of two with this page is for the department", board, func() { f.user.Roles = nil }, 200},
+		{"neither is", board, func() { f.user.Identities[0].Departments = nil }, 403},
+		{"the one that the session was begun by, which member checks end", home, func() {}, 200},
+	} {
+		test.change()
+		for _, request := range []ask{{method: "GET", path: "/api/session"}, {method: "POST", path: "/api/token"}} {
+			f.minted = nil
+			request.session, request.headers = liveID, map[string]string{"Origin": test.origin}
+			got := f.ask(t, request)
+			if got.status != test.status || strings.Contains(got.body, "not_allowed") != (test.status == 403) || test.status == 403 && (len(f.minted) > 0 || strings.Contains(got.body, "张三")) {
+				t.Errorf("%s: %s %d %s", test.name, request.path, got.status, got.body)
+			}
+		}
+	}
+}
+
 func TestSignOut(t *testing.T) {
 	f := newWorld()
 	got := f.ask(t, ask{method: "POST", path: "/api/signout", session: liveID})

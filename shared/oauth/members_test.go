@@ -36,6 +36,24 @@ func (b *bench) checked(change func(*store.Identity)) {
 	})
 }
 
+// While WeCom tells of the member and not of tags or departments, the check stays due. An
+// application that refreshes in a loop must not use up what WeCom allows the company.
+func TestAttackRefreshLoopWhileRulesCannotBeRead(t *testing.T) {
+	b := newBench(t)
+	checks := &memberChecks{answer: func(context.Context) (members.Verdict, error) { return members.Active, nil }}
+	b.MemberChecks = checks
+	tokens := b.tokens()
+	for range 90 {
+		b.pass(time.Second)
+		next, err := b.refresh(tokens.RefreshToken)
+		b.must(err)
+		tokens = next
+	}
+	if len(checks.asked) != 2 {
+		t.Errorf("asked %d times in a minute and a half", len(checks.asked))
+	}
+}
+
 // A leaver's refresh token gives nothing once the member was looked up, which happens once
 // an hour, of offline grants as well.
 func TestRefreshLooksTheMemberUp(t *testing.T) {

@@ -57,7 +57,7 @@ type Provider struct {
 	// Audit is told of grants that are revoked. Nil: nobody is.
 	Audit *audit.Log
 
-	refusals, uses, unanswered limiter
+	refusals, uses, checks limiter
 }
 
 // Store is what the provider needs of the store; see store.ProviderEngine.
@@ -178,14 +178,6 @@ func (l *limiter) allow(key string, now time.Time, interval time.Duration) bool 
 	}
 	l.last[key] = now
 	return true
-}
-
-// wasAllowed reports whether allow has let a write through within the interval.
-func (l *limiter) wasAllowed(key string, now time.Time, interval time.Duration) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	last, ok := l.last[key]
-	return ok && now.Sub(last) < interval
 }
 
 // forget allows the next write, because this one has failed.

@@ -234,24 +234,21 @@ func (t *tokenRequest) rotate(ctx context.Context, token refreshToken) (TokenRes
 
 // checkMember has the member of a grant looked up in WeCom, unless that was done within the
 // hour, and reports whether something may have changed. No answer in time changes nothing:
-// an outage of WeCom's ends nobody's access. The check stays due then, but this process asks
-// again a minute later at the earliest: an application that refreshes in a loop must not use
-// up what WeCom allows the company.
+// an outage of WeCom's ends nobody's access. The check stays due then, as it does while the
+// rules cannot be evaluated, but this process asks again a minute later at the earliest: an
+// application that refreshes in a loop must not use up what WeCom allows the company.
 func (p *Provider) checkMember(ctx context.Context, g grantState) bool {
 	identity, bound := g.user.IdentityIn(g.CorpID)
 	if p.MemberChecks == nil || !bound || !members.Due(g.authenticator, identity, checkInterval, p.Now()) {
 		return false
 	}
 	member := g.authenticator.ID + " " + store.FoldUserID(identity.WeComUserID)
-	if p.unanswered.wasAllowed(member, p.Now(), checkPause) {
+	if !p.checks.allow(member, p.Now(), checkPause) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	verdict, err := p.MemberChecks.CheckMember(ctx, g.AuthenticatorName, identity.WeComUserID)
-	if err != nil || verdict == members.Unknown {
-		p.unanswered.allow(member, p.Now(), checkPause)
-	}
 	if err != nil {
 		p.LogField(ctx, "memberNotChecked", err.Error())
 		return true
