@@ -393,6 +393,23 @@ func TestWhatWasBeforeTheProofDoesNotCount(t *testing.T) {
 	}
 }
 
+// A lookup binds members while their browsers wait, and asks nothing about allow: that is for
+// the next sign-in to find out.
+func TestAttackLookupBindsWhomAllowKeepsOut(t *testing.T) {
+	h := newFixture(t)
+	h.authenticator(t, func(a *store.Authenticator) { a.Allow, a.RulesVersion = store.Allow{Departments: []int64{12}}, "rules" })
+	p := h.scan(t, "ZhangSan", nil)
+	if err := h.store.CreateUser(t.Context(), store.User{
+		ID: "imported", Phone: "+8613800000001", Enabled: true, Version: 1,
+		Identities: []store.Identity{{CorpID: p.CorpID, WeComUserID: "ZhangSan", Authenticator: "demo", BoundAt: h.now}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if result, waiting := h.goOn(t, p); waiting != (Waiting{State: WaitingIsOver}) || result != (CallbackResult{}) {
+		t.Errorf("it goes on: %+v, %+v", result, waiting)
+	}
+}
+
 func TestOtherAuthenticatorStartsNoSession(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*store.Authenticator)
