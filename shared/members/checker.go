@@ -184,11 +184,11 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 	}
 	binding := false
 	if f.Verdict == Gone {
-		binder, err := c.binder(ctx, a, owner.Identity)
+		bound, err := c.bound(ctx, a, owner.Identity)
 		if err != nil {
 			return Result{}, err
 		}
-		binding = binder.ID == a.ID
+		binding = bound.ID == a.ID
 	}
 	return c.change(ctx, a.CorpID, result, func(u store.User, i store.Identity, told bool) (store.User, Verdict, error) {
 		access, _ := i.AccessBy(a.ID)
@@ -284,20 +284,31 @@ func named(u store.User, before, name string) store.User {
 	return u
 }
 
-// binder returns the authenticator that bound an identity, or a when that one is not in use
-// any more: then nobody else could ever say that the member is gone.
-func (c *Checker) binder(ctx context.Context, a store.Authenticator, i store.Identity) (store.Authenticator, error) {
+// bound returns the authenticator that bound an identity, which may be disabled, or a when that
+// one is deleted or another corp's by now: then nobody else could ever say that the member is
+// gone.
+func (c *Checker) bound(ctx context.Context, a store.Authenticator, i store.Identity) (store.Authenticator, error) {
 	if i.Authenticator == a.Name || i.Authenticator == "" {
 		return a, nil
 	}
-	binder, err := c.Authenticators.Authenticator(ctx, i.Authenticator)
+	bound, err := c.Authenticators.Authenticator(ctx, i.Authenticator)
 	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && (!binder.Enabled || binder.CorpID != a.CorpID):
+	case errors.Is(err, store.ErrNotFound), err == nil && bound.CorpID != a.CorpID:
 		return a, nil
 	case err != nil:
 		return a, fmt.Errorf("read authenticator of identity: %w", err)
 	}
-	return binder, nil
+	return bound, nil
+}
+
+// binder returns the authenticator to ask about an identity: the one that bound it, or a while
+// that one is disabled. What a says then is about its own sessions, see bound.
+func (c *Checker) binder(ctx context.Context, a store.Authenticator, i store.Identity) (store.Authenticator, error) {
+	bound, err := c.bound(ctx, a, i)
+	if err != nil || !bound.Enabled {
+		return a, err
+	}
+	return bound, nil
 }
 
 // renamedWithin is how long a member may be gone whose identity still follows to another userid:
@@ -354,9 +365,14 @@ func (c *Checker) rename(ctx context.Context, a store.Authenticator, oldUserID, 
 	case err != nil:
 		return Result{}, fmt.Errorf("read owner of identity: %w", err)
 	}
-	if a, err = c.binder(ctx, a, owner.Identity); err != nil {
+	bound, err := c.bound(ctx, a, owner.Identity)
+	if err != nil {
 		return Result{}, err
 	}
+	if bound.ID != a.ID && !bound.Enabled {
+		return c.checkOwner(ctx, a, owner) // another app does not speak for it
+	}
+	a = bound
 	if taken || owner.Identity.IsGone() && !c.follows(owner.Identity, at) {
 		return c.checkOwner(ctx, a, owner) // somebody is that member, or nobody was this one
 	}

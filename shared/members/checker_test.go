@@ -327,15 +327,10 @@ func TestAnotherAppsAnswerEndsOnlyItsOwnSessions(t *testing.T) {
 	b.equal("verdict of the other app", members.Active, b.check(b.demo))
 }
 
-// When the app that bound the identity is not used any more, any other may say it.
+// When the app that bound the identity is there no more, any other may say it.
 func TestGoneIsSaidByAnotherAppWhenTheOneThatBoundIsGone(t *testing.T) {
 	for name, retire := range map[string]func(*bench) error{
 		"deleted": func(b *bench) error { return b.store.DeleteAuthenticator(b.Context(), b.demo) },
-		"disabled": func(b *bench) error {
-			to := b.demo
-			to.Enabled, to.Version = false, 2
-			return b.store.UpdateAuthenticator(b.Context(), b.demo, to)
-		},
 		"another corp's": func(b *bench) error {
 			to := b.demo
 			to.CorpID, to.Version = "wwelse", 2
@@ -348,6 +343,35 @@ func TestGoneIsSaidByAnotherAppWhenTheOneThatBoundIsGone(t *testing.T) {
 			delete(b.wecom.members, "zhangsan")
 			b.equal("verdict", members.Gone, b.check(b.other))
 			b.equal("gone", true, b.identity().IsGone())
+		})
+	}
+}
+
+// Attack: while the app that bound the identity is disabled, another one, which does not see the
+// member, ends what hangs on all the others, or moves the identity to somebody whom it sees.
+func TestAttackAnotherAppSpeaksForOneThatIsDisabled(t *testing.T) {
+	for name, ask := range map[string]func(*bench) (members.Result, error){
+		"check": func(b *bench) (members.Result, error) { return b.Check(b.Context(), b.other, "zhangsan") },
+		"rename": func(b *bench) (members.Result, error) {
+			b.wecom.members["mallory"] = wecom.Member{UserID: "mallory", Name: "张三", Status: wecom.MemberActive}
+			return b.Rename(b.Context(), b.other, "zhangsan", "mallory", b.now)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			third := b.authenticator("third", corpID)
+			b.check(third)
+			disabled := b.demo
+			disabled.Enabled, disabled.Version = false, 2
+			b.ok(b.store.UpdateAuthenticator(t.Context(), b.demo, disabled))
+			own, beside := b.began(b.other), b.began(third)
+			b.wecom.unseen[b.other.ID] = "zhangsan"
+			result, err := ask(b)
+			b.ok(err)
+			b.equal("verdict, gone, userid", []any{members.Gone, false, "zhangsan"}, []any{result.Verdict, b.identity().IsGone(), b.identity().WeComUserID})
+			b.equal("goes on by this app, by a third one", []bool{false, true}, []bool{b.stored().Keeps(own), b.stored().Keeps(beside)})
+			b.equal("by the third one", members.Active, b.check(third))
+			b.equal("enabled again", members.Active, b.check(b.demo))
 		})
 	}
 }
