@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
@@ -139,13 +140,30 @@ func (c *Checker) checkOwner(ctx context.Context, a store.Authenticator, owner s
 		return gone, nil
 	}
 	if access, _ := owner.Identity.AccessBy(a.ID); !access.GoneAt.IsZero() {
-		return gone, c.announce(ctx, owner.UserID) // applications may not have been told
+		return c.tell(ctx, a.CorpID, gone)
 	}
 	result, err := c.keep(ctx, a, owner, c.look(ctx, a, owner.Identity.WeComUserID, owner.Identity.Former))
 	if err != nil {
 		return result, err
 	}
 	return result, c.abroad(ctx, a.CorpID, result.User)
+}
+
+// tell tells applications of what ended when they could not be told.
+func (c *Checker) tell(ctx context.Context, corpID string, result Result) (Result, error) {
+	if !result.Owner.Identity.Untold {
+		return result, nil
+	}
+	userID := result.Owner.Identity.WeComUserID
+	return c.change(ctx, corpID, result, func(u store.User, i store.Identity, _ bool) (store.User, Verdict, error) {
+		switch {
+		case i.Is(corpID, userID) && i.Untold:
+			return u, result.Verdict, nil
+		case i.Is(corpID, userID), i.Was(corpID, userID):
+			return u, result.Verdict, errEnded
+		}
+		return u, "", errMoved
+	})
 }
 
 // moves is how often a check begins anew because the identity has moved under its hands.
@@ -215,9 +233,10 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 }
 
 // change stores the user that decide makes of the owner of an identity in a corp, after the
-// applications have been announced which have to be told. Announced first, applications are
-// told also when the process dies in between, and in vain at worst. While others change the
-// user, too, decide gets what they have made of it; with errEnded, nothing is left to store.
+// applications have been announced which have to be told: of what ends now, and of what ended
+// when they could not be told. Announced first, applications are told also when the process
+// dies in between, and in vain at worst. While others change the user, too, decide gets what
+// they have made of it; with errEnded, nothing is left to store.
 func (c *Checker) change(ctx context.Context, corpID string, result Result, decide func(u store.User, i store.Identity, told bool) (store.User, Verdict, error)) (Result, error) {
 	announced, told := false, error(nil)
 	user, err := store.RetryChanged(ctx, func() (store.User, error) {
@@ -236,11 +255,17 @@ func (c *Checker) change(ctx context.Context, corpID string, result Result, deci
 		case err != nil:
 			return from, err
 		}
-		if !verdict.goesOn() && !announced {
+		is, _ := to.IdentityIn(corpID)
+		if !announced && (identity.Untold || ends(identity, is)) {
 			announced = true
 			if told = c.announce(ctx, from.ID); told != nil {
 				to, _, _ = decide(from, identity, false)
+				is, _ = to.IdentityIn(corpID)
 			}
+		}
+		if announced {
+			is.Untold = told != nil
+			to = to.WithIdentity(is)
 		}
 		to.Version = from.Version + 1
 		if to.Name != from.Name {
@@ -264,6 +289,14 @@ var (
 	// errEnded: another check has ended what this one would end.
 	errEnded = errors.New("another check has found the same")
 )
+
+// ends reports whether sessions end that go on with the identity as it was.
+func ends(was, is store.Identity) bool {
+	return was.Generation != is.Generation || slices.ContainsFunc(is.Access, func(by store.MemberAccess) bool {
+		old, _ := was.AccessBy(by.AuthenticatorID)
+		return old.Generation != by.Generation
+	})
+}
 
 func (c *Checker) announce(ctx context.Context, userID string) error {
 	if c.Notifier == nil {

@@ -672,6 +672,63 @@ func TestTheEndStandsWhenApplicationsCannotBeTold(t *testing.T) {
 	}
 }
 
+// Attack: who signs in again and again, and is not let in, has each application told as often of
+// sessions that ended long ago.
+func TestAttackApplicationsAreToldAtEachAttempt(t *testing.T) {
+	for name, leave := range map[string]func(*bench) store.Authenticator{
+		"outside of the visible range of another app": func(b *bench) store.Authenticator {
+			b.wecom.unseen[b.other.ID] = "zhangsan"
+			return b.other
+		},
+		"disabled": func(b *bench) store.Authenticator {
+			b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: 2}
+			return b.demo
+		},
+		"not allowed": func(b *bench) store.Authenticator {
+			b.demo.Allow = store.Allow{Tags: []int64{3}}
+			return b.demo
+		},
+	} {
+		for failures := range 3 {
+			t.Run(fmt.Sprintf("%s, %d failures", name, failures), func(t *testing.T) {
+				b := newBench(t)
+				by := leave(b)
+				began := b.began(by)
+				for attempt := range 10 {
+					b.notifier.err = nil
+					if attempt < failures {
+						b.notifier.err = errors.New("the queue is down")
+					}
+					result, err := b.Check(t.Context(), by, "zhangsan")
+					if !errors.Is(err, b.notifier.err) || result.Verdict == members.Active || result.User.ID != b.user.ID {
+						t.Errorf("attempt %d: %+v, %v", attempt, result, err)
+					}
+					b.equal("goes on", false, b.stored().Keeps(began))
+					b.now = b.now.Add(time.Hour)
+				}
+				b.equal("told", []string{b.user.ID}, b.notifier.told)
+			})
+		}
+	}
+}
+
+// Who is a member again by the time that applications can be told has lost the sessions from
+// before all the same.
+func TestApplicationsAreToldOfWhoIsBack(t *testing.T) {
+	b := newBench(t)
+	b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: 2}
+	b.notifier.err = errors.New("the queue is down")
+	if _, err := b.Check(t.Context(), b.demo, "zhangsan"); !errors.Is(err, b.notifier.err) {
+		t.Errorf("err = %v", err)
+	}
+	b.notifier.err = nil
+	b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: 1}
+	for range 2 {
+		b.equal("verdict", members.Active, b.check(b.demo))
+	}
+	b.equal("told", []string{b.user.ID}, b.notifier.told)
+}
+
 // The user changes under the check's hands: by an administrator, by another check.
 func TestChecksAndChangesAtOnce(t *testing.T) {
 	t.Run("an administrator's change is kept", func(t *testing.T) {
