@@ -370,10 +370,10 @@ func (c *Checker) formerly(i store.Identity) []store.FormerUserID {
 }
 
 // Rename moves an identity to another userid, which an event of a time names, pushed to an
-// authenticator: if WeCom knows the new one and the old one no more, as the app sees it that
-// bound the identity. Otherwise it is a check of the identity alone. Its sessions go on. One
-// that was found missing a moment before moves, too, and is gone no more; what has ended with
-// it stays ended. Errors are Check's.
+// authenticator: if WeCom knows the new one, by the name that it told last of the identity, and
+// the old one no more, as the app sees it that bound the identity. Otherwise it is a check of the
+// identity alone. Its sessions go on. One that was found missing a moment before moves, too, and
+// is gone no more; what has ended with it stays ended. Errors are Check's.
 func (c *Checker) Rename(ctx context.Context, a store.Authenticator, oldUserID, newUserID string, at time.Time) (Result, error) {
 	if store.FoldUserID(oldUserID) == store.FoldUserID(newUserID) {
 		return c.Check(ctx, a, oldUserID)
@@ -416,6 +416,9 @@ func (c *Checker) rename(ctx context.Context, a store.Authenticator, oldUserID, 
 	case Gone:
 		return c.checkOwner(ctx, a, owner)
 	}
+	if !renamed.names(owner.Identity) {
+		return c.checkOwner(ctx, a, owner) // for all we know, somebody else
+	}
 	was := c.look(ctx, a, owner.Identity.WeComUserID, owner.Identity.Former)
 	if was.Verdict != Gone || was.Told() {
 		return c.keep(ctx, a, owner, was)
@@ -424,6 +427,8 @@ func (c *Checker) rename(ctx context.Context, a store.Authenticator, oldUserID, 
 	result, err = c.change(ctx, a.CorpID, result, func(u store.User, i store.Identity, _ bool) (store.User, Verdict, error) {
 		switch {
 		case i.Is(a.CorpID, newUserID): // by another push
+		case !renamed.names(i): // since another check
+			return u, "", errMoved
 		case i.Is(a.CorpID, oldUserID), i.Was(a.CorpID, oldUserID) && c.follows(i, at):
 			i.Former = c.formerly(i)
 			i.WeComUserID, i.GoneAt, i.GoneReason = newUserID, time.Time{}, ""

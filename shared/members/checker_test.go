@@ -869,13 +869,14 @@ func TestRename(t *testing.T) {
 		{"neither is there", wecom.Member{}, wecom.Member{}, nil, nil, members.Gone, "zhangsan", true},
 		{"the new one cannot be looked up", wecom.Member{}, renamed, func(b *bench) { b.wecom.errs["zhang.san"] = answer(-1) }, nil, members.Unknown, "zhangsan", false},
 		{"the old one cannot be looked up", wecom.Member{}, renamed, func(b *bench) { b.wecom.errs["zhangsan"] = answer(60020) }, nil, members.Unknown, "zhangsan", false},
-		{"renamed and disabled", wecom.Member{}, wecom.Member{UserID: "zhang.san", Status: 2}, nil, nil, members.Disabled, "zhang.san", false},
+		{"renamed and disabled", wecom.Member{}, wecom.Member{UserID: "zhang.san", Name: "张三", Status: 2}, nil, nil, members.Disabled, "zhang.san", false},
 		{"attack: the new one is somebody's, who would lose it", wecom.Member{}, renamed, func(b *bench) {
 			b.ok(b.store.CreateUser(b.Context(), store.User{ID: "owner", Phone: "+8613900000000", Enabled: true, Version: 1, Identities: []store.Identity{{CorpID: corpID, WeComUserID: "zhang.san", Authenticator: "demo"}}}))
 		}, nil, members.Gone, "zhangsan", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t)
+			b.check(b.demo)
 			began := b.began(b.demo)
 			delete(b.wecom.members, "zhangsan")
 			for _, m := range []wecom.Member{test.old, test.found} {
@@ -915,10 +916,11 @@ func TestFormerUserIDsCountForTenMinutes(t *testing.T) {
 	b := newBench(t)
 	b.rules["demo"] = scripted{Evaluation: members.Evaluation{Allowed: true}}
 	b.check(b.other)
+	b.check(b.demo)
 	rename := func(from, to string) {
 		t.Helper()
 		delete(b.wecom.members, from)
-		b.wecom.members[to] = wecom.Member{UserID: to, Status: wecom.MemberActive}
+		b.wecom.members[to] = wecom.Member{UserID: to, Name: "张三", Status: wecom.MemberActive}
 		_, err := b.Rename(t.Context(), b.demo, from, to, b.now)
 		b.ok(err)
 	}
