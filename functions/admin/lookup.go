@@ -358,10 +358,10 @@ func sameName(u store.User, member wecom.Member) bool {
 // errUserChanged: the user is no longer the one who was looked up.
 var errUserChanged = errors.New("no longer the user who was looked up")
 
-// bind makes the member the user's identity. Nothing is noted as a member check: the first
-// sign-in makes one, which also decides whether the member is let in.
+// bind makes the member the user's identity. But for the name, nothing is noted as a member
+// check: the first sign-in makes one, which also decides whether the member is let in.
 func (l *lookup) bind(ctx context.Context, u store.User, member wecom.Member) (lookupOutcome, error) {
-	identity := store.Identity{CorpID: l.a.CorpID, WeComUserID: member.UserID, Authenticator: l.a.Name, BoundAt: l.Now().UTC()}
+	identity := store.Identity{CorpID: l.a.CorpID, WeComUserID: member.UserID, Name: member.Name, Authenticator: l.a.Name, BoundAt: l.Now().UTC()}
 	from := u
 	_, err := store.RetryChanged(ctx, func() (store.User, error) {
 		if isBound(from, identity) {

@@ -108,7 +108,7 @@ func TestLookupAnswer(t *testing.T) {
 		t.Error("a dry run bound somebody")
 	}
 	look(`{"dryRun":false}`, `{"items":[{"userId":"LI","name":"李四","phone":"+8613800000001","wecomUserId":"LiSi","wecomName":"李四","result":"bound"}],"misses":1,"stopped":""}`)
-	want := store.Identity{CorpID: lookupCorp, WeComUserID: "LiSi", Authenticator: "hr", BoundAt: o.clock}
+	want := store.Identity{CorpID: lookupCorp, WeComUserID: "LiSi", Name: "李四", Authenticator: "hr", BoundAt: o.clock}
 	if got := o.user(li).Identities; len(got) != 1 || fmt.Sprint(got[0]) != fmt.Sprint(want) {
 		t.Errorf("bound %+v", got)
 	}

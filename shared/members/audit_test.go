@@ -70,7 +70,8 @@ func TestAuditOfOtherEnds(t *testing.T) {
 			return b.Check(b.Context(), b.other, "zhangsan")
 		}, []string{"member_gone other out_of_range", "sessions_ended other gone"}},
 		"renamed": {func(b *bench) (members.Result, error) {
-			b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Status: 1}}
+			b.check(b.demo)
+			b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Name: "张三", Status: 1}}
 			return b.Rename(b.Context(), b.demo, "zhangsan", "zhang.san", b.now)
 		}, []string{"member_renamed demo"}},
 		"gone, and no application told": {func(b *bench) (members.Result, error) {
@@ -130,8 +131,9 @@ func TestChecksWithoutAnAudit(t *testing.T) {
 		})
 	}
 	b := newBench(t)
+	b.check(b.demo)
 	b.Store = storetest.WithoutAudit{Engine: b.store}
-	b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Status: 1}}
+	b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Name: "张三", Status: 1}}
 	if _, err := b.Rename(t.Context(), b.demo, "zhangsan", "zhang.san", b.now); err == nil || b.identity().WeComUserID != "zhangsan" {
 		t.Errorf("moved to %s: %v", b.identity().WeComUserID, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
@@ -139,13 +140,30 @@ func (c *Checker) checkOwner(ctx context.Context, a store.Authenticator, owner s
 		return gone, nil
 	}
 	if access, _ := owner.Identity.AccessBy(a.ID); !access.GoneAt.IsZero() {
-		return gone, c.announce(ctx, owner.UserID) // applications may not have been told
+		return c.tell(ctx, a.CorpID, gone)
 	}
 	result, err := c.keep(ctx, a, owner, c.look(ctx, a, owner.Identity.WeComUserID, owner.Identity.Former))
 	if err != nil {
 		return result, err
 	}
 	return result, c.abroad(ctx, a.CorpID, result.User)
+}
+
+// tell tells applications of what ended when they could not be told.
+func (c *Checker) tell(ctx context.Context, corpID string, result Result) (Result, error) {
+	if !result.Owner.Identity.Untold {
+		return result, nil
+	}
+	userID := result.Owner.Identity.WeComUserID
+	return c.change(ctx, corpID, result, func(u store.User, i store.Identity, _ bool) (store.User, Verdict, error) {
+		switch {
+		case i.Is(corpID, userID) && i.Untold:
+			return u, result.Verdict, nil
+		case i.Is(corpID, userID), i.Was(corpID, userID):
+			return u, result.Verdict, errEnded
+		}
+		return u, "", errMoved
+	})
 }
 
 // moves is how often a check begins anew because the identity has moved under its hands.
@@ -184,11 +202,11 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 	}
 	binding := false
 	if f.Verdict == Gone {
-		binder, err := c.binder(ctx, a, owner.Identity)
+		bound, err := c.bound(ctx, a, owner.Identity)
 		if err != nil {
 			return Result{}, err
 		}
-		binding = binder.ID == a.ID
+		binding = bound.ID == a.ID
 	}
 	return c.change(ctx, a.CorpID, result, func(u store.User, i store.Identity, told bool) (store.User, Verdict, error) {
 		access, _ := i.AccessBy(a.ID)
@@ -215,9 +233,10 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 }
 
 // change stores the user that decide makes of the owner of an identity in a corp, after the
-// applications have been announced which have to be told. Announced first, applications are
-// told also when the process dies in between, and in vain at worst. While others change the
-// user, too, decide gets what they have made of it; with errEnded, nothing is left to store.
+// applications have been announced which have to be told: of what ends now, and of what ended
+// when they could not be told. Announced first, applications are told also when the process
+// dies in between, and in vain at worst. While others change the user, too, decide gets what
+// they have made of it; with errEnded, nothing is left to store.
 func (c *Checker) change(ctx context.Context, corpID string, result Result, decide func(u store.User, i store.Identity, told bool) (store.User, Verdict, error)) (Result, error) {
 	announced, told := false, error(nil)
 	user, err := store.RetryChanged(ctx, func() (store.User, error) {
@@ -236,11 +255,17 @@ func (c *Checker) change(ctx context.Context, corpID string, result Result, deci
 		case err != nil:
 			return from, err
 		}
-		if !verdict.goesOn() && !announced {
+		is, _ := to.IdentityIn(corpID)
+		if !announced && (identity.Untold || ends(identity, is)) {
 			announced = true
 			if told = c.announce(ctx, from.ID); told != nil {
 				to, _, _ = decide(from, identity, false)
+				is, _ = to.IdentityIn(corpID)
 			}
+		}
+		if announced {
+			is.Untold = told != nil
+			to = to.WithIdentity(is)
 		}
 		to.Version = from.Version + 1
 		if to.Name != from.Name {
@@ -265,6 +290,14 @@ var (
 	errEnded = errors.New("another check has found the same")
 )
 
+// ends reports whether sessions end that go on with the identity as it was.
+func ends(was, is store.Identity) bool {
+	return was.Generation != is.Generation || slices.ContainsFunc(is.Access, func(by store.MemberAccess) bool {
+		old, _ := was.AccessBy(by.AuthenticatorID)
+		return old.Generation != by.Generation
+	})
+}
+
 func (c *Checker) announce(ctx context.Context, userID string) error {
 	if c.Notifier == nil {
 		return nil
@@ -284,20 +317,31 @@ func named(u store.User, before, name string) store.User {
 	return u
 }
 
-// binder returns the authenticator that bound an identity, or a when that one is not in use
-// any more: then nobody else could ever say that the member is gone.
-func (c *Checker) binder(ctx context.Context, a store.Authenticator, i store.Identity) (store.Authenticator, error) {
+// bound returns the authenticator that bound an identity, which may be disabled, or a when that
+// one is deleted or another corp's by now: then nobody else could ever say that the member is
+// gone.
+func (c *Checker) bound(ctx context.Context, a store.Authenticator, i store.Identity) (store.Authenticator, error) {
 	if i.Authenticator == a.Name || i.Authenticator == "" {
 		return a, nil
 	}
-	binder, err := c.Authenticators.Authenticator(ctx, i.Authenticator)
+	bound, err := c.Authenticators.Authenticator(ctx, i.Authenticator)
 	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && (!binder.Enabled || binder.CorpID != a.CorpID):
+	case errors.Is(err, store.ErrNotFound), err == nil && bound.CorpID != a.CorpID:
 		return a, nil
 	case err != nil:
 		return a, fmt.Errorf("read authenticator of identity: %w", err)
 	}
-	return binder, nil
+	return bound, nil
+}
+
+// binder returns the authenticator to ask about an identity: the one that bound it, or a while
+// that one is disabled. What a says then is about its own sessions, see bound.
+func (c *Checker) binder(ctx context.Context, a store.Authenticator, i store.Identity) (store.Authenticator, error) {
+	bound, err := c.bound(ctx, a, i)
+	if err != nil || !bound.Enabled {
+		return a, err
+	}
+	return bound, nil
 }
 
 // renamedWithin is how long a member may be gone whose identity still follows to another userid:
@@ -326,10 +370,10 @@ func (c *Checker) formerly(i store.Identity) []store.FormerUserID {
 }
 
 // Rename moves an identity to another userid, which an event of a time names, pushed to an
-// authenticator: if WeCom knows the new one and the old one no more, as the app sees it that
-// bound the identity. Otherwise it is a check of the identity alone. Its sessions go on. One
-// that was found missing a moment before moves, too, and is gone no more; what has ended with
-// it stays ended. Errors are Check's.
+// authenticator: if WeCom knows the new one, by the name that it told last of the identity, and
+// the old one no more, as the app sees it that bound the identity. Otherwise it is a check of the
+// identity alone. Its sessions go on. One that was found missing a moment before moves, too, and
+// is gone no more; what has ended with it stays ended. Errors are Check's.
 func (c *Checker) Rename(ctx context.Context, a store.Authenticator, oldUserID, newUserID string, at time.Time) (Result, error) {
 	if store.FoldUserID(oldUserID) == store.FoldUserID(newUserID) {
 		return c.Check(ctx, a, oldUserID)
@@ -354,9 +398,14 @@ func (c *Checker) rename(ctx context.Context, a store.Authenticator, oldUserID, 
 	case err != nil:
 		return Result{}, fmt.Errorf("read owner of identity: %w", err)
 	}
-	if a, err = c.binder(ctx, a, owner.Identity); err != nil {
+	bound, err := c.bound(ctx, a, owner.Identity)
+	if err != nil {
 		return Result{}, err
 	}
+	if bound.ID != a.ID && !bound.Enabled {
+		return c.checkOwner(ctx, a, owner) // another app does not speak for it
+	}
+	a = bound
 	if taken || owner.Identity.IsGone() && !c.follows(owner.Identity, at) {
 		return c.checkOwner(ctx, a, owner) // somebody is that member, or nobody was this one
 	}
@@ -367,6 +416,9 @@ func (c *Checker) rename(ctx context.Context, a store.Authenticator, oldUserID, 
 	case Gone:
 		return c.checkOwner(ctx, a, owner)
 	}
+	if !renamed.names(owner.Identity) {
+		return c.checkOwner(ctx, a, owner) // for all we know, somebody else
+	}
 	was := c.look(ctx, a, owner.Identity.WeComUserID, owner.Identity.Former)
 	if was.Verdict != Gone || was.Told() {
 		return c.keep(ctx, a, owner, was)
@@ -375,6 +427,8 @@ func (c *Checker) rename(ctx context.Context, a store.Authenticator, oldUserID, 
 	result, err = c.change(ctx, a.CorpID, result, func(u store.User, i store.Identity, _ bool) (store.User, Verdict, error) {
 		switch {
 		case i.Is(a.CorpID, newUserID): // by another push
+		case !renamed.names(i): // since another check
+			return u, "", errMoved
 		case i.Is(a.CorpID, oldUserID), i.Was(a.CorpID, oldUserID) && c.follows(i, at):
 			i.Former = c.formerly(i)
 			i.WeComUserID, i.GoneAt, i.GoneReason = newUserID, time.Time{}, ""

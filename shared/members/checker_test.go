@@ -327,15 +327,10 @@ func TestAnotherAppsAnswerEndsOnlyItsOwnSessions(t *testing.T) {
 	b.equal("verdict of the other app", members.Active, b.check(b.demo))
 }
 
-// When the app that bound the identity is not used any more, any other may say it.
+// When the app that bound the identity is there no more, any other may say it.
 func TestGoneIsSaidByAnotherAppWhenTheOneThatBoundIsGone(t *testing.T) {
 	for name, retire := range map[string]func(*bench) error{
 		"deleted": func(b *bench) error { return b.store.DeleteAuthenticator(b.Context(), b.demo) },
-		"disabled": func(b *bench) error {
-			to := b.demo
-			to.Enabled, to.Version = false, 2
-			return b.store.UpdateAuthenticator(b.Context(), b.demo, to)
-		},
 		"another corp's": func(b *bench) error {
 			to := b.demo
 			to.CorpID, to.Version = "wwelse", 2
@@ -348,6 +343,35 @@ func TestGoneIsSaidByAnotherAppWhenTheOneThatBoundIsGone(t *testing.T) {
 			delete(b.wecom.members, "zhangsan")
 			b.equal("verdict", members.Gone, b.check(b.other))
 			b.equal("gone", true, b.identity().IsGone())
+		})
+	}
+}
+
+// Attack: while the app that bound the identity is disabled, another one, which does not see the
+// member, ends what hangs on all the others, or moves the identity to somebody whom it sees.
+func TestAttackAnotherAppSpeaksForOneThatIsDisabled(t *testing.T) {
+	for name, ask := range map[string]func(*bench) (members.Result, error){
+		"check": func(b *bench) (members.Result, error) { return b.Check(b.Context(), b.other, "zhangsan") },
+		"rename": func(b *bench) (members.Result, error) {
+			b.wecom.members["mallory"] = wecom.Member{UserID: "mallory", Name: "张三", Status: wecom.MemberActive}
+			return b.Rename(b.Context(), b.other, "zhangsan", "mallory", b.now)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			third := b.authenticator("third", corpID)
+			b.check(third)
+			disabled := b.demo
+			disabled.Enabled, disabled.Version = false, 2
+			b.ok(b.store.UpdateAuthenticator(t.Context(), b.demo, disabled))
+			own, beside := b.began(b.other), b.began(third)
+			b.wecom.unseen[b.other.ID] = "zhangsan"
+			result, err := ask(b)
+			b.ok(err)
+			b.equal("verdict, gone, userid", []any{members.Gone, false, "zhangsan"}, []any{result.Verdict, b.identity().IsGone(), b.identity().WeComUserID})
+			b.equal("goes on by this app, by a third one", []bool{false, true}, []bool{b.stored().Keeps(own), b.stored().Keeps(beside)})
+			b.equal("by the third one", members.Active, b.check(third))
+			b.equal("enabled again", members.Active, b.check(b.demo))
 		})
 	}
 }
@@ -648,6 +672,63 @@ func TestTheEndStandsWhenApplicationsCannotBeTold(t *testing.T) {
 	}
 }
 
+// Attack: who signs in again and again, and is not let in, has each application told as often of
+// sessions that ended long ago.
+func TestAttackApplicationsAreToldAtEachAttempt(t *testing.T) {
+	for name, leave := range map[string]func(*bench) store.Authenticator{
+		"outside of the visible range of another app": func(b *bench) store.Authenticator {
+			b.wecom.unseen[b.other.ID] = "zhangsan"
+			return b.other
+		},
+		"disabled": func(b *bench) store.Authenticator {
+			b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: 2}
+			return b.demo
+		},
+		"not allowed": func(b *bench) store.Authenticator {
+			b.demo.Allow = store.Allow{Tags: []int64{3}}
+			return b.demo
+		},
+	} {
+		for failures := range 3 {
+			t.Run(fmt.Sprintf("%s, %d failures", name, failures), func(t *testing.T) {
+				b := newBench(t)
+				by := leave(b)
+				began := b.began(by)
+				for attempt := range 10 {
+					b.notifier.err = nil
+					if attempt < failures {
+						b.notifier.err = errors.New("the queue is down")
+					}
+					result, err := b.Check(t.Context(), by, "zhangsan")
+					if !errors.Is(err, b.notifier.err) || result.Verdict == members.Active || result.User.ID != b.user.ID {
+						t.Errorf("attempt %d: %+v, %v", attempt, result, err)
+					}
+					b.equal("goes on", false, b.stored().Keeps(began))
+					b.now = b.now.Add(time.Hour)
+				}
+				b.equal("told", []string{b.user.ID}, b.notifier.told)
+			})
+		}
+	}
+}
+
+// Who is a member again by the time that applications can be told has lost the sessions from
+// before all the same.
+func TestApplicationsAreToldOfWhoIsBack(t *testing.T) {
+	b := newBench(t)
+	b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: 2}
+	b.notifier.err = errors.New("the queue is down")
+	if _, err := b.Check(t.Context(), b.demo, "zhangsan"); !errors.Is(err, b.notifier.err) {
+		t.Errorf("err = %v", err)
+	}
+	b.notifier.err = nil
+	b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: 1}
+	for range 2 {
+		b.equal("verdict", members.Active, b.check(b.demo))
+	}
+	b.equal("told", []string{b.user.ID}, b.notifier.told)
+}
+
 // The user changes under the check's hands: by an administrator, by another check.
 func TestChecksAndChangesAtOnce(t *testing.T) {
 	t.Run("an administrator's change is kept", func(t *testing.T) {
@@ -788,13 +869,14 @@ func TestRename(t *testing.T) {
 		{"neither is there", wecom.Member{}, wecom.Member{}, nil, nil, members.Gone, "zhangsan", true},
 		{"the new one cannot be looked up", wecom.Member{}, renamed, func(b *bench) { b.wecom.errs["zhang.san"] = answer(-1) }, nil, members.Unknown, "zhangsan", false},
 		{"the old one cannot be looked up", wecom.Member{}, renamed, func(b *bench) { b.wecom.errs["zhangsan"] = answer(60020) }, nil, members.Unknown, "zhangsan", false},
-		{"renamed and disabled", wecom.Member{}, wecom.Member{UserID: "zhang.san", Status: 2}, nil, nil, members.Disabled, "zhang.san", false},
+		{"renamed and disabled", wecom.Member{}, wecom.Member{UserID: "zhang.san", Name: "张三", Status: 2}, nil, nil, members.Disabled, "zhang.san", false},
 		{"attack: the new one is somebody's, who would lose it", wecom.Member{}, renamed, func(b *bench) {
 			b.ok(b.store.CreateUser(b.Context(), store.User{ID: "owner", Phone: "+8613900000000", Enabled: true, Version: 1, Identities: []store.Identity{{CorpID: corpID, WeComUserID: "zhang.san", Authenticator: "demo"}}}))
 		}, nil, members.Gone, "zhangsan", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t)
+			b.check(b.demo)
 			began := b.began(b.demo)
 			delete(b.wecom.members, "zhangsan")
 			for _, m := range []wecom.Member{test.old, test.found} {
@@ -834,10 +916,11 @@ func TestFormerUserIDsCountForTenMinutes(t *testing.T) {
 	b := newBench(t)
 	b.rules["demo"] = scripted{Evaluation: members.Evaluation{Allowed: true}}
 	b.check(b.other)
+	b.check(b.demo)
 	rename := func(from, to string) {
 		t.Helper()
 		delete(b.wecom.members, from)
-		b.wecom.members[to] = wecom.Member{UserID: to, Status: wecom.MemberActive}
+		b.wecom.members[to] = wecom.Member{UserID: to, Name: "张三", Status: wecom.MemberActive}
 		_, err := b.Rename(t.Context(), b.demo, from, to, b.now)
 		b.ok(err)
 	}

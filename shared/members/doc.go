@@ -13,6 +13,8 @@
 //     secret or a closed app;
 //   - a gone identity stays with its user, and counts as unknown: who comes with its userid
 //     shows a phone again, which must be that user's;
+//   - an identity moves to another userid only by WeCom's own answers: the new one is there, the
+//     old one is not, and the name is the one that it told last;
 //   - the role admin is never given by a rule;
 //   - what ends, ends for the corp or the authenticator that says so, and not for another one;
 //   - whatever a look ends or gives has its line in the audit. What ends does not wait for it.

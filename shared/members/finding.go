@@ -100,6 +100,12 @@ func (f Finding) Told() bool { return f.member.UserID != "" }
 // Name is the member's name, empty when WeCom does not tell.
 func (f Finding) Name() string { return f.member.Name }
 
+// names reports whether WeCom calls the member as it last called the one of an identity. An app
+// is told of a member who has left, or is outside of its visible range, as of one who got another
+// userid: that there is none. So the name is what tells a new userid of the same person from the
+// userid of another one, of whom an event says so.
+func (f Finding) names(i store.Identity) bool { return i.Name != "" && f.Name() == i.Name }
+
 // First returns the identity of a member who signs in for the first time, or again after
 // being gone, with what was found, and the verdict. roles are those that an administrator
 // gave the user. The phone came from WeCom a moment ago: that WeCom knows no such member

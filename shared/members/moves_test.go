@@ -85,6 +85,7 @@ func TestRenamesAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
+			b.check(b.demo)
 			known := map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Name: "张三", Status: wecom.MemberActive}}
 			b.equal("came to", map[string]int{"active": 20}, b.atOnce(20, known, func(c *members.Checker, n int) (members.Result, error) { return ask(b, c, n) }))
 			i := b.identity()
@@ -123,7 +124,7 @@ func TestRenameOfWhoWasFoundMissing(t *testing.T) {
 		{"a moment before", missing, nil, renamed, time.Second, -time.Second, members.Active, true},
 		{"WeCom pushed late", missing, nil, renamed, 24 * time.Hour, -time.Second, members.Active, true},
 		{"WeCom's clock is ahead", missing, nil, renamed, time.Second, 5 * time.Minute, members.Active, true},
-		{"disabled meanwhile", missing, nil, wecom.Member{UserID: "zhang.san", Status: wecom.MemberDisabled}, time.Second, 0, members.Disabled, true},
+		{"disabled meanwhile", missing, nil, wecom.Member{UserID: "zhang.san", Name: "张三", Status: wecom.MemberDisabled}, time.Second, 0, members.Disabled, true},
 		{"more than a day before", missing, nil, renamed, 24*time.Hour + time.Second, -time.Second, members.Gone, false},
 		{"left", func(b *bench) {
 			b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Status: wecom.MemberLeft}
@@ -137,10 +138,11 @@ func TestRenameOfWhoWasFoundMissing(t *testing.T) {
 		{"attack: WeCom knows no such new userid", missing, nil, wecom.Member{}, time.Second, 0, members.Gone, false},
 		{"WeCom does not say of the new userid", missing, func(b *bench) { b.wecom.errs["zhang.san"] = answer(-1) }, renamed, time.Second, 0, members.Unknown, false},
 		{"WeCom does not say of the old userid", missing, func(b *bench) { b.wecom.errs["zhangsan"] = answer(45009) }, renamed, time.Second, 0, members.Unknown, false},
-		{"attack: of another company, where the member has the same userid", missing, func(b *bench) { b.demo = b.partner }, renamed, time.Second, 0, members.Active, false},
+		{"attack: of another company, where the member has the same userid", func(b *bench) { b.check(b.partner); missing(b) }, func(b *bench) { b.demo = b.partner }, renamed, time.Second, 0, members.Active, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t)
+			b.check(b.demo)
 			began := b.began(b.demo)
 			test.leaves(b)
 			b.equal("found", members.Gone, b.check(b.demo))
@@ -184,9 +186,10 @@ func TestRenameOfWhoWasFoundMissing(t *testing.T) {
 func TestAttackRenameToAUseridOfSomebody(t *testing.T) {
 	b := newBench(t)
 	b.ok(b.store.CreateUser(b.Context(), store.User{ID: "owner", Phone: "+8613900000000", Enabled: true, Version: 1, Identities: []store.Identity{{CorpID: corpID, WeComUserID: "zhang.san", Authenticator: "demo"}}}))
+	b.check(b.demo)
 	b.wecom.members = nil
 	b.check(b.demo)
-	b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Status: wecom.MemberActive}}
+	b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Name: "张三", Status: wecom.MemberActive}}
 	result, err := b.Rename(t.Context(), b.demo, "zhangsan", "zhang.san", b.now)
 	b.ok(err)
 	b.equal("user", "owner", result.User.ID)
@@ -203,14 +206,78 @@ func TestAttackRenameThatIsReplayed(t *testing.T) {
 		b.ok(err)
 		return result
 	}
-	b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Status: wecom.MemberActive}}
+	b.check(b.demo)
+	b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Name: "张三", Status: wecom.MemberActive}}
 	b.equal("moved", members.Active, renamed().Verdict)
 	b.wecom.members = nil
 	_, err := b.Check(t.Context(), b.demo, "zhang.san")
 	b.ok(err)
-	b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Name: "another person", Status: wecom.MemberActive}}
+	b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Name: "张三", Status: wecom.MemberActive}}
 	b.equal("replayed", members.Gone, renamed().Verdict)
 	b.equal("gone", []any{"zhang.san", true}, []any{b.identity().WeComUserID, b.identity().IsGone()})
+}
+
+// Attack: whoever has the token and the key of some receiver says that a member who has left, or
+// whom the app does not see any more, got the userid of an accomplice, whom the app sees.
+func TestAttackRenameToAnAccomplice(t *testing.T) {
+	const known = "张三"
+	for _, test := range []struct {
+		name       string
+		told       string // last of the identity
+		accomplice string
+		moves      bool
+	}{
+		{"the very name", known, known, true},
+		{"another name", known, "Mallory", false},
+		{"another name that begins alike", known, known + "丰", false},
+		{"in another case", "Zhang San", "zhang san", false},
+		{"WeCom does not tell the new one's name", known, "", false},
+		{"nothing is known of the identity", "", known, false},
+		{"neither name is known", "", "", false},
+	} {
+		for _, missing := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, found missing before: %t", test.name, missing), func(t *testing.T) {
+				b := newBench(t)
+				b.wecom.members["zhangsan"] = wecom.Member{UserID: "zhangsan", Name: test.told, Status: wecom.MemberActive}
+				b.check(b.demo)
+				began := b.began(b.demo)
+				b.wecom.members = map[string]wecom.Member{"mallory": {UserID: "mallory", Name: test.accomplice, Status: wecom.MemberActive}}
+				if missing {
+					b.check(b.demo)
+				}
+				result, err := b.Rename(t.Context(), b.other, "zhangsan", "mallory", b.now)
+				b.ok(err)
+				_, err = b.store.OwnerOfIdentity(t.Context(), corpID, "mallory")
+				b.equal("moved", test.moves, err == nil)
+				b.equal("gone", !test.moves, result.Verdict == members.Gone && b.identity().IsGone())
+				b.equal("goes on", test.moves && !missing, b.stored().Keeps(began))
+				b.equal("name", known, b.stored().Name)
+			})
+		}
+	}
+}
+
+// Attack: the member gets another name, as WeCom has it, while an event with a userid of the old
+// name is under way.
+func TestAttackNameChangesDuringARename(t *testing.T) {
+	b := newBench(t)
+	b.check(b.demo)
+	b.wecom.members = map[string]wecom.Member{"mallory": {UserID: "mallory", Name: "张三", Status: wecom.MemberActive}}
+	asked := 0
+	b.wecom.before = func() {
+		if asked++; asked != 2 { // about the old userid
+			return
+		}
+		from := b.stored()
+		i := b.identity()
+		i.Name = "张君宝"
+		to := from.WithIdentity(i)
+		to.Version++
+		b.ok(b.store.UpdateUser(t.Context(), from, to))
+	}
+	result, err := b.Rename(t.Context(), b.demo, "zhangsan", "mallory", b.now)
+	b.ok(err)
+	b.equal("verdict, userid", []any{members.Gone, "zhangsan"}, []any{result.Verdict, b.identity().WeComUserID})
 }
 
 // A member who tried to sign in with the new userid before it was known left a mark for the
@@ -218,13 +285,14 @@ func TestAttackRenameThatIsReplayed(t *testing.T) {
 func TestRenameSettlesTheConflictOfThePhone(t *testing.T) {
 	for userID, stays := range map[string]bool{"Zhang.San": false, "lisi": true} {
 		b := newBench(t)
+		b.check(b.demo)
 		b.wecom.members = nil
 		b.check(b.demo)
 		from := b.stored()
 		to := from
 		to.PhoneConflict, to.Version = &store.Identity{CorpID: corpID, WeComUserID: userID}, from.Version+1
 		b.ok(b.store.UpdateUser(t.Context(), from, to))
-		b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Status: wecom.MemberActive}}
+		b.wecom.members = map[string]wecom.Member{"zhang.san": {UserID: "zhang.san", Name: "张三", Status: wecom.MemberActive}}
 		_, err := b.Rename(t.Context(), b.demo, "zhangsan", "zhang.san", b.now)
 		b.ok(err)
 		b.equal(fmt.Sprint("conflict with ", userID), stays, b.stored().PhoneConflict != nil)

@@ -18,6 +18,3 @@ const (
 	// Unknown: WeCom said nothing about the member. Nothing has changed, the check is due.
 	Unknown Verdict = "unknown"
 )
-
-// goesOn reports whether sessions go on with a verdict.
-func (v Verdict) goesOn() bool { return v == Active || v == Unknown }

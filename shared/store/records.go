@@ -161,6 +161,9 @@ type Identity struct {
 	// Generation is part of the member's sessions by any authenticator of the corp;
 	// increasing it ends them all.
 	Generation int64 `json:",omitempty"`
+	// Untold: applications may not have been told of sessions that a check has ended. The next
+	// one tells.
+	Untold bool `json:",omitempty"`
 	// Access has what each authenticator says of the member, in no particular order.
 	Access []MemberAccess `json:",omitempty"`
 }

@@ -332,8 +332,8 @@ func (w *world) administratorsSignIn() {
 	}
 }
 
-// WeCom checks the URL of the receiver and pushes: a member gets another userid and another
-// name, and then leaves.
+// WeCom checks the URL of the receiver and pushes: a member gets another userid and then another
+// name, and leaves.
 func (v *visitor) hasEventsPushed() {
 	v.t.Helper()
 	const events = "/api/admin/authenticators/main/events"
@@ -357,12 +357,13 @@ func (v *visitor) hasEventsPushed() {
 		v.Expect(v.t, status, "POST", "/api/events/main?"+query, testbrowser.Body("text/xml", body))
 	}
 	push(200, "<xml><FromUserName>sys</FromUserName><Event>enter_agent</Event></xml>")
-	must(v.t, v.weCom.ChangeMember(corpID, "zhouba", func(m *wecomsim.Member) { m.UserID, m.Name = "zhou.ba", "周捌" }))
+	must(v.t, v.weCom.ChangeMember(corpID, "zhouba", func(m *wecomsim.Member) { m.UserID = "zhou.ba" }))
 	push(200, "<xml><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhouba</UserID><NewUserID>zhou.ba</NewUserID></xml>")
+	must(v.t, v.weCom.ChangeMember(corpID, "zhou.ba", func(m *wecomsim.Member) { m.Name = "周捌" }))
+	push(200, "<xml><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhou.ba</UserID><Department>1</Department></xml>")
 	if session := testbrowser.Decode[sessionAnswer](v.t, member.send(200, "GET", "/api/session", "", nil)); session.User.Name != "周捌" {
 		v.t.Errorf("with another userid and name: %+v", session)
 	}
-	push(200, "<xml><Event>change_contact</Event><ChangeType>update_user</ChangeType><UserID>zhou.ba</UserID><Department>1</Department></xml>")
 	must(v.t, v.weCom.Dismiss(corpID, "zhou.ba"))
 	push(200, "<xml><FromUserName>zhou.ba</FromUserName><Event>unsubscribe</Event></xml>")
 	member.send(401, "GET", "/api/session", "", nil)

@@ -29,6 +29,7 @@ func checkedIdentities(t *testing.T, b *bench) {
 	u := b.user("+8613800000001")
 	i := member("zhangsan")
 	i.CheckedAt, i.DisabledAt, i.Name, i.Position, i.Tags, i.Generation = b.now(), b.now().Add(time.Second), "张三", "出纳", []int64{3, 7}, 2
+	i.Untold = true
 	i.Former = []store.FormerUserID{{WeComUserID: "zhang.san", Until: b.now()}}
 	i.Departments = []store.Department{{ID: 12, Name: "财务部", Leader: true, Above: []int64{1, 4}, NamesAbove: []string{"集团", "总部"}}, {ID: 13}}
 	i.Access = []store.MemberAccess{{
