@@ -141,11 +141,7 @@ func (c *Checker) checkOwner(ctx context.Context, a store.Authenticator, owner s
 	if access, _ := owner.Identity.AccessBy(a.ID); !access.GoneAt.IsZero() {
 		return gone, c.announce(ctx, owner.UserID) // applications may not have been told
 	}
-	result, err := c.keep(ctx, a, owner, c.look(ctx, a, owner.Identity.WeComUserID, owner.Identity.Former))
-	if err != nil {
-		return result, err
-	}
-	return result, c.abroad(ctx, a.CorpID, result.User)
+	return c.keep(ctx, a, owner, c.look(ctx, a, owner.Identity.WeComUserID, owner.Identity.Former))
 }
 
 // moves is how often a check begins anew because the identity has moved under its hands.
