@@ -54,9 +54,6 @@ func (h *handler) preview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if u, err = store.WithWeComRoles(ctx, h.Directory, u); err != nil {
-		return err
-	}
 	m, corpIDs, err := h.memberFor(ctx, a, u)
 	if err != nil {
 		return err
@@ -82,11 +79,11 @@ func viewClaims(list claims.List) map[string]claimView {
 	return views
 }
 
-// memberFor returns the member that a user is for an application: of several companies,
-// the one of the first authenticator that the application may use. It returns the corps
+// memberFor returns the member that a user is for an application, with the roles that count
+// there: of several companies, the one of the first authenticator that the application may
+// use. It returns the corps
 // whose members can sign in to it, too.
 func (h *handler) memberFor(ctx context.Context, a store.Application, u store.User) (m claims.Member, corpIDs []string, err error) {
-	m.User = u
 	if corpIDs, err = oauth.CorpsOf(ctx, h.Directory, a); err != nil {
 		return m, nil, err
 	}
@@ -103,5 +100,6 @@ func (h *handler) memberFor(ctx context.Context, a store.Application, u store.Us
 		m.CorpID, m.WeComUserID = identities[0].CorpID, identities[0].WeComUserID
 	}
 	m.OneCorp = slices.Equal(corpIDs, []string{m.CorpID})
-	return m, corpIDs, nil
+	m.User, err = store.WithWeComRoles(ctx, h.Directory, u, m.CorpID)
+	return m, corpIDs, err
 }

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,36 @@ func TestPreview(t *testing.T) {
 	got = o.expect(200, request{method: "POST", path: applicationsPath + "/partner-app/preview", body: `{"userId":"` + user + `"}`})
 	if _, there := got.object(t)["userinfo"].(map[string]any)["corp_id"]; there {
 		t.Error(got.body)
+	}
+}
+
+// An application is told the roles by the rules of the company through which the user comes to it.
+func TestPreviewHasTheRolesOfOneCompany(t *testing.T) {
+	o := newOffice(t)
+	o.create("hr", `,"roleRules":[{"leader":true,"role":"lead"}]`)
+	o.create("desk", `,"roleRules":[{"leader":true,"role":"desk"}]`)
+	o.create("partner", `,"roleRules":[{"leader":true,"role":"ops"}]`)
+	o.expect(200, request{method: "PATCH", path: "/api/admin/authenticators/partner", body: `{"corpId":"wwPartner"}`})
+	access := func(name, role string) store.MemberAccess {
+		return store.MemberAccess{AuthenticatorID: o.authenticator(name).ID, AuthenticatorName: name, Roles: []string{role}}
+	}
+	user := o.createUser("13800138000")
+	u := o.user(user)
+	u.Roles = []string{"staff"}
+	u.Identities = []store.Identity{
+		{CorpID: "ww0123456789", WeComUserID: "LiLei", Access: []store.MemberAccess{access("hr", "lead"), access("desk", "desk")}},
+		{CorpID: "wwPartner", WeComUserID: "lei.li", Access: []store.MemberAccess{access("partner", "ops")}},
+	}
+	o.replaceUser(u)
+	for authenticators, want := range map[string]string{
+		``: "[staff lead desk]", `"hr"`: "[staff lead desk]", `"partner"`: "[staff ops]", `"partner","hr"`: "[staff ops]",
+	} {
+		id := "app-" + strings.NewReplacer(`"`, "", ",", "-").Replace(authenticators+"x")
+		o.createApplication(id, "web", `,"authenticators":[`+authenticators+`]`)
+		got := o.expect(200, request{method: "POST", path: applicationsPath + "/" + id + "/preview", body: `{"userId":"` + user + `"}`}).object(t)
+		if told := fmt.Sprint(got["userinfo"].(map[string]any)["roles"].(map[string]any)["value"]); told != want {
+			t.Errorf("with authenticators %s: roles %s, want %s", authenticators, told, want)
+		}
 	}
 }
 

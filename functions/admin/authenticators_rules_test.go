@@ -348,6 +348,14 @@ func TestUserShowsRolesByRules(t *testing.T) {
 	roles(`["desk"]`) // at once, not with the next check
 	o.expect(200, request{method: "PATCH", path: hrPath, body: `{"enabled":false}`})
 	roles("[]")
+	// Of a user in two companies, those that the rules of either give.
+	o.expect(200, request{method: "PATCH", path: hrPath, body: `{"enabled":true}`})
+	u.Identities = append(u.Identities, store.Identity{
+		CorpID: "wwOther", WeComUserID: "lei.li", Authenticator: "it",
+		Access: []store.MemberAccess{{AuthenticatorID: o.authenticator("it").ID, AuthenticatorName: "it", Roles: []string{"partner"}}},
+	})
+	o.replaceUser(u)
+	roles(`["desk","partner"]`)
 	if problem := o.expect(400, request{method: "PATCH", path: path, body: `{"wecomRoles":["x"]}`}).problem(t); problem != "invalid_request wecomRoles" {
 		t.Error(problem)
 	}

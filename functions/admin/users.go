@@ -60,7 +60,7 @@ func (h *handler) writeUsers(w http.ResponseWriter, r *http.Request, users []sto
 	authenticators := store.CacheAuthenticators(h.Directory, time.Minute, h.Now)
 	for i, u := range users {
 		var err error
-		if users[i], err = store.WithWeComRoles(r.Context(), authenticators, u); err != nil {
+		if users[i], err = store.WithWeComRolesOfAllCorps(r.Context(), authenticators, u); err != nil {
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ func (h *handler) getUser(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *handler) answerUser(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
-	u, err := store.WithWeComRoles(r.Context(), h.Directory, u)
+	u, err := store.WithWeComRolesOfAllCorps(r.Context(), h.Directory, u)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 	"github.com/wecom-signin/wecom-signin/shared/settings"
+	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
 // withDepartments gives the company a tree, which the app sees whole, and two tags: 7 is 张三
@@ -146,4 +147,86 @@ func TestChangedDirectoryIsFetchedAnew(t *testing.T) {
 	fetched(2, 1)
 	push("<ChangeType>update_tag</ChangeType><TagId>7</TagId>")
 	fetched(2, 2)
+}
+
+// Attack: a partner writes an employee's phone down for one of its own members, who becomes the
+// same user while no rule gives the employee a role. When one does, it gives the employee's
+// sessions that role and not the partner's, whoever came first.
+func TestAttackPartnerGetsTheRolesOfAnEmployee(t *testing.T) {
+	const siblingSecret = "secret-of-the-second-app-0123456789abcdefg"
+	finance := []any{rule("department", 1, "finance")}
+	for name, test := range map[string]struct {
+		partnerFirst bool
+		by           string // the authenticator that gets the rule
+	}{
+		"the partner first, a rule afterwards":  {true, mainName},
+		"the employee first, a rule afterwards": {false, mainName},
+		"the partner first, by another app":     {true, "second"},
+		"the employee first, by another app":    {false, "second"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, weComWhere(func(c *wecomsim.Config) {
+				withDepartments(c)
+				second := c.Corps[0].Apps[0]
+				second.AgentID, second.Secret = "1000003", siblingSecret
+				c.Corps[0].Apps = append(c.Corps[0].Apps, second)
+			}))
+			f.addOther()
+			f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
+				"name": "second", "corpId": corpID, "agentId": "1000003", "secret": siblingSecret, "origin": application,
+			})
+			wiki := f.registerWiki(func(a *store.Application) { a.Allow.Roles = []string{"finance"} })
+			wiki.config.Scopes = append(wiki.config.Scopes, "groups")
+			employee, partner := f.inWeCom("zhangsan"), f.inWeCom(otherCorpID+"/san.zhang")
+			if test.partnerFirst {
+				partner.signIn("/authorize/other")
+			}
+			employee.signIn("/authorize/main")
+			if !test.partnerFirst {
+				partner.signIn("/authorize/other")
+			}
+			id := employee.session().User.ID
+			if partner.session().User.ID != id {
+				t.Fatal("they are two users")
+			}
+			f.patch("/authenticators/"+test.by, map[string]any{"roleRules": finance})
+			f.wait(11 * time.Second) // the caches
+			employee.signIn("/authorize/" + test.by)
+			again := f.inWeCom(otherCorpID + "/san.zhang")
+			again.signIn("/authorize/other")
+
+			if roles := employee.session().User.Roles; !slices.Equal(roles, []string{"finance"}) {
+				t.Errorf("the employee has the roles %v", roles)
+			}
+			entered := wiki.begin()
+			if claims := entered.finish(employee.open(entered.address)).claims; fmt.Sprint(claims["roles"]) != "[finance]" {
+				t.Errorf("the application is told %v of the employee", claims["roles"])
+			}
+			for _, b := range []*browser{partner, again} {
+				if s := b.session(); len(s.User.Roles) != 0 || s.User.ID != id || s.CorpID != otherCorpID {
+					t.Errorf("the partner's session: %+v", s)
+				}
+				if roles := claimsOf(t, b.token())["roles"]; fmt.Sprint(roles) != "[]" {
+					t.Errorf("the partner's token has the roles %v", roles)
+				}
+				if end := b.open(wiki.begin().address); end.Page.Status != http.StatusForbidden {
+					t.Errorf("the partner ended at %s with %d", end.Address, end.Page.Status)
+				}
+			}
+			f.patch("/applications/wiki", map[string]any{"allow": map[string]any{"roles": []string{}}})
+			f.wait(11 * time.Second)
+			for _, b := range []*browser{partner, again} {
+				entered := wiki.begin()
+				got := entered.finish(b.open(entered.address))
+				if got.claims["roles"] != nil || got.claims["groups"] != nil {
+					t.Errorf("the application is told %v of the partner", got.claims)
+				}
+			}
+			// Administrators see what the user's rules give, by whatever company.
+			if user := f.mustAdmin(http.StatusOK, http.MethodGet, "/users/"+id, nil).Body; !strings.Contains(user, `"wecomRoles":["finance"]`) {
+				t.Errorf("%s", user)
+			}
+		})
+	}
 }

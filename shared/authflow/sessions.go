@@ -37,7 +37,7 @@ type Sessions struct {
 type ActiveSession struct {
 	Key           string // see SessionKey
 	Session       store.Session
-	User          store.User // with the roles by rules
+	User          store.User // with the roles by rules of the session's corp
 	Authenticator store.Authenticator
 }
 
@@ -85,7 +85,7 @@ func (s *Sessions) CheckKey(ctx context.Context, sessionKey, userID string) (Act
 	if err != nil {
 		return ActiveSession{}, notActive("read authenticator of session", err)
 	}
-	if user, err = store.WithWeComRoles(ctx, s.Authenticators, user); err != nil {
+	if user, err = store.WithWeComRoles(ctx, s.Authenticators, user, session.CorpID); err != nil {
 		return ActiveSession{}, err
 	}
 	return ActiveSession{sessionKey, session, user, authenticator}, nil

@@ -142,11 +142,7 @@ func (c *Checker) checkOwner(ctx context.Context, a store.Authenticator, owner s
 	if access, _ := owner.Identity.AccessBy(a.ID); !access.GoneAt.IsZero() {
 		return c.tell(ctx, a.CorpID, gone)
 	}
-	result, err := c.keep(ctx, a, owner, c.look(ctx, a, owner.Identity.WeComUserID, owner.Identity.Former))
-	if err != nil {
-		return result, err
-	}
-	return result, c.abroad(ctx, a.CorpID, result.User)
+	return c.keep(ctx, a, owner, c.look(ctx, a, owner.Identity.WeComUserID, owner.Identity.Former))
 }
 
 // tell tells applications of what ended when they could not be told.

@@ -483,35 +483,6 @@ func TestAttackRolesOfAnAppThatIsNotUsedAnyMore(t *testing.T) {
 	}
 }
 
-// Attack: who has left one company keeps its roles in another, where WeCom is asked about that
-// one alone.
-func TestAttackRolesOfACompanyThatWasLeft(t *testing.T) {
-	for _, test := range []struct {
-		name      string
-		moves     func(*bench)
-		gone, has bool
-	}{
-		{"still there", func(*bench) {}, false, true},
-		{"left", func(b *bench) { b.wecom.unseen[b.demo.ID] = "zhangsan" }, true, false},
-		{"another department", func(b *bench) { b.rules["demo"] = scripted{Evaluation: members.Evaluation{Allowed: true}} }, false, false},
-		{"WeCom is busy there", func(b *bench) { b.rules["demo"] = scripted{err: answer(-1)} }, false, true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			b := newBench(t)
-			b.rules["demo"] = scripted{Evaluation: members.Evaluation{Roles: []string{"ops"}, Allowed: true}}
-			b.check(b.demo)
-			b.now = b.now.Add(25 * time.Hour)
-			test.moves(b)
-			began := b.began(b.partner)
-			b.equal("verdict", members.Active, b.check(b.partner))
-			access, _ := b.identity().AccessBy(b.demo.ID)
-			b.equal("gone there, has the role", []bool{test.gone, test.has}, []bool{b.identity().IsGone(), len(access.Roles) == 1})
-			b.equal("goes on", true, b.stored().Keeps(began))
-			b.equal("told", test.gone, len(b.notifier.told) == 1)
-		})
-	}
-}
-
 // appoint has an administrator give the user a role.
 func (b *bench) appoint(role string) {
 	b.Helper()

@@ -223,8 +223,8 @@ func unchecked(i store.Identity) store.Identity {
 	return i
 }
 
-// withoutRoles returns an identity that gives no role until it is checked again: its user
-// may go on through another corp.
+// withoutRoles returns an identity that gives no role until it is checked again: the member
+// may come back without them.
 func withoutRoles(i store.Identity) store.Identity {
 	i.Access = slices.Clone(i.Access)
 	for n := range i.Access {

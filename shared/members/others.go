@@ -3,14 +3,14 @@ package members
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
 
-// What other apps said of a user counts, too: their roles, and the tags of the same corp. Who
-// stays away from them must not keep these for ever, so that each check looks again.
+// What other apps of the corp said of a member counts, too: their roles and tags. Who stays away
+// from them must not keep these for ever, so that each check looks again. What another corp says
+// counts for what came through that one alone, and is looked at there.
 
 // again is what another app says of the member now.
 type again struct {
@@ -60,39 +60,4 @@ func withOthers(i store.Identity, all []again) store.Identity {
 		i = i.WithAccess(access)
 	}
 	return withTags(i)
-}
-
-// abroad checks a user's identities in other corps that give roles.
-func (c *Checker) abroad(ctx context.Context, corpID string, u store.User) (all error) {
-	for _, i := range u.Identities {
-		if i.CorpID == corpID || i.IsGone() {
-			continue
-		}
-		err := c.checkRoles(ctx, u, i)
-		if err != nil && !errors.Is(err, errMoved) && !errors.Is(err, store.ErrNotFound) {
-			all = errors.Join(all, fmt.Errorf("check identity in another corp: %w", err))
-		}
-	}
-	return all
-}
-
-// checkRoles checks an identity if roles of it count.
-func (c *Checker) checkRoles(ctx context.Context, u store.User, i store.Identity) error {
-	for _, access := range i.Access {
-		if len(access.Roles) == 0 {
-			continue
-		}
-		by, err := c.Authenticators.Authenticator(ctx, access.AuthenticatorName)
-		if errors.Is(err, store.ErrNotFound) || err == nil && (!by.Enabled || by.CorpID != i.CorpID) {
-			continue // these do not
-		}
-		if err == nil {
-			by, err = c.binder(ctx, by, i)
-		}
-		if err == nil {
-			_, err = c.keep(ctx, by, u.Owner(i.CorpID), c.look(ctx, by, i.WeComUserID, i.Former))
-		}
-		return err
-	}
-	return nil
 }

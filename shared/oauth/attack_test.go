@@ -252,3 +252,89 @@ func TestAttackDepartmentNumberOfAnotherCompany(t *testing.T) {
 		})
 	}
 }
+
+// TestAttackRolesOfAnotherCompany: a partner's member, who has the account of an employee by a
+// phone, has the roles that the rules of the employee's company give, where an application looks:
+// tokens, userinfo, introspection, proxies, and its allow.
+func TestAttackRolesOfAnotherCompany(t *testing.T) {
+	b := newBench(t)
+	b.changeAuthenticator(func(a *store.Authenticator) { a.RoleRules = []store.RoleRule{{Leader: true, Role: "lead"}} })
+	for name, corp := range map[string]string{"second": "ww1", "partner": "ww2"} {
+		b.must(b.store.CreateAuthenticator(t.Context(), store.Authenticator{
+			ID: "id of " + name, Name: name, Enabled: true, CorpID: corp, Generation: "auth-g", Version: 1, RoleRules: []store.RoleRule{{Department: 12, Role: "by-" + name}},
+		}))
+	}
+	b.changeUser(func(u *store.User) {
+		u.Identities = []store.Identity{
+			{CorpID: "ww1", WeComUserID: "ZhangSan", Access: []store.MemberAccess{
+				{AuthenticatorID: "auth-id", AuthenticatorName: "corp", Roles: []string{"lead"}},
+				{AuthenticatorID: "id of second", AuthenticatorName: "second", Roles: []string{"by-second"}},
+			}},
+			{CorpID: "ww2", WeComUserID: "san.zhang", Access: []store.MemberAccess{
+				{AuthenticatorID: "id of partner", AuthenticatorName: "partner", Roles: []string{"by-partner"}},
+			}},
+		}
+	})
+	b.change("proxied", func(a *store.Application) { a.ForwardAuthToken = true })
+	user, err := b.store.User(t.Context(), b.user.ID)
+	b.must(err)
+	session := func(authenticator, id, corp, wecomUserID string) *oauth.Session {
+		s := b.signIn(user, "lineage of "+authenticator)
+		s.Session.AuthenticatorName, s.Session.AuthenticatorID, s.Session.CorpID, s.Session.WeComUserID = authenticator, id, corp, wecomUserID
+		s.User, err = store.WithWeComRoles(t.Context(), b.store, user, corp) // as package authflow does
+		b.must(err)
+		return s
+	}
+	for _, test := range []struct {
+		session  *oauth.Session
+		want     string
+		mayEnter map[string]bool // by the role that an application is open to
+	}{
+		{session("corp", "auth-id", "ww1", "ZhangSan"), "editor lead by-second", map[string]bool{"editor": true, "lead": true, "by-second": true, "by-partner": false}},
+		{session("second", "id of second", "ww1", "ZhangSan"), "editor lead by-second", map[string]bool{"editor": true, "lead": true, "by-second": true, "by-partner": false}},
+		{session("partner", "id of partner", "ww2", "san.zhang"), "editor by-partner", map[string]bool{"editor": true, "lead": false, "by-second": false, "by-partner": true}},
+	} {
+		name := test.session.Session.AuthenticatorName
+		b.session = test.session
+		tokens := b.tokens("scope", "openid groups")
+		userinfo, err := b.userInfo(tokens.AccessToken)
+		b.must(err)
+		introspection, err := b.Introspect(t.Context(), b.as("wiki", form("token", tokens.AccessToken)))
+		b.must(err)
+		refreshed, err := b.refresh(tokens.RefreshToken)
+		b.must(err)
+		cookie := b.proxyCookie("proxied")
+		access, err := b.check("proxied", cookie)
+		b.must(err)
+		b.SessionDomain = "example.com"
+		shared, err := b.checkSession("proxied", test.session)
+		b.must(err)
+		b.SessionDomain = ""
+		for where, told := range map[string]any{
+			"ID token": b.claimsOf(tokens.IDToken)["roles"], "access token": b.claimsOf(tokens.AccessToken)["roles"],
+			"userinfo": userinfo["roles"], "introspection": introspection["roles"], "ID token of a refresh": b.claimsOf(refreshed.IDToken)["roles"],
+			"token of a proxy": b.claimsOf(access.Token)["roles"], "token of a shared session": b.claimsOf(shared.Token)["roles"],
+			"header": strings.Fields(fmt.Sprint(headersOf(access)["X-Auth-Roles"])), "header of a shared session": strings.Fields(fmt.Sprint(headersOf(shared)["X-Auth-Roles"])),
+		} {
+			if got := fmt.Sprint(told); got != "["+test.want+"]" {
+				t.Errorf("by %s, %s: roles %s, want %s", name, where, got, test.want)
+			}
+		}
+		for role, want := range test.mayEnter {
+			for _, id := range []string{"wiki", "proxied"} {
+				b.change(id, func(a *store.Application) { a.Allow.Roles = []string{role} })
+			}
+			_, byToken := b.userInfo(tokens.AccessToken)
+			_, byCookie := b.check("proxied", cookie)
+			entered := b.authorize(query()).Kind == oauth.RedirectBack
+			may, err := oauth.MayUse(t.Context(), b.store, b.proxied("proxied"), test.session.User, test.session.Session.CorpID, name)
+			b.must(err)
+			if got := []bool{byToken == nil, byCookie == nil, entered, may}; !slices.Equal(got, []bool{want, want, want, want}) {
+				t.Errorf("by %s, open to %s: token, proxy, sign-in, launcher %v, want %v", name, role, got, want)
+			}
+			for _, id := range []string{"wiki", "proxied"} {
+				b.change(id, func(a *store.Application) { a.Allow.Roles = nil })
+			}
+		}
+	}
+}

@@ -80,7 +80,7 @@ func (p *Provider) state(ctx context.Context, id, userID, lineage string) (grant
 	case err != nil:
 		return grantState{}, wrap("read grant with its user", err)
 	}
-	if u, err = store.WithWeComRoles(ctx, p.Authenticators, u); err != nil {
+	if u, err = store.WithWeComRoles(ctx, p.Authenticators, u, g.CorpID); err != nil {
 		return grantState{}, wrap("read roles of user", err)
 	}
 	return grantState{Grant: g, user: u, lineage: l}, nil

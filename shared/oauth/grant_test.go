@@ -617,7 +617,7 @@ func TestRolesByRules(t *testing.T) {
 	})
 	user, err := b.store.User(t.Context(), b.user.ID)
 	b.must(err)
-	b.session.User, err = store.WithWeComRoles(t.Context(), b.store, user)
+	b.session.User, err = store.WithWeComRoles(t.Context(), b.store, user, "ww1")
 	b.must(err)
 	b.change("wiki", func(a *store.Application) {
 		a.Allow = store.Allow{Roles: []string{"lead"}}

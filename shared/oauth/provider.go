@@ -121,7 +121,7 @@ type Call struct {
 type Session struct {
 	Lineage string // the sid of tokens; for a session without one, its key
 	Session store.Session
-	User    store.User // with the roles by rules
+	User    store.User // with the roles by rules of the session's corp
 }
 
 // record records how a sign-in went. It is for administrators alone: what the member gets

@@ -105,8 +105,9 @@ type User struct {
 	Avatar string
 	// Roles are those that administrators gave. Who may administer depends on them alone.
 	Roles []string
-	// WeComRoles are those by the rules of the enabled authenticators; WithWeComRoles works
-	// them out when a session or a grant is read, and they are not stored. See AllRoles.
+	// WeComRoles are those by the rules of the enabled authenticators of the corp that the
+	// user came through; WithWeComRoles works them out when a session or a grant is read, and
+	// they are not stored. See AllRoles.
 	WeComRoles []string `json:"-"`
 	// Enabled users can sign in and have sessions.
 	Enabled bool
@@ -256,7 +257,7 @@ func (i Identity) Was(corpID, wecomUserID string) bool {
 }
 
 // AllRoles returns the roles that applications see: those that administrators gave, then
-// those by rules, each once.
+// WeComRoles, each once.
 func (u User) AllRoles() []string {
 	all := slices.Clone(u.Roles)
 	for _, role := range u.WeComRoles {

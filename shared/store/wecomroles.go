@@ -7,18 +7,39 @@ import (
 	"slices"
 )
 
-// WithWeComRoles returns a user with the roles by rules: those that the checks of its
-// identities found, of authenticators that are still there and enabled, and that a rule
-// still gives. So a rule that is taken away takes its role away at once. The role of
-// administrators is never among them.
+// WithWeComRoles returns a user with the roles by rules that count for whoever has come through
+// a corp: those of that corp alone. Another corp's directory may have made up the phone by which
+// its member became this user, so it must not reach what the rules of this one give, whichever
+// of them came first. Of several authenticators of the corp, all count.
+//
+// They are those that the checks of the identity found, of authenticators that are still there
+// and enabled, and that a rule still gives. So a rule that is taken away takes its role away at
+// once. The role of administrators is never among them.
 //
 // authenticators may be a cache; it is asked for nothing when the user has no such role.
-func WithWeComRoles(ctx context.Context, authenticators interface {
-	Authenticator(ctx context.Context, name string) (Authenticator, error)
-}, u User,
-) (User, error) {
+func WithWeComRoles(ctx context.Context, authenticators roleReader, u User, corpID string) (User, error) {
 	u.WeComRoles = nil
-	for _, identity := range u.Identities {
+	identity, bound := u.IdentityIn(corpID)
+	if !bound {
+		return u, nil
+	}
+	return withRolesOf(ctx, authenticators, u, identity)
+}
+
+// WithWeComRolesOfAllCorps returns a user with the roles by rules of every corp, for
+// administrators to see. Nobody has all of them at once.
+func WithWeComRolesOfAllCorps(ctx context.Context, authenticators roleReader, u User) (User, error) {
+	u.WeComRoles = nil
+	return withRolesOf(ctx, authenticators, u, u.Identities...)
+}
+
+type roleReader interface {
+	Authenticator(ctx context.Context, name string) (Authenticator, error)
+}
+
+// withRolesOf adds the roles that identities have.
+func withRolesOf(ctx context.Context, authenticators roleReader, u User, identities ...Identity) (User, error) {
+	for _, identity := range identities {
 		if identity.IsGone() {
 			continue
 		}
