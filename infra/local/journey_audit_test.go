@@ -32,6 +32,56 @@ func (e auditEntry) inShort() string {
 	return strings.Join(strings.Fields(strings.Join(parts, " ")), " ")
 }
 
+// refusals counts the lines of refused sign-ins.
+func (f *fixture) refusals() int {
+	f.t.Helper()
+	lines := testbrowser.Decode[struct{ Items []auditEntry }](f.t, f.mustAdmin(http.StatusOK, http.MethodGet, "/audit?limit=200&type="+audit.Refused, nil)).Items
+	return len(lines)
+}
+
+// Attack: while the app's secret is wrong, a stranger's program fetches attempts and sends
+// made-up codes, so that each leaves a line of which no function may remove one.
+func TestAttackStrangersFillTheAudit(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, quiet, with("secret", "wrong-secret-0123456789abcdefghijklmnopqrst"))
+	for range 50 {
+		b := f.onDesktop("nobody")
+		state := queryOf(b.get("/authorize/main").Location()).Get("state")
+		b.get("/callback/main?code=made-up&state=" + state)
+	}
+	if lines := f.refusals(); lines != 1 {
+		t.Errorf("%d lines", lines)
+	}
+}
+
+// Attack: the cookie of an attempt that asked an unknown member for the phone is sent again
+// and again, weeks later and from other browsers.
+func TestAttackOldCookieFillsTheAudit(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, quiet, with("autoSignup", false))
+	b := f.inWeCom("outside")
+	away := b.get(b.callback("/authorize/main")[len(f.url):])
+	state := queryOf(away.Location()).Get("state")
+	kept := b.Cookies(attemptCookie)
+	if state == "" || len(kept) == 0 {
+		t.Fatalf("not asked for the phone: %s", away.Location())
+	}
+	for _, age := range []time.Duration{0, 20 * 24 * time.Hour} {
+		f.wait(age)
+		before := f.refusals()
+		for range 50 {
+			anyone := f.onDesktop("nobody")
+			for name, value := range kept {
+				anyone.SetCookie(name, value)
+			}
+			anyone.get("/callback/main?state=" + state)
+		}
+		if lines := f.refusals() - before; lines != 1 {
+			t.Errorf("after %s: %d lines", age, lines)
+		}
+	}
+}
+
 // Whatever happens leaves its line: one of every type, from the functions that run. Nothing
 // that a member, WeCom or an administrator has as a secret is in any of them (see leaks).
 func TestJourneyEveryTypeOfLine(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
+	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
 // connected is an application with OpenID Connect, on this machine, that wants to be told
@@ -175,6 +176,32 @@ func TestEveryEndOfASessionNotifies(t *testing.T) {
 			wiki.wantNotTold(t)
 		})
 	}
+}
+
+// Attack: whose session a check ends signs in again by another authenticator in the same
+// browser, at once, so that the session is gone when the applications to tell are looked for.
+func TestAttackSignInAgainBeforeApplicationsAreTold(t *testing.T) {
+	t.Parallel()
+	const secret = "secret-of-the-second-app-0123456789abcdefg"
+	f := newFixture(t, weComWhere(func(c *wecomsim.Config) {
+		second := c.Corps[0].Apps[0]
+		second.AgentID, second.Secret = "1000003", secret
+		c.Corps[0].Apps = append(c.Corps[0].Apps, second)
+	}))
+	f.known.Add("app secret", secret)
+	f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
+		"name": "finance", "corpId": corpID, "agentId": "1000003", "secret": secret, "origin": application,
+	})
+	wiki := f.connect("wiki")
+	b := f.signedIn("zhangsan")
+	b.signIn("/authorize/finance")
+	inWiki := wiki.signIn(b)
+	f.mustAdmin(http.StatusOK, http.MethodPatch, "/authenticators/finance", map[string]any{"allow": map[string]any{"roles": []string{"finance"}}})
+	b.open("/authorize/finance")
+	b.wantMember("", "the session that the check has ended")
+	b.signIn("/authorize/main")
+	b.wantMember("zhangsan", "the session by the other authenticator")
+	wiki.wantTold(t, inWiki)
 }
 
 // An application that does not answer is tried three times, and holds up nobody.

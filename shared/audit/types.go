@@ -8,8 +8,10 @@ const (
 	// SignedIn: a session of the user began, by the authenticator.
 	SignedIn = store.AuditSignedIn
 	// Refused: somebody was not let in; Code is that of the sign-in page. The user is empty
-	// when none was found. Attempts that name no member are in no line: a program can make
-	// as many as it likes.
+	// when none was found. A program can make as many attempts that name no member as it
+	// likes: of these, state_expired, access_denied and code_invalid of a first round are in
+	// no line, and of the others there is one in ten seconds for each authenticator and code,
+	// in each process.
 	Refused = store.AuditRefused
 	// SignedOut: the user signed out in the browser that the session was in.
 	SignedOut = "signed_out"

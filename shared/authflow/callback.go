@@ -8,6 +8,7 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/accesstoken"
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/ascii"
+	"github.com/wecom-signin/wecom-signin/shared/limit"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/secret"
 	"github.com/wecom-signin/wecom-signin/shared/store"
@@ -68,7 +69,8 @@ type LoginCompleter struct {
 	// not be nil, and is never given a secret or a phone number.
 	LogField func(ctx context.Context, key string, value any)
 
-	invalidCodes invalidCodes
+	invalidCodes, anonymousResults sourceCounts
+	anonymous                      limit.Limiter // of events
 }
 
 // CallbackRequest is a browser that WeCom sent back.
@@ -124,11 +126,10 @@ func (c *LoginCompleter) Complete(ctx context.Context, req CallbackRequest) (Cal
 	if result, ok, err := c.alreadySignedIn(ctx, authenticator, req); ok || err != nil {
 		return result, err
 	}
-	expired := errors.Is(req.AttemptErr, ErrAttemptExpired)
 	switch {
 	case !req.AttemptFound:
 		return c.restart(authenticator, req)
-	case req.AttemptErr != nil && !expired:
+	case req.AttemptErr != nil && !errors.Is(req.AttemptErr, ErrAttemptExpired):
 		return CallbackResult{}, apierr.New(apierr.StateInvalid, req.AttemptErr)
 	case !req.Attempt.belongsTo(authenticator):
 		return CallbackResult{}, apierr.Newf(apierr.StateInvalid, "attempt of another authenticator")
@@ -139,7 +140,7 @@ func (c *LoginCompleter) Complete(ctx context.Context, req CallbackRequest) (Cal
 		sessionID: sessionID, sessionKey: SessionKey(sessionID), earlier: req.Sessions,
 	}
 	switch {
-	case expired:
+	case l.isExpired():
 		return l.fail(ctx, apierr.New(apierr.StateExpired, req.AttemptErr))
 	case req.Code == "":
 		return l.fail(ctx, apierr.Newf(apierr.AccessDenied, "callback with state and without code"))

@@ -2,6 +2,7 @@ package authflow
 
 import (
 	"errors"
+	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
 	"github.com/wecom-signin/wecom-signin/shared/audit"
@@ -9,10 +10,18 @@ import (
 	"github.com/wecom-signin/wecom-signin/shared/wecom"
 )
 
+// anonymousInterval is the time between two events of attempts that name no member, with the
+// same authenticator and code. So administrators see the cause, and a program that sends
+// made-up codes while an app is misconfigured or WeCom is down fills neither their lists nor
+// the audit.
+const anonymousInterval = 10 * time.Second
+
 // event is what administrators are shown of this callback; nil when it tells them
-// nothing. A nil failure is a sign-in.
+// nothing, or nothing that they were not shown a moment ago. A nil failure is a sign-in. When
+// it cannot be written, notRecorded has to be called.
 func (l *login) event(failure *apierr.Error) *store.SignInEvent {
-	if failure != nil && l.isAnonymous(failure) {
+	if failure != nil && l.isAnonymous() &&
+		(l.isNoise(failure) || !l.flow.anonymous.Allow(l.anonymousKey(string(failure.Code)), l.flow.Now(), anonymousInterval)) {
 		return nil
 	}
 	event := &store.SignInEvent{
@@ -38,17 +47,36 @@ func (l *login) audited(event *store.SignInEvent) store.AuditedWrites {
 	return l.flow.Store.Audited(audit.OfSignIn(*event))
 }
 
-// isAnonymous reports whether this callback may be a program's that calls authorize and
-// then the callback: that costs nothing, and would push the real events out of the lists.
-// A person who was asked for the phone number was identified as a member before.
-func (l *login) isAnonymous(failure *apierr.Error) bool {
-	if l.wecomUserID != "" || l.req.Attempt.Scope == wecom.ScopePrivateInfo {
-		return false
+// notRecorded lets the next event of the kind be recorded instead of this one, which may be
+// nil.
+func (l *login) notRecorded(event *store.SignInEvent) {
+	if event != nil && event.Code != "" && l.isAnonymous() {
+		l.flow.anonymous.Forget(l.anonymousKey(event.Code))
 	}
+}
+
+func (l *login) anonymousKey(code string) string { return l.authenticator.ID + " " + code }
+
+// isAnonymous reports whether this callback may be a program's that calls authorize and
+// then the callback: that costs nothing. WeCom has named no member, or in a cookie that is no
+// longer good, which anybody may have kept for years.
+func (l *login) isAnonymous() bool {
+	return l.wecomUserID == "" && (l.isExpired() || !l.isSecondRound())
+}
+
+// isNoise reports whether a failure without a member tells nothing of the service: people
+// cause it as often as programs, and no administrator can help.
+func (l *login) isNoise(failure *apierr.Error) bool {
 	switch failure.Code {
 	case apierr.StateExpired, apierr.AccessDenied, apierr.CodeInvalid:
-		return true
+		return !l.isSecondRound()
 	default:
 		return false
 	}
 }
+
+// isSecondRound reports whether the attempt asks for the phone: whoever it was made for was
+// identified as a member before.
+func (l *login) isSecondRound() bool { return l.req.Attempt.Scope == wecom.ScopePrivateInfo }
+
+func (l *login) isExpired() bool { return errors.Is(l.req.AttemptErr, ErrAttemptExpired) }

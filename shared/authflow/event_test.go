@@ -179,13 +179,32 @@ func TestRetryAfterAFailureIsRecordedBeside(t *testing.T) {
 }
 
 func TestUnwritableRecordChangesNothingForTheVisitor(t *testing.T) {
-	h := newFixture(t)
-	req := h.callback(t, func(a *CallbackRequest) { a.Code, a.Attempt.Scope = "", wecom.ScopePrivateInfo })
-	h.Store = noRecords{h.store}
-	_, err := h.Complete(t.Context(), req)
-	wantError(t, err, apierr.AccessDenied)
-	if !strings.Contains(strings.Join(h.notes, " "), "attemptNotRecorded=") {
-		t.Fatalf("the operator is not told: %q", h.notes)
+	for code, change := range map[apierr.Code]func(*CallbackRequest){
+		apierr.AccessDenied:     func(r *CallbackRequest) { r.Code, r.Attempt.Scope = "", wecom.ScopePrivateInfo },
+		apierr.StateExpired:     func(r *CallbackRequest) { r.AttemptErr, r.Attempt.Scope = ErrAttemptExpired, wecom.ScopePrivateInfo },
+		apierr.WeComUnavailable: func(*CallbackRequest) {},
+		apierr.WeComBusy:        func(*CallbackRequest) {},
+	} {
+		h := newFixture(t)
+		switch code {
+		case apierr.WeComUnavailable:
+			h.wecom.identifyErr = &wecom.UnavailableError{Op: "getuserinfo"}
+		case apierr.WeComBusy:
+			h.wecom.identifyErr = &wecom.Error{Op: "getuserinfo", Code: wecom.SystemBusy}
+		}
+		h.Store = noRecords{h.store}
+		_, err := h.Complete(t.Context(), h.callback(t, change))
+		wantError(t, err, code)
+		if !strings.Contains(strings.Join(h.notes, " "), "attemptNotRecorded=") {
+			t.Errorf("%s: the operator is not told: %q", code, h.notes)
+		}
+		// The one that could not be recorded does not keep the next from being.
+		h.Store = h.store
+		_, err = h.Complete(t.Context(), h.callback(t, change))
+		wantError(t, err, code)
+		if n := len(h.recorded(t)); n != 1 {
+			t.Errorf("%s: %d events", code, n)
+		}
 	}
 }
 
@@ -198,9 +217,11 @@ func (s noRecords) Audited(lines ...store.AuditLine) store.AuditedWrites {
 
 type noEvents struct{ store.AuditedWrites }
 
-func (noEvents) RecordEvent(context.Context, string, store.SignInEvent) error {
-	return errors.New("the table is gone")
-}
+var errTableIsGone = errors.New("the table is gone")
+
+func (noEvents) RecordEvent(context.Context, string, store.SignInEvent) error { return errTableIsGone }
+
+func (noEvents) RecordResult(context.Context, store.AttemptResult) error { return errTableIsGone }
 
 // An administrator who signs in for the console comes back to it, whichever way the
 // browser takes.

@@ -62,35 +62,38 @@ func SourceOf(address string) Source {
 
 const (
 	// maxInvalidCodes is how many invalid codes of one source in invalidCodesWindow are
-	// waited for. People rarely send one at all: the loser of a doubled request finds the
-	// winner's result, and is not counted.
+	// waited for, and how many results of attempts that name no member are kept. People
+	// rarely send one at all: the loser of a doubled request finds the winner's result, and
+	// is not counted.
 	maxInvalidCodes    = 10
 	invalidCodesWindow = time.Minute
 	// maxSources bounds the memory, at about 100 kB.
 	maxSources = 1024
 )
 
-// invalidCodes counts, for each source, the codes that WeCom called invalid (40029) and
-// that no earlier request explains. Waiting for that earlier request holds a process, and
-// the result costs a write: a source that exceeds the limit gets neither. It still
-// has each code tried, because a whole company may share its address with the caller,
-// or everybody with a proxy; so nobody can lock anybody out.
+// sourceCounts counts failures for each source. The one of invalid codes counts those that
+// WeCom called invalid (40029) and that no earlier request explains. Waiting for that earlier
+// request holds a process, and the result costs a write: a source that exceeds the limit gets
+// neither. It still has each code tried, because a whole company may share its address with
+// the caller, or everybody with a proxy; so nobody can lock anybody out.
 //
 // The counts are this process's own: a shared one would cost a write for each invalid
-// code. Any code that WeCom accepts ends the count of its source. The zero value counts
-// nothing yet.
-type invalidCodes struct {
+// code. Any code that WeCom accepts ends this count of its source.
+//
+// Another one counts the results of attempts that name no member, by the same limit; nothing
+// ends its counts but time. The zero value counts nothing yet.
+type sourceCounts struct {
 	mu     sync.Mutex
-	counts map[Source]invalidCodeCount
+	counts map[Source]sourceCount
 }
 
-type invalidCodeCount struct {
-	began time.Time
-	codes int
+type sourceCount struct {
+	began    time.Time
+	failures int
 }
 
-// count adds an invalid code.
-func (c *invalidCodes) count(source Source, now time.Time) {
+// count adds a failure.
+func (c *sourceCounts) count(source Source, now time.Time) {
 	if source == (Source{}) {
 		return
 	}
@@ -98,26 +101,26 @@ func (c *invalidCodes) count(source Source, now time.Time) {
 	defer c.mu.Unlock()
 	counted, known := c.counts[source]
 	if now.Sub(counted.began) >= invalidCodesWindow {
-		counted = invalidCodeCount{began: now}
+		counted = sourceCount{began: now}
 	}
-	counted.codes++
+	counted.failures++
 	if c.counts == nil || !known && len(c.counts) >= maxSources {
 		// Forgetting costs the service a few waits, and nobody anything else.
-		c.counts = make(map[Source]invalidCodeCount)
+		c.counts = make(map[Source]sourceCount)
 	}
 	c.counts[source] = counted
 }
 
 // exceeded reports whether a source has sent too many.
-func (c *invalidCodes) exceeded(source Source, now time.Time) bool {
+func (c *sourceCounts) exceeded(source Source, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	counted := c.counts[source]
-	return counted.codes >= maxInvalidCodes && now.Sub(counted.began) < invalidCodesWindow
+	return counted.failures >= maxInvalidCodes && now.Sub(counted.began) < invalidCodesWindow
 }
 
 // forget ends the count of a source.
-func (c *invalidCodes) forget(source Source) {
+func (c *sourceCounts) forget(source Source) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.counts, source)

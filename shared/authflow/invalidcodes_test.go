@@ -16,7 +16,7 @@ import (
 // countingStore counts what a callback asks of the store.
 type countingStore struct {
 	Store
-	reads, writes atomic.Int32
+	reads, writes, endedWaits atomic.Int32
 }
 
 func (s *countingStore) AttemptResult(ctx context.Context, key string) (store.AttemptResult, error) {
@@ -27,6 +27,11 @@ func (s *countingStore) AttemptResult(ctx context.Context, key string) (store.At
 func (s *countingStore) RecordResult(ctx context.Context, r store.AttemptResult) error {
 	s.writes.Add(1)
 	return s.Store.RecordResult(ctx, r)
+}
+
+func (s *countingStore) RefuseFirstSignIn(ctx context.Context, corpID, wecomUserID string, refusal store.FirstSignInRefusal) error {
+	s.endedWaits.Add(1)
+	return s.Store.RefuseFirstSignIn(ctx, corpID, wecomUserID, refusal)
 }
 
 func (s *countingStore) Audited(lines ...store.AuditLine) store.AuditedWrites {
@@ -174,7 +179,7 @@ func TestSourceOf(t *testing.T) {
 			t.Errorf("%q and %q: %v", test.a, test.b, same)
 		}
 	}
-	var c invalidCodes
+	var c sourceCounts
 	for range 2 * maxInvalidCodes {
 		c.count(Source{}, time.Time{})
 	}
@@ -185,7 +190,7 @@ func TestSourceOf(t *testing.T) {
 
 // Attack: made-up codes from ever new addresses fill the memory.
 func TestAttackFromManySourcesFillsNoMemory(t *testing.T) {
-	var c invalidCodes
+	var c sourceCounts
 	now := time.Unix(1_700_000_000, 0)
 	for i := range 5 * maxSources {
 		c.count(SourceOf(fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff)), now)

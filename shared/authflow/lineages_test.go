@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -162,6 +163,37 @@ func TestLineageDoesNotGoOnFromASessionThatIsOver(t *testing.T) {
 			if second := b.signIn("zhangsan"); second.Lineage == first.Lineage {
 				t.Error("the lineage went on")
 			}
+		})
+	}
+}
+
+// Attack: whose sessions an administrator or a member check has ended signs in again in the
+// same browser, at once. The session is in no list any more when notify looks for it, so its
+// applications have to be told here.
+func TestAttackSignInAgainHidesTheEndOfASession(t *testing.T) {
+	for name, end := range map[string]func(u *store.User, authenticatorID string){
+		"an administrator": func(u *store.User, _ string) { u.SessionGeneration++ },
+		"a member check":   func(u *store.User, _ string) { u.Identities[0].Generation++ },
+		"a check by the authenticator": func(u *store.User, authenticatorID string) {
+			u.Identities[0] = u.Identities[0].WithAccess(store.MemberAccess{AuthenticatorID: authenticatorID, Generation: 1})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBrowser(t)
+			first := b.signIn("zhangsan")
+			user, err := b.store.User(t.Context(), first.UserID)
+			b.must(err)
+			ended := user
+			ended.Version, ended.Identities = user.Version+1, slices.Clone(user.Identities)
+			end(&ended, first.AuthenticatorID)
+			b.must(b.store.UpdateUser(t.Context(), user, ended))
+			if _, err := b.Sessions.Check(t.Context(), b.sessions[0]); !apierr.Is(err, apierr.Unauthorized) {
+				t.Fatalf("the session goes on: %v", err)
+			}
+			if second := b.signIn("zhangsan"); second.Lineage == first.Lineage {
+				t.Error("the lineage went on")
+			}
+			b.wantEnded(first.Lineage)
 		})
 	}
 }

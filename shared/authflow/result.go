@@ -112,8 +112,16 @@ func (l *login) recordContinued(ctx context.Context) error {
 }
 
 // refuse makes a failure the attempt's result, so that a doubled request answers the
-// same, and returns it. A result that is there already wins.
+// same, and returns it. A result that is there already wins. A source whose codes keep leading
+// to no member gets no result, as for invalid codes: each would be a write.
 func (l *login) refuse(ctx context.Context, err error) (CallbackResult, error) {
+	if l.isAnonymous() {
+		now := l.flow.Now()
+		if l.flow.anonymousResults.exceeded(l.req.Source, now) {
+			return l.fail(ctx, apierr.From(err))
+		}
+		l.flow.anonymousResults.count(l.req.Source, now)
+	}
 	return l.recordRefusal(ctx, err, false)
 }
 
@@ -121,12 +129,7 @@ func (l *login) recordRefusal(ctx context.Context, err error, tentative bool) (C
 	failure := apierr.From(err)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
-	event := l.event(failure)
-	recorded := l.audited(event).RecordResult(ctx, store.AttemptResult{
-		SessionKey: l.sessionKey, Kind: store.ResultRefused, Code: string(failure.Code), Tentative: tentative,
-		Event: event, KeepUntil: l.flow.Now().Add(AttemptLifetime),
-	})
-	if errors.Is(recorded, store.ErrExists) {
+	if recorded := l.record(ctx, failure, tentative); errors.Is(recorded, store.ErrExists) {
 		return l.storedResult(ctx)
 	}
 	if !tentative {
@@ -135,20 +138,43 @@ func (l *login) recordRefusal(ctx context.Context, err error, tentative bool) (C
 	return CallbackResult{}, failure
 }
 
-// fail answers a failure that is not the attempt's result, because it may still have
-// another, and records it for administrators. When that fails, it changes nothing for
-// the visitor.
+// record makes a failure the attempt's result, with its event. store.ErrExists: it has one
+// already, and nothing is written.
+func (l *login) record(ctx context.Context, failure *apierr.Error, tentative bool) error {
+	event := l.event(failure)
+	err := l.audited(event).RecordResult(ctx, store.AttemptResult{
+		SessionKey: l.sessionKey, Kind: store.ResultRefused, Code: string(failure.Code), Tentative: tentative,
+		Event: event, KeepUntil: l.flow.Now().Add(AttemptLifetime),
+	})
+	if err != nil {
+		l.notRecorded(event)
+	}
+	if err != nil && !errors.Is(err, store.ErrExists) {
+		l.flow.LogField(ctx, "attemptNotRecorded", err.Error())
+	}
+	return err
+}
+
+// fail answers a failure after which the attempt may still have a result, and records it for
+// administrators. When that fails, it changes nothing for the visitor. Of a member it is a
+// tentative result, so that coming back again and again writes nothing more.
 func (l *login) fail(ctx context.Context, err error) (CallbackResult, error) {
 	failure := apierr.From(err)
-	event := l.event(failure)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 	defer cancel()
-	l.endWaiting(ctx, failure)
+	if !l.isAnonymous() {
+		if recorded := l.record(ctx, failure, true); !errors.Is(recorded, store.ErrExists) {
+			l.endWaiting(ctx, failure)
+		}
+		return CallbackResult{}, err
+	}
+	event := l.event(failure)
 	if event == nil {
 		return CallbackResult{}, err
 	}
-	if err := l.audited(event).RecordEvent(ctx, l.sessionKey, *event); err != nil {
-		l.flow.LogField(ctx, "attemptNotRecorded", err.Error())
+	if recorded := l.audited(event).RecordEvent(ctx, l.sessionKey, *event); recorded != nil {
+		l.notRecorded(event)
+		l.flow.LogField(ctx, "attemptNotRecorded", recorded.Error())
 	}
 	return CallbackResult{}, err
 }

@@ -189,12 +189,16 @@ func (s *Sessions) replace(ctx context.Context, ref SessionRef, owner store.Iden
 		return "", fmt.Errorf("end session: %w", err)
 	case !s.Now().Before(ended.ExpiresAt): // or there was none
 		return "", nil
-	case ended.UserID != owner.UserID: // somebody changed the cookie
-		return "", s.Lineages.End(ctx, store.LineageOf(key, ended))
-	case ended.UserGeneration != owner.SessionGeneration || ended.CorpID == owner.Identity.CorpID && ended.IdentityGeneration != owner.Identity.GenerationFor(ended.AuthenticatorID):
-		return "", nil // an administrator or a member check has ended it
 	}
 	lineage = store.LineageOf(key, ended)
+	switch sameCorp := ended.CorpID == owner.Identity.CorpID; {
+	case ended.UserID != owner.UserID: // somebody changed the cookie
+		return "", s.Lineages.End(ctx, lineage)
+	case ended.UserGeneration != owner.SessionGeneration, sameCorp && ended.IdentityGeneration != owner.Identity.GenerationFor(ended.AuthenticatorID):
+		// An administrator or a member check has ended it. Whoever tells applications of that
+		// a moment later does not find it any more. That they may be told twice harms nobody.
+		return "", s.Lineages.End(ctx, lineage)
+	}
 	switch _, err := s.authenticatorOf(ctx, ended); {
 	case errors.Is(err, store.ErrNotFound):
 		// It ended with its authenticator. Nobody finds it any more who tells of that.

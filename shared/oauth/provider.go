@@ -3,12 +3,11 @@ package oauth
 import (
 	"context"
 	"fmt"
-	"maps"
-	"sync"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/audit"
 	"github.com/wecom-signin/wecom-signin/shared/keys"
+	"github.com/wecom-signin/wecom-signin/shared/limit"
 	"github.com/wecom-signin/wecom-signin/shared/members"
 	"github.com/wecom-signin/wecom-signin/shared/store"
 )
@@ -57,7 +56,7 @@ type Provider struct {
 	// Audit is told of grants that are revoked. Nil: nobody is.
 	Audit *audit.Log
 
-	refusals, uses, checks limiter
+	refusals, uses, checks limit.Limiter
 }
 
 // Store is what the provider needs of the store; see store.ProviderEngine.
@@ -134,7 +133,7 @@ func (p *Provider) record(ctx context.Context, call Call, applicationID, userID 
 		event.Result, event.Cause = string(refusal.Code), string(refusal.Cause)
 		p.LogField(ctx, "cause", event.Cause)
 	}
-	if refusal != nil && !p.refusals.allow(applicationID+" "+event.Cause+" "+userID, event.At, refusalInterval) {
+	if refusal != nil && !p.refusals.Allow(applicationID+" "+event.Cause+" "+userID, event.At, refusalInterval) {
 		return
 	}
 	if err := p.Store.RecordApplicationEvent(ctx, event); err != nil {
@@ -142,50 +141,10 @@ func (p *Provider) record(ctx context.Context, call Call, applicationID, userID 
 	}
 }
 
-const (
-	// refusalInterval is the time between two recorded refusals of the same application,
-	// cause and user.
-	refusalInterval = 10 * time.Second
-	// mostAllowed is how many different ones are recorded in that time, and how many
-	// applications' and secrets' last uses are noted in an interval of theirs.
-	mostAllowed = 1000
-)
-
-// limiter allows a write once in an interval, in this process. So it bounds what can be
-// written, and pushed out of an application's list, by requests that nobody has signed in
-// for or that lead to nothing: the refresh token of somebody whose access has ended is as
-// good for that as ever. The zero value is ready.
-type limiter struct {
-	mu sync.Mutex
-	// last is when a write was allowed last.
-	last map[string]time.Time
-}
-
-func (l *limiter) allow(key string, now time.Time, interval time.Duration) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if last, ok := l.last[key]; ok && now.Sub(last) < interval {
-		return false
-	}
-	if len(l.last) >= mostAllowed {
-		maps.DeleteFunc(l.last, func(_ string, last time.Time) bool { return now.Sub(last) >= interval })
-	}
-	if len(l.last) >= mostAllowed {
-		return false
-	}
-	if l.last == nil {
-		l.last = map[string]time.Time{}
-	}
-	l.last[key] = now
-	return true
-}
-
-// forget allows the next write, because this one has failed.
-func (l *limiter) forget(key string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.last, key)
-}
+// refusalInterval is the time between two recorded refusals of the same application, cause
+// and user: the refresh token of somebody whose access has ended is as good for filling a
+// list as ever.
+const refusalInterval = 10 * time.Second
 
 // noteUse notes the last use of an application and of the secret that it used, once an
 // hour: the process remembers it, because the application may be a copy from before.
@@ -197,11 +156,11 @@ func (p *Provider) noteUse(ctx context.Context, c client) {
 		}
 	}
 	key := c.Generation + " " + c.secretID
-	if now.Sub(noted) < useInterval || !p.uses.allow(key, now, useInterval) {
+	if now.Sub(noted) < useInterval || !p.uses.Allow(key, now, useInterval) {
 		return
 	}
 	if err := p.Store.NoteApplicationUse(ctx, c.ID, c.secretID, now); err != nil {
-		p.uses.forget(key)
+		p.uses.Forget(key)
 		p.LogField(ctx, "useNotNoted", err.Error())
 	}
 }

@@ -36,7 +36,7 @@ func (p *Provider) giveBack(ctx context.Context, grantID, userID string, c clien
 	if err := p.revokeGrant(ctx, grantID); err != nil {
 		return err
 	}
-	if p.refusals.allow("given back "+grantID, p.Now(), refusalInterval) {
+	if p.refusals.Allow("given back "+grantID, p.Now(), refusalInterval) {
 		p.Audit.Note(ctx, store.AuditLine{Type: audit.TokenRevoked, User: userID, Application: c.ID})
 	}
 	return nil

@@ -243,7 +243,7 @@ func (p *Provider) checkMember(ctx context.Context, g grantState) bool {
 		return false
 	}
 	member := g.authenticator.ID + " " + store.FoldUserID(identity.WeComUserID)
-	if !p.checks.allow(member, p.Now(), checkPause) {
+	if !p.checks.Allow(member, p.Now(), checkPause) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)

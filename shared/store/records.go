@@ -438,8 +438,9 @@ type AttemptResult struct {
 	// for an attempt that continues with another state. It is written with the result, but
 	// only EventsOfAuthenticator and EventsOfUser return it: AttemptResult does not.
 	Event *SignInEvent `json:"Attempt"`
-	// Tentative is a guess that any result which is not one replaces: a doubled request
-	// waited in vain for the first, which may still be at work.
+	// Tentative is a refusal that any result which is not tentative replaces: a doubled
+	// request waited in vain for the first, which may still be at work, or the member may try
+	// once more.
 	Tentative bool `json:",omitempty"`
 	// KeepUntil is when the record may be removed: not before the state of the attempt and
 	// the session have expired.
