@@ -170,31 +170,41 @@ func (n *notifier) takeUser(ctx context.Context, userID string) error {
 	return nil
 }
 
-// takeMember sends a message for the lineage of each session of a user that has ended before
-// its time. Sessions through another corp, where the user is a member still, go on. The
-// message precedes the end: when nothing has ended, it may still do so.
+// takeMember sends a message for each lineage of a user that does not go on: those of
+// sessions through another corp do, where the user is a member still. Sessions alone do not
+// tell which have ended: only the latest are listed. The message precedes the end, and waits
+// once more while that is not stored.
 func (n *notifier) takeMember(ctx context.Context, m logoutqueue.Message) error {
 	user, err := n.Store.User(ctx, m.Member)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound): // nothing of theirs goes on
+	case err != nil:
 		return fmt.Errorf("read user: %w", err)
+	case user.Version <= m.Version && !m.Late:
+		m.Late = true
+		return n.Queue.Send(ctx, m, logoutqueue.LateDelay)
 	}
 	sessions, err := n.Store.SessionsOfUser(ctx, m.Member, store.MaxEvents)
 	if err != nil {
 		return fmt.Errorf("list sessions of user: %w", err)
 	}
-	kept := 0
+	goesOn := map[string]bool{}
 	for _, s := range sessions {
 		if user.Keeps(s.Session.Begun()) {
-			kept++
-			continue
-		}
-		if err := n.Queue.Send(ctx, logoutqueue.Message{Lineage: store.LineageOf(s.SessionKey, s.Session)}, 0); err != nil {
-			return err
+			goesOn[store.LineageOf(s.SessionKey, s.Session)] = true
 		}
 	}
-	if kept > 0 && kept == len(sessions) && !m.Late {
-		m.Late = true
-		return n.Queue.Send(ctx, m, logoutqueue.LateDelay)
+	lineages, err := n.Store.LineagesOfUser(ctx, m.Member)
+	if err != nil {
+		return fmt.Errorf("list lineages of user: %w", err)
+	}
+	for _, l := range lineages {
+		if l.Ended || goesOn[l.ID] {
+			continue
+		}
+		if err := n.Queue.Send(ctx, logoutqueue.Message{Lineage: l.ID}, 0); err != nil {
+			return err
+		}
 	}
 	return nil
 }

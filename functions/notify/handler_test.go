@@ -293,87 +293,123 @@ func TestEverySessionOfAUserIsToldOf(t *testing.T) {
 	b.equal("given up", []string(nil), b.queue.givenUp)
 }
 
+// aMember is a user with two companies, and aMemberNoMore is what a check of the first one
+// stores.
+func aMember() store.User {
+	return store.User{
+		ID: "alice", Phone: "+8613800000001", Enabled: true, SessionGeneration: 1, Version: 1,
+		Identities: []store.Identity{{CorpID: "ww0123", WeComUserID: "alice"}, {CorpID: "wwpartner", WeComUserID: "alice"}},
+	}
+}
+
+func aMemberNoMore() store.User {
+	u := aMember()
+	u.Identities[0].Generation, u.Version = 1, 2
+	return u
+}
+
+// stays has a member use the application wiki in a browser, by a session.
+func (b *bench) stays(lineage string, session store.Session) {
+	b.Helper()
+	session.UserID, session.Lineage, session.SignedInAt, session.ExpiresAt = "alice", lineage, b.now, b.now.Add(8*time.Hour)
+	if err := b.store.StartSession(b.Context(), store.AttemptResult{
+		SessionKey: "key of " + lineage, Kind: store.ResultSession, KeepUntil: session.ExpiresAt, Session: session,
+		Event: &store.SignInEvent{At: b.now, UserID: "alice"},
+	}, false); err != nil {
+		b.Fatal(err)
+	}
+	b.grant("alice", lineage, "wiki")
+}
+
+func (b *bench) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
 // Who is no member of one corp any more is a member of the other: only what has ended is told
-// of. The message comes before the end is stored, and waits.
+// of.
 func TestTheSessionsThatAMemberCheckEndedAreToldOf(t *testing.T) {
 	b := newBench(t, nil)
-	wiki := newReceiver(t)
-	b.application("wiki", wiki.URL)
-	user := store.User{
-		ID: "alice", Phone: "+8613800000001", Enabled: true, Version: 1,
-		Identities: []store.Identity{{CorpID: "ww0123", WeComUserID: "alice", Generation: 1}, {CorpID: "wwpartner", WeComUserID: "alice"}},
-	}
-	if err := b.store.CreateUser(t.Context(), user); err != nil {
-		t.Fatal(err)
-	}
-	for lineage, session := range map[string]store.Session{
-		"ended": {CorpID: "ww0123"}, "since": {CorpID: "ww0123", IdentityGeneration: 1}, "abroad": {CorpID: "wwpartner"},
-	} {
-		session.UserID, session.Lineage, session.SignedInAt, session.ExpiresAt = "alice", lineage, b.now, b.now.Add(8*time.Hour)
-		if err := b.store.StartSession(t.Context(), store.AttemptResult{
-			SessionKey: "key of " + lineage, Kind: store.ResultSession, KeepUntil: session.ExpiresAt, Session: session,
-			Event: &store.SignInEvent{At: b.now, UserID: "alice"},
-		}, false); err != nil {
-			t.Fatal(err)
-		}
-		b.grant("alice", lineage, "wiki")
-	}
-	if err := (logoutqueue.Notifier{Queue: b.queue}).MemberEnded(t.Context(), "alice"); err != nil {
-		t.Fatal(err)
-	}
+	b.application("wiki", newReceiver(t).URL)
+	b.must(b.store.CreateUser(t.Context(), aMember()))
+	b.stays("ended", store.Session{CorpID: "ww0123", UserGeneration: 1})
+	b.stays("since", store.Session{CorpID: "ww0123", UserGeneration: 1, IdentityGeneration: 1})
+	b.stays("abroad", store.Session{CorpID: "wwpartner", UserGeneration: 1})
+	b.stays("signed-out", store.Session{CorpID: "ww0123", UserGeneration: 1})
+	_, err := b.store.EndLineage(t.Context(), "signed-out")
+	b.must(err)
+	b.must(logoutqueue.Notifier{Queue: b.queue}.MemberEnded(t.Context(), "alice", 1))
+	b.must(b.store.UpdateUser(t.Context(), aMember(), aMemberNoMore()))
 	b.queue.run(t, b.function)
-	b.equal("messages", []string{`{"member":"alice"}`, `{"lineage":"ended"}`, `{"lineage":"ended","application":"wiki"}`}, b.queue.sent)
+	b.equal("messages", []string{`{"member":"alice","version":1}`, `{"lineage":"ended"}`, `{"lineage":"ended","application":"wiki"}`}, b.queue.sent)
 	b.equal("attempts", []string{"alice ok backchannel_logout"}, b.attempts("wiki"))
 	b.equal("delays", []time.Duration{logoutqueue.MemberDelay, 0, 0}, b.queue.delays)
 }
 
-// The message about a leaver comes before the end is stored. Where nothing has ended yet, it
-// comes once more, and not for ever.
+// The message about a leaver comes before the end is stored. Where it is not stored yet, the
+// message comes once more, and not for ever.
 func TestAnEndThatIsStoredLateIsToldOf(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		ends bool // before the second message
-		sent []string
+		ends bool     // before the second message
+		sent []string // after the two
 	}{
-		{"stored late", true, []string{`{"member":"alice"}`, `{"member":"alice","late":true}`, `{"lineage":"phone"}`, `{"lineage":"phone","application":"wiki"}`}},
-		{"announced in vain", false, []string{`{"member":"alice"}`, `{"member":"alice","late":true}`}},
+		{"stored late", true, []string{`{"lineage":"phone"}`, `{"lineage":"phone","application":"wiki"}`}},
+		{"announced in vain", false, []string{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t, nil)
 			b.application("wiki", newReceiver(t).URL)
-			user := store.User{
-				ID: "alice", Phone: "+8613800000001", Enabled: true, Version: 1,
-				Identities: []store.Identity{{CorpID: "ww0123", WeComUserID: "alice"}},
-			}
-			if err := b.store.CreateUser(t.Context(), user); err != nil {
-				t.Fatal(err)
-			}
-			if err := b.store.StartSession(t.Context(), store.AttemptResult{
-				SessionKey: "key", Kind: store.ResultSession, KeepUntil: b.now.Add(8 * time.Hour),
-				Session: store.Session{UserID: "alice", CorpID: "ww0123", Lineage: "phone", SignedInAt: b.now, ExpiresAt: b.now.Add(8 * time.Hour)},
+			b.must(b.store.CreateUser(t.Context(), aMember()))
+			b.stays("phone", store.Session{CorpID: "ww0123", UserGeneration: 1})
+			// Whatever ended before is no sign of this end.
+			b.must(b.store.StartSession(t.Context(), store.AttemptResult{
+				SessionKey: "key of this morning", Kind: store.ResultSession, KeepUntil: b.now.Add(8 * time.Hour),
+				Session: store.Session{UserID: "alice", CorpID: "ww0123", Lineage: "morning", SignedInAt: b.now, ExpiresAt: b.now.Add(8 * time.Hour)},
 				Event:   &store.SignInEvent{At: b.now, UserID: "alice"},
-			}, false); err != nil {
-				t.Fatal(err)
-			}
-			b.grant("alice", "phone", "wiki")
-			if err := (logoutqueue.Notifier{Queue: b.queue}).MemberEnded(t.Context(), "alice"); err != nil {
-				t.Fatal(err)
-			}
+			}, false))
+			b.must(logoutqueue.Notifier{Queue: b.queue}.MemberEnded(t.Context(), "alice", 1))
 			b.queue.run(t, func(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 				answer, err := b.function(ctx, event)
 				if test.ends && len(b.queue.sent) == 2 {
-					ended := user
-					ended.Version, ended.Identities = 2, []store.Identity{{CorpID: "ww0123", WeComUserID: "alice", Generation: 1}}
-					if err := b.store.UpdateUser(t.Context(), user, ended); err != nil {
-						t.Fatal(err)
-					}
+					b.must(b.store.UpdateUser(ctx, aMember(), aMemberNoMore()))
 				}
 				return answer, err
 			})
-			b.equal("messages", test.sent, b.queue.sent)
+			b.equal("messages", append([]string{`{"member":"alice","version":1}`, `{"member":"alice","version":1,"late":true}`}, test.sent...), b.queue.sent)
 			b.equal("delays", []time.Duration{logoutqueue.MemberDelay, logoutqueue.LateDelay}, b.queue.delays[:2])
 		})
 	}
+}
+
+// Only so many events of a user are listed. Who is about to leave may make more, so that an
+// earlier session is not among them.
+func TestAttackLeaverHidesASession(t *testing.T) {
+	b := newBench(t, nil)
+	b.application("wiki", newReceiver(t).URL)
+	b.must(b.store.CreateUser(t.Context(), aMember()))
+	b.stays("hidden", store.Session{CorpID: "ww0123", UserGeneration: 1})
+	for i := range store.MaxEvents {
+		b.must(b.store.RecordEvent(t.Context(), fmt.Sprint("refused ", i), store.SignInEvent{At: b.now.Add(time.Duration(i+1) * time.Second), UserID: "alice"}))
+	}
+	b.must(logoutqueue.Notifier{Queue: b.queue}.MemberEnded(t.Context(), "alice", 1))
+	b.must(b.store.UpdateUser(t.Context(), aMember(), aMemberNoMore()))
+	b.queue.run(t, b.function)
+	b.equal("attempts", []string{"alice ok backchannel_logout"}, b.attempts("wiki"))
+}
+
+// All that a user began through any company ends with the user.
+func TestAUserWhoIsDeletedAfterTheCheckIsToldOf(t *testing.T) {
+	b := newBench(t, nil)
+	b.application("wiki", newReceiver(t).URL)
+	b.must(b.store.CreateUser(t.Context(), aMember()))
+	b.stays("abroad", store.Session{CorpID: "wwpartner", UserGeneration: 1})
+	b.must(logoutqueue.Notifier{Queue: b.queue}.MemberEnded(t.Context(), "alice", 1))
+	b.must(b.store.DeleteUser(t.Context(), aMember()))
+	b.queue.run(t, b.function)
+	b.equal("attempts", []string{"alice ok backchannel_logout"}, b.attempts("wiki"))
 }
 
 // session signs a member in, by a generation of an authenticator.

@@ -64,7 +64,7 @@ func (p *provider) SessionEnded(_ context.Context, lineage store.Lineage) error 
 
 func (*provider) UserEnded(context.Context, string) error { return nil }
 
-func (*provider) MemberEnded(context.Context, string) error { return nil }
+func (*provider) MemberEnded(context.Context, string, int64) error { return nil }
 
 func (*provider) ApplicationEnded(context.Context, string, string) error { return nil }
 

@@ -52,7 +52,7 @@ type LogoutNotifier interface {
 	UserEnded(ctx context.Context, userID string) error
 	// MemberEnded has the applications told of those of a user's sessions that a member
 	// check has ended.
-	MemberEnded(ctx context.Context, userID string) error
+	MemberEnded(ctx context.Context, userID string, version int64) error
 	// ApplicationEnded has one application of a lineage told, which goes on without it.
 	ApplicationEnded(ctx context.Context, lineage, applicationID string) error
 	// AuthenticatorEnded has the applications of all sessions told that began with an

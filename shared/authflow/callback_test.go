@@ -40,7 +40,7 @@ type fixture struct {
 }
 
 // MemberEnded implements members.Notifier.
-func (h *fixture) MemberEnded(_ context.Context, userID string) error {
+func (h *fixture) MemberEnded(_ context.Context, userID string, _ int64) error {
 	h.ended = append(h.ended, userID)
 	return nil
 }

@@ -17,7 +17,8 @@ import (
 type Message struct {
 	User        string `json:"user,omitempty"`        // id
 	Member      string `json:"member,omitempty"`      // id of a user some of whose sessions ended
-	Late        bool   `json:"late,omitempty"`        // only with Member: the end was not stored at first
+	Version     int64  `json:"version,omitempty"`     // of the Member before the end was stored
+	Late        bool   `json:"late,omitempty"`        // the end of the Member's sessions was not stored at first
 	Lineage     string `json:"lineage,omitempty"`     // id
 	Application string `json:"application,omitempty"` // id; only with Lineage
 	// Authenticator is the id of an authenticator whose sessions of a Generation have
@@ -36,7 +37,7 @@ func (m Message) isWhole() bool {
 			subjects++
 		}
 	}
-	return subjects == 1 && (!m.Late || m.Member != "") && (m.Application == "" || m.Lineage != "") &&
+	return subjects == 1 && (m.Version > 0) == (m.Member != "") && (!m.Late || m.Member != "") && (m.Application == "" || m.Lineage != "") &&
 		(m.Generation == "") == (m.Authenticator == "") && (m.Cursor == "" || m.Authenticator != "")
 }
 
@@ -101,9 +102,9 @@ func (n Notifier) UserEnded(ctx context.Context, userID string) error {
 }
 
 // MemberEnded has the applications told of those of a user's sessions that a member check
-// has ended.
-func (n Notifier) MemberEnded(ctx context.Context, userID string) error {
-	return n.Queue.Send(ctx, Message{Member: userID}, MemberDelay)
+// has ended, or is about to end, of a user whose version is this one before that is stored.
+func (n Notifier) MemberEnded(ctx context.Context, userID string, version int64) error {
+	return n.Queue.Send(ctx, Message{Member: userID, Version: version}, MemberDelay)
 }
 
 // ApplicationDelay is how long the message about one application waits: longer than what

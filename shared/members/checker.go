@@ -39,7 +39,7 @@ type Directory interface {
 type Notifier interface {
 	// MemberEnded has the applications told of those of a user's sessions that a member
 	// check has ended. It may be called before they end, and again.
-	MemberEnded(ctx context.Context, userID string) error
+	MemberEnded(ctx context.Context, userID string, version int64) error
 }
 
 // Config is what Checker needs.
@@ -254,7 +254,7 @@ func (c *Checker) change(ctx context.Context, corpID string, result Result, deci
 		is, _ := to.IdentityIn(corpID)
 		if !announced && (identity.Untold || ends(identity, is)) {
 			announced = true
-			if told = c.announce(ctx, from.ID); told != nil {
+			if told = c.announce(ctx, from); told != nil {
 				to, _, _ = decide(from, identity, false)
 				is, _ = to.IdentityIn(corpID)
 			}
@@ -294,11 +294,11 @@ func ends(was, is store.Identity) bool {
 	})
 }
 
-func (c *Checker) announce(ctx context.Context, userID string) error {
+func (c *Checker) announce(ctx context.Context, before store.User) error {
 	if c.Notifier == nil {
 		return nil
 	}
-	if err := c.Notifier.MemberEnded(ctx, userID); err != nil {
+	if err := c.Notifier.MemberEnded(ctx, before.ID, before.Version); err != nil {
 		return fmt.Errorf("announce ended sessions: %w", err)
 	}
 	return nil

@@ -85,7 +85,7 @@ type notifier struct {
 	err  error
 }
 
-func (n *notifier) MemberEnded(_ context.Context, userID string) error {
+func (n *notifier) MemberEnded(_ context.Context, userID string, _ int64) error {
 	if n.err == nil {
 		n.told = append(n.told, userID)
 	}
