@@ -25,6 +25,10 @@ const (
 	PathGetUserDetail   = "/cgi-bin/auth/getuserdetail"
 	PathGetUser         = "/cgi-bin/user/get"
 	PathGetUserID       = "/cgi-bin/user/getuserid"
+	PathGetUserIDByMail = "/cgi-bin/user/get_userid_by_email"
+	PathListMembers     = "/cgi-bin/user/list"
+	PathMemberNames     = "/cgi-bin/user/simplelist"
+	PathMemberIDs       = "/cgi-bin/user/list_id"
 	PathGetAgent        = "/cgi-bin/agent/get"
 	PathListDepartments = "/cgi-bin/department/list"
 	PathDepartmentIDs   = "/cgi-bin/department/simplelist"
@@ -146,6 +150,10 @@ func (s *Simulator) newEndpoints() map[string]endpoint {
 		PathGetUserDetail:   {method: http.MethodPost, answer: s.getUserDetail, defaults: fields{"userid": "", "mobile": ""}},
 		PathGetUser:         {method: http.MethodGet, answer: s.getUser, defaults: lists},
 		PathGetUserID:       {method: http.MethodPost, answer: s.getUserID, defaults: fields{"userid": ""}},
+		PathGetUserIDByMail: {method: http.MethodPost, answer: s.getUserIDByMail, defaults: fields{"userid": ""}},
+		PathListMembers:     {method: http.MethodGet, answer: func(c *call) (fields, int) { return s.listMembers(c, true) }, defaults: fields{"userlist": []int{}}},
+		PathMemberNames:     {method: http.MethodGet, answer: func(c *call) (fields, int) { return s.listMembers(c, false) }, defaults: fields{"userlist": []int{}}},
+		PathMemberIDs:       {method: http.MethodPost, answer: s.listMemberIDs},
 		PathGetAgent:        {method: http.MethodGet, answer: s.getAgent},
 		PathListDepartments: {method: http.MethodGet, answer: func(c *call) (fields, int) { return s.listDepartments(c, true) }, defaults: fields{"department": []int{}}},
 		PathDepartmentIDs:   {method: http.MethodGet, answer: func(c *call) (fields, int) { return s.listDepartments(c, false) }, defaults: fields{"department_id": []int{}}},

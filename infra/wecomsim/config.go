@@ -154,6 +154,7 @@ type Choices struct {
 	TicketIsSingleUse     bool
 	DefaultAvatarIsAbsent bool
 	LeftMemberIsReadable  bool
+	LastPageWithoutCursor bool
 	BareErrors            bool
 	NoErrcodeOnSuccess    bool
 	LongestValues         bool
@@ -172,9 +173,9 @@ type Limits struct {
 	// WrongSecrets counts wrong secrets from one IP within an hour (10, our
 	// choice).
 	WrongSecrets int
-	// LookupMisses counts phones of one corp that user/getuserid does not find
-	// (a fifth of Corp.MemberLimit; D/95402), within LookupPeriod (24 hours),
-	// which is also how long the call then stays closed.
+	// LookupMisses counts phones and mail addresses of one corp that are looked up
+	// and not found (a fifth of Corp.MemberLimit; D/95402), within LookupPeriod (24
+	// hours), which is also how long both calls then stay closed.
 	LookupMisses int
 	LookupPeriod time.Duration
 }

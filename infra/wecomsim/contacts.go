@@ -1,9 +1,11 @@
-// What an app may read about the company: user/get and agent/get.
+// What may be read about members and apps: user/get, the lists of members, and
+// agent/get.
 
 package wecomsim
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +27,12 @@ func (s *Simulator) getUser(c *call) (fields, int) {
 	if m == nil || !c.corp.inRange(a, m.UserID) || !s.stays(m) {
 		return nil, cmp.Or(s.choices.UserNotFound, codeNoUser)
 	}
+	return c.memberFields(m), 0
+}
+
+// memberFields are a member as the app of a call reads it.
+func (c *call) memberFields(m *Member) fields {
+	a := c.app
 	// Departments that the app does not see are left out, the lists beside them
 	// as well.
 	departments, order, leads, visible := []int{}, []int{}, []int{}, c.corp.departmentsOf(a)
@@ -55,6 +63,71 @@ func (s *Simulator) getUser(c *call) (fields, int) {
 		}
 		out["avatar"] = m.avatarURL(c.base)
 		out["thumb_avatar"] = m.avatarURL(c.base)
+	}
+	return out
+}
+
+// listMembers is D/90201, and D/90200 if it is not whole: who is in a department
+// itself. The departments below are calls of their own.
+func (s *Simulator) listMembers(c *call, whole bool) (fields, int) {
+	if c.app == nil {
+		return nil, codeNoContactDetail
+	}
+	d, errcode := c.namedDepartment("department_id")
+	if errcode != 0 {
+		return nil, errcode
+	}
+	out := []fields{}
+	for i := range c.corp.Members {
+		m := &c.corp.Members[i]
+		if !m.in(map[int]bool{d.ID: true}) || !s.stays(m) {
+			continue
+		}
+		member := c.memberFields(m)
+		if !whole {
+			member = fields{"userid": m.UserID, "name": m.Name, "department": member["department"]}
+		}
+		out = append(out, member)
+	}
+	return fields{"userlist": out}, 0
+}
+
+// maxMemberIDs is how many rows a page of user/list_id has at most.
+const maxMemberIDs = 10_000
+
+// listMemberIDs is D/96067, a row for every membership of a department. It is for
+// contact-sync alone.
+func (s *Simulator) listMemberIDs(c *call) (fields, int) {
+	if c.app != nil {
+		return nil, codeNoAPIRight
+	}
+	request := struct {
+		Cursor string `json:"cursor"`
+		Limit  int    `json:"limit"`
+	}{"0", maxMemberIDs}
+	if err := json.Unmarshal(c.body, &request); err != nil {
+		return nil, codeNotJSON
+	}
+	rows := []fields{}
+	for _, m := range c.corp.Members {
+		if !s.stays(&m) {
+			continue
+		}
+		for _, id := range m.departments() {
+			rows = append(rows, fields{"userid": m.UserID, "department": id})
+		}
+	}
+	start, err := strconv.Atoi(cmp.Or(request.Cursor, "0"))
+	if err != nil || start < 0 || start > len(rows) || request.Limit < 1 || request.Limit > maxMemberIDs {
+		return nil, codeBadRequest
+	}
+	end := min(start+request.Limit, len(rows))
+	out := fields{"dept_user": rows[start:end]}
+	switch {
+	case end < len(rows):
+		out["next_cursor"] = strconv.Itoa(end)
+	case !s.choices.LastPageWithoutCursor:
+		out["next_cursor"] = ""
 	}
 	return out, 0
 }

@@ -98,9 +98,10 @@ func (a *App) WholeCompany() bool {
 }
 
 // departmentsOf are the departments that an app sees: a department in its range
-// brings those below, and a tag brings its departments.
+// brings those below, and a tag brings its departments. Contact-sync, which is no
+// app, sees all (D/90665).
 func (c *Corp) departmentsOf(a *App) map[int]bool {
-	if a.WholeCompany() {
+	if a == nil || a.WholeCompany() {
 		return c.below([]int{RootDepartment})
 	}
 	roots := slices.Clone(a.VisibleDepartments)
@@ -146,9 +147,9 @@ func (c *Corp) departmentFields(a *App, d *Department, whole bool) fields {
 	return out
 }
 
-// namedDepartment finds the department that a call names, or says why not.
-func (c *call) namedDepartment() (*Department, int) {
-	id, err := strconv.Atoi(c.query.Get("id"))
+// namedDepartment finds the department that a parameter names, or says why not.
+func (c *call) namedDepartment(parameter string) (*Department, int) {
+	id, err := strconv.Atoi(c.query.Get(parameter))
 	d := c.corp.department(id)
 	switch {
 	case err != nil || d == nil:
@@ -159,18 +160,19 @@ func (c *call) namedDepartment() (*Department, int) {
 	return d, 0
 }
 
-// listDepartments is D/90208, and D/95350 if it is not whole.
+// listDepartments is D/90208, and D/95350 if it is not whole, which is all that
+// contact-sync may read of departments.
 func (s *Simulator) listDepartments(c *call, whole bool) (fields, int) {
 	key := "department_id"
 	if whole {
 		key = "department"
 	}
-	if c.app == nil {
+	if c.app == nil && whole {
 		return nil, codeNoContactDetail
 	}
 	visible := c.corp.departmentsOf(c.app)
 	if c.query.Get("id") != "" {
-		d, errcode := c.namedDepartment()
+		d, errcode := c.namedDepartment("id")
 		if errcode != 0 {
 			return nil, errcode
 		}
@@ -191,7 +193,7 @@ func (s *Simulator) getDepartment(c *call) (fields, int) {
 	if c.app == nil {
 		return nil, codeNoContactDetail
 	}
-	d, errcode := c.namedDepartment()
+	d, errcode := c.namedDepartment("id")
 	if errcode != 0 {
 		return nil, errcode
 	}
@@ -228,9 +230,43 @@ func (s *Simulator) stays(m *Member) bool {
 	return m.status() != StatusLeft || s.choices.LeftMemberIsReadable
 }
 
-// getUserID is D/95402: a phone's member. Blanks and dashes do not count. A
-// corp with too many misses is closed out for a day.
+// getUserID is D/95402: a phone's member. Blanks and dashes do not count.
 func (s *Simulator) getUserID(c *call) (fields, int) {
+	var request struct {
+		Mobile string `json:"mobile"`
+	}
+	return s.lookUp(c, &request, func() (func(*Member) bool, int) {
+		wanted := bareNumber(request.Mobile)
+		switch {
+		case wanted == "":
+			return nil, codeBadRequest
+		case len(request.Mobile) < 5 || len(request.Mobile) > 32 || strings.Trim(wanted, "+0123456789") != "":
+			return nil, codeBadPhone
+		}
+		return func(m *Member) bool { return bareNumber(m.Mobile) == wanted }, 0
+	})
+}
+
+// getUserIDByMail is D/95895: the member of a mail address, which is the
+// company's (1) or the member's own (2).
+func (s *Simulator) getUserIDByMail(c *call) (fields, int) {
+	request := struct {
+		Email string `json:"email"`
+		Type  int    `json:"email_type"`
+	}{Type: 1}
+	return s.lookUp(c, &request, func() (func(*Member) bool, int) {
+		if request.Email == "" || request.Type != 1 && request.Type != 2 {
+			return nil, codeBadRequest
+		}
+		return func(m *Member) bool {
+			return request.Email == map[int]string{1: m.BizMail, 2: m.Email}[request.Type]
+		}, 0
+	})
+}
+
+// lookUp finds the member that a request means. A corp with too many misses is
+// closed out for a day.
+func (s *Simulator) lookUp(c *call, request any, read func() (func(*Member) bool, int)) (fields, int) {
 	if c.app == nil {
 		return nil, codeNoAPIRight
 	}
@@ -238,21 +274,15 @@ func (s *Simulator) getUserID(c *call) (fields, int) {
 	if s.blocked(key) {
 		return nil, codeTooOften
 	}
-	var request struct {
-		Mobile string `json:"mobile"`
-	}
-	if err := json.Unmarshal(c.body, &request); err != nil {
+	if err := json.Unmarshal(c.body, request); err != nil {
 		return nil, codeNotJSON
 	}
-	wanted := bareNumber(request.Mobile)
-	switch {
-	case wanted == "":
-		return nil, codeBadRequest
-	case len(request.Mobile) < 5 || len(request.Mobile) > 32 || strings.Trim(wanted, "+0123456789") != "":
-		return nil, codeBadPhone
+	meant, errcode := read()
+	if errcode != 0 {
+		return nil, errcode
 	}
 	for _, m := range c.corp.Members {
-		if bareNumber(m.Mobile) == wanted && s.stays(&m) && c.corp.inRange(c.app, m.UserID) {
+		if meant(&m) && s.stays(&m) && c.corp.inRange(c.app, m.UserID) {
 			return fields{"userid": m.UserID}, 0
 		}
 	}
