@@ -101,7 +101,9 @@
 //   - An app closed because nobody uses it is a disabled app.
 //   - The panel offers quick login when a client is signed in at the same browser
 //     and the page around the panel allows it to reach this machine. A refusal
-//     there is one as on the whole page.
+//     there is one as on the whole page; with redirect_type=callback it is
+//     onLoginFail with the number 1 [WebDenialStays: no message]. The panel takes a
+//     port for its messages, and uses the window while it has none.
 //   - A code refused with 50001 stays unspent.
 //   - Error answers carry hint, IP and empty fields [BareErrors], good answers
 //     errcode 0 [NoErrcodeOnSuccess].
