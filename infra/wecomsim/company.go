@@ -94,6 +94,8 @@ type App struct {
 	CallbackDomain string
 	// Receiver is 接收消息服务器配置. SetReceiver sets it while the simulator runs.
 	Receiver Receiver
+	// ReportEnter is isreportenter: the receiver is told who opens the app.
+	ReportEnter bool
 	// HomeURL is 工作台应用主页, opened from the workbench on a phone.
 	HomeURL string
 	// DesktopHomeURL is opened from the workbench on a desktop; empty means

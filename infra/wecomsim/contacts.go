@@ -146,7 +146,7 @@ func (s *Simulator) getAgent(c *call) (fields, int) {
 	if a == nil || a.AgentID != agentID {
 		return nil, codeOtherAgent
 	}
-	users, closed := []fields{}, 0
+	users, closed, reportEnter := []fields{}, 0, 0
 	departments, tags := append([]int{}, a.VisibleDepartments...), append([]int{}, a.VisibleTags...)
 	if a.WholeCompany() {
 		departments = append(departments, RootDepartment)
@@ -159,10 +159,13 @@ func (s *Simulator) getAgent(c *call) (fields, int) {
 	if a.Disabled {
 		closed = 1
 	}
+	if a.ReportEnter {
+		reportEnter = 1
+	}
 	return fields{
 		"agentid": number, "name": a.DisplayName(), "square_logo_url": c.base + page.Avatar(a.DisplayName()),
 		"description": "", "allow_userinfos": fields{"user": users}, "allow_partys": fields{"partyid": departments},
 		"allow_tags": fields{"tagid": tags}, "close": closed, "redirect_domain": a.TrustedDomain,
-		"report_location_flag": 0, "isreportenter": 0, "home_url": a.HomeURL,
+		"report_location_flag": 0, "isreportenter": reportEnter, "home_url": a.HomeURL,
 	}, 0
 }

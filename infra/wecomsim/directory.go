@@ -134,24 +134,24 @@ func (s *Simulator) CreateApp(corpID string, a App) (agentID string, err error) 
 // ChangeApp applies f to an app, at any time and with effect at once. A changed
 // secret revokes the app's tokens as ResetSecret does.
 func (s *Simulator) ChangeApp(corpID, agentID string, f func(*App)) error {
-	return s.changeApp(corpID, agentID, func(_ *Corp, a *App) {
+	return s.changeApp(corpID, agentID, func(_ *Corp, a *App) error {
 		secret := a.Secret
 		f(a)
 		if a.Secret != secret && !s.choices.SecretResetKeepsTokens {
 			s.revokeTokens(appRef{corpID, agentID}, codeInvalidToken)
 		}
+		return nil
 	})
 }
 
 // changeApp calls f for an app, with s.mu held.
-func (s *Simulator) changeApp(corpID, agentID string, f func(*Corp, *App)) error {
+func (s *Simulator) changeApp(corpID, agentID string, f func(*Corp, *App) error) error {
 	return s.changeCorp(corpID, func(c *Corp) error {
 		_, a := s.app(appRef{corpID, agentID})
 		if a == nil {
 			return fmt.Errorf("find app %q of corp %q: no such app", agentID, corpID)
 		}
-		f(c, a)
-		return nil
+		return f(c, a)
 	})
 }
 

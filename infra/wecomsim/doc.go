@@ -26,15 +26,16 @@
 //
 // Simulated: gettoken, auth/getuserinfo and its former path, auth/getuserdetail,
 // user/get, list, simplelist, list_id, getuserid and get_userid_by_email,
-// department/list, simplelist and get, tag/get, agent/get; the in-client page, both pages of browser login, and the login
+// department/list, simplelist and get, tag/get, agent/get, message/send and update_template_card; the in-client page, both pages of browser login, and the login
 // panel; events; frequency limits and trusted IPs. [Simulator.Inject] breaks API
 // calls, before or after they take effect, [Simulator.InjectCallback] the redirect
 // to the application, and [Simulator.SetEventFaults] the events.
 //
-// Not simulated, because no caller of this project needs them: message/send and
-// its events, enter_agent, the list of tags, export jobs, linked companies
-// (互联企业), third-party apps and 代开发; what a contact-sync token may change;
-// and an end of the QR code's life, which is not documented.
+// Not simulated, because no caller of this project needs them: messages other
+// than text, textcard, markdown and cards with buttons, their lengths, and what
+// they look like; the list of tags, export jobs, linked companies (互联企业),
+// third-party apps and 代开发; what a contact-sync token may change; and an end of
+// the QR code's life, which is not documented.
 //
 // # Invariants
 //
@@ -98,6 +99,10 @@
 //     elements of an event come in any order, and every other check of a URL has a
 //     bare + in echostr. A new UserID is told to contact-sync alone. One event is
 //     about one member, however many change.
+//   - A message that is not well formed is 40058, and so is a card without a task_id
+//     or with one that the app used among the latest messages. A receiver that
+//     reaches nobody in the visible range is invalid. A duplicate gets a msgid.
+//   - A response_code that is unknown, another app's, spent or too old is 60140.
 //   - An app closed because nobody uses it is a disabled app.
 //   - The panel offers quick login when a client is signed in at the same browser
 //     and the page around the panel allows it to reach this machine. A refusal
