@@ -54,6 +54,9 @@ type Corp struct {
 	// LatinName is Name for people who cannot read Chinese, here and below. The
 	// pages show it beside Name; no API returns it.
 	LatinName string
+	// OpaqueIDs makes ID and every UserID those that 代开发 apps get: they are
+	// compared with case, and no app reads a name of a member or a department.
+	OpaqueIDs bool
 	// Apps are the self-built apps.
 	Apps []App
 	// Departments form a tree below RootDepartment, which is added if absent.
@@ -144,7 +147,7 @@ const (
 
 // Member is a person of a corp.
 type Member struct {
-	// UserID is compared without case and returned in this spelling.
+	// UserID is compared without case, but for OpaqueIDs, and returned in this spelling.
 	UserID    string
 	Name      string
 	LatinName string

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/wecom-signin/wecom-signin/infra/wecomsim/page"
 )
@@ -50,10 +49,11 @@ func (c *call) memberFields(m *Member) fields {
 		superior = append(superior, m.DirectLeader)
 	}
 	out := fields{
-		"userid": m.UserID, "name": m.Name, "department": departments, "order": order, "position": m.Position,
-		"is_leader_in_dept": leads, "direct_leader": superior, "telephone": "", "alias": m.Alias, "extattr": fields{"attrs": []string{}}, "status": m.status(),
+		"userid": m.UserID, "department": departments, "order": order, "position": m.Position,
+		"is_leader_in_dept": leads, "direct_leader": superior, "telephone": "", "extattr": fields{"attrs": []string{}}, "status": m.status(),
 		"external_position": "", "external_profile": fields{"external_attr": []string{}},
 	}
+	c.corp.nameIn(out, fields{"name": m.Name, "alias": m.Alias})
 	if main := m.departments()[0]; visible[main] {
 		out["main_department"] = main
 	}
@@ -85,7 +85,9 @@ func (s *Simulator) listMembers(c *call, whole bool) (fields, int) {
 		}
 		member := c.memberFields(m)
 		if !whole {
-			member = fields{"userid": m.UserID, "name": m.Name, "department": member["department"]}
+			brief := c.corp.brief(m)
+			brief["department"] = member["department"]
+			member = brief
 		}
 		out = append(out, member)
 	}
@@ -152,7 +154,7 @@ func (s *Simulator) getAgent(c *call) (fields, int) {
 		departments = append(departments, RootDepartment)
 	}
 	for _, m := range c.corp.Members {
-		if slices.ContainsFunc(a.VisibleUserIDs, func(id string) bool { return strings.EqualFold(id, m.UserID) }) {
+		if slices.ContainsFunc(a.VisibleUserIDs, func(id string) bool { return c.corp.sameUser(id, m.UserID) }) {
 			users = append(users, fields{"userid": m.UserID})
 		}
 	}

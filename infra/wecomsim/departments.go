@@ -120,7 +120,7 @@ func (c *Corp) inRange(a *App, userID string) bool {
 		return false
 	}
 	named := func(ids []string) bool {
-		return slices.ContainsFunc(ids, func(id string) bool { return strings.EqualFold(id, m.UserID) })
+		return slices.ContainsFunc(ids, func(id string) bool { return c.sameUser(id, m.UserID) })
 	}
 	return a.WholeCompany() || named(a.VisibleUserIDs) || m.in(c.departmentsOf(a)) ||
 		slices.ContainsFunc(a.VisibleTags, func(id int) bool { t := c.tag(id); return t != nil && named(t.UserIDs) })
@@ -142,8 +142,23 @@ func (c *Corp) leaders(a *App, department int) []string {
 func (c *Corp) departmentFields(a *App, d *Department, whole bool) fields {
 	out := fields{"id": d.ID, "parentid": d.ParentID, "order": d.Order}
 	if whole {
-		out["name"], out["name_en"], out["department_leader"] = d.Name, d.LatinName, c.leaders(a, d.ID)
+		out["department_leader"] = c.leaders(a, d.ID)
+		c.nameIn(out, fields{"name": d.Name, "name_en": d.LatinName})
 	}
+	return out
+}
+
+// nameIn adds names to what an app reads, if it reads names.
+func (c *Corp) nameIn(out, names fields) {
+	if !c.OpaqueIDs {
+		maps.Copy(out, names)
+	}
+}
+
+// brief is a member in lists.
+func (c *Corp) brief(m *Member) fields {
+	out := fields{"userid": m.UserID}
+	c.nameIn(out, fields{"name": m.Name})
 	return out
 }
 
@@ -214,7 +229,7 @@ func (s *Simulator) getTag(c *call) (fields, int) {
 	users, departments, visible := []fields{}, []int{}, c.corp.departmentsOf(c.app)
 	for _, userID := range t.UserIDs {
 		if m := c.corp.member(userID); m != nil && c.corp.inRange(c.app, userID) && s.stays(m) {
-			users = append(users, fields{"userid": m.UserID, "name": m.Name})
+			users = append(users, c.corp.brief(m))
 		}
 	}
 	for _, d := range t.Departments {

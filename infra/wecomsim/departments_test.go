@@ -210,6 +210,34 @@ func TestMemberInDepartments(t *testing.T) {
 	}
 }
 
+// 代开发: two UserIDs that differ in case are two members, and nothing has a name.
+func TestOpaqueIDs(t *testing.T) {
+	h := newHarness(t, func(c *Config) {
+		withDepartments(func(a *App) { a.VisibleUserIDs, a.VisibleDepartments = []string{"woAb"}, []int{3} })(c)
+		c.Corps[0].OpaqueIDs = true
+		c.Corps[0].Members = append(c.Corps[0].Members, Member{UserID: "woAb", Name: "甲", Alias: "a"}, Member{UserID: "woaB", Name: "乙"})
+	})
+	token := h.token(secretA)
+	for rule, test := range map[string]struct {
+		path, name, value string
+		code              int
+	}{
+		"a member":           {path: PathGetUser, name: "userid", value: "woAb"},
+		"in other letters":   {path: PathGetUser, name: "userid", value: "woaB", code: 60111},
+		"members":            {path: PathListMembers, name: "department_id", value: "3"},
+		"members in a list":  {path: PathMemberNames, name: "department_id", value: "3"},
+		"members with a tag": {path: PathGetTag, name: "tagid", value: "1"},
+		"a department":       {path: PathGetDepartment, name: "id", value: "3"},
+		"departments":        {path: PathListDepartments, name: "id", value: "3"},
+	} {
+		got := h.get(test.path, "access_token", token, test.name, test.value)
+		h.expect(test.code, got)
+		if text := string(got.raw); strings.Contains(text, `"name`) || strings.Contains(text, `"alias`) || test.code == 0 && !strings.Contains(text, `"userid":`) && !strings.Contains(text, `"id":3`) {
+			t.Errorf("%s: got %s", rule, text)
+		}
+	}
+}
+
 func (h *harness) lookUp(token, phone string) answer {
 	h.t.Helper()
 	return h.do(http.MethodPost, PathGetUserID+"?access_token="+token, fmt.Sprintf(`{"mobile":%q}`, phone), nil)

@@ -26,16 +26,18 @@
 //
 // Simulated: gettoken, auth/getuserinfo and its former path, auth/getuserdetail,
 // user/get, list, simplelist, list_id, getuserid and get_userid_by_email,
-// department/list, simplelist and get, tag/get, agent/get, message/send and update_template_card; the in-client page, both pages of browser login, and the login
-// panel; events; frequency limits and trusted IPs. [Simulator.Inject] breaks API
-// calls, before or after they take effect, [Simulator.InjectCallback] the redirect
-// to the application, and [Simulator.SetEventFaults] the events.
+// department/list, simplelist and get, tag/get, agent/get, message/send and
+// update_template_card; the in-client page, both pages of browser login, and the
+// login panel; events; frequency limits and trusted IPs; the IDs of 代开发 apps
+// [Corp.OpaqueIDs]. [Simulator.Inject] breaks API calls, before or after they take
+// effect, [Simulator.InjectCallback] the redirect to the application, and
+// [Simulator.SetEventFaults] the events.
 //
 // Not simulated, because no caller of this project needs them: messages other
 // than text, textcard, markdown and cards with buttons, their lengths, and what
 // they look like; the list of tags, export jobs, linked companies (互联企业),
-// third-party apps and 代开发; what a contact-sync token may change; and an end of
-// the QR code's life, which is not documented.
+// third-party apps, and of 代开发 all but the IDs; what a contact-sync token may
+// change; and an end of the QR code's life, which is not documented.
 //
 // # Invariants
 //
