@@ -25,11 +25,17 @@ const (
 	PathGetUserDetail   = "/cgi-bin/auth/getuserdetail"
 	PathGetUser         = "/cgi-bin/user/get"
 	PathGetUserID       = "/cgi-bin/user/getuserid"
+	PathGetUserIDByMail = "/cgi-bin/user/get_userid_by_email"
+	PathListMembers     = "/cgi-bin/user/list"
+	PathMemberNames     = "/cgi-bin/user/simplelist"
+	PathMemberIDs       = "/cgi-bin/user/list_id"
 	PathGetAgent        = "/cgi-bin/agent/get"
 	PathListDepartments = "/cgi-bin/department/list"
 	PathDepartmentIDs   = "/cgi-bin/department/simplelist"
 	PathGetDepartment   = "/cgi-bin/department/get"
 	PathGetTag          = "/cgi-bin/tag/get"
+	PathSendMessage     = "/cgi-bin/message/send"
+	PathUpdateCard      = "/cgi-bin/message/update_template_card"
 )
 
 // The result codes (D/90313).
@@ -40,6 +46,7 @@ const (
 	codeInvalidToken    = 40014
 	codeInvalidCode     = 40029
 	codeBadAgentID      = 40056
+	codeBadMessage      = 40058
 	codeBadRequest      = 40063
 	codeNoTag           = 40068
 	codeNoToken         = 41001
@@ -49,6 +56,7 @@ const (
 	codeNoUserID        = 41009
 	codeNoAgentID       = 41011
 	codeExpiredToken    = 42001
+	codeNoReceiver      = 43012
 	codeTooOften        = 45009
 	codeTooParallel     = 45033
 	codeNoSuchUser      = 46004
@@ -62,6 +70,9 @@ const (
 	codeBadIP           = 60020
 	codeBadPhone        = 60103
 	codeNoUser          = 60111
+	codeSpentResponse   = 60140
+	codeNoValidReceiver = 81013
+	codeNoReceivers     = 82001
 	codeExpiredTicket   = 84014
 	codeInvalidTicket   = 84015
 	codeNoTicket        = 84090
@@ -79,6 +90,7 @@ func errmsg(code int) string {
 		codeInvalidToken:    "invalid access_token",
 		codeInvalidCode:     "invalid code",
 		codeBadAgentID:      "invalid agentid",
+		codeBadMessage:      "invalid argument",
 		codeBadRequest:      "invalid Request Parameter",
 		codeNoTag:           "invalid tagid",
 		codeNoToken:         "access_token missing",
@@ -88,6 +100,7 @@ func errmsg(code int) string {
 		codeNoUserID:        "userid missing",
 		codeNoAgentID:       "agentid missing",
 		codeExpiredToken:    "access_token expired",
+		codeNoReceiver:      "require receive message url",
 		codeTooOften:        "api freq out of limit",
 		codeTooParallel:     "api concurrent out of limit",
 		codeNoSuchUser:      "user no exist",
@@ -101,6 +114,9 @@ func errmsg(code int) string {
 		codeBadIP:           "not allow to access from your ip",
 		codeBadPhone:        "invalid mobile",
 		codeNoUser:          "userid not found",
+		codeSpentResponse:   "invalid response_code",
+		codeNoValidReceiver: "user & party & tag all invalid",
+		codeNoReceivers:     "user & party & tag all empty",
 		codeExpiredTicket:   "user_ticket expired",
 		codeInvalidTicket:   "invalid user_ticket",
 		codeNoTicket:        "user_ticket missing",
@@ -146,11 +162,17 @@ func (s *Simulator) newEndpoints() map[string]endpoint {
 		PathGetUserDetail:   {method: http.MethodPost, answer: s.getUserDetail, defaults: fields{"userid": "", "mobile": ""}},
 		PathGetUser:         {method: http.MethodGet, answer: s.getUser, defaults: lists},
 		PathGetUserID:       {method: http.MethodPost, answer: s.getUserID, defaults: fields{"userid": ""}},
+		PathGetUserIDByMail: {method: http.MethodPost, answer: s.getUserIDByMail, defaults: fields{"userid": ""}},
+		PathListMembers:     {method: http.MethodGet, answer: func(c *call) (fields, int) { return s.listMembers(c, true) }, defaults: fields{"userlist": []int{}}},
+		PathMemberNames:     {method: http.MethodGet, answer: func(c *call) (fields, int) { return s.listMembers(c, false) }, defaults: fields{"userlist": []int{}}},
+		PathMemberIDs:       {method: http.MethodPost, answer: s.listMemberIDs},
 		PathGetAgent:        {method: http.MethodGet, answer: s.getAgent},
 		PathListDepartments: {method: http.MethodGet, answer: func(c *call) (fields, int) { return s.listDepartments(c, true) }, defaults: fields{"department": []int{}}},
 		PathDepartmentIDs:   {method: http.MethodGet, answer: func(c *call) (fields, int) { return s.listDepartments(c, false) }, defaults: fields{"department_id": []int{}}},
 		PathGetDepartment:   {method: http.MethodGet, answer: s.getDepartment},
 		PathGetTag:          {method: http.MethodGet, answer: s.getTag},
+		PathSendMessage:     {method: http.MethodPost, answer: s.sendMessage},
+		PathUpdateCard:      {method: http.MethodPost, answer: s.updateCard},
 	}
 }
 

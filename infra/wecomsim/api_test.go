@@ -161,7 +161,7 @@ func TestManyWrongSecretsBlockTheIP(t *testing.T) {
 }
 
 func TestEveryAPI(t *testing.T) {
-	paths := []string{PathGetUserInfo, PathGetUserInfoOld, PathGetUserDetail, PathGetUser, PathGetUserID, PathGetAgent, PathListDepartments, PathDepartmentIDs, PathGetDepartment, PathGetTag}
+	paths := []string{PathGetUserInfo, PathGetUserInfoOld, PathGetUserDetail, PathGetUser, PathGetUserID, PathGetUserIDByMail, PathListMembers, PathMemberNames, PathMemberIDs, PathSendMessage, PathUpdateCard, PathGetAgent, PathListDepartments, PathDepartmentIDs, PathGetDepartment, PathGetTag}
 	app := func(change func(*App)) func(*testing.T, *harness) {
 		return func(t *testing.T, h *harness) { must(t, h.ChangeApp(corpID, appA, change)) }
 	}

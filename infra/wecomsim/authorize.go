@@ -117,7 +117,7 @@ type consentRequest struct {
 }
 
 func (q *consentRequest) key() consentKey {
-	return consentKey{q.code.app, strings.ToLower(q.code.identity.userID)}
+	return consentKey{q.code.app, q.code.identity.userID}
 }
 
 // authorize answers the in-client link (D/91022).

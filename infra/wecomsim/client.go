@@ -74,7 +74,7 @@ func (s *Simulator) changeClient(w http.ResponseWriter, r *http.Request) {
 func (s *Simulator) forgetConsents(w http.ResponseWriter, r *http.Request) {
 	if who, ok := s.clientOf(r); ok {
 		maps.DeleteFunc(s.consents, func(key consentKey, _ consent) bool {
-			return strings.EqualFold(key.app.corpID+"/"+key.userID, string(who))
+			return key.app.corpID+"/"+key.userID == string(who)
 		})
 	}
 	seeOther(w, pathStart)

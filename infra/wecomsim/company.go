@@ -54,6 +54,9 @@ type Corp struct {
 	// LatinName is Name for people who cannot read Chinese, here and below. The
 	// pages show it beside Name; no API returns it.
 	LatinName string
+	// OpaqueIDs makes ID and every UserID those that 代开发 apps get: they are
+	// compared with case, and no app reads a name of a member or a department.
+	OpaqueIDs bool
 	// Apps are the self-built apps.
 	Apps []App
 	// Departments form a tree below RootDepartment, which is added if absent.
@@ -94,6 +97,8 @@ type App struct {
 	CallbackDomain string
 	// Receiver is 接收消息服务器配置. SetReceiver sets it while the simulator runs.
 	Receiver Receiver
+	// ReportEnter is isreportenter: the receiver is told who opens the app.
+	ReportEnter bool
 	// HomeURL is 工作台应用主页, opened from the workbench on a phone.
 	HomeURL string
 	// DesktopHomeURL is opened from the workbench on a desktop; empty means
@@ -142,7 +147,7 @@ const (
 
 // Member is a person of a corp.
 type Member struct {
-	// UserID is compared without case and returned in this spelling.
+	// UserID is compared without case, but for OpaqueIDs, and returned in this spelling.
 	UserID    string
 	Name      string
 	LatinName string

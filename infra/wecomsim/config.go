@@ -94,7 +94,10 @@ func (c Config) Validate() error {
 			}
 		}
 		for _, m := range corp.Members {
-			key := strings.ToLower(m.UserID)
+			key := m.UserID
+			if !corp.OpaqueIDs {
+				key = strings.ToLower(key)
+			}
 			report(key == "" || strings.Contains(key, "/") || len(key) > 64 || users[key], "corp %s: UserID %q is invalid or used twice", corp.ID, m.UserID)
 			users[key] = true
 			report(!slices.Contains([]int{0, StatusActive, StatusDisabled, StatusNotActivated, StatusLeft}, m.Status), "corp %s: member %s: unknown status %d", corp.ID, m.UserID, m.Status)
@@ -154,6 +157,7 @@ type Choices struct {
 	TicketIsSingleUse     bool
 	DefaultAvatarIsAbsent bool
 	LeftMemberIsReadable  bool
+	LastPageWithoutCursor bool
 	BareErrors            bool
 	NoErrcodeOnSuccess    bool
 	LongestValues         bool
@@ -172,9 +176,9 @@ type Limits struct {
 	// WrongSecrets counts wrong secrets from one IP within an hour (10, our
 	// choice).
 	WrongSecrets int
-	// LookupMisses counts phones of one corp that user/getuserid does not find
-	// (a fifth of Corp.MemberLimit; D/95402), within LookupPeriod (24 hours),
-	// which is also how long the call then stays closed.
+	// LookupMisses counts phones and mail addresses of one corp that are looked up
+	// and not found (a fifth of Corp.MemberLimit; D/95402), within LookupPeriod (24
+	// hours), which is also how long both calls then stay closed.
 	LookupMisses int
 	LookupPeriod time.Duration
 }

@@ -98,9 +98,10 @@ func (a *App) WholeCompany() bool {
 }
 
 // departmentsOf are the departments that an app sees: a department in its range
-// brings those below, and a tag brings its departments.
+// brings those below, and a tag brings its departments. Contact-sync, which is no
+// app, sees all (D/90665).
 func (c *Corp) departmentsOf(a *App) map[int]bool {
-	if a.WholeCompany() {
+	if a == nil || a.WholeCompany() {
 		return c.below([]int{RootDepartment})
 	}
 	roots := slices.Clone(a.VisibleDepartments)
@@ -119,7 +120,7 @@ func (c *Corp) inRange(a *App, userID string) bool {
 		return false
 	}
 	named := func(ids []string) bool {
-		return slices.ContainsFunc(ids, func(id string) bool { return strings.EqualFold(id, m.UserID) })
+		return slices.ContainsFunc(ids, func(id string) bool { return c.sameUser(id, m.UserID) })
 	}
 	return a.WholeCompany() || named(a.VisibleUserIDs) || m.in(c.departmentsOf(a)) ||
 		slices.ContainsFunc(a.VisibleTags, func(id int) bool { t := c.tag(id); return t != nil && named(t.UserIDs) })
@@ -141,14 +142,29 @@ func (c *Corp) leaders(a *App, department int) []string {
 func (c *Corp) departmentFields(a *App, d *Department, whole bool) fields {
 	out := fields{"id": d.ID, "parentid": d.ParentID, "order": d.Order}
 	if whole {
-		out["name"], out["name_en"], out["department_leader"] = d.Name, d.LatinName, c.leaders(a, d.ID)
+		out["department_leader"] = c.leaders(a, d.ID)
+		c.nameIn(out, fields{"name": d.Name, "name_en": d.LatinName})
 	}
 	return out
 }
 
-// namedDepartment finds the department that a call names, or says why not.
-func (c *call) namedDepartment() (*Department, int) {
-	id, err := strconv.Atoi(c.query.Get("id"))
+// nameIn adds names to what an app reads, if it reads names.
+func (c *Corp) nameIn(out, names fields) {
+	if !c.OpaqueIDs {
+		maps.Copy(out, names)
+	}
+}
+
+// brief is a member in lists.
+func (c *Corp) brief(m *Member) fields {
+	out := fields{"userid": m.UserID}
+	c.nameIn(out, fields{"name": m.Name})
+	return out
+}
+
+// namedDepartment finds the department that a parameter names, or says why not.
+func (c *call) namedDepartment(parameter string) (*Department, int) {
+	id, err := strconv.Atoi(c.query.Get(parameter))
 	d := c.corp.department(id)
 	switch {
 	case err != nil || d == nil:
@@ -159,18 +175,19 @@ func (c *call) namedDepartment() (*Department, int) {
 	return d, 0
 }
 
-// listDepartments is D/90208, and D/95350 if it is not whole.
+// listDepartments is D/90208, and D/95350 if it is not whole, which is all that
+// contact-sync may read of departments.
 func (s *Simulator) listDepartments(c *call, whole bool) (fields, int) {
 	key := "department_id"
 	if whole {
 		key = "department"
 	}
-	if c.app == nil {
+	if c.app == nil && whole {
 		return nil, codeNoContactDetail
 	}
 	visible := c.corp.departmentsOf(c.app)
 	if c.query.Get("id") != "" {
-		d, errcode := c.namedDepartment()
+		d, errcode := c.namedDepartment("id")
 		if errcode != 0 {
 			return nil, errcode
 		}
@@ -191,7 +208,7 @@ func (s *Simulator) getDepartment(c *call) (fields, int) {
 	if c.app == nil {
 		return nil, codeNoContactDetail
 	}
-	d, errcode := c.namedDepartment()
+	d, errcode := c.namedDepartment("id")
 	if errcode != 0 {
 		return nil, errcode
 	}
@@ -212,7 +229,7 @@ func (s *Simulator) getTag(c *call) (fields, int) {
 	users, departments, visible := []fields{}, []int{}, c.corp.departmentsOf(c.app)
 	for _, userID := range t.UserIDs {
 		if m := c.corp.member(userID); m != nil && c.corp.inRange(c.app, userID) && s.stays(m) {
-			users = append(users, fields{"userid": m.UserID, "name": m.Name})
+			users = append(users, c.corp.brief(m))
 		}
 	}
 	for _, d := range t.Departments {
@@ -228,9 +245,43 @@ func (s *Simulator) stays(m *Member) bool {
 	return m.status() != StatusLeft || s.choices.LeftMemberIsReadable
 }
 
-// getUserID is D/95402: a phone's member. Blanks and dashes do not count. A
-// corp with too many misses is closed out for a day.
+// getUserID is D/95402: a phone's member. Blanks and dashes do not count.
 func (s *Simulator) getUserID(c *call) (fields, int) {
+	var request struct {
+		Mobile string `json:"mobile"`
+	}
+	return s.lookUp(c, &request, func() (func(*Member) bool, int) {
+		wanted := bareNumber(request.Mobile)
+		switch {
+		case wanted == "":
+			return nil, codeBadRequest
+		case len(request.Mobile) < 5 || len(request.Mobile) > 32 || strings.Trim(wanted, "+0123456789") != "":
+			return nil, codeBadPhone
+		}
+		return func(m *Member) bool { return bareNumber(m.Mobile) == wanted }, 0
+	})
+}
+
+// getUserIDByMail is D/95895: the member of a mail address, which is the
+// company's (1) or the member's own (2).
+func (s *Simulator) getUserIDByMail(c *call) (fields, int) {
+	request := struct {
+		Email string `json:"email"`
+		Type  int    `json:"email_type"`
+	}{Type: 1}
+	return s.lookUp(c, &request, func() (func(*Member) bool, int) {
+		if request.Email == "" || request.Type != 1 && request.Type != 2 {
+			return nil, codeBadRequest
+		}
+		return func(m *Member) bool {
+			return request.Email == map[int]string{1: m.BizMail, 2: m.Email}[request.Type]
+		}, 0
+	})
+}
+
+// lookUp finds the member that a request means. A corp with too many misses is
+// closed out for a day.
+func (s *Simulator) lookUp(c *call, request any, read func() (func(*Member) bool, int)) (fields, int) {
 	if c.app == nil {
 		return nil, codeNoAPIRight
 	}
@@ -238,21 +289,15 @@ func (s *Simulator) getUserID(c *call) (fields, int) {
 	if s.blocked(key) {
 		return nil, codeTooOften
 	}
-	var request struct {
-		Mobile string `json:"mobile"`
-	}
-	if err := json.Unmarshal(c.body, &request); err != nil {
+	if err := json.Unmarshal(c.body, request); err != nil {
 		return nil, codeNotJSON
 	}
-	wanted := bareNumber(request.Mobile)
-	switch {
-	case wanted == "":
-		return nil, codeBadRequest
-	case len(request.Mobile) < 5 || len(request.Mobile) > 32 || strings.Trim(wanted, "+0123456789") != "":
-		return nil, codeBadPhone
+	meant, errcode := read()
+	if errcode != 0 {
+		return nil, errcode
 	}
 	for _, m := range c.corp.Members {
-		if bareNumber(m.Mobile) == wanted && s.stays(&m) && c.corp.inRange(c.app, m.UserID) {
+		if meant(&m) && s.stays(&m) && c.corp.inRange(c.app, m.UserID) {
 			return fields{"userid": m.UserID}, 0
 		}
 	}

@@ -1,6 +1,7 @@
 package wecomsim
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -52,6 +53,11 @@ func TestVisibleRange(t *testing.T) {
 	tag := func(parties, users string) string {
 		return `{"errcode":0,"errmsg":"ok","partylist":[` + parties + `],"tagname":"值班","userlist":[` + users + `]}`
 	}
+	members := func(m ...string) string {
+		return `{"errcode":0,"errmsg":"ok","userlist":[` + strings.Join(m, ",") + `]}`
+	}
+	const parser = `{"alias":"","department":[4],"direct_leader":["zhangsan"],"extattr":{"attrs":[]},"external_position":"","external_profile":{"external_attr":[]},` +
+		`"is_leader_in_dept":[0],"main_department":4,"name":"语法","order":[0],"position":"","status":1,"telephone":"","userid":"parser"}`
 	everyone := func(*App) {}
 	research2 := func(a *App) { a.VisibleDepartments = []int{2} }
 	membersOnly := func(a *App) { a.VisibleUserIDs = []string{"zhangsan"} }
@@ -85,6 +91,17 @@ func TestVisibleRange(t *testing.T) {
 		{"one department outside the range", research2, PathGetDepartment, []string{"id", "5"}, 60011, ""},
 		{"one department without an id", research2, PathGetDepartment, nil, 60003, ""},
 
+		{"names: of the department itself", everyone, PathMemberNames, []string{"department_id", "3"}, 0, members(`{"department":[3,5],"name":"张三","userid":"zhangsan"}`)},
+		{"names: departments out of range are left out", research2, PathMemberNames, []string{"department_id", "3"}, 0, members(`{"department":[3],"name":"张三","userid":"zhangsan"}`)},
+		{"names: nobody", everyone, PathMemberNames, []string{"department_id", "2"}, 0, members()},
+		{"names: those below are not meant", everyone, PathMemberNames, []string{"department_id", "2", "fetch_child", "1"}, 0, members()},
+		{"names: named outside the range", research2, PathMemberNames, []string{"department_id", "5"}, 60011, ""},
+		{"names: a range of members has no departments", membersOnly, PathMemberNames, []string{"department_id", "3"}, 60011, ""},
+		{"names: unknown", everyone, PathMemberNames, []string{"department_id", "99"}, 60003, ""},
+		{"names: missing", everyone, PathMemberNames, nil, 60003, ""},
+		{"members: the fields of one", research2, PathListMembers, []string{"department_id", "4"}, 0, members(parser)},
+		{"members: named outside the range", research2, PathListMembers, []string{"department_id", "5"}, 60011, ""},
+
 		{"tag", everyone, PathGetTag, []string{"tagid", "1"}, 0, tag("3,5", `{"name":"张三","userid":"zhangsan"},{"name":"王五","userid":"hidden"}`)},
 		{"tag: cut to the range", research2, PathGetTag, []string{"tagid", "1"}, 0, tag("3", `{"name":"张三","userid":"zhangsan"}`)},
 		{"tag: nothing of it in the range", nobody, PathGetTag, []string{"tagid", "1"}, 0, tag("", "")},
@@ -104,14 +121,59 @@ func TestVisibleRange(t *testing.T) {
 	t.Run("contact-sync", func(t *testing.T) {
 		h := newHarness(t, withDepartments(nobody))
 		token := h.token(syncKey)
-		for path, want := range map[string]int{PathListDepartments: 48009, PathDepartmentIDs: 48009, PathGetDepartment: 48009, PathGetTag: 48009, PathGetUserID: 48002} {
+		for path, want := range map[string]int{
+			PathListDepartments: 48009, PathGetDepartment: 48009, PathGetTag: 48009, PathListMembers: 48009, PathMemberNames: 48009, PathGetUser: 48009,
+			PathGetUserID: 48002, PathGetUserIDByMail: 48002,
+		} {
 			method, body := http.MethodGet, ""
-			if path == PathGetUserID {
+			if want == 48002 {
 				method, body = http.MethodPost, "{}"
 			}
-			h.expect(want, h.do(method, path+"?access_token="+token+"&id=2&tagid=1", body, nil))
+			h.expect(want, h.do(method, path+"?access_token="+token+"&id=2&department_id=2&tagid=1&userid=boss", body, nil))
+		}
+		got := h.get(PathDepartmentIDs, "access_token", token, "id", "2")
+		if want := ids(`{"id":2,"order":20,"parentid":1}`, `{"id":3,"order":0,"parentid":2}`, `{"id":4,"order":0,"parentid":3}`); string(got.raw) != want {
+			t.Errorf("got\n%s\nwant\n%s", got.raw, want)
 		}
 	})
+}
+
+// user/list_id has a row a membership, without those who left, for contact-sync
+// alone.
+func TestMemberIDs(t *testing.T) {
+	tests := []struct {
+		rule, body, want string
+		secret           string
+		choice           bool
+		code             int
+	}{
+		{rule: "all on one page", body: `{}`, want: "[zhangsan 3 zhangsan 5 parser 4 boss 1 hidden 5]"},
+		{rule: "the last page has no cursor, switched", choice: true, body: `{}`, want: "[zhangsan 3 zhangsan 5 parser 4 boss 1 hidden 5] <nil>"},
+		{rule: "the first page", body: `{"limit":2}`, want: "[zhangsan 3 zhangsan 5] 2"},
+		{rule: "the next", body: `{"cursor":"2","limit":2}`, want: "[parser 4 boss 1] 4"},
+		{rule: "the last", body: `{"cursor":"4","limit":2}`, want: "[hidden 5]"},
+		{rule: "a page too large", body: `{"limit":10001}`, code: 40063},
+		{rule: "an unknown cursor", body: `{"cursor":"x"}`, code: 40063},
+		{rule: "no JSON", body: `cursor=`, code: 47001},
+		{rule: "an app", secret: secretA, body: `{}`, code: 48002},
+	}
+	for _, test := range tests {
+		t.Run(test.rule, func(t *testing.T) {
+			h := newHarness(t, withDepartments(func(*App) {}))
+			h.Change(func(c *Choices) { c.LastPageWithoutCursor = test.choice })
+			got := h.do(http.MethodPost, PathMemberIDs+"?access_token="+h.token(cmp.Or(test.secret, syncKey)), test.body, nil)
+			h.expect(test.code, got)
+			rows, _ := got.fields["dept_user"].([]any)
+			var shown []any
+			for _, row := range rows {
+				row, _ := row.(map[string]any)
+				shown = append(shown, row["userid"], row["department"])
+			}
+			if text := strings.TrimSpace(fmt.Sprint(fmt.Sprint(shown), " ", got.fields["next_cursor"])); test.code == 0 && text != test.want {
+				t.Errorf("got %s, want %s", text, test.want)
+			}
+		})
+	}
 }
 
 // A member is shown with the departments that the app sees, and the lists beside
@@ -148,6 +210,34 @@ func TestMemberInDepartments(t *testing.T) {
 	}
 }
 
+// 代开发: two UserIDs that differ in case are two members, and nothing has a name.
+func TestOpaqueIDs(t *testing.T) {
+	h := newHarness(t, func(c *Config) {
+		withDepartments(func(a *App) { a.VisibleUserIDs, a.VisibleDepartments = []string{"woAb"}, []int{3} })(c)
+		c.Corps[0].OpaqueIDs = true
+		c.Corps[0].Members = append(c.Corps[0].Members, Member{UserID: "woAb", Name: "甲", Alias: "a"}, Member{UserID: "woaB", Name: "乙"})
+	})
+	token := h.token(secretA)
+	for rule, test := range map[string]struct {
+		path, name, value string
+		code              int
+	}{
+		"a member":           {path: PathGetUser, name: "userid", value: "woAb"},
+		"in other letters":   {path: PathGetUser, name: "userid", value: "woaB", code: 60111},
+		"members":            {path: PathListMembers, name: "department_id", value: "3"},
+		"members in a list":  {path: PathMemberNames, name: "department_id", value: "3"},
+		"members with a tag": {path: PathGetTag, name: "tagid", value: "1"},
+		"a department":       {path: PathGetDepartment, name: "id", value: "3"},
+		"departments":        {path: PathListDepartments, name: "id", value: "3"},
+	} {
+		got := h.get(test.path, "access_token", token, test.name, test.value)
+		h.expect(test.code, got)
+		if text := string(got.raw); strings.Contains(text, `"name`) || strings.Contains(text, `"alias`) || test.code == 0 && !strings.Contains(text, `"userid":`) && !strings.Contains(text, `"id":3`) {
+			t.Errorf("%s: got %s", rule, text)
+		}
+	}
+}
+
 func (h *harness) lookUp(token, phone string) answer {
 	h.t.Helper()
 	return h.do(http.MethodPost, PathGetUserID+"?access_token="+token, fmt.Sprintf(`{"mobile":%q}`, phone), nil)
@@ -178,6 +268,41 @@ func TestGetUserID(t *testing.T) {
 	}
 	h.expect(47001, h.do(http.MethodPost, PathGetUserID+"?access_token="+token, "mobile=13800000001", nil))
 	h.expect(40063, h.get(PathGetUserID, "access_token", token))
+}
+
+func TestGetUserIDByMail(t *testing.T) {
+	h := newHarness(t, func(c *Config) {
+		withDepartments(func(a *App) { a.VisibleDepartments = []int{2} })(c)
+		c.Corps[0].MemberLimit = 20
+		members := c.Corps[0].Members
+		members[0].BizMail, members[0].Email = "z@corp.example", "z@own.example"
+		members[3].BizMail = "hidden@corp.example"
+	})
+	target := PathGetUserIDByMail + "?access_token=" + h.token(secretA)
+	tests := []struct {
+		rule, body string
+		want       any
+		code       int
+	}{
+		{"the company's", `{"email":"z@corp.example"}`, "zhangsan", 0},
+		{"the company's, said so", `{"email":"z@corp.example","email_type":1}`, "zhangsan", 0},
+		{"the member's own", `{"email":"z@own.example","email_type":2}`, "zhangsan", 0},
+		{"of the other kind", `{"email":"z@own.example"}`, "", 46004},
+		{"in capitals", `{"email":"Z@corp.example"}`, "", 46004},
+		{"out of range, which looks the same", `{"email":"hidden@corp.example"}`, "", 46004},
+		{"missing", `{"email_type":2}`, "", 40063},
+		{"no such kind", `{"email":"z@own.example","email_type":3}`, "", 40063},
+		{"no JSON", `email=z@corp.example`, "", 47001},
+	}
+	for _, test := range tests {
+		if got := h.do(http.MethodPost, target, test.body, nil); got.errcode != test.code || got.fields["userid"] != test.want {
+			t.Errorf("%s: got %s", test.rule, got.raw)
+		}
+	}
+	// Phones and mail addresses share the misses: 3 above, and 4 are allowed.
+	h.expect(46004, h.lookUp(h.token(secretA), "13899999999"))
+	h.expect(46004, h.lookUp(h.token(secretA), "13899999999"))
+	h.expect(45009, h.do(http.MethodPost, target, tests[0].body, nil))
 }
 
 // More misses than a fifth of the member limit close the call for every app of

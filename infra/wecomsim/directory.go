@@ -50,9 +50,13 @@ func (c *Corp) app(agentID string) *App {
 	return nil
 }
 
-// member finds a member without regard to case, as D/90196 says.
+// sameUser compares UserIDs without regard to case, as D/90196 says, but for
+// opaque ones (D/97104).
+func (c *Corp) sameUser(a, b string) bool { return a == b || !c.OpaqueIDs && strings.EqualFold(a, b) }
+
+// member finds a member, or returns nil.
 func (c *Corp) member(userID string) *Member {
-	if i := slices.IndexFunc(c.Members, func(m Member) bool { return strings.EqualFold(m.UserID, userID) }); i >= 0 {
+	if i := slices.IndexFunc(c.Members, func(m Member) bool { return c.sameUser(m.UserID, userID) }); i >= 0 {
 		return &c.Members[i]
 	}
 	return nil
@@ -134,24 +138,24 @@ func (s *Simulator) CreateApp(corpID string, a App) (agentID string, err error) 
 // ChangeApp applies f to an app, at any time and with effect at once. A changed
 // secret revokes the app's tokens as ResetSecret does.
 func (s *Simulator) ChangeApp(corpID, agentID string, f func(*App)) error {
-	return s.changeApp(corpID, agentID, func(_ *Corp, a *App) {
+	return s.changeApp(corpID, agentID, func(_ *Corp, a *App) error {
 		secret := a.Secret
 		f(a)
 		if a.Secret != secret && !s.choices.SecretResetKeepsTokens {
 			s.revokeTokens(appRef{corpID, agentID}, codeInvalidToken)
 		}
+		return nil
 	})
 }
 
 // changeApp calls f for an app, with s.mu held.
-func (s *Simulator) changeApp(corpID, agentID string, f func(*Corp, *App)) error {
+func (s *Simulator) changeApp(corpID, agentID string, f func(*Corp, *App) error) error {
 	return s.changeCorp(corpID, func(c *Corp) error {
 		_, a := s.app(appRef{corpID, agentID})
 		if a == nil {
 			return fmt.Errorf("find app %q of corp %q: no such app", agentID, corpID)
 		}
-		f(c, a)
-		return nil
+		return f(c, a)
 	})
 }
 
@@ -206,7 +210,7 @@ func (s *Simulator) ChangeMember(corpID, userID string, f func(*Member)) error {
 func (s *Simulator) rename(c *Corp, old, changed string) {
 	replace := func(ids []string) {
 		for i := range ids {
-			if strings.EqualFold(ids[i], old) {
+			if c.sameUser(ids[i], old) {
 				ids[i] = changed
 			}
 		}
@@ -218,12 +222,12 @@ func (s *Simulator) rename(c *Corp, old, changed string) {
 		replace(t.UserIDs)
 	}
 	for i, m := range c.Members {
-		if strings.EqualFold(m.DirectLeader, old) {
+		if c.sameUser(m.DirectLeader, old) {
 			c.Members[i].DirectLeader = changed
 		}
 	}
 	for key, who := range s.clients {
-		if strings.EqualFold(string(who), c.ID+"/"+old) {
+		if c.sameUser(string(who), c.ID+"/"+old) {
 			s.clients[key] = person(c.ID + "/" + changed)
 		}
 	}
@@ -237,9 +241,9 @@ func (s *Simulator) Dismiss(corpID, userID string) error {
 			return err
 		}
 		maps.DeleteFunc(s.consents, func(key consentKey, _ consent) bool {
-			return key.app.corpID == c.ID && strings.EqualFold(key.userID, userID)
+			return key.app.corpID == c.ID && c.sameUser(key.userID, userID)
 		})
-		c.Members = slices.DeleteFunc(c.Members, func(m Member) bool { return strings.EqualFold(m.UserID, userID) })
+		c.Members = slices.DeleteFunc(c.Members, func(m Member) bool { return c.sameUser(m.UserID, userID) })
 		return nil
 	})
 }
@@ -252,7 +256,7 @@ func (s *Simulator) TagMember(corpID string, tagID int, userID string, tagged bo
 		if t == nil || err != nil {
 			return cmp.Or(err, fmt.Errorf("find tag %d: no such tag", tagID))
 		}
-		t.UserIDs = slices.DeleteFunc(t.UserIDs, func(id string) bool { return strings.EqualFold(id, userID) })
+		t.UserIDs = slices.DeleteFunc(t.UserIDs, func(id string) bool { return c.sameUser(id, userID) })
 		if tagged {
 			t.UserIDs = append(t.UserIDs, m.UserID)
 		}

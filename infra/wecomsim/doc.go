@@ -25,17 +25,19 @@
 // project and shares no constant with it.
 //
 // Simulated: gettoken, auth/getuserinfo and its former path, auth/getuserdetail,
-// user/get, user/getuserid, department/list, simplelist and get, tag/get,
-// agent/get; the in-client page, both pages of browser login, and the login
-// panel; events; frequency limits and trusted IPs. [Simulator.Inject] breaks API
-// calls, before or after they take effect, [Simulator.InjectCallback] the redirect
-// to the application, and [Simulator.SetEventFaults] the events.
+// user/get, list, simplelist, list_id, getuserid and get_userid_by_email,
+// department/list, simplelist and get, tag/get, agent/get, message/send and
+// update_template_card; the in-client page, both pages of browser login, and the
+// login panel; events; frequency limits and trusted IPs; the IDs of 代开发 apps
+// [Corp.OpaqueIDs]. [Simulator.Inject] breaks API calls, before or after they take
+// effect, [Simulator.InjectCallback] the redirect to the application, and
+// [Simulator.SetEventFaults] the events.
 //
-// Not simulated, because no caller of this project needs them: message/send and
-// its events, enter_agent, the lists of members and of tags, export jobs, linked
-// companies (互联企业), lookups by mail, third-party apps and 代开发; what a
-// contact-sync token may read (it is refused); and an end of the QR code's life,
-// which is not documented.
+// Not simulated, because no caller of this project needs them: messages other
+// than text, textcard, markdown and cards with buttons, their lengths, and what
+// they look like; the list of tags, export jobs, linked companies (互联企业),
+// third-party apps, and of 代开发 all but the IDs; what a contact-sync token may
+// change; and an end of the QR code's life, which is not documented.
 //
 // # Invariants
 //
@@ -87,17 +89,28 @@
 //   - A department that does not exist is 60003. A department's parentid is there
 //     even when the parent is out of range. Every app reads every tag, cut to its
 //     range, and a tag of nothing visible is empty.
-//   - user/getuserid ignores blanks and dashes, nothing else. The miss too many is
-//     46004, and from the next call on 45009 [Limits.LookupMisses, LookupPeriod].
+//   - A contact-sync token reads user/list_id and department/simplelist alone: of
+//     tags, too, it gets 48009. The last page of user/list_id has an empty
+//     next_cursor [LastPageWithoutCursor: none].
+//   - user/simplelist and user/list ignore fetch_child.
+//   - user/getuserid ignores blanks and dashes, nothing else, and a lookup by mail
+//     nothing at all. The miss too many is 46004, and from the next call on both
+//     answer 45009 [Limits.LookupMisses, LookupPeriod].
 //   - A push is tried again after an answer that is not 200 [AnyStatusIsTaken: only
 //     when none comes], three times in all, byte for byte, without a pause. The
 //     elements of an event come in any order, and every other check of a URL has a
 //     bare + in echostr. A new UserID is told to contact-sync alone. One event is
 //     about one member, however many change.
+//   - A message that is not well formed is 40058, and so is a card without a task_id
+//     or with one that the app used among the latest messages. A receiver that
+//     reaches nobody in the visible range is invalid. A duplicate gets a msgid.
+//   - A response_code that is unknown, another app's, spent or too old is 60140.
 //   - An app closed because nobody uses it is a disabled app.
 //   - The panel offers quick login when a client is signed in at the same browser
 //     and the page around the panel allows it to reach this machine. A refusal
-//     there is one as on the whole page.
+//     there is one as on the whole page; with redirect_type=callback it is
+//     onLoginFail with the number 1 [WebDenialStays: no message]. The panel takes a
+//     port for its messages, and uses the window while it has none.
 //   - A code refused with 50001 stays unspent.
 //   - Error answers carry hint, IP and empty fields [BareErrors], good answers
 //     errcode 0 [NoErrcodeOnSuccess].

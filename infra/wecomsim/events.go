@@ -270,17 +270,33 @@ const systemUser = "sys"
 // WarnInactive tells an app that WeCom will disable it at a time, because nobody
 // uses it.
 func (s *Simulator) WarnInactive(corpID, agentID string, at time.Time) error {
-	return s.changeApp(corpID, agentID, func(c *Corp, _ *App) {
+	return s.changeApp(corpID, agentID, func(c *Corp, _ *App) error {
 		s.push(c, agentID, eventFields{"FromUserName": systemUser, "Event": "inactive_alert", "AgentID": agentID, "EffectTime": strconv.FormatInt(at.Unix(), 10)})
+		return nil
 	})
 }
 
 // CloseInactive disables an app that nobody uses, and tells it: its calls answer
 // 50003. It stays closed until ChangeApp enables it.
 func (s *Simulator) CloseInactive(corpID, agentID string) error {
-	return s.changeApp(corpID, agentID, func(c *Corp, a *App) {
+	return s.changeApp(corpID, agentID, func(c *Corp, a *App) error {
 		a.Disabled = true
 		s.push(c, agentID, eventFields{"FromUserName": systemUser, "Event": "close_inactive_agent", "AgentID": agentID})
+		return nil
+	})
+}
+
+// Enter is a member opening an app in the client, which App.ReportEnter tells it.
+func (s *Simulator) Enter(corpID, agentID, userID string) error {
+	return s.changeApp(corpID, agentID, func(c *Corp, a *App) error {
+		m := c.member(userID)
+		if m == nil || a.Disabled || m.status() != StatusActive || !c.inRange(a, userID) {
+			return fmt.Errorf("open app %q: member %q cannot", agentID, userID)
+		}
+		if a.ReportEnter {
+			s.push(c, agentID, eventFields{"FromUserName": m.UserID, "Event": "enter_agent", "EventKey": "", "AgentID": agentID})
+		}
+		return nil
 	})
 }
 

@@ -81,7 +81,7 @@ func TestPanelInABrowser(t *testing.T) {
 		}
 		return strings.Join(told, " ")
 	}
-	const ready = `{"type":"ww-iframe-handle:ready"} {"type":"ww-iframe-handle:call","args":{"type":"call","name":"onCheckWeComLogin","payload":{"isWeComLogin":%t}}}`
+	const ready = `{"type":"ww-iframe-handle:ready","supportChannel":true} {"type":"ww-iframe-handle:call","args":{"type":"call","name":"onCheckWeComLogin","payload":{"isWeComLogin":%t}}}`
 
 	t.Run("quick login", func(t *testing.T) {
 		w := open(t, url.Values{"redirect_type": {"top"}, "allow": {allowed}}.Encode())
@@ -108,6 +108,40 @@ func TestPanelInABrowser(t *testing.T) {
 		w := open(t, url.Values{"redirect_type": {"callback"}, "allow": {allowed}}.Encode())
 		inFrame(w, `button[value$="/lisi"]`)
 		w.Do("hear it", chromedp.Poll[chromedp.Void](`told.some(([, data]) => /"name":"onLoginSuccess","payload":{"code":"[^"]{43}"}}}$/.test(data))`))
+	})
+	t.Run("asked again, and by a port", func(t *testing.T) {
+		w := open(t, url.Values{"redirect_type": {"callback"}}.Encode())
+		chromium.Run(w, chromedp.Poll[chromedp.Void](`frames[0].postMessage('{"type":"ww-iframe-handle:init"}', "*") ||
+			told.filter(([, data]) => data.startsWith('{"type":"ww-iframe-handle:ready"')).length >= 2`))
+		chromium.Evaluate[bool](w, `(() => {
+			const channel = new MessageChannel();
+			channel.port1.onmessage = ({ data }) => { window.byPort = data; };
+			frames[0].postMessage({ type: "ww-iframe-handle:set-port", port: channel.port2 }, "*", [channel.port2]);
+			return true;
+		})()`)
+		scanInFrame(t, w, weCom, corp+"/lisi")
+		w.Do("hear it", chromedp.Poll[chromedp.Void](`/"name":"onLoginSuccess","payload":{"code":"[^"]{43}"}}}$/.test(window.byPort)`))
+		if got := messages(w); strings.Contains(got, "onLoginSuccess") {
+			t.Errorf("told beside the port: %s", got)
+		}
+	})
+	t.Run("refused, by a message", func(t *testing.T) {
+		w := open(t, url.Values{"redirect_type": {"callback"}, "allow": {allowed}}.Encode())
+		inFrame(w, `button[value=deny]`)
+		w.Do("hear it", chromedp.Poll[chromedp.Void](`told.some(([, data]) => data.includes('"onLoginFail","payload":{"errCode":1'))`))
+		if got := messages(w); strings.Contains(got, "onLoginSuccess") {
+			t.Errorf("told %s", got)
+		}
+	})
+	t.Run("refused, silently", func(t *testing.T) {
+		sim.Change(func(c *wecomsim.Choices) { c.WebDenialStays = true })
+		w := open(t, url.Values{"redirect_type": {"callback"}}.Encode())
+		chromium.Evaluate[bool](w, `(document.querySelector("iframe").onload = () => { window.answered = true; }) !== null`)
+		inFrame(w, `button[value=deny]`)
+		w.Do("see the answer in the frame", chromedp.Poll[chromedp.Void](`window.answered`))
+		if got, want := messages(w), fmt.Sprintf(ready, false); got != want {
+			t.Errorf("told %s, want %s", got, want)
+		}
 	})
 }
 

@@ -47,6 +47,8 @@ type Simulator struct {
 	checks          int
 	eventFaults     EventFaults
 	pushes          []*Push
+	messages        []Message
+	responses       map[string]response
 	onTheirWay      int
 	settled         *sync.Cond
 }
@@ -73,6 +75,7 @@ func New(c Config) *Simulator {
 		tokens:          map[string]*token{},
 		tickets:         map[string]*ticket{},
 		windows:         map[string]*window{},
+		responses:       map[string]response{},
 		parallel:        map[string]int{},
 		templates:       page.Parse(pageFiles),
 	}
@@ -160,4 +163,8 @@ func (s *Simulator) purge() {
 	maps.DeleteFunc(s.tokens, func(_ string, t *token) bool { return now.Sub(t.issued) > 12*TokenLifetime })
 	maps.DeleteFunc(s.consentRequests, func(_ string, q *consentRequest) bool { return now.Sub(q.since) > 24*time.Hour })
 	maps.DeleteFunc(s.logins, func(_ string, l *login) bool { return now.Sub(l.since) > 24*time.Hour })
+	maps.DeleteFunc(s.responses, func(_ string, r response) bool { return now.Sub(r.since) >= responseLifetime })
+	maps.DeleteFunc(s.windows, func(_ string, w *window) bool {
+		return now.Sub(w.start) > max(24*time.Hour, s.limits.LookupPeriod) && !now.Before(w.blockedUntil)
+	})
 }

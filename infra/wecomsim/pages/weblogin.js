@@ -6,11 +6,15 @@
   const { key, location, redirectType } = document.querySelector('script[data-redirect-type]').dataset;
   const framed = window.parent !== window;
 
-  // Messages as WeCom's own script for panels understands them.
+  // Messages as WeCom's own script for panels understands them, through the port
+  // that it set, if it did: what is for one page alone, if the port is from there.
+  let channel = null;
   function tell(message, origin) {
     const { type, ...content } = message;
     const text = JSON.stringify({ type: `ww-iframe-handle:${type}`, ...content });
-    if (framed) {
+    if (channel !== null && (origin === '*' || origin === channel.origin)) {
+      channel.port.postMessage(text);
+    } else if (framed) {
       window.parent.postMessage(text, origin);
     }
   }
@@ -18,11 +22,30 @@
     tell({ type: 'call', args: { type: 'call', name, payload } }, origin);
   }
 
+  // The page around the panel asks again if it did not hear that the panel is
+  // ready, and sets a port by a message that is no text.
+  function hear({ source, origin, data }) {
+    if (!framed || source !== window.parent) {
+      return;
+    }
+    if (data === JSON.stringify({ type: 'ww-iframe-handle:init' })) {
+      tell({ type: 'ready', supportChannel: true }, '*');
+    } else if (data?.type === 'ww-iframe-handle:set-port' && data.port instanceof MessagePort) {
+      channel = { port: data.port, origin };
+    }
+  }
+
   function leave(target) {
     if (redirectType === 'callback') {
-      // The code without the state, and only for the page that it belongs to.
+      // The code without the state, and only for the page that it belongs to. A
+      // refusal has no number of its own: the one of WeCom's SDKs for phones.
       const { origin, searchParams } = new URL(target);
-      call('onLoginSuccess', { code: searchParams.get('code') }, origin);
+      const code = searchParams.get('code');
+      if (code === null) {
+        call('onLoginFail', { errCode: 1, errMsg: 'denied' }, origin);
+      } else {
+        call('onLoginSuccess', { code }, origin);
+      }
     } else if (redirectType === 'top') {
       window.top.location.replace(target);
     } else {
@@ -62,7 +85,8 @@
   if (quick) {
     quick.hidden = !offered;
   }
-  tell({ type: 'ready' }, '*');
+  window.addEventListener('message', hear);
+  tell({ type: 'ready', supportChannel: true }, '*');
   call('onCheckWeComLogin', { isWeComLogin: offered }, '*');
   window.setTimeout(ask, 1500);
 })();
