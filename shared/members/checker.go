@@ -330,16 +330,6 @@ func (c *Checker) bound(ctx context.Context, a store.Authenticator, i store.Iden
 	return bound, nil
 }
 
-// binder returns the authenticator to ask about an identity: the one that bound it, or a while
-// that one is disabled. What a says then is about its own sessions, see bound.
-func (c *Checker) binder(ctx context.Context, a store.Authenticator, i store.Identity) (store.Authenticator, error) {
-	bound, err := c.bound(ctx, a, i)
-	if err != nil || !bound.Enabled {
-		return a, err
-	}
-	return bound, nil
-}
-
 // renamedWithin is how long a member may be gone whose identity still follows to another userid:
 // longer than WeCom tries to push.
 const renamedWithin = 24 * time.Hour
