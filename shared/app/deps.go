@@ -51,7 +51,7 @@ type LogoutNotifier interface {
 	// UserEnded has the applications of all sessions of a user told, who may be gone.
 	UserEnded(ctx context.Context, userID string) error
 	// MemberEnded has the applications told of those of a user's sessions that a member
-	// check has ended.
+	// check has ended; version is the user's before that is stored.
 	MemberEnded(ctx context.Context, userID string, version int64) error
 	// ApplicationEnded has one application of a lineage told, which goes on without it.
 	ApplicationEnded(ctx context.Context, lineage, applicationID string) error

@@ -38,7 +38,8 @@ type Directory interface {
 // does. Nothing but the handing over happens at once.
 type Notifier interface {
 	// MemberEnded has the applications told of those of a user's sessions that a member
-	// check has ended. It may be called before they end, and again.
+	// check has ended. It may be called before they end, and again; version is the user's
+	// before the end is stored.
 	MemberEnded(ctx context.Context, userID string, version int64) error
 }
 
