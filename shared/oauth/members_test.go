@@ -52,6 +52,18 @@ func TestAttackRefreshLoopWhileRulesCannotBeRead(t *testing.T) {
 	if len(checks.asked) != 2 {
 		t.Errorf("asked %d times in a minute and a half", len(checks.asked))
 	}
+	// But rules that an administrator changes count at the next refresh.
+	a, err := b.store.Authenticator(t.Context(), "corp")
+	b.must(err)
+	changed := a
+	changed.RulesVersion = "changed"
+	b.must(b.store.UpdateAuthenticator(t.Context(), a, changed))
+	b.pass(time.Second)
+	_, err = b.refresh(tokens.RefreshToken)
+	b.must(err)
+	if len(checks.asked) != 3 {
+		t.Errorf("asked %d times after the rules had changed", len(checks.asked))
+	}
 }
 
 // A leaver's refresh token gives nothing once the member was looked up, which happens once

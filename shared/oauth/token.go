@@ -242,7 +242,8 @@ func (p *Provider) checkMember(ctx context.Context, g grantState) bool {
 	if p.MemberChecks == nil || !bound || !members.Due(g.authenticator, identity, checkInterval, p.Now()) {
 		return false
 	}
-	member := g.authenticator.ID + " " + store.FoldUserID(identity.WeComUserID)
+	// Rules that have changed are asked for at once.
+	member := g.authenticator.ID + " " + g.authenticator.RulesVersion + " " + store.FoldUserID(identity.WeComUserID)
 	if !p.checks.Allow(member, p.Now(), checkPause) {
 		return false
 	}
