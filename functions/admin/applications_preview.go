@@ -81,8 +81,7 @@ func viewClaims(list claims.List) map[string]claimView {
 
 // memberFor returns the member that a user is for an application, with the roles that count
 // there: of several companies, the one of the first authenticator that the application may
-// use. It returns the corps
-// whose members can sign in to it, too.
+// use. It returns the corps whose members can sign in to it, too.
 func (h *handler) memberFor(ctx context.Context, a store.Application, u store.User) (m claims.Member, corpIDs []string, err error) {
 	if corpIDs, err = oauth.CorpsOf(ctx, h.Directory, a); err != nil {
 		return m, nil, err

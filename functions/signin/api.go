@@ -184,13 +184,14 @@ func (h handler) audience(r *http.Request, active authflow.ActiveSession) (strin
 		if a.Origin != origin || a.CorpID != active.Session.CorpID {
 			continue
 		}
-		if a.ID == active.Session.AuthenticatorID || a.Allow.Allows(member, active.User.AllRoles()) {
+		access, _ := member.AccessBy(a.ID)
+		if a.ID == active.Session.AuthenticatorID || access.GoneAt.IsZero() && a.Allow.Allows(member, active.User.AllRoles()) {
 			return origin, nil
 		}
 		kept = true
 	}
 	if kept {
-		return "", apierr.Newf(apierr.NotAllowed, "the allow of the page's authenticator does not match the member")
+		return "", apierr.Newf(apierr.NotAllowed, "the page's authenticator is not for the member")
 	}
 	return "", nil
 }

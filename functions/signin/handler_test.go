@@ -574,6 +574,7 @@ func TestAttackPageOfAnAuthenticatorThatIsNotForTheMember(t *testing.T) {
 		store.Authenticator{ID: "4", Name: "finance", Enabled: true, CorpID: "wwsecretcorp", Origin: finance, Allow: store.Allow{Roles: []string{"finance"}, Departments: []int64{13}}},
 		store.Authenticator{ID: "5", Name: "board", Enabled: true, CorpID: "wwsecretcorp", Origin: board, Allow: store.Allow{Roles: []string{"admin"}}},
 		store.Authenticator{ID: "6", Name: "floor", Enabled: true, CorpID: "wwsecretcorp", Origin: board, Allow: store.Allow{Departments: []int64{12}}},
+		store.Authenticator{ID: "8", Name: "left", Enabled: true, CorpID: "wwsecretcorp", Origin: "https://left.example.com"},
 		store.Authenticator{ID: "7", Name: "home", Enabled: true, CorpID: "wwsecretcorp", Origin: home, Allow: store.Allow{Roles: []string{"nobody"}}})
 	for _, test := range []struct {
 		name, origin string
@@ -581,6 +582,10 @@ func TestAttackPageOfAnAuthenticatorThatIsNotForTheMember(t *testing.T) {
 		status       int
 	}{
 		{"not for this member", finance, func() {}, 403},
+		{"for everybody whom the app sees", "https://left.example.com", func() {}, 200},
+		{"of an app that does not see this member", "https://left.example.com", func() {
+			f.user.Identities[0] = f.user.Identities[0].WithAccess(store.MemberAccess{AuthenticatorID: "8", GoneAt: f.now})
+		}, 403},
 		{"for this role", board, func() {}, 200},
 		{"one of two with this page is for the department", board, func() { f.user.Roles = nil }, 200},
 		{"neither is", board, func() { f.user.Identities[0].Departments = nil }, 403},

@@ -94,10 +94,7 @@ func (c Config) Validate() error {
 			}
 		}
 		for _, m := range corp.Members {
-			key := m.UserID
-			if !corp.OpaqueIDs {
-				key = strings.ToLower(key)
-			}
+			key := corp.fold(m.UserID)
 			report(key == "" || strings.Contains(key, "/") || len(key) > 64 || users[key], "corp %s: UserID %q is invalid or used twice", corp.ID, m.UserID)
 			users[key] = true
 			report(!slices.Contains([]int{0, StatusActive, StatusDisabled, StatusNotActivated, StatusLeft}, m.Status), "corp %s: member %s: unknown status %d", corp.ID, m.UserID, m.Status)

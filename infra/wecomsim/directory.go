@@ -50,9 +50,16 @@ func (c *Corp) app(agentID string) *App {
 	return nil
 }
 
-// sameUser compares UserIDs without regard to case, as D/90196 says, but for
-// opaque ones (D/97104).
-func (c *Corp) sameUser(a, b string) bool { return a == b || !c.OpaqueIDs && strings.EqualFold(a, b) }
+func (c *Corp) sameUser(a, b string) bool { return c.fold(a) == c.fold(b) }
+
+// fold returns the form in which UserIDs are compared: without regard to case, as D/90196
+// says, but for opaque ones (D/97104).
+func (c *Corp) fold(userID string) string {
+	if c.OpaqueIDs {
+		return userID
+	}
+	return strings.ToLower(userID)
+}
 
 // member finds a member, or returns nil.
 func (c *Corp) member(userID string) *Member {
@@ -316,7 +323,7 @@ func (s *Simulator) identify(c *Corp, p person, personalWeChat bool) identity {
 		}
 	}
 	// An openid is per corp and person and reveals neither.
-	sum := sha256.Sum256([]byte(c.ID + "\x00" + strings.ToLower(string(p))))
+	sum := sha256.Sum256([]byte(c.ID + "\x00" + c.fold(string(p))))
 	return identity{openID: "o" + base64.RawURLEncoding.EncodeToString(sum[:])[:27]}
 }
 

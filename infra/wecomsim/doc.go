@@ -33,11 +33,12 @@
 // effect, [Simulator.InjectCallback] the redirect to the application, and
 // [Simulator.SetEventFaults] the events.
 //
-// Not simulated, because no caller of this project needs them: messages other
-// than text, textcard, markdown and cards with buttons, their lengths, and what
-// they look like; the list of tags, export jobs, linked companies (互联企业),
-// third-party apps, and of 代开发 all but the IDs; what a contact-sync token may
-// change; and an end of the QR code's life, which is not documented.
+// What this project does not call is here for others who import the simulator.
+// Not simulated: messages other than text, textcard, markdown and cards with
+// buttons, their lengths, and what they look like; the list of tags, export jobs,
+// linked companies (互联企业), third-party apps, and of 代开发 all but the IDs; what
+// a contact-sync token may change; and an end of the QR code's life, which is not
+// documented.
 //
 // # Invariants
 //

@@ -109,7 +109,7 @@ func (s *Simulator) sendMessage(c *call) (fields, int) {
 				}
 			}
 			if nobody {
-				bad = append(bad, strings.ToLower(id))
+				bad = append(bad, c.corp.fold(id))
 			}
 		}
 		return strings.Join(bad, "|")

@@ -1,6 +1,8 @@
 package authflow
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -79,9 +81,17 @@ func TestAttackFloodOfAnotherAuthenticatorHidesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := &login{flow: h.LoginCompleter, authenticator: demo}
+	if l.event(apierr.New(apierr.WeComConfiguration, h.wecom.identifyErr)) != nil {
+		t.Error("recorded again")
+	}
 	l.authenticator.ID = "another"
-	if l.event(apierr.New(apierr.WeComConfiguration, nil)) == nil {
-		t.Error("not recorded")
+	if l.event(apierr.New(apierr.WeComConfiguration, h.wecom.identifyErr)) == nil {
+		t.Error("another authenticator's is not recorded")
+	}
+	// Nor does a number that WeCom answers to a strange code hide that of the real cause.
+	l.authenticator.ID = demo.ID
+	if l.event(apierr.New(apierr.WeComConfiguration, &wecom.Error{Op: "getuserinfo", Code: 40001})) == nil {
+		t.Error("another cause is not recorded")
 	}
 }
 
@@ -118,6 +128,40 @@ func TestAttackFloodOfTheAuditByAnOldCookie(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Somebody who did not share the phone goes back and shares it, and the browser doubles that
+// request: the second one waits for the first, and is not told of the refusal of before.
+func TestDoubledRequestAfterARefusal(t *testing.T) {
+	h := newFixture(t)
+	asked := h.mustComplete(t, h.callback(t, nil))
+	_, err := h.Complete(t.Context(), h.back(*asked.Redirect, func(r *CallbackRequest) { r.Code = "" }))
+	wantError(t, err, apierr.AccessDenied)
+	h.wecom.withUserTicket()
+	shared, first := h.back(*asked.Redirect, nil), h.Store
+	sessionID := h.SessionIDs.Derive(shared.State)
+	l := &login{flow: h.LoginCompleter, req: shared, sessionID: sessionID, sessionKey: SessionKey(sessionID)}
+	reads := 0
+	h.Store = readStore{first, func() {
+		if reads++; reads == 2 {
+			h.Store = first
+			h.mustComplete(t, shared)
+		}
+	}}
+	if result, err := l.awaitResult(t.Context(), errors.New("40029")); err != nil || result.SessionID != sessionID {
+		t.Errorf("the doubled request: %+v, %v", result, err)
+	}
+}
+
+// readStore says when a result is read.
+type readStore struct {
+	Store
+	read func()
+}
+
+func (s readStore) AttemptResult(ctx context.Context, key string) (store.AttemptResult, error) {
+	s.read()
+	return s.Store.AttemptResult(ctx, key)
 }
 
 // Somebody who did not share the phone goes back and shares it: the refusal of before does not

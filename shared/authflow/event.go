@@ -2,6 +2,7 @@ package authflow
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/shared/apierr"
@@ -11,19 +12,15 @@ import (
 )
 
 // anonymousInterval is the time between two events of attempts that name no member, with the
-// same authenticator and code. So administrators see the cause, and a program that sends
-// made-up codes while an app is misconfigured or WeCom is down fills neither their lists nor
-// the audit.
+// same authenticator and codes, ours and WeCom's. So administrators see the cause, and a
+// program that sends made-up codes while an app is misconfigured or WeCom is down fills neither
+// their lists nor the audit.
 const anonymousInterval = 10 * time.Second
 
 // event is what administrators are shown of this callback; nil when it tells them
 // nothing, or nothing that they were not shown a moment ago. A nil failure is a sign-in. When
 // it cannot be written, notRecorded has to be called.
 func (l *login) event(failure *apierr.Error) *store.SignInEvent {
-	if failure != nil && l.isAnonymous() &&
-		(l.isNoise(failure) || !l.flow.anonymous.Allow(l.anonymousKey(string(failure.Code)), l.flow.Now(), anonymousInterval)) {
-		return nil
-	}
 	event := &store.SignInEvent{
 		At:              l.flow.Now(),
 		AuthenticatorID: l.authenticator.ID, AuthenticatorName: l.authenticator.Name,
@@ -34,6 +31,9 @@ func (l *login) event(failure *apierr.Error) *store.SignInEvent {
 		event.Code = string(failure.Code)
 		if answered, ok := errors.AsType[*wecom.Error](failure.Err); ok {
 			event.WeComCode = answered.Code
+		}
+		if l.isAnonymous() && (l.isNoise(failure) || !l.flow.anonymous.Allow(anonymousKey(event), event.At, anonymousInterval)) {
+			return nil
 		}
 	}
 	return event
@@ -51,11 +51,13 @@ func (l *login) audited(event *store.SignInEvent) store.AuditedWrites {
 // nil.
 func (l *login) notRecorded(event *store.SignInEvent) {
 	if event != nil && event.Code != "" && l.isAnonymous() {
-		l.flow.anonymous.Forget(l.anonymousKey(event.Code))
+		l.flow.anonymous.Forget(anonymousKey(event))
 	}
 }
 
-func (l *login) anonymousKey(code string) string { return l.authenticator.ID + " " + code }
+func anonymousKey(event *store.SignInEvent) string {
+	return fmt.Sprintf("%s %s %d", event.AuthenticatorID, event.Code, event.WeComCode)
+}
 
 // isAnonymous reports whether this callback may be a program's that calls authorize and
 // then the callback: that costs nothing. WeCom has named no member, or in a cookie that is no

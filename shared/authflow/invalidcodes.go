@@ -23,9 +23,12 @@ func (l *login) awaitResult(ctx context.Context, cause error) (CallbackResult, e
 	waiting, cancel := context.WithTimeout(ctx, resultTime)
 	defer cancel()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 400*time.Millisecond) {
-		result, err := l.storedResult(waiting)
-		if !errors.Is(err, store.ErrNotFound) && waiting.Err() == nil {
-			return result, err
+		result, err := l.flow.Store.AttemptResult(waiting, l.sessionKey)
+		// What an earlier try came to is not what became of the first request, but that no
+		// first one was found is.
+		earlier := err == nil && result.Tentative && result.Code != string(apierr.CodeInvalid)
+		if !errors.Is(err, store.ErrNotFound) && !earlier && waiting.Err() == nil {
+			return l.answerAgain(waiting, result, err)
 		}
 		failure := apierr.New(apierr.CodeInvalid, cause)
 		if l.flow.invalidCodes.exceeded(l.req.Source, l.flow.Now()) {

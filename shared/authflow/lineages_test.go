@@ -168,8 +168,7 @@ func TestLineageDoesNotGoOnFromASessionThatIsOver(t *testing.T) {
 }
 
 // Attack: whose sessions an administrator or a member check has ended signs in again in the
-// same browser, at once. The session is in no list any more when notify looks for it, so its
-// applications have to be told here.
+// same browser, at once. The lineage must not go on, and its applications are told here.
 func TestAttackSignInAgainHidesTheEndOfASession(t *testing.T) {
 	for name, end := range map[string]func(u *store.User, authenticatorID string){
 		"an administrator": func(u *store.User, _ string) { u.SessionGeneration++ },
@@ -245,6 +244,21 @@ func TestSignOutEndsTheLineageOnce(t *testing.T) {
 	b.wantEnded(session.Lineage)
 }
 
+// Attack: who is about to leave one company signs in by another one in the same browser. The
+// lineage would go on, and nobody be told when the first company's session ends.
+func TestAttackLineageIsCarriedIntoAnotherCompany(t *testing.T) {
+	b := newBrowser(t)
+	first := b.signIn("zhangsan")
+	user, err := b.store.User(t.Context(), first.UserID)
+	b.must(err)
+	user = user.WithIdentity(store.Identity{CorpID: "wwpartner", WeComUserID: "zs"})
+	lineage, err := b.Sessions.replace(t.Context(), b.sessions[0], user.Owner("wwpartner"))
+	if err != nil || lineage != "" {
+		t.Errorf("the lineage %q goes on, %v", lineage, err)
+	}
+	b.wantEnded(first.Lineage)
+}
+
 // A session from before there were lineages is a lineage of its own.
 func TestLineageOfAnOldSessionIsItsKey(t *testing.T) {
 	b := newBrowser(t)
@@ -254,7 +268,7 @@ func TestLineageOfAnOldSessionIsItsKey(t *testing.T) {
 	if err := b.store.StartSession(t.Context(), store.AttemptResult{
 		SessionKey: SessionKey(id), Kind: store.ResultSession, KeepUntil: b.now.Add(time.Hour),
 		Session: store.Session{
-			UserID: owner.UserID, ExpiresAt: b.now.Add(time.Hour),
+			UserID: owner.UserID, CorpID: corpID, ExpiresAt: b.now.Add(time.Hour),
 			AuthenticatorName: main.Name, AuthenticatorID: main.ID, AuthenticatorGeneration: main.Generation,
 		},
 	}, false); err != nil {

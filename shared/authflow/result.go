@@ -183,6 +183,11 @@ func (l *login) fail(ctx context.Context, err error) (CallbackResult, error) {
 // result yet.
 func (l *login) storedResult(ctx context.Context) (CallbackResult, error) {
 	result, err := l.flow.Store.AttemptResult(ctx, l.sessionKey)
+	return l.answerAgain(ctx, result, err)
+}
+
+// answerAgain answers by the attempt's result, or with what reading it failed with.
+func (l *login) answerAgain(ctx context.Context, result store.AttemptResult, err error) (CallbackResult, error) {
 	if err != nil {
 		return CallbackResult{}, fmt.Errorf("read result: %w", err)
 	}

@@ -191,13 +191,14 @@ func (s *Sessions) replace(ctx context.Context, ref SessionRef, owner store.Iden
 		return "", nil
 	}
 	lineage = store.LineageOf(key, ended)
-	switch sameCorp := ended.CorpID == owner.Identity.CorpID; {
+	switch {
 	case ended.UserID != owner.UserID: // somebody changed the cookie
 		return "", s.Lineages.End(ctx, lineage)
-	case ended.UserGeneration != owner.SessionGeneration, sameCorp && ended.IdentityGeneration != owner.Identity.GenerationFor(ended.AuthenticatorID):
-		// An administrator or a member check has ended it. Whoever tells applications of that
-		// a moment later does not find it any more. That they may be told twice harms nobody.
+	case ended.CorpID != owner.Identity.CorpID:
+		// What goes on by one company must not hide that the member leaves the other.
 		return "", s.Lineages.End(ctx, lineage)
+	case ended.UserGeneration != owner.SessionGeneration, ended.IdentityGeneration != owner.Identity.GenerationFor(ended.AuthenticatorID):
+		return "", s.Lineages.End(ctx, lineage) // an administrator or a member check has ended it
 	}
 	switch _, err := s.authenticatorOf(ctx, ended); {
 	case errors.Is(err, store.ErrNotFound):

@@ -40,6 +40,14 @@ func (l *Limiter) Allow(key string, now time.Time, interval time.Duration) bool 
 	return true
 }
 
+// WasAllowed reports whether Allow has let through what a key stands for within the interval.
+func (l *Limiter) WasAllowed(key string, now time.Time, interval time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last, ok := l.last[key]
+	return ok && now.Sub(last) < interval
+}
+
 // Forget allows it the next time, because this time it has failed.
 func (l *Limiter) Forget(key string) {
 	l.mu.Lock()

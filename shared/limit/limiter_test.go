@@ -45,6 +45,9 @@ func TestAttackOfManyKeysFillsNoMemory(t *testing.T) {
 			t.Fatalf("%d keys are kept", len(l.last))
 		}
 	}
+	if full := strconv.Itoa(mostAllowed); l.WasAllowed(full, now, time.Second) || !l.WasAllowed("0", now, time.Second) || l.WasAllowed("0", now.Add(time.Second), time.Second) {
+		t.Error("what was not allowed was, or the other way round")
+	}
 	if allowed != mostAllowed {
 		t.Errorf("%d writes in an interval", allowed)
 	}

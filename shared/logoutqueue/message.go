@@ -43,7 +43,7 @@ func (m Message) isWhole() bool {
 
 // Encode returns the text of a message.
 func (m Message) Encode() string {
-	text, _ := json.Marshal(m) // of strings, it cannot fail
+	text, _ := json.Marshal(m) // of texts, a number and a flag, it cannot fail
 	return string(text)
 }
 

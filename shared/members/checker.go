@@ -235,7 +235,7 @@ func (c *Checker) keep(ctx context.Context, a store.Authenticator, owner store.I
 // dies in between, and in vain at worst. While others change the user, too, decide gets what
 // they have made of it; with errEnded, nothing is left to store.
 func (c *Checker) change(ctx context.Context, corpID string, result Result, decide func(u store.User, i store.Identity, told bool) (store.User, Verdict, error)) (Result, error) {
-	announced, told := false, error(nil)
+	announced, told := int64(0), error(nil) // the user's version that was announced
 	user, err := store.RetryChanged(ctx, func() (store.User, error) {
 		from, err := c.Store.User(ctx, result.Owner.UserID)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -253,14 +253,15 @@ func (c *Checker) change(ctx context.Context, corpID string, result Result, deci
 			return from, err
 		}
 		is, _ := to.IdentityIn(corpID)
-		if !announced && (identity.Untold || ends(identity, is)) {
-			announced = true
+		if announced != from.Version && (identity.Untold || ends(identity, is)) {
+			// By another version than the announced one, the end would count as stored.
+			announced = from.Version
 			if told = c.announce(ctx, from); told != nil {
 				to, _, _ = decide(from, identity, false)
 				is, _ = to.IdentityIn(corpID)
 			}
 		}
-		if announced {
+		if announced > 0 {
 			is.Untold = told != nil
 			to = to.WithIdentity(is)
 		}

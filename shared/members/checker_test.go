@@ -81,13 +81,19 @@ func (r rules) Evaluate(_ context.Context, a store.Authenticator, m wecom.Member
 }
 
 type notifier struct {
-	told []string
-	err  error
+	told     []string
+	versions []int64
+	err      error
+	during   func() // what happens meanwhile, once
 }
 
-func (n *notifier) MemberEnded(_ context.Context, userID string, _ int64) error {
+func (n *notifier) MemberEnded(_ context.Context, userID string, version int64) error {
 	if n.err == nil {
-		n.told = append(n.told, userID)
+		n.told, n.versions = append(n.told, userID), append(n.versions, version)
+	}
+	if during := n.during; during != nil {
+		n.during = nil
+		during()
 	}
 	return n.err
 }
@@ -814,6 +820,18 @@ func TestChecksAndChangesAtOnce(t *testing.T) {
 			t.Errorf("bound again: %+v", i)
 		}
 	})
+}
+
+// The announcement names the version that the user has before the end is stored. By another
+// write in between, that of the first announcement would say that it is stored already.
+func TestAnEndIsAnnouncedByTheVersionBeforeIt(t *testing.T) {
+	b := newBench(t)
+	version := b.stored().Version
+	b.notifier.during = func() { b.appoint("staff") }
+	delete(b.wecom.members, "zhangsan")
+	b.equal("gone", members.Gone, b.check(b.demo))
+	b.equal("versions", []int64{version, version + 1}, b.notifier.versions)
+	b.equal("stored", version+2, b.stored().Version)
 }
 
 func TestRename(t *testing.T) {

@@ -244,12 +244,13 @@ func (p *Provider) checkMember(ctx context.Context, g grantState) bool {
 	}
 	// Rules that have changed are asked for at once.
 	member := g.authenticator.ID + " " + g.authenticator.RulesVersion + " " + store.FoldUserID(identity.WeComUserID)
-	if !p.checks.Allow(member, p.Now(), checkPause) {
+	if p.checks.WasAllowed(member, p.Now(), checkPause) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	verdict, err := p.MemberChecks.CheckMember(ctx, g.AuthenticatorName, identity.WeComUserID)
+	p.checks.Allow(member, p.Now(), checkPause) // as many as it holds; no look is left out for that
 	if err != nil {
 		p.LogField(ctx, "memberNotChecked", err.Error())
 		return true
