@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/functions/admin"
@@ -230,8 +231,13 @@ func TestLookupAcceptsNames(t *testing.T) {
 }
 
 // A company of thousands goes on where it stopped; those whom nobody accepted do not keep
-// the others waiting, and come again when the others have had their turn.
+// the others waiting, and come again when the others have had their turn. The time for a
+// lookup passes in a bubble, however slow the machine is.
 func TestLookupGoesOnWhereItStopped(t *testing.T) {
+	synctest.Test(t, lookUpMany)
+}
+
+func lookUpMany(t *testing.T) {
 	o := newOffice(t)
 	o.create("hr", "")
 	o.wecom.phones = map[string]wecom.Member{}
@@ -375,6 +381,10 @@ func TestLookupBindsWhatADryRunFound(t *testing.T) {
 
 // As many phones as one request looks up are remembered, and not for longer than a day.
 func TestLookupHitsAreForgotten(t *testing.T) {
+	synctest.Test(t, forgetHits)
+}
+
+func forgetHits(t *testing.T) {
 	o := newOffice(t)
 	o.create("hr", "")
 	o.wecom.phones = map[string]wecom.Member{}
