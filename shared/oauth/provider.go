@@ -23,8 +23,8 @@ const (
 	// so that the clocks of expiry need not agree.
 	keepAfter = time.Hour
 	// checkInterval is how old the last check of a member may be at a refresh, checkTime how
-	// long a refresh waits for another one, and checkPause how long none is made after one,
-	// whatever came of it.
+	// long a refresh waits for another one, and checkPause how long none is made after one
+	// that left the check due.
 	checkInterval = time.Hour
 	checkTime     = 3 * time.Second
 	checkPause    = time.Minute

@@ -216,6 +216,7 @@ func (t *tokenRequest) rotate(ctx context.Context, token refreshToken) (TokenRes
 		if err := t.provider.checkLive(ctx, &grant, t.client.Application); err != nil {
 			return TokenResponse{}, err
 		}
+		t.provider.memberChecked(grant)
 	}
 	scopes, refusal := narrowScopes(grant.Scopes, t.form.Get("scope"))
 	if refusal != nil {
@@ -238,25 +239,38 @@ func (t *tokenRequest) rotate(ctx context.Context, token refreshToken) (TokenRes
 // rules cannot be evaluated, but this process asks again a minute later at the earliest: an
 // application that refreshes in a loop must not use up what WeCom allows the company.
 func (p *Provider) checkMember(ctx context.Context, g grantState) bool {
-	identity, bound := g.user.IdentityIn(g.CorpID)
-	if p.MemberChecks == nil || !bound || !members.Due(g.authenticator, identity, checkInterval, p.Now()) {
-		return false
-	}
-	// Rules that have changed are asked for at once.
-	member := g.authenticator.ID + " " + g.authenticator.RulesVersion + " " + store.FoldUserID(identity.WeComUserID)
-	if p.checks.WasAllowed(member, p.Now(), checkPause) {
+	identity, due := p.checkDue(g)
+	if p.MemberChecks == nil || !due || p.checks.WasAllowed(checkOf(g, identity), p.Now(), checkPause) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	verdict, err := p.MemberChecks.CheckMember(ctx, g.AuthenticatorName, identity.WeComUserID)
-	p.checks.Allow(member, p.Now(), checkPause) // as many as it holds; no look is left out for that
+	p.checks.Allow(checkOf(g, identity), p.Now(), checkPause) // as many as it holds; no look is left out for that
 	if err != nil {
 		p.LogField(ctx, "memberNotChecked", err.Error())
 		return true
 	}
 	p.LogField(ctx, "memberCheck", string(verdict))
 	return verdict != members.Unknown
+}
+
+// memberChecked is told of the grant after a check. One that is done may be due again at once,
+// because rules have changed: only one that is still due has a pause.
+func (p *Provider) memberChecked(g grantState) {
+	if identity, due := p.checkDue(g); !due {
+		p.checks.Forget(checkOf(g, identity))
+	}
+}
+
+func (p *Provider) checkDue(g grantState) (store.Identity, bool) {
+	identity, bound := g.user.IdentityIn(g.CorpID)
+	return identity, bound && members.Due(g.authenticator, identity, checkInterval, p.Now())
+}
+
+// checkOf is the key of a member's checks by an authenticator.
+func checkOf(g grantState, i store.Identity) string {
+	return g.authenticator.ID + " " + store.FoldUserID(i.WeComUserID)
 }
 
 // narrowScopes returns the scopes that a refresh asks for, which were granted; no list asks
