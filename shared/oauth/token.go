@@ -216,7 +216,10 @@ func (t *tokenRequest) rotate(ctx context.Context, token refreshToken) (TokenRes
 		if err := t.provider.checkLive(ctx, &grant, t.client.Application); err != nil {
 			return TokenResponse{}, err
 		}
-		t.provider.memberChecked(grant)
+		// The rules could not be read.
+		if identity, due := t.provider.checkDue(grant); due {
+			t.provider.pauseChecks(grant, identity)
+		}
 	}
 	scopes, refusal := narrowScopes(grant.Scopes, t.form.Get("scope"))
 	if refusal != nil {
@@ -246,7 +249,9 @@ func (p *Provider) checkMember(ctx context.Context, g grantState) bool {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	verdict, err := p.MemberChecks.CheckMember(ctx, g.AuthenticatorName, identity.WeComUserID)
-	p.checks.Allow(checkOf(g, identity), p.Now(), checkPause) // as many as it holds; no look is left out for that
+	if err != nil || verdict == members.Unknown {
+		p.pauseChecks(g, identity)
+	}
 	if err != nil {
 		p.LogField(ctx, "memberNotChecked", err.Error())
 		return true
@@ -255,12 +260,10 @@ func (p *Provider) checkMember(ctx context.Context, g grantState) bool {
 	return verdict != members.Unknown
 }
 
-// memberChecked is told of the grant after a check. One that is done may be due again at once,
-// because rules have changed: only one that is still due has a pause.
-func (p *Provider) memberChecked(g grantState) {
-	if identity, due := p.checkDue(g); !due {
-		p.checks.Forget(checkOf(g, identity))
-	}
+// pauseChecks leaves out the next looks at a member, of as many members as the limiter holds: no
+// look is left out because it is full.
+func (p *Provider) pauseChecks(g grantState, i store.Identity) {
+	p.checks.Allow(checkOf(g, i), p.Now(), checkPause)
 }
 
 func (p *Provider) checkDue(g grantState) (store.Identity, bool) {
