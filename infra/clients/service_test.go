@@ -191,11 +191,18 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// givenPorts are those that freePort has returned.
+var givenPorts sync.Map
+
 // freePort returns a port of loopback that was free a moment ago. It is none of those that
-// the system gives to connections: with many tests at once it would give it to one of them.
+// the system gives to connections: with many tests at once it would give it to one of them. No
+// port is returned twice, because members have their phone numbers by it.
 func freePort() (string, error) {
 	for range 100 {
 		port := strconv.Itoa(10000 + rand.IntN(20000))
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
 		listener, err := net.Listen("tcp", "127.0.0.1:"+port)
 		if err == nil {
 			return port, listener.Close()
