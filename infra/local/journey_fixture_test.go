@@ -100,6 +100,25 @@ func weComWhere(change func(*wecomsim.Config)) option {
 	return func(c *fixtureConfig) { c.weCom = change }
 }
 
+// secondAppSecret is the secret of withSecondApp's app.
+const secondAppSecret = "secret-of-the-second-app-0123456789abcdefgh"
+
+// withSecondApp gives the company another app like the first one.
+func withSecondApp(c *wecomsim.Config) {
+	second := c.Corps[0].Apps[0]
+	second.AgentID, second.Secret = "1000003", secondAppSecret
+	c.Corps[0].Apps = append(c.Corps[0].Apps, second)
+}
+
+// addSecondApp connects the app of withSecondApp by an authenticator.
+func (f *fixture) addSecondApp(name, workbenchRedirectPath string) {
+	f.t.Helper()
+	f.known.Add("app secret", secondAppSecret)
+	f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
+		"name": name, "corpId": corpID, "agentId": "1000003", "secret": secondAppSecret, "origin": application, "workbenchRedirectPath": workbenchRedirectPath,
+	})
+}
+
 // preparedData is the content of a DATA_DIR with its keys: making keys is slow.
 var preparedData = sync.OnceValues(func() (map[string][]byte, error) {
 	folder, err := os.MkdirTemp("", "journey")

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/wecom-signin/wecom-signin/infra/testbrowser"
-	"github.com/wecom-signin/wecom-signin/infra/wecomsim"
 )
 
 // connected is an application with OpenID Connect, on this machine, that wants to be told
@@ -182,16 +181,8 @@ func TestEveryEndOfASessionNotifies(t *testing.T) {
 // browser, at once, so that the session is gone when the applications to tell are looked for.
 func TestAttackSignInAgainBeforeApplicationsAreTold(t *testing.T) {
 	t.Parallel()
-	const secret = "secret-of-the-second-app-0123456789abcdefg"
-	f := newFixture(t, weComWhere(func(c *wecomsim.Config) {
-		second := c.Corps[0].Apps[0]
-		second.AgentID, second.Secret = "1000003", secret
-		c.Corps[0].Apps = append(c.Corps[0].Apps, second)
-	}))
-	f.known.Add("app secret", secret)
-	f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
-		"name": "finance", "corpId": corpID, "agentId": "1000003", "secret": secret, "origin": application,
-	})
+	f := newFixture(t, weComWhere(withSecondApp))
+	f.addSecondApp("finance", "/")
 	wiki := f.connect("wiki")
 	b := f.signedIn("zhangsan")
 	b.signIn("/authorize/finance")

@@ -153,7 +153,6 @@ func TestChangedDirectoryIsFetchedAnew(t *testing.T) {
 // same user while no rule gives the employee a role. When one does, it gives the employee's
 // sessions that role and not the partner's, whoever came first.
 func TestAttackPartnerGetsTheRolesOfAnEmployee(t *testing.T) {
-	const siblingSecret = "secret-of-the-second-app-0123456789abcdefg"
 	finance := []any{rule("department", 1, "finance")}
 	for name, test := range map[string]struct {
 		partnerFirst bool
@@ -168,14 +167,10 @@ func TestAttackPartnerGetsTheRolesOfAnEmployee(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, weComWhere(func(c *wecomsim.Config) {
 				withDepartments(c)
-				second := c.Corps[0].Apps[0]
-				second.AgentID, second.Secret = "1000003", siblingSecret
-				c.Corps[0].Apps = append(c.Corps[0].Apps, second)
+				withSecondApp(c)
 			}))
 			f.addOther()
-			f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
-				"name": "second", "corpId": corpID, "agentId": "1000003", "secret": siblingSecret, "origin": application,
-			})
+			f.addSecondApp("second", "/")
 			wiki := f.registerWiki(func(a *store.Application) { a.Allow.Roles = []string{"finance"} })
 			wiki.config.Scopes = append(wiki.config.Scopes, "groups")
 			employee, partner := f.inWeCom("zhangsan"), f.inWeCom(otherCorpID+"/san.zhang")

@@ -445,16 +445,8 @@ func TestJourneyTwoCorpsOneUser(t *testing.T) {
 // Two apps of one company: one person, a token for each app and never the other's.
 func TestJourneyTwoAppsOfOneCorp(t *testing.T) {
 	t.Parallel()
-	const secondSecret = "secret-of-the-second-app-0123456789abcdefgh"
-	f := newFixture(t, weComWhere(func(c *wecomsim.Config) {
-		second := c.Corps[0].Apps[0]
-		second.AgentID, second.Secret = "1000003", secondSecret
-		c.Corps[0].Apps = append(c.Corps[0].Apps, second)
-	}))
-	f.known.Add("app secret", secondSecret)
-	f.mustAdmin(http.StatusCreated, http.MethodPost, "/authenticators", map[string]any{
-		"name": "second", "corpId": corpID, "agentId": "1000003", "secret": secondSecret, "origin": application, "workbenchRedirectPath": "/second",
-	})
+	f := newFixture(t, weComWhere(withSecondApp))
+	f.addSecondApp("second", "/second")
 	b := f.signedIn("zhangsan")
 	first, earlier := b.session().User.ID, b.clone()
 	// Known in the corp, so known to its second app.
