@@ -145,7 +145,7 @@ func TestConsoleDepartmentsByKeyboard(t *testing.T) {
 	tabTo(t, w, "或标签")
 	key("7")
 	w.Accessible("an application")
-	w.Do("save", clickOn(button("保存")), shows(said("已保存")))
+	w.Do("save", clickOn(button("保存")), shows(said("已保存。")))
 	if allow := o.application("wiki").Allow; fmt.Sprint(allow) != fmt.Sprint(store.Allow{Departments: []int64{21, 3}, Tags: []int64{7}}) {
 		t.Errorf("%+v", allow)
 	}

@@ -202,18 +202,24 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMovedPermanently)
 		return
 	}
+	var answer fields
+	takeEffect := func() {
+		if tooParallel {
+			errcode = codeTooParallel
+			return
+		}
+		answer, errcode = s.answer(known, path, r.Method, &call{query: query, body: body, ip: s.ipOf(r), base: baseOf(r)})
+	}
+	if fault.AfterEffect {
+		takeEffect()
+	}
 	select {
 	case <-time.After(fault.Delay):
 	case <-r.Context().Done():
 		return
 	}
-	var answer fields
-	switch {
-	case fault.breaks() && !fault.AfterEffect:
-	case tooParallel:
-		errcode = codeTooParallel
-	default:
-		answer, errcode = s.answer(known, path, r.Method, &call{query: query, body: body, ip: s.ipOf(r), base: baseOf(r)})
+	if !fault.AfterEffect && !fault.breaks() {
+		takeEffect()
 	}
 	if fault.breaks() && fault.Code == 0 {
 		fault.breakAnswer(w, r)

@@ -23,11 +23,11 @@ type Fault struct {
 	// Probability is the chance per call between 0 and 1; 0 means always.
 	Probability float64
 	// AfterEffect lets the call take effect first (a code is spent, a token is
-	// issued) and loses only the answer.
+	// issued) and delays or loses only the answer.
 	AfterEffect bool
 
-	// Delay is real time before the call is looked at. It combines with all
-	// other faults.
+	// Delay is real time before the call is looked at, or before its answer with
+	// AfterEffect. It combines with all other faults.
 	Delay time.Duration
 	// Code is the errcode of an otherwise well-formed answer.
 	Code int
@@ -85,7 +85,7 @@ func (f Fault) On(path string) Fault {
 	return f
 }
 
-// Lost lets the call take effect and loses only the answer.
+// Lost lets the call take effect and delays or loses only the answer.
 func (f Fault) Lost() Fault {
 	f.AfterEffect = true
 	return f
