@@ -1,7 +1,8 @@
 // Package clients has other people's OpenID Connect clients sign in, the ones that companies
 // put in front of or into what they run: oauth2-proxy, Apache's mod_auth_openidc, Node's
-// openid-client, Gitea's library, the Kubernetes API server's authenticator, go-oidc, and by
-// `make clients` Django, Flask-AppBuilder, GitLab's library, JupyterHub, Keycloak, Spring Boot.
+// openid-client, Gitea's library, go-oidc, and by `make clients` Django, Flask-AppBuilder,
+// GitLab's library, JupyterHub, Keycloak, the Kubernetes API server's authenticator, Spring
+// Boot.
 //
 // Their proxies do, too: nginx, Caddy and Envoy protect an application that knows no sign-in,
 // with the very configuration of the console, and are attacked.

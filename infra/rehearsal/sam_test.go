@@ -63,7 +63,7 @@ func (s *sam) answer(t *testing.T, typed string, environment []string, arguments
 	command := exec.CommandContext(t.Context(), s.program, arguments...)
 	command.Dir, command.Stdin = s.source, strings.NewReader(typed)
 	// SAM asks this often, in seconds, whether a stack is ready.
-	command.Env = append(append(awsstack.OutsideMake(), s.environment...), "SAM_CLI_POLL_DELAY=0.3")
+	command.Env = append(append(awsstack.OutsideMake(), s.environment...), "SAM_CLI_POLL_DELAY=1")
 	command.Env = append(command.Env, environment...)
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("sam %s: %w\n%s", arguments[0], err, output)
