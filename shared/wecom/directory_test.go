@@ -35,6 +35,33 @@ func TestDepartments(t *testing.T) {
 	}
 }
 
+// Leadership stands beside the departments, by their order. What cannot be read is no answer;
+// what is missing, or is not 1, makes nobody a leader.
+func TestMemberDepartments(t *testing.T) {
+	for fields, want := range map[string][]wecom.MemberDepartment{
+		`"department":[1,12],"is_leader_in_dept":[0,1],"order":[1,2]`: {{ID: 1}, {ID: 12, Leader: true}},
+		`"department":[12,1],"is_leader_in_dept":[1,0],"isleader":1`:  {{ID: 12, Leader: true}, {ID: 1}},
+		`"department":[1,12],"is_leader_in_dept":[1]`:                 {{ID: 1, Leader: true}, {ID: 12}},
+		`"department":[1],"is_leader_in_dept":[0,1,1]`:                {{ID: 1}},
+		`"department":[1,12],"is_leader_in_dept":[2,-1]`:              {{ID: 1}, {ID: 12}},
+		`"department":[7]`: {{ID: 7}},
+		`"department":[7],"is_leader_in_dept":null,"direct_leader":["zhangsan"],"main_department":7`: {{ID: 7}},
+		`"department":[],"is_leader_in_dept":[1]`:                                                    nil,
+		`"is_leader_in_dept":[1]`:                                                                    nil,
+	} {
+		got, err := serve(t, &fake{answers: []string{`{"errcode":0,"userid":"zhangsan","status":1,` + fields + `}`}}).Member(t.Context(), token(), "zhangsan")
+		if err != nil || !reflect.DeepEqual(got.Departments, want) {
+			t.Errorf("%s: got %+v, %v", fields, got.Departments, err)
+		}
+	}
+	for _, fields := range []string{`"department":"1"`, `"department":["x"]`, `"department":[1.5]`, `"department":[1],"is_leader_in_dept":"1"`, `"department":[1],"is_leader_in_dept":[true]`} {
+		got, err := serve(t, &fake{answers: []string{`{"errcode":0,"userid":"zhangsan","status":1,` + fields + `}`}}).Member(t.Context(), token(), "zhangsan")
+		if _, broken := errors.AsType[*wecom.UnavailableError](err); !broken {
+			t.Errorf("%s: got %+v, %v", fields, got, err)
+		}
+	}
+}
+
 func TestTag(t *testing.T) {
 	for answer, want := range map[string]wecom.Tag{
 		`{"errcode":0,"tagname":"x","userlist":[{"userid":"ZhangSan","name":"张三"},{"userid":""}],"partylist":[2,12]}`: {UserIDs: []string{"ZhangSan"}, Departments: []int64{2, 12}},
