@@ -68,8 +68,8 @@ check: gofmt-check ## the quick part of `make test`, with Go alone: format, vet,
 	go vet ./...
 	go test -short $(QUICK)
 
-# The race detector makes programs many times slower, so it sees what needs nothing but Go:
-# the rules of the service, its store, and whole journeys through it. A test that fails runs
+# The race detector makes programs many times slower, so it sees what needs nothing but Go,
+# the rules of the service and whole journeys through it, and both stores. A test that fails runs
 # once more when nothing else does, because browsers and clocks suffer from a busy machine;
 # the summary names it. A data race is never given a second chance. The programs are built for
 # this machine: those that other tests run are then built already.
@@ -84,6 +84,7 @@ test: tools lint ## everything that a change must pass; fetches its tools
 	$(GOTESTSUM) --jsonfile-timing-events $(BUILD)/tests-race.json --packages='$(or $(if $(EVERYTHING),$(QUICK)),$(PACKAGES))' -- -race -short -timeout 20m || status=$$?; \
 	$(GOTESTSUM) --jsonfile-timing-events $(BUILD)/tests-all.json --packages='$(LONGEST) $(PACKAGES)' -- -timeout 40m -p 3 || status=$$?; \
 	if [ -n '$(EVERYTHING)' ]; then \
+		$(GOTESTSUM) --jsonfile-timing-events $(BUILD)/tests-race-dynamo.json --packages=./shared/store/dynamo -- -race -timeout 20m || status=$$?; \
 		(cd infra/clients && $(GOTESTSUM) --jsonfile-timing-events $(BUILD)/tests-clients.json --packages=./... -- -count=1 -timeout 20m) || status=$$?; \
 	fi; \
 	awk -v status=$$status -v ci="$${CI:-}" -f infra/tools/testsummary.awk $(BUILD)/tests-*.json
