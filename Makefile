@@ -35,12 +35,12 @@ FUNCTIONS := $(notdir $(patsubst %/lambda/,%,$(wildcard functions/*/lambda/)))
 # and for nothing of what is combined with them.
 LICENCES := Apache-2.0,MIT,BSD-2-Clause,BSD-3-Clause,ISC
 
-# What `make test` tests; when it is everything, the clients of infra/clients, too. Their
-# results are never cached: Go does not see that they depend on the service.
+# What `make test` tests: everything, the clients of infra/clients, too, or some packages, those
+# with the race detector. The clients' results are never cached: Go does not see that they depend
+# on the service.
 PACKAGES ?= ./...
-# The longest begin first, three packages at a time, for what deploys mostly waits.
-EVERYTHING := $(filter ./...,$(PACKAGES))
-LONGEST := $(if $(EVERYTHING),./infra/rehearsal ./infra/e2e ./functions/admin)
+# Of everything the longest begin first, three packages at a time, for what deploys mostly waits.
+LONGEST := ./infra/rehearsal ./infra/e2e ./functions/admin
 # Packages whose tests need nothing but Go, with -short.
 QUICK := ./functions/... ./shared/... ./docs/... ./infra/local/... ./infra/samtemplate/... ./infra/wecomsim/... ./infra/testbrowser
 # How long each fuzz target runs, and how often each benchmark.
@@ -81,11 +81,13 @@ test: tools lint ## everything that a change must pass; fetches its tools
 	@$(MAKE) -s size ARCH=$(HOST_ARCH)
 	@$(MAKE) -s reproducible ARCHITECTURES=$(HOST_ARCH) FUNCTIONS=authorize
 	@status=0; rm -f $(BUILD)/tests-*.json; \
-	$(GOTESTSUM) --jsonfile-timing-events $(BUILD)/tests-race.json --packages='$(or $(if $(EVERYTHING),$(QUICK)),$(PACKAGES))' -- -race -short -timeout 20m || status=$$?; \
-	$(GOTESTSUM) --jsonfile-timing-events $(BUILD)/tests-all.json --packages='$(LONGEST) $(PACKAGES)' -- -timeout 40m -p 3 || status=$$?; \
-	if [ -n '$(EVERYTHING)' ]; then \
+	if [ '$(PACKAGES)' = ./... ]; then \
+		$(GOTESTSUM) --jsonfile-timing-events $(BUILD)/tests-race.json --packages='$(QUICK)' -- -race -short -timeout 20m || status=$$?; \
 		$(GOTESTSUM) --jsonfile-timing-events $(BUILD)/tests-race-dynamo.json --packages=./shared/store/dynamo -- -race -timeout 20m || status=$$?; \
+		$(GOTESTSUM) --jsonfile-timing-events $(BUILD)/tests-all.json --packages='$(LONGEST) ./...' -- -timeout 40m -p 3 || status=$$?; \
 		(cd infra/clients && $(GOTESTSUM) --jsonfile-timing-events $(BUILD)/tests-clients.json --packages=./... -- -count=1 -timeout 20m) || status=$$?; \
+	else \
+		$(GOTESTSUM) --jsonfile-timing-events $(BUILD)/tests-some.json --packages='$(PACKAGES)' -- -race -timeout 40m || status=$$?; \
 	fi; \
 	awk -v status=$$status -v ci="$${CI:-}" -f infra/tools/testsummary.awk $(BUILD)/tests-*.json
 
@@ -102,7 +104,7 @@ format: $(TOOLS)/bin/gofumpt $(TOOLS)/biome/ready ## format Go, JavaScript and C
 .PHONY: lint
 lint: gofmt-check $(TOOLS)/bin/golangci-lint $(TOOLS)/bin/go-licenses $(TOOLS)/biome/ready ## check format, run the linters, check the licences of what is deployed
 	$(TOOLS)/bin/golangci-lint run ./...
-	cd infra/clients && $(TOOLS)/bin/golangci-lint run ./...
+	cd infra/clients && $(TOOLS)/bin/golangci-lint run --build-tags slow ./...
 	@if [ -e $(TOOLS)/biome/ready ]; then $(BIOME) check --error-on-warnings functions shared infra; fi
 	@$(GO_TARGET) GOFLAGS="$(GOFLAGS) -tags=lambda.norpc" $(TOOLS)/bin/go-licenses check --allowed_licenses=$(LICENCES) ./functions/.../lambda
 
@@ -186,8 +188,9 @@ size: build
 
 # What infra/clients tests beside the clients of `make test`.
 .PHONY: clients
-clients: $(addprefix $(TOOLS)/,appbuilder/ready django/ready jupyterhub/ready keycloak/ready ministack/ready) $(TOOLS)/spring/application.jar ## have slower OpenID Connect clients sign in: Django, Flask-AppBuilder, GitLab's library, JupyterHub, Keycloak, Kubernetes, Spring Boot
-	@cd infra/clients && go test -count=1 -timeout 20m -v -tags slow -run 'Django|FlaskAppBuilder|GitLab|JupyterHub|Keycloak|Kubernetes|SpringBoot' .
+clients: $(addprefix $(TOOLS)/,bin/golangci-lint appbuilder/ready django/ready jupyterhub/ready keycloak/ready ministack/ready) $(TOOLS)/spring/application.jar ## have slower OpenID Connect clients sign in: Django, Flask-AppBuilder, GitLab's library, JupyterHub, Keycloak, Kubernetes, Spring Boot
+	@cd infra/clients && $(TOOLS)/bin/golangci-lint run --build-tags slow,kubernetes ./...
+	@cd infra/clients && go test -count=1 -timeout 20m -v -tags slow,kubernetes -run 'Django|FlaskAppBuilder|GitLab|JupyterHub|Keycloak|Kubernetes|SpringBoot' .
 
 .PHONY: vulncheck
 vulncheck: $(TOOLS)/bin/govulncheck

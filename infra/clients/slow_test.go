@@ -13,8 +13,8 @@ import (
 	"github.com/wecom-signin/wecom-signin/infra/awsstack"
 )
 
-// The clients of `make clients`, whose tools take minutes to fetch or to compile. Each of
-// this file is an application in a language of its own.
+// The clients of `make clients`, whose tools take minutes to fetch. Each is an application
+// in a language of its own.
 
 // start starts the command of an application, in a folder of its own, with its settings.
 func (a application) start(t *testing.T, command *exec.Cmd, settings ...string) {

@@ -603,7 +603,7 @@ func (b *browser) twice(callback, way string) []testbrowser.Answer {
 	case "after the answer":
 		return []testbrowser.Answer{b.get(callback), b.get(callback)}
 	default: // the client gives up once WeCom has spent the code, which it says late
-		b.f.weCom.Inject(wecomsim.Fault{API: wecomsim.PathGetUserInfo, Times: 1, AfterEffect: true, Delay: 200 * time.Millisecond})
+		b.f.weCom.Inject(wecomsim.Slow(200 * time.Millisecond).On(wecomsim.PathGetUserInfo).Lost())
 		ctx, giveUp := context.WithCancel(b.f.t.Context())
 		asked := b.f.weCom.Calls(wecomsim.PathGetUserInfo) + 1
 		go func() {

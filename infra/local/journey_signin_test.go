@@ -651,7 +651,7 @@ func TestJourneyManySignInsNeedOneToken(t *testing.T) {
 	for range 4 {
 		group.Go(func() {
 			b := f.onDesktop("zhangsan")
-			for range 50 {
+			for range 250 {
 				if a := b.get(b.callback("/authorize/main")); a.Redirect() != application+"/" {
 					t.Errorf("ended at %s", a.Location())
 					return
@@ -660,7 +660,7 @@ func TestJourneyManySignInsNeedOneToken(t *testing.T) {
 		})
 	}
 	group.Wait()
-	f.wantCalls(map[string]int{wecomsim.PathGetUserInfo: 200})
+	f.wantCalls(map[string]int{wecomsim.PathGetUserInfo: 1000})
 }
 
 // Twenty browsers at once, none of them known: one person, one user, one token.
